@@ -1,0 +1,196 @@
+"""Write what follows from the registry of operations: the type stubs and the page of operations.
+
+    python docs/generate.py            write them
+    python docs/generate.py --check    fail if one of them is stale
+
+The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors) and
+``nn/functional.pyi``; the page is ``docs/operations.md``.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.core import families
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+
+ROOT = Path(tl.__file__).parent
+DOCS = Path(__file__).parent
+NOTE = "# Generated from the registry of operations by docs/generate.py; do not edit.\n"
+HEAD = NOTE + "from collections.abc import Callable, Sequence\nfrom typing import Any, Literal, NamedTuple\n\nimport numpy as np\n\n"
+#: Annotations that a stub can repeat as they are.
+KNOWN = {"bool", "int", "float", "str", "complex", "None", "Any", "Sequence", "tuple", "list", "dict", "Callable", "Literal"}
+ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
+
+
+def annotation(text: Any, where: str) -> str:
+    """The annotation of a handwritten function as a stub says it; what it does not know is Any."""
+    if text is inspect.Parameter.empty:
+        return "Any"
+    source = text if isinstance(text, str) else getattr(text, "__name__", "Any")
+    names = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+    unknown = names - KNOWN - {"Array", "Shape", "Dims", "DTypeLike"}
+    if unknown:
+        return "Any"
+    tree = ast.parse(source, mode="eval")
+    inside = ARRAY_OUT if where == "return" or "Sequence" in names or "tuple" in names else ARRAY_IN
+    replace = {"Array": inside, "Shape": "tuple[int, ...]", "Dims": "int | Sequence[int] | None", "DTypeLike": "Any"}
+
+    class Names(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+            return ast.parse(replace[node.id], mode="eval").body if node.id in replace else node
+
+    return ast.unparse(Names().visit(tree))
+
+
+def signature(f: Callable[..., Any], method: bool) -> str:
+    """The parameters and result of a public function or method."""
+    op = getattr(f, "__op__", None)
+    wrapped = inspect.unwrap(f)
+    params: list[str] = []
+    if op is not None:
+        k = len(op.names)
+        names = [*("input", "other")[: min(k, 2)], *op.names[2:]]
+        for i, n in enumerate(names):
+            params.append(n if method and i == 0 else f"{n}: {ARRAY_IN}")
+        params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
+        result = ARRAY_OUT if op.outputs is None else "Any"
+    else:
+        star = False
+        for i, p in enumerate(inspect.signature(wrapped).parameters.values()):
+            if p.kind is p.KEYWORD_ONLY and not star:
+                params.append("*")
+            star = star or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
+            prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+            if method and i == 0 and not prefix:
+                params.append(p.name)
+                continue
+            default = "" if p.default is p.empty else f" = {p.default!r}" if isinstance(p.default, int | float | str | None) else " = ..."
+            params.append(f"{prefix}{p.name}: {annotation(p.annotation, 'in')}{default}")
+        names_in = {p.split(":")[0].split("=")[0].strip("* ") for p in params}
+        extra = [f"{b}: Any = ..." for a, b in (("dim", "axis"), ("keepdim", "keepdims")) if a in names_in and wrapped is not f]
+        if extra:
+            params += ([] if star else ["*"]) + extra
+        result = annotation(inspect.signature(wrapped).return_annotation, "return")
+    if method and params and ":" not in params[0] and not params[0].startswith("*"):
+        params[0] = "self"
+    elif method:
+        params.insert(0, "self")
+    return f"({', '.join(params)}) -> {result}: ..."
+
+
+def functions(table: dict[str, Callable[..., Any]]) -> str:
+    """Stub lines for public functions."""
+    return "".join(f"def {name}{signature(f, method=False)}\n" for name, f in sorted(table.items()) if name.isidentifier())
+
+
+def package_stub() -> str:
+    """``tensorflowlite_clone/__init__.pyi``: the imports of ``__init__.py`` and the public functions."""
+    lines = [HEAD]
+    tree = ast.parse((ROOT / "__init__.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            for a in node.names:
+                name = a.asname or a.name
+                if not name.startswith("_") or name == "__version__":
+                    lines.append(f"from {'.' * node.level}{node.module or ''} import {a.name} as {name}\n")
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and not node.targets[0].id.startswith("_"):
+            lines.append(
+                f"{node.targets[0].id}: np.dtype[Any]\n"
+                if isinstance(getattr(tl, node.targets[0].id), np.dtype)
+                else f"{node.targets[0].id}: float\n"
+            )
+    lines.append("\n")
+    # A function may have the name of a built-in type that other signatures use; those are written out as builtins.
+    return "".join(lines) + qualify(functions(FUNCTIONS))
+
+
+def qualify(text: str) -> str:
+    """Built-in types by their full name, since the package has dtypes and functions of the same names."""
+    tree = ast.parse(text)
+
+    class Builtins(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+            if node.id in ("int", "float", "bool", "complex", "tuple", "list", "dict", "str"):
+                return ast.parse(f"builtins.{node.id}", mode="eval").body
+            return node
+
+    return "import builtins\n\n" + ast.unparse(Builtins().visit(tree)) + "\n"
+
+
+def methods_stub() -> str:
+    """``core/methods.pyi``: the methods and operators that the registry installs."""
+    lines = [HEAD, "from .tensor import Tensor\n\n", "class Methods:\n", "    __slots__ = ()\n"]
+    for name, f in sorted(METHODS.items()):
+        if isinstance(f, property):
+            lines.append(f"    @property\n    def {name}(self) -> Tensor: ...\n")
+        elif name in ("__eq__", "__ne__"):
+            lines.append(f"    def {name}(self, other: object) -> Tensor: ...  # type: ignore[override]\n")
+        else:
+            lines.append(f"    def {name}{signature(f, method=True)}\n")
+    return "".join(lines)
+
+
+def functional_stub() -> str:
+    """``nn/functional.pyi``."""
+    import tensorflowlite_clone.nn.functional as functional
+
+    table = {n: f for n, f in {**FUNCTIONS, **NN_FUNCTIONS}.items() if getattr(functional, n, None) is f}
+    return HEAD + "from ..core.tensor import Tensor\n\n" + functions(table)
+
+
+def operations_page() -> str:
+    """``docs/operations.md``: every operation with its family, public names, NumPy functions and rules."""
+    by_op: dict[str, list[str]] = {}
+    for f, handler in [*UFUNCS.items(), *NUMPY_FUNCTIONS.items()]:
+        owner = getattr(inspect.unwrap(handler), "__self__", None)
+        if owner is not None:
+            by_op.setdefault(owner.__name__, []).append(f"np.{f.__name__}")
+    rows = ["# Operations\n\n", "Generated by `docs/generate.py`. One final class each; every mode is derived from the rules.\n\n"]
+    rows += [f"{len(OPS)} operations, {len(FUNCTIONS)} public functions, {len(NN_FUNCTIONS)} in `nn.functional`, "]
+    rows += [f"{len(METHODS)} methods, {len(UFUNCS) + len(NUMPY_FUNCTIONS)} NumPy functions answered.\n\n"]
+    rows += ["| operation | family | public | NumPy | derivative with respect to | |\n| --- | --- | --- | --- | --- | --- |\n"]
+    kinds = [c for c in vars(families).values() if isinstance(c, type) and c.__module__ == families.__name__]
+    for name, op in sorted(OPS.items()):
+        family = ", ".join(c.__name__ for c in op.__bases__ if c in kinds) or "Function"
+        doc = (inspect.getdoc(op) or "").splitlines()[0] if op.__doc__ else ""
+        public = ", ".join(f"`{n}`" for n in op.public_names)
+        numpy = ", ".join(f"`{n}`" for n in by_op.get(name, []))
+        rows.append(f"| `{name}` | {family} | {public} | {numpy} | {', '.join(op.rules) or '-'} | {doc.replace('|', '/')} |\n")
+    answered = sorted({f"np.{f.__name__}" for f in [*UFUNCS, *NUMPY_FUNCTIONS]})
+    rows += ["\n## NumPy functions that work on tensors\n\n", ", ".join(f"`{a}`" for a in answered), ".\n"]
+    rows += ["\nEvery other NumPy function raises `TypeError` on a tensor; none detaches silently.\n"]
+    return "".join(rows)
+
+
+def main() -> int:
+    """Write or check every generated file."""
+    files = {
+        ROOT / "__init__.pyi": package_stub,
+        ROOT / "core" / "methods.pyi": methods_stub,
+        ROOT / "nn" / "functional.pyi": functional_stub,
+        DOCS / "operations.md": operations_page,
+    }
+    stale = []
+    for path, make in files.items():
+        text = make()
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text() != text:
+                stale.append(path.name)
+        else:
+            path.write_text(text)
+    if stale:
+        print(f"stale: {', '.join(stale)}; run: python docs/generate.py")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

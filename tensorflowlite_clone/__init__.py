@@ -1,0 +1,41 @@
+"""tensorflowlite_clone: tensors with exact derivatives in every mode, PyTorch's API, NumPy's arrays.
+
+>>> import tensorflowlite_clone as tl
+>>> x = tl.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+"""
+
+from . import autograd, func, ops
+from ._errors import *  # noqa: F403
+from ._state import get_default_dtype, set_default_dtype
+from ._version import __version__
+from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .core.device import device
+from .core.dtypes import (
+    bool_ as bool,
+)
+from .core.dtypes import (
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    result_type,
+    uint8,
+)
+from .core.registry import FUNCTIONS as _FUNCTIONS
+from .core.tensor import Tensor
+
+globals().update(_FUNCTIONS)
+float = float32
+double = float64
+half = float16
+long = int64
+int = int32

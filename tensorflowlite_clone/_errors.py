@@ -1,0 +1,67 @@
+"""The exceptions of the package.
+
+Here: every exception class, and nothing else that runs. Each one subclasses what PyTorch (and, where it differs,
+NumPy) raises in the same place, so a program that catches ``RuntimeError`` or ``ValueError`` keeps working.
+
+Every message follows one pattern: ``op: which rule broke: the facts; the fix``, for example
+``matmul: inner dimensions differ: x is (3, 4), y is (5, 2); x.shape[-1] must equal y.shape[-2]``.
+"""
+
+from __future__ import annotations
+
+
+class ShapeError(RuntimeError, ValueError):
+    """Operand shapes do not fit the operation."""
+
+
+class DTypeError(RuntimeError, TypeError):
+    """An operand has a dtype the operation cannot work with."""
+
+
+class DimensionError(IndexError, ValueError):
+    """A dimension or an index is out of range."""
+
+
+class ArgumentError(ValueError, RuntimeError):
+    """An argument has a value the operation cannot work with."""
+
+
+class OperandError(TypeError):
+    """An operand is not a tensor (a list, a string, None...)."""
+
+
+class GraphError(RuntimeError):
+    """The recorded graph cannot do what was asked (freed, changed in place, not recorded...)."""
+
+
+class VersionError(GraphError):
+    """A value saved for backward was changed in place before backward used it."""
+
+
+class TransformError(RuntimeError):
+    """Something that a function transform (grad, jvp, vmap) cannot do was asked inside it."""
+
+
+class StateDictError(RuntimeError, KeyError):
+    """A ``state_dict`` does not fit the module or optimizer it is loaded into."""
+
+    __str__ = RuntimeError.__str__  # KeyError would show the message's repr
+
+
+class FileFormatError(ValueError, RuntimeError):
+    """A file is truncated, corrupt or of another kind than asked for."""
+
+
+class MissingExtraError(ImportError):
+    """An optional dependency is needed; the message names the extra to install."""
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """The error to raise when the optional ``package`` is not installed.
+
+    >>> str(missing_extra("matplotlib", "viz", "plot_curves"))
+    'plot_curves: needs matplotlib, which is not installed; install it with: pip install "tensorflowlite_clone[viz]"'
+    """
+    return MissingExtraError(
+        f'{purpose}: needs {package}, which is not installed; install it with: pip install "tensorflowlite_clone[{extra}]"'
+    )

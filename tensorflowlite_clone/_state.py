@@ -1,0 +1,54 @@
+"""The few pieces of state the package has: per thread the gradient mode and the transform height; the default dtype.
+
+Nothing else in the package may hold state that changes what an operation computes.
+"""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+
+import numpy as np
+
+from ._errors import DTypeError
+from ._typing import DType, DTypeLike
+
+
+class ThreadState(threading.local):
+    """What differs from thread to thread."""
+
+    grad_enabled: bool = True
+    #: How many function transforms (grad, jvp, vmap) are active; each box remembers the height it was made at.
+    height: int = 0
+
+
+state = ThreadState()
+
+#: Serial numbers of tape nodes: a node's inputs always have smaller numbers than the node.
+next_serial = count(1).__next__
+
+
+class _Default:
+    dtype: DType = np.dtype(np.float32)
+
+
+def get_default_dtype() -> DType:
+    """The dtype of floats made from Python numbers: float32 unless ``set_default_dtype`` changed it.
+
+    >>> get_default_dtype()
+    dtype('float32')
+    """
+    return _Default.dtype
+
+
+def set_default_dtype(d: DTypeLike) -> None:
+    """Make ``d`` (float16, float32 or float64) the dtype of floats made from Python numbers.
+
+    >>> set_default_dtype(np.float64); get_default_dtype()
+    dtype('float64')
+    >>> set_default_dtype(np.float32)
+    """
+    dtype = np.dtype(d)
+    if dtype.kind != "f":
+        raise DTypeError(f"set_default_dtype: only floating dtypes can be the default: got {dtype}; pass float32 or float64")
+    _Default.dtype = dtype

@@ -1,0 +1,234 @@
+"""The users' face of reverse mode: `backward`, `grad`, and the gradient modes.
+
+Not here: the walk itself (``core/engine.py``) and the function transforms (``func/``).
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ._errors import ArgumentError, GraphError, OperandError
+from ._state import state
+from ._typing import Array
+from .core.boxed import Boxed
+from .core.engine import require_node, run_backward, seed_for
+from .core.tape import watch
+from .core.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Add the gradients of ``tensors`` to ``grad`` of the leaves they were computed from.
+
+    ``grad_tensors`` holds the cotangents (same shapes; None for one-element tensors). See `Tensor.backward`.
+
+    >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> backward([x.sum(), (x * x).sum()]); x.grad.tolist()
+    [3.0, 5.0]
+    """
+    roots = _sequence(tensors, "backward")
+    seeds = _seeds(roots, grad_tensors, "backward", create_graph)
+    level = roots[0].level
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep)
+        return
+    targets = _sequence(inputs, "backward")
+    for t in targets:
+        if t.node is None:
+            raise GraphError(f"backward: an input does not require grad (shape {t.shape}); call requires_grad_() before the computation")
+    grads = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=[t.node for t in targets])
+    for t, g in zip(targets, grads, strict=True):
+        if g is not None:
+            new = g if isinstance(g, Tensor) else Tensor.wrap(np.array(g, t.dtype), t.level)
+            t.grad = new if t.grad is None else t.grad + new
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    *,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of ``outputs`` with respect to ``inputs``, returned instead of accumulated.
+
+    With ``create_graph`` they can be differentiated again. An input that had no influence is an error unless ``allow_unused``
+    (then None) or ``materialize_grads`` (then zeros).
+
+    >>> x = Tensor(np.array(2.0), requires_grad=True)
+    >>> (dy,) = grad(x ** 3, x, create_graph=True)
+    >>> grad(dy, x)[0].item()
+    12.0
+    """
+    roots, targets = _sequence(outputs, "grad"), _sequence(inputs, "grad")
+    for i, t in enumerate(targets):
+        if t.node is None:
+            raise GraphError(f"grad: inputs[{i}] does not require grad (shape {t.shape}); call requires_grad_() before the computation")
+    seeds = _seeds(roots, grad_outputs, "grad", create_graph)
+    level = roots[0].level
+    keep = create_graph if retain_graph is None else retain_graph
+    found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=[t.node for t in targets])
+    results: list[Tensor | None] = []
+    for i, (t, g) in enumerate(zip(targets, found, strict=True)):
+        if g is None and materialize_grads:
+            g = np.zeros(t.shape, t.dtype)
+        if g is None and not allow_unused:
+            raise GraphError(
+                f"grad: inputs[{i}] (shape {t.shape}) was not used to compute the outputs; pass allow_unused=True to get None for it, "
+                f"or materialize_grads=True for zeros"
+            )
+        results.append(_as_gradient(g, t))
+    return tuple(results)
+
+
+def _as_gradient(g: Array | None, t: Tensor) -> Tensor | None:
+    if g is None or (isinstance(g, Tensor) and g.level == t.level):
+        return g
+    if not isinstance(g, Boxed):
+        # A rule may hand on a view of a seed or of another gradient: the caller gets memory of its own.
+        g = np.array(g, t.dtype)
+    return Tensor.wrap(g, t.level)
+
+
+def _sequence(tensors: Any, op: str) -> list[Tensor]:
+    items: list[Any] = [tensors] if isinstance(tensors, Boxed) else list(tensors)
+    for i, t in enumerate(items):
+        if not isinstance(t, Tensor):
+            raise OperandError(f"{op}: expected tensors: item {i} is a {type(t).__name__}; pass a tensor or a sequence of tensors")
+    if not items:
+        raise ArgumentError(f"{op}: got an empty sequence of tensors; pass at least one")
+    return items
+
+
+def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list[Array]:
+    if given is None or isinstance(given, Boxed | np.ndarray):
+        given = [given] * len(roots) if given is None else [given]
+    if len(given) != len(roots):
+        raise ArgumentError(f"{op}: {len(roots)} tensors but {len(given)} gradients; give one gradient per tensor")
+    seeds = []
+    for root, g in zip(roots, given, strict=True):
+        require_node(root, op)
+        seed = seed_for(root, g, op)
+        if create_graph:
+            seed = seed if isinstance(seed, Tensor) and seed.level == root.level else Tensor.wrap(seed, root.level)
+        elif isinstance(seed, Tensor) and seed.level == root.level:
+            seed = seed.array
+        seeds.append(seed)
+    return seeds
+
+
+def retain_grad(t: Tensor) -> None:
+    """Keep the gradient of the computed tensor ``t`` in ``t.grad`` at every later backward."""
+    if t.node is None:
+        raise GraphError(f"retain_grad: the tensor does not require grad (shape {t.shape}); compute it from one that does")
+    if t.is_leaf:
+        return
+    level, dtype = t.level, t.dtype
+    ref = weakref.ref(t)
+
+    def keep(g: Array) -> None:
+        tensor = ref()
+        if tensor is not None:
+            if not (isinstance(g, Tensor) and g.level == level):
+                g = Tensor.wrap(g if isinstance(g, Boxed) else np.array(g, dtype), level)
+            new: Tensor = g
+            tensor.grad = new if tensor.grad is None else tensor.grad + new
+
+    watch(t.node, keep)
+
+
+class set_grad_enabled:  # noqa: N801  (PyTorch's name)
+    """Switch recording on or off in this thread; a context manager, and effective at once when called as a function.
+
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    """
+
+    __slots__ = ("before", "mode")
+
+    def __init__(self, mode: bool) -> None:
+        self.before = state.grad_enabled
+        self.mode = bool(mode)
+        state.grad_enabled = self.mode
+
+    def __enter__(self) -> None:
+        state.grad_enabled = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        state.grad_enabled = self.before
+
+
+class _Mode:
+    """A gradient mode as context manager and decorator, usable with and without parentheses."""
+
+    __slots__ = ("before",)
+    before: list[bool]
+    mode: bool
+
+    def __new__(cls, function: Any = None) -> Any:
+        self: _Mode = super().__new__(cls)
+        self.before = []
+        return self if function is None else self(function)
+
+    def __enter__(self) -> None:
+        self.before.append(state.grad_enabled)
+        state.grad_enabled = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        state.grad_enabled = self.before.pop()
+
+    def __call__(self, function: F) -> F:
+        mode = self.mode
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            before = state.grad_enabled
+            state.grad_enabled = mode
+            try:
+                return function(*args, **kwargs)
+            finally:
+                state.grad_enabled = before
+
+        return wrapped  # type: ignore[return-value]
+
+
+class no_grad(_Mode):  # noqa: N801  (PyTorch's name)
+    """Record nothing: a context manager and a decorator.
+
+    >>> x = Tensor(np.ones(2), requires_grad=True)
+    >>> with no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    __slots__ = ()
+    mode = False
+
+
+class enable_grad(_Mode):  # noqa: N801  (PyTorch's name)
+    """Record again inside `no_grad`: a context manager and a decorator."""
+
+    __slots__ = ()
+    mode = True
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations in this thread are recorded."""
+    return state.grad_enabled

@@ -1,0 +1,1 @@
+"""The tape and everything that carries it; no operation is defined here."""

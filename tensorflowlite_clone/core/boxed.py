@@ -1,0 +1,79 @@
+"""The base of the three boxes: NumPy's dispatch protocols and the attributes every box has.
+
+A box holds something array-like (an ndarray or another box) and a *level*: the height of the transform that made it. An
+operation is handled by the highest box among its operands; what that box holds goes one level down. The methods of the
+operations (``x.tanh()``, ``x + y``) are installed on `Boxed` by the registry; their types stand in ``methods.pyi``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Never
+
+import numpy as np
+
+from .._errors import OperandError
+from .._typing import Array, DType, Shape
+from .methods import Methods
+from .registry import NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS
+
+if TYPE_CHECKING:
+    from .function import Function
+
+
+class Boxed(Methods):
+    """Anything that stands in for an ndarray and adds something to it."""
+
+    __slots__ = ("level",)
+    __array_priority__ = 1000
+    #: At equal level the box of the higher rank handles the operation.
+    rank: ClassVar[int] = 0
+    level: int
+    shape: Shape
+    dtype: DType
+
+    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """Carry out ``op`` on ``args``, among which this is the highest box."""
+        raise TypeError(f"{type(self).__name__} is an abstract box")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        handler = UFUNCS.get(ufunc) if method == "__call__" else UFUNC_METHODS.get((ufunc, method))
+        if handler is None:
+            raise unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
+        return handler(*args, **kwargs)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        handler = NUMPY_FUNCTIONS.get(func)
+        if handler is None:
+            raise unsupported(f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
+        return handler(*args, **kwargs)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len(): a 0-d tensor has no length; use .item() for its value or .numel() for its size")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor: it has no first dimension to go along; use .item() for its value")
+        box: Any = self
+        return (box[i] for i in range(self.shape[0]))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    def __setitem__(self, index: Any, value: Any) -> Never:
+        raise OperandError(f"{type(self).__name__}: cannot be written to inside a function transform; use where() or a new tensor")
+
+
+def unsupported(name: str) -> TypeError:
+    """The error for a NumPy function that no operation answers: it must never silently detach."""
+    return TypeError(
+        f"{name}: not differentiable here, and never silently detached: no operation is registered for it; "
+        f"use the tensor's own methods, or call it on x.detach().numpy() if no gradient is wanted"
+    )

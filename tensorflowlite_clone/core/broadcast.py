@@ -1,0 +1,92 @@
+"""Broadcasting and its transpose, and the bookkeeping of axes. Works on ndarrays and boxes alike, with NumPy calls only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import ArgumentError, DimensionError
+from .._typing import Array, Axes, Shape
+
+
+def shape_of(x: Array) -> Shape:
+    """The shape of an array, a box or a number."""
+    shape: Shape = getattr(x, "shape", ())
+    return shape
+
+
+def unbroadcast(g: Array, shape: Shape) -> Array:
+    """Sum ``g`` over the axes along which an array of ``shape`` was broadcast to ``g.shape``: the transpose of broadcasting.
+
+    >>> unbroadcast(np.ones((4, 3)), (1, 3))
+    array([[4., 4., 4.]])
+    """
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
+    if axes:
+        g = np.sum(g, axis=axes)
+    return g if g.shape == shape else np.reshape(g, shape)
+
+
+def expand_reduced(g: Array, axis: Axes, keepdims: bool, shape: Shape) -> Array:
+    """Give the result ``g`` of a reduction of ``shape`` over ``axis`` its reduced axes back, with length 1."""
+    if axis is None:
+        return np.reshape(g, (1,) * len(shape)) if shape else g
+    return g if keepdims else np.expand_dims(g, axis)
+
+
+def normalize_axis(axis: int, ndim: int, op: str) -> int:
+    """``axis`` as a number in ``range(ndim)``; a 0-d array accepts 0 and -1, as in PyTorch.
+
+    >>> normalize_axis(-1, 3, "sum")
+    2
+    """
+    n = max(ndim, 1)
+    if not -n <= axis < n:
+        raise DimensionError(
+            f"{op}: dimension out of range: dim is {axis}, the input has {ndim} dimension(s); dim must be in [{-n}, {n - 1}]"
+        )
+    return axis % n
+
+
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str) -> tuple[int, ...] | None:
+    """``axis`` as a sorted tuple without repetitions; ``None`` stays ``None`` (all axes).
+
+    >>> normalize_axes([-1, 0], 3, "sum")
+    (0, 2)
+    """
+    if axis is None:
+        return None
+    axes: tuple[int, ...]
+    if isinstance(axis, int | np.integer):
+        axes = (normalize_axis(int(axis), ndim, op),)
+    else:
+        axes = tuple(sorted(normalize_axis(int(a), ndim, op) for a in axis))
+    if len(set(axes)) != len(axes):
+        raise ArgumentError(f"{op}: a dimension appears more than once: dim is {axis}; name each dimension once")
+    return axes if ndim else None
+
+
+def align(values: Sequence[Array], mapped: Sequence[bool], size: int) -> list[Array]:
+    """Reshape batched values so that their hidden leading axis lines up under broadcasting.
+
+    ``values[i]`` has the hidden axis of length ``size`` in front where ``mapped[i]``; ones are inserted behind it
+    until all values have the same number of visible axes.
+    """
+    ndims = [len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True)]
+    ndim = max(ndims)
+    out = []
+    for value, is_mapped, n in zip(values, mapped, ndims, strict=True):
+        if is_mapped and n < ndim:
+            value = np.reshape(value, (size,) + (1,) * (ndim - n) + tuple(value.shape[1:]))
+        out.append(value)
+    return out
+
+
+def as_ndarray(x: Array) -> Array:
+    """A NumPy scalar as a 0-d array (0-d ufunc results arrive as scalars); anything else unchanged."""
+    return x if type(x) is ndarray or not isinstance(x, np.generic) else np.asarray(x)

@@ -1,0 +1,255 @@
+"""The fast path: a call and a first-order backward step, written out per operation and per set of arrays that need gradients.
+
+The only clever file, and optional: without it everything works the same, only slower. What it writes out is what
+`Function.of`, `Function.record` and `first_order_step` do for the common case, tensors of one level holding ndarrays of one
+dtype (or a Python number beside one); every other case is handed to them. The text of the generated functions can be read with
+``source_of(op)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._state import next_serial, state
+from . import registry
+from .broadcast import as_ndarray, shape_of, unbroadcast
+from .explain import explain
+from .function import Function
+from .publish import operator_of
+from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan
+from .tensor import Tensor
+
+MAX_ARRAYS = 5
+ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)
+
+
+def install() -> None:
+    """Let every operation compile itself when it is first recorded."""
+    Function.specialise = specialise
+
+
+def specialise(op: type[Function]) -> None:
+    """Replace ``op.of``, and the operator methods that lead to it, by compiled twins."""
+    if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS or not op.rules:
+        return
+    slow = op.of
+    op.of = staticmethod(_compile_call(op, slow, range(len(op.names))))  # type: ignore[method-assign]
+    if op.params:
+        return
+    for name, method in list(registry.METHODS.items()):
+        if getattr(method, "__op__", None) is not op:
+            continue
+        if name.startswith("__"):
+            reflected = name.startswith("__r")
+            fallback = operator_of(op, name.strip("_").removeprefix("r") if reflected else name.strip("_"), reflected=reflected)
+            order = reversed(range(len(op.names))) if reflected else range(len(op.names))
+            fast = _compile_call(op, fallback, order)
+        else:
+            fast = _compile_call(op, slow, range(len(op.names)))
+        fast.__name__ = fast.__qualname__ = name
+        fast.__doc__ = op.__doc__
+        fast.__op__ = op  # type: ignore[attr-defined]
+        registry.install_method(name, fast)
+
+
+def source_of(op: type[Function]) -> str:
+    """The text of the compiled call of ``op``, for reading."""
+    return _call_source(op, range(len(op.names)))
+
+
+def _compile_call(op: type[Function], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
+    scope: dict[str, Any] = {
+        "Tensor": Tensor, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__, "new_node": op.__new__,
+        "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "shape_of": shape_of, "explain": explain,
+        "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
+    }  # fmt: skip
+    for needs in _subsets(op.differentiable_mask):
+        scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in range(1 << len(op.names))]
+    code = compile(_call_source(op, order), f"<compiled {op.__name__}>", "exec")
+    exec(code, scope)
+    call: Callable[..., Any] = scope["call"]
+    return call
+
+
+def _subsets(bits: int) -> list[int]:
+    singles = [1 << i for i in range(bits.bit_length()) if bits >> i & 1]
+    return [sum(c) for n in range(1, len(singles) + 1) for c in combinations(singles, n)]
+
+
+def _call_source(op: type[Function], order: Any) -> str:
+    """The text of ``call``: fetch, compute, record."""
+    k = len(op.names)
+    positional = [f"a{i}" for i in order]
+    params = "".join(f", {p}=DEFAULTS[{p!r}]" if p in op.defaults else f", {p}" for p in op.params)
+    keywords = "".join(f", {p}={p}" for p in op.params)
+    star = ", *" if op.params else ""
+    lines = [f"def call({', '.join(positional)}{star}{params}):"]
+    lines += _fetch(op)
+    lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    try:"]
+    arrays = ", ".join(f"d{i}" for i in range(k))
+    call = f"ans = forward({arrays}{keywords})"
+    lines += ["        with errstate(all='ignore'): " + call if op.quiet else "        " + call]
+    values = f"({arrays},), dict({keywords[2:]})"
+    lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
+    lines += ["    if type(ans) is not ndarray: ans = as_ndarray(ans)"]
+    lines += ["    out = new(Tensor)", "    out.array = ans", "    out.level = level", "    out.grad = None"]
+    lines += ["    out.version = " + ("a0.memory_cell() if mask & 1 else None" if op.is_view else "None")]
+    differentiable = [i for i in range(k) if op.differentiable_mask >> i & 1]
+    some = " or ".join(f"n{i} is not None" for i in differentiable)
+    lines += [f"    if ({some}) and state.grad_enabled:", "        node = out.node = new_node(op)", "        node.seq = next_serial()"]
+    lines += _cases(op, differentiable, 0, "        ")
+    lines += ["    else: out.node = None", "    return out"]
+    return "\n".join(lines)
+
+
+def _fetch(op: type[Function]) -> list[str]:
+    """Lines that take ``d`` (array), ``n`` (node) and ``v`` (version) out of every operand, and leave ``mask`` 0 for the slow path."""
+    k = len(op.names)
+    promoted = [i for i, n in enumerate(op.names) if op.promotion and (op.promoted is None or n in op.promoted)]
+    take = [f"d{i} = a{i}.array; n{i} = a{i}.node; v{i} = a{i}.version" for i in range(k)]
+    number = "d{i} = a{i}; n{i} = v{i} = None"
+    inexact = "({} or d{}.dtype.kind == 'f')"
+    if k == 1:
+        check = ""
+        if op.promotion == "inexact":
+            check = " and " + inexact.format("n0 is not None", 0)
+        return [
+            "    mask = 0",
+            "    if isinstance(a0, Tensor):",
+            f"        {take[0]}",
+            f"        if type(d0) is ndarray{check}: mask = 1; level = a0.level",
+        ]
+    if k == 2 and promoted == [0, 1]:
+        check = " and " + inexact.format("n0 is not None or n1 is not None", 0) if op.promotion == "inexact" else ""
+        lines = [
+            "    mask = 0",
+            "    if isinstance(a0, Tensor):",
+            f"        {take[0]}",
+            "        if isinstance(a1, Tensor):",
+            f"            {take[1]}",
+        ]
+        lines += [
+            "            if type(d0) is ndarray and type(d1) is ndarray and d0.dtype is d1.dtype and a0.level == a1.level"
+            + check
+            + ": mask = 3; level = a0.level"
+        ]
+        if op.numbers_allowed:
+            lines += ["        elif (type(a1) is float or type(a1) is int) and type(d0) is ndarray and d0.dtype.kind == 'f':"]
+            lines += [f"            {number.format(i=1)}; mask = 1; level = a0.level"]
+            lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Tensor):", f"        {take[1]}"]
+            lines += [f"        if type(d1) is ndarray and d1.dtype.kind == 'f': {number.format(i=0)}; mask = 2; level = a1.level"]
+        return lines
+    lines = ["    mask = 0; level = None; dtype = None"]
+    for i in range(k):
+        same = f" and (dtype is None or d{i}.dtype is dtype)" if i in promoted else ""
+        remember = f"; dtype = d{i}.dtype" if i in promoted else ""
+        lines += [
+            f"    if isinstance(a{i}, Tensor):",
+            f"        {take[i]}",
+            f"        if type(d{i}) is ndarray and (level is None or a{i}.level == level){same} and mask >= 0:",
+            f"            mask |= {1 << i}; level = a{i}.level{remember}",
+            "        else: mask = -1",
+            f"    elif a{i} is None{'' if i in promoted else f' or type(a{i}) is ndarray'}: {number.format(i=i)}",
+            "    else: mask = -1",
+        ]
+    tail = f" or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" else ""
+    return [*lines, f"    if mask < 0{tail}: mask = 0"]
+
+
+def _cases(op: type[Function], differentiable: list[int], needs: int, indent: str) -> list[str]:
+    """Nested ifs over the arrays that may need gradients; at each end, what the node saves."""
+    if differentiable:
+        i, rest = differentiable[0], differentiable[1:]
+        yes = _cases(op, rest, needs | 1 << i, indent + "    ")
+        no = _cases(op, rest, needs, indent + "    ")
+        if not rest and not needs:
+            return _cases(op, [], 1 << i, indent)
+        return [f"{indent}if n{i} is not None:", *yes, f"{indent}else:", *no]
+    k = len(op.names)
+    plan = Plan(op, needs, needs, k)
+    parents = [i for i in range(k) if needs >> i & 1]
+    saved, versions, inputs = [], [], []
+    for kind, key in plan.save:
+        version = "0"
+        if kind == ANSWER:
+            saved.append("ans")
+            version = "(cell, 0)"
+        elif kind == INPUT:
+            saved.append(f"a{key}")
+            inputs.append(key)
+            version = f"(0 if v{key} is None else v{key}[0])"
+        elif kind == SHAPE:
+            saved.append(f"shape_of(d{key})")
+        elif kind == DTYPE:
+            saved.append(f"d{key}.dtype")
+        else:
+            saved.append(key)
+        versions.append(version)
+    lines = [f"node.plan = plans_{needs}[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
+    lines += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})"]
+    recorded = f"({', '.join(versions)}{',' if versions else ''})"
+    if plan.answers:
+        lines += ["cell = out.memory_cell()" if op.is_view else "cell = out.version = [0]", f"node.versions = {recorded}"]
+    elif inputs:
+        lines += [f"node.versions = None if {' and '.join(f'v{i} is None' for i in inputs)} else {recorded}"]
+    else:
+        lines += ["node.versions = None"]
+    if not op.broadcasts or k == 1:
+        lines += ["node.shapes = None"]
+    else:
+        shapes = f"({', '.join(f'shape_of(d{i})' for i in parents)},)"
+        fits = " and ".join(f"d{i}.shape == ans.shape" for i in parents)
+        if needs == (1 << k) - 1 and k == 2:
+            fits = "d0.shape == d1.shape"
+        lines += [f"node.shapes = None if {fits} else {shapes}" if op.numbers_allowed else f"node.shapes = {shapes}"]
+    return [indent + line for line in lines]
+
+
+def _compiled_plan(op: type[Function], mask: int, needs: int) -> Plan | None:
+    """The plan of one case with its step written out; None where a needed array is not a tensor."""
+    if needs & ~mask:
+        return None
+    plan = Plan(op, mask, needs, len(op.names))
+    scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast}
+    lines = ["def step(node, g):"]
+    if plan.save:
+        lines += [f"    {', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"]
+    tensors = [j for j, s in enumerate(plan.save) if plan.is_tensor(s)]
+    answers = [j for j, s in enumerate(plan.save) if s[0] == ANSWER]
+    if tensors or answers:
+        lines += ["    versions = node.versions"]
+        fresh = " or ".join(f"s{j}.version is not None" for j in tensors)
+        changed = [f"versions[{j}][0][0]" for j in answers]
+        changed += [f"(0 if s{j}.version is None else s{j}.version[0]) != versions[{j}]" for j in tensors]
+        if answers:
+            lines += [f"    if {' or '.join(changed)}: node.check_versions()"]
+        else:
+            lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions()"]
+    lines += [f"    s{j} = s{j}.array" for j in tensors]
+    several = op.broadcasts and len(op.names) > 1
+    if several:
+        lines += ["    shapes = node.shapes"]
+    for m, (_, rule, kernel, _, positions) in enumerate(plan.steps):
+        scope[f"rule{m}"] = rule
+        values = "".join(f", s{j}" for j in positions)
+        # The rule names its cotangent or does not need it: `source` puts cotangents first.
+        first = "g" if plan.steps[m][3] else ""
+        arguments = (first + values).removeprefix(", ")
+        if kernel is None:
+            lines += [f"    g{m} = rule{m}({arguments})"]
+        else:
+            scope[f"kernel{m}"] = kernel
+            lines += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
+    if several:
+        lines += ["    if shapes is not None:"]
+        for m in range(len(plan.steps)):
+            lines += [f"        if g{m}.shape != shapes[{m}]: g{m} = unbroadcast(g{m}, shapes[{m}])"]
+    lines += [f"    return ({', '.join(f'g{m}' for m in range(len(plan.steps)))},)"]
+    exec(compile("\n".join(lines), f"<compiled {op.__name__} step {mask},{needs}>", "exec"), scope)
+    plan.step = scope["step"]
+    return plan

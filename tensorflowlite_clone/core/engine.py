@@ -1,0 +1,177 @@
+"""The walk over the tape. Knows no operation.
+
+Nodes are visited by falling serial number, from a heap, so that a node is reached only when all its gradients have come; a
+chain of a million nodes is walked without recursion. The first gradient that reaches a node is borrowed; only sums that the
+engine itself allocated are changed in place. Saved values are dropped as they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import GraphError
+from .._state import state
+from .._typing import Array
+from .boxed import Boxed
+from .tape import WATCHED, Leaf
+from .tensor import Tensor
+
+
+def run_backward(
+    roots: Sequence[Tensor],
+    seeds: Sequence[Array],
+    *,
+    level: int,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+    inputs: Sequence[Any] | None = None,
+) -> list[Array | None]:
+    """Propagate ``seeds`` from ``roots`` to the leaves.
+
+    With ``inputs`` (nodes) the gradients that reach them are returned in their order and no ``grad`` is touched; without, they
+    are added to the ``grad`` of the leaves. With ``create_graph`` the seeds are tensors of ``level`` and so are the gradients.
+    """
+    pending: dict[int, Any] = {}
+    nodes: dict[int, Any] = {}
+    owned: set[int] = set()
+    heap: list[int] = []
+    for root, seed in zip(roots, seeds, strict=True):
+        node = root.node
+        if node is None:
+            continue
+        key = -node.seq
+        if key in pending:
+            pending[key] = pending[key] + seed
+        else:
+            pending[key], nodes[key] = seed, node
+            heappush(heap, key)
+    wanted = None if inputs is None else {-node.seq: None for node in inputs}
+    last = 1 if wanted is None else max(wanted, default=-(1 << 62))
+    reach = None if wanted is None else _reaching(list(nodes.values()), wanted)
+    before = state.grad_enabled
+    if create_graph:
+        state.grad_enabled = True
+    try:
+        with np.errstate(all="ignore"):
+            _walk(heap, pending, nodes, owned, level, create_graph, retain_graph, wanted, last, reach)
+    finally:
+        state.grad_enabled = before
+    return [] if inputs is None or wanted is None else [wanted[-node.seq] for node in inputs]
+
+
+def _walk(
+    heap: list[int],
+    pending: dict[int, Any],
+    nodes: dict[int, Any],
+    owned: set[int],
+    level: int,
+    create_graph: bool,
+    retain_graph: bool,
+    wanted: dict[int, Array | None] | None,
+    last: int,
+    reach: set[int] | None,
+) -> None:
+    """The loop of `run_backward`. Keys are negated serial numbers, so that the heap gives the newest node first."""
+    watched = WATCHED if len(WATCHED) else None
+    while heap:
+        key = heappop(heap)
+        node = nodes.pop(key)
+        g = pending.pop(key)
+        if watched is not None and node in watched:
+            for function in list(watched[node]):
+                new = function(g)
+                g = g if new is None else new
+        if wanted is not None:
+            if key in wanted:
+                wanted[key] = g
+            if key >= last:
+                break  # every other node is older than all the inputs
+        if type(node) is Leaf:
+            if wanted is None:
+                node.accumulate(g, key in owned)
+            continue
+        if create_graph:
+            grads = node.replay(g, level)
+        else:
+            try:
+                grads = node.plan.step(node, g)
+            except TypeError:
+                if node.saved is None:
+                    raise node.released() from None
+                raise
+        if not retain_graph and node.saved:
+            node.saved = None
+        for parent, gx in zip(node.parents, grads):  # noqa: B905  (strict= costs 60 ns per node)
+            if gx is None:
+                continue
+            key = -parent.seq
+            if key not in pending:
+                if reach is not None and key not in reach:
+                    continue
+                pending[key] = gx
+                nodes[key] = parent
+                heappush(heap, key)
+                if type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None:
+                    owned.add(key)  # a rule's fresh result, in nobody else's hands
+            elif key in owned and type(gx) is ndarray:
+                total = pending[key]
+                np.add(total, gx, out=total)
+            else:
+                total = pending[key] = pending[key] + gx
+                if type(total) is ndarray:
+                    owned.add(key)
+
+
+def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:
+    """The keys of the nodes from which a wanted node can be reached; only those need gradients."""
+    oldest = max(wanted, default=0)
+    order: list[Any] = []
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if -node.seq in seen or -node.seq > oldest:
+            continue
+        seen.add(-node.seq)
+        order.append(node)
+        stack.extend(node.parents)
+    order.sort(key=lambda node: node.seq)  # parents first
+    reach = set(wanted)
+    for node in order:
+        if any(-p.seq in reach for p in node.parents):
+            reach.add(-node.seq)
+    return reach
+
+
+def seed_for(root: Tensor, gradient: Any, op: str) -> Array:
+    """The gradient to start from: ``gradient`` checked against ``root``, or one for a root with a single element."""
+    if gradient is None:
+        if root.numel() != 1:
+            raise GraphError(
+                f"{op}: gradient can be left out only for a scalar: the tensor has shape {root.shape}; "
+                f"reduce it (loss.mean()) or pass gradient=, a tensor of shape {root.shape}"
+            )
+        return np.ones(root.shape, root.dtype)
+    if not isinstance(gradient, Boxed):
+        gradient = np.asarray(gradient)
+    if gradient.shape != root.shape:
+        raise GraphError(f"{op}: gradient has the wrong shape: it is {gradient.shape}, the tensor is {root.shape}; they must be equal")
+    if gradient.dtype != root.dtype:
+        gradient = gradient.astype(root.dtype) if isinstance(gradient, ndarray) else gradient.to(root.dtype)
+    return gradient
+
+
+def require_node(root: Any, op: str) -> None:
+    """Raise unless ``root`` is a tensor that is on the tape."""
+    if not isinstance(root, Tensor):
+        raise GraphError(f"{op}: needs a tensor: got {type(root).__name__}; inside a transform use func.grad")
+    if root.node is None:
+        raise GraphError(
+            f"{op}: the tensor does not require grad and no operation on it was recorded (shape {root.shape}); set requires_grad=True "
+            f"on an input, and compute outside no_grad()"
+        )

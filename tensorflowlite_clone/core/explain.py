@@ -1,0 +1,69 @@
+"""Turning a failure inside NumPy into a message that names the operation, the operands, the rule that broke and the fix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
+from .._typing import Array
+
+if TYPE_CHECKING:
+    from .function import Function
+
+
+def describe(x: Any) -> str:
+    """One operand in a few words.
+
+    >>> describe(np.ones((2, 3), "f4"))
+    'float32 (2, 3)'
+    >>> describe(2.5)
+    '2.5'
+    """
+    if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, np.generic):
+        return f"{x.dtype} {x.shape}"
+    return f"{x!r:.40}"
+
+
+def operands(op: type[Function], args: tuple[Array, ...]) -> str:
+    """All operands of a call: ``x is float32 (3, 4), y is float32 (5, 2)``."""
+    named = [f"{n} is {describe(a)}" for n, a in zip(op.names, args, strict=False)]
+    rest = args[len(op.names) :]
+    named += [f"{op.rest}[{i}] is {describe(a)}" for i, a in enumerate(rest[:6])]
+    return ", ".join(named) + (", ..." if len(rest) > 6 else "")
+
+
+def explain(op: type[Function], args: tuple[Array, ...], params: dict[str, Any], error: Exception) -> Exception:
+    """The exception to raise instead of ``error``."""
+    title, facts = op.title(), operands(op, args)
+    if isinstance(error, ShapeError | DTypeError | DimensionError | ArgumentError | OperandError):
+        return error  # a kernel or a check already said it
+    for a in args:
+        if isinstance(a, ndarray) and a.dtype.kind not in "biufc":
+            return DTypeError(f"{title}: operands must be numbers: {facts}; convert to a numeric dtype first")
+    special = op.diagnose(args, params)
+    if special is not None:
+        return special
+    shapes = [a.shape for a in args if isinstance(a, ndarray)]
+    if op.broadcasts and len(shapes) > 1 and not _broadcast(shapes):
+        return ShapeError(
+            f"{title}: shapes do not broadcast: {facts}; aligned from the right, each pair of dimensions must be equal or one of them 1"
+        )
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    settings = "".join(f", {k}={v!r:.60}" for k, v in params.items())
+    message = f"{title}: cannot be computed: {facts}{settings}; NumPy says: {said}"
+    if isinstance(error, IndexError):
+        return DimensionError(message)
+    if isinstance(error, TypeError):
+        return DTypeError(message)
+    return ShapeError(message) if isinstance(error, ValueError) else RuntimeError(message)
+
+
+def _broadcast(shapes: list[tuple[int, ...]]) -> bool:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""The families of operations: what each kind of operation derives for forward mode, vmap and broadcasting.
+
+Families are abstract, operations final. Forward mode is written here and nowhere else (and, by transposition, in
+``transpose.py``); an operation states only its vector-Jacobian products.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._typing import Array
+from .broadcast import align, normalize_axis, shape_of
+from .function import Function
+
+
+class Elementwise(Function):
+    """One result element depends on one element of each operand: the Jacobian is diagonal, and its own transpose."""
+
+    broadcasts = True
+    numbers_allowed = True
+    promotion: ClassVar[str | None] = "same"
+
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """The rule applied to the tangent."""
+        ans = cls.of(*primals, **params)
+        terms = [
+            cls.run_rule(n, (t,), primals, ans, params)
+            for n, t in zip(cls.names, tangents, strict=True)
+            if t is not None and n in cls.rules
+        ]
+        return ans, _total(terms, ans)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The same operation, with the hidden axes lined up."""
+        return cls.of(*align(values, mapped, size), **params)
+
+
+class NonDifferentiable(Function):
+    """Element-wise operations whose derivative is zero or does not exist: comparisons, rounding to integers, logic."""
+
+    broadcasts = True
+    promotion: ClassVar[str | None] = "same"
+
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """No tangent."""
+        return cls.of(*primals, **params), None
+
+    batch = Elementwise.batch
+
+
+class AxisWise(Function):
+    """Operations along named axes. ``axis_params`` hold axes, ``shape_params`` hold shapes of which the hidden axis becomes part.
+
+    An axis parameter is an int, a tuple of ints or None (all axes).
+    """
+
+    axis_params: ClassVar[tuple[str, ...]] = ("axis",)
+    shape_params: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The same operation, with axes counted behind the hidden one."""
+        ndim = max(len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True) if v is not None)
+        values = [v if m or v is None else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values, mapped, strict=True)]
+        params = dict(params)
+        for name in cls.axis_params:
+            params[name] = shift_axes(params[name], ndim, cls.title())
+        for name in cls.shape_params:
+            params[name] = (size, *params[name])
+        return cls.of(*values, **params)
+
+
+class Reduction(AxisWise):
+    """Operations that remove axes: ``axis`` (int, tuple or None for all) and ``keepdims``."""
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Reduce the visible axes; a 0-d operand has none, so it is given one."""
+        if all(len(shape_of(v)) == m for v, m in zip(values, mapped, strict=True)):
+            values = [np.reshape(v, (size, 1)) if m else v for v, m in zip(values, mapped, strict=True)]
+            return cls.of(*values, **{**params, "axis": (1,), "keepdims": False})
+        return super().batch(size, values, mapped, params)
+
+
+class Linear(Function):
+    """Operations linear in all their arrays taken together: the tangent goes through the operation itself."""
+
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """The operation applied to the tangents; arrays without one (and without a rule) stand for zero (or for themselves)."""
+        filled = []
+        for i, (p, t) in enumerate(zip(primals, tangents, strict=True)):
+            if t is None and cls.differentiable_mask >> i & 1:
+                t = np.zeros(shape_of(p), p.dtype)
+            filled.append(p if t is None else t)
+        return cls.of(*primals, **params), cls.of(*filled, **params)
+
+
+class Shaping(Linear, AxisWise):
+    """Linear operations that only move elements: shapes and axes."""
+
+    axis_params: ClassVar[tuple[str, ...]] = ()
+
+
+class Bilinear(Function):
+    """Operations linear in each of two arrays (the others have no derivative): the tangent has two terms."""
+
+    promotion: ClassVar[str | None] = "same"
+
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """The operation with each array in turn replaced by its tangent."""
+        terms = [
+            cls.of(*[t if j == i else p for j, p in enumerate(primals)], **params)
+            for i, t in enumerate(tangents)
+            if t is not None and cls.differentiable_mask >> i & 1
+        ]
+        ans = cls.of(*primals, **params)
+        return ans, _total(terms, ans)
+
+
+def shift_axes(axis: Any, ndim: int, op: str) -> Any:
+    """Axes of an array of ``ndim`` visible dimensions, counted behind the hidden leading axis."""
+    if axis is None:
+        return tuple(range(1, ndim + 1))
+    if isinstance(axis, int | np.integer):
+        return normalize_axis(int(axis), ndim, op) + 1
+    return tuple(normalize_axis(int(a), ndim, op) + 1 for a in axis)
+
+
+def _total(terms: list[Array], ans: Array) -> Array | None:
+    """The sum of tangent terms, in the shape of the result; None where no operand had a tangent."""
+    if not terms:
+        return None
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total if shape_of(total) == ans.shape else np.broadcast_to(total, ans.shape)

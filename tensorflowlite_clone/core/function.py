@@ -1,0 +1,426 @@
+"""`Function`, the base of every operation: named derivative rules, save plans, and the one entry `Function.of`.
+
+Here: what an operation *is* and how it is carried out, recorded and replayed. Not here: any particular operation (``ops/``),
+the derived modes of each family (``families.py``), the walk over the tape (``engine.py``), the fast path (``compile.py``).
+
+An operation is a final class::
+
+    class Tanh(Elementwise, numpy=np.tanh, public="tanh"):
+        forward = np.tanh
+        def grad_x(g, ans): return g * (1 - ans * ans)
+
+``forward`` takes arrays by position and parameters by keyword. Each ``grad_<array>`` is the vector-Jacobian product for that
+array, in plain NumPy; its parameter list is the list of what is saved: ``g`` (the cotangent), ``ans`` (the result), arrays and
+parameters by name, ``<array>_shape``, ``<array>_dtype``. With several outputs, ``outputs = ("values", "indices")`` names them,
+and the rules use ``g_values`` and ``values``. Any number of arrays may follow the named ones (``def forward(*xs, axis)``); they
+share one rule, ``grad_xs``, which also knows its ``index`` among them, and their name stands for the tuple of them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import GraphError, OperandError, VersionError
+from .._state import next_serial, state
+from .._typing import Array, Shape
+from . import registry
+from .boxed import Boxed
+from .broadcast import as_ndarray, shape_of, unbroadcast
+from .dtypes import inexact_type, result_type
+from .explain import explain
+from .publish import publish
+from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, take, versions_of
+from .tensor import Tensor
+
+RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
+
+
+def fused(kernel: Rule) -> Callable[[Rule], Rule]:
+    """Give a rule a fast path: ``kernel`` (same parameters) runs on plain ndarrays, the rule's body everywhere else."""
+
+    def mark(rule: Rule) -> Rule:
+        rule.kernel = kernel  # type: ignore[attr-defined]
+        return rule
+
+    return mark
+
+
+class OperationType(type):
+    """The metaclass of operations: gives every class empty ``__slots__``, so that nodes stay small."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any) -> OperationType:
+        body.setdefault("__slots__", ())
+        return super().__new__(mcs, name, bases, body, **kwargs)
+
+
+class Function(metaclass=OperationType):
+    """An operation; an instance is a node of the tape."""
+
+    __slots__ = ("__weakref__", "parents", "plan", "saved", "seq", "shapes", "versions")
+
+    # ---- what a class says of its operation -------------------------------------------------------------------------------
+    forward: ClassVar[Callable[..., Any]]
+    #: Names of several outputs; None where there is one.
+    outputs: ClassVar[tuple[str, ...] | None] = None
+    #: Outputs that have no derivative (indices, counts).
+    constant_outputs: ClassVar[tuple[str, ...]] = ()
+    #: How operands are brought to one dtype first: "same", "inexact" (same, and integers become floats) or None.
+    promotion: ClassVar[str | None] = None
+    #: The arrays that promotion concerns; None for all.
+    promoted: ClassVar[tuple[str, ...] | None] = None
+    #: Whether a Python number may stand for an array.
+    numbers_allowed: ClassVar[bool] = False
+    #: Whether operands broadcast, so that gradients must be summed back to their shapes.
+    broadcasts: ClassVar[bool] = False
+    #: Whether floating-point warnings (log of 0...) are expected results here, as in PyTorch, and not worth a warning.
+    quiet: ClassVar[bool] = False
+    #: Whether the result shares the memory of the first array.
+    is_view: ClassVar[bool] = False
+
+    # ---- what is derived when the class is made ---------------------------------------------------------------------------
+    names: ClassVar[tuple[str, ...]] = ()
+    #: The name of the arrays that follow the named ones, if there may be any.
+    rest: ClassVar[str | None] = None
+    params: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[dict[str, Any]] = {}
+    rules: ClassVar[dict[str, Rule]] = {}
+    plans: ClassVar[dict[tuple[int, int, int], Plan]]
+    #: Set by ``compile.py``: replaces an operation's entry by a faster one when it is first recorded.
+    specialise: ClassVar[Callable[[type[Function]], None] | None] = None
+    specialised: ClassVar[bool] = False
+    public_names: ClassVar[tuple[str, ...]] = ()
+
+    parents: tuple[Any, ...]
+    plan: Plan
+    saved: tuple[Any, ...] | None
+    seq: int
+    #: The parents' shapes where the operation broadcasts; shape and dtype of each output where there are several.
+    shapes: tuple[Any, ...] | None
+    versions: tuple[Any, ...] | None
+
+    def __init_subclass__(
+        cls,
+        *,
+        numpy: Any = (),
+        public: str | tuple[str, ...] = (),
+        method: str | tuple[str, ...] | bool = True,
+        operator: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        body = vars(cls)
+        if "forward" not in body:
+            return
+        if any("forward" in vars(base) for base in cls.__mro__[1:-1]):
+            raise TypeError(f"{cls.__name__}: operations are final; derive from a family (Elementwise, Linear...), not from an operation")
+        _describe(cls, body["forward"])
+        registry.OPS[cls.__name__] = cls
+        names = (public,) if isinstance(public, str) else public
+        cls.public_names = names
+        for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
+            registry.answer_numpy(np_function, cls.call)
+        publish(cls, names, method, operator)
+
+    # ---- the entry --------------------------------------------------------------------------------------------------------
+    @classmethod
+    def of(cls, *args: Array, **params: Any) -> Any:
+        """Carry out the operation: plain arrays in, plain arrays out; boxes in, the highest box handles it."""
+        top = None
+        for a in args:
+            if isinstance(a, Boxed):
+                if top is None or (a.level, a.rank) > (top.level, top.rank):
+                    top = a
+            elif not isinstance(a, RAW):
+                raise OperandError(_not_an_operand(cls, a))
+        if len(params) != len(cls.params):
+            params = {**cls.defaults, **params}
+        if top is None:
+            return cls.compute(args, params)
+        if cls.promotion is not None:
+            args = cls.promote(args)
+        return top.process(cls, args, params)
+
+    @classmethod
+    def call(cls, *args: Any, **kwargs: Any) -> Any:
+        """The entry for NumPy: arrays and parameters by position or name, in the order of ``forward``."""
+        if cls.rest is not None:
+            return cls.of(*args, **kwargs)
+        k = len(cls.names)
+        if len(args) > k:
+            kwargs.update(zip(cls.params, args[k:], strict=False))
+            args = args[:k]
+        return cls.of(*args, **registry.drop_neutral(cls.call, kwargs) if kwargs else kwargs)
+
+    @classmethod
+    def compute(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """Run ``forward`` on plain arrays; if that fails, say why."""
+        try:
+            if cls.quiet:
+                with np.errstate(all="ignore"):
+                    ans = cls.forward(*args, **params)
+            else:
+                ans = cls.forward(*args, **params)
+        except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
+            raise explain(cls, args, params, error) from error
+        return as_ndarray(ans) if cls.outputs is None else tuple(map(as_ndarray, ans))
+
+    @classmethod
+    def promote(cls, args: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Cast the operands to the dtype PyTorch would compute in."""
+        concerned = args if cls.promoted is None else tuple(a for a, n in zip(args, cls.names, strict=True) if n in cls.promoted)
+        dtypes = {a.dtype for a in concerned if hasattr(a, "dtype")}
+        if len(dtypes) == 1:
+            dtype = next(iter(dtypes))
+            if dtype.kind == "f" and not any(type(a) is complex for a in concerned):
+                return args
+        try:
+            dtype = result_type(*concerned)
+        except KeyError:
+            raise OperandError(f"{cls.title()}: operands must be numbers; got dtypes {sorted(map(str, dtypes))}") from None
+        if cls.promotion == "inexact":
+            dtype = inexact_type(dtype)
+        cast = registry.OPS["Cast"].of
+        return tuple(_to_dtype(a, dtype, cast) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
+
+    # ---- the tape ---------------------------------------------------------------------------------------------------------
+    @classmethod
+    def record(cls, args: tuple[Array, ...], params: dict[str, Any], level: int) -> Any:
+        """Carry out the operation on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
+        if not cls.specialised:
+            cls.specialised = True
+            if Function.specialise is not None:
+                Function.specialise(cls)
+        data = []
+        mask = needs = 0
+        for i, a in enumerate(args):
+            if isinstance(a, Tensor) and a.level == level:
+                data.append(a.array)
+                mask |= 1 << i
+                if a.node is not None:
+                    needs |= 1 << i
+            else:
+                data.append(a)
+        ans = cls.of(*data, **params)
+        needs &= cls.differentiable_mask
+        several = cls.outputs is not None
+        tensors = [Tensor.wrap(a, level) for a in (ans if several else (ans,))]
+        if needs and state.grad_enabled:
+            node = cls.__new__(cls)
+            key = (mask, needs, len(args))
+            plan = cls.plans.get(key)
+            if plan is None:
+                plan = cls.plans[key] = Plan(cls, *key)
+            node.plan = plan
+            node.seq = next_serial()
+            node.parents = tuple(args[step[0]].node for step in plan.steps)
+            node.saved = tuple(take(source, ans, args, data, params) for source in plan.save)
+            node.versions = versions_of(plan, node.saved, tensors)
+            node.shapes = None
+            if cls.broadcasts:
+                node.shapes = tuple(shape_of(data[step[0]]) for step in plan.steps)
+            elif several:
+                node.shapes = tuple((t.shape, t.dtype) for t in tensors)
+            for i, t in enumerate(tensors):
+                if not several:
+                    t.node = node
+                elif cls.outputs is not None and cls.outputs[i] not in cls.constant_outputs:
+                    t.node = Select(node, i)
+        if cls.is_view:
+            for a in args[:1]:
+                if isinstance(a, Tensor) and a.level == level and isinstance(tensors[0].array, ndarray):
+                    tensors[0].version = a.memory_cell()
+        return tuple(tensors) if several else tensors[0]
+
+    def replay(self, g: Array, level: int) -> tuple[Array, ...]:
+        """The gradients for the parents as recorded tensor operations, for ``create_graph``."""
+        if self.saved is None:
+            raise self.released()
+        self.check_versions()
+        values = []
+        for (kind, key), value in zip(self.plan.save, self.saved, strict=True):
+            if kind == ANSWER:
+                value = Tensor.wrap(value, level)
+                value.node = self if self.outputs is None else Select(self, key)
+            values.append(value)
+        gs = self.cotangents(g)
+        grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in self.plan.steps]
+        return self.fit(grads)
+
+    def fit(self, grads: list[Array]) -> tuple[Array, ...]:
+        """Sum gradients back to their parents' shapes where the operation broadcast."""
+        if not self.broadcasts or self.shapes is None:
+            return tuple(grads)
+        return tuple(g if g is None or g.shape == s else unbroadcast(g, s) for g, s in zip(grads, self.shapes, strict=True))
+
+    def cotangents(self, g: Array) -> tuple[Array, ...]:
+        """The cotangent of every output; zeros for those that had no influence."""
+        if self.outputs is None:
+            return (g,)
+        assert self.shapes is not None
+        return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.shapes))
+
+    def check_versions(self) -> None:
+        """Raise if a saved value was changed in place since it was saved."""
+        assert self.saved is not None
+        for i, (source, value) in enumerate(zip(self.plan.save, self.saved, strict=True)):
+            kept: Any = self.versions[i] if self.versions is not None else 0
+            if source[0] == ANSWER:
+                cell, then = kept
+                now = cell[0]
+            elif isinstance(value, Tensor):
+                cell, then = value.version, kept or 0
+                now = cell[0] if cell is not None else 0
+            else:
+                continue
+            if now != then:
+                what = "its result" if source[0] == ANSWER else f"its operand {self.names[source[1]]}"
+                shape = shape_of(value)
+                raise VersionError(
+                    f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape} was saved at version "
+                    f"{then} and is at version {now} now; use the out-of-place form (y = x + 1, not x += 1), or clone() it first"
+                )
+
+    def released(self) -> GraphError:
+        """The error for a second walk over a part of the tape whose saved values were freed."""
+        return GraphError(
+            f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}) again; "
+            f"pass retain_graph=True to the first backward, or run the forward computation again"
+        )
+
+    # ---- names and rules --------------------------------------------------------------------------------------------------
+    differentiable_mask: ClassVar[int] = 0
+
+    @classmethod
+    def title(cls) -> str:
+        """The name that messages use: the public one if there is one."""
+        return cls.public_names[0] if cls.public_names else cls.__name__
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """The operation's own explanation of a failed call, if it has a better one than the general one."""
+        return None
+
+    @classmethod
+    def rule_for(cls, i: int) -> tuple[Rule, tuple[int, ...], tuple[Source, ...]]:
+        """The rule for array ``i``, which cotangents it takes, and where its other values come from."""
+        fixed = len(cls.names)
+        rule = cls.rules[cls.names[i] if i < fixed else str(cls.rest)]
+        cotangents, sources = [], []
+        for name in _parameters(rule):
+            if name == "index" and i >= fixed:
+                rule = partial(rule, index=i - fixed)
+                continue
+            kind, key = cls.source(name)
+            if kind == "cotangent":
+                cotangents.append(key)
+            else:
+                sources.append((kind, key))
+        return rule, tuple(cotangents), tuple(sources)
+
+    @classmethod
+    def source(cls, name: str) -> Source:
+        """Where the value that a rule calls ``name`` comes from."""
+        outputs = cls.outputs
+        if outputs is None and name in ("g", "ans"):
+            return ("cotangent", 0) if name == "g" else (ANSWER, 0)
+        if outputs is not None and name in outputs:
+            return ANSWER, outputs.index(name)
+        if outputs is not None and name.startswith("g_") and name[2:] in outputs:
+            return "cotangent", outputs.index(name[2:])
+        base, _, suffix = name.rpartition("_")
+        if name in cls.names:
+            return INPUT, cls.names.index(name)
+        if cls.rest is not None and cls.rest in (name, base):
+            return (INPUT if name == cls.rest else SHAPE), slice(len(cls.names), None)
+        if suffix == "shape" and base in cls.names:
+            return SHAPE, cls.names.index(base)
+        if suffix == "dtype" and base in cls.names:
+            return DTYPE, cls.names.index(base)
+        if name in cls.params:
+            return PARAM, name
+        raise KeyError(name)
+
+    @classmethod
+    def run_rule(cls, name: str, gs: tuple[Array, ...], primals: list[Array], ans: Any, params: dict[str, Any]) -> Array:
+        """Evaluate one rule outside the tape (forward mode of diagonal Jacobians)."""
+        rule, cotangents, sources = cls.rule_for(cls.names.index(name))
+        values = [take(s, ans, tuple(primals), primals, params) for s in sources]
+        return rule(*[gs[k] for k in cotangents], *values)
+
+    # ---- derived modes; the families override them --------------------------------------------------------------------------
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """Result and tangent, by transposing the vector-Jacobian product (which is linear in its cotangent)."""
+        from .transpose import jvp_by_transposition
+
+        return jvp_by_transposition(cls, primals, tangents, params)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The operation with a hidden leading axis: one call per entry, where no family knows better."""
+        from .transpose import batch_by_loop
+
+        return batch_by_loop(cls, size, values, mapped, params)
+
+
+def _to_dtype(a: Array, dtype: np.dtype[Any], cast: Rule) -> Array:
+    if isinstance(a, Boxed | ndarray):
+        return a if a.dtype == dtype else cast(a, dtype=dtype)
+    if a is None:
+        return a
+    value = a.item() if isinstance(a, np.generic) else a
+    if dtype.kind in "fc" and type(value) in (int, bool):
+        return float(value)
+    return value
+
+
+def _not_an_operand(cls: type[Function], a: Any) -> str:
+    return f"{cls.title()}: operands must be tensors, arrays or numbers: got {type(a).__name__} {a!r:.60}; convert it with tl.tensor(...)"
+
+
+def _parameters(f: Callable[..., Any]) -> tuple[str, ...]:
+    code = f.__code__
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return names
+
+
+def _describe(cls: type[Function], forward: Any) -> None:
+    """Read the names of arrays and parameters off ``forward`` and check the rules against them."""
+    if isinstance(forward, np.ufunc):
+        cls.names = ("x", "y", "z")[: forward.nin]
+    else:
+        forward = forward.__func__ if isinstance(forward, staticmethod) else forward
+        code = forward.__code__
+        n, k = code.co_argcount, code.co_kwonlyargcount
+        cls.names = code.co_varnames[:n]
+        cls.params = code.co_varnames[n : n + k]
+        cls.defaults = dict(forward.__kwdefaults__ or {})
+        if code.co_flags & 0x04:  # *xs
+            cls.rest = code.co_varnames[n + k]
+    cls.forward = staticmethod(forward)
+    cls.rules = {k[5:]: v for k, v in vars(cls).items() if k.startswith("grad_")}
+    cls.plans = {}
+    for array, rule in cls.rules.items():
+        if array not in cls.names and array != cls.rest:
+            raise TypeError(f"{cls.__name__}.grad_{array}: no such array; forward takes {', '.join(cls.names)}")
+        seen_value = False
+        for name in _parameters(rule):
+            if name == "index" and array == cls.rest:
+                continue
+            try:
+                kind, _ = cls.source(name)
+            except KeyError:
+                known = ["g", "ans"] if cls.outputs is None else [p + o for o in cls.outputs for p in ("g_", "")]
+                known += [n for a in cls.names for n in (a, f"{a}_shape")] + list(cls.params)
+                raise TypeError(f"{cls.__name__}.grad_{array}: unknown name {name!r}; a rule can use {', '.join(known)}") from None
+            if kind == "cotangent" and seen_value:
+                raise TypeError(f"{cls.__name__}.grad_{array}: cotangents (g...) come first in a rule's parameters")
+            seen_value = seen_value or kind != "cotangent"
+    cls.differentiable_mask = sum(1 << i for i, n in enumerate(cls.names) if n in cls.rules)
+    if cls.rest in cls.rules:
+        cls.differentiable_mask |= -1 << len(cls.names)

@@ -1,0 +1,188 @@
+"""What the tape is made of besides operations: save plans, leaves, the nodes of single outputs, and the first-order step.
+
+Not here: what an operation is (``function.py``) and the walk over the tape (``engine.py``).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._state import next_serial
+from .._typing import Array
+from .boxed import Boxed
+from .broadcast import shape_of
+
+if TYPE_CHECKING:
+    from .function import Function
+    from .tensor import Tensor
+
+Rule = Callable[..., Any]
+#: Where a saved value comes from: a kind and what it refers to.
+ANSWER, INPUT, SHAPE, DTYPE, PARAM = "answer", "input", "shape", "dtype", "param"
+Source = tuple[str, Any]
+
+#: Functions that see (and may replace) the gradient that reaches a node: hooks and `retain_grad`. Empty in most programs.
+WATCHED: weakref.WeakKeyDictionary[Any, list[Callable[[Any], Any]]] = weakref.WeakKeyDictionary()
+
+
+def watch(node: Any, function: Callable[[Any], Any]) -> None:
+    """Call ``function`` with every gradient that reaches ``node``; what it returns, unless None, takes its place."""
+    WATCHED.setdefault(node, []).append(function)
+
+
+class Plan:
+    """What one operation saves and which rules it runs when certain of its arrays need gradients.
+
+    ``mask`` says which arrays are tensors of the recording level, ``needs`` which of them need a gradient (bit i: array i).
+    """
+
+    __slots__ = ("answers", "mask", "names", "needs", "save", "step", "steps")
+
+    def __init__(self, op: type[Function], mask: int, needs: int, count: int) -> None:
+        save: list[Source] = []
+        steps = []
+        for i in range(count):
+            if needs >> i & 1:
+                rule, cotangents, sources = op.rule_for(i)
+                save += [s for s in sources if s not in save]
+                steps.append((i, rule, getattr(rule, "kernel", None), cotangents, tuple(map(save.index, sources))))
+        self.mask, self.needs = mask, needs
+        self.save = tuple(save)
+        self.steps = tuple(steps)
+        self.answers = any(kind == ANSWER for kind, _ in save)
+        self.step: Callable[[Any, Any], Any] = partial(first_order_step, self)
+
+    def lower(self, source: Source, value: Any) -> Any:
+        """A saved value as the first-order rules see it: tensors of the recording level give what they hold."""
+        kind, key = source
+        if kind == INPUT and isinstance(key, slice):
+            return tuple(a.array if self.mask >> i & 1 else a for i, a in enumerate(value, key.start))
+        return value.array if self.is_tensor(source) else value
+
+    def is_tensor(self, source: Source) -> bool:
+        """Whether the saved value of ``source`` is a tensor of the recording level."""
+        return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
+
+
+class Leaf:
+    """The tape node of a tensor that the user made: where its gradient is accumulated."""
+
+    __slots__ = ("__weakref__", "parents", "saved", "seq", "tensor")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = weakref.ref(tensor)  # not a strong reference: the tensor owns its leaf
+        self.parents: tuple[Any, ...] = ()
+        self.saved: tuple[Any, ...] = ()
+        self.seq = next_serial()
+
+    def accumulate(self, g: Array, owned: bool) -> None:
+        """Add ``g`` to the tensor's ``grad``; take ``g`` itself if nobody else holds it (``owned``), else copy it."""
+        tensor = self.tensor()
+        if tensor is None:
+            return
+        before = tensor.grad
+        if isinstance(g, Boxed):
+            g = g if getattr(g, "level", None) == tensor.level and type(g).rank else tensor.wrap(g, tensor.level)
+            tensor.grad = g if before is None else before + g
+        elif before is None:
+            dtype = tensor.dtype
+            tensor.grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
+        elif before.node is None and type(before.array) is ndarray:
+            np.add(before.array, g, out=before.array, casting="same_kind")
+        else:
+            tensor.grad = before + g
+
+    @staticmethod
+    def title() -> str:
+        """The name that messages use."""
+        return "a leaf tensor"
+
+
+class Select:
+    """The tape node of one output of an operation with several outputs."""
+
+    __slots__ = ("__weakref__", "index", "parents", "plan", "saved", "seq")
+
+    def __init__(self, node: Function, index: int) -> None:
+        self.parents = (node,)
+        self.index = index
+        self.seq = next_serial()
+        self.saved: tuple[Any, ...] = ()
+        self.plan = self  # answers `step` itself
+
+    def step(self, node: Any, g: Array) -> tuple[Cotangents]:
+        """Hand the gradient of this output to the operation."""
+        return (Cotangents({self.index: g}),)
+
+    def replay(self, g: Array, level: int) -> tuple[Cotangents]:
+        """The same for ``create_graph``."""
+        return (Cotangents({self.index: g}),)
+
+    def title(self) -> str:
+        """The name that messages use."""
+        name: str = self.parents[0].title()
+        return name
+
+
+class Cotangents:
+    """The gradients of some of an operation's outputs, by index; adding two of them merges."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: dict[int, Array]) -> None:
+        self.items = items
+
+    def __add__(self, other: Cotangents) -> Cotangents:
+        items = dict(self.items)
+        for i, g in other.items.items():
+            items[i] = items[i] + g if i in items else g
+        return Cotangents(items)
+
+
+def first_order_step(plan: Plan, node: Function, g: Array) -> tuple[Array, ...]:
+    """The gradients for the parents of ``node``, on what the tensors hold. The compiler replaces this by a specialised twin."""
+    if node.saved is None:
+        raise node.released()
+    node.check_versions()
+    values = [plan.lower(s, v) for s, v in zip(plan.save, node.saved, strict=True)]
+    gs = node.cotangents(g)
+    grads = []
+    for _, rule, kernel, ks, js in plan.steps:
+        operands = [gs[k] for k in ks] + [values[j] for j in js]
+        if kernel is not None and not any(isinstance(v, Boxed) for v in operands):
+            rule = kernel
+            operands[: len(ks)] = map(np.asarray, operands[: len(ks)])
+        grads.append(rule(*operands))
+    return node.fit(grads)
+
+
+def take(source: Source, ans: Any, args: tuple[Array, ...], data: list[Array], params: dict[str, Any]) -> Any:
+    """The value to save for ``source``."""
+    kind, key = source
+    if kind == ANSWER:
+        return ans[key] if isinstance(ans, tuple) else ans
+    if kind == INPUT:
+        return args[key]
+    if kind == SHAPE:
+        return tuple(map(shape_of, data[key])) if isinstance(key, slice) else shape_of(data[key])
+    if kind == DTYPE:
+        return data[key].dtype
+    return params[key]
+
+
+def versions_of(plan: Plan, saved: tuple[Any, ...], outputs: list[Tensor]) -> tuple[Any, ...] | None:
+    """What `Function.check_versions` compares with: per saved value a version, or the cell and version of a result."""
+    versions: list[Any] = []
+    for (kind, key), value in zip(plan.save, saved, strict=True):
+        if kind == ANSWER:
+            cell = outputs[key].memory_cell()
+            versions.append((cell, cell[0]))
+        else:
+            versions.append((getattr(value, "version", None) or (0,))[0])
+    return tuple(versions) if any(versions) else None

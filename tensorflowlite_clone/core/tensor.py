@@ -1,0 +1,300 @@
+"""`Tensor`: an array, the tape node that made it, and the attributes PyTorch's users expect.
+
+Here: what concerns the box itself (array, dtype, graph, conversion to Python and NumPy, printing). Not here: operations; those
+enter from ``ops/`` through the registry and are methods of every box. In-place changes are in ``inplace.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import ArgumentError, DTypeError, GraphError, OperandError
+from .._state import get_default_dtype, state
+from .._typing import Array, DType, Shape
+from .boxed import Boxed
+from .tape import Leaf
+
+if TYPE_CHECKING:
+    from .function import Function
+
+
+class Tensor(Boxed):
+    """An n-dimensional array that remembers how it was computed.
+
+    ``Tensor(array)`` shares the array's memory; `tl.tensor` copies. ``requires_grad=True`` (floating and complex dtypes only)
+    makes it a leaf whose ``grad`` is filled by `backward`.
+
+    >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.], dtype=float64)
+    """
+
+    __slots__ = ("__weakref__", "array", "grad", "node", "version")
+    rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
+
+    #: The array itself, not a copy: an ndarray, or the box of an outer transform.
+    array: Array
+    #: The accumulated gradient, or None.
+    grad: Any
+    #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
+    node: Any
+    #: A one-element list counting in-place changes, shared by all tensors on the same memory; None while there is nothing to count.
+    version: list[int] | None
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor) and data.level == state.height:
+            data = data.array
+        self.array = data if isinstance(data, Boxed | ndarray) else _to_array(data)
+        self.level = state.height if requires_grad or isinstance(data, Boxed) else 0
+        self.grad = self.node = self.version = None
+        if requires_grad:
+            self.requires_grad_()
+
+    @classmethod
+    def wrap(cls, array: Array, level: int) -> Tensor:
+        """A tensor around ``array`` as it is, not on the tape."""
+        t = Tensor.__new__(Tensor)
+        t.array, t.level = array, level
+        t.grad = t.node = t.version = None
+        return t
+
+    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """Carry out ``op`` one level down and record it."""
+        return op.record(args, params, self.level)
+
+    # ---- shape and dtype --------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """The size of each dimension."""
+        shape: Shape = self.array.shape
+        return shape
+
+    @property
+    def dtype(self) -> DType:  # type: ignore[override]
+        """The NumPy dtype."""
+        dtype: DType = self.array.dtype
+        return dtype
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.numel() * self.itemsize
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        from .device import CPU
+
+        return CPU
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for s in self.shape:
+            n *= s
+        return n
+
+    # ---- the graph --------------------------------------------------------------------------------------------------------
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make this tensor a leaf that collects its gradient, or stop it from doing so; returns the tensor itself.
+
+        Raises `DTypeError` for dtypes that have no derivative and `GraphError` for turning gradients off on a computed tensor.
+        """
+        if requires_grad:
+            if self.dtype.kind not in "fc":
+                raise DTypeError(
+                    f"requires_grad: only floating and complex tensors have gradients: this one is {self.dtype} {self.shape}; "
+                    f"convert it first, x.float()"
+                )
+            if self.node is None:
+                self.node = Leaf(self)
+        elif not self.is_leaf:
+            raise GraphError(f"requires_grad: a computed tensor ({self.node.title()}) cannot stop requiring grad; use x.detach()")
+        else:
+            self.node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this tensor (no recorded operation did)."""
+        return self.node is None or type(self.node) is Leaf
+
+    @property
+    def grad_fn(self) -> Any:
+        """The tape node of the operation that computed this tensor; None for leaves."""
+        return None if self.is_leaf else self.node
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Sequence[Tensor] | None = None
+    ) -> None:
+        """Add the gradient of this tensor to ``grad`` of the leaves it was computed from.
+
+        ``gradient`` (same shape) is the cotangent to start from, 1 for a tensor with one element. The graph is freed unless
+        ``retain_graph`` (default: ``create_graph``); with ``create_graph`` the gradients can be differentiated again. With
+        ``inputs`` only those tensors receive gradients.
+
+        Raises `GraphError` if nothing was recorded, if the graph was freed, or if a non-scalar has no ``gradient``.
+
+        >>> x = Tensor(np.array(3.0), requires_grad=True)
+        >>> (x ** 2).backward(); x.grad.item()
+        6.0
+        """
+        from ..autograd import backward
+
+        backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory, off the tape; in-place changes to either are seen by both."""
+        out = Tensor.wrap(self.array, self.level)
+        out.version = self.memory_cell()
+        return out
+
+    def detach_(self) -> Tensor:
+        """Take this tensor itself off the tape."""
+        self.node = None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, off the tape (as `detach`); assigning replaces the memory."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        new = value.array if isinstance(value, Tensor) else np.asarray(value)
+        if self.node is not None and new.dtype.kind not in "fc":
+            raise DTypeError(f"data: a tensor that requires grad must stay floating: got {new.dtype}; convert the new data first")
+        cell = self.memory_cell()
+        cell[0] += 1
+        self.array, self.version = new, [cell[0]]  # a cell of its own: the new memory is not shared with what shared the old
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a computed tensor in its ``grad`` as well."""
+        from ..autograd import retain_grad
+
+        retain_grad(self)
+
+    def memory_cell(self) -> list[int]:
+        """The version cell, made on first need."""
+        if self.version is None:
+            self.version = [0]
+        return self.version
+
+    # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
+    def item(self) -> Any:
+        """The value of a one-element tensor as a Python number."""
+        if self.numel() != 1:
+            raise ArgumentError(f"item: only one-element tensors have a single value: this one is {self.shape}; use tolist()")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self, *, force: bool = False) -> ndarray[Any, Any]:
+        """The values as an ndarray that shares this tensor's memory.
+
+        Raises `GraphError` for a tensor that requires grad, since the array would not be on the tape; ``force=True`` detaches.
+        """
+        if self.node is not None and not force:
+            raise GraphError("numpy: the tensor requires grad, and NumPy would silently lose it; use x.detach().numpy()")
+        if not isinstance(self.array, ndarray):
+            raise GraphError("numpy: the tensor belongs to a function transform and has no single array; return it from the function")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "biu":
+            raise OperandError(f"index: only integer tensors can be used as an index: this one is {self.dtype}; convert it, x.long()")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.numel() != 1:
+            raise ArgumentError(
+                f"bool: the truth value of a tensor with {self.numel()} elements (shape {self.shape}) is ambiguous; use .any() or .all()"
+            )
+        return bool(self.array)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.numel() == 1 else format(str(self), spec)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild, (np.array(self.numpy(force=True)), self.requires_grad)
+
+    def __copy__(self) -> Tensor:
+        return self.detach().requires_grad_(self.requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
+        copied = type(self).__new__(type(self))
+        copied.array, copied.level = np.array(self.array), self.level
+        copied.grad = copied.node = copied.version = None
+        if self.grad is not None:
+            copied.grad = self.grad.__deepcopy__(memo)
+        if self.requires_grad:
+            copied.requires_grad_()
+        memo[id(self)] = copied
+        return copied
+
+    # ---- printing ---------------------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        if not isinstance(self.array, ndarray):
+            return f"Tensor(level={self.level}, {self.array!r})"
+        prefix = "tensor("
+        body = np.array2string(self.array, separator=", ", prefix=prefix, precision=4)
+        notes = ""
+        if self.dtype not in (get_default_dtype(), np.int64, np.bool_) or not self.numel():
+            notes += f", dtype={self.dtype}"
+        if not self.is_leaf:
+            notes += f", grad_fn=<{self.node.title()}>"
+        elif self.requires_grad:
+            notes += ", requires_grad=True"
+        return f"{prefix}{body}{notes})"
+
+    __str__ = __repr__
+
+
+def _to_array(data: Any) -> ndarray[Any, Any]:
+    """A new ndarray from numbers and nested sequences, with Python floats in the default dtype."""
+    array = np.asarray(data)
+    if array.dtype.kind == "f" and not isinstance(data, np.generic) and array.dtype != get_default_dtype():
+        array = array.astype(get_default_dtype())
+    return array
+
+
+def _rebuild(array: ndarray[Any, Any], requires_grad: bool) -> Tensor:
+    return Tensor(array, requires_grad)

@@ -1,0 +1,74 @@
+"""The two modes that need no family: forward mode by transposing the vector-Jacobian product, and vmap by looping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._state import state
+from .._typing import Array
+from .broadcast import shape_of
+from .engine import run_backward
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .function import Function
+
+#: How often each operation was batched by a Python loop; tests read it.
+LOOPED: dict[str, int] = {}
+
+
+def jvp_by_transposition(op: type[Function], primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+    """Result and tangent of ``op``.
+
+    The vector-Jacobian product ``u -> J^T u`` is linear in ``u``, so differentiating it along the tangent once more, with
+    respect to ``u``, gives ``J t`` ("double vjp", J. Townsend 2017).
+    """
+    if not op.rules:
+        ans = op.of(*primals, **params)
+        return ans, tuple(None for _ in ans) if isinstance(ans, tuple) else None
+    state.height += 1
+    level, mode = state.height, state.grad_enabled
+    state.grad_enabled = True
+    try:
+        xs = [p if t is None else _leaf(p, level) for p, t in zip(primals, tangents, strict=True)]
+        ans = op.of(*xs, **params)
+        outs = ans if isinstance(ans, tuple) else (ans,)
+        us = [None if o.node is None else _leaf(np.zeros(o.shape, o.dtype), level) for o in outs]
+        roots = [o for o, u in zip(outs, us, strict=True) if u is not None]
+        leaves = [x.node for x, t in zip(xs, tangents, strict=True) if t is not None]
+        grads = run_backward(roots, [u for u in us if u is not None], level=level, create_graph=True, inputs=leaves)
+        pairs = [
+            (g, t)
+            for g, t in zip(grads, (t for t in tangents if t is not None), strict=True)
+            if isinstance(g, Tensor) and g.node is not None
+        ]
+        found = run_backward([g for g, _ in pairs], [t for _, t in pairs], level=level, inputs=[u.node for u in us if u is not None])
+        results = iter(found)
+        ts = [None if u is None else next(results) for u in us]
+        ts = [np.zeros(o.shape, o.dtype) if t is None and u is not None else t for o, u, t in zip(outs, us, ts, strict=True)]
+        values = [o.array if isinstance(o, Tensor) and o.level == level else o for o in outs]
+        return (tuple(values), tuple(ts)) if isinstance(ans, tuple) else (values[0], ts[0])
+    finally:
+        state.height, state.grad_enabled = level - 1, mode
+
+
+def _leaf(array: Array, level: int) -> Tensor:
+    t = Tensor.wrap(array, level)
+    t.requires_grad_()
+    return t
+
+
+def batch_by_loop(op: type[Function], size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+    """One call per entry, results stacked. Counted in `LOOPED`, so that tests see which operations still do it."""
+    LOOPED[op.__name__] = LOOPED.get(op.__name__, 0) + 1
+    results = [op.of(*[v[i] if m else v for v, m in zip(values, mapped, strict=True)], **params) for i in range(size)]
+    if not results:  # an empty batch: shapes from one entry of zeros
+        entry = op.of(*[np.zeros(shape_of(v)[1:], v.dtype) if m else v for v, m in zip(values, mapped, strict=True)], **params)
+        outs = entry if isinstance(entry, tuple) else (entry,)
+        empty = tuple(np.zeros((0, *o.shape), o.dtype) for o in outs)
+        return empty if isinstance(entry, tuple) else empty[0]
+    if isinstance(results[0], tuple):
+        return tuple(np.stack(column) for column in zip(*results, strict=True))
+    return np.stack(results)

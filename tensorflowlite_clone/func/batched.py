@@ -1,0 +1,66 @@
+"""`Batched`: the box of vmap. It hides a leading axis, so that a function of one example runs on all of them at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Never
+
+from .._errors import TransformError
+from .._typing import Array, DType, Shape
+from ..core.boxed import Boxed
+
+if TYPE_CHECKING:
+    from ..core.function import Function
+
+
+class Batched(Boxed):
+    """An array whose leading axis, of length ``size``, is hidden from the function that works on it."""
+
+    __slots__ = ("size", "value")
+    value: Array
+    size: int
+
+    def __init__(self, value: Array, size: int, level: int) -> None:
+        self.value, self.size, self.level = value, size, level
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """The shape without the hidden axis."""
+        shape: Shape = self.value.shape[1:]
+        return shape
+
+    @property
+    def dtype(self) -> DType:  # type: ignore[override]
+        """The dtype of the values."""
+        dtype: DType = self.value.dtype
+        return dtype
+
+    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """The operation's batching rule on the values of this level."""
+        level, size = self.level, self.size
+        mapped = [isinstance(a, Batched) and a.level == level for a in args]
+        values = [a.value if m else a for a, m in zip(args, mapped, strict=True)]
+        ans = op.batch(size, values, mapped, params)
+        if isinstance(ans, tuple):
+            return tuple(Batched(a, size, level) for a in ans)
+        return Batched(ans, size, level)
+
+    def _one_value(self, what: str) -> Never:
+        raise TransformError(
+            f"{what}: inside vmap this is {self.size} values at once (shape {self.shape} each), not one; "
+            f"use where() instead of if, and return values instead of reading them"
+        )
+
+    def __bool__(self) -> bool:
+        self._one_value("bool")
+
+    def __float__(self) -> float:
+        self._one_value("float")
+
+    def __int__(self) -> int:
+        self._one_value("int")
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Batched(level={self.level}, size={self.size}, {self.value!r})"

@@ -1,0 +1,65 @@
+"""`Dual`: the box of forward mode. It carries a value and its tangent through every operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._typing import Array, DType, Shape
+from ..core.boxed import Boxed
+
+if TYPE_CHECKING:
+    from ..core.function import Function
+
+
+class Dual(Boxed):
+    """A value (``primal``) with its derivative along one direction (``tangent``, same shape and dtype)."""
+
+    __slots__ = ("primal", "tangent")
+    primal: Array
+    tangent: Array
+
+    def __init__(self, primal: Array, tangent: Array, level: int) -> None:
+        self.primal, self.tangent, self.level = primal, tangent, level
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """The shape of the value."""
+        shape: Shape = self.primal.shape
+        return shape
+
+    @property
+    def dtype(self) -> DType:  # type: ignore[override]
+        """The dtype of the value."""
+        dtype: DType = self.primal.dtype
+        return dtype
+
+    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """The operation's forward-mode rule on the values and tangents of this level."""
+        level = self.level
+        mine = [isinstance(a, Dual) and a.level == level for a in args]
+        primals = [a.primal if m else a for a, m in zip(args, mine, strict=True)]
+        tangents = [a.tangent if m else None for a, m in zip(args, mine, strict=True)]
+        ans, tangent = op.jvp(primals, tangents, params)
+        if isinstance(ans, tuple):
+            return tuple(self.make(a, t, level) for a, t in zip(ans, tangent, strict=True))
+        return self.make(ans, tangent, level)
+
+    @staticmethod
+    def make(primal: Array, tangent: Array | None, level: int) -> Array:
+        """A dual, or the bare value where there is no derivative."""
+        return primal if tangent is None else Dual(primal, tangent, level)
+
+    def __bool__(self) -> bool:
+        return bool(self.primal)
+
+    def __float__(self) -> float:
+        return float(self.primal)
+
+    def __int__(self) -> int:
+        return int(self.primal)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Dual(level={self.level}, {self.primal!r}, tangent={self.tangent!r})"
