@@ -87,6 +87,8 @@ def result_type(*operands: Any) -> DType:
             continue
         if result is None:
             result = dtype_
+        elif result.kind == "f" and dtype_.kind == "c":
+            result = COMPLEX_OF[result]  # as precise as the operand of higher priority
         elif CATEGORY[dtype_.kind] > CATEGORY[result.kind]:
             result = promote_types(result, dtype_)
     assert result is not None, "an operation has at least one operand"

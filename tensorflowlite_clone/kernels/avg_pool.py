@@ -1,0 +1,152 @@
+"""Averages over windows of images.
+
+Here: ``avg_pool2d`` and its gradient, each other's transposes. Not here: maxima (``max_pool.py``), windows that adapt to an
+output size (``adaptive_pool.py``), other numbers of dimensions and dispatch (``ops/pool.py``).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorflowlite_clone._errors import ArgumentError
+from tensorflowlite_clone.kernels.windows import Windows, as_planes, by_planes, check_shape, make_windows
+
+__all__ = ["avg_pool2d", "avg_pool2d_grad"]
+
+Array: TypeAlias = NDArray[Any]
+Pair: TypeAlias = tuple[int, int]
+
+
+@functools.lru_cache(maxsize=64)
+def _divisors(windows: Windows, count_include_pad: bool, divisor_override: int | None) -> float | Array:
+    """What each window's sum is divided by: one number, or an array (oh, ow)."""
+    if divisor_override is not None:
+        if divisor_override == 0:
+            raise ArgumentError("avg_pool2d: the divisor must not be zero: divisor_override=0; pass another number, or None")
+        return float(divisor_override)
+    counts = []
+    for n, k, s, p, o in zip(windows.size, windows.kernel, windows.stride, windows.padding, windows.out_size, strict=True):
+        start = np.arange(o) * s - p
+        stop = np.minimum(start + k, n + p)  # what ceil_mode adds at the end never counts
+        counts.append(stop - start if count_include_pad else np.minimum(stop, n) - np.maximum(start, 0))
+    rows, columns = counts
+    if (rows == rows[0]).all() and (columns == columns[0]).all():
+        return int(rows[0]) * float(columns[0])
+    table: Array = np.multiply.outer(rows, columns)
+    table.flags.writeable = False
+    return table
+
+
+def _divide(a: Array, divisor: float | Array, out: Array) -> None:
+    """a / divisor, in the dtype of ``a``."""
+    np.divide(a, divisor if isinstance(divisor, float) else divisor.astype(a.dtype), out=out)
+
+
+def avg_pool2d(
+    x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
+) -> Array:
+    """Average over windows, zero outside the image: linear in ``x``.
+
+    ``y[n, c, i, j] = sum_{a, b} x[n, c, i * stride + a - padding, ...] / count``.
+
+    Args:
+        x: images, shape (N, C, H, W), float32 or float64.
+        kernel_size: height and width of the windows in pixels.
+        stride: step of the windows in pixels.
+        padding: pixels added before and after, at most half of the kernel.
+        ceil_mode: whether a last window may hang over the end.
+        count_include_pad: whether ``count`` includes padded pixels; pixels that only ``ceil_mode`` adds never count.
+        divisor_override: what to divide by instead of ``count``.
+
+    Returns:
+        Shape (N, C, oh, ow), see :func:`pool2d_output_size`; dtype of ``x``.
+
+    Raises:
+        ArgumentError: a parameter is out of its range.
+        ShapeError: no window fits.
+
+    >>> import numpy as np
+    >>> x, options = np.arange(16.0).reshape(1, 1, 4, 4), {"ceil_mode": False, "count_include_pad": True, "divisor_override": None}
+    >>> avg_pool2d(x, kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), **options)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    windows = make_windows("avg_pool2d", (x.shape[2], x.shape[3]), kernel_size, stride, padding, (1, 1), ceil_mode)
+    divisor = _divisors(windows, count_include_pad, divisor_override)
+    planes = as_planes(x)
+    out = np.empty((planes.shape[0], *windows.out_size), x.dtype)
+
+    def work(some: slice) -> None:
+        windows.reduce(np.add, windows.covered(planes[some], 0.0), out[some])
+        _divide(out[some], divisor, out[some])
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_planes(work, planes.shape[0], x.shape[2] * x.shape[3])
+    return out.reshape(*x.shape[:2], *windows.out_size)
+
+
+def avg_pool2d_grad(
+    g: Array,
+    *,
+    input_size: Pair,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Array:
+    """The gradient of :func:`avg_pool2d`, its transpose: linear in ``g``.
+
+    Args:
+        g: gradient of the result, shape (N, C, oh, ow), float32 or float64.
+        input_size: (H, W).
+        kernel_size: as in :func:`avg_pool2d`.
+        stride: as in :func:`avg_pool2d`.
+        padding: as in :func:`avg_pool2d`.
+        ceil_mode: as in :func:`avg_pool2d`.
+        count_include_pad: as in :func:`avg_pool2d`.
+        divisor_override: as in :func:`avg_pool2d`.
+
+    Returns:
+        Shape (N, C, H, W); dtype of ``g``.
+
+    Raises:
+        ArgumentError: a parameter is out of its range.
+        ShapeError: no window fits, or ``g`` has another shape than the result.
+
+    >>> import numpy as np
+    >>> options = {"ceil_mode": False, "count_include_pad": True, "divisor_override": None}
+    >>> avg_pool2d_grad(np.array([[[[4.0]]]]), input_size=(2, 3), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), **options)[0, 0]
+    array([[1., 1., 0.],
+           [1., 1., 0.]])
+    """
+    windows = make_windows("avg_pool2d_grad", input_size, kernel_size, stride, padding, (1, 1), ceil_mode)
+    check_shape("avg_pool2d_grad", "g", g, (*g.shape[:2], *windows.out_size))
+    divisor = _divisors(windows, count_include_pad, divisor_override)
+    gradients = as_planes(g)
+    out = np.empty((gradients.shape[0], *input_size), g.dtype)
+
+    def work(some: slice) -> None:
+        shares = np.empty_like(gradients[some])
+        _divide(gradients[some], divisor, shares)
+        wide = np.zeros((len(shares), windows.out_size[0], windows.extent[1]), g.dtype)  # (P, oh, w)
+        for j in range(kernel_size[1]):
+            place = windows.columns(wide, j)
+            np.add(place, shares, out=place)
+        target = np.zeros((len(shares), *windows.extent), g.dtype)  # (P, h, w)
+        for i in range(kernel_size[0]):
+            place = windows.rows(target, i)
+            np.add(place, wide, out=place)
+        ours, theirs = windows.overlap
+        if target[ours].shape != out[some].shape:
+            out[some] = 0  # the rest that no window reads
+        out[some][theirs] = target[ours]
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_planes(work, gradients.shape[0], input_size[0] * input_size[1])
+    return out.reshape(*g.shape[:2], *input_size)

@@ -1,0 +1,64 @@
+"""How element-wise kernels walk over memory: cache-sized chunks, several threads when that pays.
+
+Here: the one loop that every several-pass element-wise kernel shares. Not here: what is computed (the kernel's ``step``),
+the threads themselves (``kernels.threads``), kernels that work by rows or windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorflowlite_clone.kernels.threads import parallel
+
+__all__ = ["CHUNK", "chunked"]
+
+#: Elements per chunk: several arrays of it fit the second-level cache, and NumPy's call overhead is below one percent.
+CHUNK = 65_536
+
+
+def chunked(step: Callable[..., None], x: np.ndarray[Any, Any], *others: np.ndarray[Any, Any], cost: float) -> np.ndarray[Any, Any]:
+    """Apply ``step(out, x, *others)`` to equally shaped float arrays, chunk by chunk, and return ``out``.
+
+    ``step`` writes its first argument and must be element-wise. It never sees a 0-d array (whose ufunc results NumPy turns
+    into scalars) nor float16 (computed in float32, as float16 has no arithmetic of its own), and may overflow silently.
+
+    Args:
+        step: the computation on one chunk.
+        x: float array of any shape; the result has its shape and dtype.
+        others: arrays of the shape of ``x``; other dtypes are cast to the dtype of ``x``.
+        cost: estimated nanoseconds per element on one thread; decides whether threads pay.
+
+    >>> def step(out, x):
+    ...     np.multiply(x, x, out=out)
+    >>> chunked(step, np.array([1.0, 3.0]), cost=0.1)
+    array([1., 9.])
+    """
+    x = np.asarray(x)
+    dtype = x.dtype
+    if dtype == np.float16:
+        wide = chunked(step, x.astype(np.float32), *(np.asarray(a, np.float32) for a in others), cost=cost)
+        with np.errstate(over="ignore", under="ignore"):
+            return wide.astype(np.float16)
+    shape, size = x.shape, x.size
+    arrays = [x, *(np.asarray(a, dtype) for a in others)]
+    if size <= CHUNK:
+        out = np.empty(shape, dtype)
+        if shape == ():
+            arrays = [a.reshape(1) for a in arrays]
+        with np.errstate(all="ignore"):
+            step(out if shape else out.reshape(1), *arrays)
+        return out
+    flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
+    out = np.empty(size, dtype)
+
+    def work(lo: int, hi: int) -> None:
+        for i in range(lo, hi, CHUNK):
+            j = min(i + CHUNK, hi)
+            step(out[i:j], *(a[i:j] for a in flat))
+
+    with np.errstate(all="ignore"):
+        parallel(work, size, cost=size * cost * 1e-9, blas=False)
+    return out.reshape(shape)

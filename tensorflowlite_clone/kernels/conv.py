@@ -1,0 +1,317 @@
+"""Convolution of images: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
+
+Here: ``conv2d``, ``conv2d_input_grad``, ``conv2d_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
+groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/conv.py``),
+Winograd's algorithm (``winograd.py``), pooling (``pool.py``).
+
+Three ways, fastest first where they apply:
+
+* 1x1 kernels are matrix products on the images as they lie;
+* kernels of height 3 that move by one row go through ``winograd.py`` when there are enough channels;
+* everything else copies the windows of a few images at a time into columns (im2col), in a buffer small enough to stay in cache,
+  and multiplies. The gradient of the columns goes back by kh*kw slice additions (col2im). Groups, down to one channel each
+  (depthwise), are one more axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
+
+The batch is split over threads (``threads.py``), each with its own buffers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorflowlite_clone._errors import ShapeError
+from tensorflowlite_clone.kernels import winograd
+from tensorflowlite_clone.kernels.im2col import Columns, Geometry, Padding, Pair, conv2d_output_size, filters_first, geometry
+from tensorflowlite_clone.kernels.threads import one_blas_thread, parallel
+
+__all__ = ["conv2d", "conv2d_input_grad", "conv2d_output_size", "conv2d_weight_grad"]
+
+Array: TypeAlias = NDArray[Any]
+_Work: TypeAlias = Callable[[int, int], None]
+
+
+# ---------------------------------------------------------------------------------------------------------- convolution
+
+
+def conv2d(
+    x: Array, w: Array, *, stride: Pair, padding: Padding, dilation: Pair, groups: int, bias: Array | None = None, out: Array | None = None
+) -> Array:
+    """Cross-correlation of images with kernels.
+
+    ``y[n, o, i, j] = bias[o] + sum_{c, a, b} w[o, c, a, b] * x[n, c', i * stride + a * dilation - padding, ...]``, zero outside the image,
+    where c' is the c-th channel of the group that o belongs to.
+
+    Args:
+        x: images, shape (N, C, H, W), float32 or float64.
+        w: kernels, shape (O, C / groups, kh, kw), same dtype.
+        stride: step of the window in pixels, (vertical, horizontal).
+        padding: zeros added, ((top, bottom), (left, right)).
+        dilation: distance of a kernel's taps in pixels, (vertical, horizontal).
+        groups: number of groups of channels that do not mix.
+        bias: optional, shape (O,); added while a result is in cache.
+        out: optional, where to write the result; C-contiguous.
+
+    Returns:
+        Shape (N, O, oh, ow), see :func:`conv2d_output_size`; dtype of ``x``.
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    >>> import numpy as np
+    >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
+    >>> conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    """
+    geo = geometry(x.shape[0], x.shape[1], (x.shape[2], x.shape[3]), w.shape, stride, padding, dilation, groups)
+    if out is None:
+        out = np.empty((geo.images, geo.filters, *geo.out_size), x.dtype)
+    if out.size == 0:
+        return out
+    if geo.taps == 0:
+        out.fill(0)
+        return out if bias is None else np.add(out, bias[:, None, None], out=out)
+    work = (_winograd if winograd.cost(geo) < geo.cost else _correlate)(geo, x, w, out, bias)
+    with np.errstate(over="ignore", invalid="ignore"):
+        parallel(work, geo.images, cost=_seconds(geo))
+    return out
+
+
+def _correlate(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
+    """The general way: columns and a matrix product for a few images at a time."""
+    per_group = geo.filters // geo.groups
+    matrix = w.reshape(geo.groups, per_group, geo.taps)
+    column = None if bias is None else bias.reshape(-1, 1, 1)
+
+    def work(lo: int, hi: int) -> None:
+        some = geo.slices(lo, hi)
+        columns = None if geo.is_product else Columns(geo, out.dtype, some[0].stop - lo, side_by_side=geo.is_small)
+        for s in some:
+            y, b = out[s], s.stop - s.start
+            shape = (b, geo.groups, per_group, geo.length)
+            if columns is None:
+                np.matmul(matrix, x[s].reshape(b, geo.groups, geo.taps, geo.length), out=y.reshape(shape))
+            elif columns.side_by_side:
+                product = np.matmul(matrix, columns.gather(x[s]))  # (groups, O / groups, b * L)
+                np.copyto(y, product.reshape(geo.filters, b, *geo.out_size).transpose(1, 0, 2, 3))
+            else:
+                np.matmul(matrix, columns.gather(x[s]), out=y.reshape(shape))
+            if column is not None:
+                y += column
+
+    return work
+
+
+def _winograd(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
+    """Kernels of height 3, where this pays."""
+    with one_blas_thread():
+        u = winograd.transform_weights(w)
+    plainly = _correlate(geo, x, w, out, bias)
+    column = None if bias is None else bias.reshape(-1, 1, 1)
+
+    def work(lo: int, hi: int) -> None:
+        for s in winograd.convolve(geo, x[lo:hi], u, out[lo:hi]):
+            y = out[lo + s.start : lo + s.stop]
+            if not _is_finite(y):  # an infinity has reached outputs that do not see it
+                plainly(lo + s.start, lo + s.stop)
+            elif column is not None:
+                y += column
+
+    return work
+
+
+def _seconds(geo: Geometry) -> float:
+    """Estimate of the time for all images on one core."""
+    return geo.images * geo.cost * 1e-9
+
+
+def _is_finite(a: Array) -> bool:
+    """Whether a C-contiguous array certainly holds neither infinities nor NaN; one fast pass, and False if its squares overflow."""
+    flat = a.reshape(-1)
+    return math.isfinite(np.dot(flat, flat))
+
+
+# -------------------------------------------------------------------------------------------------------- input gradient
+
+
+def conv2d_input_grad(g: Array, w: Array, *, input_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+    """The gradient of :func:`conv2d` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
+
+    ``<g, conv2d(x, w)> == <conv2d_input_grad(g, w), x>`` for every x.
+
+    Args:
+        g: gradient of the result, shape (N, O, oh, ow), float32 or float64.
+        w: kernels, shape (O, C / groups, kh, kw), same dtype.
+        input_size: height and width of the input; a stride may leave several that give the same (oh, ow).
+        stride: as in :func:`conv2d`.
+        padding: as in :func:`conv2d`.
+        dilation: as in :func:`conv2d`.
+        groups: as in :func:`conv2d`.
+
+    Returns:
+        Shape (N, C, H, W); dtype of ``g``.
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    >>> import numpy as np
+    >>> g, w = np.ones((1, 1, 2, 2)), np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> conv2d_input_grad(g, w, input_size=(3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    array([[ 1.,  3.,  2.],
+           [ 4., 10.,  6.],
+           [ 3.,  7.,  4.]])
+    """
+    geo = geometry(g.shape[0], w.shape[1] * groups, input_size, w.shape, stride, padding, dilation, groups)
+    _check_gradient("conv2d_input_grad", geo, g)
+    shape = (geo.images, geo.channels, *input_size)
+    if g.size == 0 or geo.taps == 0:
+        return np.zeros(shape, g.dtype)
+    costs = _input_grad_costs(geo)
+    way = min(costs, key=costs.__getitem__)
+    if way == "turned":
+        blocks = w.reshape(groups, geo.filters // groups, *w.shape[1:])[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+        flipped = np.ascontiguousarray(blocks).reshape(geo.channels, geo.filters // groups, *geo.kernel)
+        return conv2d(g, flipped, stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
+    out = np.empty(shape, g.dtype)
+    work = (_spread_winograd if way == "winograd" else _spread)(geo, g, w, out)
+    with np.errstate(over="ignore", invalid="ignore"):
+        parallel(work, geo.images, cost=_seconds(geo))
+    return out
+
+
+def _check_gradient(op: str, geo: Geometry, g: Array) -> None:
+    """The gradient of a result has the result's shape."""
+    expected = (geo.images, geo.filters, *geo.out_size)
+    if g.shape != expected:
+        raise ShapeError(
+            f"{op}: the gradient's shape is not the result's: the gradient is {g.shape}, the result {expected}; they must be equal"
+        )
+
+
+def _turned(geo: Geometry) -> Geometry:
+    """The convolution of the gradient with turned kernels that, at stride 1, gives the input gradient."""
+    reach = [d * (k - 1) for k, d in zip(geo.kernel, geo.dilation, strict=True)]
+    top, bottom, left, right = (reach[i] - pad for i in range(2) for pad in geo.padding[i])
+    padding = (top, bottom), (left, right)
+    return geo._replace(channels=geo.filters, filters=geo.channels, size=geo.out_size, out_size=geo.size, padding=padding)
+
+
+def _input_grad_costs(geo: Geometry) -> dict[str, float]:
+    """What each way to the input gradient is expected to cost, in nanoseconds per image."""
+    adding = geo.cost + 0.35 * geo.length * geo.taps * geo.groups  # to add columns into images is dearer than to copy them out
+    costs = {"col2im": adding, "winograd": 1.15 * winograd.cost(geo)}
+    if geo.stride == (1, 1) and not geo.is_product:
+        turned = _turned(geo)
+        costs["turned"] = min(turned.cost, winograd.cost(turned))
+    return costs
+
+
+def _spread(geo: Geometry, g: Array, w: Array, out: Array) -> _Work:
+    """The general way: a matrix product gives the gradient of the columns, and the columns add up to images."""
+    per_group = geo.filters // geo.groups
+    matrix = w.reshape(geo.groups, per_group, geo.taps).transpose(0, 2, 1)  # (groups, taps, O / groups)
+
+    def work(lo: int, hi: int) -> None:
+        some = geo.slices(lo, hi)
+        columns = None if geo.is_product else Columns(geo, out.dtype, some[0].stop - lo, side_by_side=geo.is_small)
+        for s in some:
+            b = s.stop - s.start
+            if columns is not None and columns.side_by_side:
+                np.matmul(matrix, filters_first(g[s], geo.groups), out=columns.matrices(b))
+            else:
+                target = out[s].reshape(b, geo.groups, geo.taps, geo.length) if columns is None else columns.matrices(b)
+                np.matmul(matrix, g[s].reshape(b, geo.groups, per_group, geo.length), out=target)
+            if columns is not None:
+                columns.scatter(out[s])
+
+    return work
+
+
+def _spread_winograd(geo: Geometry, g: Array, w: Array, out: Array) -> _Work:
+    """Kernels of height 3, where this pays."""
+    with one_blas_thread():
+        u = winograd.transform_weights(w)
+    plainly = _spread(geo, g, w, out)
+
+    def work(lo: int, hi: int) -> None:
+        for s in winograd.spread(geo, g[lo:hi], u, out[lo:hi]):
+            if not _is_finite(out[lo + s.start : lo + s.stop]):  # see _winograd
+                plainly(lo + s.start, lo + s.stop)
+
+    return work
+
+
+# ------------------------------------------------------------------------------------------------------- weight gradient
+
+
+def conv2d_weight_grad(g: Array, x: Array, *, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+    """The gradient of :func:`conv2d` with respect to its kernels: linear in ``g`` and in ``x``.
+
+    ``<g, conv2d(x, w)> == <conv2d_weight_grad(g, x), w>`` for every w.
+
+    Args:
+        g: gradient of the result, shape (N, O, oh, ow), float32 or float64.
+        x: images, shape (N, C, H, W), same dtype.
+        kernel_size: height and width of the kernels.
+        stride: as in :func:`conv2d`.
+        padding: as in :func:`conv2d`.
+        dilation: as in :func:`conv2d`.
+        groups: as in :func:`conv2d`.
+
+    Returns:
+        Shape (O, C / groups, kh, kw); dtype of ``g``.
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    >>> import numpy as np
+    >>> g, x = np.ones((1, 1, 2, 2)), np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d_weight_grad(g, x, kernel_size=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    """
+    channels = x.shape[1]
+    w_shape = (g.shape[1], channels // max(groups, 1), *kernel_size)
+    geo = geometry(x.shape[0], channels, (x.shape[2], x.shape[3]), w_shape, stride, padding, dilation, groups)
+    _check_gradient("conv2d_weight_grad", geo, g)
+    if g.size == 0 or geo.taps == 0:
+        return np.zeros(w_shape, g.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if winograd.cost(geo) < geo.cost:
+            total = _sum_of_slices(geo, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
+            with one_blas_thread():
+                result = winograd.fold_weight_grad(total, w_shape)
+            if _is_finite(result):  # see _winograd
+                return result
+        return _sum_of_slices(geo, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
+
+
+def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], Array]) -> Array:
+    """The sum of what a rule gives for slices of the batch; each thread's share is one slice."""
+    parts: dict[int, Array] = {}
+
+    def work(lo: int, hi: int) -> None:
+        parts[lo] = rule(lo, hi)
+
+    parallel(work, geo.images, cost=_seconds(geo))
+    total, *others = (parts[lo] for lo in sorted(parts))
+    for other in others:
+        total += other
+    return total
+
+
+def _correlate_gradient(geo: Geometry, g: Array, x: Array) -> Array:
+    """The general way: (O / groups, b * L) @ (b * L, taps) for a few images at a time -> (groups, O / groups, taps)."""
+    shape = (geo.groups, geo.filters // geo.groups, geo.taps)
+    total, part = np.zeros(shape, g.dtype), np.empty(shape, g.dtype)
+    some = geo.slices(0, x.shape[0])
+    columns = Columns(geo, g.dtype, some[0].stop, side_by_side=True)
+    for s in some:
+        np.matmul(filters_first(g[s], geo.groups), columns.gather(x[s]).transpose(0, 2, 1), out=part)
+        total += part
+    return total

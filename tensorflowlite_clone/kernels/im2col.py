@@ -1,0 +1,199 @@
+"""The geometry of a convolution, and the copies between images and columns (im2col, col2im).
+
+Here: what a convolution's shapes and parameters imply (:class:`Geometry`), checked once, and the buffers in which windows become
+the columns of a matrix (:class:`Columns`). Not here: arithmetic, threads and the choice of an algorithm (``conv.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from tensorflowlite_clone._errors import ShapeError
+
+__all__ = ["Columns", "Geometry", "conv2d_output_size", "filters_first", "geometry"]
+
+Array: TypeAlias = NDArray[Any]
+Pair: TypeAlias = tuple[int, int]
+Padding: TypeAlias = tuple[Pair, Pair]
+
+COLUMN_BYTES = 512 * 1024  # the columns of a few images: with the product's other operands they fit a core's L2 cache
+MIN_COLUMNS = 128  # a matrix product wants this many columns: smaller images are put side by side
+
+
+def conv2d_output_size(size: Pair, kernel_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair) -> Pair:
+    """Height and width of a convolution's result.
+
+    ``(size + before + after - dilation * (kernel - 1) - 1) // stride + 1`` along each axis.
+
+    Raises:
+        ShapeError: the kernel, dilated, is larger than the padded input.
+
+    >>> conv2d_output_size((28, 28), (3, 3), stride=(2, 1), padding=((1, 1), (0, 0)), dilation=(1, 1))
+    (14, 26)
+    """
+    padded = [n + sum(p) for n, p in zip(size, padding, strict=True)]
+    extent = [d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True)]
+    if padded[0] < extent[0] or padded[1] < extent[1]:
+        raise ShapeError(
+            f"conv2d: the kernel is larger than the padded input: the input is {size[0]}x{size[1]}, padded {padded[0]}x{padded[1]}, the "
+            f"kernel {kernel_size[0]}x{kernel_size[1]}, dilated {extent[0]}x{extent[1]}; use a smaller kernel or dilation, or more padding"
+        )
+    return (padded[0] - extent[0]) // stride[0] + 1, (padded[1] - extent[1]) // stride[1] + 1
+
+
+class Geometry(NamedTuple):
+    """Everything about a convolution but its numbers."""
+
+    images: int
+    channels: int
+    filters: int
+    groups: int
+    size: Pair
+    kernel: Pair
+    out_size: Pair
+    stride: Pair
+    padding: Padding
+    dilation: Pair
+
+    @property
+    def length(self) -> int:
+        """Outputs per image and filter."""
+        return self.out_size[0] * self.out_size[1]
+
+    @property
+    def taps(self) -> int:
+        """Products per output: the rows of the columns, per group."""
+        return self.channels // self.groups * self.kernel[0] * self.kernel[1]
+
+    @property
+    def cost(self) -> float:
+        """Estimate of the time per image in nanoseconds on one core, as fitted to timings: products, and copies into columns."""
+        return self.length * self.taps * (0.02 * self.filters + 0.25 * self.groups)
+
+    @property
+    def padded_size(self) -> Pair:
+        """Height and width of the part of the padded input that any window reads (a stride may leave a rest)."""
+        h, w = ((o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(self.out_size, self.stride, self.dilation, self.kernel, strict=True))
+        return h, w
+
+    @property
+    def plain(self) -> bool:
+        """Whether windows move by one and nothing is dilated."""
+        return self.stride == (1, 1) and self.dilation == (1, 1)
+
+    @property
+    def no_padding(self) -> bool:
+        """Whether nothing is padded."""
+        return self.padding == ((0, 0), (0, 0))
+
+    @property
+    def is_product(self) -> bool:
+        """Whether this is a matrix product on the images as they lie."""
+        return self.kernel == (1, 1) and self.stride == (1, 1) and self.no_padding
+
+    @property
+    def is_small(self) -> bool:
+        """Whether one image has too few outputs for a matrix product of its own."""
+        return self.length < MIN_COLUMNS
+
+    def overlap(self, padded: Array, images: Array) -> tuple[Array, Array]:
+        """The pixels that a padded buffer (>= b, C, h, w) and images (b, C, H, W) share, as a view of each."""
+        ours, theirs = [slice(images.shape[0]), slice(None)], [slice(None), slice(None)]
+        for (before, _), outer, inner in zip(self.padding, padded.shape[2:], images.shape[2:], strict=True):
+            start, crop = max(before, 0), max(-before, 0)  # negative padding crops
+            length = max(0, min(outer - start, inner - crop))
+            ours.append(slice(start, start + length))
+            theirs.append(slice(crop, crop + length))
+        return padded[tuple(ours)], images[tuple(theirs)]
+
+    def slices(self, lo: int, hi: int) -> list[slice]:
+        """The images lo .. hi - 1, as many at a time as fit the cache, or as a matrix product needs."""
+        step = max(COLUMN_BYTES // (4 * self.length * self.taps * self.groups), -(-MIN_COLUMNS // self.length))
+        return [slice(i, min(i + step, hi)) for i in range(lo, hi, step)]
+
+
+def geometry(
+    n: int, channels: int, size: Pair, w_shape: tuple[int, ...], stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Geometry:
+    """Check that the operands fit, and bring together what the kernels need."""
+    filters, per_group, kernel = w_shape[0], w_shape[1], (w_shape[2], w_shape[3])
+    if groups < 1 or channels % groups or filters % groups:
+        raise ShapeError(
+            f"conv2d: groups must divide the channels of input and output: channels are {channels} and {filters}, groups={groups}; "
+            "choose a common divisor"
+        )
+    if per_group * groups != channels:
+        raise ShapeError(
+            f"conv2d: the channels of input and weight differ: the input has {channels}, the weight {w_shape} expects {per_group} in "
+            f"each of {groups} groups; weight.shape[1] must be {channels // groups}"
+        )
+    out_size = conv2d_output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)
+    return Geometry(n, channels, filters, groups, size, kernel, out_size, stride, padding, dilation)
+
+
+class Columns:
+    """The windows of a few images as columns of a matrix, in buffers that serve all the images of a slice.
+
+    Columns lie image by image, (b, C, kh, kw, oh, ow), so that products read and write images where they are; or side by side,
+    (C, kh, kw, b, oh, ow), as one matrix for all, where an image alone is too small or where the product sums over images.
+    """
+
+    def __init__(self, geo: Geometry, dtype: np.dtype[Any], most: int, *, side_by_side: bool) -> None:
+        self.geo = geo
+        self.side_by_side = side_by_side
+        self.padded = None if geo.no_padding else np.zeros((most, geo.channels, *geo.padded_size), dtype)
+        self.buffer = np.empty(most * geo.groups * geo.taps * geo.length, dtype)
+
+    def windows(self, b: int) -> Array:
+        """The buffer for b images, (b, C, kh, kw, oh, ow) in either layout."""
+        geo = self.geo
+        flat = self.buffer[: b * geo.groups * geo.taps * geo.length]
+        if self.side_by_side:
+            return flat.reshape(geo.channels, *geo.kernel, b, *geo.out_size).transpose(3, 0, 1, 2, 4, 5)
+        return flat.reshape(b, geo.channels, *geo.kernel, *geo.out_size)
+
+    def matrices(self, b: int) -> Array:
+        """The buffer for b images, (b, groups, taps, L) or, side by side, (groups, taps, b * L)."""
+        geo = self.geo
+        flat = self.buffer[: b * geo.groups * geo.taps * geo.length]
+        return (
+            flat.reshape(geo.groups, geo.taps, b * geo.length) if self.side_by_side else flat.reshape(b, geo.groups, geo.taps, geo.length)
+        )
+
+    def gather(self, images: Array) -> Array:
+        """im2col: images (b, C, H, W) to :meth:`matrices`."""
+        (sy, sx), (dy, dx), b = self.geo.stride, self.geo.dilation, images.shape[0]
+        if self.padded is not None:
+            ours, theirs = self.geo.overlap(self.padded, images)
+            np.copyto(ours, theirs)
+            images = self.padded[:b]
+        n, c, y, x = images.strides
+        target = self.windows(b)
+        np.copyto(target, as_strided(images, target.shape, (n, c, y * dy, x * dx, y * sy, x * sx)))
+        return self.matrices(b)
+
+    def scatter(self, out: Array) -> None:
+        """col2im, the transpose of :meth:`gather`: the sum of all windows into images (b, C, H, W)."""
+        (oh, ow), (sy, sx), (dy, dx), b = self.geo.out_size, self.geo.stride, self.geo.dilation, out.shape[0]
+        images = out if self.padded is None else self.padded[:b]
+        images.fill(0)
+        windows = self.windows(b)
+        for i in range(self.geo.kernel[0]):
+            for j in range(self.geo.kernel[1]):
+                pixels = images[:, :, i * dy : i * dy + (oh - 1) * sy + 1 : sy, j * dx : j * dx + (ow - 1) * sx + 1 : sx]
+                np.add(pixels, windows[:, :, i, j], out=pixels)  # (b, C, oh, ow)
+        if self.padded is not None:
+            ours, theirs = self.geo.overlap(self.padded, out)
+            if ours.shape != out.shape:
+                out.fill(0)  # no window reads the rest
+            np.copyto(theirs, ours)
+
+
+def filters_first(g: Array, groups: int) -> Array:
+    """(b, O, oh, ow) -> (groups, O / groups, b * oh * ow); a view for one image."""
+    b, o, length = g.shape[0], g.shape[1], g.shape[2] * g.shape[3]
+    return g.transpose(1, 0, 2, 3).reshape(groups, o // groups, b * length)

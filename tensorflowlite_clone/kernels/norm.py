@@ -1,0 +1,408 @@
+"""Normalisation kernels: layer norm over trailing axes, batch norm over all axes but the channels.
+
+Here: statistics, normalised values and the gradients of both. Not here: running statistics (``nn``), group and instance norm,
+which are layer or batch norm of a reshaped array.
+
+Every pass works on blocks that stay in cache; the mean is subtracted before anything is squared, so a large mean costs no digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tensorflowlite_clone._errors import ShapeError
+from tensorflowlite_clone.kernels.chunks import CHUNK
+from tensorflowlite_clone.kernels.reduce import column_sum, row_sum
+from tensorflowlite_clone.kernels.threads import parallel
+
+__all__ = [
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_norm_stats",
+    "layer_norm",
+    "layer_norm_grad",
+    "layer_norm_grad_bias",
+    "layer_norm_grad_weight",
+    "layer_norm_grad_x",
+]
+
+NDArray: TypeAlias = np.ndarray[Any, Any]
+
+
+def _block_count(items: int, width: int) -> int:
+    return -(-items // max(1, CHUNK // max(width, 1)))
+
+
+def _in_blocks(
+    work: Callable[[int, int, int, NDArray], None], items: int, width: int, passes: int, scratch: np.dtype[Any] | None = None
+) -> None:
+    """Call ``work(block, lo, hi, buffer)`` on blocks of items of ``width`` elements that fit the cache.
+
+    Blocks do not depend on the number of threads, so partial sums by block add up to the same bits on any of them. The buffer
+    has one block's elements of dtype ``scratch`` (none without it) and is each thread's own.
+    """
+    block = max(1, CHUNK // max(width, 1))
+    blocks = _block_count(items, width)
+
+    def slices(lo: int, hi: int) -> None:
+        buffer = np.empty(0 if scratch is None else min(block, items) * width, scratch)
+        for b in range(lo, hi):
+            work(b, b * block, min((b + 1) * block, items), buffer)
+
+    with np.errstate(all="ignore"):
+        parallel(slices, blocks, cost=items * width * passes * 0.15e-9)
+
+
+def _wide(a: NDArray | None) -> Any:
+    return None if a is None else np.asarray(a, np.float32)
+
+
+def _narrow(a: NDArray) -> NDArray:
+    with np.errstate(over="ignore", under="ignore"):
+        return a.astype(np.float16)
+
+
+# ------------------------------------------------------------------------------------------------------------ layer norm
+
+
+def _rows(x: NDArray, normalized_ndim: int) -> NDArray:
+    """(..., *normalized) -> (N, L), contiguous."""
+    if not 1 <= normalized_ndim <= x.ndim:
+        raise ShapeError(
+            f"layer_norm: cannot normalise that many axes: normalized_ndim is {normalized_ndim}, x is {x.shape}; use 1 to x.ndim"
+        )
+    length = math.prod(x.shape[x.ndim - normalized_ndim :])
+    count = math.prod(x.shape[: x.ndim - normalized_ndim])
+    return np.ascontiguousarray(x).reshape(count, length)
+
+
+def _centre(x: NDArray, out: NDArray, eps: float) -> tuple[NDArray, NDArray]:
+    """Write rows minus their means to ``out``; return it and the reciprocal standard deviations (n,)."""
+    length = x.shape[1]
+    mean = row_sum(x)
+    mean /= length
+    np.subtract(x, mean[:, None], out=out)
+    rstd: NDArray = np.einsum("ij,ij->i", out, out)
+    rstd /= length
+    rstd += eps
+    np.sqrt(rstd, out=rstd)
+    return out, np.divide(1.0, rstd, out=rstd)
+
+
+def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normalized_ndim: int, eps: float) -> NDArray:
+    r"""Layer norm over the last axes: :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon} \cdot w + b`, with the biased variance.
+
+    Args:
+        x: float array (..., *normalized); the result has its shape and dtype.
+        weight: array of the normalised shape, or None for ones.
+        bias: array of the normalised shape, or None for zeros.
+        normalized_ndim: how many trailing axes form one group.
+        eps: added to the variance, in units of ``x`` squared.
+
+    Raises:
+        ShapeError: ``normalized_ndim`` is not in ``[1, x.ndim]``.
+
+    >>> layer_norm(np.array([[1.0, 3.0]]), None, None, 1, 0.0)
+    array([[-1.,  1.]])
+
+    Source: J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization" (2016), equation 3.
+    """
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _narrow(layer_norm(_wide(x), _wide(weight), _wide(bias), normalized_ndim, eps))
+    rows = _rows(x, normalized_ndim)
+    out = np.empty(rows.shape, x.dtype)
+    w = None if weight is None else weight.reshape(-1)
+    b = None if bias is None else bias.reshape(-1)
+
+    def work(_block: int, lo: int, hi: int, _scratch: NDArray) -> None:
+        o, rstd = _centre(rows[lo:hi], out[lo:hi], eps)
+        o *= rstd[:, None]
+        if w is not None:
+            o *= w
+        if b is not None:
+            o += b
+
+    if out.size:
+        _in_blocks(work, rows.shape[0], rows.shape[1], passes=8)
+    return out.reshape(x.shape)
+
+
+def layer_norm_grad(g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float) -> tuple[NDArray, NDArray, NDArray]:
+    r"""Gradients of `layer_norm` with respect to ``x``, ``weight`` and ``bias``.
+
+    With :math:`\hat x` the standardised rows and :math:`r = 1 / \sqrt{\sigma^2 + \epsilon}`:
+    :math:`\bar x = r (g w - \mathrm{mean}(g w) - \hat x \, \mathrm{mean}(g w \hat x)), \; \bar w = \sum g \hat x, \; \bar b = \sum g`.
+
+    Args:
+        g: cotangent of the shape of ``x``.
+        x: float array (..., *normalized).
+        weight: array of the normalised shape, or None for ones.
+        normalized_ndim: how many trailing axes form one group.
+        eps: added to the variance.
+
+    Returns:
+        ``(gx, gw, gb)``: of the shape of ``x``, and twice of the normalised shape.
+
+    Raises:
+        ShapeError: ``normalized_ndim`` is not in ``[1, x.ndim]``.
+
+    >>> gx, gw, gb = layer_norm_grad(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), None, 1, 0.0)
+    >>> gx, gw, gb
+    (array([[0., 0.]]), array([-1.,  0.]), array([1., 0.]))
+    """
+    return _layer_norm_grads(g, x, weight, normalized_ndim, eps, to_x=True, to_parameters=True)
+
+
+def layer_norm_grad_x(g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float) -> NDArray:
+    """The first result of `layer_norm_grad` alone.
+
+    >>> layer_norm_grad_x(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), None, 1, 0.0)
+    array([[0., 0.]])
+    """
+    return _layer_norm_grads(g, x, weight, normalized_ndim, eps, to_x=True, to_parameters=False)[0]
+
+
+def layer_norm_grad_weight(g: NDArray, x: NDArray, normalized_ndim: int, eps: float) -> NDArray:
+    """The second result of `layer_norm_grad` alone.
+
+    >>> layer_norm_grad_weight(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), 1, 0.0)
+    array([-1.,  0.])
+    """
+    return _layer_norm_grads(g, x, None, normalized_ndim, eps, to_x=False, to_parameters=True)[1]
+
+
+def layer_norm_grad_bias(g: NDArray, normalized_ndim: int) -> NDArray:
+    """The third result of `layer_norm_grad` alone: the sum of ``g`` over the axes that are not normalised.
+
+    >>> layer_norm_grad_bias(np.array([[1.0, 0.0], [2.0, 1.0]]), 1)
+    array([3., 1.])
+    """
+    g = np.asarray(g)
+    if g.dtype == np.float16:
+        return _narrow(layer_norm_grad_bias(_wide(g), normalized_ndim))
+    with np.errstate(all="ignore"):
+        return column_sum(_rows(g, normalized_ndim)).reshape(g.shape[g.ndim - normalized_ndim :])
+
+
+def _layer_norm_grads(
+    g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float, *, to_x: bool, to_parameters: bool
+) -> tuple[NDArray, NDArray, NDArray]:
+    """What `layer_norm_grad` returns, with empty arrays where nothing was asked for."""
+    if x.dtype == np.float16:
+        wide = _layer_norm_grads(_wide(g), _wide(x), _wide(weight), normalized_ndim, eps, to_x=to_x, to_parameters=to_parameters)
+        return _narrow(wide[0]), _narrow(wide[1]), _narrow(wide[2])
+    rows, cotangents = _rows(x, normalized_ndim), _rows(np.asarray(g, x.dtype), normalized_ndim)
+    count, length = rows.shape
+    shape = x.shape[x.ndim - normalized_ndim :]
+    gx = np.empty(rows.shape if to_x else (0, 0), x.dtype)
+    blocks = _block_count(count, length) if to_parameters else 0
+    gw, gb = np.zeros((blocks, length), x.dtype), np.zeros((blocks, length), x.dtype)
+    w = None if weight is None else weight.reshape(-1)
+
+    def work(block: int, lo: int, hi: int, scratch: NDArray) -> None:
+        c = cotangents[lo:hi]
+        d, rstd = _centre(rows[lo:hi], scratch[: (hi - lo) * length].reshape(hi - lo, length), eps)
+        product = gx[lo:hi] if to_x else np.empty_like(c)
+        np.multiply(c, d, out=product)
+        if to_parameters:
+            gb[block] = column_sum(c)
+            gw[block] = rstd @ product  # (n,) @ (n, L): the standardising factor goes into the sum
+        if to_x:
+            slope = row_sum(product) if w is None else product @ w  # sums over L of g w d
+            mean = row_sum(c) if w is None else c @ w
+            slope *= rstd
+            slope *= rstd
+            slope /= length
+            mean /= length
+            o = c if w is None else np.multiply(c, w, out=product)
+            o = np.subtract(o, mean[:, None], out=product)
+            d *= slope[:, None]
+            o -= d
+            o *= rstd[:, None]
+
+    if rows.size:
+        _in_blocks(work, count, length, passes=16, scratch=x.dtype)
+    return gx.reshape(x.shape if to_x else (0, 0)), gw.sum(axis=0).reshape(shape), gb.sum(axis=0).reshape(shape)
+
+
+# ------------------------------------------------------------------------------------------------------------ batch norm
+
+
+def _images(x: NDArray) -> NDArray:
+    """(N, C, *spatial) -> (N, C, S), contiguous; (N, C) where there is nothing spatial, so that channels are the inner loop."""
+    if x.ndim < 2:
+        raise ShapeError(f"batch_norm: there is no channel axis: x is {x.shape}; x must be (N, C, ...)")
+    size = math.prod(x.shape[2:])
+    shape = x.shape[:2] if size == 1 else (*x.shape[:2], size)
+    return np.ascontiguousarray(x).reshape(shape)
+
+
+def _per_channel(a: NDArray, images: NDArray) -> NDArray:
+    """(C,) shaped to broadcast against `_images`."""
+    return a if images.ndim == 2 else a[:, None]
+
+
+def _channel_sum(a: NDArray) -> NDArray:
+    """Sum over all axes but 1 of a block of `_images`: (C,)."""
+    if a.ndim == 2:
+        return column_sum(a)
+    n, channels, size = a.shape
+    return np.asarray(row_sum(a.reshape(n * channels, size)).reshape(n, channels).sum(axis=0))
+
+
+def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
+    """Mean and biased variance of every channel, over all axes but 1.
+
+    Args:
+        x: float array (N, C, ...).
+
+    Returns:
+        ``(mean, var)``, each (C,) of the dtype of ``x``; NaN when there is nothing to average.
+
+    Raises:
+        ShapeError: ``x`` has no axis 1.
+
+    >>> batch_norm_stats(np.array([[1.0, 0.0], [3.0, 0.0]]))
+    (array([2., 0.]), array([1., 0.]))
+    """
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        mean, var = batch_norm_stats(_wide(x))
+        return _narrow(mean), _narrow(var)
+    images = _images(x)
+    n, channels = images.shape[:2]
+    width = images.size // n if n else 0
+    blocks = _block_count(n, width)
+    sums = np.zeros((blocks, channels), x.dtype)
+    count = images.size // channels if channels else 0
+
+    def add(block: int, lo: int, hi: int, scratch: NDArray) -> None:
+        sums[block] = _channel_sum(images[lo:hi])
+
+    def add_squares(block: int, lo: int, hi: int, scratch: NDArray) -> None:
+        block_images = images[lo:hi]
+        d = np.subtract(block_images, centre, out=scratch[: block_images.size].reshape(block_images.shape))
+        sums[block] = np.einsum("nc,nc->c", d, d) if d.ndim == 2 else np.einsum("ncs,ncs->nc", d, d).sum(axis=0)
+
+    with np.errstate(all="ignore"):
+        _in_blocks(add, n, width, passes=1)
+        mean = sums.sum(axis=0) / x.dtype.type(count)
+        centre = _per_channel(mean, images)
+        _in_blocks(add_squares, n, width, passes=3, scratch=x.dtype)
+        var = sums.sum(axis=0) / x.dtype.type(count)
+    return mean, var
+
+
+def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, bias: NDArray | None, eps: float) -> NDArray:
+    r"""Normalise every channel: :math:`(x - \mu_c) / \sqrt{\sigma_c^2 + \epsilon} \cdot w_c + b_c`.
+
+    Args:
+        x: float array (N, C, ...); the result has its shape and dtype.
+        mean: (C,), of the batch or running.
+        var: (C,), the variance that goes with it.
+        weight: (C,), or None for ones.
+        bias: (C,), or None for zeros.
+        eps: added to the variance, in units of ``x`` squared.
+
+    Raises:
+        ShapeError: ``x`` has no axis 1.
+
+    >>> batch_norm(np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), None, None, 0.0)
+    array([[-1.],
+           [ 1.]])
+
+    Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015), algorithm 1.
+    """
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _narrow(batch_norm(_wide(x), _wide(mean), _wide(var), _wide(weight), _wide(bias), eps))
+    images = _images(x)
+    n = images.shape[0]
+    with np.errstate(all="ignore"):
+        scale = 1.0 / np.sqrt(np.asarray(var, x.dtype) + eps)
+        if weight is not None:
+            scale = scale * np.asarray(weight, x.dtype)
+    centre, factor = _per_channel(np.asarray(mean, x.dtype), images), _per_channel(scale, images)
+    shift = None if bias is None else _per_channel(np.asarray(bias, x.dtype), images)
+    out = np.empty(images.shape, x.dtype)
+
+    def work(_block: int, lo: int, hi: int, _scratch: NDArray) -> None:
+        o = out[lo:hi]
+        np.subtract(images[lo:hi], centre, out=o)
+        o *= factor
+        if shift is not None:
+            o += shift
+
+    _in_blocks(work, n, images.size // n if n else 0, passes=3)
+    return out.reshape(x.shape)
+
+
+def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
+    r"""Gradients of batch norm with the batch's own statistics, with respect to ``x``, ``weight`` and ``bias``.
+
+    With :math:`\hat x = (x - \mu_c) r_c` and M entries per channel:
+    :math:`\bar x = w_c r_c (g - \bar b_c / M - \hat x \, \bar w_c / M), \; \bar w_c = \sum g \hat x, \; \bar b_c = \sum g`.
+
+    Args:
+        g: cotangent of the shape of ``x``.
+        x: float array (N, C, ...).
+        mean: (C,), from `batch_norm_stats`.
+        rstd: (C,), ``1 / sqrt(var + eps)``.
+        weight: (C,), or None for ones.
+
+    Returns:
+        ``(gx, gw, gb)``: of the shape of ``x``, (C,) and (C,), of the dtype of ``x``.
+
+    Raises:
+        ShapeError: ``x`` has no axis 1.
+
+    >>> x = np.array([[1.0], [3.0]])
+    >>> batch_norm_grad(np.array([[1.0], [0.0]]), x, np.array([2.0]), np.array([1.0]), None)
+    (array([[0.],
+           [0.]]), array([-1.]), array([1.]))
+    """
+    if x.dtype == np.float16:
+        gx, gw, gb = batch_norm_grad(_wide(g), _wide(x), _wide(mean), _wide(rstd), _wide(weight))
+        return _narrow(gx), _narrow(gw), _narrow(gb)
+    images, cotangents = _images(x), _images(np.asarray(g, x.dtype))
+    n, channels = images.shape[:2]
+    width = images.size // n if n else 0
+    count = images.size // channels if channels else 0
+    blocks = _block_count(n, width)
+    sums, products = np.zeros((blocks, channels), x.dtype), np.zeros((blocks, channels), x.dtype)
+    mean, rstd = np.asarray(mean, x.dtype), np.asarray(rstd, x.dtype)
+    centre = _per_channel(mean, images)
+
+    def add(block: int, lo: int, hi: int, scratch: NDArray) -> None:
+        c = cotangents[lo:hi]
+        sums[block] = _channel_sum(c)
+        d = np.subtract(images[lo:hi], centre, out=scratch[: c.size].reshape(c.shape))
+        d *= c
+        products[block] = _channel_sum(d)
+
+    _in_blocks(add, n, width, passes=4, scratch=x.dtype)
+    with np.errstate(all="ignore"):
+        gb = sums.sum(axis=0)
+        gw = products.sum(axis=0) * rstd
+        scale = rstd if weight is None else rstd * np.asarray(weight, x.dtype)
+        # gx = scale g - (x - mean) slope - offset
+        inverse = x.dtype.type(1.0 / count if count else 0.0)
+        slope, offset = scale * rstd * gw * inverse, scale * gb * inverse
+    factor, slope, offset = (_per_channel(a, images) for a in (scale, slope, offset))
+    gx = np.empty(images.shape, x.dtype)
+
+    def work(_block: int, lo: int, hi: int, scratch: NDArray) -> None:
+        o = gx[lo:hi]
+        np.subtract(images[lo:hi], centre, out=o)
+        o *= slope
+        o += offset
+        scaled = np.multiply(cotangents[lo:hi], factor, out=scratch[: o.size].reshape(o.shape))
+        np.subtract(scaled, o, out=o)
+
+    _in_blocks(work, n, width, passes=6, scratch=x.dtype)
+    return gx.reshape(x.shape), gw, gb

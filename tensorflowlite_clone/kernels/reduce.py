@@ -1,0 +1,153 @@
+"""Reductions where NumPy's own are slow: sums that undo broadcasting, sums and maxima of rows.
+
+Here: what several kernels and the ops share. Not here: the public reductions with their axis rules (``ops.reduce``), scans.
+
+NumPy reduces a short contiguous row at 60 ns of overhead per row. A matrix product with a vector of ones sums at memory speed;
+``np.maximum.reduceat`` halves the overhead, and running over the columns of very short rows avoids it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+__all__ = ["row_max", "row_sum", "sum_to"]
+
+NDArray: TypeAlias = np.ndarray[Any, Any]
+
+_BLAS_WORTH = 2_048  # elements below which np.sum is as fast
+_BLAS_WORTH_ROWS = 512  # the same for sums of rows, whose overhead np.sum pays per row
+_BLAS_LIMIT = 4_096  # terms per BLAS partial sum: keeps the rounding error that of np.sum's pairwise scheme (1e-6 relative)
+_COLUMNS_AT_MOST = 12  # row length up to which running over the columns wins
+_ROWS_AT_LEAST = 1_024
+_REDUCEAT_AT_MOST = 2_048
+
+
+@lru_cache(maxsize=64)
+def _ones(n: int, dtype: np.dtype[Any]) -> NDArray:
+    """A read-only vector of ones."""
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def _by_blas(a: NDArray) -> bool:
+    return a.size >= _BLAS_WORTH and a.dtype.char in "fd"
+
+
+def row_sum(a: NDArray) -> NDArray:
+    """Sums of the rows of a matrix, ``a.sum(1)``.
+
+    Args:
+        a: array (N, L); float32 and float64 go through BLAS unless small or with long rows.
+
+    >>> row_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([3., 7.])
+    """
+    if a.size >= _BLAS_WORTH_ROWS and a.shape[1] <= _BLAS_LIMIT and a.dtype.char in "fd" and a.flags.c_contiguous:
+        return np.asarray(np.matmul(a, _ones(a.shape[1], a.dtype)))
+    return np.asarray(np.add.reduce(a, axis=1, dtype=a.dtype))
+
+
+def column_sum(a: NDArray) -> NDArray:
+    """Sums of the columns of a matrix, ``a.sum(0)``; tall float matrices in blocks of rows, so that no partial sum grows long.
+
+    >>> column_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([4., 6.])
+    """
+    rows = a.shape[0]
+    if rows < 16 or not _by_blas(a) or not a.flags.c_contiguous:
+        return np.asarray(np.add.reduce(a, axis=0, dtype=a.dtype))
+    if rows <= _BLAS_LIMIT:
+        return np.asarray(np.matmul(_ones(rows, a.dtype), a))
+    blocks = rows // _BLAS_LIMIT
+    whole = a[: blocks * _BLAS_LIMIT].reshape(blocks, _BLAS_LIMIT, a.shape[1])  # (N, D) -> (blocks, 4096, D)
+    partial = np.empty((blocks + 1, a.shape[1]), a.dtype)
+    for i in range(blocks):
+        np.matmul(_ones(_BLAS_LIMIT, a.dtype), whole[i], out=partial[i])
+    np.sum(a[blocks * _BLAS_LIMIT :], axis=0, out=partial[blocks])
+    return np.asarray(partial.sum(axis=0))
+
+
+def sum_to(g: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """Sum ``g`` down to ``shape``: the transpose of broadcasting an array of ``shape`` to ``g.shape``.
+
+    Args:
+        g: array whose shape ``shape`` broadcasts to.
+        shape: the shape to return to: leading axes may be missing, others may be 1.
+
+    Returns:
+        Array of ``shape`` and the dtype of ``g``; ``g`` itself when nothing is to be summed.
+
+    Raises:
+        ValueError: ``shape`` does not broadcast to ``g.shape``.
+
+    >>> sum_to(np.ones((2, 3)), (3,))
+    array([2., 2., 2.])
+    >>> sum_to(np.ones((2, 3)), (2, 1))
+    array([[3.],
+           [3.]])
+    """
+    g = np.asarray(g)
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    if lead > 0 and g.shape[lead:] == shape:
+        axes = tuple(range(lead))
+    elif lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
+        raise ValueError(f"sum_to: shape does not broadcast to g.shape: shape is {shape}, g is {g.shape}; each size must match or be 1")
+    else:
+        axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
+    with np.errstate(all="ignore"):
+        result = _sum_by_blas(g, axes) if _by_blas(g) and g.flags.c_contiguous else None
+        if result is None:
+            result = np.asarray(np.add.reduce(g, axis=axes, dtype=g.dtype))
+    return result.reshape(shape)
+
+
+def _sum_by_blas(g: NDArray, axes: tuple[int, ...]) -> NDArray | None:
+    """The sum over ``axes`` where they are the first ones, the last ones, or all but one middle run; None elsewhere."""
+    kept = [i for i in range(g.ndim) if i not in axes and g.shape[i] != 1]
+    if not kept:
+        return None  # a full sum: np.sum is pairwise and vectorised
+    first, last = kept[0], kept[-1]
+    if last - first + 1 - sum(g.shape[i] == 1 for i in range(first, last)) != len(kept):
+        return None
+    before, after = math.prod(g.shape[:first]), math.prod(g.shape[last + 1 :])
+    middle = g.size // (before * after)
+    if after == 1:
+        return column_sum(g.reshape(before, middle))
+    if before == 1:
+        return row_sum(g.reshape(middle, after))
+    if after < 8:
+        return None
+    rows = row_sum(g.reshape(before * middle, after))  # (B, M, A) -> (B * M,)
+    return column_sum(rows.reshape(before, middle))
+
+
+def row_max(z: NDArray) -> NDArray:
+    """Maxima of the rows of a matrix, ``z.max(1)``; NaN where a row holds one.
+
+    Args:
+        z: real array (N, L) with L > 0.
+
+    Raises:
+        ValueError: rows are empty.
+
+    >>> row_max(np.array([[1.0, 3.0], [2.0, -1.0]]))
+    array([3., 2.])
+    """
+    rows, length = z.shape
+    if length == 0 or rows == 0 or length > _REDUCEAT_AT_MOST or not z.flags.c_contiguous:
+        return np.asarray(np.maximum.reduce(z, axis=1))
+    if length == 1:
+        return z[:, 0].copy()
+    if length <= _COLUMNS_AT_MOST and rows >= _ROWS_AT_LEAST:
+        result = np.maximum(z[:, 0], z[:, 1])
+        for j in range(2, length):
+            np.maximum(result, z[:, j], out=result)
+        return result
+    return np.maximum.reduceat(z.reshape(-1), np.arange(0, rows * length, length))

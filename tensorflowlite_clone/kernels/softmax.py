@@ -1,0 +1,434 @@
+"""Softmax kernels: softmax, log-softmax, log-sum-exp, cross-entropy and their gradients.
+
+Here: everything that exponentiates and sums along an axis. The last axis is the fast path: rows in cache-sized blocks, sums by
+BLAS, several threads when that pays. Not here: losses without a softmax (``ops.loss``), attention.
+
+Where no exponential can overflow, softmax skips the usual subtraction of the row maximum: that saves two passes, and is at least
+as accurate, because ``exp(x)`` has no subtraction's rounding in it. Rows whose sum came out small are done again with the shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from tensorflowlite_clone._errors import ArgumentError, DimensionError, ShapeError
+from tensorflowlite_clone.kernels.chunks import CHUNK
+from tensorflowlite_clone.kernels.reduce import row_max, row_sum
+from tensorflowlite_clone.kernels.threads import parallel
+
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_grad",
+    "log_softmax",
+    "log_softmax_grad",
+    "logsumexp",
+    "softmax",
+    "softmax_grad",
+]
+
+NDArray: TypeAlias = np.ndarray[Any, Any]
+Reduction: TypeAlias = Literal["none", "mean", "sum"]
+
+_PLAIN_LIMIT = {"f": 40.0, "d": 300.0}  # exp of it, times any row length, is far from overflow
+_PLAIN_SUM = 1e-6  # a smaller sum of plain exponentials lost its small terms to underflow
+_COST = 1.2e-9  # seconds per element of an exponential and three passes
+
+
+def _by_rows(work: Callable[[int, int], None], rows: int, length: int, cost: float = _COST) -> None:
+    """Call ``work(lo, hi)`` on blocks of rows that fit the cache, on several threads when that pays."""
+    block = max(1, CHUNK // max(length, 1))
+    if rows <= block:
+        with np.errstate(all="ignore"):
+            work(0, rows)
+        return
+
+    def slices(lo: int, hi: int) -> None:
+        for i in range(lo, hi, block):
+            work(i, min(i + block, hi))
+
+    with np.errstate(all="ignore"):
+        parallel(slices, rows, cost=rows * length * cost)
+
+
+def _is_last(x: NDArray, axis: int) -> bool:
+    return axis == -1 or axis == x.ndim - 1
+
+
+def _matrix(x: NDArray) -> NDArray:
+    """``x`` as rows along its last axis: (..., L) -> (N, L), contiguous."""
+    length = x.shape[-1]
+    return np.ascontiguousarray(x).reshape(x.size // length if length else 0, length)
+
+
+def _narrow(x: NDArray) -> NDArray:
+    with np.errstate(over="ignore", under="ignore"):
+        return x.astype(np.float16)
+
+
+def _finite_shift(maximum: NDArray) -> NDArray:
+    """The maxima, with 0 for infinite ones, so that ``x - shift`` is never ``inf - inf``."""
+    finite = np.isfinite(maximum)
+    return maximum if finite.all() else np.where(finite, maximum, np.zeros((), maximum.dtype))
+
+
+def _exp_rows(x: NDArray, out: NDArray) -> NDArray:
+    """Write exponentials of the rows of ``x`` (n, L), each row up to a factor of its own, to ``out``; return their sums (n,)."""
+    if np.maximum.reduce(x, axis=None) <= _PLAIN_LIMIT.get(x.dtype.char, -np.inf):
+        np.exp(x, out=out)
+        sums = row_sum(out)
+        if np.minimum.reduce(sums) >= _PLAIN_SUM:
+            return sums
+    np.subtract(x, row_max(x)[:, None], out=out)
+    np.exp(out, out=out)
+    return row_sum(out)
+
+
+def softmax(x: NDArray, axis: int) -> NDArray:
+    r"""Softmax along an axis: :math:`e^{x_i} / \sum_j e^{x_j}`.
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+        axis: the axis whose entries sum to 1.
+
+    Returns:
+        The probabilities; NaN where all entries along the axis are minus infinity.
+
+    >>> softmax(np.array([0.0, 0.0, 1000.0]), -1)
+    array([0., 0., 1.])
+    """
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _narrow(softmax(x.astype(np.float32), axis))
+    if x.ndim == 0:
+        return softmax(x.reshape(1), -1).reshape(())
+    if x.size == 0:
+        return np.empty(x.shape, x.dtype)
+    if not _is_last(x, axis):
+        with np.errstate(all="ignore"):
+            out: NDArray = x - np.max(x, axis=axis, keepdims=True)
+            np.exp(out, out=out)
+            out /= np.sum(out, axis=axis, keepdims=True)
+        return out
+    rows = _matrix(x)
+    out = np.empty(rows.shape, x.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        o = out[lo:hi]
+        sums = _exp_rows(rows[lo:hi], o)
+        o *= np.divide(1.0, sums, out=sums)[:, None]
+
+    _by_rows(work, rows.shape[0], rows.shape[1])
+    return out.reshape(x.shape)
+
+
+def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
+    """Gradient of `softmax` from its result: ``ans * (g - sum(g * ans, axis))``.
+
+    >>> softmax_grad(np.array([1.0, 0.0]), np.array([0.5, 0.5]), -1)
+    array([ 0.25, -0.25])
+    """
+    if ans.dtype == np.float16:
+        return _narrow(softmax_grad(g.astype(np.float32), ans.astype(np.float32), axis))
+    if ans.ndim == 0 or not _is_last(ans, axis):
+        with np.errstate(all="ignore"):
+            out = np.asarray(g * ans)
+            total = np.sum(out, axis=axis if ans.ndim else None, keepdims=True)
+            np.subtract(g, total, out=out)
+            out *= ans
+        return out
+    cotangents, rows = _matrix(g), _matrix(ans)
+    out = np.empty(rows.shape, ans.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        c, r = cotangents[lo:hi], rows[lo:hi]
+        np.subtract(c, np.einsum("ij,ij->i", c, r)[:, None], out=out[lo:hi])
+        out[lo:hi] *= r
+
+    _by_rows(work, rows.shape[0], rows.shape[1], cost=0.5e-9)
+    return out.reshape(ans.shape)
+
+
+def log_softmax(x: NDArray, axis: int) -> NDArray:
+    r"""Logarithm of `softmax`: :math:`x_i - \log \sum_j e^{x_j}`, also where the softmax underflows.
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+        axis: the axis whose probabilities sum to 1.
+
+    >>> log_softmax(np.array([0.0, -1000.0]), -1)
+    array([    0., -1000.])
+    """
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _narrow(log_softmax(x.astype(np.float32), axis))
+    if x.ndim == 0:
+        return log_softmax(x.reshape(1), -1).reshape(())
+    if x.size == 0:
+        return np.empty(x.shape, x.dtype)
+    if not _is_last(x, axis):
+        with np.errstate(all="ignore"):
+            out: NDArray = x - np.max(x, axis=axis, keepdims=True)
+            out -= np.log(np.sum(np.exp(out), axis=axis, keepdims=True))
+        return out
+    rows = _matrix(x)
+    out = np.empty(rows.shape, x.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        o = out[lo:hi]
+        np.subtract(rows[lo:hi], row_max(rows[lo:hi])[:, None], out=o)
+        o -= np.log(row_sum(np.exp(o)))[:, None]
+
+    _by_rows(work, rows.shape[0], rows.shape[1])
+    return out.reshape(x.shape)
+
+
+def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
+    """Gradient of `log_softmax` from its result: ``g - exp(ans) * sum(g, axis)``.
+
+    >>> log_softmax_grad(np.array([1.0, 0.0]), np.log(np.array([0.5, 0.5])), -1)
+    array([ 0.5, -0.5])
+    """
+    if ans.dtype == np.float16:
+        return _narrow(log_softmax_grad(g.astype(np.float32), ans.astype(np.float32), axis))
+    if ans.ndim == 0 or not _is_last(ans, axis):
+        with np.errstate(all="ignore"):
+            out = np.asarray(np.exp(ans))
+            if ans.ndim:
+                out *= np.sum(g, axis=axis, keepdims=True)
+            else:
+                out = np.asarray(out * g)
+            return np.asarray(np.subtract(g, out))
+    cotangents, rows = _matrix(g), _matrix(ans)
+    out = np.empty(rows.shape, ans.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        c, o = cotangents[lo:hi], out[lo:hi]
+        np.exp(rows[lo:hi], out=o)
+        o *= row_sum(c)[:, None]
+        np.subtract(c, o, out=o)
+
+    _by_rows(work, rows.shape[0], rows.shape[1])
+    return out.reshape(ans.shape)
+
+
+def logsumexp(x: NDArray, axis: int | tuple[int, ...], keepdims: bool) -> NDArray:
+    r"""Logarithm of the sum of exponentials, without overflow: :math:`\log \sum_j e^{x_j}`.
+
+    Args:
+        x: float array of any shape.
+        axis: the axis or axes to sum over.
+        keepdims: whether summed axes stay with length 1.
+
+    Returns:
+        Array of the dtype of ``x``; minus infinity where there is nothing to sum or every entry is minus infinity, infinity
+        where an entry is.
+
+    >>> logsumexp(np.array([1000.0, 1000.0]), -1, False).round(6)
+    np.float64(1000.693147)
+    """
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _narrow(logsumexp(x.astype(np.float32), axis, keepdims))
+    if x.ndim == 0:
+        return x.copy()
+    if isinstance(axis, tuple) or x.size == 0 or not _is_last(x, axis):
+        with np.errstate(all="ignore"):
+            shift = _finite_shift(np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+            out = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+        return np.asarray(out) if keepdims else np.squeeze(out, axis)
+    rows = _matrix(x)
+    result = np.empty(rows.shape[0], x.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        shift, sums = _shifted_sums(rows[lo:hi])
+        np.add(np.log(sums, out=sums), shift, out=result[lo:hi])
+
+    _by_rows(work, rows.shape[0], rows.shape[1])
+    return result.reshape(*x.shape[:-1], 1) if keepdims else result.reshape(x.shape[:-1])
+
+
+def _shifted_sums(x: NDArray) -> tuple[NDArray, NDArray]:
+    """Shift and sum of exponentials of each row: ``exp(x).sum(1) == exp(shift) * sums``."""
+    shift = _finite_shift(row_max(x))
+    e = np.subtract(x, shift[:, None])
+    return shift, row_sum(np.exp(e, out=e))
+
+
+# --------------------------------------------------------------------------------------------------------- cross-entropy
+
+
+def _labels(x: NDArray, target: NDArray, ignore_index: int) -> tuple[NDArray, NDArray | None]:
+    """Labels with 0 for ignored ones, and the mask of the others (None when nothing is ignored); checked."""
+    if x.ndim != 2 or target.shape != x.shape[:1]:
+        raise ShapeError(
+            f"cross_entropy: one label per row is needed: x is {x.shape}, target is {target.shape}; x must be (N, C) and target (N,)"
+        )
+    classes = x.shape[1]
+    if not target.size:
+        return target, None
+    low, high = int(target.min()), int(target.max())
+    if low >= 0 and high < classes and not low <= ignore_index <= high:
+        return target, None
+    valid = target != ignore_index
+    labels = np.where(valid, target, 0)
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size or (classes == 0 and valid.any()):
+        at = int(wrong[0]) if wrong.size else 0
+        raise DimensionError(
+            f"cross_entropy: label out of range: target[{at}] is {int(target[at])}, x has {classes} classes; "
+            f"labels must lie in [0, {classes - 1}] or be ignore_index={ignore_index}"
+        )
+    return labels, valid
+
+
+def _row_weights(x: NDArray, labels: NDArray, valid: NDArray | None, weight: NDArray | None) -> NDArray | None:
+    """The weight of each row, 0 where ignored: (N,); None for ones."""
+    if weight is None:
+        return None if valid is None else valid.astype(x.dtype)
+    weights: NDArray = weight.astype(x.dtype, copy=False)[labels]
+    return weights if valid is None else weights * valid
+
+
+def _total(weights: NDArray | None, rows: int, dtype: np.dtype[Any]) -> Any:
+    """The summed weights of the rows, the divisor of the mean."""
+    return dtype.type(rows) if weights is None else np.add.reduce(weights)
+
+
+def _class_weights(weight: NDArray | None, x: NDArray) -> NDArray:
+    """The class weights as an array of the dtype of ``x``: (C,)."""
+    return np.ones(x.shape[1], x.dtype) if weight is None else weight.astype(x.dtype, copy=False)
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("none", "mean", "sum"):
+        raise ArgumentError(f"cross_entropy: unknown reduction: reduction is {reduction!r}; use 'none', 'mean' or 'sum'")
+
+
+def cross_entropy(
+    x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float
+) -> NDArray:
+    r"""Cross-entropy between the softmax of the rows of ``x`` and integer labels.
+
+    :math:`\ell_n = -(1-\varepsilon) w_{t_n} \log p_{n t_n} - \frac{\varepsilon}{C} \sum_c w_c \log p_{nc}`; 'mean' divides the
+    sum by the summed weights :math:`w_{t_n}` of the rows that are not ignored.
+
+    Args:
+        x: logits (N, C), float.
+        target: labels (N,), integers in ``[0, C)`` or ``ignore_index``.
+        weight: class weights (C,), or None for ones.
+        ignore_index: the label of rows that do not count.
+        reduction: 'none', 'mean' or 'sum'.
+        label_smoothing: epsilon in [0, 1].
+
+    Returns:
+        Loss of the dtype of ``x``: (N,) for 'none', else 0-d; NaN for the mean of no rows.
+
+    Raises:
+        ShapeError: ``x`` is not (N, C) or ``target`` not (N,).
+        DimensionError: a label is out of range.
+        ArgumentError: the reduction is unknown.
+
+    >>> cross_entropy(np.zeros((1, 4)), np.array([2]), None, -100, "mean", 0.0).round(6)
+    np.float64(1.386294)
+
+    Source: C. Szegedy et al., "Rethinking the inception architecture for computer vision" (2016), section 7 (smoothing).
+    """
+    _check_reduction(reduction)
+    if x.dtype == np.float16:
+        return _narrow(np.asarray(cross_entropy(x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)))
+    labels, valid = _labels(x, target, ignore_index)
+    rows, classes = x.shape
+    logits = np.ascontiguousarray(x)
+    weights = _row_weights(x, labels, valid, weight)
+    losses = np.empty(rows, x.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        z, out = logits[lo:hi], losses[lo:hi]
+        shift, sums = _shifted_sums(z)
+        logs = np.log(sums, out=sums)
+        # shift - x first: near 0 for a confident row, where adding the logarithm last keeps its digits
+        np.add(shift - z[np.arange(hi - lo), labels[lo:hi]], logs, out=out)
+        if weights is not None:
+            out *= weights[lo:hi]
+        if label_smoothing:
+            class_weights = _class_weights(weight, x)
+            out *= 1.0 - label_smoothing
+            out += (label_smoothing / classes) * ((logs + shift) * float(class_weights.sum()) - z @ class_weights)
+
+    _by_rows(work, rows, classes)
+    if valid is not None:
+        losses[~valid] = 0.0  # also where the logits of an ignored row are not finite
+    if reduction == "none":
+        return losses
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(losses)
+        return np.asarray(total if reduction == "sum" else total / _total(weights, rows, x.dtype))
+
+
+def cross_entropy_grad(
+    g: NDArray, x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float
+) -> NDArray:
+    r"""Gradient of `cross_entropy` with respect to ``x``, one exponential and two passes over memory.
+
+    :math:`\bar x_{nc} = g_n ((1-\varepsilon) w_{t_n} (p_{nc} - \delta_{c t_n}) + \frac{\varepsilon}{C} (p_{nc} \sum_k w_k - w_c))`,
+    with :math:`g_n` divided by the summed weights for 'mean', and 0 for ignored rows.
+
+    Args:
+        g: cotangent of the loss: (N,) for 'none', else 0-d.
+        x: logits (N, C), float.
+        target: labels (N,).
+        weight: class weights (C,), or None for ones.
+        ignore_index: the label of rows that do not count.
+        reduction: 'none', 'mean' or 'sum'.
+        label_smoothing: epsilon in [0, 1].
+
+    Raises:
+        ShapeError: ``x`` is not (N, C) or ``target`` not (N,).
+        DimensionError: a label is out of range.
+        ArgumentError: the reduction is unknown.
+
+    >>> cross_entropy_grad(np.array(1.0), np.zeros((1, 2)), np.array([1]), None, -100, "mean", 0.0)
+    array([[ 0.5, -0.5]])
+    """
+    _check_reduction(reduction)
+    if x.dtype == np.float16:
+        wide = cross_entropy_grad(np.asarray(g, np.float32), x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)
+        return _narrow(wide)
+    labels, valid = _labels(x, target, ignore_index)
+    rows, classes = x.shape
+    out = np.empty((rows, classes), x.dtype)
+    if not out.size:
+        return out
+    logits = np.ascontiguousarray(x)
+    weights = _row_weights(x, labels, valid, weight)
+    with np.errstate(all="ignore"):
+        scale = np.asarray(g, x.dtype)
+        if reduction == "mean":
+            scale = np.asarray(np.divide(scale, _total(weights, rows, x.dtype)))
+        hit = scale if weights is None else weights * scale  # 0-d or (N,): how much one label pulls
+        if label_smoothing:
+            class_weights = _class_weights(weight, x)
+            spread = scale * (label_smoothing / classes)
+            hit = np.asarray(hit * (1.0 - label_smoothing))
+            mass = np.asarray(hit + spread * float(class_weights.sum()))
+        else:
+            mass = hit
+
+    def rows_of(a: NDArray, lo: int, hi: int) -> NDArray:
+        return a[lo:hi] if a.ndim else a
+
+    def work(lo: int, hi: int) -> None:
+        o = out[lo:hi]
+        sums = _exp_rows(logits[lo:hi], o)
+        o *= np.divide(rows_of(mass, lo, hi), sums, out=sums)[:, None]
+        o[np.arange(hi - lo), labels[lo:hi]] -= rows_of(hit, lo, hi)
+        if label_smoothing:
+            o -= np.multiply.outer(rows_of(np.asarray(spread), lo, hi), class_weights)
+
+    _by_rows(work, rows, classes)
+    if valid is not None:
+        out[~valid] = 0.0
+    return out

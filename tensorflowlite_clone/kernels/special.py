@@ -1,0 +1,374 @@
+"""Special functions that NumPy lacks: erf, erfc, erfinv, lgamma, digamma, element-wise on float arrays.
+
+Here: approximations with their sources, accurate to a few units in the last place. Except for erf, float32 and float16 are
+computed in float64 (a chunk at a time) and rounded once. Not here: activations built on them (``kernels.activation``), derivatives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tensorflowlite_clone.kernels.chunks import chunked
+
+__all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma"]
+
+Floats: TypeAlias = np.ndarray[Any, Any]
+Function: TypeAlias = Callable[[Floats], Floats]
+
+
+def _horner(x: Floats, coefficients: Sequence[float]) -> Floats:
+    """A new array with the polynomial whose coefficients stand highest power first."""
+    result = x * coefficients[0]
+    for c in coefficients[1:-1]:
+        result += c
+        result *= x
+    result += coefficients[-1]
+    return result
+
+
+def _piecewise(x: Floats, pieces: Sequence[tuple[Floats, Function]]) -> Floats:
+    """``f(x)`` where each mask holds; the masks exclude each other and together cover ``x``."""
+    result = np.empty_like(x)
+    for mask, function in pieces:
+        count = np.count_nonzero(mask)
+        if count == x.size:
+            return function(x)
+        if count:
+            result[mask] = function(x[mask])
+    return result
+
+
+def _in_float64(function: Function) -> Callable[[Floats, Floats], None]:
+    """The chunk step that computes ``function`` in float64 and rounds to the dtype of the result."""
+
+    def step(out: Floats, x: Floats) -> None:
+        out[...] = function(x.astype(np.float64, copy=False))
+
+    return step
+
+
+# ---------------------------------------------------------------------------------------------------------- erf and erfc
+# W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969): erf on |x| <= 0.46875,
+# erfc on 0.46875 <= x <= 4, and x exp(x^2) erfc(x) in 1/x^2 on x >= 4; relative errors below 6e-19.
+
+_ERF_P = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3)
+_ERF_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
+_MID_P = (
+    *(2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1, 2.98635138197400131e2),
+    *(8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3),
+)
+_MID_Q = (
+    *(1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3),
+    *(3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3),
+)
+_FAR_P = (
+    *(1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1),
+    *(1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4),
+)
+_FAR_Q = (
+    *(1.0, 2.56852019228982242e0, 1.87295284992346725e0),
+    *(5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3),
+)
+_ERF_BREAK = 0.46875
+_ERFC_ZERO = 30.0  # beyond it erfc is 0 in float64; the clip keeps infinities out of the formula
+_INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
+
+
+def _erf_near(x: Floats) -> Floats:
+    """Erf for |x| <= 0.46875."""
+    s = x * x
+    return x * (_horner(s, _ERF_P) / _horner(s, _ERF_Q))
+
+
+# The odd series in z of atanh(erf(z)) as a polynomial in z^2, highest power first: a weighted least-squares fit on 0 < z < 4.3,
+# reweighted towards the smallest maximal error of erf, which it leaves at 1e-7 relative. The leading coefficient is
+# positive, so beyond the interval the tanh stays at one.
+ATANH_ERF = (
+    *(1.4185739077369939e-07, -5.668568735319344e-06, 8.76379178390147e-05, -0.0006197862920367711),
+    *(-0.00019182882359778633, 0.10276905487661234, 1.1283792744127132),
+)
+
+
+def _erf_float32(out: Floats, x: Floats) -> None:
+    """Erf as one tanh, for which float32 rounding leaves 4 units in the last place."""
+    s = x * x
+    np.multiply(_horner(s, ATANH_ERF), x, out=out)
+    np.tanh(out, out=out)
+
+
+def _exp_minus_square(a: Floats) -> Floats:
+    """``exp(-a^2)`` to full relative precision: the square's rounding error would be magnified, so it is split exactly."""
+    high = np.trunc(a * 16.0) / 16.0  # its square is exact
+    low = (a - high) * (a + high)
+    return np.exp(-high * high) * np.exp(-low)
+
+
+def _erfc_mid(a: Floats) -> Floats:
+    """Erfc for 0.46875 <= a <= 4."""
+    return _exp_minus_square(a) * (_horner(a, _MID_P) / _horner(a, _MID_Q))
+
+
+def _erfc_far(a: Floats) -> Floats:
+    """Erfc for a >= 4, NaN included."""
+    a = np.minimum(a, _ERFC_ZERO)
+    s = 1.0 / (a * a)
+    return _exp_minus_square(a) * (_INV_SQRT_PI - s * _horner(s, _FAR_P) / _horner(s, _FAR_Q)) / a
+
+
+def _erf_values(x: Floats) -> Floats:
+    a = np.abs(x)
+    near, mid = a <= _ERF_BREAK, a <= 4.0
+    return _piecewise(
+        x,
+        [
+            (near, _erf_near),
+            (mid & ~near, lambda v: np.copysign(1.0 - _erfc_mid(np.abs(v)), v)),
+            (~mid, lambda v: np.copysign(1.0 - _erfc_far(np.abs(v)), v)),
+        ],
+    )
+
+
+def _erfc_values(x: Floats) -> Floats:
+    near, mid, far = np.abs(x) <= _ERF_BREAK, np.abs(x) <= 4.0, x > 4.0
+    return _piecewise(
+        x,
+        [
+            (near, lambda v: 1.0 - _erf_near(v)),
+            (mid & ~near & (x > 0), _erfc_mid),
+            (mid & ~near & (x < 0), lambda v: 2.0 - _erfc_mid(-v)),
+            (far, _erfc_far),
+            (~mid & ~far, lambda v: 2.0 - _erfc_far(-v)),
+        ],
+    )
+
+
+def erf(x: Floats) -> Floats:
+    r"""Error function, element-wise.
+
+    :math:`2 \pi^{-1/2} \int_0^x e^{-t^2} dt`
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+
+    >>> erf(np.array([0.0, 1.0, np.inf]))
+    array([0.        , 0.84270079, 1.        ])
+
+    Source: W. J. Cody, Math. Comp. 23 (1969), 631-637.
+    """
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_erf_float32, x, cost=2.2)
+    return chunked(_in_float64(_erf_values), x, cost=30.0)
+
+
+def erfc(x: Floats) -> Floats:
+    r"""Complementary error function, element-wise: :math:`1 - \mathrm{erf}(x)` without cancellation for large ``x``.
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+
+    >>> bool(abs(erfc(np.array(10.0)) / 2.088487583762545e-45 - 1) < 1e-14)
+    True
+
+    Source: W. J. Cody, Math. Comp. 23 (1969), 631-637.
+    """
+    return chunked(_in_float64(_erfc_values), x, cost=35.0)
+
+
+# ---------------------------------------------------------------------------------------------------------------- erfinv
+# M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (1988), PPND16.
+
+_CENTRE_P = (
+    *(2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4),
+    *(1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0),
+)
+_CENTRE_Q = (
+    *(5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4),
+    *(5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0),
+)
+_SHOULDER_P = (
+    *(7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0),
+    *(3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0),
+)
+_SHOULDER_Q = (
+    *(1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1),
+    *(6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1.0),
+)
+_TAIL_P = (
+    *(2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2),
+    *(2.96560571828504891230e-1, 1.78482653991729133580e0, 5.46378491116411436990e0, 6.65790464350110377720e0),
+)
+_TAIL_Q = (
+    *(2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4),
+    *(1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0),
+)
+_SQRT_HALF = math.sqrt(0.5)
+
+
+def _erfinv_centre(x: Floats) -> Floats:
+    """Erfinv for |x| <= 0.85, by the normal quantile at (1 + x) / 2."""
+    q = 0.5 * x
+    r = 0.180625 - q * q
+    return _SQRT_HALF * q * (_horner(r, _CENTRE_P) / _horner(r, _CENTRE_Q))
+
+
+def _erfinv_side(x: Floats) -> Floats:
+    """Erfinv for 0.85 < |x|; NaN outside of [-1, 1]."""
+    a = np.abs(x)
+    r = np.sqrt(-np.log(0.5 * (1.0 - a)))
+    tail = _piecewise(
+        r,
+        [
+            (r <= 5.0, lambda v: _horner(v - 1.6, _SHOULDER_P) / _horner(v - 1.6, _SHOULDER_Q)),
+            (~(r <= 5.0), lambda v: _horner(v - 5.0, _TAIL_P) / _horner(v - 5.0, _TAIL_Q)),
+        ],
+    )
+    tail[a == 1.0] = math.inf
+    return _SQRT_HALF * np.copysign(tail, x)
+
+
+def _erfinv_values(x: Floats) -> Floats:
+    centre = np.abs(x) <= 0.85
+    return _piecewise(x, [(centre, _erfinv_centre), (~centre, _erfinv_side)])
+
+
+def erfinv(x: Floats) -> Floats:
+    r"""Inverse error function, element-wise: the ``y`` with ``erf(y) = x``; infinite at -1 and 1, NaN outside.
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+
+    >>> erf(erfinv(np.array([-0.9, 0.25]))).round(12)
+    array([-0.9 ,  0.25])
+
+    Source: M. J. Wichura, Applied Statistics 37 (1988), 477-484, algorithm AS 241.
+    """
+    return chunked(_in_float64(_erfinv_values), x, cost=30.0)
+
+
+# ---------------------------------------------------------------------------------------------------- lgamma and digamma
+# Around 2: the Taylor series log Gamma(2 + z) = (1 - gamma) z + sum_k (-1)^k (zeta(k) - 1) z^k / k, which gains a factor of
+# four per term on |z| <= 1/2. From 8 on: Stirling's series. Between: recurrence. Below 0: reflection.
+# F. W. J. Olver et al., NIST Digital Library of Mathematical Functions, 5.5.1, 5.5.3, 5.7.3, 5.11.1, 5.11.2.
+
+_NEAR_TWO = (  # (-1)^k (zeta(k) - 1) / k from k = 28 down to 2, then 1 - Euler's gamma, then 0
+    *(1.3304764374244489481e-10, -2.7595228851242331452e-10, 5.7313672416788620133e-10, -1.1921401405860912074e-9),
+    *(2.4836745438024783172e-9, -5.1834750419700466551e-9, 1.0838659214896954091e-8, -2.271109460894316491e-8),
+    *(4.7698101693639805658e-8, -1.0043224823968099609e-7, 2.1207184805554665869e-7, -4.4924691987645660433e-7),
+    *(9.5514121304074198329e-7, -2.0392157538013662368e-6, 4.3748667899074878042e-6, -9.439488275268395904e-6),
+    *(2.0507212775670691553e-5, -4.49262367381331417e-5, 9.9457512781808533715e-5, -2.2315475845357937976e-4),
+    *(5.0966952474304242234e-4, -1.1927539117032609771e-3, 2.8905103307415232858e-3, -7.3855510286739852663e-3),
+    *(2.0580808427784547879e-2, -6.7352301053198095133e-2, 0.32246703342411321824, 0.42278433509846713939, 0.0),
+)
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B_2, B_4, ... B_16
+_STIRLING = tuple(b / (2 * k * (2 * k - 1)) for k, b in reversed([*enumerate(_BERNOULLI, 1)]))
+_DIGAMMA = tuple(b / (2 * k) for k, b in reversed([*enumerate(_BERNOULLI, 1)]))
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+def _lgamma_middle(x: Floats) -> Floats:
+    """Log Gamma for 2.5 <= x < 8: multiply the way down into [1.5, 2.5)."""
+    steps = np.floor(x - 1.5)
+    product = np.ones_like(x)
+    for k in range(1, 7):
+        product *= np.where(steps >= k, x - k, 1.0)
+    return np.log(product) + _horner(x - steps - 2.0, _NEAR_TWO)
+
+
+def _lgamma_large(x: Floats) -> Floats:
+    """Log Gamma for x >= 8, infinity and NaN included."""
+    inverse = 1.0 / x
+    correction = inverse * _horner(inverse * inverse, _STIRLING)
+    # not (x - 0.5) log x - x: that is inf - inf at infinity, and overflows early
+    return (x - 0.5) * (np.log(x) - 1.0) + (_HALF_LOG_2PI - 0.5 + correction)
+
+
+def _lgamma_positive(x: Floats) -> Floats:
+    """Log Gamma for x >= 0 and NaN."""
+    half, one, two, eight = x < 0.5, x < 1.5, x < 2.5, x < 8.0
+    return _piecewise(
+        x,
+        [
+            (half, lambda v: _horner(v, _NEAR_TWO) - np.log1p(v) - np.log(v)),
+            (one & ~half, lambda v: _horner(v - 1.0, _NEAR_TWO) - np.log1p(v - 1.0)),
+            (two & ~one, lambda v: _horner(v - 2.0, _NEAR_TWO)),
+            (eight & ~two, _lgamma_middle),
+            (~eight, _lgamma_large),
+        ],
+    )
+
+
+def _lgamma_reflected(x: Floats) -> Floats:
+    """Log |Gamma| for x < 0: infinite at the poles and at minus infinity."""
+    distance = np.abs(x - np.round(x))  # to the nearest integer, exact
+    result = math.log(math.pi) - np.log(np.sin(math.pi * distance)) - np.log(-x) - _lgamma_positive(-x)
+    result[(distance == 0.0) | np.isinf(x)] = math.inf
+    return result
+
+
+def _lgamma_values(x: Floats) -> Floats:
+    negative = x < 0.0
+    return _piecewise(x, [(~negative, _lgamma_positive), (negative, _lgamma_reflected)])
+
+
+def lgamma(x: Floats) -> Floats:
+    r"""Logarithm of the absolute value of the gamma function, element-wise; infinite at 0, -1, -2, ...
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+
+    >>> np.exp(lgamma(np.array([1.0, 5.0, 0.5]))).round(12)
+    array([ 1.        , 24.        ,  1.77245385])
+
+    Source: NIST Digital Library of Mathematical Functions, 5.5.1, 5.5.3, 5.7.3 and 5.11.1.
+    """
+    return chunked(_in_float64(_lgamma_values), x, cost=70.0)
+
+
+def _digamma_positive(x: Floats) -> Floats:
+    """Psi for x > 0 and NaN: the asymptotic series at x, or at x + 8 with the recurrence back."""
+    shift = np.where(x < 8.0, 8.0, 0.0)
+    y = x + shift
+    inverse = 1.0 / y
+    square = inverse * inverse
+    result: Floats = np.log(y) - 0.5 * inverse - square * _horner(square, _DIGAMMA)
+    small = shift > 0.0
+    if small.any():
+        v = x[small]
+        back = np.zeros_like(v)
+        for k in range(7, -1, -1):
+            back += 1.0 / (v + k)
+        result[small] -= back
+    return result
+
+
+def _digamma_reflected(x: Floats) -> Floats:
+    """Psi for x < 0: NaN at the poles, where the two sides disagree."""
+    offset = x - np.round(x)
+    result: Floats = _digamma_positive(1.0 - x) - math.pi / np.tan(math.pi * offset)
+    result[offset == 0.0] = math.nan
+    return result
+
+
+def _digamma_values(x: Floats) -> Floats:
+    result = _piecewise(x, [(x < 0.0, _digamma_reflected), (~(x < 0.0), _digamma_positive)])
+    zero = x == 0.0
+    result[zero] = -np.copysign(math.inf, x[zero])
+    return result
+
+
+def digamma(x: Floats) -> Floats:
+    r"""Derivative of log Gamma, element-wise: minus infinity at 0, infinity at -0.0, NaN at the negative integers.
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+
+    >>> digamma(np.array([1.0]))  # minus Euler's constant
+    array([-0.57721566])
+
+    Source: NIST Digital Library of Mathematical Functions, 5.5.2, 5.5.4 and 5.11.2.
+    """
+    return chunked(_in_float64(_digamma_values), x, cost=16.0)

@@ -1,0 +1,174 @@
+"""How the windows of a pooling lie on an image, and passes over windows.
+
+Here: the geometry (:class:`Windows`), checked once, and what all poolings share: separable reductions over windows, and taking planes
+a few at a time, in cache and on several threads. Not here: what is computed in the windows (``max_pool.py``, ``avg_pool.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorflowlite_clone._errors import ArgumentError, ShapeError
+from tensorflowlite_clone.kernels.threads import parallel
+
+__all__ = ["Windows", "as_planes", "by_planes", "check_shape", "make_windows", "pool2d_output_size"]
+
+Array: TypeAlias = NDArray[Any]
+Pair: TypeAlias = tuple[int, int]
+
+_CHUNK = 262_144  # pixels in the planes taken together: few enough for the cache, many enough that threads rarely wait for the GIL
+_SECONDS_PER_PIXEL = 2e-9  # one core, maximum or average
+
+
+class Windows(NamedTuple):
+    """How windows lie on a plane; checked by :func:`make_windows`."""
+
+    size: Pair
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    out_size: Pair
+
+    @property
+    def extent(self) -> Pair:
+        """Height and width of what the windows cover, from the first padded pixel on."""
+        h, w = ((o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(self.out_size, self.stride, self.dilation, self.kernel, strict=True))
+        return h, w
+
+    @property
+    def inside(self) -> bool:
+        """Whether all windows lie inside the plane."""
+        (h, w), (height, width) = self.extent, self.size
+        return self.padding == (0, 0) and h <= height and w <= width
+
+    @property
+    def disjoint(self) -> bool:
+        """Whether no pixel is in two windows."""
+        return all(s > d * (k - 1) for s, d, k in zip(self.stride, self.dilation, self.kernel, strict=True))
+
+    @property
+    def tiling(self) -> bool:
+        """Whether every pixel is in exactly one window."""
+        return self.inside and self.disjoint and self.dilation == (1, 1) and self.stride == self.kernel and self.extent == self.size
+
+    @property
+    def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """Where the plane lies in the covered part, and the covered part in the plane."""
+        ours, theirs = [], []
+        for extent, size, pad in zip(self.extent, self.size, self.padding, strict=True):
+            length = min(extent - pad, size)
+            ours.append(slice(pad, pad + length))
+            theirs.append(slice(0, length))
+        return (slice(None), *ours), (slice(None), *theirs)
+
+    def rows(self, a: Array, i: int) -> Array:
+        """Row i of each window: (P, h, w) -> (P, oh, w), a view."""
+        start = i * self.dilation[0]
+        return a[:, start : start + (self.out_size[0] - 1) * self.stride[0] + 1 : self.stride[0]]
+
+    def columns(self, a: Array, j: int) -> Array:
+        """Column j of each window: (P, h, w) -> (P, h, ow), a view."""
+        start = j * self.dilation[1]
+        return a[:, :, start : start + (self.out_size[1] - 1) * self.stride[1] + 1 : self.stride[1]]
+
+    def taps(self) -> Iterator[Pair]:
+        """The places in a window, in row-major order."""
+        return ((i, j) for i in range(self.kernel[0]) for j in range(self.kernel[1]))
+
+    def covered(self, planes: Array, fill: float) -> Array:
+        """The covered part of planes (P, H, W), with ``fill`` outside of them; a view where nothing is outside."""
+        if self.inside:
+            return planes
+        covered = np.full((planes.shape[0], *self.extent), fill, planes.dtype)
+        ours, theirs = self.overlap
+        covered[ours] = planes[theirs]
+        return covered
+
+    def reduce(self, combine: np.ufunc, planes: Array, out: Array) -> None:
+        """Combine the pixels of each window, rows first: (P, h, w) -> (P, oh, ow)."""
+        rows = self._fold(combine, [self.rows(planes, i) for i in range(self.kernel[0])], None)
+        self._fold(combine, [self.columns(rows, j) for j in range(self.kernel[1])], out)
+
+    @staticmethod
+    def _fold(combine: np.ufunc, parts: list[Array], out: Array | None) -> Array:
+        if len(parts) == 1:
+            if out is None:
+                return parts[0]
+            np.copyto(out, parts[0])
+            return out
+        total: Array = combine(parts[0], parts[1], out=out)
+        for part in parts[2:]:
+            combine(total, part, out=total)
+        return total
+
+
+def pool2d_output_size(
+    size: Pair, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1), ceil_mode: bool = False
+) -> Pair:
+    """Height and width of a pooling's result.
+
+    ``(size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1`` along each axis, rounded down, or up with ``ceil_mode``; a last
+    window that would begin in the padding at the end is dropped.
+
+    Raises:
+        ArgumentError: a kernel size, stride or dilation is not positive, or the padding is more than half of the kernel.
+        ShapeError: no window fits.
+
+    >>> pool2d_output_size((7, 7), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), ceil_mode=True)
+    (4, 4)
+    """
+    return make_windows("pool2d", size, kernel_size, stride, padding, dilation, ceil_mode).out_size
+
+
+def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Windows:
+    """Check the parameters and bring them together."""
+    if min(*kernel, *stride, *dilation) < 1:
+        raise ArgumentError(
+            f"{op}: kernel size, stride and dilation must be positive: they are {kernel}, {stride} and {dilation}; "
+            "give integers of 1 or more"
+        )
+    out = []
+    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
+        reach = d * (k - 1) + 1
+        if not 0 <= p <= reach // 2:
+            raise ArgumentError(
+                f"{op}: padding must be from 0 to half of the kernel: padding is {padding}, the kernel {kernel}, dilated by "
+                f"by {dilation}; use less padding"
+            )
+        o = (n + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
+        if ceil_mode and (o - 1) * s >= n + p:
+            o -= 1
+        if o < 1:
+            raise ShapeError(
+                f"{op}: no window fits: the input is {size[0]}x{size[1]}, padding {padding}, the kernel {kernel[0]}x{kernel[1]}, dilated "
+                f"{dilation}; use a smaller kernel or a larger input"
+            )
+        out.append(o)
+    return Windows(size, kernel, stride, padding, dilation, (out[0], out[1]))
+
+
+def as_planes(a: Array) -> Array:
+    """(N, C, H, W) -> (N * C, H, W); a view of C-contiguous memory."""
+    return a.reshape(-1, *a.shape[2:]) if a.size else a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])
+
+
+def by_planes(work: Callable[[slice], None], planes: int, pixels: int, *, cost: float = 1.0) -> None:
+    """Run ``work`` on a few planes of that many pixels at a time, on several threads."""
+    step = max(1, _CHUNK // max(1, pixels))
+
+    def some(lo: int, hi: int) -> None:
+        for start in range(lo, hi, step):
+            work(slice(start, min(start + step, hi)))
+
+    parallel(some, planes, cost=planes * pixels * _SECONDS_PER_PIXEL * cost, blas=False)
+
+
+def check_shape(op: str, name: str, a: Array, expected: tuple[int, ...]) -> None:
+    """Refuse what NumPy would broadcast."""
+    if a.shape != expected:
+        raise ShapeError(f"{op}: {name} has the wrong shape: it is {a.shape}, the other arguments imply {expected}; they must be equal")

@@ -1,0 +1,254 @@
+"""Activations as modules: each calls the function of the same name on its input, element by element unless it names a ``dim``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.tensor import Tensor
+from . import functional as F  # noqa: N812
+from . import init
+from .linear import parameter
+from .module import Module
+
+
+class _Activation(Module):
+    """A function with fixed settings, which become attributes and appear in the ``repr``."""
+
+    function: str
+    settings: tuple[str, ...] = ()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The activation of ``input``, in its shape."""
+        result: Tensor = getattr(F, self.function)(input, *[getattr(self, s) for s in self.settings])
+        return result
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return ", ".join(f"{s}={getattr(self, s)}" for s in self.settings)
+
+
+class _Plain(_Activation):
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+class ReLU(_Plain):
+    """``max(x, 0)``."""
+
+    function = "relu"
+
+
+class ReLU6(_Plain):
+    """``min(max(x, 0), 6)``."""
+
+    function = "relu6"
+
+
+class SELU(_Plain):
+    """``scale * (max(x, 0) + min(alpha (exp(x) - 1), 0))`` (G. Klambauer et al. 2017)."""
+
+    function = "selu"
+
+
+class SiLU(_Plain):
+    """``x * sigmoid(x)``."""
+
+    function = "silu"
+
+
+class Mish(_Plain):
+    """``x * tanh(softplus(x))`` (D. Misra 2019)."""
+
+    function = "mish"
+
+
+class Hardswish(_Plain):
+    """``x * min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019)."""
+
+    function = "hardswish"
+
+
+class Hardsigmoid(_Plain):
+    """``min(max(x + 3, 0), 6) / 6``."""
+
+    function = "hardsigmoid"
+
+
+class Sigmoid(_Activation):
+    """``1 / (1 + exp(-x))``."""
+
+    function = "sigmoid"
+
+
+class Tanh(_Activation):
+    """``tanh(x)``."""
+
+    function = "tanh"
+
+
+class Softsign(_Activation):
+    """``x / (1 + |x|)``."""
+
+    function = "softsign"
+
+
+class Tanhshrink(_Activation):
+    """``x - tanh(x)``."""
+
+    function = "tanhshrink"
+
+
+class LogSigmoid(_Activation):
+    """``log(sigmoid(x))``."""
+
+    function = "logsigmoid"
+
+
+class GELU(_Activation):
+    """``x * Phi(x)``, Phi the normal distribution function, or its ``tanh`` approximation (D. Hendrycks, K. Gimpel 2016)."""
+
+    function = "gelu"
+    settings = ("approximate",)
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The activation of ``input``."""
+        return F.gelu(input, approximate=self.approximate)
+
+
+class LeakyReLU(_Activation):
+    """``x`` where positive, ``negative_slope * x`` elsewhere."""
+
+    function = "leaky_relu"
+    settings = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+
+class ELU(_Activation):
+    """``x`` where positive, ``alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015)."""
+
+    function = "elu"
+    settings = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+
+class CELU(_Activation):
+    """``max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)`` (J. Barron 2017)."""
+
+    function = "celu"
+    settings = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+
+class Hardtanh(_Activation):
+    """``min(max(x, min_val), max_val)``."""
+
+    function = "hardtanh"
+    settings = ("min_val", "max_val")
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.min_val, self.max_val = min_val, max_val
+
+
+class Softplus(_Activation):
+    """``log(1 + exp(beta x)) / beta``, and ``x`` where ``beta x > threshold``."""
+
+    function = "softplus"
+    settings = ("beta", "threshold")
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+
+class Threshold(_Activation):
+    """``x`` where above ``threshold``, ``value`` elsewhere."""
+
+    function = "threshold"
+    settings = ("threshold", "value")
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold, self.value = threshold, value
+
+
+class PReLU(Module):
+    """``x`` where positive, ``weight * x`` elsewhere, with a learned weight per channel (K. He et al. 2015); it starts at ``init``."""
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = parameter((num_parameters,), dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Every slope to its initial value."""
+        init.constant_(self.weight, self.init)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The activation of ``input``."""
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        """The number of slopes."""
+        return f"num_parameters={self.num_parameters}"
+
+
+class GLU(_Activation):
+    """The first half along ``dim`` times the sigmoid of the second (Y. Dauphin et al. 2016)."""
+
+    function = "glu"
+    settings = ("dim",)
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+
+class _AlongDim(Module):
+    function: str
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The function along ``dim`` (the last dimension where None was given)."""
+        result: Tensor = getattr(F, self.function)(input, dim=-1 if self.dim is None else self.dim)
+        return result
+
+    def extra_repr(self) -> str:
+        """The dimension."""
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongDim):
+    """``exp(x_i) / sum_j exp(x_j)`` along ``dim``."""
+
+    function = "softmax"
+
+
+class Softmin(_AlongDim):
+    """``exp(-x_i) / sum_j exp(-x_j)`` along ``dim``."""
+
+    function = "softmin"
+
+
+class LogSoftmax(_AlongDim):
+    """``x_i - log(sum_j exp(x_j))`` along ``dim``."""
+
+    function = "log_softmax"

@@ -1,0 +1,165 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._errors import ArgumentError
+from ..core.tensor import Tensor
+from . import functional as F  # noqa: N812
+from . import init
+from .linear import parameter
+from .module import Module
+from .parameter import Parameter
+
+
+def _tuple(value: Any, n: int) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,) * n
+
+
+class _Conv(Module):
+    """What the convolutions share: weight (out, in/groups, *kernel) and bias (out), uniform on +-1/sqrt(fan_in)."""
+
+    weight: Parameter
+    bias: Parameter | None
+    spatial: int
+    transposed = False
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if groups <= 0 or in_channels % groups or out_channels % groups:
+            raise ArgumentError(f"{name}: channels must be divisible by groups: in {in_channels}, out {out_channels}, groups {groups}")
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            raise ArgumentError(f"{name}: padding_mode must be zeros, reflect, replicate or circular: got {padding_mode!r}")
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
+        self.kernel_size = _tuple(kernel_size, self.spatial)
+        self.stride = _tuple(stride, self.spatial)
+        self.padding = padding if isinstance(padding, str) else _tuple(padding, self.spatial)
+        self.dilation = _tuple(dilation, self.spatial)
+        first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        self.weight = parameter((first, second // groups, *self.kernel_size), dtype)
+        self.register_parameter("bias", parameter((out_channels,), dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the initial values again."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5.0))
+        if self.bias is not None:
+            fan_in = self.weight.shape[1] * math.prod(self.kernel_size)
+            bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
+            init.uniform_(self.bias, -bound, bound)
+
+    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
+        """The input padded as ``padding_mode`` says, and the padding left for the convolution."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        if self.padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            pads = [side for t in reversed(totals) for side in (t // 2, t - t // 2)]
+        else:
+            pads = [side for p in reversed(self.padding if not isinstance(self.padding, str) else (0,) * self.spatial) for side in (p, p)]
+        return F.pad(input, pads, mode=self.padding_mode), 0
+
+    def extra_repr(self) -> str:
+        """Channels, kernel and what differs from the defaults."""
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if self.padding != (0,) * self.spatial:
+            text += f", padding={self.padding!r}"
+        if self.dilation != (1,) * self.spatial:
+            text += f", dilation={self.dilation}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
+        return text
+
+
+class Conv1d(_Conv):
+    """Cross-correlation over one dimension: (N, C, L) -> (N, out, L').
+
+    >>> import tensorflowlite_clone as tl
+    >>> Conv1d(2, 4, 3, padding=1)(tl.zeros(1, 2, 8)).shape
+    (1, 4, 8)
+    """
+
+    spatial = 1
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolved input."""
+        input, padding = self._padded(input)
+        return F.conv1d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class Conv2d(_Conv):
+    """Cross-correlation over two dimensions: (N, C, H, W) -> (N, out, H', W').
+
+    ``H' = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> Conv2d(1, 4, 3, padding=1)(tl.zeros(2, 1, 8, 8)).shape
+    (2, 4, 8, 8)
+    """
+
+    spatial = 2
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolved input."""
+        input, padding = self._padded(input)
+        return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class ConvTranspose2d(_Conv):
+    """The transpose of `Conv2d` as a linear map, with ``weight`` (in, out/groups, kh, kw): (N, in, H, W) -> (N, out, H', W').
+
+    ``H' = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> ConvTranspose2d(4, 1, 2, stride=2)(tl.zeros(2, 4, 3, 3)).shape
+    (2, 1, 6, 6)
+    """
+
+    spatial = 2
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ArgumentError(f"ConvTranspose2d: only padding_mode='zeros' exists for transposed convolutions: got {padding_mode!r}")
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+        self.output_padding = _tuple(output_padding, 2)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input spread out by the kernel."""
+        return F.conv_transpose2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        )

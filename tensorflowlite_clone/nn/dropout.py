@@ -1,0 +1,49 @@
+"""Dropout layers: random zeros in training, the input itself in evaluation."""
+
+from __future__ import annotations
+
+from .._errors import ArgumentError
+from ..core.tensor import Tensor
+from . import functional as F  # noqa: N812
+from .module import Module
+
+
+class _Dropout(Module):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ArgumentError(f"{type(self).__name__}: p must be between 0 and 1: got {p}; it is the probability of a zero")
+        self.p, self.inplace = p, inplace
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """Each element zero with probability ``p``, the others scaled by ``1 / (1 - p)`` (N. Srivastava et al. 2014).
+
+    >>> import tensorflowlite_clone as tl
+    >>> Dropout(0.5).eval()(tl.ones(3)).tolist()
+    [1.0, 1.0, 1.0]
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random zeros."""
+        return F.dropout(input, self.p, self.training, self.inplace)
+
+
+class Dropout1d(_Dropout):
+    """Whole channels of (N, C, L) zero with probability ``p``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random zero channels."""
+        return F.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(_Dropout):
+    """Whole channels of (N, C, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random zero channels."""
+        return F.dropout2d(input, self.p, self.training, self.inplace)

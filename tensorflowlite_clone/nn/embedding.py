@@ -1,0 +1,62 @@
+"""Embedding: a table of vectors read by index."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from .._errors import ArgumentError
+from ..autograd import no_grad
+from ..core.tensor import Tensor
+from . import functional as F  # noqa: N812
+from . import init
+from .linear import parameter
+from .module import Module
+from .parameter import Parameter
+
+
+class Embedding(Module):
+    """Rows of ``weight`` (num_embeddings, embedding_dim), which starts standard normal: integers (*) -> (*, embedding_dim).
+
+    The row ``padding_idx`` starts at zero and receives no gradient.
+
+    >>> import tensorflowlite_clone as tl
+    >>> Embedding(10, 3)(tl.tensor([[1, 2], [4, 5]])).shape
+    (2, 2, 3)
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ArgumentError(f"Embedding: padding_idx {padding_idx} is outside the table of {num_embeddings} rows")
+            padding_idx %= num_embeddings
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.weight = parameter((num_embeddings, embedding_dim), dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the table again."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0.0
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
+        """An embedding that starts from (and shares the memory of) a given table (num_embeddings, embedding_dim)."""
+        rows, columns = embeddings.shape
+        layer = cls(rows, columns, padding_idx)
+        layer.weight = Parameter(embeddings, requires_grad=not freeze)
+        return layer
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The rows that ``input`` names."""
+        return F.embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """Sizes and the padding row."""
+        return f"{self.num_embeddings}, {self.embedding_dim}" + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")

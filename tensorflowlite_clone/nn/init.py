@@ -1,0 +1,178 @@
+"""Initial values, written into existing tensors. All functions return the tensor they were given and record nothing.
+
+``fan_in`` and ``fan_out`` of a weight (out, in, *kernel) are ``in * prod(kernel)`` and ``out * prod(kernel)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError, ShapeError
+from ..autograd import no_grad
+from ..core.tensor import Tensor
+from ..ops.random import Generator, default_generator
+
+GAINS = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor that keeps the variance through a nonlinearity; ``param`` is the negative slope of ``leaky_relu``.
+
+    >>> calculate_gain("tanh")
+    1.6666666666666667
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return math.sqrt(2.0 / (1.0 + slope**2))
+    if nonlinearity not in GAINS:
+        raise ArgumentError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; known are leaky_relu, {', '.join(GAINS)}")
+    return GAINS[nonlinearity]
+
+
+def _fans(tensor: Tensor, op: str) -> tuple[int, int]:
+    shape = tensor.shape
+    if len(shape) < 2:
+        raise ShapeError(f"{op}: fan in and fan out need at least 2 dimensions: the tensor is {shape}; use uniform_ or normal_ instead")
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+def _write(tensor: Tensor, values: Any) -> Tensor:
+    with no_grad():
+        tensor.copy_(Tensor(np.asarray(values, tensor.dtype)))
+    return tensor
+
+
+def _rng(generator: Generator | None) -> np.random.Generator:
+    return (generator or default_generator).numpy_generator
+
+
+def _uniform(tensor: Tensor, low: float, high: float, generator: Generator | None) -> Tensor:
+    return _write(tensor, _rng(generator).uniform(low, high, tensor.shape))
+
+
+def _normal(tensor: Tensor, mean: float, std: float, generator: Generator | None) -> Tensor:
+    return _write(tensor, _rng(generator).normal(mean, std, tensor.shape))
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform on [a, b)."""
+    return _uniform(tensor, a, b, generator)
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with ``mean`` and standard deviation ``std``."""
+    return _normal(tensor, mean, std, generator)
+
+
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
+) -> Tensor:
+    """Normal, with values outside [a, b] drawn again."""
+    if not a < b:
+        raise ArgumentError(f"trunc_normal_: the interval [a, b] is empty: a is {a}, b is {b}; a must be below b")
+    rng = _rng(generator)
+    values = rng.normal(mean, std, tensor.shape)
+    outside = (values < a) | (values > b)
+    for _ in range(1000):
+        if not outside.any():
+            return _write(tensor, values)
+        values[outside] = rng.normal(mean, std, int(outside.sum()))
+        outside = (values < a) | (values > b)
+    raise ArgumentError(f"trunc_normal_: almost no value of N({mean}, {std}) falls into [{a}, {b}]; choose an interval nearer to the mean")
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Every element ``val``."""
+    return _write(tensor, np.full(tensor.shape, val))
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Every element 1."""
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Every element 0."""
+    return constant_(tensor, 0.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity, for 2-d tensors."""
+    if len(tensor.shape) != 2:
+        raise ShapeError(f"eye_: needs 2 dimensions: the tensor is {tensor.shape}")
+    return _write(tensor, np.eye(*tensor.shape))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution weight (out, in, *kernel) that passes its input channels through."""
+    shape = tensor.shape
+    if len(shape) not in (3, 4, 5) or shape[0] % groups:
+        raise ShapeError(f"dirac_: needs 3 to 5 dimensions and out divisible by groups: the tensor is {shape}, groups is {groups}")
+    values = np.zeros(shape)
+    per_group = shape[0] // groups
+    middle = tuple(k // 2 for k in shape[2:])
+    for g in range(groups):
+        for d in range(min(per_group, shape[1])):
+            values[(g * per_group + d, d, *middle)] = 1.0
+    return _write(tensor, values)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform on +-gain * sqrt(6 / (fan_in + fan_out)) (X. Glorot, Y. Bengio 2010, eq. 16)."""
+    bound = gain * math.sqrt(6.0 / sum(_fans(tensor, "xavier_uniform_")))
+    return _uniform(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with std gain * sqrt(2 / (fan_in + fan_out)) (X. Glorot, Y. Bengio 2010)."""
+    return _normal(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor, "xavier_normal_"))), generator)
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str, op: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(f"{op}: mode must be 'fan_in' or 'fan_out': got {mode!r}")
+    fan = _fans(tensor, op)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+) -> Tensor:
+    """Uniform on +-gain * sqrt(3 / fan) (K. He et al. 2015, eq. 10)."""
+    bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_uniform_")
+    return _uniform(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+) -> Tensor:
+    """Normal with std gain / sqrt(fan) (K. He et al. 2015, eq. 10)."""
+    return _normal(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_"), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """A (semi-)orthogonal matrix times ``gain``; dimensions after the first are flattened (A. Saxe et al. 2013)."""
+    shape = tensor.shape
+    if len(shape) < 2:
+        raise ShapeError(f"orthogonal_: needs at least 2 dimensions: the tensor is {shape}")
+    rows, columns = shape[0], math.prod(shape[1:])
+    flat = _rng(generator).normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(flat)
+    q = q * np.sign(np.diag(r))  # makes the distribution uniform
+    return _write(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """Normal with a share ``sparsity`` of zeros in each column (J. Martens 2010)."""
+    if len(tensor.shape) != 2:
+        raise ShapeError(f"sparse_: needs 2 dimensions: the tensor is {tensor.shape}")
+    rng = _rng(generator)
+    rows, columns = tensor.shape
+    values = rng.normal(0.0, std, (rows, columns))
+    for j in range(columns):
+        values[rng.permutation(rows)[: math.ceil(sparsity * rows)], j] = 0.0
+    return _write(tensor, values)

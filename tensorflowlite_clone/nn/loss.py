@@ -1,0 +1,170 @@
+"""Losses as modules: each calls the function of the same kind in ``nn.functional`` with its settings.
+
+``reduction`` is "mean" (default), "sum" or "none". Operands whose shapes only fit by broadcasting are an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._errors import ArgumentError
+from ..core.tensor import Tensor
+from . import functional as F  # noqa: N812
+from .module import Module
+
+
+class _Loss(Module):
+    """A loss function with fixed keyword settings."""
+
+    function: str
+    settings: tuple[str, ...] = ()
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        if reduction not in ("none", "mean", "sum", "batchmean"):
+            raise ArgumentError(f"{type(self).__name__}: reduction must be 'mean', 'sum' or 'none': got {reduction!r}")
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss of ``input`` against ``target``."""
+        settings = {s: getattr(self, s) for s in self.settings}
+        result: Tensor = getattr(F, self.function)(input, target, reduction=self.reduction, **settings)
+        return result
+
+    def extra_repr(self) -> str:
+        """The settings that are not tensors."""
+        shown = {s: getattr(self, s) for s in self.settings if not isinstance(getattr(self, s), Tensor | None)}
+        return ", ".join(f"{k}={v}" for k, v in {**shown, "reduction": self.reduction}.items())
+
+
+class L1Loss(_Loss):
+    """``|x - y|``."""
+
+    function = "l1_loss"
+
+
+class MSELoss(_Loss):
+    """``(x - y)^2``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> MSELoss()(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
+    2.0
+    """
+
+    function = "mse_loss"
+
+
+class SmoothL1Loss(_Loss):
+    """``(x - y)^2 / (2 beta)`` below ``beta``, ``|x - y| - beta / 2`` above (R. Girshick 2015)."""
+
+    function = "smooth_l1_loss"
+    settings = ("beta",)
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+
+class HuberLoss(_Loss):
+    """``(x - y)^2 / 2`` below ``delta``, ``delta (|x - y| - delta / 2)`` above (P. Huber 1964)."""
+
+    function = "huber_loss"
+    settings = ("delta",)
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+
+class _Weighted(_Loss):
+    """A loss with a buffer ``weight``, which moves with the module and is part of its state."""
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+
+class CrossEntropyLoss(_Weighted):
+    """``-log softmax(x)[y]``: logits (N, C, ...) against labels (N, ...) or probabilities (N, C, ...).
+
+    ``weight`` (C) weighs classes, ``ignore_index`` labels do not count, ``label_smoothing`` mixes in the uniform distribution
+    (C. Szegedy et al. 2016).
+
+    >>> import tensorflowlite_clone as tl
+    >>> round(CrossEntropyLoss()(tl.zeros(2, 4), tl.tensor([0, 3])).item(), 4)
+    1.3863
+    """
+
+    function = "cross_entropy"
+    settings = ("weight", "ignore_index", "label_smoothing")
+
+    def __init__(
+        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
+
+class NLLLoss(_Weighted):
+    """``-x[y]``: log-probabilities (N, C, ...) against labels (N, ...)."""
+
+    function = "nll_loss"
+    settings = ("weight", "ignore_index")
+
+    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+
+
+class BCELoss(_Weighted):
+    """``-(y log x + (1 - y) log(1 - x))`` for probabilities x; logarithms are clamped at -100."""
+
+    function = "binary_cross_entropy"
+    settings = ("weight",)
+
+
+class BCEWithLogitsLoss(_Weighted):
+    """`BCELoss` of ``sigmoid(x)``, computed stably from the logits x; ``pos_weight`` weighs the positive part."""
+
+    function = "binary_cross_entropy_with_logits"
+    settings = ("weight", "pos_weight")
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
+        super().__init__(weight, reduction)
+        self.register_buffer("pos_weight", pos_weight)
+
+
+class KLDivLoss(_Loss):
+    """``y (log y - x)`` for log-probabilities x; with ``log_target`` y is given as its logarithm."""
+
+    function = "kl_div"
+    settings = ("log_target",)
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
+
+
+class PoissonNLLLoss(_Loss):
+    """``exp(x) - y x`` (or, without ``log_input``, ``x - y log(x + eps)``); ``full`` adds Stirling's term."""
+
+    function = "poisson_nll_loss"
+    settings = ("log_input", "full", "eps")
+
+    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.log_input, self.full, self.eps = log_input, full, eps
+
+
+class GaussianNLLLoss(Module):
+    """``(log max(var, eps) + (x - y)^2 / max(var, eps)) / 2`` (D. Nix, A. Weigend 1994)."""
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__()
+        self.full, self.eps, self.reduction = full, eps, reduction
+
+    def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
+        """The loss of ``input`` with variance ``var`` against ``target``."""
+        return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)

@@ -1,0 +1,423 @@
+"""`Module`: parameters, buffers and submodules by attribute, with PyTorch's contract.
+
+Not here: any layer (one file per family beside this one) and the containers (``containers.py``).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from .._errors import ArgumentError, OperandError, StateDictError
+from ..autograd import no_grad
+from ..core.tensor import Tensor
+from .hooks import Hooks, RemovableHandle
+from .parameter import Parameter
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` found missing and unexpected."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """The base class of everything that has parameters.
+
+    A subclass makes its parts in ``__init__`` (after ``super().__init__()``) and computes in ``forward``. Parameters and modules
+    assigned to attributes are registered; `register_buffer` adds tensors that are saved but not learned.
+
+    >>> import tensorflowlite_clone as tl
+    >>> class Double(tl.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = tl.nn.Parameter(tl.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> Double()(tl.tensor(3.0)).item()
+    6.0
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _transient: set[str]
+    _hooks: Hooks | None
+
+    def __init__(self) -> None:
+        put = super().__setattr__
+        put("training", True)
+        put("_parameters", {})
+        put("_buffers", {})
+        put("_modules", {})
+        put("_transient", set())
+        put("_hooks", None)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass defines it."""
+        raise TypeError(f"{type(self).__name__}: has no forward method; define forward(self, ...) in the class")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if self._hooks is None:
+                return self.forward(*args, **kwargs)
+            return self._hooks.call(self, args, kwargs)
+        except Exception as error:
+            _add_path(error, self)
+            raise
+
+    # ---- attributes ---------------------------------------------------------------------------------------------------------
+    def __setattr__(self, name: str, value: Any) -> None:
+        registries = self.__dict__
+        if isinstance(value, Parameter | Module):
+            if "_modules" not in registries:
+                raise AttributeError(
+                    f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first"
+                )
+            if isinstance(value, Parameter):
+                self.register_parameter(name, value)
+            else:
+                self.register_module(name, value)
+        elif "_modules" in registries and name in self._parameters:
+            if value is not None:
+                raise OperandError(
+                    f"{type(self).__name__}.{name}: is a parameter and can only become a Parameter or None: got {type(value).__name__}; "
+                    f"wrap it with nn.Parameter(...)"
+                )
+            self._parameters[name] = None
+        elif "_modules" in registries and name in self._modules:
+            if value is not None:
+                raise OperandError(
+                    f"{type(self).__name__}.{name}: is a module and can only become a module or None: got {type(value).__name__}; "
+                    f"delete the attribute first"
+                )
+            self._modules[name] = None
+        elif "_modules" in registries and name in self._buffers:
+            if value is not None and not isinstance(value, Tensor):
+                raise OperandError(
+                    f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
+                    f"wrap it with tl.tensor(...)"
+                )
+            self._buffers[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        for registry in ("_parameters", "_buffers", "_modules"):
+            entries = self.__dict__.get(registry)
+            if entries is not None and name in entries:
+                return entries[name]
+        hint = "" if "_modules" in self.__dict__ else "; the module was not initialised: call super().__init__() first"
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+    def __delattr__(self, name: str) -> None:
+        for entries in (self._parameters, self._buffers, self._modules):
+            if name in entries:
+                del entries[name]
+                self._transient.discard(name)
+                return
+        super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def _check_name(self, name: str, kind: str) -> None:
+        if "_modules" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first")
+        if not isinstance(name, str) or not name or "." in name:
+            raise ArgumentError(f"register_{kind}: a name must be a non-empty string without dots: got {name!r}; rename it")
+        taken = name in self.__dict__ or hasattr(type(self), name)
+        if taken and name not in {**self._parameters, **self._buffers, **self._modules}:
+            raise ArgumentError(f"register_{kind}: {type(self).__name__} already has an attribute {name!r}; choose another name")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter (or None, for one that this instance does without)."""
+        self._check_name(name, "parameter")
+        if param is not None and not isinstance(param, Parameter):
+            raise OperandError(f"register_parameter: {name!r} must be a Parameter or None: got {type(param).__name__}; wrap it")
+        self._buffers.pop(name, None)
+        self._modules.pop(name, None)
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is part of the state but not learned; only ``persistent`` ones are in the ``state_dict``."""
+        self._check_name(name, "buffer")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise OperandError(f"register_buffer: {name!r} must be a tensor or None: got {type(tensor).__name__}; use tl.tensor(...)")
+        self._parameters.pop(name, None)
+        self._modules.pop(name, None)
+        self._buffers[name] = tensor
+        if persistent:
+            self._transient.discard(name)
+        else:
+            self._transient.add(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a submodule."""
+        self._check_name(name, "module")
+        if module is not None and not isinstance(module, Module):
+            raise OperandError(f"register_module: {name!r} must be a Module or None: got {type(module).__name__}")
+        self._parameters.pop(name, None)
+        self._buffers.pop(name, None)
+        self._modules[name] = module
+
+    add_module = register_module
+
+    # ---- walking ------------------------------------------------------------------------------------------------------------
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, depth first, with dotted names; shared ones once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The direct submodules with their names; shared ones once."""
+        seen: set[Module] = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The direct submodules."""
+        for _, module in self.named_children():
+            yield module
+
+    def _named_members(self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, member in getattr(module, registry).items():
+                if member is None or id(member) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(member))
+                yield (f"{path}.{name}" if path else name), member
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with dotted names; a shared one once."""
+        yield from self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters; a shared one once."""
+        for _, p in self.named_parameters(recurse=recurse):
+            yield p
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """All buffers with dotted names."""
+        yield from self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers."""
+        for _, b in self.named_buffers(recurse=recurse):
+            yield b
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path; the empty path is this module."""
+        module: Module = self
+        for name in target.split(".") if target else ():
+            inner = module._modules.get(name)
+            if inner is None:
+                raise AttributeError(f"get_submodule: {type(module).__name__} has no submodule {name!r} (on the path {target!r})")
+            module = inner
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._parameters.get(name)
+        if found is None:
+            raise AttributeError(f"get_parameter: there is no parameter {target!r}")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise AttributeError(f"get_buffer: there is no buffer {target!r}")
+        return found
+
+    def apply(self, fn: Callable[[Module], None]) -> Self:
+        """Call ``fn`` on every module below this one and then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    # ---- modes --------------------------------------------------------------------------------------------------------------
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all below it to training (or, with False, to evaluation)."""
+        for module in self.modules():
+            object.__setattr__(module, "training", bool(mode))
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation: no dropout, running statistics in batch normalisation."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let all parameters require gradients, or freeze them."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients (or, with ``set_to_none=False``, fill them with zeros)."""
+        for p in self.parameters():
+            if set_to_none or p.grad is None:
+                p.grad = None
+            else:
+                p.grad = Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+
+    def _convert(self, dtype: Any) -> Self:
+        """Bring floating parameters and buffers to ``dtype``; each tensor stays the same object, so optimizers keep it."""
+        for t in [*self.parameters(), *self.buffers()]:
+            if t.dtype.kind == "f" and t.dtype != dtype:
+                t.data = t.numpy(force=True).astype(dtype)
+                if t.grad is not None:
+                    t.grad = Tensor.wrap(t.grad.numpy(force=True).astype(dtype), t.level)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Convert floating parameters and buffers to a dtype; devices are accepted (there is only the CPU)."""
+        from ..core.device import device as Device  # noqa: N812
+
+        for value in [*args, *kwargs.values()]:
+            if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+                dtype = np.dtype(value)
+                if dtype.kind not in "fc":
+                    raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {dtype}; pass float32 or float64")
+                self._convert(dtype)
+            elif isinstance(value, str | Device):
+                Device(value)
+            elif isinstance(value, Tensor):
+                self._convert(value.dtype)
+        return self
+
+    def float(self) -> Self:
+        """Convert floating parameters and buffers to float32."""
+        return self._convert(np.dtype(np.float32))
+
+    def double(self) -> Self:
+        """Convert floating parameters and buffers to float64."""
+        return self._convert(np.dtype(np.float64))
+
+    def half(self) -> Self:
+        """Convert floating parameters and buffers to float16."""
+        return self._convert(np.dtype(np.float16))
+
+    def cpu(self) -> Self:
+        """The module itself: there is only the CPU."""
+        return self
+
+    # ---- state --------------------------------------------------------------------------------------------------------------
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """All parameters and persistent buffers by dotted name; tensors off the tape that share memory (or, with ``keep_vars``, themselves)."""
+        state: dict[str, Tensor] = OrderedDict() if destination is None else destination
+        for name, t in self._own_state():
+            state[prefix + name] = t if keep_vars else t.detach()
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        return state
+
+    def _own_state(self) -> list[tuple[str, Tensor]]:
+        members = [*self._parameters.items(), *((n, b) for n, b in self._buffers.items() if n not in self._transient)]
+        return [(n, t) for n, t in members if t is not None]
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+        """Copy values into parameters and buffers by dotted name.
+
+        With ``strict`` every key must be there and known. Values are copied into the existing memory; with ``assign`` the given
+        tensors take its place. Raises one `StateDictError` that lists everything that does not fit, before anything is changed.
+        """
+        own = self.state_dict(keep_vars=True)
+        missing = [k for k in own if k not in state_dict]
+        unexpected = [k for k in state_dict if k not in own]
+        problems = [f"missing: {', '.join(missing)}"] if missing and strict else []
+        problems += [f"unexpected: {', '.join(unexpected)}"] if unexpected and strict else []
+        for k, t in own.items():
+            if k in state_dict and tuple(np.shape(state_dict[k])) != t.shape:
+                problems.append(f"size of {k}: {tuple(np.shape(state_dict[k]))} in the state, {t.shape} in the module")
+        if problems:
+            raise StateDictError(
+                f"load_state_dict: the state does not fit {type(self).__name__}: " + "; ".join(problems) + "; "
+                "build the module with the arguments it was saved with, or pass strict=False to ignore missing and unexpected keys"
+            )
+        with no_grad():
+            for k, t in own.items():
+                if k not in state_dict:
+                    continue
+                given = state_dict[k]
+                array = given.numpy(force=True) if isinstance(given, Tensor) else np.asarray(given)
+                if assign:
+                    t.data = array
+                else:
+                    np.copyto(t.array, array, casting="unsafe")
+                    t.memory_cell()[0] += 1
+        return IncompatibleKeys(missing, unexpected)
+
+    # ---- hooks --------------------------------------------------------------------------------------------------------------
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns replaces the arguments."""
+        return self._hook_table().add("before", hook, with_kwargs)
+
+    def register_forward_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output."""
+        return self._hook_table().add("after", hook, with_kwargs)
+
+    def _hook_table(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
+
+    # ---- printing -----------------------------------------------------------------------------------------------------------
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of the module's ``repr``; layers give their settings."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [f"({name}): {repr(m)}".replace("\n", "\n  ") for name, m in self._modules.items()]
+        if not children and len(lines) <= 1:
+            return f"{type(self).__name__}({extra})"
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+def _add_path(error: Exception, module: Module) -> None:
+    """Put the path of the failing module into the error's notes; each module on the way out puts its name in front."""
+    note = getattr(error, "__module_note__", None)
+    if note is None:
+        path: list[str] = []
+        failing = module
+    else:
+        path, failing, inner = note
+        name = next((n for n, m in module._modules.items() if m is inner), None)
+        if name is not None:
+            path.insert(0, name)
+        notes = getattr(error, "__notes__", [])
+        if notes:
+            notes.pop()
+    error.__module_note__ = (path, failing, module)  # type: ignore[attr-defined]
+    where = type(module).__name__ + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path)
+    error.add_note(f"in {where} ({type(failing).__name__}({failing.extra_repr()}))")

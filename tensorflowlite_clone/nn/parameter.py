@@ -1,0 +1,34 @@
+"""`Parameter`: a tensor that a module learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A leaf tensor that a `Module` registers when it is assigned to an attribute.
+
+    ``data`` is an array or tensor whose memory is shared; ``requires_grad`` is on unless said otherwise. Operations on a
+    parameter give plain tensors.
+
+    >>> Parameter(np.ones(2, "f4"))
+    Parameter containing:
+    tensor([1., 1.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        if data is None:
+            data = np.zeros(0, np.float32)
+        super().__init__(data.detach() if isinstance(data, Tensor) else data, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Parameter, (np.array(self.numpy(force=True)), self.requires_grad)

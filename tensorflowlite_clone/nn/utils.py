@@ -1,0 +1,84 @@
+"""Helpers for the gradients and parameters of modules: clipping, and parameters as one vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from .._errors import ArgumentError, ShapeError
+from .._state import get_default_dtype
+from ..autograd import no_grad
+from ..core.tensor import Tensor
+from ..ops.join import Concatenate
+
+
+def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [p for p in tensors if p.grad is not None]
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """Scale the gradients so that their norm, taken as one vector, is at most ``max_norm``; returns the norm before.
+
+    ``norm_type`` is the p of the norm, ``math.inf`` for the largest absolute value. Raises `ArgumentError` for a norm that is
+    not finite if ``error_if_nonfinite``.
+
+    >>> p = Tensor(np.zeros(2, "f4"), requires_grad=True)
+    >>> p.grad = Tensor(np.array([3.0, 4.0], "f4"))
+    >>> clip_grad_norm_(p, 1.0).item()
+    5.0
+    >>> p.grad.numpy().round(3).tolist()
+    [0.6000000238418579, 0.800000011920929]
+    """
+    tensors = _with_grad(parameters)
+    arrays = [p.grad.array for p in tensors]
+    if not arrays:
+        return Tensor.wrap(np.zeros((), get_default_dtype()), 0)
+    if norm_type == 2.0:
+        total = math.sqrt(sum(float(np.vdot(g, g)) for g in arrays))
+    elif norm_type == math.inf:
+        total = max(float(np.max(np.abs(g), initial=0.0)) for g in arrays)
+    else:
+        total = sum(float(np.sum(np.abs(g) ** norm_type)) for g in arrays) ** (1.0 / norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise ArgumentError(f"clip_grad_norm_: the norm of the gradients is {total}; find the layer with tl.isfinite(p.grad).all()")
+    factor = max_norm / (total + 1e-6)
+    if factor < 1.0 or not math.isfinite(factor):
+        for p in tensors:
+            np.multiply(p.grad.array, factor, out=p.grad.array)
+            p.grad.memory_cell()[0] += 1
+    return Tensor.wrap(np.asarray(total, arrays[0].dtype), 0)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Clip every element of the gradients to [-clip_value, clip_value]."""
+    for p in _with_grad(parameters):
+        np.clip(p.grad.array, -clip_value, clip_value, out=p.grad.array)
+        p.grad.memory_cell()[0] += 1
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters as one vector, differentiably."""
+    flat = [p.reshape(-1) for p in parameters]
+    if not flat:
+        raise ArgumentError("parameters_to_vector: got no parameters; pass module.parameters()")
+    vector: Tensor = Concatenate.of(*flat, axis=0)
+    return vector
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write consecutive parts of a vector into the parameters."""
+    tensors = list(parameters)
+    total = sum(p.numel() for p in tensors)
+    if vec.numel() != total:
+        raise ShapeError(f"vector_to_parameters: the vector has {vec.numel()} elements, the parameters {total}; they must be equal")
+    start = 0
+    with no_grad():
+        for p in tensors:
+            np.copyto(p.array, vec.array[start : start + p.numel()].reshape(p.shape))
+            p.memory_cell()[0] += 1
+            start += p.numel()

@@ -1,0 +1,225 @@
+"""Indexing: reading elements by slices, integers, masks and index arrays, and its transpose.
+
+`GetItem` and `PutItem` are each other's derivatives. Index arrays are array operands (so vmap can map over them); the rest of
+the index is the parameter ``spec``: slices, ints, None, Ellipsis, and `Slot` where an index array goes.
+"""
+
+from __future__ import annotations
+
+from operator import index as operator_index
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import DimensionError, OperandError, TransformError
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.broadcast import shape_of
+from ..core.families import Linear
+from ..core.registry import install_method
+from ..core.tensor import Tensor
+from ..kernels.scatter import put_add
+
+
+class Slot:
+    """Stands in an index for the index array number ``position``."""
+
+    __slots__ = ("position",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def __repr__(self) -> str:
+        return f"<index array {self.position}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Slot) and other.position == self.position
+
+    def __hash__(self) -> int:
+        return hash(("Slot", self.position))
+
+
+SLOTS = tuple(Slot(i) for i in range(32))
+
+
+def fill(spec: tuple[Any, ...], indices: tuple[Array, ...]) -> tuple[Any, ...]:
+    """The NumPy index that ``spec`` and the index arrays make together."""
+    return tuple(indices[s.position] if isinstance(s, Slot) else s for s in spec)
+
+
+class GetItem(Linear):
+    """``x[index]``."""
+
+    def forward(x, *indices, spec):
+        return x[fill(spec, indices)]
+
+    def grad_x(g, indices, x_shape, spec):
+        return PutItem.of(g, *indices, spec=spec, shape=x_shape)
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Say which index is out of range."""
+        return _diagnose(args[0].shape, params["spec"], args[1:])
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The hidden axis gets an index of its own; a shared array read at mapped indices needs none."""
+        if not mapped[0]:
+            plan = _Layout(params["spec"], values[1:], mapped[1:])
+            result = cls.of(values[0], *plan.lined_up(size), spec=params["spec"])
+            return np.moveaxis(result, plan.before, 0) if plan.together and plan.before else result
+        plan = _Layout(params["spec"], values[1:], mapped[1:])
+        indices, spec, here, there = plan.with_hidden_axis(size)
+        result = cls.of(values[0], *indices, spec=spec)
+        return np.moveaxis(result, here, there) if here != there else result
+
+
+class PutItem(Linear):
+    """Zeros of ``shape`` with ``x`` added at ``index``: the transpose of `GetItem`."""
+
+    def forward(x, *indices, spec, shape):
+        return put_add(shape, fill(spec, indices), x)
+
+    def grad_x(g, indices, spec):
+        return GetItem.of(g, *indices, spec=spec)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """As in `GetItem`."""
+        plan = _Layout(params["spec"], values[1:], mapped[1:])
+        indices, spec, here, there = plan.with_hidden_axis(size)
+        x = values[0] if mapped[0] else np.broadcast_to(values[0], (size, *shape_of(values[0])))
+        x = np.moveaxis(x, there, here) if here != there else x
+        return cls.of(x, *indices, spec=spec, shape=(size, *params["shape"]))
+
+
+class _Layout:
+    """Where NumPy puts the axes of index arrays, and what a hidden axis in front does to that.
+
+    Adjacent index arrays leave their axes where they stand, behind the ``before`` axes of the slices in front of them; index
+    arrays separated by a slice put theirs first. An integer beside index arrays counts as one.
+    """
+
+    def __init__(self, spec: tuple[Any, ...], indices: list[Array], mapped: list[bool]) -> None:
+        self.spec, self.indices, self.mapped = spec, indices, mapped
+        advanced = [isinstance(s, Slot) or (isinstance(s, int) and bool(indices)) for s in spec]
+        where = [i for i, a in enumerate(advanced) if a]
+        self.together = not where or where[-1] - where[0] + 1 == len(where)
+        self.before = where[0] if where else 0
+        self.depth = max((len(shape_of(i)) - m for i, m in zip(indices, mapped, strict=True)), default=0)
+
+    def lined_up(self, size: int) -> list[Array]:
+        """The index arrays, mapped ones with ones behind their hidden axis so that all broadcast together."""
+        return [
+            np.reshape(i, (size,) + (1,) * (self.depth - len(i.shape) + 1) + tuple(i.shape[1:])) if m else i
+            for i, m in zip(self.indices, self.mapped, strict=True)
+        ]
+
+    def with_hidden_axis(self, size: int) -> tuple[list[Array], tuple[Any, ...], tuple[int, ...], tuple[int, ...]]:
+        """Index arrays and spec for an array with the hidden axis in front, and which result axes then belong where."""
+        if not any(self.mapped):
+            here, there = ((), ()) if self.together else ((self.depth,), (0,))
+            return self.indices, (slice(None), *self.spec), here, there
+        own = np.arange(size).reshape((size,) + (1,) * self.depth)
+        spec = (SLOTS[len(self.indices)], *self.spec)
+        axes = tuple(range(1, self.depth + 1))
+        places = tuple(a + self.before for a in axes) if self.together else axes
+        return [*self.lined_up(size), own], spec, axes, places
+
+
+def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Array]]:
+    """A Python index as ``spec`` (without Ellipsis) and index arrays; masks become the integers of their true places."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    parts = [_as_index(p) for p in parts]
+    used = sum(_consumes(p) for p in parts)
+    dots = [i for i, p in enumerate(parts) if p is Ellipsis]
+    if len(dots) > 1:
+        raise DimensionError("indexing: only one Ellipsis ('...') can stand in an index")
+    if used > len(shape):
+        raise DimensionError(f"indexing: too many indices: the tensor is {shape}, the index uses {used} dimensions; leave some out")
+    at = dots[0] if dots else len(parts)
+    parts[at : at + len(dots)] = [slice(None)] * (len(shape) - used)
+    spec: list[Any] = []
+    arrays: list[Array] = []
+    axis = 0
+    for p in parts:
+        if isinstance(p, Boxed | ndarray) and p.dtype.kind == "b":
+            for places in _true_places(p, shape[axis : axis + p.ndim]):
+                spec.append(SLOTS[len(arrays)])
+                arrays.append(places)
+        elif isinstance(p, Boxed | ndarray):
+            spec.append(SLOTS[len(arrays)])
+            arrays.append(p)
+        else:
+            spec.append(p)
+        axis += _consumes(p)
+    return tuple(spec), arrays
+
+
+def _as_index(p: Any) -> Any:
+    if p is None or p is Ellipsis or isinstance(p, slice):
+        return slice(*(None if v is None else operator_index(v) for v in (p.start, p.stop, p.step))) if isinstance(p, slice) else p
+    if isinstance(p, bool | np.bool_):
+        return np.asarray(p)
+    if isinstance(p, int | np.integer):
+        return int(p)
+    if isinstance(p, Tensor) and isinstance(p.array, ndarray):
+        p = p.array
+    if isinstance(p, list | range):
+        p = np.asarray(p) if len(p) else np.zeros(0, np.int64)
+    if isinstance(p, ndarray | Boxed):
+        if p.dtype.kind not in "biu":
+            raise OperandError(f"indexing: index arrays must be integers or booleans: got {p.dtype} {p.shape}; convert it, x.long()")
+        return int(p) if isinstance(p, ndarray) and p.ndim == 0 and p.dtype.kind != "b" else p
+    raise OperandError(f"indexing: an index is made of ints, slices, None, '...', and integer or boolean tensors: got {type(p).__name__}")
+
+
+def _consumes(p: Any) -> int:
+    """How many dimensions a part of an index uses."""
+    if p is None or p is Ellipsis:
+        return 0
+    return p.ndim if isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" else 1
+
+
+def _true_places(mask: Array, shape: tuple[int, ...]) -> tuple[Array, ...]:
+    while isinstance(mask, Tensor):
+        mask = mask.array
+    if not isinstance(mask, ndarray):
+        raise TransformError(
+            "indexing: a boolean mask inside vmap has another number of true places in each example; use where(mask, x, 0) instead"
+        )
+    if mask.shape != shape:
+        raise DimensionError(f"indexing: the mask does not fit: it is {mask.shape}, the dimensions it indexes are {shape}; they must be equal")
+    return mask.nonzero()
+
+
+def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Array, ...]) -> Exception | None:
+    axis = 0
+    for s in spec:
+        if s is None:
+            continue
+        i = indices[s.position] if isinstance(s, Slot) else s
+        if not isinstance(i, slice):
+            low, high = (int(np.min(i)), int(np.max(i))) if np.size(i) else (0, 0)
+            n = shape[axis]
+            if np.size(i) and (low < -n or high >= n):
+                return DimensionError(
+                    f"indexing: index {high if high >= n else low} is out of range: dimension {axis} of the tensor {shape} has size {n}; "
+                    f"indices go from {-n} to {n - 1}"
+                )
+        axis += 1
+    shapes = [i.shape for i in indices]
+    return DimensionError(f"indexing: index arrays do not broadcast together: their shapes are {shapes}; make them equal or 1")
+
+
+def get_item(self: Array, index: Any) -> Array:
+    """``x[index]``: slices give views that share memory, index arrays and masks give copies."""
+    spec, arrays = parse(index, shape_of(self))
+    out = GetItem.of(self, *arrays, spec=spec)
+    if not arrays and isinstance(out, Tensor) and isinstance(self, Tensor) and isinstance(out.array, ndarray):
+        out.version = self.memory_cell()  # a slice is a view
+    return out
+
+
+install_method("__getitem__", get_item)

@@ -1,0 +1,310 @@
+"""Shape: operations that give an array another shape or order of axes without changing its elements.
+
+Not here: joining and splitting (``join.py``), picking elements (``index.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError, ShapeError
+from .._typing import Array, Shape
+from ..core.boxed import Boxed
+from ..core.broadcast import normalize_axis, shape_of, unbroadcast
+from ..core.families import Shaping
+from ..core.registry import implements, install_method, public
+
+
+class Reshape(Shaping):
+    """The same elements, in row-major order, in another shape."""
+
+    shape_params = ("shape",)
+    is_view = True
+
+    def forward(x, *, shape):
+        return np.reshape(x, shape)
+
+    def grad_x(g, x_shape):
+        return np.reshape(g, x_shape)
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Count the elements."""
+        (x,), shape = args, params["shape"]
+        return ShapeError(f"reshape: {x.size} elements do not fit: the input is {x.shape}, the new shape is {tuple(shape)}; sizes must multiply to the same number")
+
+
+class BroadcastTo(Shaping):
+    """The elements repeated, without copying, along new and length-1 axes."""
+
+    shape_params = ("shape",)
+    is_view = True
+
+    def forward(x, *, shape):
+        return np.broadcast_to(x, shape)
+
+    def grad_x(g, x_shape):
+        return unbroadcast(g, x_shape)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Ones between the hidden axis and the visible ones."""
+        (x,), shape = values, tuple(params["shape"])
+        x = np.reshape(x, (size,) + (1,) * (len(shape) - len(x.shape) + 1) + tuple(x.shape[1:]))
+        return cls.of(x, shape=(size, *shape))
+
+
+class Transpose(Shaping):
+    """The axes in another order: axis i of the result is axis ``axes[i]`` of the input."""
+
+    is_view = True
+
+    def forward(x, *, axes):
+        return np.transpose(x, axes)
+
+    def grad_x(g, axes):
+        return Transpose.of(g, axes=_inverse(axes))
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The hidden axis stays in front."""
+        return cls.of(*values, axes=(0, *[a + 1 for a in params["axes"]]))
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    inverse = [0] * len(axes)
+    for i, a in enumerate(axes):
+        inverse[a] = i
+    return tuple(inverse)
+
+
+class Flip(Shaping, numpy=np.flip):
+    """The elements in reverse order along axes."""
+
+    axis_params = ("axis",)
+
+    def forward(x, *, axis=None):
+        return np.flip(x, axis)
+
+    def grad_x(g, axis):
+        return np.flip(g, axis)
+
+
+def _shape_argument(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """``reshape(2, 3)`` and ``reshape((2, 3))`` alike."""
+    if len(shape) == 1 and isinstance(shape[0], Sequence):
+        return tuple(int(s) for s in shape[0])
+    return tuple(int(s) for s in shape)
+
+
+def resolve(shape: Sequence[int], have: Shape, op: str) -> Shape:
+    """``shape`` with a -1 replaced by what is left over."""
+    shape = tuple(shape)
+    if -1 not in shape:
+        return shape
+    total = int(np.prod(have))
+    known = int(np.prod([s for s in shape if s != -1]))
+    if shape.count(-1) > 1 or known == 0 or total % known:
+        raise ShapeError(f"{op}: -1 cannot be inferred: the input is {have} ({total} elements), the new shape is {shape}; give every size")
+    return tuple(total // known if s == -1 else s for s in shape)
+
+
+@public("reshape", "view")
+def _reshape(input: Array, *shape: Any) -> Array:
+    """The same elements in another shape; one size may be -1. Shares memory where NumPy can. Shape: any -> ``shape``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.arange(6).reshape(2, -1).shape
+    (2, 3)
+    """
+    if len(shape) == 1 and isinstance(shape[0], np.dtype):
+        raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
+    return Reshape.of(input, shape=resolve(_shape_argument(shape), shape_of(input), "reshape"))
+
+
+@public("expand", function=False)
+def _expand(input: Array, *sizes: Any) -> Array:
+    """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``sizes``."""
+    shape, have = _shape_argument(sizes), shape_of(input)
+    lead = len(shape) - len(have)
+    if lead < 0:
+        raise ShapeError(f"expand: too few sizes: the input is {have}, the sizes are {shape}; give at least {len(have)} sizes")
+    return BroadcastTo.of(input, shape=tuple(have[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(shape)))
+
+
+@public("broadcast_to", numpy=np.broadcast_to)
+def _broadcast_to(input: Array, shape: Sequence[int]) -> Array:
+    """Broadcast ``input`` to ``shape`` without copying."""
+    return BroadcastTo.of(input, shape=_shape_argument((shape,) if isinstance(shape, int) else (tuple(shape),)))
+
+
+@public("permute")
+def _permute(input: Array, *dims: Any) -> Array:
+    """The axes in the order ``dims``."""
+    axes = _shape_argument(dims)
+    ndim = len(shape_of(input))
+    axes = tuple(normalize_axis(a, ndim, "permute") for a in axes)
+    if sorted(axes) != list(range(ndim)):
+        raise ArgumentError(f"permute: dims must name each dimension once: dims are {axes}, the input has {ndim} dimensions")
+    return Transpose.of(input, axes=axes)
+
+
+@public("transpose", "swapaxes", "swapdims")
+def _transpose(input: Array, dim0: int, dim1: int) -> Array:
+    """Two axes exchanged."""
+    ndim = len(shape_of(input))
+    i, j = normalize_axis(dim0, ndim, "transpose"), normalize_axis(dim1, ndim, "transpose")
+    axes = list(range(ndim))
+    if ndim:
+        axes[i], axes[j] = j, i
+    return Transpose.of(input, axes=tuple(axes))
+
+
+@public("unsqueeze")
+def _unsqueeze(input: Array, dim: int) -> Array:
+    """A new axis of length 1 at ``dim``."""
+    shape = list(shape_of(input))
+    shape.insert(normalize_axis(dim, len(shape) + 1, "unsqueeze"), 1)
+    return Reshape.of(input, shape=tuple(shape))
+
+
+@public("squeeze")
+def _squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Array:
+    """Without the axes of length 1 (all, or those of ``dim`` that have length 1)."""
+    shape = shape_of(input)
+    dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    gone = {normalize_axis(d, len(shape), "squeeze") for d in dims}
+    return Reshape.of(input, shape=tuple(s for i, s in enumerate(shape) if i not in gone or s != 1))
+
+
+@public("flatten")
+def _flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
+    """The axes from ``start_dim`` to ``end_dim`` made one."""
+    shape = shape_of(input)
+    i, j = normalize_axis(start_dim, len(shape), "flatten"), normalize_axis(end_dim, len(shape), "flatten")
+    if i > j:
+        raise ArgumentError(f"flatten: start_dim must not come after end_dim: they are {start_dim} and {end_dim}")
+    return Reshape.of(input, shape=(*shape[:i], int(np.prod(shape[i : j + 1])), *shape[j + 1 :]))
+
+
+@public("movedim", "moveaxis", numpy=np.moveaxis)
+def _movedim(input: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
+    """Axes moved to other places, the others keeping their order."""
+    ndim = len(shape_of(input))
+    sources = [normalize_axis(a, ndim, "movedim") for a in ([source] if isinstance(source, int) else source)]
+    places = [normalize_axis(a, ndim, "movedim") for a in ([destination] if isinstance(destination, int) else destination)]
+    if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
+        raise ArgumentError(f"movedim: source and destination must name as many different dimensions: {source} and {destination}")
+    axes = [a for a in range(ndim) if a not in sources]
+    for place, a in sorted(zip(places, sources, strict=True)):
+        axes.insert(place, a)
+    return Transpose.of(input, axes=tuple(axes))
+
+
+@public("flip", method=True)
+def _flip(input: Array, *dims: Any) -> Array:
+    """The elements in reverse order along ``dims``."""
+    ndim = len(shape_of(input))
+    return Flip.of(input, axis=tuple(normalize_axis(d, ndim, "flip") for d in _shape_argument(dims)))
+
+
+@public("t")
+def _t(input: Array) -> Array:
+    """The transpose of a matrix; vectors and numbers stay as they are."""
+    ndim = len(shape_of(input))
+    if ndim > 2:
+        raise ShapeError(f"t: the input must have at most 2 dimensions: it has {ndim}; use transpose(dim0, dim1) or mT")
+    return Transpose.of(input, axes=(1, 0)) if ndim == 2 else input
+
+
+install_method("T", property(lambda self: Transpose.of(self, axes=tuple(reversed(range(self.ndim))))))  # type: ignore[arg-type]
+install_method("mT", property(lambda self: _transpose(self, -1, -2)))  # type: ignore[arg-type]
+
+
+# ---- NumPy's spellings -----------------------------------------------------------------------------------------------------
+@implements(np.reshape)
+def _np_reshape(a: Array, shape: Any, order: str = "C") -> Array:
+    if order not in ("C", None):
+        raise ArgumentError(f"np.reshape: only order='C' is differentiable here: got {order!r}; transpose first")
+    return _reshape(a, shape)
+
+
+@implements(np.ravel)
+def _np_ravel(a: Array) -> Array:
+    return _reshape(a, -1)
+
+
+@implements(np.expand_dims)
+def _np_expand_dims(a: Array, axis: int | tuple[int, ...]) -> Array:
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    shape = list(shape_of(a))
+    ndim = len(shape) + len(axes)
+    for i in sorted(normalize_axis(x, ndim, "np.expand_dims") for x in axes):
+        shape.insert(i, 1)
+    return Reshape.of(a, shape=tuple(shape))
+
+
+@implements(np.squeeze)
+def _np_squeeze(a: Array, axis: Any = None) -> Array:
+    return _squeeze(a, axis)
+
+
+@implements(np.transpose)
+def _np_transpose(a: Array, axes: Any = None) -> Array:
+    ndim = len(shape_of(a))
+    return Transpose.of(a, axes=tuple(reversed(range(ndim))) if axes is None else tuple(normalize_axis(x, ndim, "np.transpose") for x in axes))
+
+
+@implements(np.swapaxes)
+def _np_swapaxes(a: Array, axis1: int, axis2: int) -> Array:
+    return _transpose(a, axis1, axis2)
+
+
+@implements(np.shape)
+def _np_shape(a: Array) -> Shape:
+    return shape_of(a)
+
+
+@implements(np.ndim)
+def _np_ndim(a: Array) -> int:
+    return len(shape_of(a))
+
+
+@implements(np.size)
+def _np_size(a: Array, axis: int | None = None) -> int:
+    shape = shape_of(a)
+    return int(np.prod(shape)) if axis is None else shape[axis]
+
+
+@public("size", function=False)
+def _size(input: Array, dim: int | None = None) -> Any:
+    """The shape, or the length of one dimension."""
+    shape = shape_of(input)
+    return shape if dim is None else shape[normalize_axis(dim, len(shape), "size")]
+
+
+@public("dim", function=False)
+def _dim(input: Array) -> int:
+    """The number of dimensions."""
+    return len(shape_of(input))
+
+
+@public("numel")
+def _numel(input: Array) -> int:
+    """The number of elements."""
+    return int(np.prod(shape_of(input)))
+
+
+@public("view_as", function=False)
+def _view_as(input: Array, other: Boxed) -> Array:
+    """The elements in the shape of ``other``."""
+    return Reshape.of(input, shape=tuple(other.shape))
+
+
+@public("expand_as", function=False)
+def _expand_as(input: Array, other: Boxed) -> Array:
+    """Broadcast to the shape of ``other``."""
+    return BroadcastTo.of(input, shape=tuple(other.shape))

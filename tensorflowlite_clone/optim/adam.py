@@ -1,0 +1,81 @@
+"""Adam and AdamW: steps scaled by running estimates of the gradient's mean and uncentred variance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from .._errors import ArgumentError
+from ..core.tensor import Tensor
+from ..kernels.optimizer import adam_
+from .optimizer import Group, Optimizer, buffer
+
+
+class Adam(Optimizer):
+    """``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p = p - lr m' / (sqrt(v') + eps)`` with bias-corrected m' and v'.
+
+    ``weight_decay`` is added to the gradient (L2 penalty); `AdamW` decouples it. ``amsgrad`` uses the largest v so far.
+    D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; S. Reddi et al. (2018) for ``amsgrad``.
+
+    >>> import numpy as np
+    >>> p = Tensor(np.array([1.0]), requires_grad=True)
+    >>> optimizer = Adam([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step(); round(p.item(), 6)
+    0.9
+    """
+
+    decoupled: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
+        super().__init__(params, defaults)
+
+    def check_group(self, group: Group) -> None:
+        """Both betas are averages' weights."""
+        for i, beta in enumerate(group["betas"]):
+            if not 0.0 <= beta < 1.0:
+                raise ArgumentError(f"{self._name()}: betas must be in [0, 1): betas[{i}] is {beta}")
+
+    def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
+        """One step for one parameter."""
+        state["step"] = state.get("step", 0) + 1
+        m, v = buffer(state, "exp_avg", p), buffer(state, "exp_avg_sq", p)
+        largest = buffer(state, "max_exp_avg_sq", p) if group["amsgrad"] else None
+        beta1, beta2 = group["betas"]
+        adam_(
+            p.array, g, m, v, largest, state["step"], group["lr"], beta1, beta2, group["eps"], group["weight_decay"], self.decoupled,
+            group["maximize"], group["amsgrad"],
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """`Adam` with decoupled weight decay: ``p`` shrinks by ``lr * weight_decay * p`` beside the step (0.01 by default).
+
+    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

@@ -1,0 +1,167 @@
+"""`Optimizer`: parameter groups, state and its saving. The update rules are in one file per algorithm family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._errors import ArgumentError, OperandError, StateDictError
+from ..autograd import enable_grad
+from ..core.tensor import Tensor
+
+Group = dict[str, Any]
+
+
+class Optimizer:
+    """Updates parameters from their gradients.
+
+    ``params`` is an iterable of leaf tensors, of (name, tensor) pairs, or of dicts ``{"params": [...], "lr": ...}`` with settings
+    of their own (groups). ``param_groups`` holds the settings in force and can be changed at any time; ``state`` holds what
+    the algorithm remembers per parameter.
+
+    Raises `ArgumentError` for an empty list, a repeated or a computed (non-leaf) parameter, `OperandError` for other objects.
+    """
+
+    #: Settings that must not be negative.
+    non_negative: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "eps", "momentum")
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.param_groups: list[Group] = []
+        if isinstance(params, Tensor):
+            raise OperandError(f"{self._name()}: params must be an iterable of tensors: got one tensor; pass [tensor]")
+        entries = list(params)
+        if not entries:
+            raise ArgumentError(f"{self._name()}: got an empty list of parameters; pass model.parameters(), and check that the model has some")
+        if not isinstance(entries[0], dict):
+            entries = [{"params": entries}]
+        for group in entries:
+            self.add_param_group(group)
+
+    @classmethod
+    def _name(cls) -> str:
+        return cls.__name__
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with settings of their own; settings left out are the defaults."""
+        group = dict(param_group)
+        given = group["params"]
+        params = [given] if isinstance(given, Tensor) else list(given)
+        params = [p[1] if isinstance(p, tuple) else p for p in params]
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        for i, p in enumerate(params):
+            if not isinstance(p, Tensor):
+                raise OperandError(f"{self._name()}: parameters must be tensors: item {i} is a {type(p).__name__}")
+            if not p.is_leaf:
+                raise ArgumentError(
+                    f"{self._name()}: only leaf tensors can be optimised: parameter {i} (shape {p.shape}) was computed by "
+                    f"{p.node.title()}; pass the tensor it was computed from, or x.detach().requires_grad_()"
+                )
+            if id(p) in known:
+                raise ArgumentError(f"{self._name()}: parameter {i} (shape {p.shape}) appears more than once; give each parameter to one group")
+            known.add(id(p))
+        for key, value in self.defaults.items():
+            group.setdefault(key, value)
+        for key in self.non_negative:
+            if isinstance(group.get(key), int | float) and group[key] < 0:
+                raise ArgumentError(f"{self._name()}: {key} must not be negative: got {group[key]}")
+        self.check_group(group)
+        group["params"] = params
+        self.param_groups.append(group)
+
+    def check_group(self, group: Group) -> None:
+        """Raise for settings that make no sense to the algorithm."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients (or, with ``set_to_none=False``, fill them with zeros)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad = None if set_to_none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; ``closure``, if given, computes the loss again first and is returned.
+
+        Raises `OperandError` for a gradient that belongs to a function transform.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    g = p.grad.array
+                    if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
+                        raise OperandError(f"{self._name()}.step: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
+                    self.update(p, g, self.state.setdefault(p, {}), group)
+                    p.memory_cell()[0] += 1
+        return loss
+
+    def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
+        """One step for one parameter ``p`` with gradient array ``g``, in place."""
+        raise TypeError(f"{self._name()}: defines no update rule; define update(self, p, g, state, group) in the class")
+
+    # ---- state --------------------------------------------------------------------------------------------------------------
+    def state_dict(self) -> dict[str, Any]:
+        """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer."""
+        numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
+        return {
+            "state": {numbers[id(p)]: dict(s) for p, s in self.state.items()},
+            "param_groups": [{**g, "params": [numbers[id(p)] for p in g["params"]]} for g in self.param_groups],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over state and settings; raises `StateDictError`, and changes nothing, if groups or shapes do not fit."""
+        groups = state_dict["param_groups"]
+        if len(groups) != len(self.param_groups):
+            raise StateDictError(
+                f"load_state_dict: the state has {len(groups)} parameter group(s), {self._name()} has {len(self.param_groups)}; "
+                f"build the optimizer with the groups it was saved with"
+            )
+        for i, (theirs, ours) in enumerate(zip(groups, self.param_groups, strict=True)):
+            if len(theirs["params"]) != len(ours["params"]):
+                raise StateDictError(
+                    f"load_state_dict: group {i} has {len(theirs['params'])} parameter(s) in the state and {len(ours['params'])} here; "
+                    f"build the optimizer with the parameters it was saved with"
+                )
+        numbers = [n for g in groups for n in g["params"]]
+        params = dict(zip(numbers, (p for g in self.param_groups for p in g["params"]), strict=True))
+        state: dict[Tensor, dict[str, Any]] = {}
+        for number, entries in state_dict["state"].items():
+            p = params[int(number)]
+            for key, value in entries.items():
+                if isinstance(value, Tensor | np.ndarray) and value.shape not in ((), p.shape):
+                    raise StateDictError(f"load_state_dict: {key} of parameter {number} is {value.shape}, the parameter is {p.shape}")
+            state[p] = {k: _own_copy(v, p) for k, v in entries.items()}
+        for theirs, ours in zip(groups, self.param_groups, strict=True):
+            ours.update({k: v for k, v in theirs.items() if k != "params"})
+        self.state = state
+
+    def __repr__(self) -> str:
+        lines = [f"{self._name()} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _own_copy(value: Any, p: Tensor) -> Any:
+    """A state entry of the optimizer's own: arrays are copied, in the parameter's dtype where they have its shape."""
+    if not isinstance(value, Tensor | np.ndarray):
+        return value
+    array = value.numpy(force=True) if isinstance(value, Tensor) else value
+    dtype = p.dtype if array.shape == p.shape and array.dtype.kind == "f" else array.dtype
+    return Tensor.wrap(np.array(array, dtype), 0)
+
+
+def buffer(state: dict[str, Any], key: str, p: Tensor) -> Any:
+    """The array of a state entry in the shape of ``p``, made of zeros on first use."""
+    if key not in state:
+        state[key] = Tensor.wrap(np.zeros(p.shape, p.dtype), 0)
+    return state[key].array
+
+

@@ -1,0 +1,60 @@
+"""Stochastic gradient descent, with and without momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .._errors import ArgumentError
+from ..core.tensor import Tensor
+from ..kernels.optimizer import sgd_
+from .optimizer import Group, Optimizer, buffer
+
+
+class SGD(Optimizer):
+    """``d = g + weight_decay p;  b = momentum b + (1 - dampening) d;  p = p - lr b`` (b starts as d).
+
+    With ``nesterov`` the step is ``d + momentum b``, without momentum it is ``d``; ``maximize`` goes uphill. The momentum buffer
+    multiplies the learning rate in force, as in PyTorch, not the one in force when a gradient came in (I. Sutskever et al. 2013
+    put it inside the velocity).
+
+    >>> import numpy as np
+    >>> p = Tensor(np.array([1.0]), requires_grad=True)
+    >>> optimizer = SGD([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step(); p.tolist()
+    [0.8]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
+            "maximize": maximize,
+        }  # fmt: skip
+        super().__init__(params, defaults)
+
+    def check_group(self, group: Group) -> None:
+        """Nesterov's momentum needs momentum and no dampening."""
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ArgumentError(
+                f"SGD: nesterov needs momentum above 0 and no dampening: momentum is {group['momentum']}, dampening {group['dampening']}"
+            )
+
+    def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
+        """One step for one parameter."""
+        first = "momentum_buffer" not in state
+        b = buffer(state, "momentum_buffer", p) if group["momentum"] else None
+        sgd_(
+            p.array, g, b, group["lr"], group["momentum"], group["dampening"], group["weight_decay"], group["nesterov"],
+            group["maximize"], first,
+        )  # fmt: skip

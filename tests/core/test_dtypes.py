@@ -1,0 +1,86 @@
+"""Result types against PyTorch's, for every pair of dtypes and every priority."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.core.dtypes import promote_types, result_type
+
+NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128"]
+PAIRS = list(itertools.product(NAMES, repeat=2))
+
+
+def as_torch(torch, dtype):
+    return getattr(torch, str(np.dtype(dtype)))
+
+
+def without_complex32(torch, dtype):
+    """NumPy has no complex numbers of two half floats; the next larger ones stand in for them."""
+    return torch.complex64 if dtype == torch.complex32 else dtype
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_promote_types_equals_torch(a, b):
+    torch = pytest.importorskip("torch")
+    expected = torch.promote_types(getattr(torch, a), getattr(torch, b))
+    assert as_torch(torch, promote_types(np.dtype(a), np.dtype(b))) == without_complex32(torch, expected)
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_result_type_with_zero_dimensional_operand_equals_torch(a, b):
+    torch = pytest.importorskip("torch")
+    x, y = torch.ones(2, dtype=getattr(torch, a)), torch.ones((), dtype=getattr(torch, b))
+    ours = result_type(np.ones(2, a), np.ones((), b))
+    assert as_torch(torch, ours) == without_complex32(torch, torch.result_type(x, y))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("number", [True, 3, 2.5, 1j])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_result_type_with_number_equals_torch(name, number, shape):
+    torch = pytest.importorskip("torch")
+    ours = result_type(np.ones(shape, name), number)
+    expected = torch.result_type(torch.ones(shape, dtype=getattr(torch, name)), number)
+    assert as_torch(torch, ours) == without_complex32(torch, expected)
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_products_have_the_result_type(a, b):
+    """The rule is applied by the operations, in both orders, recorded or not."""
+    x, y = tl.Tensor(np.ones(2, a)), tl.Tensor(np.ones(2, b))
+    expected = promote_types(np.dtype(a), np.dtype(b))
+    assert (x * y).dtype == (y * x).dtype == expected
+    if np.dtype(a).kind in "fc":
+        x.requires_grad_()
+        z = x * y
+        assert z.dtype == expected
+        z.backward(np.ones(2))
+        assert x.grad.dtype == a
+
+
+def test_numpy_numbers_are_weak():
+    x = tl.Tensor(np.ones(2, np.float32), requires_grad=True)
+    assert (x * np.float64(2.0)).dtype == np.float32
+    assert (np.float64(2.0) * x).dtype == np.float32
+    assert (x * np.sqrt(2.0)).dtype == np.float32
+
+
+def test_integers_become_the_default_float():
+    x = tl.Tensor(np.ones(2, np.int64))
+    assert (x / 2).dtype == np.float32
+    assert np.exp(x).dtype == np.float32
+    assert (x * 2.5).dtype == np.float32
+    tl.set_default_dtype(tl.float64)
+    try:
+        assert np.exp(x).dtype == np.float64
+    finally:
+        tl.set_default_dtype(tl.float32)
+
+
+def test_default_dtype_must_be_floating():
+    with pytest.raises(TypeError, match="set_default_dtype: only floating dtypes"):
+        tl.set_default_dtype(np.int32)

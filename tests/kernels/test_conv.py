@@ -1,0 +1,361 @@
+"""The convolution kernels: against loops written out here, against PyTorch, and against each other (adjoint identities)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tensorflowlite_clone._errors import ShapeError
+from tensorflowlite_clone.kernels import conv, im2col, winograd
+from tensorflowlite_clone.kernels.conv import conv2d, conv2d_input_grad, conv2d_output_size, conv2d_weight_grad
+from tensorflowlite_clone.kernels.threads import get_num_threads, set_num_threads
+
+PLAIN: dict[str, Any] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+
+
+def conv2d_by_loops(x, w, *, stride, padding, dilation, groups):
+    """The definition: one output at a time, from an explicitly padded image."""
+    (n, c, _, _), (o, per_group, kh, kw) = x.shape, w.shape
+    p = np.pad(x, ((0, 0), (0, 0), *padding))
+    oh = (p.shape[2] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
+    ow = (p.shape[3] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
+    y = np.zeros((n, o, oh, ow), x.dtype)
+    for f, i, j in itertools.product(range(o), range(oh), range(ow)):
+        first = f // (o // groups) * per_group
+        for a, b in itertools.product(range(kh), range(kw)):
+            pixels = p[:, first : first + per_group, i * stride[0] + a * dilation[0], j * stride[1] + b * dilation[1]]
+            y[:, f, i, j] += pixels @ w[f, :, a, b]
+    assert c == per_group * groups
+    return y
+
+
+def operands(seed, n, c, size, o, kernel, options, dtype=np.float64):
+    """Random x, w and g (a gradient of the result) for one convolution."""
+    rng = np.random.default_rng(seed)
+    out = conv2d_output_size(size, kernel, **{k: v for k, v in options.items() if k != "groups"})
+    shapes = (n, c, *size), (o, c // options["groups"], *kernel), (n, o, *out)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
+
+
+def check_against_loops(x, w, g, options, rtol=1e-10):
+    """All three maps at once: the convolution by its definition, the gradients by the adjoint identity with random directions."""
+    y = conv2d_by_loops(x, w, **options)
+    scale = 1 + np.abs(y).max(initial=0)
+    np.testing.assert_allclose(conv2d(x, w, **options), y, rtol=0, atol=rtol * scale)
+    gx = conv2d_input_grad(g, w, input_size=x.shape[2:], **options)
+    gw = conv2d_weight_grad(g, x, kernel_size=w.shape[2:], **options)
+    assert gx.shape == x.shape
+    assert gw.shape == w.shape
+    rng = np.random.default_rng(0)
+    dx, dw = rng.standard_normal(x.shape), rng.standard_normal(w.shape)
+    size = 1 + np.sqrt(x.size * w.size)
+    np.testing.assert_allclose(np.vdot(gx, dx), np.vdot(g, conv2d_by_loops(dx, w, **options)), rtol=1e-9, atol=rtol * size)
+    np.testing.assert_allclose(np.vdot(gw, dw), np.vdot(g, conv2d_by_loops(x, dw, **options)), rtol=1e-9, atol=rtol * size)
+
+
+GRID = [
+    {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    for stride in ((1, 1), (2, 1), (3, 2))
+    for padding in (((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 0), (0, 3)))
+    for dilation in ((1, 1), (2, 1), (2, 3))
+    for groups in (1, 2, 4)
+]
+
+
+@pytest.fixture(params=["turned", "winograd", "col2im"])
+def each_way_to_input_gradient(request, monkeypatch):
+    """Run a test with each way to the input gradient; where one does not apply, with the best of the others."""
+    use_for_input_gradient(monkeypatch, request.param)
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient")
+@pytest.mark.parametrize("options", GRID, ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", ""))
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (1, 1)], ids=str)
+def test_conv2d_grid_equals_definition(options, kernel):
+    check_against_loops(*operands(1, 2, 4, (9, 10), 8, kernel, options), options)
+
+
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 2)])
+@pytest.mark.parametrize("side", [4, 5, 12, 13, 21])
+def test_conv2d_side_by_side_and_one_by_one_equal_definition(side, dilation):
+    options = PLAIN | {"padding": ((1, 1), (1, 1)), "dilation": dilation}  # 4x4 images share a product, 21x21 ones do not
+    check_against_loops(*operands(2, 5, 3, (side, side), 2, (3, 3), options), options)
+
+
+def use_winograd(monkeypatch, yes):
+    """Decide for or against Winograd's algorithm, whatever would pay."""
+    real = winograd.cost
+    monkeypatch.setattr(winograd, "cost", lambda geo: 0.0 if yes and real(geo) < np.inf else np.inf)
+
+
+def use_for_input_gradient(monkeypatch, way):
+    """Decide how to compute input gradients, where that way applies."""
+    real = conv._input_grad_costs
+
+    def costs(geo):
+        known = {k: v for k, v in real(geo).items() if v < np.inf}
+        return {way: 0.0} if way in known else known
+
+    monkeypatch.setattr(conv, "_input_grad_costs", costs)
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient")
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 2), (2, 2)), ((0, 1), (2, 0)), ((3, 0), (4, 1))], ids=str)
+@pytest.mark.parametrize(("height", "width"), [(3, 3), (4, 4), (5, 8), (8, 7), (25, 26)])
+def test_winograd_equals_definition(monkeypatch, height, width, padding):
+    use_winograd(monkeypatch, True)
+    options = PLAIN | {"padding": padding}
+    check_against_loops(*operands(3, 5, 3, (height, width), 4, (3, 3), options), options)
+
+
+@given(
+    n=st.integers(1, 7),
+    c=st.integers(1, 4),
+    o=st.integers(1, 4),
+    size=st.tuples(st.integers(3, 20), st.integers(3, 20)),
+    padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
+)
+@settings(max_examples=60, deadline=None)
+def test_winograd_any_shape_equals_general_way(n, c, o, size, padding):
+    options = PLAIN | {"padding": padding}
+    x, w, g = operands(4, n, c, size, o, (3, 3), options)
+    results = []
+    for yes, way in ((True, "winograd"), (True, "turned"), (False, "col2im")):
+        with pytest.MonkeyPatch.context() as patch:
+            use_winograd(patch, yes)
+            use_for_input_gradient(patch, way)
+            results.append(
+                (
+                    conv2d(x, w, **options),
+                    conv2d_input_grad(g, w, input_size=size, **options),
+                    conv2d_weight_grad(g, x, kernel_size=(3, 3), **options),
+                )
+            )
+    for one, two, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(two, other, rtol=0, atol=1e-10)
+
+
+def test_winograd_is_used_where_it_pays_and_is_as_exact(monkeypatch):
+    def geometry(c, o, side, kernel=(3, 3), **other):
+        options = PLAIN | {"padding": ((1, 1), (1, 1))} | other
+        return im2col.geometry(8, c, (side, side), (o, c // options["groups"], *kernel), **options)
+
+    def wins(geo):
+        return winograd.cost(geo) < geo.cost
+
+    assert wins(geometry(64, 64, 24))
+    assert wins(geometry(32, 64, 24))
+    others = [geometry(1, 32, 28), geometry(64, 64, 24, (5, 3)), geometry(64, 64, 24, dilation=(2, 1)), geometry(64, 64, 24, stride=(2, 1))]
+    others += [geometry(64, 64, 24, groups=2), geometry(64, 64, 24, padding=((0, 0), (-1, 0)))]
+    assert not any(wins(geo) for geo in others)
+    options = PLAIN | {"padding": ((1, 1), (1, 1))}
+    x, w, _ = operands(5, 2, 64, (24, 24), 64, (3, 3), options, np.float32)
+    exact = conv2d(x.astype(np.float64), w.astype(np.float64), **options)
+    error = np.abs(conv2d(x, w, **options) - exact).max()
+    use_winograd(monkeypatch, False)
+    assert error < 6 * np.abs(conv2d(x, w, **options) - exact).max()
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_winograd_infinity_stays_in_its_windows(monkeypatch, bad):
+    use_winograd(monkeypatch, True)
+    x, w, _ = operands(6, 4, 2, (12, 12), 3, (3, 3), PLAIN)
+    x[2, 1, 6, 6] = bad
+    y = conv2d(x, w, bias=np.ones(3), **PLAIN)
+    inside = np.zeros(y.shape, bool)
+    inside[2, :, 4:7, 4:7] = True
+    assert not np.isfinite(y[inside]).any()
+    assert np.isfinite(y[~inside]).all()
+    x[2, 1, 6, 6] = 0
+    np.testing.assert_allclose(y[~inside], conv2d(x, w, bias=np.ones(3), **PLAIN)[~inside], rtol=1e-10)
+    use_winograd(monkeypatch, False)
+    x[2, 1, 6, 6] = bad
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(conv2d(x, w, **PLAIN)))
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_conv2d_input_grad_infinity_stays_in_its_windows(monkeypatch, bad):
+    _, w, g = operands(6, 4, 2, (12, 12), 3, (3, 3), PLAIN)
+    g[2, 1, 6, 6] = bad
+    use_winograd(monkeypatch, True)
+    for way in ("winograd", "turned"):
+        use_for_input_gradient(monkeypatch, way)
+        gx = conv2d_input_grad(g, w, input_size=(12, 12), **PLAIN)
+        inside = np.zeros(gx.shape, bool)
+        inside[2, :, 6:9, 6:9] = True
+        assert not np.isfinite(gx[inside]).any()
+        assert np.isfinite(gx[~inside]).all()
+
+
+def test_conv2d_weight_grad_infinity_stays_in_its_windows(monkeypatch):
+    x, _, g = operands(7, 2, 2, (12, 12), 3, (3, 3), PLAIN)
+    x[0, 0, 0, 0] = np.inf  # only the first tap of the first channel meets the corner
+    use_winograd(monkeypatch, True)
+    gw = conv2d_weight_grad(g, x, kernel_size=(3, 3), **PLAIN)
+    assert not np.isfinite(gw[:, 0, 0, 0]).any()
+    gw[:, 0, 0, 0] = 0
+    assert np.isfinite(gw).all()
+
+
+@given(st.data())
+@settings(max_examples=120, deadline=None)
+def test_conv2d_any_geometry_equals_definition(data):
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    kernel, stride, dilation = data.draw(pair), data.draw(pair), data.draw(pair)
+    padding = data.draw(st.tuples(*[st.tuples(st.integers(-1, 4), st.integers(-1, 4))] * 2))
+    groups = data.draw(st.integers(1, 3))
+    per_group, filters = data.draw(st.integers(1, 3)), groups * data.draw(st.integers(1, 3))
+    fit = [max(d * (k - 1) + 1 - sum(p), 1 + max(0, -p[0]) + max(0, -p[1])) for k, d, p in zip(kernel, dilation, padding, strict=True)]
+    size = tuple(f + data.draw(st.integers(0, 6)) for f in fit)
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    x, w, g = operands(8, data.draw(st.integers(1, 3)), groups * per_group, size, filters, kernel, options)
+    crop = tuple(slice(max(0, -before), n - max(0, -after)) for n, (before, after) in zip(size, padding, strict=True))
+    cropped = options | {"padding": tuple((max(0, before), max(0, after)) for before, after in padding)}
+    inner = x[:, :, *crop]
+    np.testing.assert_allclose(conv2d(x, w, **options), conv2d_by_loops(inner, w, **cropped), rtol=0, atol=1e-10)
+    gx = np.zeros_like(x)
+    gx[:, :, *crop] = conv2d_input_grad(g, w, input_size=inner.shape[2:], **cropped)
+    np.testing.assert_allclose(conv2d_input_grad(g, w, input_size=size, **options), gx, rtol=0, atol=1e-10)
+    check_against_loops(inner, w, g, cropped)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("groups", [1, 2, 32])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (3, 2, 1), (1, 1, 0), (5, 1, 2), (7, 3, 0)])
+def test_conv2d_equals_pytorch(dtype, groups, kernel, stride, padding):
+    torch = pytest.importorskip("torch")
+    options = {"stride": (stride,) * 2, "padding": ((padding,) * 2,) * 2, "dilation": (1, 1), "groups": groups}
+    x, w, g = operands(9, 6, 32, (17, 18), 64, (kernel, kernel), options, dtype)
+    tx, tw = torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
+    bias = np.linspace(-1, 1, 64).astype(dtype)
+    y = torch.nn.functional.conv2d(tx, tw, torch.tensor(bias), stride=stride, padding=padding, groups=groups)
+    gx, gw = torch.autograd.grad(y, (tx, tw), torch.tensor(g))
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    for ours, theirs in (
+        (conv2d(x, w, bias=bias, **options), y),
+        (conv2d_input_grad(g, w, input_size=x.shape[2:], **options), gx),
+        (conv2d_weight_grad(g, x, kernel_size=w.shape[2:], **options), gw),
+    ):
+        assert ours.dtype == dtype
+        theirs = theirs.detach().numpy()
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided", "reversed", "broadcast"])
+@pytest.mark.parametrize("options", [PLAIN, PLAIN | {"groups": 4}, PLAIN | {"padding": ((1, 1), (1, 1)), "stride": (2, 2)}], ids=str)
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3)], ids=str)
+def test_conv2d_takes_any_memory_layout(layout, options, kernel):
+    x, w, g = operands(10, 3, 4, (12, 12), 8, kernel, options)
+
+    def disguise(a):
+        if layout == "transposed":
+            return np.asfortranarray(a)
+        if layout == "strided":
+            return np.repeat(a, 2, axis=3)[..., ::2]
+        if layout == "reversed":
+            return a[:, :, ::-1, ::-1].copy()[:, :, ::-1, ::-1]
+        return np.broadcast_to(a[:, :, :1, :1], a.shape)
+
+    x, w, g = (disguise(a) for a in (x, w, g))
+    check_against_loops(x, w, g, options)
+
+
+def test_conv2d_operands_stay_as_they_are():
+    options = PLAIN | {"padding": ((1, 1), (1, 1))}
+    x, w, g = operands(11, 2, 16, (12, 12), 16, (3, 3), options)
+    copies = [a.copy() for a in (x, w, g)]
+    for a in (x, w, g):
+        a.flags.writeable = False
+    conv2d(x, w, **options)
+    conv2d_input_grad(g, w, input_size=(12, 12), **options)
+    conv2d_weight_grad(g, x, kernel_size=(3, 3), **options)
+    for a, b in zip((x, w, g), copies, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("options", [PLAIN, PLAIN | {"groups": 2}, PLAIN | {"padding": ((1, 1), (1, 1))}], ids=str)
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3)], ids=str)
+def test_conv2d_writes_into_out_and_adds_bias(options, kernel):
+    x, w, _ = operands(12, 3, 2, (9, 9), 4, kernel, options)
+    y = conv2d(x, w, **options)
+    bias, out = np.array([1.0, -2.0, 3.0, 0.5]), np.full_like(y, np.nan)
+    assert conv2d(x, w, bias=bias, out=out, **options) is out
+    np.testing.assert_allclose(out, y + bias[:, None, None], rtol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_conv2d_empty_batch_and_no_channels(groups):
+    options = PLAIN | {"groups": groups}
+    x, w, g = operands(13, 0, 2, (6, 7), 4, (3, 2), options)
+    assert conv2d(x, w, **options).shape == (0, 4, 4, 6)
+    assert conv2d_input_grad(g, w, input_size=(6, 7), **options).shape == (0, 2, 6, 7)
+    np.testing.assert_array_equal(conv2d_weight_grad(g, x, kernel_size=(3, 2), **options), np.zeros((4, 2 // groups, 3, 2)))
+    x, w, g = operands(13, 3, 0, (6, 7), 4, (3, 2), options)
+    np.testing.assert_array_equal(conv2d(x, w, bias=np.arange(4.0), **options)[:, :, 1, 1], np.tile(np.arange(4.0), (3, 1)))
+    assert conv2d_input_grad(g, w, input_size=(6, 7), **options).shape == (3, 0, 6, 7)
+    assert conv2d_weight_grad(g, x, kernel_size=(3, 2), **options).shape == (4, 0, 3, 2)
+
+
+def test_conv2d_rest_that_no_window_reads_gets_zero_gradient():
+    options = PLAIN | {"stride": (3, 3)}
+    _, w, g = operands(14, 2, 3, (11, 10), 2, (2, 3), options)
+    gx = conv2d_input_grad(g, w, input_size=(11, 10), **options)
+    assert not gx[:, :, 11 - 3 + 0 : 11 - 3 + 0].any()
+    np.testing.assert_array_equal(gx[:, :, 2::3], 0)  # rows 2, 5, 8 lie between the windows
+    np.testing.assert_array_equal(gx[:, :, :, 9:], 0)
+    assert gx[:, :, 9:11].any()
+
+
+@pytest.mark.parametrize("options", [PLAIN, PLAIN | {"padding": ((1, 1), (1, 1)), "stride": (2, 2)}, PLAIN | {"groups": 32}], ids=str)
+def test_conv2d_same_result_on_one_thread_and_on_all(options):
+    x, w, g = operands(15, 9, 32, (20, 20), 32, (3, 3), options)
+    before, results = get_num_threads(), []
+    try:
+        for threads in (1, max(2, before)):
+            set_num_threads(threads)
+            results.append(
+                (
+                    conv2d(x, w, **options),
+                    conv2d_input_grad(g, w, input_size=(20, 20), **options),
+                    conv2d_weight_grad(g, x, kernel_size=(3, 3), **options),
+                )
+            )
+    finally:
+        set_num_threads(before)
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+
+
+def test_conv2d_output_size_equals_definition():
+    assert conv2d_output_size((28, 28), (3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1)) == (26, 26)
+    assert conv2d_output_size((7, 8), (3, 2), stride=(2, 3), padding=((1, 0), (0, 2)), dilation=(2, 3)) == (2, 3)
+    with pytest.raises(
+        ShapeError, match=r"conv2d: the kernel is larger than the padded input: .* 2x9, padded 4x9, .* 3x3, dilated 5x3; use a"
+    ):
+        conv2d_output_size((2, 9), (3, 3), stride=(1, 1), padding=((1, 1), (0, 0)), dilation=(2, 1))
+
+
+def test_conv2d_shapes_that_do_not_fit():
+    x, w = np.zeros((2, 4, 8, 8)), np.zeros((6, 4, 3, 3))
+    with pytest.raises(ShapeError, match=r"conv2d: groups must divide .* 4 and 6, groups=4; choose"):
+        conv2d(x, w, **PLAIN | {"groups": 4})
+    with pytest.raises(ShapeError, match=r"conv2d: groups must divide .* groups=0; choose"):
+        conv2d(x, w, **PLAIN | {"groups": 0})
+    with pytest.raises(
+        ShapeError, match=r"conv2d: the channels of input and weight differ: the input has 4, .* expects 4 in each of 2 .* must be 2"
+    ):
+        conv2d(x, w, **PLAIN | {"groups": 2})
+    with pytest.raises(
+        ShapeError, match=r"conv2d_input_grad: the gradient's shape .* \(2, 6, 5, 6\), the result \(2, 6, 6, 6\); they must"
+    ):
+        conv2d_input_grad(np.zeros((2, 6, 5, 6)), w, input_size=(8, 8), **PLAIN)
+    with pytest.raises(
+        ShapeError, match=r"conv2d_weight_grad: the gradient's shape .* \(1, 6, 6, 6\), the result \(2, 6, 6, 6\); they must"
+    ):
+        conv2d_weight_grad(np.zeros((1, 6, 6, 6)), x, kernel_size=(3, 3), **PLAIN)

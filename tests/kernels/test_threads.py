@@ -1,0 +1,275 @@
+"""The thread helper: coverage of the range, failures, nesting, concurrency, BLAS's threads, forks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tensorflowlite_clone._errors import ArgumentError
+from tensorflowlite_clone.kernels import threads
+from tensorflowlite_clone.kernels.threads import get_num_threads, one_blas_thread, parallel, set_num_threads
+
+needs_blas = pytest.mark.skipif(threads._blas.access is None, reason="NumPy's BLAS does not tell or take its number of threads")
+
+
+@pytest.fixture(autouse=True)
+def restored_setting(monkeypatch):
+    """Each test starts as if there were four CPUs, and leaves the setting, BLAS's number and the holds as they were."""
+    monkeypatch.setattr(threads, "_available_cpus", lambda: 4)
+    monkeypatch.setattr(threads, "_setting", 4)
+    blas = blas_threads()
+    yield
+    assert threads._blas.holders == 0
+    if blas is not None:
+        threads._blas.resize(blas)
+
+
+def blas_threads():
+    return None if threads._blas.access is None else threads._blas.access[0]()
+
+
+def slices_of(n, **options):
+    """The slices that one call makes, in order."""
+    seen = []
+    parallel(lambda lo, hi: seen.append((lo, hi)), n, **options)
+    return sorted(seen)
+
+
+@given(n=st.integers(0, 50), setting=st.integers(1, 9), blas=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_parallel_slices_cover_the_range_once(n, setting, blas):
+    before = threads._setting
+    threads._setting = setting
+    try:
+        seen = slices_of(n, cost=1.0, blas=blas)
+    finally:
+        threads._setting = before
+    assert [i for lo, hi in seen for i in range(lo, hi)] == list(range(n))
+    assert all(hi > lo for lo, hi in seen)
+    assert len(seen) <= min(setting, 4, n)
+    if not blas:
+        assert len(seen) == min(setting, 4, n)
+
+
+def test_parallel_runs_at_the_same_time_and_in_the_caller_too():
+    barrier, names = threading.Barrier(3, timeout=20), set()
+
+    def work(lo, hi):
+        barrier.wait()  # passes only when all three are there
+        names.add(threading.current_thread())
+
+    parallel(work, 3, cost=1.0, blas=False)
+    assert len(names) == 3
+    assert threading.current_thread() in names
+
+
+@pytest.mark.parametrize("reason", ["cheap", "one item", "one thread allowed", "one CPU"])
+def test_parallel_little_work_runs_in_the_caller(reason, monkeypatch):
+    n, cost = (1 if reason == "one item" else 8), (1e-5 if reason == "cheap" else 1.0)
+    if reason == "one thread allowed":
+        monkeypatch.setattr(threads, "_setting", 1)
+    if reason == "one CPU":
+        monkeypatch.setattr(threads, "_available_cpus", lambda: 1)
+    calls = []
+    parallel(lambda lo, hi: calls.append((lo, hi, threading.current_thread())), n, cost=cost)
+    assert calls == [(0, n, threading.current_thread())]
+
+
+def test_parallel_inside_parallel_runs_serially():
+    inner = []
+
+    def work(lo, hi):
+        here = threading.current_thread()
+        parallel(lambda a, b: inner.append((a, b, threading.current_thread() is here)), 6, cost=1.0, blas=False)
+
+    parallel(work, 4, cost=1.0, blas=False)
+    assert inner == [(0, 6, True)] * 4
+    assert len(slices_of(4, cost=1.0, blas=False)) == 4, "and the next outer call is parallel again"
+
+
+@pytest.mark.parametrize("where", [0, 3], ids=["in the caller", "in a worker"])
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])
+def test_parallel_failure_is_raised_after_all_slices_have_ended(where, kind):
+    ended = []
+
+    def work(lo, hi):
+        if lo == where:
+            raise kind("slice failed")
+        time.sleep(0.05)
+        ended.append(lo)
+
+    with pytest.raises(kind, match="slice failed"):
+        parallel(work, 4, cost=1.0, blas=False)
+    assert sorted(ended) == [i for i in range(4) if i != where]
+    assert len(slices_of(4, cost=1.0, blas=False)) == 4, "workers survive a failure"
+
+
+def test_parallel_of_several_failures_the_first_slice_counts():
+    def work(lo, hi):
+        raise ValueError(f"slice {lo}")
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="slice 0"):
+            parallel(work, 4, cost=1.0, blas=False)
+
+
+def test_parallel_keeps_nothing_alive():
+    array = np.ones(8)
+    gone = weakref.ref(array)
+
+    def work(lo, hi, array=array):
+        array[lo:hi] += 1
+        if hi == 8:
+            raise ValueError("the traceback holds the array")
+
+    with pytest.raises(ValueError, match="traceback"):
+        parallel(work, 8, cost=1.0, blas=False)
+    parallel(lambda lo, hi: None, 8, cost=1.0, blas=False)
+    del work, array
+    for _ in range(100):  # a worker may be between the end of its task and dropping it
+        if gone() is None:
+            break
+        time.sleep(0.01)
+    assert gone() is None
+
+
+def test_parallel_slices_see_the_callers_error_state():
+    def work(lo, hi):
+        np.log(np.zeros(2))
+
+    with np.errstate(divide="ignore"):
+        parallel(work, 4, cost=1.0, blas=False)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        parallel(work, 4, cost=1.0, blas=False)
+
+
+@needs_blas
+def test_blas_has_one_thread_during_the_work_and_its_own_again_after():
+    set_num_threads(3)
+    seen = []
+    parallel(lambda lo, hi: seen.append(blas_threads()), 3, cost=1.0)
+    assert seen == [1, 1, 1]
+    assert blas_threads() == 3
+    with pytest.raises(ZeroDivisionError):
+        parallel(lambda lo, hi: 1 // 0, 3, cost=1.0)
+    assert blas_threads() == 3
+    parallel(lambda lo, hi: seen.append(blas_threads()), 3, cost=1.0, blas=False)
+    assert seen[3:] == [3, 3, 3]
+
+
+@needs_blas
+def test_blas_hold_nests():
+    set_num_threads(2)
+    with one_blas_thread():
+        with one_blas_thread():
+            assert blas_threads() == 1
+        assert blas_threads() == 1
+        parallel(lambda lo, hi: None, 3, cost=1.0)
+        assert blas_threads() == 1
+        set_num_threads(3)  # counts once nobody holds it any more
+        assert blas_threads() == 1
+    assert blas_threads() == 3
+
+
+@needs_blas
+def test_blas_hold_under_concurrent_calls():
+    set_num_threads(2)
+    wrong, a, out = [], np.random.default_rng(0).standard_normal((64, 64)), {}
+
+    def work(lo, hi):
+        if blas_threads() != 1:
+            wrong.append(blas_threads())
+        for _ in range(hi - lo):
+            a @ a
+
+    def user(k):
+        for _ in range(50):
+            parallel(work, 6, cost=1.0)
+        out[k] = True
+
+    users = [threading.Thread(target=user, args=(k,)) for k in range(4)]
+    for t in users:
+        t.start()
+    for t in users:
+        t.join(60)
+    assert len(out) == 4
+    assert not wrong
+    assert blas_threads() == 2
+
+
+def test_parallel_serial_where_blas_cannot_be_limited(monkeypatch):
+    hold = threads._BlasHold()
+    monkeypatch.setattr(threads, "_blas", hold)
+    monkeypatch.setattr(threads, "_find_blas", lambda: None)
+    assert slices_of(8, cost=1.0) == [(0, 8)]
+    assert len(slices_of(8, cost=1.0, blas=False)) == 4
+    with one_blas_thread():
+        assert hold.holders == 0
+    set_num_threads(2)
+    assert get_num_threads() == 2
+
+
+def test_set_num_threads_is_what_get_num_threads_returns(monkeypatch):
+    set_num_threads(7)
+    assert get_num_threads() == 7
+    set_num_threads(np.int64(2).item())
+    assert get_num_threads() == 2
+    monkeypatch.setattr(threads, "_setting", None)
+    assert get_num_threads() == 4
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "2", None, True])
+def test_set_num_threads_refuses(bad):
+    with pytest.raises(ArgumentError, match=r"set_num_threads: the number of threads must be a positive integer: n is .*; pass 1 or more"):
+        set_num_threads(bad)
+    assert get_num_threads() == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_parallel_works_in_a_forked_child():
+    set_num_threads(3)
+    assert len(slices_of(3, cost=1.0, blas=False)) == 3
+    assert threads._workers.count >= 2
+    during, child = threading.Event(), []
+
+    def work(lo, hi):
+        if lo == 0:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of a fork next to threads
+                pid = os.fork()
+            if pid == 0:  # here BLAS was held, the workers are gone, and we are inside a call
+                ok = threads._blas.holders == 0 and blas_threads() in (None, 3) and threads._workers.count == 0
+                ok = ok and [i for lo, hi in slices_of(6, cost=1.0) for i in range(lo, hi)] == list(range(6))
+                ok = ok and len(slices_of(6, cost=1.0, blas=False)) == 3
+                os._exit(0 if ok else 1)
+            child.append(pid)
+            during.set()
+        else:
+            during.wait(20)
+
+    parallel(work, 3, cost=1.0)
+    assert during.is_set()
+    assert os.waitstatus_to_exitcode(os.waitpid(child[0], 0)[1]) == 0
+    assert blas_threads() in (None, 3)
+
+
+def test_waiting_workers_do_not_keep_the_program_alive():
+    program = """
+        import numpy as np
+        from tensorflowlite_clone.kernels import threads
+        threads._available_cpus = lambda: 3
+        threads.parallel(lambda lo, hi: None, 3, cost=1.0, blas=False)
+        assert threads._workers.count == 2
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
