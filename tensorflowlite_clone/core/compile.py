@@ -98,7 +98,7 @@ def _call_source(op: type[Function], order: Any) -> str:
     lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
     lines += ["    if type(ans) is not ndarray: ans = as_ndarray(ans)"]
     lines += ["    out = new(Tensor)", "    out.array = ans", "    out.level = level", "    out.grad = None"]
-    lines += ["    out.version = " + ("a0.memory_cell() if mask & 1 else None" if op.is_view else "None")]
+    lines += ["    out.version = " + ("a0.view_cell() if mask & 1 else None" if op.is_view else "None")]
     differentiable = [i for i in range(k) if op.differentiable_mask >> i & 1]
     some = " or ".join(f"n{i} is not None" for i in differentiable)
     lines += [f"    if ({some}) and state.grad_enabled:", "        node = out.node = new_node(op)", "        node.seq = next_serial()"]

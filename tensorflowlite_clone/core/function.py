@@ -233,7 +233,7 @@ class Function(metaclass=OperationType):
         if cls.is_view:
             for a in args[:1]:
                 if isinstance(a, Tensor) and a.level == level and isinstance(tensors[0].array, ndarray):
-                    tensors[0].version = a.memory_cell()
+                    tensors[0].version = a.view_cell()
         return tuple(tensors) if several else tensors[0]
 
     def replay(self, g: Array, level: int) -> tuple[Array, ...]:

@@ -43,7 +43,7 @@ class Tensor(Boxed):
     grad: Any
     #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
     node: Any
-    #: A one-element list counting in-place changes, shared by all tensors on the same memory; None while there is nothing to count.
+    #: In-place changes counted in a list shared by all tensors on the same memory (see `view_cell`); None until there is one.
     version: list[int] | None
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
@@ -198,6 +198,13 @@ class Tensor(Boxed):
         if self.version is None:
             self.version = [0]
         return self.version
+
+    def view_cell(self) -> list[int]:
+        """The version cell for a view of this tensor, marked as shared by tensors on the tape (a second element)."""
+        cell = self.memory_cell()
+        if len(cell) == 1:
+            cell.append(1)
+        return cell
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Batched(Boxed):
-    """An array whose leading axis, of length ``size``, is hidden from the function that works on it."""
+    """An array whose leading axis, of length ``length``, is hidden from the function that works on it."""
 
-    __slots__ = ("size", "value")
+    __slots__ = ("length", "value")
     value: Array
-    size: int
+    length: int
 
     def __init__(self, value: Array, size: int, level: int) -> None:
-        self.value, self.size, self.level = value, size, level
+        self.value, self.length, self.level = value, size, level
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -36,7 +36,7 @@ class Batched(Boxed):
 
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's batching rule on the values of this level."""
-        level, size = self.level, self.size
+        level, size = self.level, self.length
         mapped = [isinstance(a, Batched) and a.level == level for a in args]
         values = [a.value if m else a for a, m in zip(args, mapped, strict=True)]
         ans = op.batch(size, values, mapped, params)
@@ -46,7 +46,7 @@ class Batched(Boxed):
 
     def _one_value(self, what: str) -> Never:
         raise TransformError(
-            f"{what}: inside vmap this is {self.size} values at once (shape {self.shape} each), not one; "
+            f"{what}: inside vmap this is {self.length} values at once (shape {self.shape} each), not one; "
             f"use where() instead of if, and return values instead of reading them"
         )
 
@@ -63,4 +63,4 @@ class Batched(Boxed):
         return id(self)
 
     def __repr__(self) -> str:
-        return f"Batched(level={self.level}, size={self.size}, {self.value!r})"
+        return f"Batched(level={self.level}, size={self.length}, {self.value!r})"

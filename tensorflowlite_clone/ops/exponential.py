@@ -1,18 +1,147 @@
-"""Exponentials, logarithms, roots."""
+"""Exponentials, logarithms and roots."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from ..core.families import Elementwise
 
+LN2, LN10 = math.log(2.0), math.log(10.0)
 
-class Exp(Elementwise, numpy=np.exp, public="exp"):
-    """Exponential, element-wise. Shape: any -> same."""
+
+class _Inexact(Elementwise):
+    """Functions with real values: integers become floats first; infinities and NaN are results, not warnings."""
 
     promotion = "inexact"
     quiet = True
+
+
+class Exp(_Inexact, numpy=np.exp, public="exp"):
+    """Exponential ``e^x``. Shape: any -> same."""
+
     forward = np.exp
 
     def grad_x(g, ans):
         return g * ans
+
+
+class Exp2(_Inexact, numpy=np.exp2, public="exp2"):
+    """Power of two ``2^x``. Shape: any -> same."""
+
+    forward = np.exp2
+
+    def grad_x(g, ans):
+        return g * ans * LN2
+
+
+class Expm1(_Inexact, numpy=np.expm1, public="expm1"):
+    """``e^x - 1``, accurate near 0. Shape: any -> same."""
+
+    forward = np.expm1
+
+    def grad_x(g, ans):
+        return g * (ans + 1.0)
+
+
+class Log(_Inexact, numpy=np.log, public="log"):
+    """Natural logarithm. Shape: any -> same."""
+
+    forward = np.log
+
+    def grad_x(g, x):
+        return g / x
+
+
+class Log2(_Inexact, numpy=np.log2, public="log2"):
+    """Logarithm to base 2. Shape: any -> same."""
+
+    forward = np.log2
+
+    def grad_x(g, x):
+        return g / (x * LN2)
+
+
+class Log10(_Inexact, numpy=np.log10, public="log10"):
+    """Logarithm to base 10. Shape: any -> same."""
+
+    forward = np.log10
+
+    def grad_x(g, x):
+        return g / (x * LN10)
+
+
+class Log1p(_Inexact, numpy=np.log1p, public="log1p"):
+    """``log(1 + x)``, accurate near 0. Shape: any -> same."""
+
+    forward = np.log1p
+
+    def grad_x(g, x):
+        return g / (x + 1.0)
+
+
+class Sqrt(_Inexact, numpy=np.sqrt, public="sqrt"):
+    """Square root; its derivative at 0 is infinite. Shape: any -> same."""
+
+    forward = np.sqrt
+
+    def grad_x(g, ans):
+        return g * 0.5 / ans
+
+
+class RSqrt(_Inexact, public="rsqrt"):
+    """``1 / sqrt(x)``. Shape: any -> same."""
+
+    def forward(x):
+        return np.reciprocal(np.sqrt(x))
+
+    def grad_x(g, x, ans):
+        return g * -0.5 * ans / x
+
+
+class Cbrt(_Inexact, numpy=np.cbrt):
+    """Cube root, of negative numbers too. Shape: any -> same."""
+
+    forward = np.cbrt
+
+    def grad_x(g, ans):
+        return g / (ans * ans * 3.0)
+
+
+class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
+    """``log(e^x + e^y)``, stable. Shape: broadcast."""
+
+    forward = np.logaddexp
+
+    def grad_x(g, x, ans):
+        return g * np.exp(x - np.where(np.isinf(ans), x, ans))
+
+    def grad_y(g, y, ans):
+        return g * np.exp(y - np.where(np.isinf(ans), y, ans))
+
+
+class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
+    """``log2(2^x + 2^y)``, stable. Shape: broadcast."""
+
+    forward = np.logaddexp2
+
+    def grad_x(g, x, ans):
+        return g * np.exp2(x - np.where(np.isinf(ans), x, ans))
+
+    def grad_y(g, y, ans):
+        return g * np.exp2(y - np.where(np.isinf(ans), y, ans))
+
+
+class XLogY(_Inexact, public="xlogy"):
+    """``x log(y)``, 0 where x is 0 (unless y is NaN). Shape: broadcast."""
+
+    def forward(x, y):
+        return np.where((np.asarray(x) == 0) & ~np.isnan(y), 0.0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
+
+    def grad_x(g, x, y):
+        zero = np.logical_and(np.equal(x, 0.0), np.less_equal(y, 0.0))
+        return g * np.where(zero, 0.0, np.log(np.where(zero, 1.0, y)))
+
+    def grad_y(g, x, y):
+        return g * x / y

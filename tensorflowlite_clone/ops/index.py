@@ -218,7 +218,7 @@ def get_item(self: Array, index: Any) -> Array:
     spec, arrays = parse(index, shape_of(self))
     out = GetItem.of(self, *arrays, spec=spec)
     if not arrays and isinstance(out, Tensor) and isinstance(self, Tensor) and isinstance(out.array, ndarray):
-        out.version = self.memory_cell()  # a slice is a view
+        out.version = self.view_cell()  # a slice is a view
     return out
 
 

@@ -1,14 +1,17 @@
-"""Reductions: operations that take axes away (sums, means, extrema, norms, counts)."""
+"""Reductions: operations that take axes away. Sums, means, products, moments, norms, truth; extrema are in ``extrema.py``."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._typing import Array, Dims, DTypeLike
+from .._errors import ArgumentError, DTypeError
+from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
+from ..core.publish import to_operand
 from ..core.registry import implements, public
 from .arithmetic import Cast
 
@@ -23,6 +26,143 @@ class Sum(Linear, Reduction):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape), x_shape)
 
 
+class Mean(Linear, Reduction):
+    """Mean over axes."""
+
+    quiet = True
+
+    def forward(x, *, axis=None, keepdims=False):
+        n = count(x.shape, axis)
+        return np.sum(x, axis=axis, keepdims=keepdims) / n if n else np.full(np.sum(x, axis=axis, keepdims=keepdims).shape, np.nan, x.dtype)
+
+    def grad_x(g, x_shape, axis, keepdims):
+        return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
+
+
+class Product(Reduction):
+    """Product over axes, with exact derivatives of every order whatever the number of zeros."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.prod(x, axis=axis, keepdims=keepdims)
+
+    def grad_x(g, x, axis, keepdims):
+        return expand_reduced(g, axis, keepdims, x.shape) * products_of_others(x, axis)
+
+
+class Variance(Reduction):
+    """Mean of squared distances from the mean, with ``correction`` taken from the number of elements."""
+
+    quiet = True
+
+    def forward(x, *, axis=None, correction=1, keepdims=False):
+        centred = x - np.mean(x, axis=axis, keepdims=True)
+        n = count(x.shape, axis)
+        squares = np.sum(centred * centred, axis=axis, keepdims=keepdims)
+        return squares / max(n - correction, 0.0)
+
+    def grad_x(g, x, axis, correction, keepdims):
+        n = count(x.shape, axis)
+        centred = x - np.mean(x, axis=axis, keepdims=True)
+        scale = 2.0 / (n - correction) if n > correction else math.nan
+        return expand_reduced(g, axis, keepdims, x.shape) * centred * scale
+
+
+class Norm(Reduction):
+    """``(sum |x|^p)^(1/p)`` over axes for finite p > 0 other than 2; the derivative at 0 is 0."""
+
+    quiet = True
+
+    def forward(x, *, p, axis=None, keepdims=False):
+        return np.sum(np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1.0 / p)
+
+    def grad_x(g, x, ans, p, axis, keepdims):
+        total = expand_reduced(ans, axis, keepdims, x.shape)
+        safe = np.where(np.equal(total, 0.0), 1.0, total)
+        magnitude = np.abs(x)
+        share = np.where(np.equal(magnitude, 0.0), 1.0, magnitude) / safe
+        return expand_reduced(g, axis, keepdims, x.shape) * np.sign(x) * np.power(share, p - 1.0)
+
+
+class Norm2(Reduction):
+    """``sqrt(sum x^2)`` over axes; the derivative at 0 is 0."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+    def grad_x(g, x, ans, axis, keepdims):
+        total = expand_reduced(ans, axis, keepdims, x.shape)
+        return expand_reduced(g, axis, keepdims, x.shape) * (x / np.where(np.equal(total, 0.0), 1.0, total))
+
+
+class AnyTrue(Reduction):
+    """Whether any element is true (not zero)."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.any(x, axis=axis, keepdims=keepdims)
+
+
+class AllTrue(Reduction):
+    """Whether all elements are true (not zero)."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.all(x, axis=axis, keepdims=keepdims)
+
+
+class CountNonzero(Reduction):
+    """How many elements are not zero."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.asarray(np.count_nonzero(x, axis=axis, keepdims=keepdims), np.int64)
+
+
+def count(shape: Shape, axis: Axes) -> int:
+    """How many elements are reduced to one."""
+    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return math.prod(shape[a] for a in axes)
+
+
+def products_of_others(x: Array, axis: Axes) -> Array:
+    """For each element the product of all others along ``axis``: no division, so zeros are as good as any number.
+
+    The reduced axes are brought together at the end; there the products of the elements before and after each one are scanned by
+    doubling distances, log2(n) products in all, which differentiate like any other.
+    """
+    shape = x.shape
+    axes = tuple(range(len(shape))) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    kept = tuple(a for a in range(len(shape)) if a not in axes)
+    order = kept + axes
+    n = math.prod(shape[a] for a in axes)
+    flat = np.reshape(np.transpose(x, order), (*(shape[a] for a in kept), n))
+    result = _shifted_products(flat, n, False) * _shifted_products(flat, n, True)
+    inverse = tuple(order.index(i) for i in range(len(order)))
+    return np.transpose(np.reshape(result, tuple(shape[a] for a in order)), inverse)
+
+
+def _shifted_products(x: Array, n: int, backwards: bool) -> Array:
+    """The product of all elements before (or behind) each one along the last axis."""
+    lead = tuple(x.shape[:-1])
+
+    def shift(a: Array, k: int) -> Array:
+        ones = np.ones((*lead, min(k, n)), a.dtype)
+        parts = [a[..., k:], ones] if backwards else [ones, a[..., : max(n - k, 0)]]
+        return np.concatenate(parts, axis=-1)
+
+    result, distance = shift(x, 1), 1
+    while distance < n:
+        result = result * shift(result, distance)
+        distance *= 2
+    return result
+
+
+def _inexact_only(x: Array, op: str, fix: str = "x.float()") -> None:
+    if x.dtype.kind not in "fc":
+        raise DTypeError(f"{op}: needs floating numbers: the input is {x.dtype} {shape_of(x)}; convert it first, {fix}")
+
+
+def _axes(input: Array, dim: Dims, op: str) -> Axes:
+    return normalize_axes(dim if not isinstance(dim, list | tuple) or len(dim) else None, len(shape_of(input)), op)
+
+
 @public("sum")
 def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Sum over ``dim`` (all dimensions by default); integers and booleans give int64.
@@ -31,13 +171,175 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     >>> tl.ones(2, 3).sum(dim=1).tolist()
     [3.0, 3.0]
     """
-    if dtype is None and input.dtype.kind in "biu":
+    x = to_operand(input, "sum")
+    if dtype is None and x.dtype.kind in "biu":
         dtype = np.int64
-    if dtype is not None:
-        input = Cast.of(input, dtype=np.dtype(dtype))
-    return Sum.of(input, axis=normalize_axes(dim, len(shape_of(input)), "sum"), keepdims=keepdim)
+    if dtype is not None and x.dtype != dtype:
+        x = Cast.of(x, dtype=np.dtype(dtype))
+    return Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim)
 
 
 @implements(np.sum)
-def _np_sum(a: Array, axis: Any = None, dtype: DTypeLike = None, out: None = None, keepdims: bool = False) -> Array:
-    return _sum(a, axis, keepdims, dtype=dtype)
+def _np_sum(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
+    return _sum(a, None, keepdims, dtype=dtype) if axis is None else _np_axes(Sum, a, axis, keepdims, "np.sum")
+
+
+def _np_axes(op: Any, a: Array, axis: Any, keepdims: bool, name: str, **params: Any) -> Array:
+    """NumPy's rule that an empty tuple of axes reduces nothing."""
+    return op.of(a, axis=normalize_axes(axis, len(shape_of(a)), name), keepdims=keepdims, **params)
+
+
+@public("mean")
+def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+    """Mean over ``dim`` (all dimensions by default). Raises `DTypeError` for integers.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.tensor([1.0, 2.0, 6.0]).mean().item()
+    3.0
+    """
+    x = to_operand(input, "mean")
+    if dtype is not None:
+        x = Cast.of(x, dtype=np.dtype(dtype))
+    _inexact_only(x, "mean")
+    return Mean.of(x, axis=_axes(x, dim, "mean"), keepdims=keepdim)
+
+
+@implements(np.mean)
+def _np_mean(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
+    return _mean(a if a.dtype.kind in "fc" else Cast.of(a, dtype=np.dtype(np.float32)), axis, keepdims, dtype=dtype)
+
+
+@public("nansum")
+def _nansum(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """Sum over ``dim`` with NaN counted as 0."""
+    return _sum(np.where(np.isnan(input), 0.0, input), dim, keepdim)
+
+
+@public("nanmean")
+def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """Mean over ``dim`` of the elements that are not NaN."""
+    there = np.logical_not(np.isnan(input))
+    return _nansum(input, dim, keepdim) / Cast.of(_sum(there, dim, keepdim), dtype=input.dtype)
+
+
+@public("prod", numpy=np.prod)
+def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+    """Product over ``dim`` (all dimensions by default); integers give int64; derivatives are exact also with zeros."""
+    x = to_operand(input, "prod")
+    if dtype is None and x.dtype.kind in "biu":
+        dtype = np.int64
+    if dtype is not None and x.dtype != dtype:
+        x = Cast.of(x, dtype=np.dtype(dtype))
+    return Product.of(x, axis=_axes(x, dim, "prod"), keepdims=keepdim)
+
+
+def _correction(unbiased: Any, correction: float | None) -> float:
+    if correction is not None:
+        return correction
+    return 0 if unbiased is False else 1
+
+
+@public("var")
+def _var(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Array:
+    """Variance over ``dim``: squared distances from the mean, divided by ``n - correction`` (1 by default, 0 if not ``unbiased``)."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    x = to_operand(input, "var")
+    _inexact_only(x, "var")
+    return Variance.of(x, axis=_axes(x, dim, "var"), correction=_correction(unbiased, correction), keepdims=keepdim)
+
+
+@public("std")
+def _std(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Array:
+    """Standard deviation over ``dim``: the root of `var`. The derivative where all values are equal is 0."""
+    variance = _var(input, dim, unbiased, keepdim, correction=correction)
+    zero = np.equal(variance, 0.0)
+    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, variance)))
+
+
+class VarMean(NamedTuple):
+    """Variance (or standard deviation) and mean."""
+
+    var: Any
+    mean: Any
+
+
+@public("var_mean", method=False)
+def _var_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+    """Variance and mean over ``dim``."""
+    return VarMean(_var(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim))
+
+
+@public("std_mean", method=False)
+def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+    """Standard deviation and mean over ``dim``."""
+    return VarMean(_std(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim))
+
+
+@implements(np.var)
+def _np_var(a: Array, axis: Any = None, dtype: None = None, ddof: float = 0, keepdims: bool = False) -> Array:
+    return _var(a, axis, None, keepdims, correction=ddof)
+
+
+@implements(np.std)
+def _np_std(a: Array, axis: Any = None, dtype: None = None, ddof: float = 0, keepdims: bool = False) -> Array:
+    return _std(a, axis, None, keepdims, correction=ddof)
+
+
+@public("any", numpy=np.any)
+def _any(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """Whether any element over ``dim`` is not zero."""
+    return AnyTrue.of(to_operand(input, "any"), axis=_axes(input, dim, "any"), keepdims=keepdim)
+
+
+@public("all", numpy=np.all)
+def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """Whether all elements over ``dim`` are not zero."""
+    return AllTrue.of(to_operand(input, "all"), axis=_axes(input, dim, "all"), keepdims=keepdim)
+
+
+@public("count_nonzero", numpy=np.count_nonzero)
+def _count_nonzero(input: Array, dim: Dims = None) -> Array:
+    """How many elements over ``dim`` are not zero."""
+    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=_axes(input, dim, "count_nonzero"), keepdims=False)
+
+
+@public("norm")
+def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False) -> Array:
+    """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
+
+    The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.norm(tl.tensor([3.0, 4.0])).item()
+    5.0
+    """
+    x = to_operand(input, "norm")
+    _inexact_only(x, "norm")
+    axis = _axes(x, dim, "norm")
+    if p in ("fro", 2):
+        return Norm2.of(x, axis=axis, keepdims=keepdim)
+    if p == 0:
+        return Cast.of(CountNonzero.of(x, axis=axis, keepdims=keepdim), dtype=x.dtype)
+    if p == 1:
+        return Sum.of(np.abs(x), axis=axis, keepdims=keepdim)
+    if p in (math.inf, -math.inf):
+        return (np.max if p > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdim)
+    if not isinstance(p, int | float) or p < 0:
+        raise ArgumentError(f"norm: p must be 'fro', a number from 0 up, inf or -inf: got {p!r}")
+    return Norm.of(x, p=float(p), axis=axis, keepdims=keepdim)
+
+
+@implements(np.linalg.norm)
+def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    if ord is not None and (axis is None and len(shape_of(x)) == 2 or isinstance(axis, tuple) and len(axis) == 2) and ord != "fro":
+        raise ArgumentError(f"np.linalg.norm: of matrices only the Frobenius norm is differentiable here: ord is {ord!r}; give one axis")
+    return _norm(x, "fro" if ord is None else ord, axis, keepdims)
+
+
+@public("dist")
+def _dist(input: Array, other: Array, p: float = 2.0) -> Array:
+    """The p-norm of the difference."""
+    return _norm(input - other, p)
+
+

@@ -1,39 +1,159 @@
-"""Trigonometric and hyperbolic functions and their inverses."""
+"""Trigonometric and hyperbolic functions and their inverses, angles in radians."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from ..core.families import Elementwise
+from ..core.function import fused
+from ..kernels import activation as kernels
 
 
-class Sin(Elementwise, numpy=np.sin, public="sin"):
-    """Sine, element-wise. Shape: any -> same."""
+class _Inexact(Elementwise):
+    """Functions with real values: integers become floats first; values outside the domain give NaN without a warning."""
 
     promotion = "inexact"
     quiet = True
+
+
+class Sin(_Inexact, numpy=np.sin, public="sin"):
+    """Sine. Shape: any -> same."""
+
     forward = np.sin
 
     def grad_x(g, x):
         return g * np.cos(x)
 
 
-class Cos(Elementwise, numpy=np.cos, public="cos"):
-    """Cosine, element-wise. Shape: any -> same."""
+class Cos(_Inexact, numpy=np.cos, public="cos"):
+    """Cosine. Shape: any -> same."""
 
-    promotion = "inexact"
-    quiet = True
     forward = np.cos
 
     def grad_x(g, x):
         return -g * np.sin(x)
 
 
+class Tan(_Inexact, numpy=np.tan, public="tan"):
+    """Tangent. Shape: any -> same."""
+
+    forward = np.tan
+
+    def grad_x(g, ans):
+        return g * (1.0 + ans * ans)
+
+
+class ArcSin(_Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
+    """Inverse sine. Shape: any -> same."""
+
+    forward = np.arcsin
+
+    def grad_x(g, x):
+        return g / np.sqrt(1.0 - x * x)
+
+
+class ArcCos(_Inexact, numpy=np.arccos, public=("acos", "arccos")):
+    """Inverse cosine. Shape: any -> same."""
+
+    forward = np.arccos
+
+    def grad_x(g, x):
+        return -g / np.sqrt(1.0 - x * x)
+
+
+class ArcTan(_Inexact, numpy=np.arctan, public=("atan", "arctan")):
+    """Inverse tangent. Shape: any -> same."""
+
+    forward = np.arctan
+
+    def grad_x(g, x):
+        return g / (1.0 + x * x)
+
+
+class ArcTan2(_Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
+    """Angle of the point (y, x), from -pi to pi. Shape: broadcast."""
+
+    def forward(x, y):
+        return np.arctan2(x, y)
+
+    def grad_x(g, x, y):
+        return g * y / (x * x + y * y)
+
+    def grad_y(g, x, y):
+        return -g * x / (x * x + y * y)
+
+
+class Sinh(_Inexact, numpy=np.sinh, public="sinh"):
+    """Hyperbolic sine. Shape: any -> same."""
+
+    forward = np.sinh
+
+    def grad_x(g, x):
+        return g * np.cosh(x)
+
+
+class Cosh(_Inexact, numpy=np.cosh, public="cosh"):
+    """Hyperbolic cosine. Shape: any -> same."""
+
+    forward = np.cosh
+
+    def grad_x(g, x):
+        return g * np.sinh(x)
+
+
 class Tanh(Elementwise, numpy=np.tanh, public="tanh"):
-    """Hyperbolic tangent, element-wise. Shape: any -> same."""
+    """Hyperbolic tangent. Shape: any -> same."""
 
     promotion = "inexact"
     forward = np.tanh
 
+    @fused(kernels.tanh_grad)
     def grad_x(g, ans):
-        return g * (1 - ans * ans)
+        return g * (1.0 - ans * ans)
+
+
+class ArcSinh(_Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
+    """Inverse hyperbolic sine. Shape: any -> same."""
+
+    forward = np.arcsinh
+
+    def grad_x(g, x):
+        return g / np.sqrt(x * x + 1.0)
+
+
+class ArcCosh(_Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
+    """Inverse hyperbolic cosine. Shape: any -> same."""
+
+    forward = np.arccosh
+
+    def grad_x(g, x):
+        return g / np.sqrt(x * x - 1.0)
+
+
+class ArcTanh(_Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
+    """Inverse hyperbolic tangent. Shape: any -> same."""
+
+    forward = np.arctanh
+
+    def grad_x(g, x):
+        return g / (1.0 - x * x)
+
+
+class Sinc(_Inexact, numpy=np.sinc, public="sinc"):
+    """``sin(pi x) / (pi x)``, 1 at 0. Shape: any -> same."""
+
+    def forward(x):
+        return np.sinc(x)
+
+    def grad_x(g, x):
+        # Near 0 the quotients cancel; the series of the derivative there is -pi^2 x / 3 (1 - (pi x)^2 / 10 + (pi x)^4 / 280 - ...).
+        t = x * math.pi
+        near = np.less(np.abs(t), 0.3)
+        u = np.where(near, 1.0, t)
+        s = np.where(near, t, 0.0)
+        q = s * s
+        series = s * (-1.0 / 3.0 + q * (1.0 / 30.0 + q * (-1.0 / 840.0 + q * (1.0 / 45360.0 - q * (1.0 / 3991680.0)))))
+        far = (np.cos(u) * u - np.sin(u)) / (u * u)
+        return g * math.pi * np.where(near, series, far)

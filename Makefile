@@ -1,0 +1,51 @@
+# Each target sets up its own .venv from nothing. PYTHON=... chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: train test check lint types doctest fresh bench docs clean
+
+train: $(VENV)/.viz
+	$(BIN)/python examples/train_mnist.py --dataset digits
+
+test: $(VENV)/.test
+	$(PYTEST) -q -n $(JOBS)
+
+check: lint types fresh test doctest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+doctest: $(VENV)/.test
+	$(PYTEST) -q --doctest-modules --import-mode=prepend tensorflowlite_clone
+
+fresh: $(VENV)/.dev
+	$(BIN)/python docs/generate.py --check
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# One stamp per extra, so that each is installed when it is first needed and again when pyproject.toml changes.
+$(VENV)/.%: pyproject.toml $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable ".[$*]" || \
+	  { echo "Could not install the extra '$*': is a package index reachable? (pip's message is above)" >&2; exit 1; }
+	touch $@
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@

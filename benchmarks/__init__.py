@@ -1,0 +1,1 @@
+"""Benchmarks against PyTorch: the same program under both packages, in alternating processes."""

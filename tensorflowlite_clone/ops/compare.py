@@ -1,0 +1,211 @@
+"""Comparison, logic and selection: what gives booleans, and what chooses by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._errors import DTypeError
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.broadcast import shape_of
+from ..core.families import Elementwise, NonDifferentiable
+from ..core.publish import to_operand
+from ..core.registry import implements, install_method, public
+from ..core.tensor import Tensor
+
+
+class Equal(NonDifferentiable, numpy=np.equal, public="eq"):
+    """Whether elements are equal."""
+
+    forward = np.equal
+
+
+class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal")):
+    """Whether elements differ."""
+
+    forward = np.not_equal
+
+
+class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt"):
+    """Whether elements are less than the other's."""
+
+    forward = np.less
+
+
+class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equal"), operator="le"):
+    """Whether elements are less than or equal to the other's."""
+
+    forward = np.less_equal
+
+
+class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), operator="gt"):
+    """Whether elements are greater than the other's."""
+
+    forward = np.greater
+
+
+class GreaterEqual(NonDifferentiable, numpy=np.greater_equal, public=("ge", "greater_equal"), operator="ge"):
+    """Whether elements are greater than or equal to the other's."""
+
+    forward = np.greater_equal
+
+
+class IsNaN(NonDifferentiable, numpy=np.isnan, public="isnan"):
+    """Whether elements are NaN."""
+
+    forward = np.isnan
+
+
+class IsInf(NonDifferentiable, numpy=np.isinf, public="isinf"):
+    """Whether elements are infinite."""
+
+    forward = np.isinf
+
+
+class IsFinite(NonDifferentiable, numpy=np.isfinite, public="isfinite"):
+    """Whether elements are neither NaN nor infinite."""
+
+    forward = np.isfinite
+
+
+class SignBit(NonDifferentiable, numpy=np.signbit, public="signbit"):
+    """Whether the sign bit is set (also for -0.0)."""
+
+    forward = np.signbit
+
+
+class LogicalAnd(NonDifferentiable, numpy=np.logical_and, public="logical_and"):
+    """Whether both elements are not zero."""
+
+    forward = np.logical_and
+
+
+class LogicalOr(NonDifferentiable, numpy=np.logical_or, public="logical_or"):
+    """Whether one of the elements is not zero."""
+
+    forward = np.logical_or
+
+
+class LogicalXor(NonDifferentiable, numpy=np.logical_xor, public="logical_xor"):
+    """Whether exactly one of the elements is not zero."""
+
+    forward = np.logical_xor
+
+
+class LogicalNot(NonDifferentiable, numpy=np.logical_not, public="logical_not"):
+    """Whether elements are zero."""
+
+    forward = np.logical_not
+
+
+class BitwiseAnd(NonDifferentiable, numpy=np.bitwise_and, public="bitwise_and", operator="and"):
+    """Bitwise and of integers or booleans."""
+
+    forward = np.bitwise_and
+
+
+class BitwiseOr(NonDifferentiable, numpy=np.bitwise_or, public="bitwise_or", operator="or"):
+    """Bitwise or of integers or booleans."""
+
+    forward = np.bitwise_or
+
+
+class BitwiseXor(NonDifferentiable, numpy=np.bitwise_xor, public="bitwise_xor", operator="xor"):
+    """Bitwise exclusive or of integers or booleans."""
+
+    forward = np.bitwise_xor
+
+
+class BitwiseNot(NonDifferentiable, numpy=np.invert, public="bitwise_not", operator="invert"):
+    """Bitwise complement of integers, logical not of booleans."""
+
+    forward = np.invert
+
+
+class Where(Elementwise):
+    """``x`` where the condition holds, ``y`` elsewhere.
+
+    The gradient of the branch not taken is exactly 0, whatever the other operand's own derivative is. Shape: broadcast.
+    """
+
+    promoted = ("x", "y")
+
+    def forward(condition, x, y):
+        return np.where(condition, x, y)
+
+    def grad_x(g, condition):
+        return np.where(condition, g, 0.0)
+
+    def grad_y(g, condition):
+        return np.where(condition, 0.0, g)
+
+
+@public("where")
+def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
+    """``input`` where the condition holds, ``other`` elsewhere; with the condition alone, the indices where it holds.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.where(tl.tensor([True, False]), 1.0, tl.tensor([5.0, 6.0])).tolist()
+    [1.0, 6.0]
+    """
+    if input is None and other is None:
+        return tuple(Tensor.wrap(i, 0) for i in to_operand(condition, "where").detach().numpy().nonzero())
+    if getattr(condition, "dtype", None) not in (np.dtype(np.bool_), np.dtype(np.uint8)) and not isinstance(condition, bool):
+        raise DTypeError(f"where: the condition must be boolean: got {getattr(condition, 'dtype', type(condition).__name__)}; compare first, x > 0")
+    if not any(isinstance(v, Boxed) for v in (condition, input, other)):
+        condition = to_operand(condition, "where")
+    return Where.of(condition, input, other)
+
+
+@implements(np.where)
+def _np_where(condition: Array, x: Any = None, y: Any = None) -> Any:
+    if x is None and y is None:
+        return _where(condition)
+    if getattr(condition, "dtype", np.dtype(bool)).kind != "b":
+        condition = NotEqual.of(condition, 0)
+    return Where.of(condition, x, y)
+
+
+@public("masked_fill")
+def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
+    """``value`` (a number or 0-d tensor) where the mask holds, ``input`` elsewhere."""
+    if mask.dtype != np.bool_:
+        raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
+    return Where.of(mask, value, input)
+
+
+def _comparable(other: Any) -> bool:
+    return isinstance(other, Boxed | np.ndarray | bool | int | float | complex | np.generic)
+
+
+install_method("__eq__", lambda self, other: Equal.of(self, other) if _comparable(other) else NotImplemented)
+install_method("__ne__", lambda self, other: NotEqual.of(self, other) if _comparable(other) else NotImplemented)
+
+
+def _plain(x: Any) -> Any:
+    return x.detach().numpy() if isinstance(x, Tensor) else x
+
+
+@public("isclose")
+def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
+    """Whether ``|input - other| <= atol + rtol |other|``, element by element."""
+    return Tensor.wrap(np.isclose(_plain(input), _plain(other), rtol, atol, equal_nan), 0)
+
+
+@public("allclose", numpy=np.allclose)
+def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether ``|input - other| <= atol + rtol |other|`` everywhere."""
+    return bool(np.allclose(_plain(input), _plain(other), rtol, atol, equal_nan))
+
+
+@public("equal")
+def _equal(input: Array, other: Array) -> bool:
+    """Whether both have one shape and all elements are equal."""
+    return shape_of(input) == shape_of(other) and bool(np.array_equal(_plain(input), _plain(other)))
+
+
+@implements(np.array_equal)
+def _np_array_equal(a1: Array, a2: Array, equal_nan: bool = False) -> bool:
+    return bool(np.array_equal(_plain(a1), _plain(a2), equal_nan))

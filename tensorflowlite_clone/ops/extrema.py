@@ -1,0 +1,179 @@
+"""Maxima and minima over axes, their places, medians; and how gradients are shared at ties.
+
+`amax` and `amin` share the gradient evenly among equal elements; `max` and `min` along one dimension give it to the element whose
+index they return, the first of equal ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._errors import ArgumentError
+from .._typing import Array, Dims
+from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
+from ..core.families import Reduction
+from ..core.publish import to_operand
+from ..core.registry import implements, public
+from .arithmetic import Cast
+from .gather import Gather
+from .shape import Reshape
+
+
+class AMax(Reduction):
+    """The largest element over axes; equal ones share the gradient."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.max(x, axis=axis, keepdims=keepdims)
+
+    def grad_x(g, x, ans, axis, keepdims):
+        return _shared(g, x, ans, axis, keepdims)
+
+
+class AMin(Reduction):
+    """The smallest element over axes; equal ones share the gradient."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.min(x, axis=axis, keepdims=keepdims)
+
+    def grad_x(g, x, ans, axis, keepdims):
+        return _shared(g, x, ans, axis, keepdims)
+
+
+def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool) -> Array:
+    same = np.equal(x, expand_reduced(ans, axis, keepdims, x.shape))
+    ones = Cast.of(same, dtype=np.dtype(g.dtype))
+    number = np.sum(ones, axis=axis, keepdims=True)
+    return np.where(same, expand_reduced(g, axis, keepdims, x.shape) / np.maximum(number, np.ones_like(number)), 0.0)
+
+
+class ArgMax(Reduction):
+    """The index of the first largest element along an axis (of the flattened array without one)."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), np.int64)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Indices into the visible elements, which are flattened first where there is no axis."""
+        return _batched_place(cls, size, values[0], params)
+
+
+class ArgMin(Reduction):
+    """The index of the first smallest element along an axis (of the flattened array without one)."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Indices into the visible elements, which are flattened first where there is no axis."""
+        return _batched_place(cls, size, values[0], params)
+
+
+def _batched_place(op: Any, size: int, x: Array, params: dict[str, Any]) -> Array:
+    axis, keepdims = params["axis"], params["keepdims"]
+    ndim = len(shape_of(x)) - 1
+    if axis is not None and ndim:
+        return op.of(x, axis=axis + 1, keepdims=keepdims)
+    places = op.of(np.reshape(x, (size, -1)), axis=1, keepdims=False)
+    return np.reshape(places, (size,) + (1,) * ndim) if keepdims else places
+
+
+class ValuesIndices(NamedTuple):
+    """Values and where they stood."""
+
+    values: Any
+    indices: Any
+
+
+def _at_places(x: Array, places: Array, axis: int, keepdim: bool) -> ValuesIndices:
+    """The elements at ``places`` (with the reduced axis kept), and the places."""
+    if not shape_of(x):
+        return ValuesIndices(x, places)
+    values = Gather.of(x, places, axis=axis)
+    if keepdim:
+        return ValuesIndices(values, places)
+    shape = tuple(s for i, s in enumerate(shape_of(places)) if i != axis)
+    return ValuesIndices(Reshape.of(values, shape=shape), Reshape.of(places, shape=shape))
+
+
+def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, args: Any, keepdim: bool) -> Any:
+    x = to_operand(input, name)
+    if args is None:
+        return full.of(x, axis=None, keepdims=False)
+    if not isinstance(args, int):
+        return elementwise(x, args)
+    if not all(shape_of(x)) and shape_of(x) and shape_of(x)[args] == 0:
+        raise ArgumentError(f"{name}: dimension {args} of {shape_of(x)} is empty and has no {name}; check the size first")
+    axis = normalize_axis(args, len(shape_of(x)), name)
+    places = place.of(x, axis=axis if shape_of(x) else None, keepdims=True)
+    return _at_places(x, places, axis, keepdim)
+
+
+@public("max")
+def _max(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `maximum`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1).indices.tolist()
+    [1, 0]
+    """
+    return _extremum("max", AMax, ArgMax, np.maximum, input, dim, keepdim)
+
+
+@public("min")
+def _min(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `minimum`."""
+    return _extremum("min", AMin, ArgMin, np.minimum, input, dim, keepdim)
+
+
+@public("amax", numpy=(np.max, np.amax))
+def _amax(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """The largest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
+    x = to_operand(input, "amax")
+    return AMax.of(x, axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amax"), keepdims=keepdim)
+
+
+@public("amin", numpy=(np.min, np.amin))
+def _amin(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """The smallest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
+    x = to_operand(input, "amin")
+    return AMin.of(x, axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amin"), keepdims=keepdim)
+
+
+class MinMax(NamedTuple):
+    """The smallest and the largest element."""
+
+    min: Any
+    max: Any
+
+
+@public("aminmax")
+def _aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest and the largest element over ``dim``."""
+    return MinMax(_amin(input, dim, keepdim), _amax(input, dim, keepdim))
+
+
+def _place(op: Any, name: str, input: Array, dim: int | None, keepdim: bool) -> Array:
+    x = to_operand(input, name)
+    axis = None if dim is None or not shape_of(x) else normalize_axis(dim, len(shape_of(x)), name)
+    return op.of(x, axis=axis, keepdims=keepdim)
+
+
+@public("argmax", numpy=np.argmax)
+def _argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+    """The index of the first largest element along ``dim`` (of the flattened tensor by default), int64."""
+    return _place(ArgMax, "argmax", input, dim, keepdim)
+
+
+@public("argmin", numpy=np.argmin)
+def _argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+    """The index of the first smallest element along ``dim`` (of the flattened tensor by default), int64."""
+    return _place(ArgMin, "argmin", input, dim, keepdim)
+
+
+@implements(np.ptp)
+def _np_ptp(a: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    return _amax(a, axis, keepdims) - _amin(a, axis, keepdims)

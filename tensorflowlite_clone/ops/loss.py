@@ -1,0 +1,351 @@
+"""Losses. Operands whose shapes only fit by broadcasting, labels of the wrong kind and labels out of range are errors.
+
+``reduction`` is "mean" (default), "sum" or "none" everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
+from .._typing import Array
+from ..core.broadcast import shape_of
+from ..core.families import Elementwise
+from ..core.function import Function, fused
+from ..core.registry import public
+from ..core.tensor import Tensor
+from ..kernels import softmax as kernels
+from .activation import LogSigmoid
+from .arithmetic import Cast
+from .gather import Gather
+from .reduce import Mean, Sum
+from .shape import Reshape
+from .softmax import LogSoftmax, Softmax
+
+
+class CrossEntropy(Function):
+    """Cross-entropy of logits x (N, C) with labels (N), class weights (C) or None."""
+
+    def forward(x, target, weight, *, ignore_index, reduction, label_smoothing):
+        return kernels.cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
+
+    @fused(kernels.cross_entropy_grad)
+    def grad_x(g, x, target, weight, ignore_index, reduction, label_smoothing):
+        dtype, classes = np.dtype(x.dtype), x.shape[1]
+        column = np.expand_dims(target, 1)
+        valid = Cast.of(np.not_equal(column, ignore_index), dtype=dtype)  # (N, 1)
+        onehot = Cast.of(np.equal(column, np.arange(classes)), dtype=dtype) * valid  # (N, C)
+        weights = np.ones(classes, dtype) if weight is None else weight
+        rows = np.sum(onehot * weights, axis=1, keepdims=True)  # (N, 1): the weight of each row's label
+        p = Softmax.of(x, axis=1)
+        smooth = (p * np.sum(weights) - weights) * valid * (label_smoothing / classes)
+        scale = np.expand_dims(g, 1) if reduction == "none" else g
+        scale = scale / np.sum(rows) if reduction == "mean" else scale
+        return scale * ((p - onehot) * rows * (1.0 - label_smoothing) + smooth)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """All examples as one long batch, reduced within each example afterwards."""
+        if mapped[2]:
+            return super().batch(size, values, mapped, params)
+        x, target = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values[:2], mapped[:2], strict=True))
+        n, weight, dtype = shape_of(x)[1], values[2], np.dtype(x.dtype)
+        flat = np.reshape(target, (size * n,))
+        losses = cls.of(np.reshape(x, (size * n, shape_of(x)[2])), flat, weight, **{**params, "reduction": "none"})
+        losses = np.reshape(losses, (size, n))
+        if params["reduction"] == "none":
+            return losses
+        total = np.sum(losses, axis=1)
+        if params["reduction"] == "sum":
+            return total
+        counts = Cast.of(np.not_equal(target, params["ignore_index"]), dtype=dtype)
+        if weight is not None:
+            safe = np.where(np.equal(target, params["ignore_index"]), 0, target)
+            counts = counts * np.take(weight, safe)
+        return total / np.sum(counts, axis=1)
+
+
+class LogClamped(Elementwise):
+    """``log(x)``, but at least -100, with the derivative ``1 / max(x, 1e-12)``: what binary cross-entropy is made of."""
+
+    promotion = "inexact"
+    quiet = True
+
+    def forward(x):
+        return np.maximum(np.log(x), -100.0).astype(x.dtype, copy=False)
+
+    def grad_x(g, x):
+        return g / np.maximum(x, 1e-12)
+
+
+def reduced(losses: Array, reduction: str, op: str) -> Array:
+    """The mean or sum of losses, or the losses themselves."""
+    if reduction == "mean":
+        return Mean.of(losses, axis=None, keepdims=False)
+    if reduction == "sum":
+        return Sum.of(losses, axis=None, keepdims=False)
+    if reduction != "none":
+        raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none': got {reduction!r}")
+    return losses
+
+
+def _same_shape(op: str, input: Array, target: Array) -> None:
+    if shape_of(input) != shape_of(target):
+        raise ShapeError(
+            f"{op}: input and target must have the same shape: they are {shape_of(input)} and {shape_of(target)}; "
+            f"broadcasting would compare every element with every other one, use reshape or squeeze to make them equal"
+        )
+
+
+def _labels(op: str, input: Array, target: Array, classes: int) -> None:
+    """Check the kind of labels; their range is checked where the values are read."""
+    if target.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{op}: labels must be integers: target is {target.dtype} {shape_of(target)}, input is {shape_of(input)}; convert them, "
+            f"target.long(), or give probabilities in the shape of the input"
+        )
+
+
+@public("cross_entropy", nn=True, method=False)
+def _cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Array:
+    """``-log softmax(input)[target]``: logits (N, C), (N, C, d1, ...) or (C), labels (N), (N, d1, ...) or ().
+
+    ``target`` may also hold probabilities in the shape of the input. "mean" divides by the summed weights of the labels that
+    count. Raises `ShapeError` for other shapes, `DTypeError` for labels that are not integers, `DimensionError` for labels out of range.
+
+    >>> import tensorflowlite_clone as tl
+    >>> round(tl.nn.functional.cross_entropy(tl.zeros(2, 4), tl.tensor([0, 3])).item(), 4)
+    1.3863
+    """
+    op = "cross_entropy"
+    xs, ts = shape_of(input), shape_of(target)
+    if not xs:
+        raise ShapeError(f"{op}: input must be (N, C, ...) or (C): it is {xs}")
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ArgumentError(f"{op}: label_smoothing must be in [0, 1]: got {label_smoothing}")
+    axis = 0 if len(xs) == 1 else 1
+    classes = xs[axis]
+    if weight is not None and shape_of(weight) != (classes,):
+        raise ShapeError(f"{op}: weight must have one entry per class: it is {shape_of(weight)}, there are {classes} classes")
+    if ts == xs and target.dtype.kind == "f":
+        return _with_probabilities(input, target, weight, reduction, label_smoothing, axis)
+    if ts != xs[:axis] + xs[axis + 1 :]:
+        if len(ts) and len(xs) > 1 and ts[0] != xs[0]:
+            raise ShapeError(f"{op}: batch sizes differ: input has {xs[0]}, target {ts[0]} (shapes {xs} and {ts}); they must be equal")
+        raise ShapeError(f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be {xs[:axis] + xs[axis + 1 :]}, or {xs} with probabilities")
+    _labels(op, input, target, classes)
+    params = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    if len(xs) == 2:
+        return CrossEntropy.of(input, target, weight, reduction=reduction, **params)
+    order = (*range(axis), *range(axis + 1, len(xs)), axis)
+    flat = np.reshape(np.transpose(input, order), (math.prod(ts), classes))
+    loss = CrossEntropy.of(flat, np.reshape(target, (math.prod(ts),)), weight, reduction=reduction, **params)
+    return Reshape.of(loss, shape=ts) if reduction == "none" else loss
+
+
+def _with_probabilities(
+    input: Array, target: Array, weight: Array | None, reduction: str, label_smoothing: float, axis: int
+) -> Array:
+    shape = shape_of(input)
+    if label_smoothing:
+        target = target * (1.0 - label_smoothing) + label_smoothing / shape[axis]
+    terms = LogSoftmax.of(input, axis=axis) * target
+    if weight is not None:
+        terms = terms * np.reshape(weight, (-1,) + (1,) * (len(shape) - axis - 1))
+    losses = -np.sum(terms, axis=axis)
+    if reduction == "mean":
+        return Sum.of(losses, axis=None, keepdims=False) / max(math.prod(shape_of(losses)), 1)
+    return reduced(losses, reduction, "cross_entropy")
+
+
+@public("nll_loss", nn=True, method=False)
+def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean") -> Array:
+    """``-input[target]``: log-probabilities (N, C, ...) or (C), labels (N, ...) or ()."""
+    op = "nll_loss"
+    xs, ts = shape_of(input), shape_of(target)
+    axis = 0 if len(xs) == 1 else 1
+    if not xs or ts != xs[:axis] + xs[axis + 1 :]:
+        raise ShapeError(f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be the input's shape without its classes")
+    _labels(op, input, target, xs[axis])
+    plain = target.array if isinstance(target, Tensor) else target
+    if isinstance(plain, ndarray):
+        bad = (plain != ignore_index) & ((plain < 0) | (plain >= xs[axis]))
+        if bad.any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise DimensionError(f"{op}: label {int(plain[where])} at position {where} is out of range: there are {xs[axis]} classes, 0 to {xs[axis] - 1}")
+    counts = np.not_equal(target, ignore_index)
+    safe = np.where(counts, target, 0)
+    picked = Gather.of(input, np.expand_dims(safe, axis), axis=axis)
+    weights = Cast.of(counts, dtype=np.dtype(input.dtype))
+    if weight is not None:
+        weights = weights * np.take(weight, safe)
+    losses = -np.reshape(picked, ts) * weights
+    if reduction == "mean":
+        return np.sum(losses) / np.sum(weights)
+    return reduced(losses, reduction, op)
+
+
+@public("mse_loss", nn=True, method=False)
+def _mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """``(input - target)^2``; the shapes must be equal."""
+    _same_shape("mse_loss", input, target)
+    return reduced(np.square(input - target), reduction, "mse_loss")
+
+
+@public("l1_loss", nn=True, method=False)
+def _l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """``|input - target|``; the shapes must be equal."""
+    _same_shape("l1_loss", input, target)
+    return reduced(np.abs(input - target), reduction, "l1_loss")
+
+
+def _huber(difference: Array, width: float) -> Array:
+    """``d^2 / 2`` where ``|d| < width``, ``width (|d| - width / 2)`` elsewhere."""
+    size = np.abs(difference)
+    return np.where(np.less(size, width), 0.5 * difference * difference, width * (size - 0.5 * width))
+
+
+@public("smooth_l1_loss", nn=True, method=False)
+def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
+    """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
+    _same_shape("smooth_l1_loss", input, target)
+    if beta < 0:
+        raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
+    losses = np.abs(input - target) if beta == 0 else _huber(input - target, beta) / beta
+    return reduced(losses, reduction, "smooth_l1_loss")
+
+
+@public("huber_loss", nn=True, method=False)
+def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
+    """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
+    _same_shape("huber_loss", input, target)
+    if delta <= 0:
+        raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
+    return reduced(_huber(input - target, delta), reduction, "huber_loss")
+
+
+@public("binary_cross_entropy", nn=True, method=False)
+def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
+    """``-(y log x + (1 - y) log(1 - x))`` for probabilities x in [0, 1]; logarithms are at least -100."""
+    op = "binary_cross_entropy"
+    _same_shape(op, input, target)
+    plain = input.array if isinstance(input, Tensor) else input
+    if isinstance(plain, ndarray) and plain.size and not (plain.min() >= 0.0 and plain.max() <= 1.0):
+        raise ArgumentError(
+            f"{op}: input must be probabilities in [0, 1]: it ranges from {plain.min()} to {plain.max()}; "
+            f"apply sigmoid first, or use binary_cross_entropy_with_logits"
+        )
+    losses = (target - 1.0) * LogClamped.of(1.0 - input) - target * LogClamped.of(input)
+    return reduced(losses if weight is None else losses * weight, reduction, op)
+
+
+@public("binary_cross_entropy_with_logits", nn=True, method=False)
+def _bce_with_logits(
+    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean", pos_weight: Array | None = None
+) -> Array:
+    """`binary_cross_entropy` of ``sigmoid(input)``, stable; ``pos_weight`` weighs the positive part."""
+    op = "binary_cross_entropy_with_logits"
+    _same_shape(op, input, target)
+    log_p = LogSigmoid.of(input)
+    if pos_weight is None:
+        losses = (1.0 - target) * input - log_p
+    else:
+        losses = (1.0 - target) * input - (1.0 + (pos_weight - 1.0) * target) * log_p
+    return reduced(losses if weight is None else losses * weight, reduction, op)
+
+
+@public("kl_div", nn=True, method=False)
+def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bool = False) -> Array:
+    """``y (log y - x)`` for log-probabilities x; "batchmean" divides the sum by the batch size."""
+    _same_shape("kl_div", input, target)
+    if log_target:
+        losses = np.exp(target) * (target - input)
+    else:
+        positive = np.greater(target, 0.0)
+        losses = target * np.log(np.where(positive, target, 1.0)) - target * input
+    if reduction == "batchmean":
+        return np.sum(losses) / max(shape_of(input)[0] if shape_of(input) else 1, 1)
+    return reduced(losses, reduction, "kl_div")
+
+
+@public("poisson_nll_loss", nn=True, method=False)
+def _poisson_nll_loss(
+    input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+) -> Array:
+    """``exp(x) - y x`` (without ``log_input``: ``x - y log(x + eps)``); ``full`` adds Stirling's term where y > 1."""
+    _same_shape("poisson_nll_loss", input, target)
+    losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
+    if full:
+        large = np.greater(target, 1.0)
+        y = np.where(large, target, 1.0)
+        losses = losses + np.where(large, y * np.log(y) - y + 0.5 * np.log(y * (2.0 * math.pi)), 0.0)
+    return reduced(losses, reduction, "poisson_nll_loss")
+
+
+@public("gaussian_nll_loss", nn=True, method=False)
+def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Array:
+    """``(log v + (x - y)^2 / v) / 2`` with ``v = max(var, eps)``, eps taken as a constant (D. Nix, A. Weigend 1994)."""
+    op = "gaussian_nll_loss"
+    _same_shape(op, input, target)
+    if isinstance(var, int | float):
+        var = np.full(shape_of(input), var, input.dtype)
+    if shape_of(var) != shape_of(input):
+        if shape_of(var) == shape_of(input)[:-1]:
+            var = np.expand_dims(var, -1)
+        elif shape_of(var) != (*shape_of(input)[:-1], 1):
+            raise ShapeError(f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}")
+    low = np.less(var, eps)
+    # The bound does not stop the gradient: v moves with var, from eps where it is below.
+    v = var + np.where(low, eps - (var.detach() if isinstance(var, Tensor) else var), 0.0)
+    losses = 0.5 * (np.log(v) + np.square(input - target) / v)
+    return reduced(losses + 0.5 * math.log(2.0 * math.pi) if full else losses, reduction, op)
+
+
+@public("hinge_embedding_loss", nn=True, method=False)
+def _hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
+    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1."""
+    _same_shape("hinge_embedding_loss", input, target)
+    zero = np.zeros_like(input)
+    losses = np.where(np.equal(target, 1), input, zero) + np.where(np.equal(target, -1), _positive_part(margin - input), zero)
+    return reduced(losses, reduction, "hinge_embedding_loss")
+
+
+def _positive_part(x: Array) -> Array:
+    return np.where(np.greater(x, 0.0), x, 0.0)
+
+
+@public("margin_ranking_loss", nn=True, method=False)
+def _margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
+    """``max(0, -y (x1 - x2) + margin)``."""
+    _same_shape("margin_ranking_loss", input1, input2)
+    _same_shape("margin_ranking_loss", input1, target)
+    return reduced(_positive_part(margin - target * (input1 - input2)), reduction, "margin_ranking_loss")
+
+
+@public("soft_margin_loss", nn=True, method=False)
+def _soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """``log(1 + exp(-y x))``."""
+    _same_shape("soft_margin_loss", input, target)
+    return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
+
+
+@public("triplet_margin_loss", nn=True, method=False)
+def _triplet_margin_loss(
+    anchor: Array, positive: Array, negative: Array, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, reduction: str = "mean"
+) -> Array:
+    """``max(0, d(anchor, positive) - d(anchor, negative) + margin)`` with the p-norm distance (V. Balntas et al. 2016)."""
+    _same_shape("triplet_margin_loss", anchor, positive)
+    _same_shape("triplet_margin_loss", anchor, negative)
+    near, far = (anchor - positive + eps).norm(p, -1), (anchor - negative + eps).norm(p, -1)
+    return reduced(_positive_part(near - far + margin), reduction, "triplet_margin_loss")

@@ -1,0 +1,215 @@
+"""Extrema, bounds, remainders and rounding: piecewise operations, with kinks where pieces meet.
+
+At a tie `Maximum` and `Minimum` give each operand half of the gradient, `FMax` and `FMin` the first operand all of it; the
+derivative of `Clamp` at its bounds is 1, of rounding 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.families import Elementwise, NonDifferentiable
+from ..core.publish import to_operand
+from ..core.registry import implements, public
+
+
+class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
+    """The larger element; NaN wins; a tie gives each half of the gradient. Shape: broadcast."""
+
+    forward = np.maximum
+
+    def grad_x(g, x, y):
+        return _share(g, np.greater(x, y), np.equal(x, y))
+
+    def grad_y(g, x, y):
+        return _share(g, np.less(x, y), np.equal(x, y))
+
+
+class Minimum(Elementwise, numpy=np.minimum, public="minimum"):
+    """The smaller element; NaN wins; a tie gives each half of the gradient. Shape: broadcast."""
+
+    forward = np.minimum
+
+    def grad_x(g, x, y):
+        return _share(g, np.less(x, y), np.equal(x, y))
+
+    def grad_y(g, x, y):
+        return _share(g, np.greater(x, y), np.equal(x, y))
+
+
+def _share(g: Array, wins: Array, ties: Array) -> Array:
+    return np.where(wins, g, np.where(ties, g * 0.5, 0.0))
+
+
+class FMax(Elementwise, numpy=np.fmax, public="fmax"):
+    """The larger element, ignoring NaN; a tie gives the gradient to the first. Shape: broadcast."""
+
+    forward = np.fmax
+
+    def grad_x(g, x, y):
+        return np.where(np.logical_or(np.greater_equal(x, y), np.isnan(y)), g, 0.0)
+
+    def grad_y(g, x, y):
+        return np.where(np.logical_or(np.greater_equal(x, y), np.isnan(y)), 0.0, g)
+
+
+class FMin(Elementwise, numpy=np.fmin, public="fmin"):
+    """The smaller element, ignoring NaN; a tie gives the gradient to the first. Shape: broadcast."""
+
+    forward = np.fmin
+
+    def grad_x(g, x, y):
+        return np.where(np.logical_or(np.less_equal(x, y), np.isnan(y)), g, 0.0)
+
+    def grad_y(g, x, y):
+        return np.where(np.logical_or(np.less_equal(x, y), np.isnan(y)), 0.0, g)
+
+
+class Clamp(Elementwise):
+    """``x`` clipped to [low, high], numbers or None; the derivative at the bounds is 1. Shape: any -> same."""
+
+    def forward(x, *, low, high):
+        return np.clip(x, low, high)
+
+    def grad_x(g, x, low, high):
+        inside = np.less_equal(x, high) if low is None else np.greater_equal(x, low)
+        if low is not None and high is not None:
+            inside = np.logical_and(inside, np.less_equal(x, high))
+        return np.where(inside, g, 0.0)
+
+
+class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="mod"):
+    """Remainder with the sign of the divisor. Shape: broadcast."""
+
+    quiet = True
+    forward = np.remainder
+
+    def grad_x(g):
+        return g
+
+    def grad_y(g, x, y):
+        return -g * np.floor_divide(x, y)
+
+
+class FMod(Elementwise, numpy=np.fmod, public="fmod"):
+    """Remainder with the sign of the dividend. Shape: broadcast."""
+
+    quiet = True
+    forward = np.fmod
+
+    def grad_x(g):
+        return g
+
+    def grad_y(g, x, y):
+        return -g * np.trunc(x / y)
+
+
+class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide", operator="floordiv"):
+    """The largest integer not above the quotient. Shape: broadcast."""
+
+    quiet = True
+    forward = np.floor_divide
+
+
+class _Step(Elementwise):
+    """Piecewise constant functions: differentiable almost everywhere, with derivative 0."""
+
+
+class Floor(_Step, numpy=np.floor, public="floor"):
+    """The largest integer not above x. Shape: any -> same."""
+
+    forward = np.floor
+
+    def grad_x(g):
+        return g * 0.0
+
+
+class Ceil(_Step, numpy=np.ceil, public="ceil"):
+    """The smallest integer not below x. Shape: any -> same."""
+
+    forward = np.ceil
+
+    def grad_x(g):
+        return g * 0.0
+
+
+class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
+    """The integer part of x. Shape: any -> same."""
+
+    forward = np.trunc
+
+    def grad_x(g):
+        return g * 0.0
+
+
+class RoundToInteger(_Step, numpy=np.rint):
+    """The nearest integer, the even one at ties. Shape: any -> same."""
+
+    forward = np.rint
+
+    def grad_x(g):
+        return g * 0.0
+
+
+@public("round")
+def _round(input: Array, *, decimals: int = 0) -> Array:
+    """The nearest multiple of ``10^-decimals``, the even one at ties. Shape: any -> same."""
+    x = to_operand(input, "round")
+    if decimals == 0 or x.dtype.kind not in "fc":
+        return RoundToInteger.of(x) if x.dtype.kind in "fc" else x
+    scale = 10.0**decimals
+    return RoundToInteger.of(x * scale) / scale
+
+
+@implements(np.round, np.around)
+def _np_round(a: Array, decimals: int = 0) -> Array:
+    return _round(a, decimals=decimals)
+
+
+@public("frac")
+def _frac(input: Array) -> Array:
+    """What is left of x without its integer part. Shape: any -> same."""
+    return input - Trunc.of(input)
+
+
+@public("clamp", "clip")
+def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
+    """``x`` clipped to [min, max], each a number, a tensor or None (but not both None); the derivative at the bounds is 1.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.tensor([-1.0, 0.5, 3.0]).clamp(0.0, 1.0).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    if min is None and max is None:
+        raise ArgumentError("clamp: at least one of min and max is needed; both are None")
+    x = to_operand(input, "clamp")
+    if any(isinstance(b, Boxed | np.ndarray) for b in (min, max)):
+        low = x if min is None else np.maximum(x, min)
+        return low if max is None else np.minimum(low, max)
+    if x.dtype.kind in "iu" and any(isinstance(b, float) for b in (min, max)):
+        from .arithmetic import Cast
+
+        x = Cast.of(x, dtype=np.dtype(np.float32))
+    return Clamp.of(x, low=min, high=max)
+
+
+@public("clamp_min")
+def _clamp_min(input: Array, min: Any) -> Array:
+    """``x``, but at least ``min``."""
+    return clamp(input, min=min)
+
+
+@public("clamp_max")
+def _clamp_max(input: Array, max: Any) -> Array:
+    """``x``, but at most ``max``."""
+    return clamp(input, max=max)
+
+
+@implements(np.clip)
+def _np_clip(a: Array, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Array:
+    return clamp(a, a_min if min is None else min, a_max if max is None else max)

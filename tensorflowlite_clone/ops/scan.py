@@ -1,0 +1,174 @@
+"""Scans: running sums, products and extrema along an axis, and differences."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError
+from .._typing import Array, DTypeLike
+from ..core.broadcast import normalize_axis, shape_of
+from ..core.families import AxisWise, Linear
+from ..core.publish import to_operand
+from ..core.registry import implements, public
+from .arithmetic import Cast
+from .extrema import ValuesIndices
+from .gather import Gather
+from .shape import Reshape
+
+
+class CumSum(Linear, AxisWise):
+    """Running sum along an axis."""
+
+    def forward(x, *, axis):
+        return np.cumsum(x, axis=axis, dtype=x.dtype)
+
+    def grad_x(g, axis):
+        return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+class CumProd(AxisWise):
+    """Running product along an axis, with exact derivatives of every order whatever the number of zeros."""
+
+    def forward(x, *, axis):
+        return np.cumprod(x, axis=axis, dtype=x.dtype)
+
+    def grad_x(g, x, axis):
+        return cumprod_gradient(g, x, axis)
+
+
+def cumprod_gradient(g: Array, x: Array, axis: int) -> Array:
+    """``grad_k = sum_{i >= k} g_i prod_{j <= i, j != k} x_j``: what is before k times a weighted sum of what follows.
+
+    The weighted sums ``s_k = g_k + x_{k+1} s_{k+1}`` are the scan of an affine map, composed by doubling distances; no division.
+    """
+    n = x.shape[axis]
+    before = _shift(x, axis, 1, 1.0, False)
+    distance = 1
+    while distance < n:
+        before = before * _shift(before, axis, distance, 1.0, False)
+        distance *= 2
+    factor, total = _shift(x, axis, 1, 0.0, True), g
+    distance = 1
+    while distance < n:
+        total = total + factor * _shift(total, axis, distance, 0.0, True)
+        factor = factor * _shift(factor, axis, distance, 0.0, True)
+        distance *= 2
+    return before * total
+
+
+def _shift(x: Array, axis: int, k: int, fill: float, backwards: bool) -> Array:
+    """``x`` moved by k places along an axis, the freed places filled."""
+    n = x.shape[axis]
+    filling = np.full((*x.shape[:axis], min(k, n), *x.shape[axis + 1 :]), fill, x.dtype)
+    before: tuple[Any, ...] = (slice(None),) * axis
+    if backwards:
+        return np.concatenate([x[(*before, slice(k, None))], filling], axis=axis)
+    return np.concatenate([filling, x[(*before, slice(0, max(n - k, 0)))]], axis=axis)
+
+
+class LogCumSumExp(AxisWise):
+    """``log`` of the running sum of exponentials along an axis, stable."""
+
+    promotion = "inexact"
+    quiet = True
+
+    def forward(x, *, axis):
+        return np.logaddexp.accumulate(x, axis=axis, dtype=x.dtype)
+
+    def grad_x(g, x, ans, axis):
+        shift = -np.flip(np.cumsum(np.flip(g * 0.0, axis), axis=axis), axis)  # zeros in the box of g
+        safe = np.where(np.isinf(ans), 0.0, ans)
+        tail = np.flip(np.cumsum(np.flip(g * np.exp(-safe), axis), axis=axis), axis)
+        return np.exp(np.where(np.isinf(ans), -math.inf, x)) * tail + shift
+
+
+def _scan(op: Any, name: str, input: Array, dim: int, dtype: DTypeLike) -> Array:
+    x = to_operand(input, name)
+    if dtype is None and x.dtype.kind in "biu":
+        dtype = np.int64
+    if dtype is not None and x.dtype != dtype:
+        x = Cast.of(x, dtype=np.dtype(dtype))
+    axis = normalize_axis(dim, len(shape_of(x)), name)
+    return op.of(x, axis=axis) if shape_of(x) else x
+
+
+@public("cumsum")
+def _cumsum(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
+    """Running sum along ``dim``; integers give int64."""
+    return _scan(CumSum, "cumsum", input, dim, dtype)
+
+
+@public("cumprod")
+def _cumprod(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
+    """Running product along ``dim``; integers give int64."""
+    return _scan(CumProd, "cumprod", input, dim, dtype)
+
+
+@public("logcumsumexp")
+def _logcumsumexp(input: Array, dim: int) -> Array:
+    """``log`` of the running sum of exponentials along ``dim``."""
+    x = to_operand(input, "logcumsumexp")
+    return LogCumSumExp.of(x, axis=normalize_axis(dim, len(shape_of(x)), "logcumsumexp")) if shape_of(x) else x
+
+
+def _flat(a: Array, axis: int | None) -> tuple[Array, int]:
+    return (Reshape.of(a, shape=(math.prod(shape_of(a)),)), 0) if axis is None else (a, axis)
+
+
+@implements(np.cumsum)
+def _np_cumsum(a: Array, axis: int | None = None, dtype: DTypeLike = None) -> Array:
+    return _cumsum(*_flat(a, axis), dtype=dtype)
+
+
+@implements(np.cumprod)
+def _np_cumprod(a: Array, axis: int | None = None, dtype: DTypeLike = None) -> Array:
+    return _cumprod(*_flat(a, axis), dtype=dtype)
+
+
+class RunningPlace(AxisWise):
+    """The index of the last largest (or smallest) element so far along an axis."""
+
+    def forward(x, *, axis, largest):
+        best = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
+        here = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+        return np.maximum.accumulate(np.where((x == best) | np.isnan(x), here, 0), axis=axis)
+
+
+def _running(input: Array, dim: int, largest: bool, name: str) -> ValuesIndices:
+    x = to_operand(input, name)
+    axis = normalize_axis(dim, len(shape_of(x)), name)
+    if not shape_of(x):
+        return ValuesIndices(x, np.zeros((), np.int64))
+    places = RunningPlace.of(x, axis=axis, largest=largest)
+    return ValuesIndices(Gather.of(x, places, axis=axis), places)
+
+
+@public("cummax")
+def _cummax(input: Array, dim: int) -> Any:
+    """The largest element so far along ``dim``: a named tuple ``(values, indices)``."""
+    return _running(input, dim, True, "cummax")
+
+
+@public("cummin")
+def _cummin(input: Array, dim: int) -> Any:
+    """The smallest element so far along ``dim``: a named tuple ``(values, indices)``."""
+    return _running(input, dim, False, "cummin")
+
+
+@public("diff", numpy=np.diff)
+def _diff(input: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Array:
+    """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``."""
+    if n < 0:
+        raise ArgumentError(f"diff: n must not be negative: got {n}")
+    x = to_operand(input, "diff")
+    axis = normalize_axis(dim, len(shape_of(x)), "diff")
+    ends = [p for p in (prepend, x, append) if p is not None]
+    if len(ends) > 1:
+        x = np.concatenate(ends, axis=axis)
+    before: tuple[Any, ...] = (slice(None),) * axis
+    for _ in range(n):
+        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+    return x

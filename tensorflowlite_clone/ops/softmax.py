@@ -1,0 +1,93 @@
+"""Softmax and its kin: exponentials normalised along one axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._typing import Array, Dims, DTypeLike
+from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
+from ..core.families import AxisWise, Reduction
+from ..core.function import fused
+from ..core.publish import to_operand
+from ..core.registry import public
+from ..kernels import softmax as kernels
+from .arithmetic import cast
+
+
+class Softmax(AxisWise):
+    """``exp(x_i) / sum_j exp(x_j)`` along an axis."""
+
+    promotion = "inexact"
+
+    def forward(x, *, axis):
+        return kernels.softmax(x, axis)
+
+    @fused(kernels.softmax_grad)
+    def grad_x(g, ans, axis):
+        return ans * (g - np.sum(g * ans, axis=axis, keepdims=True))
+
+
+class LogSoftmax(AxisWise):
+    """``x_i - log(sum_j exp(x_j))`` along an axis."""
+
+    promotion = "inexact"
+
+    def forward(x, *, axis):
+        return kernels.log_softmax(x, axis)
+
+    @fused(kernels.log_softmax_grad)
+    def grad_x(g, ans, axis):
+        return g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True)
+
+
+class LogSumExp(Reduction):
+    """``log(sum exp(x))`` over axes, stable."""
+
+    promotion = "inexact"
+
+    def forward(x, *, axis=None, keepdims=False):
+        return kernels.logsumexp(x, axis, keepdims)
+
+    def grad_x(g, x, ans, axis, keepdims):
+        total = expand_reduced(ans, axis, keepdims, x.shape)
+        # An infinite total would give inf - inf: there the weights are those of the infinite elements themselves.
+        safe = np.where(np.isinf(total), 0.0, total)
+        weights = np.where(np.isinf(total), np.where(np.equal(x, total), 1.0, 0.0), np.exp(np.where(np.isinf(total), 0.0, x) - safe))
+        return expand_reduced(g, axis, keepdims, x.shape) * weights
+
+
+def _axis(input: Array, dim: int | None, op: str) -> int:
+    ndim = len(shape_of(input))
+    return normalize_axis(-1 if dim is None else dim, ndim, op)
+
+
+@public("softmax", numpy=())
+def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
+    """``exp(x_i) / sum_j exp(x_j)`` along ``dim`` (the last by default); same shape.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.softmax(tl.zeros(4), dim=0).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    x = to_operand(input, "softmax")
+    return Softmax.of(x if dtype is None else cast(x, dtype), axis=_axis(x, dim, "softmax"))
+
+
+@public("log_softmax")
+def _log_softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
+    """``x_i - log(sum_j exp(x_j))`` along ``dim`` (the last by default); same shape."""
+    x = to_operand(input, "log_softmax")
+    return LogSoftmax.of(x if dtype is None else cast(x, dtype), axis=_axis(x, dim, "log_softmax"))
+
+
+@public("softmin", nn=True, method=False)
+def _softmin(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
+    """`softmax` of ``-x``."""
+    return _softmax(-input, dim, dtype)
+
+
+@public("logsumexp")
+def _logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Array:
+    """``log(sum exp(x))`` over ``dim``, stable; -inf for nothing but -inf."""
+    x = to_operand(input, "logsumexp")
+    return LogSumExp.of(x, axis=normalize_axes(dim, len(shape_of(x)), "logsumexp"), keepdims=keepdim)
