@@ -7,8 +7,9 @@
 tensor([2., 4.])
 """
 
-from . import autograd, func, ops
-from ._errors import *  # noqa: F403
+import math as _math
+
+from . import autograd, datasets, func, nn, ops, optim
 from ._state import get_default_dtype, set_default_dtype
 from ._version import __version__
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -32,10 +33,13 @@ from .core.dtypes import (
 )
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.tensor import Tensor
+from .io import load, save
+from .ops.random import Generator, default_generator
 
 globals().update(_FUNCTIONS)
-float = float32
-double = float64
-half = float16
-long = int64
-int = int32
+
+#: PyTorch's other names of dtypes.
+float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
+
+__all__ = sorted([n for n in dir() if not n.startswith("_")])

@@ -19,19 +19,19 @@ def run(T, make, c: Call):
     leaves = [x for x in inputs if hasattr(x, "requires_grad") and x.requires_grad]
     out = c.f(T, *inputs)
     outs = list(out) if isinstance(out, tuple | list) else [out]
-    results = [o.detach().numpy() if hasattr(o, "detach") else np.asarray(o) for o in outs]
+    results = [o.detach().numpy(force=True) if hasattr(o, "detach") else np.asarray(o) for o in outs]
     roots = [o for o in outs if getattr(o, "requires_grad", False)]
     if not c.differentiable or not leaves:
         return results, [], []
     assert roots, "no output requires grad"
     us = [make_cotangent(T, o, k) for k, o in enumerate(roots)]
     grads = T.autograd.grad(roots, leaves, us, create_graph=c.second, allow_unused=True)
-    first = [None if g is None else g.detach().numpy() for g in grads]
+    first = [None if g is None else g.detach().numpy(force=True) for g in grads]
     second = []
     chained = [g for g in grads if g is not None and g.requires_grad]
     if c.second and chained:
         vs = [make_cotangent(T, g, 7 + k) for k, g in enumerate(chained)]
-        second = [None if h is None else h.detach().numpy() for h in T.autograd.grad(chained, leaves, vs, allow_unused=True)]
+        second = [None if h is None else h.detach().numpy(force=True) for h in T.autograd.grad(chained, leaves, vs, allow_unused=True)]
     return results, first, second
 
 

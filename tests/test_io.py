@@ -251,6 +251,13 @@ def test_a_file_follows_the_specification(tmp_path):
     assert data == np.int64(7).tobytes() + np.arange(6, dtype="<f4").tobytes() + b"\1"
 
 
+@pytest.mark.parametrize("n", range(1, 9))
+def test_the_data_begins_at_a_multiple_of_eight_whatever_the_header(tmp_path, n):
+    save({"k" * n: np.ones(2)}, tmp_path / "x")
+    _, data, length = parse(tmp_path / "x")
+    assert length % 8 == 0 and len(data) == 16
+
+
 def test_nested_tensors_are_named_by_their_path_and_all_are_aligned(tmp_path):
     save(
         {"model": {"0.weight": np.zeros(3, "f8"), "mask": np.zeros(3, "?")}, "opt": [{"m": np.zeros(3, "f2")}], 1: np.ones(1, "c16")},

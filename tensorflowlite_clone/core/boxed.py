@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
 
-from .._errors import OperandError
+from .._errors import OperandError, TransformError
 from .._typing import Array, DType, Shape
 from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS
@@ -47,6 +47,12 @@ class Boxed(Methods):
         if handler is None:
             raise unsupported(f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
         return handler(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TransformError(
+            f"array: a value inside a function transform ({type(self).__name__} of shape {self.shape}) is no single array; use np. functions "
+            f"and tensor methods on it; to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]"
+        )
 
     @property
     def ndim(self) -> int:

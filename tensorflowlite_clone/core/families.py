@@ -50,7 +50,10 @@ class NonDifferentiable(Function):
         """No tangent."""
         return cls.of(*primals, **params), None
 
-    batch = Elementwise.batch
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The same operation, with the hidden axes lined up."""
+        return cls.of(*align(values, mapped, size), **params)
 
 
 class AxisWise(Function):

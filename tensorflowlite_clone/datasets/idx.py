@@ -81,7 +81,7 @@ def parse_idx(content: bytes, path: PathLike) -> np.ndarray[Any, Any]:
     if len(content) != expected:
         raise FileFormatError(
             f"read_idx: {'truncated' if len(content) < expected else 'too long'}: {name} has {len(content)} bytes, its header "
-            f"(shape {shape}, {dtype.name}) needs {expected}; get it again"
+            f"(shape {shape}, {dtype.name}) needs {start} + {expected - start} = {expected}; get it again"
         )
     try:
         array = np.frombuffer(content, dtype, offset=start).reshape(shape)

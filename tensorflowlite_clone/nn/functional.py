@@ -4,11 +4,14 @@ this module only gathers them. Their types stand in ``functional.pyi``, generate
 
 from __future__ import annotations
 
+from .. import ops
 from ..core.registry import FUNCTIONS, NN_FUNCTIONS
+
+assert ops, "the operations must be defined before they are gathered"
 
 #: Functions of the top level that ``torch.nn.functional`` has too.
 SHARED = (
-    "alpha_dropout", "bilinear", "celu", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "cosine_similarity",
+    "adaptive_avg_pool1d", "alpha_dropout", "bilinear", "celu", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "cosine_similarity",
     "dropout", "embedding", "group_norm", "hardshrink", "layer_norm", "batch_norm", "instance_norm", "log_softmax", "logsigmoid", "max_pool1d",
     "max_pool2d", "avg_pool1d", "avg_pool2d", "one_hot", "pairwise_distance", "prelu", "relu", "rms_norm", "selu", "sigmoid",
     "softmax", "tanh", "threshold", "normalize", "pad", "unfold", "fold",

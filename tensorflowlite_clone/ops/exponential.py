@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from .._typing import Array
 from ..core.families import Elementwise
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -109,16 +111,23 @@ class Cbrt(_Inexact, numpy=np.cbrt):
         return g / (ans * ans * 3.0)
 
 
+def _share(power: Callable[..., Array], x: Array, ans: Array) -> Array:
+    """The share of ``x`` in the sum whose logarithm is ``ans``; all of it where both are infinite."""
+    infinite = np.isinf(ans)
+    share = power(np.where(infinite, 0.0, x) - np.where(infinite, 0.0, ans))
+    return np.where(np.logical_and(infinite, np.not_equal(x, ans)), 0.0, share)
+
+
 class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
     """``log(e^x + e^y)``, stable. Shape: broadcast."""
 
     forward = np.logaddexp
 
     def grad_x(g, x, ans):
-        return g * np.exp(x - np.where(np.isinf(ans), x, ans))
+        return g * _share(np.exp, x, ans)
 
     def grad_y(g, y, ans):
-        return g * np.exp(y - np.where(np.isinf(ans), y, ans))
+        return g * _share(np.exp, y, ans)
 
 
 class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
@@ -127,10 +136,10 @@ class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
     forward = np.logaddexp2
 
     def grad_x(g, x, ans):
-        return g * np.exp2(x - np.where(np.isinf(ans), x, ans))
+        return g * _share(np.exp2, x, ans)
 
     def grad_y(g, y, ans):
-        return g * np.exp2(y - np.where(np.isinf(ans), y, ans))
+        return g * _share(np.exp2, y, ans)
 
 
 class XLogY(_Inexact, public="xlogy"):
@@ -144,4 +153,5 @@ class XLogY(_Inexact, public="xlogy"):
         return g * np.where(zero, 0.0, np.log(np.where(zero, 1.0, y)))
 
     def grad_y(g, x, y):
-        return g * x / y
+        nothing = np.logical_and(np.equal(x, 0.0), np.equal(y, 0.0))
+        return g * (x / np.where(nothing, 1.0, y))

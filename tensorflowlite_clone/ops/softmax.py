@@ -11,7 +11,7 @@ from ..core.function import fused
 from ..core.publish import to_operand
 from ..core.registry import public
 from ..kernels import softmax as kernels
-from .arithmetic import cast
+from .arithmetic import Cast, cast
 
 
 class Softmax(AxisWise):
@@ -48,12 +48,12 @@ class LogSumExp(Reduction):
     def forward(x, *, axis=None, keepdims=False):
         return kernels.logsumexp(x, axis, keepdims)
 
-    def grad_x(g, x, ans, axis, keepdims):
+    def grad_x(g, x, x_dtype, ans, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
         # An infinite total would give inf - inf: there the weights are those of the infinite elements themselves.
-        safe = np.where(np.isinf(total), 0.0, total)
-        weights = np.where(np.isinf(total), np.where(np.equal(x, total), 1.0, 0.0), np.exp(np.where(np.isinf(total), 0.0, x) - safe))
-        return expand_reduced(g, axis, keepdims, x.shape) * weights
+        infinite = np.isinf(total)
+        weights = np.exp(np.where(infinite, 0.0, x) - np.where(infinite, 0.0, total))
+        return expand_reduced(g, axis, keepdims, x.shape) * np.where(infinite, Cast.of(np.equal(x, total), dtype=x_dtype), weights)
 
 
 def _axis(input: Array, dim: int | None, op: str) -> int:

@@ -165,7 +165,7 @@ def test_content_that_is_not_the_original_is_an_error_unless_unchecked(small):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: raw[:-7], r"truncated: .* needs \d+; get it again.*download=True fetches"),
+        (lambda raw: raw[:-7], r"truncated: .* needs \d+ \+ \d+ = \d+; get it again.*download=True fetches"),
         (lambda raw: raw + b"more", "too long: .*get it again"),
         (lambda raw: raw[:6], "truncated in its header: .*get it again"),
         (lambda raw: b"", "too short for an IDX file: .*get it again"),

@@ -1,0 +1,33 @@
+"""Samples for ``ops/activation.py``."""
+
+import numpy as np
+
+from . import call, distinct, normal, sample
+
+X = distinct(2, 5)
+KINK = np.array([-1.0, 0.0, 1.0, -3.0, 3.0, 6.0])
+
+SAMPLES = {name: [sample(X), sample(normal()), sample(np.zeros((0, 2)), smooth=False)] for name in ("Sigmoid", "LogSigmoid", "SiLU", "GELU", "GELUTanh")}
+SAMPLES |= {
+    "ReLU": [sample(X), sample(KINK, smooth=False), sample(np.zeros((0, 2)), smooth=False)],
+    "Softplus": [sample(X, beta=1.0, threshold=20.0), sample(X * 20, beta=2.0, threshold=5.0, smooth=False)],
+    "LeakyReLU": [sample(X, negative_slope=0.1), sample(KINK, negative_slope=0.1, smooth=False)],
+    "ELU": [sample(X, alpha=1.0), sample(X, alpha=0.5)],
+}
+
+CALLS = [
+    call("relu", lambda T, x: T.relu(x), KINK),
+    call("sigmoid", lambda T, x: T.sigmoid(x), X),
+    *[call(n, lambda T, x, n=n: getattr(T.nn.functional, n)(x), X)
+      for n in ("silu", "gelu", "softplus", "leaky_relu", "elu", "celu", "selu", "mish", "softsign", "tanhshrink", "logsigmoid")],
+    *[call(n, lambda T, x, n=n: getattr(T.nn.functional, n)(x), X * 4, second=False) for n in ("relu6", "hardtanh", "hardswish")],
+    # PyTorch multiplies by a sixth rounded to float32.
+    call("hardsigmoid", lambda T, x: T.nn.functional.hardsigmoid(x), X * 4, second=False, tolerance=1e-7),
+    call("gelu tanh", lambda T, x: T.nn.functional.gelu(x, approximate="tanh"), X),
+    call("softplus beta", lambda T, x: T.nn.functional.softplus(x, 2.0, 1.0), X, second=False),
+    call("threshold", lambda T, x: T.threshold(x, 0.1, 5.0), X, second=False),
+    call("prelu", lambda T, x, w: T.prelu(x, w), X, np.array([0.1, 0.2, 0.3, 0.4, 0.5])),
+    call("prelu one weight", lambda T, x, w: T.prelu(x, w), X, np.array([0.1])),
+    call("glu", lambda T, x: T.nn.functional.glu(x, 0), X),
+    call("leaky slope", lambda T, x: T.nn.functional.leaky_relu(x, 0.3), KINK),
+]  # fmt: skip

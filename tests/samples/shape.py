@@ -1,0 +1,28 @@
+"""Samples for ``ops/shape.py``."""
+
+import numpy as np
+
+from . import call, normal, sample
+
+X = normal(2, 3, 4)
+SAMPLES = {
+    "Reshape": [sample(X, shape=(6, 4)), sample(normal(), shape=(1, 1)), sample(np.zeros((0, 2)), shape=(2, 0), smooth=False)],
+    "BroadcastTo": [sample(normal(3, 1), shape=(2, 3, 4)), sample(normal(), shape=(2,)), sample(normal(1, 2), shape=(1, 2))],
+    "Transpose": [sample(X, axes=(2, 0, 1)), sample(normal(2, 3), axes=(1, 0)), sample(normal(), axes=())],
+    "Flip": [sample(X, axis=(0, 2)), sample(X, axis=(1,))],
+}
+
+CALLS = [
+    call("reshape", lambda T, x: (x.reshape(6, 4), T.reshape(x, (-1,)), x.view(2, -1), x.reshape([4, 6])), X),
+    call("expand", lambda T, x: (x.expand(2, 3, 4), x.expand(-1, 5), T.broadcast_to(x, (2, 3, 4))), normal(3, 1)),
+    call("permute", lambda T, x: (x.permute(2, 0, 1), T.permute(x, (1, 0, 2))), X),
+    call("transpose", lambda T, x: (x.transpose(0, -1), T.swapaxes(x, 0, 1), x.mT), X),
+    call("T", lambda T, x: (x.T, x.t()), normal(2, 3)),
+    call("unsqueeze", lambda T, x: (x.unsqueeze(0), T.unsqueeze(x, -1), x.unsqueeze(1)), X),
+    call("squeeze", lambda T, x: (x.squeeze(), T.squeeze(x, 1), x.squeeze(0), x.squeeze((1, 3))), normal(2, 1, 3, 1)),
+    call("flatten", lambda T, x: (x.flatten(), T.flatten(x, 1), x.flatten(0, 1)), X),
+    call("movedim", lambda T, x: (T.movedim(x, 0, 2), x.moveaxis((0, 1), (1, 2))), X),
+    call("flip", lambda T, x: (T.flip(x, (0, 2)), x.flip(1)), X),
+    call("view_as", lambda T, x, y: x.view_as(y), X, normal(4, 6)),
+    call("expand_as", lambda T, x, y: x.expand_as(y), normal(3, 1), normal(3, 2)),
+]
