@@ -29,6 +29,6 @@ def make(torch: Any, batch: int = 64) -> Any:
         loss = nn.functional.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     return step

@@ -94,6 +94,7 @@ class Function(metaclass=OperationType):
     specialise: ClassVar[Callable[[type[Function]], None] | None] = None
     specialised: ClassVar[bool] = False
     public_names: ClassVar[tuple[str, ...]] = ()
+    name: ClassVar[str] = ""
 
     parents: tuple[Any, ...]
     plan: Plan
@@ -110,6 +111,7 @@ class Function(metaclass=OperationType):
         public: str | tuple[str, ...] = (),
         method: str | tuple[str, ...] | bool = True,
         operator: str | None = None,
+        title: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,6 +124,7 @@ class Function(metaclass=OperationType):
         registry.OPS[cls.__name__] = cls
         names = (public,) if isinstance(public, str) else public
         cls.public_names = names
+        cls.name = title or (names[0] if names else _snake_case(cls.__name__))
         for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
             registry.answer_numpy(np_function, cls.call)
         publish(cls, names, method, operator)
@@ -297,8 +300,8 @@ class Function(metaclass=OperationType):
 
     @classmethod
     def title(cls) -> str:
-        """The name that messages use: the public one if there is one."""
-        return cls.public_names[0] if cls.public_names else cls.__name__
+        """The name that messages use: that of the public function."""
+        return cls.name
 
     @classmethod
     def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
@@ -381,6 +384,12 @@ def _to_dtype(a: Array, dtype: np.dtype[Any], cast: Rule) -> Array:
 
 def _not_an_operand(cls: type[Function], a: Any) -> str:
     return f"{cls.title()}: operands must be tensors, arrays or numbers: got {type(a).__name__} {a!r:.60}; convert it with tl.tensor(...)"
+
+
+def _snake_case(name: str) -> str:
+    if name.isupper():
+        return name.lower()
+    return "".join(f"_{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name))
 
 
 def _parameters(f: Callable[..., Any]) -> tuple[str, ...]:

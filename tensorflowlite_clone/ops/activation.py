@@ -52,7 +52,7 @@ class Sigmoid(_Activation, public="sigmoid"):
         return g * ans * (1.0 - ans)
 
 
-class LogSigmoid(_Activation):
+class LogSigmoid(_Activation, title="logsigmoid"):
     """``log(1 / (1 + exp(-x)))``. Shape: any -> same."""
 
     forward = kernels.log_sigmoid
@@ -62,7 +62,7 @@ class LogSigmoid(_Activation):
         return g * Sigmoid.of(-x)
 
 
-class SiLU(_Activation):
+class SiLU(_Activation, title="silu"):
     """``x sigmoid(x)`` (S. Elfwing et al. 2017). Shape: any -> same."""
 
     forward = kernels.silu
@@ -73,7 +73,7 @@ class SiLU(_Activation):
         return g * s * (1.0 + x * (1.0 - s))
 
 
-class GELU(_Activation):
+class GELU(_Activation, title="gelu"):
     """``x Phi(x)``, Phi the normal distribution function (D. Hendrycks, K. Gimpel 2016). Shape: any -> same."""
 
     forward = kernels.gelu
@@ -84,7 +84,7 @@ class GELU(_Activation):
         return g * (0.5 * (1.0 + _erf(x * math.sqrt(0.5))) + x * density)
 
 
-class GELUTanh(_Activation):
+class GELUTanh(_Activation, title="gelu"):
     """``x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``, an approximation of `GELU`. Shape: any -> same."""
 
     forward = kernels.gelu_tanh
@@ -109,7 +109,7 @@ class Softplus(_Activation):
         return g * np.where(linear, 1.0, Sigmoid.of(np.where(linear, 0.0, z)))
 
 
-class LeakyReLU(_Activation):
+class LeakyReLU(_Activation, title="leaky_relu"):
     """``x`` where positive, ``negative_slope x`` elsewhere. Shape: any -> same."""
 
     def forward(x, *, negative_slope):
@@ -120,7 +120,7 @@ class LeakyReLU(_Activation):
         return np.where(np.greater(x, 0.0), g, g * negative_slope)
 
 
-class ELU(_Activation):
+class ELU(_Activation, title="elu"):
     """``x`` where positive, ``alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015). Shape: any -> same."""
 
     def forward(x, *, alpha):

@@ -20,7 +20,7 @@ from ..core.publish import OPERANDS, to_operand
 from ..core.registry import implements, install_method, public
 
 
-class Cast(Elementwise):
+class Cast(Elementwise, title="to"):
     """The same values in another dtype. Shape: any -> same."""
 
     promotion = None
@@ -46,7 +46,7 @@ class Clone(Elementwise, public="clone"):
         return g
 
 
-class Add(Elementwise, numpy=np.add, operator="add"):
+class Add(Elementwise, numpy=np.add, operator="add", title="add"):
     """Sum. Shape: broadcast."""
 
     forward = np.add
@@ -58,7 +58,7 @@ class Add(Elementwise, numpy=np.add, operator="add"):
         return g
 
 
-class Subtract(Elementwise, numpy=np.subtract, operator="sub"):
+class Subtract(Elementwise, numpy=np.subtract, operator="sub", title="sub"):
     """Difference. Shape: broadcast."""
 
     forward = np.subtract
@@ -82,7 +82,7 @@ class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), opera
         return g * x
 
 
-class Divide(Elementwise, numpy=np.divide, public="true_divide", operator="truediv"):
+class Divide(Elementwise, numpy=np.divide, public="true_divide", operator="truediv", title="div"):
     """Quotient; integers give floats. Shape: broadcast."""
 
     promotion = "inexact"
@@ -149,7 +149,7 @@ class Sign(NonDifferentiable, numpy=np.sign, public="sign"):
     forward = np.sign
 
 
-class Power(Elementwise):
+class Power(Elementwise, title="pow"):
     """``x`` to the power of the array ``y``; at x = 0 the derivative for y is 0 where y >= 0. Shape: broadcast."""
 
     quiet = True
@@ -164,7 +164,7 @@ class Power(Elementwise):
         return g * np.where(zero, 0.0, ans * np.log(np.where(zero, 1.0, x)))
 
 
-class PowerOfNumber(Elementwise):
+class PowerOfNumber(Elementwise, title="pow"):
     """``x`` to the power of one number, by products where it is a small integer. Shape: any -> same."""
 
     promotion = None

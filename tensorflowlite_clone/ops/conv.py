@@ -37,7 +37,7 @@ def _spread(a: Array, size: int) -> Array:
     return np.broadcast_to(a, (size, *shape_of(a)))
 
 
-class Convolve(Function):
+class Convolve(Function, title="conv2d"):
     """Cross-correlation of images x (N, C, H, W) with w (O, C/groups, kh, kw), plus b (O) or None: (N, O, H', W').
 
     ``stride`` and ``dilation`` are pairs, ``padding`` is ``((top, bottom), (left, right))``.

@@ -15,7 +15,7 @@ from ..kernels.scatter import add_rows
 from .compare import Where
 
 
-class TakeRows(Linear):
+class TakeRows(Linear, title="embedding"):
     """Rows of a table w (rows, ...) at indices (*): (*, ...)."""
 
     def forward(w, indices):

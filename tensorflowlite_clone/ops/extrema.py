@@ -21,7 +21,7 @@ from .gather import Gather
 from .shape import Reshape
 
 
-class AMax(Reduction):
+class AMax(Reduction, title="amax"):
     """The largest element over axes; equal ones share the gradient."""
 
     def forward(x, *, axis=None, keepdims=False):
@@ -31,7 +31,7 @@ class AMax(Reduction):
         return _shared(g, x, ans, axis, keepdims)
 
 
-class AMin(Reduction):
+class AMin(Reduction, title="amin"):
     """The smallest element over axes; equal ones share the gradient."""
 
     def forward(x, *, axis=None, keepdims=False):
@@ -48,7 +48,7 @@ def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool) -> Array:
     return np.where(same, expand_reduced(g, axis, keepdims, x.shape) / np.maximum(number, np.ones_like(number)), 0.0)
 
 
-class ArgMax(Reduction):
+class ArgMax(Reduction, title="argmax"):
     """The index of the first largest element along an axis (of the flattened array without one)."""
 
     def forward(x, *, axis=None, keepdims=False):
@@ -60,7 +60,7 @@ class ArgMax(Reduction):
         return _batched_place(cls, size, values[0], params)
 
 
-class ArgMin(Reduction):
+class ArgMin(Reduction, title="argmin"):
     """The index of the first smallest element along an axis (of the flattened array without one)."""
 
     def forward(x, *, axis=None, keepdims=False):

@@ -48,7 +48,7 @@ def fill(spec: tuple[Any, ...], indices: tuple[Array, ...]) -> tuple[Any, ...]:
     return tuple(indices[s.position] if isinstance(s, Slot) else s for s in spec)
 
 
-class GetItem(Linear):
+class GetItem(Linear, title="indexing"):
     """``x[index]``."""
 
     def forward(x, *indices, spec):

@@ -81,7 +81,7 @@ def _not_a_view(t: Tensor, name: str) -> None:
         )
 
 
-class IndexPut(Linear):
+class IndexPut(Linear, title="indexed assignment"):
     """``x`` with ``v`` in place of ``x[index]``."""
 
     def forward(x, v, *indices, spec):

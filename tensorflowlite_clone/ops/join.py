@@ -15,7 +15,7 @@ from ..core.registry import implements, public
 from .shape import Reshape
 
 
-class Concatenate(Linear, AxisWise):
+class Concatenate(Linear, AxisWise, title="cat"):
     """Arrays one after the other along an axis."""
 
     promotion = "same"

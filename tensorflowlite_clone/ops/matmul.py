@@ -19,7 +19,7 @@ from ..kernels.reduce import column_sum
 from .shape import Reshape
 
 
-class MatMul(Bilinear):
+class MatMul(Bilinear, title="matmul"):
     """Matrix product of the last two axes; leading axes broadcast. Shapes: (..., n, k) and (..., k, m) -> (..., n, m)."""
 
     broadcasts = True
@@ -77,7 +77,7 @@ install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, OPERANDS
 install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, OPERANDS) else NotImplemented)
 
 
-class AffineMap(Function):
+class AffineMap(Function, title="linear"):
     """``x W^T + b`` on the last axis, one node: x (..., in), W (out, in), b (out) or None -> (..., out)."""
 
     promotion = "same"

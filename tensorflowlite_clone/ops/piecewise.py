@@ -147,7 +147,7 @@ class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
         return g * 0.0
 
 
-class RoundToInteger(_Step, numpy=np.rint):
+class RoundToInteger(_Step, numpy=np.rint, title="round"):
     """The nearest integer, the even one at ties. Shape: any -> same."""
 
     forward = np.rint

@@ -32,7 +32,7 @@ class _PerImage(Function):
         return _unfold(cls.of(*folded, **params), 0, size)
 
 
-class MaxPool(_PerImage):
+class MaxPool(_PerImage, title="max_pool2d"):
     """The largest element of each window."""
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
@@ -88,7 +88,7 @@ class PoolScatter(Linear, _PerImage):
         return PoolGather.of(g, places)
 
 
-class AvgPool(Linear, _PerImage):
+class AvgPool(Linear, _PerImage, title="avg_pool2d"):
     """The mean of each window."""
 
     def forward(x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):

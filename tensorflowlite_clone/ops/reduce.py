@@ -39,7 +39,7 @@ class Mean(Linear, Reduction):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
 
 
-class Product(Reduction):
+class Product(Reduction, title="prod"):
     """Product over axes, with exact derivatives of every order whatever the number of zeros."""
 
     def forward(x, *, axis=None, keepdims=False):
@@ -49,7 +49,7 @@ class Product(Reduction):
         return expand_reduced(g, axis, keepdims, x.shape) * products_of_others(x, axis)
 
 
-class Variance(Reduction):
+class Variance(Reduction, title="var"):
     """Mean of squared distances from the mean, with ``correction`` taken from the number of elements."""
 
     quiet = True
@@ -83,7 +83,7 @@ class Norm(Reduction):
         return expand_reduced(g, axis, keepdims, x.shape) * np.sign(x) * np.power(share, p - 1.0)
 
 
-class Norm2(Reduction):
+class Norm2(Reduction, title="norm"):
     """``sqrt(sum x^2)`` over axes; the derivative at 0 is 0."""
 
     def forward(x, *, axis=None, keepdims=False):
@@ -94,14 +94,14 @@ class Norm2(Reduction):
         return expand_reduced(g, axis, keepdims, x.shape) * (x / np.where(np.equal(total, 0.0), 1.0, total))
 
 
-class AnyTrue(Reduction):
+class AnyTrue(Reduction, title="any"):
     """Whether any element is true (not zero)."""
 
     def forward(x, *, axis=None, keepdims=False):
         return np.any(x, axis=axis, keepdims=keepdims)
 
 
-class AllTrue(Reduction):
+class AllTrue(Reduction, title="all"):
     """Whether all elements are true (not zero)."""
 
     def forward(x, *, axis=None, keepdims=False):

@@ -19,7 +19,7 @@ from .gather import Gather
 from .shape import Reshape
 
 
-class CumSum(Linear, AxisWise):
+class CumSum(Linear, AxisWise, title="cumsum"):
     """Running sum along an axis."""
 
     def forward(x, *, axis):
@@ -29,7 +29,7 @@ class CumSum(Linear, AxisWise):
         return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
 
 
-class CumProd(AxisWise):
+class CumProd(AxisWise, title="cumprod"):
     """Running product along an axis, with exact derivatives of every order whatever the number of zeros."""
 
     def forward(x, *, axis):

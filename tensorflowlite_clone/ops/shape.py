@@ -37,7 +37,7 @@ class Reshape(Shaping):
         return ShapeError(f"reshape: {x.size} elements do not fit: the input is {x.shape}, the new shape is {tuple(shape)}; sizes must multiply to the same number")
 
 
-class BroadcastTo(Shaping):
+class BroadcastTo(Shaping, title="expand"):
     """The elements repeated, without copying, along new and length-1 axes."""
 
     shape_params = ("shape",)
@@ -57,7 +57,7 @@ class BroadcastTo(Shaping):
         return cls.of(x, shape=(size, *shape))
 
 
-class Transpose(Shaping):
+class Transpose(Shaping, title="permute"):
     """The axes in another order: axis i of the result is axis ``axes[i]`` of the input."""
 
     is_view = True

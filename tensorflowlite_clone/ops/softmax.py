@@ -14,7 +14,7 @@ from ..kernels import softmax as kernels
 from .arithmetic import Cast, cast
 
 
-class Softmax(AxisWise):
+class Softmax(AxisWise, title="softmax"):
     """``exp(x_i) / sum_j exp(x_j)`` along an axis."""
 
     promotion = "inexact"
@@ -27,7 +27,7 @@ class Softmax(AxisWise):
         return ans * (g - np.sum(g * ans, axis=axis, keepdims=True))
 
 
-class LogSoftmax(AxisWise):
+class LogSoftmax(AxisWise, title="log_softmax"):
     """``x_i - log(sum_j exp(x_j))`` along an axis."""
 
     promotion = "inexact"
@@ -40,7 +40,7 @@ class LogSoftmax(AxisWise):
         return g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True)
 
 
-class LogSumExp(Reduction):
+class LogSumExp(Reduction, title="logsumexp"):
     """``log(sum exp(x))`` over axes, stable."""
 
     promotion = "inexact"
