@@ -1,6 +1,6 @@
 """One process that times one workload under one package and prints a line of JSON.
 
-    python -m benchmarks.worker MODULE WORKLOAD SECONDS
+python -m benchmarks.worker MODULE WORKLOAD SECONDS
 """
 
 from __future__ import annotations

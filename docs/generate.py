@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,10 @@ NOTE = "# Generated from the registry of operations by docs/generate.py; do not 
 HEAD = NOTE + "from collections.abc import Callable, Sequence\nfrom typing import Any, Literal, NamedTuple\n\nimport numpy as np\n\n"
 #: Annotations that a stub can repeat as they are.
 KNOWN = {"bool", "int", "float", "str", "complex", "None", "Any", "Sequence", "tuple", "list", "dict", "Callable", "Literal"}
+#: Binary operators, their reflected and their augmented forms.
+OPERATORS = {
+    f"__{kind}{name}__" for kind in ("", "r", "i") for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+}
 ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
 
 
@@ -45,7 +50,7 @@ def annotation(text: Any, where: str) -> str:
     replace = {"Array": inside, "Shape": "tuple[int, ...]", "Dims": "int | Sequence[int] | None", "DTypeLike": "Any"}
 
     class Names(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+        def visit_Name(self, node: ast.Name) -> ast.AST:
             return ast.parse(replace[node.id], mode="eval").body if node.id in replace else node
 
     return ast.unparse(Names().visit(tree))
@@ -118,25 +123,30 @@ def qualify(text: str) -> str:
     tree = ast.parse(text)
 
     class Builtins(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+        def visit_Name(self, node: ast.Name) -> ast.AST:
             if node.id in ("int", "float", "bool", "complex", "tuple", "list", "dict", "str"):
                 return ast.parse(f"builtins.{node.id}", mode="eval").body
             return node
 
-    return "import builtins\n\n" + ast.unparse(Builtins().visit(tree)) + "\n"
+    text = re.sub(r":\n +\.\.\.", ": ...", ast.unparse(Builtins().visit(tree)))
+    return "import builtins\n\n" + re.sub(r"\n\n( *def|$)", r"\n\1", text) + "\n"
 
 
 def methods_stub() -> str:
     """``core/methods.pyi``: the methods and operators that the registry installs."""
-    lines = [HEAD, "from .tensor import Tensor\n\n", "class Methods:\n", "    __slots__ = ()\n"]
+    lines = ["class Methods:\n", "    __slots__ = ()\n"]
     for name, f in sorted(METHODS.items()):
         if isinstance(f, property):
             lines.append(f"    @property\n    def {name}(self) -> Tensor: ...\n")
         elif name in ("__eq__", "__ne__"):
-            lines.append(f"    def {name}(self, other: object) -> Tensor: ...  # type: ignore[override]\n")
+            lines.append(f"    def {name}(self, other: object) -> Tensor: ...\n")
+        elif name in OPERATORS:
+            lines.append(f"    def {name}(self, other: {ARRAY_IN}) -> Tensor: ...\n")
         else:
             lines.append(f"    def {name}{signature(f, method=True)}\n")
-    return "".join(lines)
+    text = qualify("".join(lines))
+    text = re.sub(r"(def __(eq|ne)__.*)", r"\1  # type: ignore[override]", text)
+    return HEAD + "from .tensor import Tensor\n\n" + text
 
 
 def functional_stub() -> str:
@@ -144,7 +154,7 @@ def functional_stub() -> str:
     import tensorflowlite_clone.nn.functional as functional
 
     table = {n: f for n, f in {**FUNCTIONS, **NN_FUNCTIONS}.items() if getattr(functional, n, None) is f}
-    return HEAD + "from ..core.tensor import Tensor\n\n" + functions(table)
+    return HEAD + "from ..core.tensor import Tensor\n\n" + qualify(functions(table))
 
 
 def operations_page() -> str:

@@ -8,6 +8,11 @@ tensor([2., 4.])
 """
 
 import math as _math
+import os as _os
+
+# OpenBLAS's threads spin while they wait and take the cores from the kernels' own threads; 2^4 cycles instead of 2^26 is enough.
+# It is read when NumPy loads: a program that imports NumPy first sets it itself, or does without.
+_os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 from . import autograd, datasets, func, nn, ops, optim
 from ._state import get_default_dtype, set_default_dtype

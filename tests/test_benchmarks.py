@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from benchmarks.harness import Row, compare, is_noisy, table
-from benchmarks.workloads import load, names
 
 import tensorflowlite_clone as tl
+from benchmarks.harness import Row, compare, is_noisy, table
+from benchmarks.workloads import load, names
 
 
 def figures(seconds, loss=1.0):

@@ -95,7 +95,7 @@ def test_mixed_advanced_indexing_in_every_mode(data):
     depth = data.draw(st.integers(1, 2))
     index_shape = data.draw(array_shapes(min_dims=depth, max_dims=depth, max_side=2))
     parts, arrays_at = [], []
-    for axis, n in enumerate(shape):
+    for n in shape:
         kind = data.draw(st.sampled_from(["slice", "int", "array", "none+slice"]))
         if kind == "array":
             arrays_at.append(len(parts))
@@ -114,7 +114,8 @@ def test_mixed_advanced_indexing_in_every_mode(data):
     np.testing.assert_allclose(pulled, np.stack([vjp(lambda t: t[index], b)[1](np.ones(x[index].shape))[0] for b in batch]))
     if arrays_at:
         place = arrays_at[0]
-        n = [s for s, p in zip(shape, [p for p in parts if p is not None], strict=True) if p is parts[place]][0]
+        used = [p for p in parts if p is not None]
+        n = next(s for s, p in zip(shape, used, strict=True) if p is parts[place])
         many = np.stack([parts[place], (parts[place] + 1) % n, np.zeros_like(parts[place])])
 
         def read(t, i):

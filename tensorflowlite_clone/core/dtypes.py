@@ -28,8 +28,8 @@ float64 = np.dtype(np.float64)
 complex64 = np.dtype(np.complex64)
 complex128 = np.dtype(np.complex128)
 
-COMPLEX_OF = {float16: complex64, float32: complex64, float64: complex128}
-REAL_OF = {complex64: float32, complex128: float64}
+COMPLEX_OF: dict[DType, DType] = {float16: complex64, float32: complex64, float64: complex128}
+REAL_OF: dict[DType, DType] = {complex64: float32, complex128: float64}
 
 
 def promote_types(a: DType, b: DType) -> DType:

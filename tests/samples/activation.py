@@ -7,7 +7,10 @@ from . import call, distinct, normal, sample
 X = distinct(2, 5)
 KINK = np.array([-1.0, 0.0, 1.0, -3.0, 3.0, 6.0])
 
-SAMPLES = {name: [sample(X), sample(normal()), sample(np.zeros((0, 2)), smooth=False)] for name in ("Sigmoid", "LogSigmoid", "SiLU", "GELU", "GELUTanh")}
+SAMPLES = {
+    name: [sample(X), sample(normal()), sample(np.zeros((0, 2)), smooth=False)]
+    for name in ("Sigmoid", "LogSigmoid", "SiLU", "GELU", "GELUTanh")
+}
 SAMPLES |= {
     "ReLU": [sample(X), sample(KINK, smooth=False), sample(np.zeros((0, 2)), smooth=False)],
     "Softplus": [sample(X, beta=1.0, threshold=20.0), sample(X * 20, beta=2.0, threshold=5.0, smooth=False)],

@@ -7,7 +7,12 @@ from . import call, distinct, integers, normal, positive, sample
 SAMPLES = {
     "Cast": [sample(normal(2, 3), dtype=np.dtype(np.float64)), sample(integers(3), dtype=np.dtype(np.float64))],
     "Clone": [sample(normal(2, 3)), sample(normal()), sample(np.zeros((0, 2)), smooth=False)],
-    "Add": [sample(normal(2, 3), normal(3)), sample(normal(), normal(2)), sample(normal(2, 1), normal(1, 3)), sample(np.zeros((0, 3)), normal(3), smooth=False)],
+    "Add": [
+        sample(normal(2, 3), normal(3)),
+        sample(normal(), normal(2)),
+        sample(normal(2, 1), normal(1, 3)),
+        sample(np.zeros((0, 3)), normal(3), smooth=False),
+    ],
     "Subtract": [sample(normal(2, 3), normal(2, 1)), sample(normal(), normal())],
     "Multiply": [sample(normal(2, 3), normal(3)), sample(normal(), normal(2)), sample(normal(2, 1), normal(3))],
     "Divide": [sample(normal(2, 3), positive(3)), sample(normal(), positive()), sample(normal(2, 1), positive(1, 3))],
@@ -17,8 +22,13 @@ SAMPLES = {
     "Square": [sample(normal(2, 3)), sample(normal())],
     "Absolute": [sample(distinct(2, 3)), sample(np.array([0.0, -1.0]), smooth=False)],
     "Sign": [sample(distinct(2, 3))],
-    "Power": [sample(positive(2, 3), normal(3)), sample(positive(2), np.array([2.0, 0.0]), smooth=False), sample(np.zeros(2), np.array([2.0, 1.0]), smooth=False)],
-    "PowerOfNumber": [sample(positive(2, 3), exponent=e) for e in (2, 3, 4, 1, 0.5, -1, -2, 2.5, 5)] + [sample(normal(3), exponent=3), sample(normal(2), exponent=0)],
+    "Power": [
+        sample(positive(2, 3), normal(3)),
+        sample(positive(2), np.array([2.0, 0.0]), smooth=False),
+        sample(np.zeros(2), np.array([2.0, 1.0]), smooth=False),
+    ],
+    "PowerOfNumber": [sample(positive(2, 3), exponent=e) for e in (2, 3, 4, 1, 0.5, -1, -2, 2.5, 5)]
+    + [sample(normal(3), exponent=3), sample(normal(2), exponent=0)],
     "Hypot": [sample(normal(2, 3), normal(3)), sample(np.zeros(2), np.array([0.0, 1.0]), smooth=False)],
     "CopySign": [sample(distinct(2, 3), distinct(3, seed=1))],
     "NanToNum": [sample(normal(2, 3), nan=0.0, posinf=None, neginf=None)],

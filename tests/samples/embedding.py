@@ -11,5 +11,11 @@ SAMPLES = {
 
 CALLS = [
     call("embedding", lambda T, i, w: T.nn.functional.embedding(i, w), np.array([[0, 2], [2, 4]]), normal(5, 3)),
-    call("embedding padding", lambda T, i, w: T.nn.functional.embedding(i, w, padding_idx=2), np.array([[0, 2], [2, 4]]), normal(5, 3), second=False),
+    call(
+        "embedding padding",
+        lambda T, i, w: T.nn.functional.embedding(i, w, padding_idx=2),
+        np.array([[0, 2], [2, 4]]),
+        normal(5, 3),
+        second=False,
+    ),
 ]

@@ -12,7 +12,11 @@ SAMPLES = {
     "Minimum": [sample(distinct(2, 3), distinct(3, seed=5) + 0.05), sample(TIE, TIE, smooth=False)],
     "FMax": [sample(distinct(2, 3), distinct(3, seed=5) + 0.05)],
     "FMin": [sample(distinct(2, 3), distinct(3, seed=5) + 0.05)],
-    "Clamp": [sample(distinct(2, 4), low=-0.5, high=0.5), sample(distinct(4), low=None, high=0.4), sample(distinct(4), low=-0.4, high=None)],
+    "Clamp": [
+        sample(distinct(2, 4), low=-0.5, high=0.5),
+        sample(distinct(4), low=None, high=0.4),
+        sample(distinct(4), low=-0.4, high=None),
+    ],
     "Remainder": [sample(distinct(2, 3), np.array([0.7, 1.1, 0.9])), sample(distinct(3), np.array([-0.7, 1.1, 0.9]))],
     "FMod": [sample(distinct(2, 3), np.array([0.7, 1.1, 0.9]))],
     "FloorDivide": [sample(distinct(2, 3), np.array([0.7, 1.1, 0.9])), sample(integers(4), integers(4, low=1))],

@@ -11,9 +11,11 @@ ZEROS = np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 4.0], [1.0, 2.0, 3.0]])
 SAMPLES = {name: [sample(X, **a) for a in AXES] + [sample(normal(), axis=None, keepdims=False)] for name in ("Sum", "Mean")}
 SAMPLES["Sum"].append(sample(np.zeros((0, 3)), axis=(0,), keepdims=False, smooth=False))
 SAMPLES |= {
-    "Product": [sample(positive(2, 3, 2), **a) for a in AXES] + [sample(ZEROS, axis=(1,), keepdims=False), sample(ZEROS, axis=None, keepdims=True)],
+    "Product": [sample(positive(2, 3, 2), **a) for a in AXES]
+    + [sample(ZEROS, axis=(1,), keepdims=False), sample(ZEROS, axis=None, keepdims=True)],
     "Variance": [sample(X, correction=1, **a) for a in AXES] + [sample(X, axis=(1,), correction=0, keepdims=False)],
-    "Norm": [sample(distinct(2, 3, 4), p=3.0, **a) for a in AXES] + [sample(np.zeros((2, 2)), p=1.5, axis=(1,), keepdims=False, smooth=False)],
+    "Norm": [sample(distinct(2, 3, 4), p=3.0, **a) for a in AXES]
+    + [sample(np.zeros((2, 2)), p=1.5, axis=(1,), keepdims=False, smooth=False)],
     "Norm2": [sample(X, **a) for a in AXES] + [sample(np.zeros((2, 2)), axis=(1,), keepdims=False, smooth=False)],
     "AnyTrue": [sample(X > 1, **a) for a in AXES],
     "AllTrue": [sample(X > -1, **a) for a in AXES],
