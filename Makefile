@@ -33,7 +33,8 @@ bench: $(VENV)/.bench
 
 docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict
+	$(BIN)/pdoc --math --output-directory docs/_build tensorflowlite_clone
+	@echo "open docs/_build/tensorflowlite_clone.html"
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

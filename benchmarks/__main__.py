@@ -5,50 +5,80 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib.util
-import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from .harness import compare, environment, is_noisy, run_process, table
-from .workloads import load, names
+from .harness import compare, is_noisy, run_process
+from .report import describe, document, environment, table, write
+from .workloads import CONTROL, load, names, needs
 
 
-def main() -> int:
-    """Parse the command line, run the pairs, print the table, write the JSON file."""
+def positive(text: str) -> int:
+    """An integer of at least 1, from the command line."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="which ones (default: all)")
-    parser.add_argument("--pairs", type=int, default=7, help="pairs of processes per workload (default 7)")
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="which ones (default: all that can run)")
+    parser.add_argument("--pairs", type=positive, default=7, help="pairs of processes per workload (default 7)")
     parser.add_argument("--seconds", type=float, default=2.0, help="timed seconds per process (default 2)")
-    parser.add_argument("--threads", type=int, help="threads for both packages (default: what they choose)")
+    parser.add_argument("--threads", type=positive, help="threads for both packages (default: one per available CPU)")
+    parser.add_argument("--data-dir", type=Path, help="folder with MNIST's IDX files, for the workloads train_epoch*")
     parser.add_argument("--quick", action="store_true", help="3 short pairs, to see that everything runs")
+    parser.add_argument("--ours-only", action="store_true", help="time this package alone; needs no PyTorch, gives no ratios")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/latest.json"), help="where to write the results")
     parser.add_argument("--list", action="store_true", help="list the workloads")
-    parser.add_argument("--ours", default="tensorflowlite_clone", help=argparse.SUPPRESS)
+    # To try the harness itself, for example with --candidate torch: every ratio must come out near 1.
+    parser.add_argument("--candidate", "--ours", dest="ours", default="tensorflowlite_clone", help=argparse.SUPPRESS)
     parser.add_argument("--theirs", default="torch", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line, run the pairs, print the table, write the JSON file; 1 when losses differ."""
+    parser = arguments()
+    options = parser.parse_args(argv)
     if options.list:
         for name in names():
-            print(f"{name:20s} {(load(name).__doc__ or '').splitlines()[0]}")
+            wants = "".join(f"  [--{n.replace('_', '-')}]" for n in needs(name))
+            print(f"{name:18s} {(load(name).__doc__ or '').splitlines()[0]}{wants}")
         return 0
     unknown = sorted(set(options.workloads) - set(names()))
     if unknown:
         parser.error(f"no such workload: {', '.join(unknown)}; there are {', '.join(names())}")
-    if importlib.util.find_spec(options.theirs) is None:
-        parser.error(f'{options.theirs} is not installed; install it with: pip install -e ".[bench]"')
-    chosen = ["control", *[n for n in options.workloads or names() if n != "control"]]
+    given: dict[str, Any] = {} if options.data_dir is None else {"data_dir": str(options.data_dir.resolve())}
+    missing = {n: [x for x in needs(n) if x not in given] for n in options.workloads or names()}
+    cannot = [f"{n} (needs --{x[0].replace('_', '-')})" for n, x in missing.items() if x]
+    if options.workloads and cannot:
+        parser.error(f"cannot run {', '.join(cannot)}")
+    for package in [options.ours] if options.ours_only else [options.ours, options.theirs]:
+        if importlib.util.find_spec(package) is None:
+            parser.error(f'{package} is not installed; install it with: pip install -e ".[bench]", or pass --ours-only')
+    chosen = [CONTROL, *(n for n, x in missing.items() if n != CONTROL and not x)]
     pairs, seconds = (3, 0.5) if options.quick else (options.pairs, options.seconds)
-    before = environment()
-    print(f"{before['cpu']}, {before['cores']} cores, load {before['load']}")
-    rows = compare(
-        chosen, pairs, seconds, functools.partial(run_process, threads=options.threads), lambda n: load(n).TOLERANCE,
-        options.ours, options.theirs, say=lambda line: print(line, file=sys.stderr),
-    )  # fmt: skip
-    print(table(rows))
+
+    machine = environment(options.threads)
+    print(describe(machine))
+    if cannot:
+        print(f"left out: {', '.join(cannot)}")
+
+    def run(package: str, name: str, seconds: float) -> dict[str, Any]:
+        return run_process(package, name, seconds, options.threads, {n: given[n] for n in needs(name)})
+
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    theirs = None if options.ours_only else options.theirs
+    rows = compare(chosen, pairs, seconds, run, lambda n: float(load(n).TOLERANCE), options.ours, theirs, say)
     noisy = is_noisy(rows[0])
+    print(table(rows))
     if noisy:
-        print("NOISY: the control workload, the same code on both sides, did not come out equal; run again on a quiet machine")
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"environment": before, "noisy": noisy, "rows": [r.summary() for r in rows]}, indent=1))
+        print("NOISY: the control, the same program on both sides, did not come out equal; run again on a quiet machine")
+    write(options.json, document(rows, machine, noisy))
     print(f"written to {options.json}")
     return 0 if all(row.agrees for row in rows) else 1
 

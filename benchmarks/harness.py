@@ -1,19 +1,20 @@
-"""Pairs of processes, ratios, tables: how two packages are compared on a machine that is shared and noisy.
+"""Pairs of processes and their statistics: how two packages are compared on a machine that is shared and noisy.
 
-Every pair runs one process of ours and one of theirs, in alternating order; what counts is the median of the pairs' ratios. A
-control workload, the same NumPy code in both, runs in between: its ratios say how much of a difference is noise.
+Here: running worker processes in alternating order, and what follows from their figures (ratios, spread, agreement, noise).
+Not here: what is timed (``workloads/``), how one process times it (``worker.py``), how results are shown (``report.py``).
+
+Every pair runs one process of ours and one of theirs; what counts is the median of the pairs' ratios. A control workload, the
+same NumPy code in both, runs in between: its ratios say how much of a difference is noise.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,16 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 #: A control median further from 1, or a spread wider than these, makes a run "noisy".
 CONTROL_OFF, CONTROL_SPREAD = 0.05, 0.25
+#: What the numerical libraries read when they load.
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
+#: ``run(package, workload, seconds)`` gives the figures of one process.
 Runner = Callable[[str, str, float], dict[str, Any]]
 
 
 @dataclass
 class Row:
-    """The result of one workload: one entry per pair."""
+    """The result of one workload: one entry per pair; ``theirs`` is empty when only ours was run."""
 
     name: str
     ours: list[dict[str, Any]] = field(default_factory=list)
@@ -37,85 +41,117 @@ class Row:
     @property
     def ratios(self) -> list[float]:
         """Their time by ours, pair by pair: above 1 ours is faster."""
-        return [t["seconds"] / o["seconds"] for o, t in zip(self.ours, self.theirs, strict=True)]
+        return [t["seconds"] / o["seconds"] for o, t in zip(self.ours, self.theirs, strict=True)] if self.theirs else []
 
     @property
-    def ratio(self) -> float:
+    def ratio(self) -> float | None:
         """The median of the ratios."""
-        return statistics.median(self.ratios)
+        return statistics.median(self.ratios) if self.theirs else None
+
+    @property
+    def quartiles(self) -> tuple[float, float] | None:
+        """The quarter points of the ratios, between which the middle half of the pairs lies."""
+        return middle_half(self.ratios) if self.theirs else None
 
     @property
     def agrees(self) -> bool:
-        """Whether both computed the same loss."""
-        a, b = self.ours[0]["loss"], self.theirs[0]["loss"]
-        return abs(a - b) <= self.tolerance * max(1.0, abs(b))
+        """Whether all processes, of both packages, ended their checked steps with the same loss."""
+        losses = [r["loss"] for r in (*self.ours, *self.theirs)]
+        scale = max(1.0, *(abs(a) for a in losses))
+        return all(abs(a - losses[0]) <= self.tolerance * scale for a in losses)  # false for nan
 
-    def median(self, side: str, key: str) -> float:
-        """The median of one figure of one side."""
-        return statistics.median(r[key] for r in getattr(self, side))
+    def median(self, side: str, key: str) -> float | None:
+        """The median of one figure of one side (``"ours"`` or ``"theirs"``), None where that side was not run."""
+        figures = [r[key] for r in getattr(self, side)]
+        return float(statistics.median(figures)) if figures else None
 
     def summary(self) -> dict[str, Any]:
         """Everything, for the JSON file."""
         return {
-            "name": self.name, "ratio": self.ratio, "ratios": self.ratios, "agrees": self.agrees,
+            "name": self.name, "ratio": self.ratio, "quartiles": self.quartiles, "ratios": self.ratios, "agrees": self.agrees,
+            "ours_seconds": self.median("ours", "seconds"), "theirs_seconds": self.median("theirs", "seconds"),
             "ours": self.ours, "theirs": self.theirs,
         }  # fmt: skip
 
 
-def run_process(package: str, workload: str, seconds: float, threads: int | None = None) -> dict[str, Any]:
-    """Run one worker process and read its figures."""
-    env = dict(os.environ)
-    if threads is not None:
-        env |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    command = [sys.executable, "-m", "benchmarks.worker", package, workload, str(seconds)]
+def middle_half(values: list[float]) -> tuple[float, float]:
+    """The lower and the upper quartile; of a single value, that value twice.
+
+    >>> middle_half([1.0, 2.0, 3.0, 4.0, 5.0])
+    (2.0, 4.0)
+    """
+    if len(values) == 1:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def available_cpus() -> int:
+    """The number of CPUs this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_process(
+    package: str, workload: str, seconds: float, threads: int | None = None, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run one worker process and read its figures.
+
+    Args:
+        package: the module to run the workload under, with PyTorch's API.
+        workload: name of a file in ``workloads/``.
+        seconds: how long to time.
+        threads: threads of both packages and their libraries; all available CPUs by default.
+        options: keyword arguments of the workload's ``make``.
+
+    Raises:
+        RuntimeError: the process failed; the message carries the end of what it wrote to standard error.
+    """
+    threads = available_cpus() if threads is None else threads
+    env = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    spec = {"package": package, "workload": workload, "seconds": seconds, "threads": threads, "options": dict(options or {})}
+    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if result.returncode:
-        raise RuntimeError(f"{workload} under {package} failed:\n{result.stderr[-2000:]}")
+        raise RuntimeError(f"{workload}: the process under {package} failed with status {result.returncode}:\n{result.stderr[-2000:]}")
     figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return figures
 
 
 def compare(
-    names: list[str], pairs: int, seconds: float, run: Runner, tolerance: Callable[[str], float], ours: str, theirs: str,
+    names: list[str], pairs: int, seconds: float, run: Runner, tolerance: Callable[[str], float], ours: str, theirs: str | None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Row]:  # fmt: skip
-    """Run all workloads in ``pairs`` rounds; within a round each workload runs once under each package, in alternating order."""
+    """Run all workloads in ``pairs`` rounds; within a round each workload runs once under each package, in alternating order.
+
+    Going round the workloads, instead of finishing one before the next, spreads a slow minute of the machine over all of them.
+
+    Args:
+        names: workloads, in the order of the rows.
+        pairs: number of rounds.
+        seconds: how long each process times.
+        run: runs one process.
+        tolerance: how far the losses of a workload may differ, relative to the larger of 1 and the largest loss.
+        ours: the package under test.
+        theirs: the package to compare with; None runs ours alone.
+        say: told one line after each pair.
+    """
     rows = {name: Row(name, tolerance=tolerance(name)) for name in names}
     for pair in range(pairs):
         for name, row in rows.items():
-            sides = [("ours", ours), ("theirs", theirs)]
+            sides = [("ours", ours)] if theirs is None else [("ours", ours), ("theirs", theirs)]
             for side, package in sides if pair % 2 == 0 else reversed(sides):
                 getattr(row, side).append(run(package, name, seconds))
-            say(f"pair {pair + 1}/{pairs}  {name:20s} ratio {row.ratios[-1]:.2f}")
+            result = f"ratio {row.ratios[-1]:.2f}" if row.theirs else f"{row.ours[-1]['seconds'] * 1e3:.3f} ms"
+            say(f"pair {pair + 1}/{pairs}  {name:20s} {result}")
     return list(rows.values())
 
 
 def is_noisy(control: Row) -> bool:
-    """Whether the control says that the machine was not quiet."""
-    spread = max(control.ratios) - min(control.ratios)
-    return abs(control.ratio - 1.0) > CONTROL_OFF or spread > CONTROL_SPREAD
+    """Whether the control says that the machine was not quiet.
 
-
-def table(rows: list[Row]) -> str:
-    """The results as a table; ratios above 1 mean that ours is faster."""
-    head = f"{'workload':20s} {'ours ms':>9s} {'theirs ms':>9s} {'ratio':>6s} {'min':>6s} {'max':>6s} {'ours MB':>8s} {'theirs MB':>9s}"
-    lines = [head, "-" * len(head)]
-    for row in rows:
-        lines.append(
-            f"{row.name:20s} {row.median('ours', 'seconds') * 1e3:9.3f} {row.median('theirs', 'seconds') * 1e3:9.3f} {row.ratio:6.2f} "
-            f"{min(row.ratios):6.2f} {max(row.ratios):6.2f} {row.median('ours', 'peak_mb'):8.0f} {row.median('theirs', 'peak_mb'):9.0f}"
-            + ("" if row.agrees else f"  LOSSES DIFFER: {row.ours[0]['loss']:.6g} and {row.theirs[0]['loss']:.6g}")
-        )
-    return "\n".join(lines)
-
-
-def environment() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        model = next((line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")), model)
-    return {
-        "cpu": model, "cores": os.cpu_count(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(), "system": platform.platform(), "time": time.strftime("%Y-%m-%d %H:%M"),
-    }  # fmt: skip
+    Its ratios must have a median near 1 and lie close together; of ours alone, the times must lie close together.
+    """
+    values = control.ratios or [r["seconds"] / control.ours[0]["seconds"] for r in control.ours]
+    centre = statistics.median(values)
+    spread = (max(values) - min(values)) / centre
+    return bool(control.theirs and abs(centre - 1.0) > CONTROL_OFF) or spread > CONTROL_SPREAD

@@ -1,45 +1,91 @@
-"""The benchmark harness: ratios, order of processes, tables, the noise flag. Nothing here is timed."""
+"""The benchmark harness: ratios, order of processes, tables, files, the noise flag, the command line. Nothing here is timed."""
 
 from __future__ import annotations
 
-import itertools
+import gzip
+import json
+import math
+import struct
 
+import numpy as np
 import pytest
 
+import benchmarks.__main__ as command
 import tensorflowlite_clone as tl
-from benchmarks.harness import Row, compare, is_noisy, table
-from benchmarks.workloads import load, names
+from benchmarks.harness import THREAD_VARIABLES, Row, compare, is_noisy, middle_half, run_process
+from benchmarks.report import describe, document, environment, table, write
+from benchmarks.workloads import CONTROL, load, names, needs
+
+#: Workloads that make their own data and take well under a second.
+SHORT = [n for n in names() if not needs(n)]
 
 
-def figures(seconds, loss=1.0):
-    return {"seconds": seconds, "loss": loss, "peak_mb": 50.0}
+def figures(seconds, loss=1.0, version="1"):
+    return {"seconds": seconds, "loss": loss, "peak_mb": 50.0, "workload_mb": 2.0, "version": version}
 
 
 def test_ratio_is_the_median_of_the_pairs():
     row = Row("x", [figures(1.0), figures(2.0), figures(1.0)], [figures(2.0), figures(2.0), figures(9.0)])
     assert row.ratios == [2.0, 1.0, 9.0]
     assert row.ratio == 2.0
+    assert row.quartiles == (1.5, 5.5)
+    assert row.median("theirs", "seconds") == 2.0
 
 
-def test_pairs_alternate_their_order():
-    order = []
+def test_ratio_pairs_neighbours_and_not_medians():
+    row = Row("x", [figures(1.0), figures(10.0), figures(100.0)], [figures(30.0), figures(20.0), figures(100.0)])
+    assert row.ratio == 2.0  # the medians, 30 and 10, would give 3
+
+
+def test_quartiles_of_few_pairs():
+    assert middle_half([3.0]) == (3.0, 3.0)
+    assert middle_half([1.0, 3.0]) == (1.5, 2.5)
+
+
+def test_pairs_alternate_their_order_within_rounds_over_all_workloads():
+    order, said = [], []
 
     def run(package, name, seconds):
-        order.append(package)
+        order.append((name, package))
         return figures(1.0)
 
-    rows = compare(["w"], 3, 0.1, run, lambda n: 0.0, "ours", "theirs")
-    assert order == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
-    assert len(rows[0].ours) == len(rows[0].theirs) == 3
+    rows = compare(["v", "w"], 3, 0.1, run, lambda n: 0.0, "ours", "theirs", said.append)
+    assert [p for n, p in order if n == "w"] == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
+    assert [n for n, _ in order] == ["v", "v", "w", "w"] * 3
+    assert all(len(r.ours) == len(r.theirs) == 3 for r in rows)
+    assert len(said) == 6
+    assert "pair 3/3  w" in said[-1]
+
+
+def test_ours_alone_has_no_ratio():
+    rows = compare(["w"], 2, 0.1, lambda p, n, s: figures(0.004), lambda n: 0.0, "ours", None)
+    assert rows[0].theirs == []
+    assert rows[0].ratio is None
+    assert rows[0].quartiles is None
+    assert rows[0].agrees
+    line = table(rows).splitlines()[-1].split()
+    assert line == ["w", "4.000", "-", "-", "-", "-", "-", "2.0", "-"]
+
+
+def test_table_shows_times_ratio_spread_and_memory():
+    row = Row("w", [figures(0.001), figures(0.001), figures(0.001)], [figures(0.002), figures(0.003), figures(0.0015)])
+    assert table([row]).splitlines()[-1].split() == ["w", "1.000", "2.000", "2.00", "1.75-2.50", "1.50", "3.00", "2.0", "2.0"]
 
 
 def test_losses_that_differ_are_shown():
     row = Row("w", [figures(1.0, 1.0)], [figures(1.0, 1.5)], tolerance=0.1)
     assert not row.agrees
-    assert "LOSSES DIFFER" in table([row])
+    assert "w: LOSSES DIFFER, the times do not compare: ours 1; theirs 1.5" in table([row])
     row.tolerance = 0.5
     assert row.agrees
     assert "LOSSES DIFFER" not in table([row])
+
+
+@pytest.mark.parametrize("bad", [3.0, math.nan, math.inf])
+def test_one_wrong_loss_of_any_pair_is_enough(bad):
+    good = [figures(1.0, 1.0), figures(1.0, 1.0)]
+    assert not Row("w", good, [figures(1.0, 1.0), figures(1.0, bad)], tolerance=0.1).agrees
+    assert not Row("w", [figures(1.0, bad), figures(1.0, 1.0)], good, tolerance=0.1).agrees
 
 
 def test_noise_is_told_by_the_control():
@@ -51,15 +97,148 @@ def test_noise_is_told_by_the_control():
     assert is_noisy(jumping)
 
 
-@pytest.mark.parametrize("name", names())
+def test_noise_of_ours_alone_is_told_by_its_times():
+    assert not is_noisy(Row("control", [figures(2.0), figures(2.1), figures(2.0)]))
+    assert is_noisy(Row("control", [figures(2.0), figures(2.1), figures(4.0)]))
+
+
+def test_environment_and_its_description():
+    machine = environment(threads=3)
+    assert machine["threads"] == 3
+    assert machine["numpy"] == np.__version__
+    assert 1 <= machine["cores_available"] <= machine["cores"]
+    quiet, busy = machine | {"load": [0.0, 0.0, 0.0]}, machine | {"load": [99.0, 1.0, 1.0]}
+    assert "busy" not in describe(quiet)
+    assert "busy" in describe(busy)
+    assert "load unknown" in describe(machine | {"load": None})
+
+
+def test_json_file_holds_everything(tmp_path):
+    row = Row("w", [figures(1.0, version="0.1")], [figures(2.0, version="2.13")])
+    path = tmp_path / "new" / "results.json"
+    write(path, document([row], environment(), noisy=True))
+    content = json.loads(path.read_text())
+    assert content["noisy"] is True
+    assert content["versions"] == {"ours": ["0.1"], "theirs": ["2.13"]}
+    assert content["environment"]["threads"] >= 1
+    assert content["rows"][0]["ratio"] == 2.0
+    assert content["rows"][0]["ours"] == row.ours
+
+
+def test_a_process_gives_figures():
+    result = run_process("not imported by the control", CONTROL, 0.01, threads=1)
+    assert result["loss"] == load(CONTROL).make(None)()
+    assert result["timings"] >= 5
+    assert 0 < result["fastest"] <= result["seconds"]
+    assert result["workload_mb"] <= result["peak_mb"]
+
+
+def test_a_process_gets_its_threads_and_options(monkeypatch):
+    seen = {}
+
+    def fake(command, env, **other):
+        seen.update(spec=json.loads(command[-1]), env=env)
+        return type("Done", (), {"returncode": 0, "stdout": 'noise\n{"seconds": 1.0}\n'})
+
+    monkeypatch.setattr("subprocess.run", fake)
+    assert run_process("torch", "w", 0.5, threads=3, options={"data_dir": "x"}) == {"seconds": 1.0}
+    assert [seen["env"][v] for v in THREAD_VARIABLES] == ["3", "3", "3"]
+    assert seen["spec"] == {"package": "torch", "workload": "w", "seconds": 0.5, "threads": 3, "options": {"data_dir": "x"}}
+
+
+def test_a_process_that_fails_says_why():
+    with pytest.raises(RuntimeError, match=r"(?s)tiny_ops: the process under no_such_package failed.*No module named 'no_such_package'"):
+        run_process("no_such_package", "tiny_ops", 0.01)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["nonsense"], "no such workload: nonsense; there are control, "),
+        (["train_epoch"], "cannot run train_epoch (needs --data-dir)"),
+        (["--pairs", "0"], "must be at least 1, got 0"),
+        (["tiny_ops", "--theirs", "no_such_package"], 'no_such_package is not installed; install it with: pip install -e ".[bench]"'),
+    ],
+)
+def test_command_line_refuses_what_cannot_run(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command.main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_command_line_lists_every_workload(capsys):
+    assert command.main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == names()
+
+
+@pytest.mark.parametrize("loss, status", [(1.0, 0), (2.0, 1)])
+def test_command_line_runs_the_control_and_writes_the_file(loss, status, tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def fake(package, name, seconds, threads, options):
+        calls.append((package, name, threads, options))
+        return figures(0.001, loss if package == "json" else 1.0)
+
+    monkeypatch.setattr(command, "run_process", fake)
+    path = tmp_path / "results.json"
+    options = ["--pairs", "2", "--threads", "1", "--theirs", "json", "--json", str(path), "--data-dir", str(tmp_path)]
+    assert command.main(["train_epoch", *options]) == status
+    ours, needed = "tensorflowlite_clone", {"data_dir": str(tmp_path.resolve())}
+    assert calls[:4] == [
+        (ours, CONTROL, 1, {}),
+        ("json", CONTROL, 1, {}),
+        (ours, "train_epoch", 1, needed),
+        ("json", "train_epoch", 1, needed),
+    ]
+    assert [r["name"] for r in json.loads(path.read_text())["rows"]] == [CONTROL, "train_epoch"]
+    assert ("LOSSES DIFFER" in capsys.readouterr().out) == (status == 1)
+
+
+@pytest.mark.parametrize("name", SHORT)
 def test_every_workload_runs_and_is_deterministic(name):
     losses = [load(name).make(tl)() for _ in range(2)]
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("name", [n for n in names() if n != "control"])
+@pytest.mark.parametrize("name", [n for n in SHORT if n != CONTROL])
 def test_every_workload_computes_what_torch_computes(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     ours, theirs = load(name).make(tl), load(name).make(torch)
-    for a, b in itertools.islice(((ours(), theirs()) for _ in range(3)), 3):
-        assert a == pytest.approx(b, rel=1e-4, abs=1e-4)
+    for _ in range(3):
+        assert ours() == pytest.approx(theirs(), rel=1e-4, abs=1e-4)
+
+
+@pytest.fixture(params=["", ".gz"])
+def digits(request, tmp_path):
+    """A folder with 256 made-up digits, whose brightness tells their class, in MNIST's format."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 256).astype(np.uint8)
+    images = (rng.integers(0, 10, (256, 28, 28)) + 20 * labels[:, None, None]).astype(np.uint8)
+    pack = gzip.compress if request.param else bytes
+    for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
+        head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+        (tmp_path / (name + request.param)).write_bytes(pack(head + array.tobytes()))
+    return str(tmp_path)
+
+
+def test_an_epoch_over_idx_files_trains(digits):
+    step = load("train_epoch").make(tl, data_dir=digits, batch=60)  # the last batch is smaller
+    losses = [step() for _ in range(5)]
+    assert losses[-1] < losses[0]
+
+
+def test_an_epoch_over_idx_files_agrees_with_torch(digits):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    workload = load("train_epoch_cnn")
+    ours, theirs = (workload.make(package, data_dir=digits, batch=256)() for package in (tl, torch))
+    assert ours == pytest.approx(theirs, rel=1e-3)  # one batch: its order does not matter
+
+
+def test_idx_files_that_are_missing_or_wrong_are_refused(tmp_path):
+    read = load("train_epoch").read_idx
+    with pytest.raises(FileNotFoundError, match=r"neither train-x nor train-x\.gz is in"):
+        read(str(tmp_path), "train-x")
+    (tmp_path / "train-x").write_bytes(b"PK\3\4 something else")
+    with pytest.raises(ValueError, match=r"not an IDX file of bytes: .* begins with 504b0304"):
+        read(str(tmp_path), "train-x")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 REPEAT = 20
+CHECKED = 1
 TOLERANCE = 0.0
 
 

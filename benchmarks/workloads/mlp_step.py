@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 REPEAT = 10
+CHECKED = 5
 TOLERANCE = 2e-2
 
 

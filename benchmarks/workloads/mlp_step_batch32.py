@@ -7,6 +7,7 @@ from typing import Any
 from . import mlp_step
 
 REPEAT = 10
+CHECKED = 5
 TOLERANCE = 2e-2
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 REPEAT = 10
+CHECKED = 1
 TOLERANCE = 1e-4
 
 

@@ -50,8 +50,8 @@ class Boxed(Methods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise TransformError(
-            f"array: a value inside a function transform ({type(self).__name__} of shape {self.shape}) is no single array; use np. functions "
-            f"and tensor methods on it; to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]"
+            f"array: a value inside a function transform ({type(self).__name__} of shape {self.shape}) is no single array; use NumPy"
+            f" and tensor methods on it; to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]"
         )
 
     @property

@@ -157,7 +157,7 @@ def _fetch(op: type[Function]) -> list[str]:
             f"    elif a{i} is None{'' if i in promoted else f' or type(a{i}) is ndarray'}: {number.format(i=i)}",
             "    else: mask = -1",
         ]
-    tail = f" or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" else ""
+    tail = " or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" else ""
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 

@@ -26,12 +26,13 @@ class Elementwise(Function):
     def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
         """The rule applied to the tangent."""
         ans = cls.of(*primals, **params)
-        terms = [
-            cls.run_rule(n, (t,), primals, ans, params)
-            for n, t in zip(cls.names, tangents, strict=True)
-            if t is not None and n in cls.rules
-        ]
-        return ans, _total(terms, ans)
+        with np.errstate(all="ignore"):  # as in the backward pass: an infinite slope is a result, not a warning
+            terms = [
+                cls.run_rule(n, (t,), primals, ans, params)
+                for n, t in zip(cls.names, tangents, strict=True)
+                if t is not None and n in cls.rules
+            ]
+            return ans, _total(terms, ans)
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:

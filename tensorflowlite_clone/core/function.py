@@ -27,7 +27,7 @@ from numpy import ndarray
 
 from .._errors import GraphError, OperandError, VersionError
 from .._state import next_serial, state
-from .._typing import Array, Shape
+from .._typing import Array
 from . import registry
 from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast

@@ -1,4 +1,4 @@
-"""Special functions that NumPy lacks: erf, erfc, erfinv, lgamma, digamma, element-wise on float arrays.
+"""Special functions that NumPy lacks: erf, erfc, erfinv, lgamma, digamma, polygamma, element-wise on float arrays.
 
 Here: approximations with their sources, accurate to a few units in the last place. Except for erf, float32 and float16 are
 computed in float64 (a chunk at a time) and rounded once. Not here: activations built on them (``kernels.activation``), derivatives.
@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorflowlite_clone.kernels.chunks import chunked
 
-__all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma"]
+__all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]
 
 Floats: TypeAlias = np.ndarray[Any, Any]
 Function: TypeAlias = Callable[[Floats], Floats]
@@ -35,7 +35,7 @@ def _piecewise(x: Floats, pieces: Sequence[tuple[Floats, Function]]) -> Floats:
     result = np.empty_like(x)
     for mask, function in pieces:
         count = np.count_nonzero(mask)
-        if count == x.size:
+        if count and count == x.size:
             return function(x)
         if count:
             result[mask] = function(x[mask])
@@ -372,3 +372,69 @@ def digamma(x: Floats) -> Floats:
     Source: NIST Digital Library of Mathematical Functions, 5.5.2, 5.5.4 and 5.11.2.
     """
     return chunked(_in_float64(_digamma_values), x, cost=16.0)
+
+
+# ------------------------------------------------------------------------------------------------------------ polygamma
+
+
+def _polygamma_large(x: Floats, n: int) -> Floats:
+    """``(-1)^(n+1) psi^(n)(x)`` for x >= 20 + n, by the asymptotic series."""
+    inverse = 1.0 / x
+    square = inverse * inverse
+    terms = [b * (math.factorial(2 * k + n - 1) / math.factorial(2 * k)) for k, b in enumerate(_BERNOULLI, 1)]
+    tail = _horner(square, terms[::-1]) * square
+    result: Floats = inverse**n * (math.factorial(n - 1) + 0.5 * math.factorial(n) * inverse + tail)
+    return result
+
+
+def _polygamma_small(x: Floats, n: int) -> Floats:
+    """``(-1)^(n+1) psi^(n)(x)`` for 0 <= x < 20 + n: the recurrence down from the asymptotic series."""
+    shift = 20 + n
+    total = np.zeros_like(x)
+    for k in range(shift - 1, -1, -1):  # from the smallest term to the largest
+        total += (1.0 / (x + k)) ** (n + 1)
+    return math.factorial(n) * total + _polygamma_large(x + shift, n)
+
+
+def _cotangent_derivative(n: int) -> tuple[int, ...]:
+    """Coefficients, highest power first, of the polynomial Q_n with ``d^n/dt^n cot(t) = (-1)^n Q_n(cot(t))``."""
+    rising = [0, 1]  # Q_0 = c, lowest power first
+    for _ in range(n):  # Q_(n+1) = (1 + c^2) Q_n'
+        slope = [k * a for k, a in enumerate(rising)][1:]
+        rising = [a + b for a, b in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    return tuple(reversed(rising))
+
+
+def _polygamma_values(x: Floats, n: int) -> Floats:
+    sign = -1.0 if n % 2 == 0 else 1.0
+
+    def large(x: Floats) -> Floats:
+        return sign * _polygamma_large(x, n)
+
+    def small(x: Floats) -> Floats:
+        return sign * _polygamma_small(x, n)
+
+    def reflected(x: Floats) -> Floats:
+        cot = 1.0 / np.tan(math.pi * (x - np.round(x)))
+        mirrored = -sign * _polygamma_values(1.0 - x, n)
+        result: Floats = mirrored - math.pi * (-math.pi) ** n * _horner(cot, _cotangent_derivative(n))
+        return result
+
+    return _piecewise(x, [(x < 0.0, reflected), ((x >= 0.0) & (x < 20.0 + n), small), (~(x < 20.0 + n), large)])
+
+
+def polygamma(x: Floats, n: int) -> Floats:
+    r"""Derivative number ``n`` of `digamma`, element-wise; infinite at 0, -1, -2, ...
+
+    .. math:: \psi^{(n)}(x) = (-1)^{n+1} n! \sum_{k \ge 0} (x + k)^{-n-1}
+
+    Args:
+        x: float array of any shape; the result has its shape and dtype.
+        n: number of differentiations, at least 1.
+
+    >>> polygamma(np.array([1.0]), 1)  # pi^2 / 6
+    array([1.64493407])
+
+    Source: NIST Digital Library of Mathematical Functions, 5.15.1, 5.15.5, 5.15.6 and 5.15.8.
+    """
+    return chunked(_in_float64(lambda z: _polygamma_values(z, n)), x, cost=100.0)

@@ -160,6 +160,4 @@ class ConvTranspose2d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input spread out by the kernel."""
-        return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
-        )
+        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation)

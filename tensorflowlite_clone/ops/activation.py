@@ -18,6 +18,8 @@ from ..core.function import fused
 from ..core.publish import to_operand
 from ..core.registry import public
 from ..kernels import activation as kernels
+from ..kernels import gates
+from ..kernels.select import select
 from .compare import Where
 from .piecewise import clamp
 from .shape import Reshape
@@ -39,7 +41,7 @@ class ReLU(Elementwise, public="relu"):
 
     @fused(kernels.relu_grad)
     def grad_x(g, ans):
-        return np.where(np.greater(ans, 0.0), g, 0.0)
+        return Where.of(np.not_equal(ans, 0.0), g, 0.0)
 
 
 class Sigmoid(_Activation, public="sigmoid"):
@@ -121,15 +123,88 @@ class LeakyReLU(_Activation, title="leaky_relu"):
 
 
 class ELU(_Activation, title="elu"):
-    """``x`` where positive, ``alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015). Shape: any -> same."""
+    """``scale x`` where positive, ``scale alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015). Shape: any -> same."""
 
-    def forward(x, *, alpha):
-        return kernels.elu(x, alpha)
+    def forward(x, *, alpha, scale=1.0):
+        return _scaled(kernels.elu(x, alpha), scale)
 
-    @fused(kernels.elu_grad)
-    def grad_x(g, x, alpha):
+    @fused(lambda g, x, alpha, scale: _scaled(kernels.elu_grad(g, x, alpha), scale))
+    def grad_x(g, x, alpha, scale):
         positive = np.greater(x, 0.0)
-        return g * np.where(positive, 1.0, alpha * np.exp(np.where(positive, 0.0, x)))
+        return g * (np.where(positive, 1.0, alpha * np.exp(np.where(positive, 0.0, x))) * scale)
+
+
+def _scaled(x: Any, scale: float) -> Any:
+    """``x``, a kernel's own new array, times a number."""
+    return x if scale == 1.0 else np.multiply(x, scale, out=x if x.ndim else None)
+
+
+class Mish(_Activation, title="mish"):
+    """``x tanh(softplus(x))`` (D. Misra 2019). Shape: any -> same."""
+
+    forward = gates.mish
+
+    @fused(gates.mish_grad)
+    def grad_x(g, x):
+        t = np.tanh(Softplus.of(x, beta=1.0, threshold=20.0))
+        return g * (t + x * Sigmoid.of(x) * (1.0 - t * t))
+
+
+class HardTanh(Elementwise, title="hardtanh"):
+    """``x`` clipped to [low, high]; the derivative at the bounds is 0. Shape: any -> same."""
+
+    def forward(x, *, low, high):
+        if x.dtype.kind in "iu":  # integers stay integers
+            low, high = math.ceil(low), math.floor(high)
+        return np.clip(x, low, high)
+
+    def grad_x(g, x, low, high):
+        return Where.of(np.logical_and(np.greater(x, low), np.less(x, high)), g, 0.0)
+
+
+class HardSigmoid(_Activation, title="hardsigmoid"):
+    """``min(max(x + 3, 0), 6) / 6``. Shape: any -> same."""
+
+    def forward(x):
+        return np.clip(x + 3.0, 0.0, 6.0) / 6.0
+
+    def grad_x(g, x):
+        return Where.of(np.less(np.abs(x), 3.0), g / 6.0, 0.0)
+
+
+class HardSwish(_Activation, title="hardswish"):
+    """``x min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019). Shape: any -> same."""
+
+    forward = gates.hardswish
+
+    @fused(gates.hardswish_grad)
+    def grad_x(g, x):
+        inside = Where.of(np.less(np.abs(x), 3.0), g * (x * (1.0 / 3.0) + 0.5), 0.0)
+        return Where.of(np.greater_equal(x, 3.0), g, inside)
+
+
+class Softsign(_Activation, title="softsign"):
+    """``x / (1 + |x|)``. Shape: any -> same."""
+
+    def forward(x):
+        return x / (1.0 + np.abs(x))
+
+    def grad_x(g, x):
+        d = 1.0 + np.abs(x)
+        return g / (d * d)
+
+
+class PReLU(Elementwise, title="prelu"):
+    """``x`` where positive, ``weight x`` elsewhere (K. He et al. 2015). Shape: broadcast."""
+
+    def forward(x, weight):
+        return select(np.greater(x, 0), x, weight * x)
+
+    def grad_x(g, x, weight):
+        return Where.of(np.greater(x, 0.0), g, g * weight)
+
+    def grad_weight(g, x):
+        return Where.of(np.greater(x, 0.0), 0.0, g * x)
 
 
 def _erf(x: Array) -> Array:
@@ -178,55 +253,55 @@ def _elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
 
 @public("celu", method=False)
 def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
-    """``x`` where positive, ``alpha (exp(x / alpha) - 1)`` elsewhere. Shape: any -> same."""
-    return ELU.of(to_operand(input, "celu") / alpha, alpha=1.0) * alpha
+    """``x`` where positive, ``alpha (exp(x / alpha) - 1)`` elsewhere (J. Barron 2017). Shape: any -> same."""
+    if alpha == 0:
+        raise ArgumentError("celu: alpha must not be 0, since x is divided by it; with alpha near 0 use relu")
+    x = to_operand(input, "celu")
+    return ELU.of(x, alpha=1.0) if alpha == 1 else ELU.of(x / alpha, alpha=1.0, scale=alpha)
 
 
 @public("selu", method=False)
 def _selu(input: Array, inplace: bool = False) -> Array:
     """``scale * elu(x, alpha)`` with the constants of G. Klambauer et al. (2017). Shape: any -> same."""
-    return ELU.of(to_operand(input, "selu"), alpha=SELU_ALPHA) * SELU_SCALE
+    return ELU.of(to_operand(input, "selu"), alpha=SELU_ALPHA, scale=SELU_SCALE)
 
 
 @public("mish", nn=True, method=False)
 def _mish(input: Array, inplace: bool = False) -> Array:
     """``x tanh(softplus(x))`` (D. Misra 2019). Shape: any -> same."""
-    x = to_operand(input, "mish")
-    return x * np.tanh(Softplus.of(x, beta=1.0, threshold=20.0))
+    return Mish.of(to_operand(input, "mish"))
 
 
 @public("hardtanh", nn=True, method=False)
 def _hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Array:
     """``x`` clipped to [min_val, max_val]; the derivative at the bounds is 0. Shape: any -> same."""
-    x = to_operand(input, "hardtanh")
-    inside = np.logical_and(np.greater(x, min_val), np.less(x, max_val))
-    return Where.of(inside, x, clamp(x.detach() if hasattr(x, "detach") else x, min_val, max_val))
+    if min_val > max_val:
+        raise ArgumentError(f"hardtanh: min_val must not exceed max_val: got {min_val} and {max_val}; swap them")
+    return HardTanh.of(to_operand(input, "hardtanh"), low=min_val, high=max_val)
 
 
 @public("relu6", nn=True, method=False)
 def _relu6(input: Array, inplace: bool = False) -> Array:
     """``x`` clipped to [0, 6]. Shape: any -> same."""
-    return _hardtanh(input, 0.0, 6.0)
+    return HardTanh.of(to_operand(input, "relu6"), low=0.0, high=6.0)
 
 
 @public("hardsigmoid", nn=True, method=False)
 def _hardsigmoid(input: Array, inplace: bool = False) -> Array:
     """``min(max(x + 3, 0), 6) / 6``. Shape: any -> same."""
-    return _hardtanh(to_operand(input, "hardsigmoid") + 3.0, 0.0, 6.0) / 6.0
+    return HardSigmoid.of(to_operand(input, "hardsigmoid"))
 
 
 @public("hardswish", nn=True, method=False)
 def _hardswish(input: Array, inplace: bool = False) -> Array:
     """``x min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019). Shape: any -> same."""
-    x = to_operand(input, "hardswish")
-    return x * _hardtanh(x + 3.0, 0.0, 6.0) / 6.0
+    return HardSwish.of(to_operand(input, "hardswish"))
 
 
 @public("softsign", nn=True, method=False)
 def _softsign(input: Array) -> Array:
     """``x / (1 + |x|)``. Shape: any -> same."""
-    x = to_operand(input, "softsign")
-    return x / (1.0 + np.abs(x))
+    return Softsign.of(to_operand(input, "softsign"))
 
 
 @public("tanhshrink", nn=True, method=False)
@@ -240,7 +315,23 @@ def _tanhshrink(input: Array) -> Array:
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
     x = to_operand(input, "threshold")
-    return Where.of(np.greater(x, threshold), x, value)
+    return Where.of(np.less_equal(x, threshold), value, x)
+
+
+@public("hardshrink")
+def _hardshrink(input: Array, lambd: float = 0.5) -> Array:
+    """``x`` outside [-lambd, lambd], 0 inside. Shape: any -> same."""
+    x = to_operand(input, "hardshrink")
+    return Where.of(np.less_equal(np.abs(x), lambd), 0.0, x)
+
+
+@public("softshrink", nn=True, method=False)
+def _softshrink(input: Array, lambd: float = 0.5) -> Array:
+    """``x`` moved towards 0 by ``lambd``, 0 inside [-lambd, lambd]. Shape: any -> same."""
+    if lambd < 0:
+        raise ArgumentError(f"softshrink: lambd must not be negative: got {lambd}")
+    x = to_operand(input, "softshrink")
+    return x - clamp(x, -lambd, lambd)
 
 
 @public("prelu")
@@ -249,9 +340,11 @@ def _prelu(input: Array, weight: Array) -> Array:
     shape, n = shape_of(input), shape_of(weight)[0] if shape_of(weight) else 1
     if n != 1:
         if len(shape) < 2 or shape[1] != n:
-            raise ShapeError(f"prelu: one weight per channel is needed: input is {shape}, weight is {shape_of(weight)}; dimension 1 is the channel")
+            raise ShapeError(
+                f"prelu: one weight per channel is needed: input is {shape}, weight is {shape_of(weight)}; dimension 1 is the channel"
+            )
         weight = Reshape.of(weight, shape=(n,) + (1,) * (len(shape) - 2))
-    return Where.of(np.greater(input, 0.0), input, weight * input)
+    return PReLU.of(to_operand(input, "prelu"), weight)
 
 
 @public("glu", nn=True, method=False)

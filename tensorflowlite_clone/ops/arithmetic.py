@@ -18,6 +18,7 @@ from ..core.device import device as Device  # noqa: N812
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.publish import OPERANDS, to_operand
 from ..core.registry import implements, install_method, public
+from .compare import Where
 
 
 class Cast(Elementwise, title="to"):
@@ -34,6 +35,16 @@ class Cast(Elementwise, title="to"):
         return Cast.of(g, dtype=x_dtype)
 
 
+class CastToIntegers(NonDifferentiable, title="to"):
+    """The values rounded towards zero, in an integer dtype, or whether they are not zero, as booleans. Shape: any -> same."""
+
+    promotion = None
+    quiet = True
+
+    def forward(x, *, dtype):
+        return x.astype(dtype)
+
+
 class Clone(Elementwise, public="clone"):
     """A copy with its own memory, on the tape. Shape: any -> same."""
 
@@ -41,6 +52,18 @@ class Clone(Elementwise, public="clone"):
 
     def forward(x):
         return np.array(x)
+
+    def grad_x(g):
+        return g
+
+
+class Contiguous(Elementwise, title="contiguous"):
+    """A copy whose memory is in row-major order. Shape: any -> same."""
+
+    promotion = None
+
+    def forward(x):
+        return np.array(x, order="C")
 
     def grad_x(g):
         return g
@@ -143,10 +166,11 @@ class Absolute(Elementwise, numpy=(np.absolute, np.fabs), public=("abs", "absolu
         return g * np.sign(x)
 
 
-class Sign(NonDifferentiable, numpy=np.sign, public="sign"):
-    """-1, 0 or 1. Shape: any -> same."""
+class Sign(NonDifferentiable, numpy=np.sign, public=("sign", "sgn")):
+    """-1, 0 or 1; of a complex number, its direction. Shape: any -> same."""
 
-    forward = np.sign
+    def forward(x):
+        return np.sign(x) if x.dtype.kind != "b" else np.array(x)
 
 
 class Power(Elementwise, title="pow"):
@@ -157,11 +181,11 @@ class Power(Elementwise, title="pow"):
 
     def grad_x(g, x, y):
         zero = np.equal(y, 0.0)
-        return g * np.where(zero, 0.0, y * np.power(x, np.where(zero, 1.0, y) - 1.0))
+        return g * Where.of(zero, 0.0, y * np.power(x, Where.of(zero, 1.0, y) - 1.0))
 
     def grad_y(g, x, y, ans):
         zero = np.logical_and(np.equal(x, 0.0), np.greater_equal(y, 0.0))
-        return g * np.where(zero, 0.0, ans * np.log(np.where(zero, 1.0, x)))
+        return g * Where.of(zero, 0.0, ans * np.log(Where.of(zero, 1.0, x)))
 
 
 class PowerOfNumber(Elementwise, title="pow"):
@@ -207,10 +231,10 @@ class Hypot(Elementwise, numpy=np.hypot, public="hypot"):
     forward = np.hypot
 
     def grad_x(g, x, ans):
-        return g * x / np.where(np.equal(ans, 0.0), 1.0, ans)
+        return g * x / Where.of(np.equal(ans, 0.0), 1.0, ans)
 
     def grad_y(g, y, ans):
-        return g * y / np.where(np.equal(ans, 0.0), 1.0, ans)
+        return g * y / Where.of(np.equal(ans, 0.0), 1.0, ans)
 
 
 class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
@@ -221,10 +245,10 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
 
     def grad_x(g, x, y):
         h = g * np.sign(x)
-        return np.where(np.signbit(y), -h, h)
+        return Where.of(np.signbit(y), -h, h)
 
     def grad_y(g):
-        return g * 0.0
+        return np.zeros_like(g)
 
 
 class NanToNum(Elementwise):
@@ -234,7 +258,7 @@ class NanToNum(Elementwise):
         return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
     def grad_x(g, x):
-        return np.where(np.isfinite(x), g, 0.0)
+        return Where.of(np.isfinite(x), g, 0.0)
 
 
 @public("add")
@@ -285,7 +309,7 @@ def power(input: Any, other: Any) -> Array:
     """``input`` to the power of ``other``, either of which may be a number."""
     if isinstance(other, bool | int | float | np.generic) and isinstance(input, Boxed):
         exponent = other.item() if isinstance(other, np.generic) else other
-        if input.dtype.kind in "fc":
+        if input.dtype.kind in "fc" or (type(exponent) is int and exponent >= 0 and input.dtype.kind in "iu"):
             return PowerOfNumber.of(input, exponent=exponent)
         if isinstance(exponent, int) and exponent < 0:
             raise ArgumentError("pow: integers to negative integer powers are not integers; convert first, x.float() ** -1")
@@ -296,10 +320,28 @@ def power(input: Any, other: Any) -> Array:
     return Power.of(input, other)
 
 
-@public("pow", "power", numpy=(np.power, np.float_power))
+@public("pow", "power", numpy=np.power)
 def _pow(input: Array, exponent: Array) -> Array:
     """``input ** exponent``, element by element; small integer exponents are products. Shape: broadcast."""
     return power(input if isinstance(exponent, Boxed) else to_operand(input, "pow"), exponent)
+
+
+@public("float_power", numpy=np.float_power)
+def _float_power(input: Array, exponent: Array) -> Array:
+    """``input ** exponent`` in double precision. Shape: broadcast.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.float_power(tl.tensor([2, 3]), -1)
+    tensor([0.5   , 0.3333], dtype=float64)
+    """
+    double = [cast(v, np.complex128 if v.dtype.kind == "c" else np.float64) if hasattr(v, "dtype") else v for v in (input, exponent)]
+    return _pow(*double)
+
+
+@public("ldexp", numpy=np.ldexp)
+def _ldexp(input: Array, other: Array) -> Array:
+    """``input 2^other``. Shape: broadcast."""
+    return to_operand(input, "ldexp") * power(2.0, to_operand(other, "ldexp"))
 
 
 install_method("__pow__", lambda a, b: power(a, b) if isinstance(b, OPERANDS) else NotImplemented)
@@ -348,7 +390,9 @@ def _rad2deg(input: Array) -> Array:
 def cast(input: Array, dtype: DTypeLike) -> Array:
     """``input`` in another dtype; itself if it has that dtype."""
     kind = np.dtype(dtype)
-    return input if input.dtype == kind else Cast.of(input, dtype=kind)
+    if input.dtype == kind:
+        return input
+    return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
 
 
 @public("to", function=False)
@@ -410,7 +454,7 @@ def _cpu(input: Array) -> Array:
 def _contiguous(input: Array) -> Array:
     """The tensor itself if its memory is in row-major order, else a copy that is."""
     array = getattr(input, "array", None)
-    return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Clone.of(input)
+    return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)
 
 
 @implements(np.copy)

@@ -10,10 +10,13 @@ from .._errors import DTypeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
+from ..core.function import fused
 from ..core.publish import to_operand
-from ..core.registry import implements, install_method, public
+from ..core.registry import OPS, implements, install_method, public
 from ..core.tensor import Tensor
+from ..kernels import select as kernels
 
 
 class Equal(NonDifferentiable, numpy=np.equal, public="eq"):
@@ -76,6 +79,27 @@ class SignBit(NonDifferentiable, numpy=np.signbit, public="signbit"):
     forward = np.signbit
 
 
+class IsPositiveInfinity(NonDifferentiable, numpy=np.isposinf, public="isposinf"):
+    """Whether elements are infinity."""
+
+    def forward(x):
+        return np.equal(x, np.inf)
+
+
+class IsNegativeInfinity(NonDifferentiable, numpy=np.isneginf, public="isneginf"):
+    """Whether elements are minus infinity."""
+
+    def forward(x):
+        return np.equal(x, -np.inf)
+
+
+class IsClose(NonDifferentiable, numpy=np.isclose, title="isclose"):
+    """Whether ``|x - y| <= atol + rtol |y|``; equal infinities are close, NaN only to NaN and only if asked."""
+
+    def forward(x, y, *, rtol=1e-05, atol=1e-08, equal_nan=False):
+        return np.isclose(x, y, rtol, atol, equal_nan)
+
+
 class LogicalAnd(NonDifferentiable, numpy=np.logical_and, public="logical_and"):
     """Whether both elements are not zero."""
 
@@ -124,6 +148,25 @@ class BitwiseNot(NonDifferentiable, numpy=np.invert, public="bitwise_not", opera
     forward = np.invert
 
 
+class LeftShift(NonDifferentiable, numpy=np.left_shift, public="bitwise_left_shift", operator="lshift"):
+    """Integers times powers of two: ``x 2^y``."""
+
+    forward = np.left_shift
+
+
+class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_shift", operator="rshift"):
+    """Integers divided by powers of two, rounded down."""
+
+    forward = np.right_shift
+
+
+class Heaviside(NonDifferentiable, numpy=np.heaviside, public="heaviside"):
+    """0 where x is negative, 1 where it is positive, ``y`` where it is 0."""
+
+    def forward(x, y):
+        return np.heaviside(x, y).astype(np.result_type(x, y), copy=False)
+
+
 class Where(Elementwise):
     """``x`` where the condition holds, ``y`` elsewhere.
 
@@ -133,16 +176,18 @@ class Where(Elementwise):
     promoted = ("x", "y")
 
     def forward(condition, x, y):
-        return np.where(condition, x, y)
+        return kernels.select(condition, x, y)
 
+    @fused(kernels.keep)
     def grad_x(g, condition):
-        return np.where(condition, g, 0.0)
+        return Where.of(condition, g, 0.0)
 
+    @fused(kernels.drop)
     def grad_y(g, condition):
-        return np.where(condition, 0.0, g)
+        return Where.of(condition, 0.0, g)
 
 
-@public("where")
+@public("where", method=False)
 def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
     """``input`` where the condition holds, ``other`` elsewhere; with the condition alone, the indices where it holds.
 
@@ -153,10 +198,22 @@ def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return tuple(Tensor.wrap(i, 0) for i in to_operand(condition, "where").detach().numpy().nonzero())
     if getattr(condition, "dtype", None) not in (np.dtype(np.bool_), np.dtype(np.uint8)) and not isinstance(condition, bool):
-        raise DTypeError(f"where: the condition must be boolean: got {getattr(condition, 'dtype', type(condition).__name__)}; compare first, x > 0")
+        raise DTypeError(
+            f"where: the condition must be boolean: got {getattr(condition, 'dtype', type(condition).__name__)}; compare first, x > 0"
+        )
     if not any(isinstance(v, Boxed) for v in (condition, input, other)):
         condition = to_operand(condition, "where")
-    return Where.of(condition, input, other)
+    return _select(condition, input, other)
+
+
+def _select(condition: Array, x: Any, y: Any) -> Array:
+    """`Where`; two numbers are given their joint dtype first."""
+    if isinstance(x, bool | int | float) and isinstance(y, bool | int | float):
+        x = np.asarray(x, result_type(x, y))
+    return Where.of(condition, x, y)
+
+
+install_method("where", lambda input, condition, other: _where(condition, input, other))
 
 
 @implements(np.where)
@@ -165,15 +222,23 @@ def _np_where(condition: Array, x: Any = None, y: Any = None) -> Any:
         return _where(condition)
     if getattr(condition, "dtype", np.dtype(bool)).kind != "b":
         condition = NotEqual.of(condition, 0)
-    return Where.of(condition, x, y)
+    return _select(condition, x, y)
 
 
 @public("masked_fill")
 def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
-    """``value`` (a number or 0-d tensor) where the mask holds, ``input`` elsewhere."""
+    """``value`` (a number or 0-d tensor, converted to the dtype of ``input``) where the mask holds, ``input`` elsewhere.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.ones(2).masked_fill(tl.tensor([True, False]), 5.0).tolist()
+    [5.0, 1.0]
+    """
     if mask.dtype != np.bool_:
         raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
-    return Where.of(mask, value, input)
+    if input.dtype.kind in "iu" and isinstance(value, float):
+        value = int(value)
+    filled = Where.of(mask, value, input)
+    return filled if filled.dtype == input.dtype else OPS["Cast"].of(filled, dtype=np.dtype(input.dtype))
 
 
 def _comparable(other: Any) -> bool:
@@ -191,7 +256,7 @@ def _plain(x: Any) -> Any:
 @public("isclose")
 def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """Whether ``|input - other| <= atol + rtol |other|``, element by element."""
-    return Tensor.wrap(np.isclose(_plain(input), _plain(other), rtol, atol, equal_nan), 0)
+    return IsClose.of(to_operand(input, "isclose"), other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @public("allclose", numpy=np.allclose)

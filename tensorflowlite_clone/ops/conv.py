@@ -210,7 +210,9 @@ def _conv1d(
 ) -> Array:
     """Cross-correlation over one dimension: input (N, C, L) or (C, L), weight (O, C/groups, k), bias (O) -> (N, O, L')."""
     if len(shape_of(weight)) != 3 or len(shape_of(input)) not in (2, 3):
-        raise ShapeError(f"conv1d: input must be (N, C, L) or (C, L) and weight (O, C/groups, k): they are {shape_of(input)} and {shape_of(weight)}")
+        raise ShapeError(
+            f"conv1d: input must be (N, C, L) or (C, L) and weight (O, C/groups, k): they are {shape_of(input)} and {shape_of(weight)}"
+        )
     p = padding if isinstance(padding, str) else (0, _single(padding, "conv1d", "padding"))
     s, d = _single(stride, "conv1d", "stride"), _single(dilation, "conv1d", "dilation")
     # A height of 1 with stride 1 and no padding; "same" adds nothing to it.
@@ -246,9 +248,7 @@ def _conv_transpose2d(
     size = tuple(
         (n - 1) * st - 2 * pad + dil * (k - 1) + e + 1 for n, st, pad, dil, k, e in zip(xs[-2:], s, p, d, ws[-2:], extra, strict=True)
     )
-    out = ConvolveInputGrad.of(
-        x, weight, input_size=size, stride=s, padding=((p[0], p[0]), (p[1], p[1])), dilation=d, groups=groups
-    )
+    out = ConvolveInputGrad.of(x, weight, input_size=size, stride=s, padding=((p[0], p[0]), (p[1], p[1])), dilation=d, groups=groups)
     if bias is not None:
         out = out + Reshape.of(bias, shape=(shape_of(bias)[0], 1, 1))
     return Reshape.of(out, shape=tuple(shape_of(out)[1:])) if single else out
@@ -267,7 +267,9 @@ def _conv_transpose1d(
 ) -> Array:
     """The transpose of `conv1d` as a linear map: input (N, C, L), weight (C, O/groups, k), bias (O) -> (N, O, L')."""
     op = "conv_transpose1d"
-    numbers = [_single(v, op, n) for v, n in ((stride, "stride"), (padding, "padding"), (output_padding, "output_padding"), (dilation, "dilation"))]
+    numbers = [
+        _single(v, op, n) for v, n in ((stride, "stride"), (padding, "padding"), (output_padding, "output_padding"), (dilation, "dilation"))
+    ]
     s, p, extra, d = numbers
     out = _conv_transpose2d(_with_height(input), _with_height(weight), bias, (1, s), (0, p), (0, extra), groups, (1, d))
     return Reshape.of(out, shape=(*shape_of(out)[:-2], shape_of(out)[-1]))

@@ -50,7 +50,9 @@ def _values(data: ArrayLike, op: str) -> Any:
     """The values in ``data`` as an ndarray of its own, Python floats in the default dtype."""
     if isinstance(data, Boxed):
         if not isinstance(data, Tensor) or not isinstance(data.array, ndarray):
-            raise OperandError(f"{op}: the value belongs to a function transform; use x.clone() or x.detach() instead of copying its values")
+            raise OperandError(
+                f"{op}: the value belongs to a function transform; use x.clone() or x.detach() instead of copying its values"
+            )
         return np.array(data.array)
     if isinstance(data, ndarray | np.generic):
         return np.array(data)
@@ -63,7 +65,9 @@ def _values(data: ArrayLike, op: str) -> Any:
             raise ArgumentError(f"{op}: the nested lists have different lengths ({_lengths(data)}); pad them to one length") from error
         raise
     if array.dtype.kind not in "biufc":
-        raise OperandError(f"{op}: cannot make a tensor of {type(data).__name__} {data!r:.60}; pass numbers, nested lists of numbers or an array")
+        raise OperandError(
+            f"{op}: cannot make a tensor of {type(data).__name__} {data!r:.60}; pass numbers, nested lists of numbers or an array"
+        )
     if array.size == 0 and array.dtype == np.float64:
         return array.astype(get_default_dtype())
     if array.dtype == np.float64:
@@ -230,9 +234,7 @@ def _arange(
 
 
 @public("linspace", method=False)
-def _linspace(
-    start: float, end: float, steps: int, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """``steps`` numbers evenly from ``start`` to ``end``, both included."""
     return finish(np.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad, device)
 

@@ -33,7 +33,9 @@ class TakeRows(Linear, title="embedding"):
         bad = indices[(indices < 0) | (indices >= w.shape[0])]
         if not bad.size:
             return None
-        return DimensionError(f"embedding: index {int(bad.flat[0])} is out of range: the table has {w.shape[0]} rows, 0 to {w.shape[0] - 1}")
+        return DimensionError(
+            f"embedding: index {int(bad.flat[0])} is out of range: the table has {w.shape[0]} rows, 0 to {w.shape[0] - 1}"
+        )
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:

@@ -8,7 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from .._typing import Array
+from ..core.dtypes import inexact_type
 from ..core.families import Elementwise
+from ..core.publish import to_operand
+from ..core.registry import public
+from ..kernels.select import select
+from .compare import Where
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -142,16 +147,30 @@ class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
         return g * _share(np.exp2, y, ans)
 
 
-class XLogY(_Inexact, public="xlogy"):
+class XLogY(_Inexact, title="xlogy"):
     """``x log(y)``, 0 where x is 0 (unless y is NaN). Shape: broadcast."""
 
     def forward(x, y):
-        return np.where((np.asarray(x) == 0) & ~np.isnan(y), 0.0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
+        return select(np.logical_and(np.equal(x, 0), np.logical_not(np.isnan(y))), 0.0, x * np.log(y))
 
     def grad_x(g, x, y):
         zero = np.logical_and(np.equal(x, 0.0), np.less_equal(y, 0.0))
-        return g * np.where(zero, 0.0, np.log(np.where(zero, 1.0, y)))
+        return g * Where.of(zero, 0.0, np.log(Where.of(zero, 1.0, y)))
 
     def grad_y(g, x, y):
         nothing = np.logical_and(np.equal(x, 0.0), np.equal(y, 0.0))
-        return g * (x / np.where(nothing, 1.0, y))
+        return g * (x / Where.of(nothing, 1.0, y))
+
+
+@public("xlogy")
+def _xlogy(input: Array, other: Array) -> Array:
+    """``input log(other)``, 0 where input is 0 (unless other is NaN). Shape: broadcast.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.xlogy(tl.tensor([0.0, 2.0]), tl.tensor([0.0, 1.0])).tolist()
+    [0.0, 0.0]
+    """
+    x, y = to_operand(input, "xlogy"), other
+    if isinstance(y, bool | int | float):  # a number would make its logarithm, and so the gradient, a float64
+        y = np.asarray(y, inexact_type(x.dtype))
+    return XLogY.of(x, y)

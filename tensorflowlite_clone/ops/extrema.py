@@ -1,4 +1,4 @@
-"""Maxima and minima over axes, their places, medians; and how gradients are shared at ties.
+"""Maxima and minima over axes, their places; and how gradients are shared at ties. Medians are in ``sort.py``.
 
 `amax` and `amin` share the gradient evenly among equal elements; `max` and `min` along one dimension give it to the element whose
 index they return, the first of equal ones.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError
+from .._errors import DimensionError
 from .._typing import Array, Dims
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Reduction
@@ -103,30 +103,30 @@ def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, 
     x = to_operand(input, name)
     if args is None:
         return full.of(x, axis=None, keepdims=False)
-    if not isinstance(args, int):
+    if not isinstance(args, int | np.integer):
         return elementwise(x, args)
-    if not all(shape_of(x)) and shape_of(x) and shape_of(x)[args] == 0:
-        raise ArgumentError(f"{name}: dimension {args} of {shape_of(x)} is empty and has no {name}; check the size first")
-    axis = normalize_axis(args, len(shape_of(x)), name)
+    axis = normalize_axis(int(args), len(shape_of(x)), name)
+    if shape_of(x) and shape_of(x)[axis] == 0:
+        raise DimensionError(f"{name}: dimension {args} of {shape_of(x)} is empty and has no {name}; check the size first")
     places = place.of(x, axis=axis if shape_of(x) else None, keepdims=True)
     return _at_places(x, places, axis, keepdim)
 
 
 @public("max")
-def _max(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
+def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `maximum`.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1).indices.tolist()
     [1, 0]
     """
-    return _extremum("max", AMax, ArgMax, np.maximum, input, dim, keepdim)
+    return _extremum("max", AMax, ArgMax, np.maximum, input, dim if other is None else other, keepdim)
 
 
 @public("min")
-def _min(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
+def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `minimum`."""
-    return _extremum("min", AMin, ArgMin, np.minimum, input, dim, keepdim)
+    return _extremum("min", AMin, ArgMin, np.minimum, input, dim if other is None else other, keepdim)
 
 
 @public("amax", numpy=(np.max, np.amax))

@@ -182,16 +182,27 @@ def _consumes(p: Any) -> int:
     return p.ndim if isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" else 1
 
 
+def concrete(x: Array, op: str) -> ndarray[Any, Any]:
+    """The values of ``x`` as an ndarray, for results whose shape (or success) depends on them; inside vmap there are several."""
+    while isinstance(x, Boxed):
+        inner = getattr(x, "array", None) if isinstance(x, Tensor) else getattr(x, "primal", None)
+        if inner is None:
+            raise TransformError(
+                f"{op}: inside vmap the values differ from example to example, and with them the shape of the result; "
+                f"use where(mask, x, 0) or another operation of fixed shape instead"
+            )
+        x = inner
+    return np.asarray(x)
+
+
 def _true_places(mask: Array, shape: tuple[int, ...]) -> tuple[Array, ...]:
-    while isinstance(mask, Tensor):
-        mask = mask.array
-    if not isinstance(mask, ndarray):
-        raise TransformError(
-            "indexing: a boolean mask inside vmap has another number of true places in each example; use where(mask, x, 0) instead"
-        )
+    mask = concrete(mask, "indexing")
     if mask.shape != shape:
-        raise DimensionError(f"indexing: the mask does not fit: it is {mask.shape}, the dimensions it indexes are {shape}; they must be equal")
-    return mask.nonzero()
+        raise DimensionError(
+            f"indexing: the mask does not fit: it is {mask.shape}, the dimensions it indexes are {shape}; they must be equal"
+        )
+    places: tuple[Array, ...] = mask.nonzero()
+    return places
 
 
 def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Array, ...]) -> Exception | None:

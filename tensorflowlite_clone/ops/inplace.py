@@ -50,9 +50,13 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any]) -> Tensor:
         raise OperandError(f"{name}: the other operand belongs to a function transform, this tensor does not; use the out-of-place form")
     array = np.asarray(array)
     if array.shape != t.shape:
-        raise ShapeError(f"{name}: the result has another shape: the tensor is {t.shape}, the result {array.shape}; use the out-of-place form")
+        raise ShapeError(
+            f"{name}: the result has another shape: the tensor is {t.shape}, the result {array.shape}; use the out-of-place form"
+        )
     if CATEGORY[array.dtype.kind] > CATEGORY[t.dtype.kind]:
-        raise DTypeError(f"{name}: the result is {array.dtype} and does not fit into this tensor of {t.dtype}; convert it or use the out-of-place form")
+        raise DTypeError(
+            f"{name}: the result is {array.dtype} and does not fit into this tensor of {t.dtype}; convert it or use the out-of-place form"
+        )
     if recording and node is not None:
         _not_a_view(t, name)
     np.copyto(t.array, array, casting="unsafe")
@@ -114,7 +118,9 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         self.array[fill(spec, tuple(plain))] = given
     except (ValueError, IndexError) as error:
         part = self.array[fill(spec, tuple(plain))].shape if not isinstance(error, IndexError) else "?"
-        raise ShapeError(f"x[index] = value: the value does not fit: x is {self.shape}, x[index] is {part}, the value {np.shape(given)}") from error
+        raise ShapeError(
+            f"x[index] = value: the value does not fit: x is {self.shape}, x[index] is {part}, the value {np.shape(given)}"
+        ) from error
     self.memory_cell()[0] += 1
 
 

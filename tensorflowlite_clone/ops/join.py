@@ -1,4 +1,7 @@
-"""Joining and splitting: concatenate, stack, split, chunk, repeat, pad."""
+"""Joining and splitting: concatenate, stack, split, chunk, products of sets of tensors.
+
+Not here: repeating one tensor (``repeat.py``), padding (``pad.py``).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,15 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, OperandError, ShapeError
+from .._state import get_default_dtype
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
+from ..core.publish import to_operand
 from ..core.registry import implements, public
+from .grid import _atleast_1d, _atleast_2d, _atleast_3d, _meshgrid
+from .index import concrete, get_item
 from .shape import Reshape
 
 
@@ -51,6 +59,10 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     (3, 2)
     """
     xs = _sequence(tensors, "cat")
+    if len({len(shape_of(x)) for x in xs}) > 1:  # as in PyTorch, empty vectors fit anywhere
+        xs = [x for x in xs if shape_of(x) != (0,)] or xs
+    if not shape_of(xs[0]):
+        raise ShapeError("cat: 0-d tensors have no dimension to join along; use stack, or unsqueeze(0) them first")
     return Concatenate.of(*xs, axis=normalize_axis(dim, len(shape_of(xs[0])), "cat"))
 
 
@@ -82,3 +94,230 @@ def _np_concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
 @implements(np.stack)
 def _np_stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     return _stack(list(arrays), axis)
+
+
+# ---- stacks -----------------------------------------------------------------------------------------------------------------
+@public("vstack", "row_stack", method=False)
+def _vstack(tensors: Sequence[Array]) -> Array:
+    """Tensors below each other (dimension 0); vectors count as rows."""
+    return _cat([_atleast_2d(x) for x in _sequence(tensors, "vstack")], 0)
+
+
+@public("hstack", method=False)
+def _hstack(tensors: Sequence[Array]) -> Array:
+    """Tensors beside each other (dimension 1); vectors end to end."""
+    xs = [_atleast_1d(x) for x in _sequence(tensors, "hstack")]
+    return _cat(xs, 0 if len(shape_of(xs[0])) == 1 else 1)
+
+
+@public("dstack", method=False)
+def _dstack(tensors: Sequence[Array]) -> Array:
+    """Tensors behind each other (dimension 2)."""
+    return _cat([_atleast_3d(x) for x in _sequence(tensors, "dstack")], 2)
+
+
+@public("column_stack", method=False)
+def _column_stack(tensors: Sequence[Array]) -> Array:
+    """Tensors beside each other (dimension 1); vectors count as columns.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.column_stack([tl.tensor([1, 2]), tl.tensor([3, 4])]).tolist()
+    [[1, 3], [2, 4]]
+    """
+    xs = [to_operand(x, "column_stack") for x in _sequence(tensors, "column_stack")]
+    return _cat([x if len(shape_of(x)) > 1 else Reshape.of(x, shape=(*(shape_of(x) or (1,)), 1)) for x in xs], 1)
+
+
+@implements(np.vstack)
+def _np_vstack(tup: Sequence[Array]) -> Array:
+    return _vstack(list(tup))
+
+
+@implements(np.hstack)
+def _np_hstack(tup: Sequence[Array]) -> Array:
+    return _hstack(list(tup))
+
+
+@implements(np.dstack)
+def _np_dstack(tup: Sequence[Array]) -> Array:
+    return _dstack(list(tup))
+
+
+@implements(np.column_stack)
+def _np_column_stack(tup: Sequence[Array]) -> Array:
+    return _column_stack(list(tup))
+
+
+@implements(np.append)
+def _np_append(arr: Array, values: Array, axis: int | None = None) -> Array:
+    return _np_concatenate([to_operand(arr, "np.append"), to_operand(values, "np.append")], axis)
+
+
+# ---- splitting --------------------------------------------------------------------------------------------------------------
+def _parts(x: Array, axis: int, ends: Sequence[int]) -> tuple[Array, ...]:
+    """The slices of ``x`` along ``axis`` between the places ``0, *ends``."""
+    before = (slice(None),) * axis
+    return tuple(get_item(x, (*before, slice(a, b))) for a, b in zip([0, *ends[:-1]], ends, strict=True))
+
+
+def _axis(x: Array, dim: int, op: str) -> tuple[int, int]:
+    """The axis to split and its length."""
+    shape = shape_of(x)
+    if not shape:
+        raise ShapeError(f"{op}: a 0-d tensor has no dimension to split; unsqueeze(0) it first")
+    axis = normalize_axis(dim, len(shape), op)
+    return axis, shape[axis]
+
+
+@public("split")
+def _split(tensor: Array, split_size_or_sections: Any, dim: int = 0) -> tuple[Array, ...]:
+    """Slices along ``dim``: of one size (the last may be smaller), or of the sizes in a list that sum to the whole. Views.
+
+    >>> import tensorflowlite_clone as tl
+    >>> [part.tolist() for part in tl.arange(5).split([1, 4])]
+    [[0], [1, 2, 3, 4]]
+    """
+    x, size = to_operand(tensor, "split"), split_size_or_sections
+    axis, n = _axis(x, dim, "split")
+    if isinstance(size, int | np.integer):
+        if size < 0 or (size == 0 and n):
+            raise ArgumentError(f"split: the size of a part must be positive: got {size}")
+        return _parts(x, axis, [min(i + int(size), n) for i in range(0, max(n, 1), int(size) or 1)])
+    sizes = [int(s) for s in size]
+    if any(s < 0 for s in sizes) or sum(sizes) != n:
+        raise ArgumentError(
+            f"split: sizes must sum to {n}, the size of dimension {dim} of {shape_of(x)}: they are {sizes} (sum {sum(sizes)})"
+        )
+    return _parts(x, axis, np.cumsum(sizes, dtype=np.int64).tolist())
+
+
+@public("chunk")
+def _chunk(input: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
+    """At most ``chunks`` slices of one size along ``dim`` (the last may be smaller)."""
+    x = to_operand(input, "chunk")
+    _, n = _axis(x, dim, "chunk")
+    if chunks < 1:
+        raise ArgumentError(f"chunk: the number of chunks must be positive: got {chunks}")
+    size = -(-n // chunks)
+    return _split(x, size, dim) if n else _split(x, [0] * chunks, dim)
+
+
+@public("tensor_split")
+def _tensor_split(input: Array, indices_or_sections: Any, dim: int = 0) -> tuple[Array, ...]:
+    """That many slices along ``dim`` of sizes that differ by at most 1, or slices between the given indices.
+
+    >>> import tensorflowlite_clone as tl
+    >>> [part.tolist() for part in tl.arange(5).tensor_split(2)]
+    [[0, 1, 2], [3, 4]]
+    """
+    x, at = to_operand(input, "tensor_split"), indices_or_sections
+    axis, n = _axis(x, dim, "tensor_split")
+    if isinstance(at, Boxed):
+        at = concrete(at, "tensor_split").tolist()
+    if isinstance(at, int | np.integer):
+        if at < 1:
+            raise ArgumentError(f"tensor_split: the number of sections must be positive: got {at}")
+        size, extra = divmod(n, int(at))
+        return _parts(x, axis, np.cumsum([size + 1] * extra + [size] * (int(at) - extra)).tolist())
+    before: tuple[Any, ...] = (slice(None),) * axis
+    places = [int(i) for i in at]
+    return tuple(get_item(x, (*before, slice(a, b))) for a, b in zip([0, *places], [*places, None], strict=True))
+
+
+def _even_split(input: Array, at: Any, dim: int, op: str) -> tuple[Array, ...]:
+    """`tensor_split` that wants a number of sections to divide the size."""
+    if isinstance(at, int | np.integer):
+        _, n = _axis(input, dim, op)
+        if at < 1 or n % at:
+            raise ArgumentError(
+                f"{op}: {at} sections do not divide {n}, the size of dimension {dim} of {shape_of(input)}; use tensor_split"
+            )
+    return _tensor_split(input, at, dim)
+
+
+@public("hsplit")
+def _hsplit(input: Array, indices_or_sections: Any) -> tuple[Array, ...]:
+    """Slices along dimension 1 (0 for vectors): that many equal ones, or between indices."""
+    return _even_split(input, indices_or_sections, 1 if len(shape_of(input)) > 1 else 0, "hsplit")
+
+
+@public("vsplit")
+def _vsplit(input: Array, indices_or_sections: Any) -> tuple[Array, ...]:
+    """Slices along dimension 0: that many equal ones, or between indices."""
+    if len(shape_of(input)) < 2:
+        raise ShapeError(f"vsplit: needs at least 2 dimensions: the input is {shape_of(input)}; use hsplit for vectors")
+    return _even_split(input, indices_or_sections, 0, "vsplit")
+
+
+@public("dsplit")
+def _dsplit(input: Array, indices_or_sections: Any) -> tuple[Array, ...]:
+    """Slices along dimension 2: that many equal ones, or between indices."""
+    if len(shape_of(input)) < 3:
+        raise ShapeError(f"dsplit: needs at least 3 dimensions: the input is {shape_of(input)}")
+    return _even_split(input, indices_or_sections, 2, "dsplit")
+
+
+@implements(np.split)
+def _np_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    return list(_even_split(ary, indices_or_sections, axis, "np.split"))
+
+
+@implements(np.array_split)
+def _np_array_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    return list(_tensor_split(ary, indices_or_sections, axis))
+
+
+for _np_function, _function in ((np.hsplit, _hsplit), (np.vsplit, _vsplit), (np.dsplit, _dsplit)):
+    implements(_np_function)(lambda ary, indices_or_sections, f=_function: list(f(ary, indices_or_sections)))
+
+
+# ---- products of sets -------------------------------------------------------------------------------------------------------
+@public("cartesian_prod", method=False)
+def _cartesian_prod(*tensors: Array) -> Array:
+    """All combinations of one element of each vector, as rows. Shape: (n1,), (n2,), .. -> (n1 n2 .., number of vectors).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.cartesian_prod(tl.tensor([1, 2]), tl.tensor([3, 4])).tolist()
+    [[1, 3], [1, 4], [2, 3], [2, 4]]
+    """
+    if not tensors or any(len(shape_of(x)) != 1 for x in tensors):
+        raise ShapeError(f"cartesian_prod: needs vectors: the shapes are {[shape_of(x) for x in tensors]}; flatten them first")
+    if len(tensors) == 1:
+        return to_operand(tensors[0], "cartesian_prod")
+    return _stack([Reshape.of(g, shape=(int(np.prod(shape_of(g))),)) for g in _meshgrid(*tensors)], 1)
+
+
+@public("combinations", method=False)
+def _combinations(input: Array, r: int = 2, with_replacement: bool = False) -> Array:
+    """All choices of ``r`` elements of a vector, as rows in the order of the elements."""
+    import itertools
+
+    shape = shape_of(input)
+    if len(shape) != 1 or r < 0:
+        raise ArgumentError(f"combinations: needs a vector and r >= 0: the input is {shape}, r is {r}")
+    if r == 0:
+        return to_operand(input, "combinations")[:0]
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = np.array(list(choose(range(shape[0]), r)), np.int64).reshape(-1, r)
+    return get_item(to_operand(input, "combinations"), rows)
+
+
+@public("block_diag", method=False)
+def _block_diag(*tensors: Array) -> Array:
+    """Matrices along the diagonal of a matrix of zeros; vectors count as rows, numbers as 1 x 1.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.block_diag(tl.tensor([[1, 2]]), tl.tensor([[3]])).tolist()
+    [[1, 2, 0], [0, 0, 3]]
+    """
+    blocks = [_atleast_2d(x) for x in tensors] or [to_operand(np.zeros((1, 0), get_default_dtype()), "block_diag")]
+    if any(len(shape_of(b)) != 2 for b in blocks):
+        raise ShapeError(f"block_diag: needs matrices: the shapes are {[shape_of(x) for x in tensors]}; each may have at most 2 dimensions")
+    width = sum(shape_of(b)[1] for b in blocks)
+    rows, column = [], 0
+    for block in blocks:
+        height, n = shape_of(block)
+        parts = [np.zeros((height, column), block.dtype), block, np.zeros((height, width - column - n), block.dtype)]
+        rows.append(Concatenate.of(*parts, axis=1))
+        column += n
+    return Concatenate.of(*rows, axis=0)

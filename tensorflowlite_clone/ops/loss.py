@@ -143,7 +143,9 @@ def _cross_entropy(
     if ts != xs[:axis] + xs[axis + 1 :]:
         if len(ts) and len(xs) > 1 and ts[0] != xs[0]:
             raise ShapeError(f"{op}: batch sizes differ: input has {xs[0]}, target {ts[0]} (shapes {xs} and {ts}); they must be equal")
-        raise ShapeError(f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be {xs[:axis] + xs[axis + 1 :]}, or {xs} with probabilities")
+        raise ShapeError(
+            f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be {xs[:axis] + xs[axis + 1 :]}, or {xs} with probabilities"
+        )
     _labels(op, input, target, classes)
     params = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
     if len(xs) == 2:
@@ -154,9 +156,7 @@ def _cross_entropy(
     return Reshape.of(loss, shape=ts) if reduction == "none" else loss
 
 
-def _with_probabilities(
-    input: Array, target: Array, weight: Array | None, reduction: str, label_smoothing: float, axis: int
-) -> Array:
+def _with_probabilities(input: Array, target: Array, weight: Array | None, reduction: str, label_smoothing: float, axis: int) -> Array:
     shape = shape_of(input)
     if label_smoothing:
         target = target * (1.0 - label_smoothing) + label_smoothing / shape[axis]
@@ -183,7 +183,9 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
         bad = (plain != ignore_index) & ((plain < 0) | (plain >= xs[axis]))
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise DimensionError(f"{op}: label {int(plain[where])} at position {where} is out of range: there are {xs[axis]} classes, 0 to {xs[axis] - 1}")
+            raise DimensionError(
+                f"{op}: label {int(plain[where])} at position {where} is out of range: there are {xs[axis]} classes, 0 to {xs[axis] - 1}"
+            )
     counts = np.not_equal(target, ignore_index)
     safe = np.where(counts, target, 0)
     picked = Gather.of(input, np.expand_dims(safe, axis), axis=axis)
@@ -304,7 +306,9 @@ def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False
         if shape_of(var) == shape_of(input)[:-1]:
             var = np.expand_dims(var, -1)
         elif shape_of(var) != (*shape_of(input)[:-1], 1):
-            raise ShapeError(f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}")
+            raise ShapeError(
+                f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}"
+            )
     low = np.less(var, eps)
     # The bound does not stop the gradient: v moves with var, from eps where it is below.
     v = var + np.where(low, eps - (var.detach() if isinstance(var, Tensor) else var), 0.0)

@@ -61,7 +61,9 @@ def matmul(input: Array, other: Array) -> Array:
     if nx >= 2 and ny >= 2:
         return MatMul.of(input, other)
     if not nx or not ny:
-        raise ShapeError(f"matmul: both operands need at least 1 dimension: they are {shape_of(input)} and {shape_of(other)}; use * for numbers")
+        raise ShapeError(
+            f"matmul: both operands need at least 1 dimension: they are {shape_of(input)} and {shape_of(other)}; use * for numbers"
+        )
     x = Reshape.of(input, shape=(1, *shape_of(input))) if nx == 1 else input
     y = Reshape.of(other, shape=(*shape_of(other), 1)) if ny == 1 else other
     out = MatMul.of(x, y)
@@ -236,7 +238,9 @@ def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
         left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
     left, right = [d % na for d in left], [d % nb for d in right]
     if [shape_of(a)[d] for d in left] != [shape_of(b)[d] for d in right]:
-        raise ShapeError(f"tensordot: summed sizes differ: a is {shape_of(a)} over {left}, b is {shape_of(b)} over {right}; they must be equal")
+        raise ShapeError(
+            f"tensordot: summed sizes differ: a is {shape_of(a)} over {left}, b is {shape_of(b)} over {right}; they must be equal"
+        )
     free_a, free_b = [d for d in range(na) if d not in left], [d for d in range(nb) if d not in right]
     k = math.prod(shape_of(a)[d] for d in left)
     x = np.reshape(np.transpose(a, tuple(free_a + left)), (-1, k) if k else (math.prod(shape_of(a)[d] for d in free_a), 0))

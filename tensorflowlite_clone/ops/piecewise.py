@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError
+from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.families import Elementwise, NonDifferentiable
+from ..core.function import fused
 from ..core.publish import to_operand
 from ..core.registry import implements, public
+from ..kernels import select as kernels
+from .arithmetic import cast
+from .compare import Where
 
 
 class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
@@ -23,9 +28,11 @@ class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
 
     forward = np.maximum
 
+    @fused(kernels.larger_grad)
     def grad_x(g, x, y):
         return _share(g, np.greater(x, y), np.equal(x, y))
 
+    @fused(lambda g, x, y: kernels.larger_grad(g, y, x))
     def grad_y(g, x, y):
         return _share(g, np.less(x, y), np.equal(x, y))
 
@@ -35,15 +42,17 @@ class Minimum(Elementwise, numpy=np.minimum, public="minimum"):
 
     forward = np.minimum
 
+    @fused(kernels.smaller_grad)
     def grad_x(g, x, y):
         return _share(g, np.less(x, y), np.equal(x, y))
 
+    @fused(lambda g, x, y: kernels.smaller_grad(g, y, x))
     def grad_y(g, x, y):
         return _share(g, np.greater(x, y), np.equal(x, y))
 
 
 def _share(g: Array, wins: Array, ties: Array) -> Array:
-    return np.where(wins, g, np.where(ties, g * 0.5, 0.0))
+    return Where.of(wins, g, Where.of(ties, g * 0.5, 0.0))
 
 
 class FMax(Elementwise, numpy=np.fmax, public="fmax"):
@@ -52,10 +61,10 @@ class FMax(Elementwise, numpy=np.fmax, public="fmax"):
     forward = np.fmax
 
     def grad_x(g, x, y):
-        return np.where(np.logical_or(np.greater_equal(x, y), np.isnan(y)), g, 0.0)
+        return Where.of(np.logical_or(np.greater_equal(x, y), np.isnan(y)), g, 0.0)
 
     def grad_y(g, x, y):
-        return np.where(np.logical_or(np.greater_equal(x, y), np.isnan(y)), 0.0, g)
+        return Where.of(np.logical_or(np.greater_equal(x, y), np.isnan(y)), 0.0, g)
 
 
 class FMin(Elementwise, numpy=np.fmin, public="fmin"):
@@ -64,10 +73,10 @@ class FMin(Elementwise, numpy=np.fmin, public="fmin"):
     forward = np.fmin
 
     def grad_x(g, x, y):
-        return np.where(np.logical_or(np.less_equal(x, y), np.isnan(y)), g, 0.0)
+        return Where.of(np.logical_or(np.less_equal(x, y), np.isnan(y)), g, 0.0)
 
     def grad_y(g, x, y):
-        return np.where(np.logical_or(np.less_equal(x, y), np.isnan(y)), 0.0, g)
+        return Where.of(np.logical_or(np.less_equal(x, y), np.isnan(y)), 0.0, g)
 
 
 class Clamp(Elementwise):
@@ -80,14 +89,40 @@ class Clamp(Elementwise):
         inside = np.less_equal(x, high) if low is None else np.greater_equal(x, low)
         if low is not None and high is not None:
             inside = np.logical_and(inside, np.less_equal(x, high))
-        return np.where(inside, g, 0.0)
+        return Where.of(inside, g, 0.0)
+
+
+class ClampBelow(Elementwise, title="clamp"):
+    """``x``, but at least the array ``y``; at a tie the gradient goes to ``x``. Shape: broadcast."""
+
+    forward = np.maximum
+
+    def grad_x(g, x, y):
+        return Where.of(np.greater_equal(x, y), g, 0.0)
+
+    def grad_y(g, x, y):
+        return Where.of(np.less(x, y), g, 0.0)
+
+
+class ClampAbove(Elementwise, title="clamp"):
+    """``x``, but at most the array ``y``; at a tie the gradient goes to ``x``. Shape: broadcast."""
+
+    forward = np.minimum
+
+    def grad_x(g, x, y):
+        return Where.of(np.less_equal(x, y), g, 0.0)
+
+    def grad_y(g, x, y):
+        return Where.of(np.greater(x, y), g, 0.0)
 
 
 class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="mod"):
     """Remainder with the sign of the divisor. Shape: broadcast."""
 
     quiet = True
-    forward = np.remainder
+
+    def forward(x, y):
+        return _divided(np.remainder, x, y)
 
     def grad_x(g):
         return g
@@ -100,7 +135,9 @@ class FMod(Elementwise, numpy=np.fmod, public="fmod"):
     """Remainder with the sign of the dividend. Shape: broadcast."""
 
     quiet = True
-    forward = np.fmod
+
+    def forward(x, y):
+        return _divided(np.fmod, x, y)
 
     def grad_x(g):
         return g
@@ -113,7 +150,51 @@ class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide
     """The largest integer not above the quotient. Shape: broadcast."""
 
     quiet = True
-    forward = np.floor_divide
+
+    def forward(x, y):
+        return _divided(np.floor_divide, x, y)
+
+
+def _divided(f: Any, x: Any, y: Any) -> Any:
+    """``f(x, y)``; integers have no infinity to stand for a division by 0, so that is an error as in PyTorch."""
+    if np.result_type(x, y).kind in "biu" and not np.all(y):
+        raise ArgumentError(f"{f.__name__}: integers cannot be divided by 0: the divisor holds 0; use floats, x.float(), for inf and NaN")
+    return f(x, y)
+
+
+@implements(np.divmod)
+def _np_divmod(x1: Array, x2: Array) -> tuple[Array, Array]:
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+class GreatestCommonDivisor(NonDifferentiable, numpy=np.gcd, public="gcd"):
+    """The greatest common divisor of integers. Shape: broadcast."""
+
+    forward = np.gcd
+
+
+class LeastCommonMultiple(NonDifferentiable, numpy=np.lcm, public="lcm"):
+    """The least common multiple of integers. Shape: broadcast."""
+
+    forward = np.lcm
+
+
+class NextAfter(NonDifferentiable, numpy=np.nextafter, public="nextafter"):
+    """The next floating-point number after x in the direction of y. Shape: broadcast."""
+
+    forward = np.nextafter
+
+
+class Frac(Elementwise, public="frac"):
+    """What is left of x without its integer part. Shape: any -> same."""
+
+    quiet = True
+
+    def forward(x):
+        return x - np.trunc(x)
+
+    def grad_x(g):
+        return g
 
 
 class _Step(Elementwise):
@@ -126,7 +207,7 @@ class Floor(_Step, numpy=np.floor, public="floor"):
     forward = np.floor
 
     def grad_x(g):
-        return g * 0.0
+        return np.zeros_like(g)
 
 
 class Ceil(_Step, numpy=np.ceil, public="ceil"):
@@ -135,7 +216,7 @@ class Ceil(_Step, numpy=np.ceil, public="ceil"):
     forward = np.ceil
 
     def grad_x(g):
-        return g * 0.0
+        return np.zeros_like(g)
 
 
 class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
@@ -144,7 +225,7 @@ class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
     forward = np.trunc
 
     def grad_x(g):
-        return g * 0.0
+        return np.zeros_like(g)
 
 
 class RoundToInteger(_Step, numpy=np.rint, title="round"):
@@ -153,7 +234,7 @@ class RoundToInteger(_Step, numpy=np.rint, title="round"):
     forward = np.rint
 
     def grad_x(g):
-        return g * 0.0
+        return np.zeros_like(g)
 
 
 @public("round")
@@ -171,12 +252,6 @@ def _np_round(a: Array, decimals: int = 0) -> Array:
     return _round(a, decimals=decimals)
 
 
-@public("frac")
-def _frac(input: Array) -> Array:
-    """What is left of x without its integer part. Shape: any -> same."""
-    return input - Trunc.of(input)
-
-
 @public("clamp", "clip")
 def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     """``x`` clipped to [min, max], each a number, a tensor or None (but not both None); the derivative at the bounds is 1.
@@ -189,12 +264,11 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
         raise ArgumentError("clamp: at least one of min and max is needed; both are None")
     x = to_operand(input, "clamp")
     if any(isinstance(b, Boxed | np.ndarray) for b in (min, max)):
-        low = x if min is None else np.maximum(x, min)
-        return low if max is None else np.minimum(low, max)
-    if x.dtype.kind in "iu" and any(isinstance(b, float) for b in (min, max)):
-        from .arithmetic import Cast
-
-        x = Cast.of(x, dtype=np.dtype(np.float32))
+        low = x if min is None else ClampBelow.of(x, min)
+        return low if max is None else ClampAbove.of(low, max)
+    min, max = (b.item() if isinstance(b, np.generic) else b for b in (min, max))
+    if x.dtype.kind in "biu" and any(isinstance(b, float) for b in (min, max)):
+        x = cast(x, get_default_dtype())
     return Clamp.of(x, low=min, high=max)
 
 

@@ -46,9 +46,7 @@ class MaxPool(_PerImage, title="max_pool2d"):
         )
     )
     def grad_x(g, x, ans, kernel_size, stride, padding, dilation, ceil_mode):
-        places = MaxPoolPlaces.of(
-            x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
-        )
+        places = MaxPoolPlaces.of(x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
         return PoolScatter.of(g, places, size=tuple(x.shape[-2:]))
 
 
@@ -172,7 +170,9 @@ def _windows(op: str, ndim: int, kernel_size: Any, stride: Any, padding: Any, di
     steps = kernel if stride is None or stride == () else two(stride, "stride", 1)
     pads, dilations = two(padding, "padding", 0), two(dilation, "dilation", 1)
     if min(*kernel, *steps, *dilations) < 1 or min(pads) < 0:
-        raise ArgumentError(f"{op}: kernel_size, stride and dilation must be at least 1 and padding 0: got {kernel}, {steps}, {dilations}, {pads}")
+        raise ArgumentError(
+            f"{op}: kernel_size, stride and dilation must be at least 1 and padding 0: got {kernel}, {steps}, {dilations}, {pads}"
+        )
     if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
         raise ArgumentError(f"{op}: padding must be at most half of the kernel: padding is {pads}, kernel_size {kernel}")
     return {"kernel_size": kernel, "stride": steps, "padding": pads, "dilation": dilations}
@@ -188,7 +188,13 @@ def _max_pool(op: str, ndim: int, input: Array, windows: dict[str, Any], ceil_mo
 
 @public("max_pool2d", method=False)
 def _max_pool2d(
-    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """The largest element of each window: (N, C, H, W) or (C, H, W); the stride is the kernel size by default.
 
@@ -200,14 +206,22 @@ def _max_pool2d(
 
 @public("max_pool1d", method=False)
 def _max_pool1d(
-    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """The largest element of each window: (N, C, L) or (C, L)."""
     windows = _windows("max_pool1d", 3, kernel_size, stride, padding, dilation)
     return _max_pool("max_pool1d", 3, input, windows, ceil_mode, return_indices)
 
 
-def _avg_pool(op: str, ndim: int, input: Array, windows: dict[str, Any], ceil_mode: bool, count_include_pad: bool, divisor: int | None) -> Array:
+def _avg_pool(
+    op: str, ndim: int, input: Array, windows: dict[str, Any], ceil_mode: bool, count_include_pad: bool, divisor: int | None
+) -> Array:
     x, lead = _images(op, input, ndim)
     del windows["dilation"]
     if divisor == 0:
@@ -274,9 +288,7 @@ def _adaptive_max_pool2d(input: Array, output_size: Any, return_indices: bool = 
 
 
 @public("max_unpool2d", nn=True, method=False)
-def _max_unpool2d(
-    input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Array:
+def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Array:
     """Zeros with the pooled values back at the places that `max_pool2d` returned."""
     windows = _windows("max_unpool2d", 4, kernel_size, stride, padding)
     x, lead = _images("max_unpool2d", input, 4)

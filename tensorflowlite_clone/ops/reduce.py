@@ -1,4 +1,5 @@
-"""Reductions: operations that take axes away. Sums, means, products, moments, norms, truth; extrema are in ``extrema.py``."""
+"""Reductions: operations that take axes away. Sums, means, products, moments, norms, truth; extrema are in ``extrema.py``,
+medians and quantiles in ``sort.py``."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError
+from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
-from ..core.broadcast import expand_reduced, normalize_axes, shape_of
+from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Linear, Reduction
 from ..core.publish import to_operand
 from ..core.registry import implements, public
@@ -55,8 +56,8 @@ class Variance(Reduction, title="var"):
     quiet = True
 
     def forward(x, *, axis=None, correction=1, keepdims=False):
-        centred = x - np.mean(x, axis=axis, keepdims=True)
         n = count(x.shape, axis)
+        centred = x - np.sum(x, axis=axis, keepdims=True) / max(n, 1)
         squares = np.sum(centred * centred, axis=axis, keepdims=keepdims)
         return squares / max(n - correction, 0.0)
 
@@ -78,7 +79,7 @@ class Norm(Reduction):
     def grad_x(g, x, ans, p, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
         safe = np.where(np.equal(total, 0.0), 1.0, total)
-        magnitude = np.abs(x)
+        magnitude = np.absolute(x)
         share = np.where(np.equal(magnitude, 0.0), 1.0, magnitude) / safe
         return expand_reduced(g, axis, keepdims, x.shape) * np.sign(x) * np.power(share, p - 1.0)
 
@@ -209,17 +210,59 @@ def _np_mean(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool
     return _mean(a if a.dtype.kind in "fc" else Cast.of(a, dtype=np.dtype(np.float32)), axis, keepdims, dtype=dtype)
 
 
+def _without_nan(input: Array, op: str) -> Array:
+    """The operand with 0 in place of NaN."""
+    x = to_operand(input, op)
+    return np.where(np.isnan(x), 0.0, x) if x.dtype.kind in "fc" else x
+
+
 @public("nansum")
-def _nansum(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+def _nansum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Sum over ``dim`` with NaN counted as 0."""
-    return _sum(np.where(np.isnan(input), 0.0, input), dim, keepdim)
+    return _sum(_without_nan(input, "nansum"), dim, keepdim, dtype=dtype)
 
 
 @public("nanmean")
-def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-    """Mean over ``dim`` of the elements that are not NaN."""
-    there = np.logical_not(np.isnan(input))
-    return _nansum(input, dim, keepdim) / Cast.of(_sum(there, dim, keepdim), dtype=input.dtype)
+def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+    """Mean over ``dim`` of the elements that are not NaN; NaN where there are none."""
+    x = to_operand(input, "nanmean")
+    if dtype is not None:
+        x = Cast.of(x, dtype=np.dtype(dtype))
+    _inexact_only(x, "nanmean")
+    number = _sum(np.logical_not(np.isnan(x)), dim, keepdim)
+    return _nansum(x, dim, keepdim) / Cast.of(number, dtype=np.dtype(x.dtype))
+
+
+@implements(np.nansum)
+def _np_nansum(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
+    return _np_sum(_without_nan(a, "np.nansum"), axis, dtype, keepdims)
+
+
+@implements(np.nanmean)
+def _np_nanmean(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
+    return _nanmean(a, axis, keepdims, dtype=dtype)
+
+
+@implements(np.average)
+def _np_average(a: Array, axis: Any = None, weights: Array | None = None, returned: bool = False, keepdims: bool = False) -> Any:
+    x = to_operand(a, "np.average")
+    if weights is None:
+        mean = _np_mean(x, axis, None, keepdims)
+        total: Any = np.full_like(mean, count(shape_of(x), normalize_axes(axis, len(shape_of(x)), "np.average")))
+        return (mean, total) if returned else mean
+    w = to_operand(weights, "np.average")
+    if shape_of(w) != shape_of(x):
+        if not isinstance(axis, int) or shape_of(w) != (shape_of(x)[axis],):
+            raise ShapeError(
+                f"np.average: weights do not fit: they are {shape_of(w)}, the input is {shape_of(x)}, axis is {axis}; "
+                f"give one weight per element, or one per place along one axis"
+            )
+        place = normalize_axis(axis, len(shape_of(x)), "np.average")
+        w = np.reshape(w, tuple(-1 if i == place else 1 for i in range(len(shape_of(x)))))
+        w = np.broadcast_to(w, shape_of(x))
+    total = np.sum(w, axis=axis, keepdims=keepdims)
+    mean = np.sum(x * w, axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
 
 
 @public("prod", numpy=np.prod)
@@ -267,13 +310,17 @@ class VarMean(NamedTuple):
 @public("var_mean", method=False)
 def _var_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """Variance and mean over ``dim``."""
-    return VarMean(_var(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim))
+    return VarMean(
+        _var(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    )
 
 
 @public("std_mean", method=False)
 def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """Standard deviation and mean over ``dim``."""
-    return VarMean(_std(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim))
+    return VarMean(
+        _std(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    )
 
 
 @implements(np.var)
@@ -305,7 +352,7 @@ def _count_nonzero(input: Array, dim: Dims = None) -> Array:
 
 
 @public("norm")
-def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False) -> Array:
+def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
 
     The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.
@@ -315,6 +362,8 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
     5.0
     """
     x = to_operand(input, "norm")
+    if dtype is not None and x.dtype != dtype:
+        x = Cast.of(x, dtype=np.dtype(dtype))
     _inexact_only(x, "norm")
     axis = _axes(x, dim, "norm")
     if p in ("fro", 2):
@@ -332,7 +381,8 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
 
 @implements(np.linalg.norm)
 def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    if ord is not None and (axis is None and len(shape_of(x)) == 2 or isinstance(axis, tuple) and len(axis) == 2) and ord != "fro":
+    matrix = len(shape_of(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
+    if matrix and ord not in (None, "fro"):
         raise ArgumentError(f"np.linalg.norm: of matrices only the Frobenius norm is differentiable here: ord is {ord!r}; give one axis")
     return _norm(x, "fro" if ord is None else ord, axis, keepdims)
 
@@ -341,5 +391,3 @@ def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False
 def _dist(input: Array, other: Array, p: float = 2.0) -> Array:
     """The p-norm of the difference."""
     return _norm(input - other, p)
-
-

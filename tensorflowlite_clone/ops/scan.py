@@ -13,6 +13,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.publish import to_operand
 from ..core.registry import implements, public
+from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .extrema import ValuesIndices
 from .gather import Gather
@@ -42,7 +43,7 @@ class CumProd(AxisWise, title="cumprod"):
 def cumprod_gradient(g: Array, x: Array, axis: int) -> Array:
     """``grad_k = sum_{i >= k} g_i prod_{j <= i, j != k} x_j``: what is before k times a weighted sum of what follows.
 
-    The weighted sums ``s_k = g_k + x_{k+1} s_{k+1}`` are the scan of an affine map, composed by doubling distances; no division.
+    The weighted sums are ``s_k = g_k + x_{k+1} s_{k+1}``; nothing is divided.
     """
     n = x.shape[axis]
     before = _shift(x, axis, 1, 1.0, False)
@@ -50,13 +51,17 @@ def cumprod_gradient(g: Array, x: Array, axis: int) -> Array:
     while distance < n:
         before = before * _shift(before, axis, distance, 1.0, False)
         distance *= 2
-    factor, total = _shift(x, axis, 1, 0.0, True), g
-    distance = 1
+    return before * weighted_tail(g, _shift(x, axis, 1, 0.0, True), axis)
+
+
+def weighted_tail(g: Array, factor: Array, axis: int) -> Array:
+    """``s_k = g_k + factor_k s_{k+1}`` along an axis (the last factor is 0): affine maps composed by doubling distances."""
+    distance, n = 1, g.shape[axis]
     while distance < n:
-        total = total + factor * _shift(total, axis, distance, 0.0, True)
+        g = g + factor * _shift(g, axis, distance, 0.0, True)
         factor = factor * _shift(factor, axis, distance, 0.0, True)
         distance *= 2
-    return before * total
+    return g
 
 
 def _shift(x: Array, axis: int, k: int, fill: float, backwards: bool) -> Array:
@@ -79,10 +84,15 @@ class LogCumSumExp(AxisWise):
         return np.logaddexp.accumulate(x, axis=axis, dtype=x.dtype)
 
     def grad_x(g, x, ans, axis):
-        shift = -np.flip(np.cumsum(np.flip(g * 0.0, axis), axis=axis), axis)  # zeros in the box of g
-        safe = np.where(np.isinf(ans), 0.0, ans)
-        tail = np.flip(np.cumsum(np.flip(g * np.exp(-safe), axis), axis=axis), axis)
-        return np.exp(np.where(np.isinf(ans), -math.inf, x)) * tail + shift
+        # The results never fall, so all exponentials are of numbers up to 0: sum_{i >= k} g_i exp(ans_k - ans_i), times exp(x_k - ans_k).
+        following = _shift(ans, axis, 1, math.inf, True)
+        return np.exp(_difference(x, ans)) * weighted_tail(g, np.exp(_difference(ans, following)), axis)
+
+
+def _difference(a: Array, b: Array) -> Array:
+    """``a - b``, 0 where they are equal (also where both are infinite)."""
+    same = np.equal(a, b)
+    return np.where(same, 0.0, a) - np.where(same, 0.0, b)
 
 
 def _scan(op: Any, name: str, input: Array, dim: int, dtype: DTypeLike) -> Array:
@@ -141,7 +151,7 @@ def _running(input: Array, dim: int, largest: bool, name: str) -> ValuesIndices:
     x = to_operand(input, name)
     axis = normalize_axis(dim, len(shape_of(x)), name)
     if not shape_of(x):
-        return ValuesIndices(x, np.zeros((), np.int64))
+        return ValuesIndices(x, Tensor.wrap(np.zeros((), np.int64), 0))
     places = RunningPlace.of(x, axis=axis, largest=largest)
     return ValuesIndices(Gather.of(x, places, axis=axis), places)
 
@@ -160,7 +170,12 @@ def _cummin(input: Array, dim: int) -> Any:
 
 @public("diff", numpy=np.diff)
 def _diff(input: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Array:
-    """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``."""
+    """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``; of booleans, whether they differ.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.diff(tl.tensor([1, 4, 9])).tolist()
+    [3, 5]
+    """
     if n < 0:
         raise ArgumentError(f"diff: n must not be negative: got {n}")
     x = to_operand(input, "diff")
@@ -170,5 +185,6 @@ def _diff(input: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: 
         x = np.concatenate(ends, axis=axis)
     before: tuple[Any, ...] = (slice(None),) * axis
     for _ in range(n):
-        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+        later, earlier = x[(*before, slice(1, None))], x[(*before, slice(None, -1))]
+        x = np.not_equal(later, earlier) if x.dtype.kind == "b" else later - earlier
     return x

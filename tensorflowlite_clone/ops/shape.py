@@ -1,21 +1,24 @@
 """Shape: operations that give an array another shape or order of axes without changing its elements.
 
-Not here: joining and splitting (``join.py``), picking elements (``index.py``).
+Not here: joining and splitting (``join.py``), picking elements (``index.py``), repeating and rolling (``repeat.py``), diagonals
+(``diagonal.py``), several tensors at once (``grid.py``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, DimensionError, ShapeError, TransformError
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, unbroadcast
 from ..core.families import Shaping
 from ..core.registry import implements, install_method, public
+from .index import get_item
 
 
 class Reshape(Shaping):
@@ -34,7 +37,10 @@ class Reshape(Shaping):
     def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
         """Count the elements."""
         (x,), shape = args, params["shape"]
-        return ShapeError(f"reshape: {x.size} elements do not fit: the input is {x.shape}, the new shape is {tuple(shape)}; sizes must multiply to the same number")
+        return ShapeError(
+            f"reshape: {x.size} elements do not fit: the input is {x.shape}, the new shape is {tuple(shape)}; "
+            f"sizes must multiply to the same number"
+        )
 
 
 class BroadcastTo(Shaping, title="expand"):
@@ -224,6 +230,84 @@ install_method("T", property(lambda self: Transpose.of(self, axes=tuple(reversed
 install_method("mT", property(lambda self: _transpose(self, -1, -2)))  # type: ignore[arg-type]
 
 
+def _adjoint(input: Array) -> Array:
+    """The last two axes exchanged, complex numbers conjugated."""
+    if len(shape_of(input)) < 2:
+        raise ShapeError(f"adjoint: needs a matrix or a stack of matrices: the input is {shape_of(input)}; give it two dimensions")
+    return _transpose(np.conjugate(input) if input.dtype.kind == "c" else input, -1, -2)
+
+
+public("adjoint")(_adjoint)
+install_method("mH", property(_adjoint))  # type: ignore[arg-type]
+install_method("H", property(_adjoint))  # type: ignore[arg-type]
+
+
+@public("ravel")
+def _ravel(input: Array) -> Array:
+    """All elements as a vector, in row-major order. Shape: any -> (n,)."""
+    return _reshape(input, -1) if 0 not in shape_of(input) else Reshape.of(input, shape=(0,))
+
+
+@public("unflatten")
+def _unflatten(input: Array, dim: int, sizes: Sequence[int]) -> Array:
+    """The axis ``dim`` as several axes of ``sizes`` (one may be -1): the inverse of `flatten`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.zeros(2, 6).unflatten(1, (3, -1)).shape
+    (2, 3, 2)
+    """
+    shape = shape_of(input)
+    i = normalize_axis(dim, len(shape), "unflatten")
+    length = shape[i] if shape else 1
+    parts = resolve(_shape_argument((tuple(sizes),)), (length,), "unflatten")
+    if math.prod(parts) != length:
+        raise ShapeError(f"unflatten: sizes {parts} do not multiply to {length}, the size of dimension {dim} of {shape}")
+    return Reshape.of(input, shape=(*shape[:i], *parts, *shape[i + 1 :]))
+
+
+@public("narrow")
+def _narrow(input: Array, dim: int, start: int, length: int) -> Array:
+    """The ``length`` elements from ``start`` on along ``dim``, as a view."""
+    shape = shape_of(input)
+    axis = normalize_axis(dim, len(shape), "narrow")
+    n = shape[axis] if shape else 0
+    first = int(start) + n if int(start) < 0 else int(start)
+    if not (0 <= first <= n and length >= 0 and first + length <= n):
+        raise DimensionError(
+            f"narrow: elements {start} to {int(start) + length} are out of range: dimension {axis} of {shape} has size {n}; "
+            f"start + length must not exceed it"
+        )
+    return get_item(input, (*(slice(None),) * axis, slice(first, first + length)))
+
+
+@public("select")
+def _select(input: Array, dim: int, index: int) -> Array:
+    """The slice number ``index`` along ``dim``, without that dimension, as a view."""
+    shape = shape_of(input)
+    axis = normalize_axis(dim, len(shape), "select")
+    n = shape[axis] if shape else 0
+    if not -n <= int(index) < n:
+        raise DimensionError(
+            f"select: index {index} is out of range: dimension {axis} of {shape} has size {n}; indices go from {-n} to {n - 1}"
+        )
+    return get_item(input, (*(slice(None),) * axis, int(index)))
+
+
+@public("unbind")
+def _unbind(input: Array, dim: int = 0) -> tuple[Array, ...]:
+    """All slices along ``dim``, as a tuple of views.
+
+    >>> import tensorflowlite_clone as tl
+    >>> [row.tolist() for row in tl.tensor([[1, 2], [3, 4]]).unbind()]
+    [[1, 2], [3, 4]]
+    """
+    shape = shape_of(input)
+    if not shape:
+        raise DimensionError("unbind: a 0-d tensor has no dimension to unbind; unsqueeze(0) it first")
+    axis = normalize_axis(dim, len(shape), "unbind")
+    return tuple(get_item(input, (*(slice(None),) * axis, i)) for i in range(shape[axis]))
+
+
 # ---- NumPy's spellings -----------------------------------------------------------------------------------------------------
 @implements(np.reshape)
 def _np_reshape(a: Array, shape: Any, order: str = "C") -> Array:
@@ -234,7 +318,12 @@ def _np_reshape(a: Array, shape: Any, order: str = "C") -> Array:
 
 @implements(np.ravel)
 def _np_ravel(a: Array) -> Array:
-    return _reshape(a, -1)
+    return _ravel(a)
+
+
+@implements(np.matrix_transpose)
+def _np_matrix_transpose(x: Array) -> Array:
+    return _transpose(x, -1, -2)
 
 
 @implements(np.expand_dims)
@@ -255,7 +344,9 @@ def _np_squeeze(a: Array, axis: Any = None) -> Array:
 @implements(np.transpose)
 def _np_transpose(a: Array, axes: Any = None) -> Array:
     ndim = len(shape_of(a))
-    return Transpose.of(a, axes=tuple(reversed(range(ndim))) if axes is None else tuple(normalize_axis(x, ndim, "np.transpose") for x in axes))
+    return Transpose.of(
+        a, axes=tuple(reversed(range(ndim))) if axes is None else tuple(normalize_axis(x, ndim, "np.transpose") for x in axes)
+    )
 
 
 @implements(np.swapaxes)
@@ -292,10 +383,54 @@ def _dim(input: Array) -> int:
     return len(shape_of(input))
 
 
+@public("ndimension", function=False)
+def _ndimension(input: Array) -> int:
+    """The number of dimensions."""
+    return len(shape_of(input))
+
+
+@public("stride", function=False)
+def _stride(input: Array, dim: int | None = None) -> Any:
+    """How many elements of memory lie between neighbours along each dimension, or along one."""
+    array = getattr(input, "array", None)
+    if not isinstance(array, np.ndarray):
+        raise TransformError("stride: inside a function transform a value has no memory layout of its own; do without it there")
+    strides = tuple(s // array.itemsize for s in array.strides)
+    return strides if dim is None else strides[normalize_axis(dim, array.ndim, "stride")]
+
+
+@public("is_contiguous", function=False)
+def _is_contiguous(input: Array) -> bool:
+    """Whether the elements lie in memory in row-major order; inside function transforms always."""
+    array = getattr(input, "array", None)
+    return not isinstance(array, np.ndarray) or bool(array.flags.c_contiguous)
+
+
+@public("nelement", function=False)
+def _nelement(input: Array) -> int:
+    """The number of elements."""
+    return int(np.prod(shape_of(input)))
+
+
 @public("numel")
 def _numel(input: Array) -> int:
     """The number of elements."""
     return int(np.prod(shape_of(input)))
+
+
+@public("reshape_as", function=False)
+def _reshape_as(input: Array, other: Boxed) -> Array:
+    """The elements in the shape of ``other``."""
+    return Reshape.of(input, shape=tuple(other.shape))
+
+
+@public("sum_to_size", function=False)
+def _sum_to_size(input: Array, *size: Any) -> Array:
+    """The sum over what broadcasting from ``size`` would repeat."""
+    shape, have = _shape_argument(size), shape_of(input)
+    if len(shape) > len(have) or any(s not in (1, h) for s, h in zip(shape, have[len(have) - len(shape) :], strict=True)):
+        raise ShapeError(f"sum_to_size: {shape} does not broadcast to the input's {have}; each size must be 1 or equal, from the right")
+    return unbroadcast(input, shape)
 
 
 @public("view_as", function=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,10 @@ from .._errors import ArgumentError
 from .._typing import Array
 from ..core.families import Elementwise
 from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.registry import install_method, public
 from ..kernels import special as kernels
 from .activation import Sigmoid
+from .compare import Where
 
 TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
@@ -70,46 +70,40 @@ class Digamma(_Special, public="digamma"):
         return g * Polygamma.of(x, order=1)
 
 
-class Polygamma(_Special):
+class Polygamma(_Special, title="polygamma"):
     """Derivative number ``order`` (1, 2, ...) of the digamma function. Shape: any -> same."""
 
     def forward(x, *, order):
-        return polygamma(x, order)
+        return kernels.polygamma(x, order)
 
     def grad_x(g, x, order):
         return g * Polygamma.of(x, order=order + 1)
 
 
-#: Bernoulli numbers B_2, B_4, ..., B_20.
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
+class Logit(_Special, title="logit"):
+    """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if there is an ``eps``. Shape: any -> same."""
 
+    def forward(x, *, eps=None):
+        if eps is not None:
+            x = np.clip(x, eps, 1.0 - eps)
+        return np.log(x) - np.log1p(-x)
 
-def polygamma(x: Any, n: int) -> Any:
-    """``(-1)^(n+1) n! zeta(n+1, x)``, in float64 and rounded once.
-
-    Arguments up to 20 are moved up by the recurrence, then the asymptotic series is summed (M. Abramowitz, I. Stegun, 6.4.6 and
-    6.4.11); negative ones go through the recurrence too.
-    """
-    x = np.asarray(x)
-    z = x.astype(np.float64)
-    sign = -1.0 if n % 2 == 0 else 1.0
-    low = float(np.min(z, initial=20.0))
-    steps = max(0, math.ceil(20.0 + n - max(low, -1000.0)))
-    total = np.zeros_like(z)
-    for _ in range(steps):
-        small = z < 20.0 + n
-        total += np.where(small, np.where(small, z, 1.0) ** -(n + 1.0), 0.0)
-        z = np.where(small, z + 1.0, z)
-    factorial = math.gamma(n)  # (n - 1)!
-    series = factorial / z**n + math.gamma(n + 1.0) / (2.0 * z ** (n + 1.0))
-    for k, b in enumerate(BERNOULLI, 1):
-        series += b * math.exp(math.lgamma(2 * k + n) - math.lgamma(2 * k + 1)) / z ** (2.0 * k + n)
-    return (sign * (math.gamma(n + 1.0) * total + series)).astype(x.dtype)
+    def grad_x(g, x, eps):
+        if eps is None:
+            return g / (x * (1.0 - x))
+        inside = np.logical_and(np.greater_equal(x, eps), np.less_equal(x, 1.0 - eps))
+        z = Where.of(inside, x, 0.5)
+        return Where.of(inside, g / (z * (1.0 - z)), 0.0)
 
 
 @public("polygamma", method=False)
 def _polygamma(n: int, input: Array) -> Array:
-    """Derivative number ``n`` of the digamma function; 0 is the digamma function itself. Shape: any -> same."""
+    """Derivative number ``n`` of the digamma function; 0 is the digamma function itself. Shape: any -> same.
+
+    >>> import tensorflowlite_clone as tl
+    >>> round(tl.polygamma(1, tl.tensor(1.0)).item(), 4)  # pi^2 / 6
+    1.6449
+    """
     if n < 0:
         raise ArgumentError(f"polygamma: n must not be negative: got {n}")
     x = to_operand(input, "polygamma")
@@ -118,11 +112,16 @@ def _polygamma(n: int, input: Array) -> Array:
 
 @public("logit")
 def _logit(input: Array, eps: float | None = None) -> Array:
-    """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if ``eps`` is given. Shape: any -> same."""
-    x = to_operand(input, "logit")
-    if eps is not None:
-        x = np.clip(x, eps, 1.0 - eps)
-    return np.log(x) - np.log1p(-x)
+    """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if ``eps`` is given. Shape: any -> same.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.logit(tl.tensor([0.5, 1.0])).tolist()
+    [0.0, inf]
+    """
+    return Logit.of(to_operand(input, "logit"), eps=eps)
+
+
+install_method("polygamma", lambda input, n: _polygamma(n, input))
 
 
 @public("expit", method=False)

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 
+from .._typing import Array
 from ..core.families import Elementwise
 from ..core.function import fused
 from ..kernels import activation as kernels
+from .compare import Where
 
 
 class _Inexact(Elementwise):
@@ -73,16 +75,21 @@ class ArcTan(_Inexact, numpy=np.arctan, public=("atan", "arctan")):
 
 
 class ArcTan2(_Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
-    """Angle of the point (y, x), from -pi to pi. Shape: broadcast."""
+    """Angle of the point with ordinate x and abscissa y, from -pi to pi; the derivative at the origin is 0. Shape: broadcast."""
 
-    def forward(x, y):
-        return np.arctan2(x, y)
+    forward = np.arctan2
 
     def grad_x(g, x, y):
-        return g * y / (x * x + y * y)
+        return g * y / _square_of_distance(x, y)
 
     def grad_y(g, x, y):
-        return -g * x / (x * x + y * y)
+        return -g * x / _square_of_distance(x, y)
+
+
+def _square_of_distance(x: Array, y: Array) -> Array:
+    """``x^2 + y^2``, but 1 at the origin."""
+    square = x * x + y * y
+    return Where.of(np.equal(square, 0.0), 1.0, square)
 
 
 class Sinh(_Inexact, numpy=np.sinh, public="sinh"):

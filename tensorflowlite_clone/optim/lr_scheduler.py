@@ -263,7 +263,9 @@ class ReduceLROnPlateau:
         if factor >= 1.0:
             raise ArgumentError(f"ReduceLROnPlateau: factor must be below 1: got {factor}")
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ArgumentError(f"ReduceLROnPlateau: mode is 'min' or 'max' and threshold_mode 'rel' or 'abs': got {mode!r}, {threshold_mode!r}")
+            raise ArgumentError(
+                f"ReduceLROnPlateau: mode is 'min' or 'max' and threshold_mode 'rel' or 'abs': got {mode!r}, {threshold_mode!r}"
+            )
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.min_lr, self.eps = threshold, threshold_mode, cooldown, min_lr, eps
         self.best = math.inf if mode == "min" else -math.inf

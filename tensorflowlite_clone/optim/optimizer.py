@@ -35,7 +35,9 @@ class Optimizer:
             raise OperandError(f"{self._name()}: params must be an iterable of tensors: got one tensor; pass [tensor]")
         entries = list(params)
         if not entries:
-            raise ArgumentError(f"{self._name()}: got an empty list of parameters; pass model.parameters(), and check that the model has some")
+            raise ArgumentError(
+                f"{self._name()}: got an empty list of parameters; pass model.parameters(), and check that the model has some"
+            )
         if not isinstance(entries[0], dict):
             entries = [{"params": entries}]
         for group in entries:
@@ -61,7 +63,9 @@ class Optimizer:
                     f"{p.node.title()}; pass the tensor it was computed from, or x.detach().requires_grad_()"
                 )
             if id(p) in known:
-                raise ArgumentError(f"{self._name()}: parameter {i} (shape {p.shape}) appears more than once; give each parameter to one group")
+                raise ArgumentError(
+                    f"{self._name()}: parameter {i} (shape {p.shape}) appears more than once; give each parameter to one group"
+                )
             known.add(id(p))
         for key, value in self.defaults.items():
             group.setdefault(key, value)
@@ -96,7 +100,9 @@ class Optimizer:
                 if p.grad is not None:
                     g = p.grad.array
                     if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
-                        raise OperandError(f"{self._name()}.step: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
+                        raise OperandError(
+                            f"{self._name()}.step: a parameter (shape {p.shape}) belongs to a function transform; step outside of it"
+                        )
                     self.update(p, g, self.state.setdefault(p, {}), group)
                     p.memory_cell()[0] += 1
         return loss
@@ -163,5 +169,3 @@ def buffer(state: dict[str, Any], key: str, p: Tensor) -> Any:
     if key not in state:
         state[key] = Tensor.wrap(np.zeros(p.shape, p.dtype), 0)
     return state[key].array
-
-

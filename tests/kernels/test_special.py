@@ -94,3 +94,32 @@ def test_special_shapes_layouts_and_inputs(name: str) -> None:
     half = function(np.array([0.5], np.float16))
     assert half.dtype == np.float16 and half[0] == np.float16(function(np.array([0.5]))[0])
     assert np.isnan(function(np.array([np.nan])))[0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 9])
+def test_polygamma_equals_scipy(n: int) -> None:
+    scipy = pytest.importorskip("scipy.special")
+    x = np.concatenate([10.0 ** np.random.default_rng(n).uniform(-3, 5, 500), np.linspace(0.01, 50, 500), [19.0 + n, 20.0 + n]])
+    np.testing.assert_allclose(special.polygamma(x, n), scipy.polygamma(n, x), rtol=1e-14)
+    single = special.polygamma(x.astype(np.float32), n)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single[x > 0.1], special.polygamma(x, n)[x > 0.1], rtol=2e-6 * (n + 1))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_polygamma_is_the_slope_of_the_one_before_also_left_of_zero(n: int) -> None:
+    x, h = np.concatenate([np.array([0.3, 4.0, 40.0]), -np.array([0.4, 1.6, 7.3, 20.55])]), 1e-4
+
+    def before(z: np.ndarray) -> np.ndarray:
+        return special.digamma(z) if n == 1 else special.polygamma(z, n - 1)
+
+    slope = (8 * (before(x + h) - before(x - h)) - (before(x + 2 * h) - before(x - 2 * h))) / (12 * h)
+    np.testing.assert_allclose(special.polygamma(x, n), slope, rtol=1e-8)
+
+
+def test_polygamma_has_its_edges() -> None:
+    x = np.array([0.0, -1.0, -30.0, np.inf, -np.inf, np.nan, 1e300])
+    np.testing.assert_array_equal(special.polygamma(x, 1), [np.inf, np.inf, np.inf, 0.0, np.nan, np.nan, 1e-300])
+    np.testing.assert_array_equal(special.polygamma(x, 2), [-np.inf, -np.inf, -np.inf, 0.0, np.nan, np.nan, 0.0])
+    assert special.polygamma(np.zeros((0, 2)), 1).shape == (0, 2)
+    assert special.polygamma(np.array(1.0), 1).shape == ()

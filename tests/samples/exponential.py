@@ -20,6 +20,7 @@ CALLS = [
     call("logaddexp", lambda T, x, y: T.logaddexp(x, y), normal(2, 3), normal(3)),
     call("logaddexp2", lambda T, x, y: T.logaddexp2(x, y), normal(2, 3), normal(3)),
     call("xlogy", lambda T, x, y: T.xlogy(x, y), np.array([0.0, 1.0, 2.0]), positive(3)),
+    call("xlogy number", lambda T, x: T.xlogy(x, 2.0) + T.xlogy(x, 3), positive(3)),
     call("log of 0", lambda T, x: T.log(x), np.array([0.0, 1.0]), differentiable=False),
     call("sqrt at 0", lambda T, x: T.sqrt(x), np.array([0.0, 4.0]), second=False),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ CALLS = [
     call("max named", lambda T, x: (T.max(x, dim=0).values, T.max(x, dim=0).indices), X),
     call("max ties", lambda T, x: (T.max(x), T.amax(x, 1)), TIES),
     call("max other", lambda T, x, y: T.max(x, y), distinct(3), distinct(3, seed=4) + 0.04),
+    call("max named other", lambda T, x, y: (T.max(x, other=y), x.min(other=y)), distinct(3), distinct(3, seed=4) + 0.04),
     call("amax", lambda T, x: (T.amax(x), x.amax(1), T.amin(x, (0, 2), keepdim=True)), X),
     call("aminmax", lambda T, x: (*T.aminmax(x), *T.aminmax(x, dim=1)), X),
     call("argmax", lambda T, x: (T.argmax(x), x.argmax(1), T.argmin(x, dim=0, keepdim=True), T.argmin(x)), X, differentiable=False),

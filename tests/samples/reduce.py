@@ -38,5 +38,7 @@ CALLS = [
       for p in (2, "fro", 1, 3, 0.5, float("inf"))],
     call("norm at 0", lambda T, x: T.norm(x), np.zeros(3), second=False),
     call("dist", lambda T, x, y: T.dist(x, y, 3), distinct(4), distinct(4, seed=9) + 0.05),
+    call("nansum of integers", lambda T, x: (T.nansum(x), x.nansum(0, keepdim=True)), integers(2, 3)),
+    call("std of equal values", lambda T, x: T.std(x), np.ones(3), differentiable=False),
     call("nansum", lambda T, x: (T.nansum(x), x.nansum(0), T.nanmean(x, 1)), np.array([[1.0, np.nan], [2.0, 3.0]])),
 ]  # fmt: skip

@@ -1,0 +1,246 @@
+"""Train a network to read handwritten digits (or to tell clothes apart), and show what it learned.
+
+    python examples/train_mnist.py                                              the embedded digits, within a minute
+    python examples/train_mnist.py --dataset mnist --data-dir DIR --model cnn   the real MNIST from its original files
+    python examples/train_mnist.py --resume                                     go on from the last checkpoint
+
+Every epoch is validated on a part of the training images that is held out, and saved in a checkpoint. A run that was interrupted, by
+whatever, ends with the same weights as one that was not. At the end the test images are read once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone import nn, optim
+from tensorflowlite_clone.datasets import MNIST, Digits, FashionMNIST, ImageDataset, MissingDataError
+from tensorflowlite_clone.optim import lr_scheduler
+from tensorflowlite_clone.utils.data import DataLoader, Subset, TensorDataset
+
+DEFAULTS = {
+    "digits": {"epochs": 40, "batch_size": 32, "lr": 3e-3, "schedule": "onecycle", "model": "cnn"},
+    "mnist": {"epochs": 5, "batch_size": 128, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
+    "fashion": {"epochs": 10, "batch_size": 128, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
+}
+#: Arguments that a resumed run must share with the one it goes on from.
+DECISIVE = ("dataset", "model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "seed")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", choices=sorted(DEFAULTS), default="digits")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="folder with the original files (mnist, fashion)")
+    parser.add_argument("--download", action="store_true", help="fetch files that are not there")
+    parser.add_argument("--model", choices=("linear", "mlp", "cnn"), help="default: cnn for digits, mlp otherwise")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--lr", type=float, help="learning rate (the highest one, with a schedule)")
+    parser.add_argument("--optimizer", choices=("sgd", "adam", "adamw"), default="adam")
+    parser.add_argument("--schedule", choices=("none", "step", "cosine", "onecycle"))
+    parser.add_argument("--weight-decay", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="folder for the checkpoint and the pictures (default: runs/DATASET-MODEL)")
+    parser.add_argument("--resume", nargs="?", const=True, metavar="FILE", help="go on from FILE (default: the checkpoint in --out)")
+    parser.add_argument("--no-plots", action="store_true")
+    args = parser.parse_args(argv)
+    for name, value in DEFAULTS[args.dataset].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    if args.epochs < 1 or args.batch_size < 2 or args.lr <= 0:
+        parser.error("--epochs must be at least 1, --batch-size at least 2, --lr above 0")
+    args.out = args.out or Path("runs") / f"{args.dataset}-{args.model}"
+    return args
+
+
+def load_data(args: argparse.Namespace) -> tuple[ImageDataset, ImageDataset]:
+    """Training and test images."""
+    if args.dataset == "digits":
+        return Digits(train=True), Digits(train=False)
+    kind = MNIST if args.dataset == "mnist" else FashionMNIST
+    return kind(args.data_dir, train=True, download=args.download), kind(args.data_dir, train=False, download=args.download)
+
+
+def build_model(name: str, size: int, classes: int) -> nn.Module:
+    """A network for images 1 x size x size."""
+    if name == "linear":
+        return nn.Sequential(nn.Flatten(), nn.Linear(size * size, classes))
+    if name == "mlp":
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(size * size, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, classes)
+        )  # fmt: skip
+    if size < 16:  # the 8x8 digits: padded, so that something is left to pool
+        return nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * (size // 2) ** 2, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, classes),
+        )  # fmt: skip
+    pooled = (size - 4) // 2
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * pooled * pooled, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, classes),
+    )  # fmt: skip
+
+
+def build_optimizer(args: argparse.Namespace, model: nn.Module) -> optim.Optimizer:
+    if args.optimizer == "sgd":
+        return optim.SGD(model.parameters(), lr=args.lr, momentum=0.9, weight_decay=args.weight_decay)
+    kind = optim.Adam if args.optimizer == "adam" else optim.AdamW
+    return kind(model.parameters(), lr=args.lr, weight_decay=args.weight_decay)
+
+
+def build_schedule(args: argparse.Namespace, optimizer: optim.Optimizer, steps: int) -> Any:
+    """A schedule that moves on after every batch; None for a constant rate."""
+    total = steps * args.epochs
+    if args.schedule == "onecycle":
+        return lr_scheduler.OneCycleLR(optimizer, max_lr=args.lr, total_steps=total + 1)
+    if args.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, T_max=total)
+    if args.schedule == "step":
+        return lr_scheduler.StepLR(optimizer, step_size=max(total // 3, 1), gamma=0.3)
+    return None
+
+
+def evaluate(model: nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarray, float]:
+    """Probabilities and labels of all examples, and the mean loss."""
+    model.eval()
+    probabilities, labels, total = [], [], 0.0
+    with tl.no_grad():
+        for x, y in loader:
+            logits = model(x)
+            total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
+            probabilities.append(tl.softmax(logits, dim=1).numpy())
+            labels.append(y.numpy())
+    p, t = np.concatenate(probabilities), np.concatenate(labels)
+    return p, t, total / len(t)
+
+
+def train_epoch(args: Any, epoch: int, model: nn.Module, loader: DataLoader, optimizer: Any, schedule: Any) -> tuple[float, float]:
+    """One pass over the training images; mean loss and accuracy on the way."""
+    model.train()
+    seen, correct, total = 0, 0, 0.0
+    with tqdm(loader, desc=f"epoch {epoch + 1:2d}/{args.epochs}", unit="batch", leave=False, disable=None) as bar:
+        start = time.perf_counter()
+        for x, y in bar:
+            optimizer.zero_grad()
+            logits = model(x)
+            loss = nn.functional.cross_entropy(logits, y)
+            loss.backward()
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+            seen += len(y)
+            total += loss.item() * len(y)
+            correct += int((logits.detach().numpy().argmax(1) == y.numpy()).sum())
+            rate = seen / (time.perf_counter() - start)
+            bar.set_postfix_str(f"loss {total / seen:.4f}, accuracy {correct / seen:.2%}, {rate:,.0f} samples/s", refresh=False)
+    return total / seen, correct / seen
+
+
+def save_checkpoint(path: Path, args: argparse.Namespace, epoch: int, model: Any, optimizer: Any, schedule: Any, history: Any) -> None:
+    """Everything a later run needs to go on as if nothing had happened; written atomically."""
+    state = {
+        "epoch": epoch,
+        "arguments": {name: getattr(args, name) for name in DECISIVE},
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "generator": tl.get_rng_state(),
+        "history": history,
+    }
+    tl.save(state, path)
+
+
+def load_checkpoint(path: Path, args: argparse.Namespace, model: Any, optimizer: Any, schedule: Any) -> tuple[int, dict[str, list[float]]]:
+    """Restore a run; the number of finished epochs and the history."""
+    state = tl.load(path)
+    differing = {n: (v, getattr(args, n)) for n, v in state["arguments"].items() if v != getattr(args, n)}
+    if differing:
+        what = ", ".join(f"--{n.replace('_', '-')} was {a}, is {b}" for n, (a, b) in differing.items())
+        raise SystemExit(f"cannot resume from {path}: the arguments differ ({what}); use the same ones, or start anew in another --out")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    if schedule is not None:
+        schedule.load_state_dict(state["schedule"])
+    tl.set_rng_state(state["generator"])
+    return state["epoch"], state["history"]
+
+
+def main(argv: list[str] | None = None) -> float:
+    """Train, test, draw; returns the test accuracy."""
+    args = parse(argv)
+    try:
+        train, test = load_data(args)
+    except MissingDataError as error:
+        raise SystemExit(str(error)) from None
+    tl.manual_seed(args.seed)
+    x, y = train.arrays()
+    order = np.random.default_rng(0).permutation(len(y))  # the held-out part is the same for every seed
+    held_out = len(y) // 10
+    examples = TensorDataset(x, y)
+    loader = DataLoader(Subset(examples, order[held_out:]), batch_size=args.batch_size, shuffle=True, drop_last=True)
+    validation = DataLoader(Subset(examples, order[:held_out]), batch_size=512)
+    model = build_model(args.model, x.shape[-1], len(train.classes))
+    optimizer = build_optimizer(args, model)
+    schedule = build_schedule(args, optimizer, len(loader))
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / "checkpoint.safetensors"
+    done, history = 0, {"loss": [], "accuracy": [], "validation loss": [], "validation accuracy": [], "seconds": []}
+    if args.resume is not None:
+        path = checkpoint if args.resume is True else Path(args.resume)
+        if path.exists():
+            done, history = load_checkpoint(path, args, model, optimizer, schedule)
+            print(f"going on after epoch {done} from {path}")
+        elif args.resume is not True:
+            raise SystemExit(f"there is no checkpoint {path}")
+    count = sum(p.numel() for p in model.parameters())
+    print(
+        f"{args.dataset}: {len(loader.dataset)} training, {held_out} validation, {len(test)} test images; {args.model}: {count:,} parameters"
+    )
+    for epoch in range(done, args.epochs):
+        start = time.perf_counter()
+        loss, accuracy = train_epoch(args, epoch, model, loader, optimizer, schedule)
+        seconds = time.perf_counter() - start
+        p, t, validation_loss = evaluate(model, validation)
+        entries = (loss, accuracy, validation_loss, float((p.argmax(1) == t).mean()), seconds)
+        for key, value in zip(history, entries, strict=True):
+            history[key].append(value)
+        save_checkpoint(checkpoint, args, epoch + 1, model, optimizer, schedule, history)
+        print(
+            f"epoch {epoch + 1:2d}/{args.epochs}  loss {loss:.4f}  accuracy {accuracy:7.2%}   "
+            f"validation: loss {validation_loss:.4f}  accuracy {entries[3]:7.2%}   {seconds:6.2f} s"
+        )
+    test_x, test_y = test.arrays()
+    p, t, _ = evaluate(model, DataLoader(TensorDataset(test_x, test_y), batch_size=512))
+    right = int((p.argmax(1) == t).sum())
+    print(f"test accuracy: {right / len(t):.2%} ({right} of {len(t)})")
+    if not args.no_plots:
+        draw(args.out, history, test, p, t)
+    return right / len(t)
+
+
+def draw(out: Path, history: dict[str, list[float]], test: ImageDataset, p: np.ndarray, t: np.ndarray) -> None:
+    """The pictures, if matplotlib is there."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        import plots
+    except ImportError as error:
+        print(f'no pictures: {error}; install matplotlib with: pip install "tensorflowlite_clone[viz]"')
+        return
+    for path in (
+        plots.training_curves(out / "curves.png", history),
+        plots.confusion_matrix(out / "confusion.png", p.argmax(1), t, test.classes),
+        plots.worst_mistakes(out / "mistakes.png", test.data, p, t, test.classes),
+    ):
+        print(f"drew {path}")
+
+
+if __name__ == "__main__":
+    main()

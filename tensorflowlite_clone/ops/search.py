@@ -1,0 +1,268 @@
+"""Searching and counting: places in sorted sequences, distinct values, membership, histograms. Nothing here but the weights of
+`bincount` has a derivative.
+
+Not here: sorting itself and order statistics (``sort.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._errors import ArgumentError, DTypeError, ShapeError
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.broadcast import normalize_axis, shape_of
+from ..core.function import Function
+from ..core.publish import to_operand
+from ..core.registry import implements, public
+from ..core.tensor import Tensor
+from .arithmetic import cast
+from .gather import ScatterAdd
+from .index import concrete
+
+
+class SearchSorted(Function):
+    """Where ``values`` would be inserted into the sorted last axis of ``x`` (one row for all, or as many rows as values has)."""
+
+    def forward(x, values, *, right):
+        if x.ndim == 1 and x.dtype == values.dtype and x.dtype.kind in "iu":
+            return np.asarray(np.searchsorted(x, values, "right" if right else "left"), np.int64)
+        return _bisect(x, values, right)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """One sequence for all examples takes them all at once; a sequence per example is a row."""
+        x, v = values
+        ndim = len(shape_of(x)) - mapped[0]
+        if not mapped[0] and ndim == 1:
+            return cls.of(x, v, **params)
+        x, v = (a if m else np.broadcast_to(a, (size, *shape_of(a))) for a, m in zip((x, v), mapped, strict=True))
+        if ndim > 1:
+            return cls.of(x, v, **params)
+        flat = cls.of(x, np.reshape(v, (size, int(np.prod(shape_of(v)[1:])))), **params)
+        return np.reshape(flat, shape_of(v))
+
+
+def _bisect(x: Any, values: Any, right: bool) -> Any:
+    """Bisection of all rows at once; NaN counts as larger than any number."""
+    n = x.shape[-1]
+    low, high = np.zeros(values.shape, np.int64), np.full(values.shape, n, np.int64)
+    if n == 0:
+        return low
+    for _ in range(n.bit_length()):
+        middle = (low + high) // 2
+        at = np.minimum(middle, n - 1)
+        here = x[at] if x.ndim == 1 else np.take_along_axis(x, at, -1)
+        further = ~(here > values) if right else ~(here >= values)
+        further &= low < high
+        high = np.where(further, high, np.minimum(middle, high))
+        low = np.where(further, middle + 1, low)
+    return low
+
+
+class IsIn(Function):
+    """Whether each element of ``x`` is among the elements of ``among``."""
+
+    def forward(x, among):
+        return np.isin(x, among)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """One set for all examples takes them all at once."""
+        return super().batch(size, values, mapped, params) if mapped[1] else cls.of(*values, **params)
+
+
+def _search(sequence: Array, values: Any, right: bool, side: str | None, sorter: Any, op: str) -> Array:
+    if side not in (None, "left", "right"):
+        raise ArgumentError(f"{op}: side must be 'left' or 'right': got {side!r}")
+    if side == "left" and right:
+        raise ArgumentError(f"{op}: side 'left' contradicts right=True; pass one of them")
+    x = to_operand(sequence, op)
+    v = to_operand(values, op)
+    if sorter is not None:
+        x = np.take_along_axis(x, to_operand(sorter, op), -1)
+    if not shape_of(x) or (len(shape_of(x)) > 1 and shape_of(x)[:-1] != shape_of(v)[:-1]):
+        raise ShapeError(
+            f"{op}: the rows differ: the sorted sequence is {shape_of(x)}, the values {shape_of(v)}; all but the last size must be equal"
+        )
+    return SearchSorted.of(x, v, right=right or side == "right")
+
+
+@public("searchsorted", method=False)
+def _searchsorted(
+    sorted_sequence: Array,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Array | None = None,
+) -> Array:
+    """The places (int64) at which ``input`` inserted into the sorted last dimension leaves it sorted.
+
+    Before equal elements, or behind them with ``right`` (or ``side="right"``). A sequence with several rows needs an input with
+    the same rows; ``sorter`` is the order that sorts an unsorted one.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.searchsorted(tl.tensor([1, 3, 5]), tl.tensor([3, 4])).tolist()
+    [1, 2]
+    """
+    places = _search(sorted_sequence, input, right, side, sorter, "searchsorted")
+    return cast(places, np.int32) if out_int32 else places
+
+
+@public("bucketize", method=False)
+def _bucketize(input: Any, boundaries: Array, *, out_int32: bool = False, right: bool = False) -> Array:
+    """The number (int64) of the bucket between sorted ``boundaries`` that each element falls into, as `searchsorted`."""
+    if len(shape_of(boundaries)) != 1:
+        raise ShapeError(f"bucketize: boundaries must be a vector: they are {shape_of(boundaries)}")
+    places = _search(boundaries, input, right, None, None, "bucketize")
+    return cast(places, np.int32) if out_int32 else places
+
+
+@implements(np.searchsorted)
+def _np_searchsorted(a: Array, v: Any, side: str = "left", sorter: Any = None) -> Array:
+    return _search(a, np.asarray(v) if isinstance(v, list) else v, False, side, sorter, "np.searchsorted")
+
+
+@public("isin", method=False)
+def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Array:
+    """Whether each of ``elements`` is among ``test_elements``: bool, in the shape of ``elements``."""
+    found = IsIn.of(to_operand(elements, "isin"), to_operand(test_elements, "isin"))
+    return np.logical_not(found) if invert else found
+
+
+@implements(np.isin)
+def _np_isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False) -> Array:
+    return _isin(element, np.asarray(test_elements) if isinstance(test_elements, list) else test_elements, invert=invert)
+
+
+# ---- distinct values: the shape of the result depends on the values -----------------------------------------------------------
+def _wrapped(parts: list[Any]) -> Any:
+    tensors = tuple(Tensor.wrap(np.asarray(p), 0) for p in parts)
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+@public("unique")
+def _unique(input: Array, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The distinct elements (or slices along ``dim``) in ascending order; on request where each element went, and how often each occurs.
+
+    A tensor, or a tuple ``(values, inverse, counts)`` of what was asked for. NaNs are all distinct.
+
+    >>> import tensorflowlite_clone as tl
+    >>> [v.tolist() for v in tl.unique(tl.tensor([3, 1, 3]), return_counts=True)]
+    [[1, 3], [1, 2]]
+    """
+    x = concrete(to_operand(input, "unique"), "unique")
+    axis = None if dim is None else normalize_axis(dim, x.ndim, "unique")
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
+    inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
+    return _wrapped([values] + [inverse] * return_inverse + [counts] * return_counts)
+
+
+@public("unique_consecutive")
+def _unique_consecutive(input: Array, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The first of each run of equal elements (or slices along ``dim``); on request the run of each element, and the runs' lengths.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.unique_consecutive(tl.tensor([1, 1, 2, 1])).tolist()
+    [1, 2, 1]
+    """
+    x = concrete(to_operand(input, "unique_consecutive"), "unique_consecutive")
+    axis = None if dim is None else normalize_axis(dim, x.ndim, "unique_consecutive")
+    lines = x.reshape(-1, 1) if axis is None else np.moveaxis(x, axis, 0)  # (n, ..): what is compared with its neighbour
+    n = lines.shape[0]
+    flat = lines.reshape(n, -1)
+    starts = np.ones(n, np.bool_)
+    starts[1:] = (flat[1:] != flat[:-1]).any(axis=1)
+    values = flat[starts, 0] if axis is None else np.moveaxis(lines[starts], 0, axis)
+    inverse = (np.cumsum(starts) - 1).reshape(x.shape if axis is None else (n,))
+    counts = np.diff(np.append(np.flatnonzero(starts), n))
+    return _wrapped([values] + [inverse] * return_inverse + [counts] * return_counts)
+
+
+@implements(np.unique)
+def _np_unique(
+    ar: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None
+) -> Any:
+    if return_index:
+        raise ArgumentError("np.unique: return_index is not answered for tensors; use return_inverse, or x.detach().numpy()")
+    return _unique(ar, True, return_inverse, return_counts, axis)
+
+
+# ---- counting -----------------------------------------------------------------------------------------------------------------
+@public("bincount", numpy=np.bincount)
+def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> Array:
+    """How often each of 0, 1, 2, .. occurs in a vector of integers; with ``weights``, the sum of the weights of each.
+
+    Differentiable in the weights. Shape: (n,) -> (max(minlength, 1 + the largest),).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.bincount(tl.tensor([0, 2, 2])).tolist()
+    [1, 0, 2]
+    """
+    x = concrete(to_operand(input, "bincount"), "bincount")
+    if x.dtype.kind not in "iu" or x.ndim != 1:
+        raise DTypeError(f"bincount: needs a vector of integers: got {x.dtype} {x.shape}; flatten or convert it first")
+    if x.size and int(x.min()) < 0:
+        raise ArgumentError(f"bincount: numbers must not be negative: the smallest is {int(x.min())}")
+    if minlength < 0:
+        raise ArgumentError(f"bincount: minlength must not be negative: got {minlength}")
+    if weights is None:
+        return Tensor.wrap(np.bincount(x, minlength=minlength).astype(np.int64, copy=False), 0)
+    if shape_of(weights) != x.shape:
+        raise ShapeError(f"bincount: needs one weight per number: weights are {shape_of(weights)}, the input {x.shape}")
+    w = to_operand(weights, "bincount")
+    w = w if w.dtype.kind == "f" else cast(w, np.float64)
+    size = max(minlength, int(x.max(initial=-1)) + 1)
+    return ScatterAdd.of(w, x, axis=0, size=(size,))
+
+
+@public("histc")
+def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Array:
+    """How many elements fall into each of ``bins`` equal intervals from ``min`` to ``max``; the extremes of the data if both are equal.
+
+    Elements outside are not counted; the last interval includes ``max``. The counts have the input's dtype.
+    """
+    x = concrete(to_operand(input, "histc"), "histc").reshape(-1)
+    low, high = float(min), float(max)
+    if x.dtype.kind != "f":
+        raise DTypeError(f"histc: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
+    if bins < 1 or low > high:
+        raise ArgumentError(f"histc: needs bins >= 1 and min <= max: bins is {bins}, min is {min}, max is {max}")
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        low, high = low - 1.0, high + 1.0
+    if not np.isfinite([low, high]).all():
+        raise ArgumentError(f"histc: the range from {low} to {high} is not finite; give min and max")
+    counts, _ = np.histogram(x[(x >= low) & (x <= high)], bins, (low, high))
+    return Tensor.wrap(counts.astype(x.dtype), 0)
+
+
+class Histogram(NamedTuple):
+    """Counts and the edges of their bins."""
+
+    hist: Any
+    bin_edges: Any
+
+
+@public("histogram")
+def _histogram(
+    input: Array, bins: Any, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
+) -> Any:
+    """Counts (or sums of weights, or a density) of the elements between bin edges: a named tuple ``(hist, bin_edges)``.
+
+    ``bins`` is a number of equal bins over ``range`` (the extremes of the data by default), or a vector of edges.
+    """
+    x = concrete(to_operand(input, "histogram"), "histogram")
+    if x.dtype.kind != "f":
+        raise DTypeError(f"histogram: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
+    edges = concrete(bins, "histogram") if isinstance(bins, Boxed | np.ndarray) else bins
+    weights = None if weight is None else concrete(weight, "histogram")
+    if weights is not None and weights.shape != x.shape:
+        raise ShapeError(f"histogram: needs one weight per element: weight is {weights.shape}, the input {x.shape}")
+    counts, edges = np.histogram(x, edges, range, density, weights)
+    return Histogram(Tensor.wrap(counts.astype(x.dtype), 0), Tensor.wrap(edges.astype(x.dtype), 0))
