@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS := $(shell nproc 2>/dev/null || echo 2)
+JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+# Two installations into one environment at a time would break it, whatever -j says.
+.NOTPARALLEL:
 .PHONY: train test check lint types doctest fresh bench docs clean
 
 train: $(VENV)/.viz

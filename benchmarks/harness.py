@@ -10,6 +10,7 @@ same NumPy code in both, runs in between: its ratios say how much of a differenc
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -57,8 +58,9 @@ class Row:
     def agrees(self) -> bool:
         """Whether all processes, of both packages, ended their checked steps with the same loss."""
         losses = [r["loss"] for r in (*self.ours, *self.theirs)]
-        scale = max(1.0, *(abs(a) for a in losses))
-        return all(abs(a - losses[0]) <= self.tolerance * scale for a in losses)  # false for nan
+        if not all(math.isfinite(a) for a in losses):
+            return False
+        return max(losses) - min(losses) <= self.tolerance * max(1.0, *(abs(a) for a in losses))
 
     def median(self, side: str, key: str) -> float | None:
         """The median of one figure of one side (``"ours"`` or ``"theirs"``), None where that side was not run."""

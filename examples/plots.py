@@ -68,18 +68,25 @@ def confusion_matrix(path: Path, predicted: np.ndarray, labels: np.ndarray, clas
 
 
 def worst_mistakes(path: Path, images: np.ndarray, p: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Path:
-    """The wrongly read images with the highest loss: what they are, and what they were taken for with which probability."""
-    wrong = np.flatnonzero(p.argmax(1) != labels)
-    loss = -np.log(np.maximum(p[wrong, labels[wrong]], 1e-30))
-    worst = wrong[np.argsort(-loss)][:20]
+    """The 20 images with the highest loss: what they are and what they were taken for; mistakes are framed."""
+    loss = -np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-30))
+    worst = np.argsort(-loss)[:20]
+    wrong = int((p.argmax(1) != labels).sum())
     columns = 5
-    rows = max(-(-len(worst) // columns), 1)
-    figure, axes = plt.subplots(rows, columns, figsize=(9, 2.1 * rows + 0.6), layout="constrained", squeeze=False)
-    figure.suptitle(f"The worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes")
+    rows = -(-len(worst) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(9, 2.2 * rows + 0.5), layout="constrained", squeeze=False)
+    figure.suptitle(f"The hardest images: {wrong} of {len(labels)} were misread (framed)")
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, i in zip(axes.flat, worst, strict=False):
         guess = int(p[i].argmax())
         ax.imshow(images[i], cmap="gray_r")
-        ax.set_title(f"is {classes[labels[i]]}, read as {classes[guess]}\nwith {p[i, guess]:.0%}", fontsize=9)
+        mistaken = guess != labels[i]
+        said = f"read as {classes[guess]}" if mistaken else "read right"
+        ax.set_title(f"is {classes[labels[i]]}, {said}\nwith {p[i, guess]:.0%}", fontsize=9, color=VALIDATION if mistaken else "#333333")
+        if mistaken:
+            ax.set_axis_on()
+            ax.set(xticks=[], yticks=[])
+            for spine in ax.spines.values():
+                spine.set(color=VALIDATION, linewidth=2)
     return _finish(figure, path)

@@ -201,9 +201,8 @@ def main(argv: list[str] | None = None) -> float:
         elif args.resume is not True:
             raise SystemExit(f"there is no checkpoint {path}")
     count = sum(p.numel() for p in model.parameters())
-    print(
-        f"{args.dataset}: {len(loader.dataset)} training, {held_out} validation, {len(test)} test images; {args.model}: {count:,} parameters"
-    )
+    sizes = f"{len(loader.dataset)} training, {held_out} validation, {len(test)} test images"
+    print(f"{args.dataset}: {sizes}; {args.model}: {count:,} parameters")
     for epoch in range(done, args.epochs):
         start = time.perf_counter()
         loss, accuracy = train_epoch(args, epoch, model, loader, optimizer, schedule)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Tensor(Boxed):
     """An n-dimensional array that remembers how it was computed.
 
-    ``Tensor(array)`` shares the array's memory; `tl.tensor` copies. ``requires_grad=True`` (floating and complex dtypes only)
+    ``Tensor(array)`` shares the array's memory; `tl.tensor` copies. ``requires_grad=True`` (floating dtypes only)
     makes it a leaf whose ``grad`` is filled by `backward`.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
@@ -120,9 +120,9 @@ class Tensor(Boxed):
         Raises `DTypeError` for dtypes that have no derivative and `GraphError` for turning gradients off on a computed tensor.
         """
         if requires_grad:
-            if self.dtype.kind not in "fc":
+            if self.dtype.kind != "f":
                 raise DTypeError(
-                    f"requires_grad: only floating and complex tensors have gradients: this one is {self.dtype} {self.shape}; "
+                    f"requires_grad: only floating tensors have gradients: this one is {self.dtype} {self.shape}; "
                     f"convert it first, x.float()"
                 )
             if self.node is None:
@@ -181,7 +181,7 @@ class Tensor(Boxed):
     @data.setter
     def data(self, value: Any) -> None:
         new = value.array if isinstance(value, Tensor) else np.asarray(value)
-        if self.node is not None and new.dtype.kind not in "fc":
+        if self.node is not None and new.dtype.kind != "f":
             raise DTypeError(f"data: a tensor that requires grad must stay floating: got {new.dtype}; convert the new data first")
         cell = self.memory_cell()
         cell[0] += 1

@@ -134,7 +134,7 @@ class _Pullback:
 
 
 def _input(array: Array, level: int, op: str) -> Tensor:
-    if array.dtype.kind not in "fc":
+    if array.dtype.kind != "f":
         raise TransformError(f"{op}: only floating arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float()")
     t = Tensor.wrap(array, level)
     return t.requires_grad_()
@@ -254,7 +254,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 def _dual(p: Array, t: Array, level: int) -> Dual:
     if shape_of(p) != shape_of(t):
         raise ShapeError(f"jvp: a tangent has the wrong shape: it is {shape_of(t)}, its primal is {shape_of(p)}; they must be equal")
-    if p.dtype.kind not in "fc":
+    if p.dtype.kind != "f":
         raise TransformError(f"jvp: only floating arguments have derivatives: got {p.dtype} {p.shape}; convert it, x.float()")
     if t.dtype != p.dtype:
         t = t.astype(p.dtype) if isinstance(t, ndarray) else t.to(p.dtype)

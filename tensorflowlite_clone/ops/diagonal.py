@@ -33,7 +33,7 @@ class Diagonal(Shaping):
         return DiagonalPut.of(g, offset=offset, axis1=axis1, axis2=axis2, shape=x_shape)
 
 
-class DiagonalPut(Shaping):
+class DiagonalPut(Shaping, title="diag_embed"):
     """Zeros of ``shape`` with the last axis of ``x`` on a diagonal: the transpose of `Diagonal`."""
 
     def forward(x, *, offset, axis1, axis2, shape):

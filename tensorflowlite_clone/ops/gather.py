@@ -39,7 +39,7 @@ class Gather(Linear, AxisWise):
         return _diagnose("gather", args[0].shape, args[1], params["axis"])
 
 
-class ScatterAdd(Linear, AxisWise):
+class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     """Zeros of shape ``size`` with ``x`` added at ``index`` along an axis: the transpose of `Gather`."""
 
     shape_params = ("size",)
@@ -56,7 +56,7 @@ class ScatterAdd(Linear, AxisWise):
         return _diagnose("scatter_add", params["size"], args[1], params["axis"])
 
 
-class ScatterPut(Linear, AxisWise):
+class ScatterPut(Linear, AxisWise, title="scatter"):
     """``x`` with elements of ``src`` in place of those at ``index`` along an axis; where an index repeats, the last one stays."""
 
     def forward(x, src, index, *, axis):
@@ -77,7 +77,7 @@ class ScatterPut(Linear, AxisWise):
         return _diagnose("scatter", args[0].shape, args[2], params["axis"])
 
 
-class LastAtPlace(AxisWise):
+class LastAtPlace(AxisWise, title="scatter"):
     """Whether an entry of the index is the last one that names its place in an array of shape ``size``."""
 
     shape_params = ("size",)

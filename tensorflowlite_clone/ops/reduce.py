@@ -14,14 +14,29 @@ from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, sha
 from ..core.families import Linear, Reduction
 from ..core.publish import to_operand
 from ..core.registry import implements, public
-from .arithmetic import Cast
+from ..kernels.reduce import sum_to
+from .arithmetic import Cast, cast
+
+#: Elements from which `fast_sum` looks for a faster way.
+WORTH = 2_048
+
+
+def fast_sum(x: Any, axis: Axes, keepdims: bool) -> Any:
+    """``np.sum``; for larger float arrays along some of their axes by matrix products, which are several times faster."""
+    if axis is None or x.size < WORTH or x.dtype.char not in "fd":
+        return np.sum(x, axis=axis, keepdims=keepdims)
+    axes = (axis,) if isinstance(axis, int) else axis
+    total = sum_to(x, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+    if keepdims:
+        return total if total is not x else np.array(x)
+    return total.reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 class Sum(Linear, Reduction):
     """Sum over axes."""
 
     def forward(x, *, axis=None, keepdims=False):
-        return np.sum(x, axis=axis, keepdims=keepdims)
+        return fast_sum(x, axis, keepdims)
 
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape), x_shape)
@@ -34,7 +49,7 @@ class Mean(Linear, Reduction):
 
     def forward(x, *, axis=None, keepdims=False):
         n = count(x.shape, axis)
-        return np.sum(x, axis=axis, keepdims=keepdims) / n if n else np.full(np.sum(x, axis=axis, keepdims=keepdims).shape, np.nan, x.dtype)
+        return fast_sum(x, axis, keepdims) / n if n else np.full(np.sum(x, axis=axis, keepdims=keepdims).shape, np.nan, x.dtype)
 
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
@@ -57,8 +72,8 @@ class Variance(Reduction, title="var"):
 
     def forward(x, *, axis=None, correction=1, keepdims=False):
         n = count(x.shape, axis)
-        centred = x - np.sum(x, axis=axis, keepdims=True) / max(n, 1)
-        squares = np.sum(centred * centred, axis=axis, keepdims=keepdims)
+        centred = x - fast_sum(x, axis, True) / max(n, 1)
+        squares = fast_sum(centred * centred, axis, keepdims)
         return squares / max(n - correction, 0.0)
 
     def grad_x(g, x, axis, correction, keepdims):
@@ -88,7 +103,7 @@ class Norm2(Reduction, title="norm"):
     """``sqrt(sum x^2)`` over axes; the derivative at 0 is 0."""
 
     def forward(x, *, axis=None, keepdims=False):
-        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+        return np.sqrt(fast_sum(x * x, axis, keepdims))
 
     def grad_x(g, x, ans, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
@@ -176,7 +191,7 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     if dtype is None and x.dtype.kind in "biu":
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
-        x = Cast.of(x, dtype=np.dtype(dtype))
+        x = cast(x, dtype)
     return Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim)
 
 
@@ -200,7 +215,7 @@ def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DType
     """
     x = to_operand(input, "mean")
     if dtype is not None:
-        x = Cast.of(x, dtype=np.dtype(dtype))
+        x = cast(x, dtype)
     _inexact_only(x, "mean")
     return Mean.of(x, axis=_axes(x, dim, "mean"), keepdims=keepdim)
 
@@ -227,7 +242,7 @@ def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DT
     """Mean over ``dim`` of the elements that are not NaN; NaN where there are none."""
     x = to_operand(input, "nanmean")
     if dtype is not None:
-        x = Cast.of(x, dtype=np.dtype(dtype))
+        x = cast(x, dtype)
     _inexact_only(x, "nanmean")
     number = _sum(np.logical_not(np.isnan(x)), dim, keepdim)
     return _nansum(x, dim, keepdim) / Cast.of(number, dtype=np.dtype(x.dtype))
@@ -272,7 +287,7 @@ def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype:
     if dtype is None and x.dtype.kind in "biu":
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
-        x = Cast.of(x, dtype=np.dtype(dtype))
+        x = cast(x, dtype)
     return Product.of(x, axis=_axes(x, dim, "prod"), keepdims=keepdim)
 
 
@@ -363,7 +378,7 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     """
     x = to_operand(input, "norm")
     if dtype is not None and x.dtype != dtype:
-        x = Cast.of(x, dtype=np.dtype(dtype))
+        x = cast(x, dtype)
     _inexact_only(x, "norm")
     axis = _axes(x, dim, "norm")
     if p in ("fro", 2):

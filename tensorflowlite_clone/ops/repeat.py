@@ -35,7 +35,7 @@ class Roll(Shaping):
         return Roll.of(g, shift=tuple(-s for s in shift), axis=axis)
 
 
-class Windows(Shaping):
+class Windows(Shaping, title="unfold"):
     """All windows of ``size`` elements, ``step`` apart, along an axis: the axis counts windows, a new last one is inside them."""
 
     axis_params = ("axis",)
@@ -49,7 +49,7 @@ class Windows(Shaping):
         return WindowSum.of(g, axis=axis, size=size, step=step, length=x_shape[axis])
 
 
-class WindowSum(Shaping):
+class WindowSum(Shaping, title="unfold"):
     """Windows added at their places into zeros of ``length``: the transpose of `Windows`."""
 
     axis_params = ("axis",)

@@ -14,7 +14,7 @@ from ..core.families import AxisWise, Linear
 from ..core.publish import to_operand
 from ..core.registry import implements, public
 from ..core.tensor import Tensor
-from .arithmetic import Cast
+from .arithmetic import cast
 from .extrema import ValuesIndices
 from .gather import Gather
 from .shape import Reshape
@@ -74,7 +74,7 @@ def _shift(x: Array, axis: int, k: int, fill: float, backwards: bool) -> Array:
     return np.concatenate([filling, x[(*before, slice(0, max(n - k, 0)))]], axis=axis)
 
 
-class LogCumSumExp(AxisWise):
+class LogCumSumExp(AxisWise, title="logcumsumexp"):
     """``log`` of the running sum of exponentials along an axis, stable."""
 
     promotion = "inexact"
@@ -100,7 +100,7 @@ def _scan(op: Any, name: str, input: Array, dim: int, dtype: DTypeLike) -> Array
     if dtype is None and x.dtype.kind in "biu":
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
-        x = Cast.of(x, dtype=np.dtype(dtype))
+        x = cast(x, dtype)
     axis = normalize_axis(dim, len(shape_of(x)), name)
     return op.of(x, axis=axis) if shape_of(x) else x
 
@@ -138,7 +138,7 @@ def _np_cumprod(a: Array, axis: int | None = None, dtype: DTypeLike = None) -> A
     return _cumprod(*_flat(a, axis), dtype=dtype)
 
 
-class RunningPlace(AxisWise):
+class RunningPlace(AxisWise, title="cummax"):
     """The index of the last largest (or smallest) element so far along an axis."""
 
     def forward(x, *, axis, largest):
@@ -170,7 +170,9 @@ def _cummin(input: Array, dim: int) -> Any:
 
 @public("diff", numpy=np.diff)
 def _diff(input: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Array:
-    """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``; of booleans, whether they differ.
+    """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``.
+
+    Booleans give whether neighbours differ.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.diff(tl.tensor([1, 4, 9])).tolist()

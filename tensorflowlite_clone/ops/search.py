@@ -23,7 +23,7 @@ from .gather import ScatterAdd
 from .index import concrete
 
 
-class SearchSorted(Function):
+class SearchSorted(Function, title="searchsorted"):
     """Where ``values`` would be inserted into the sorted last axis of ``x`` (one row for all, or as many rows as values has)."""
 
     def forward(x, values, *, right):
@@ -62,7 +62,7 @@ def _bisect(x: Any, values: Any, right: bool) -> Any:
     return low
 
 
-class IsIn(Function):
+class IsIn(Function, title="isin"):
     """Whether each element of ``x`` is among the elements of ``among``."""
 
     def forward(x, among):

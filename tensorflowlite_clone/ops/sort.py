@@ -19,7 +19,7 @@ from ..core.families import AxisWise, Reduction
 from ..core.publish import to_operand
 from ..core.registry import implements, public
 from ..core.tensor import Tensor
-from .arithmetic import Cast
+from .arithmetic import Cast, cast
 from .compare import Where
 from .extrema import ValuesIndices, _at_places, _shared
 from .gather import Gather
@@ -28,14 +28,14 @@ from .reduce import _inexact_only
 from .shape import Reshape, Transpose
 
 
-class SortPlaces(AxisWise):
+class SortPlaces(AxisWise, title="sort"):
     """The order that sorts along an axis; equal elements keep theirs."""
 
     def forward(x, *, axis, descending):
         return stable_order(x, axis, descending)
 
 
-class TopPlaces(AxisWise):
+class TopPlaces(AxisWise, title="topk"):
     """Where the ``k`` largest (or smallest) elements along an axis are, the most extreme one first."""
 
     def forward(x, *, axis, k, largest):
@@ -50,7 +50,7 @@ class TopPlaces(AxisWise):
         return np.take_along_axis(found, order, axis)
 
 
-class RankPlace(AxisWise):
+class RankPlace(AxisWise, title="kthvalue"):
     """Where the element of a rank (0 for the smallest) along an axis is, which stays with length 1; the first of equal ones."""
 
     def forward(x, *, axis, rank):
@@ -58,14 +58,14 @@ class RankPlace(AxisWise):
         return _first(x, value, axis)
 
 
-class MedianPlace(AxisWise):
+class MedianPlace(AxisWise, title="median"):
     """Where the lower median along an axis is, which stays with length 1; the first NaN if there is one, unless those are ignored."""
 
     def forward(x, *, axis, ignore_nan):
         return _first(x, _median_value(x, axis, ignore_nan), axis)
 
 
-class ModePlace(AxisWise):
+class ModePlace(AxisWise, title="mode"):
     """Where the last of the most frequent elements along an axis is, which stays with length 1; of several the smallest."""
 
     def forward(x, *, axis):
@@ -80,7 +80,7 @@ class ModePlace(AxisWise):
         return np.moveaxis(np.take_along_axis(order, best, -1), -1, axis)
 
 
-class MedianValue(Reduction):
+class MedianValue(Reduction, title="median"):
     """The lower median over axes; equal elements share the gradient."""
 
     def forward(x, *, axis=None, keepdims=False, ignore_nan=False):
@@ -313,7 +313,7 @@ def _row_quantiles(rows: Array, q: Array, n: int, interpolation: str, ignore_nan
 
 def _read(ordered: Array, position: Array, axis: int) -> Array:
     """The elements of sorted rows at whole positions, the same for all rows (m,) or given for each row (.., m)."""
-    places = Cast.of(position, dtype=np.dtype(np.int64))
+    places = cast(position, np.int64)
     if len(shape_of(places)) == 1:
         return get_item(ordered, (*(slice(None),) * axis, places))
     return Gather.of(ordered, places, axis=axis)

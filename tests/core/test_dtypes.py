@@ -54,7 +54,7 @@ def test_products_have_the_result_type(a, b):
     x, y = tl.Tensor(np.ones(2, a)), tl.Tensor(np.ones(2, b))
     expected = promote_types(np.dtype(a), np.dtype(b))
     assert (x * y).dtype == (y * x).dtype == expected
-    if np.dtype(a).kind in "fc":
+    if np.dtype(a).kind == "f" and expected.kind == "f":
         x.requires_grad_()
         z = x * y
         assert z.dtype == expected
@@ -84,3 +84,13 @@ def test_integers_become_the_default_float():
 def test_default_dtype_must_be_floating():
     with pytest.raises(TypeError, match="set_default_dtype: only floating dtypes"):
         tl.set_default_dtype(np.int32)
+
+
+def test_complex_values_are_not_differentiated_silently():
+    with pytest.raises(TypeError, match="requires_grad: only floating tensors.*complex64"):
+        tl.tensor([1j], requires_grad=True)
+    x = tl.tensor([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match="complex values cannot be differentiated"):
+        x * tl.tensor([1j])
+    with tl.no_grad():
+        assert (x * tl.tensor([1j])).dtype == np.complex64
