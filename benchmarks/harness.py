@@ -57,7 +57,7 @@ class Row:
     @property
     def agrees(self) -> bool:
         """Whether all processes, of both packages, ended their checked steps with the same loss."""
-        losses = [r["loss"] for r in (*self.ours, *self.theirs)]
+        losses: list[float] = [r["loss"] for r in (*self.ours, *self.theirs)]
         if not all(math.isfinite(a) for a in losses):
             return False
         return max(losses) - min(losses) <= self.tolerance * max(1.0, *(abs(a) for a in losses))

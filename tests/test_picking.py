@@ -290,3 +290,55 @@ def test_logcumsumexp_of_numbers_far_apart_has_finite_gradients():
     x = tl.tensor([-1000.0, 0.0, 1000.0, -1000.0], requires_grad=True)
     x.logcumsumexp(0).backward(tl.ones(4))
     np.testing.assert_allclose(x.grad.numpy(), [1.0, 1.0, 2.0, 0.0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint8, np.int32, np.int64, np.bool_])
+def test_sort_by_packed_keys_equals_the_stable_sort(dtype):
+    rng = np.random.default_rng(2)
+    x = rng.integers(-9 if np.dtype(dtype).kind in "if" else 0, 9, (7, 60)).astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        x[:, ::7], x[:, 3::11], x[:, 5::13], x[2:4, 1] = np.nan, np.inf, -np.inf, -0.0
+        x[:, 30:40] *= np.asarray(1.1, dtype)
+    for axis in (0, 1):
+        places = tl.tensor(x).sort(axis).indices.numpy()
+        assert places.dtype == np.int64
+        np.testing.assert_array_equal(places, np.argsort(x, axis=axis, kind="stable"))
+    wide = np.array([2**40, -(2**50), 2**40, 0])
+    assert tl.tensor(wide).argsort().tolist() == [1, 3, 0, 2]
+
+
+def test_large_sums_and_maxima_equal_numpy():
+    rng = np.random.default_rng(3)
+    for shape in ((64, 128), (8, 32, 5, 7), (3000, 2), (2, 3000)):
+        x = rng.normal(size=shape)
+        for axis in [*range(len(shape)), (0, len(shape) - 1), tuple(range(len(shape)))]:
+            for keepdim in (False, True):
+                for name, f in (("sum", np.sum), ("mean", np.mean), ("amax", np.max)):
+                    result = getattr(tl.tensor(x), name)(axis, keepdim).numpy()
+                    expected = f(x, axis=axis, keepdims=keepdim)
+                    assert result.shape == expected.shape
+                    np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(tl.tensor(x).var(0, correction=0).numpy(), x.var(0), rtol=1e-12)
+        np.testing.assert_allclose(
+            tl.tensor(x).norm(dim=1).numpy(), np.linalg.norm(x, axis=1) if x.ndim == 2 else np.sqrt((x * x).sum(1)), rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+def test_large_gather_and_scatter_add_equal_numpy(kind):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(30, 40, 3))
+    for axis in range(3):
+        index = rng.integers(0, x.shape[axis], (30, 20, 3) if axis else (60, 40, 2)).astype(kind)
+        source = tl.tensor(x, requires_grad=True)
+        out = source.gather(axis, tl.tensor(index))
+        grid = np.ogrid[tuple(slice(n) for n in index.shape)]
+        where = tuple(index.astype(np.int64) if i == axis else g for i, g in enumerate(grid))
+        np.testing.assert_array_equal(out.detach().numpy(), x[where])
+        u = rng.normal(size=out.shape)
+        out.backward(tl.tensor(u))
+        expected = np.zeros(x.shape)
+        np.add.at(expected, where, u)
+        np.testing.assert_allclose(source.grad.numpy(), expected, rtol=1e-12, atol=1e-12)
+    with pytest.raises(DimensionError, match="gather: index 40 is out of range: dimension 1"):
+        tl.tensor(x).gather(1, tl.tensor(np.full((30, 40, 3), 40)))

@@ -1,4 +1,7 @@
-"""Activations as modules: each calls the function of the same name on its input, element by element unless it names a ``dim``."""
+"""Activations as modules: each calls the function of the same name on its input, element by element unless it names a ``dim``.
+
+``inplace`` is accepted where PyTorch has it and makes no difference to the result: the input is left as it is.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ class _Activation(Module):
 
     function: str
     settings: tuple[str, ...] = ()
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         """The activation of ``input``, in its shape."""
@@ -24,7 +28,8 @@ class _Activation(Module):
 
     def extra_repr(self) -> str:
         """The settings."""
-        return ", ".join(f"{s}={getattr(self, s)}" for s in self.settings)
+        shown = (*self.settings, "inplace") if self.inplace else self.settings
+        return ", ".join(f"{s}={getattr(self, s)!r}" for s in shown)
 
 
 class _Plain(_Activation):
@@ -128,7 +133,7 @@ class LeakyReLU(_Activation):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
+        self.negative_slope, self.inplace = negative_slope, inplace
 
 
 class ELU(_Activation):
@@ -139,7 +144,7 @@ class ELU(_Activation):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha, self.inplace = alpha, inplace
 
 
 class CELU(_Activation):
@@ -150,7 +155,7 @@ class CELU(_Activation):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha, self.inplace = alpha, inplace
 
 
 class Hardtanh(_Activation):
@@ -161,7 +166,7 @@ class Hardtanh(_Activation):
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.min_val, self.max_val = min_val, max_val
+        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
 
 
 class Softplus(_Activation):
@@ -183,7 +188,28 @@ class Threshold(_Activation):
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
-        self.threshold, self.value = threshold, value
+        self.threshold, self.value, self.inplace = threshold, value, inplace
+
+
+class Hardshrink(_Activation):
+    """``x`` outside [-lambd, lambd], 0 inside."""
+
+    function = "hardshrink"
+    settings = ("lambd",)
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        """The threshold."""
+        return str(self.lambd)
+
+
+class Softshrink(Hardshrink):
+    """``x`` moved towards 0 by ``lambd``, 0 inside [-lambd, lambd]."""
+
+    function = "softshrink"
 
 
 class PReLU(Module):

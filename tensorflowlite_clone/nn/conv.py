@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._errors import ArgumentError
+from .._errors import ArgumentError, ShapeError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
@@ -49,6 +49,10 @@ class _Conv(Module):
         self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
         self.kernel_size = _tuple(kernel_size, self.spatial)
         self.stride = _tuple(stride, self.spatial)
+        if padding == "same" and any(s != 1 for s in self.stride):
+            raise ArgumentError(f"{name}: padding='same' needs stride 1: stride is {self.stride}; give the padding in numbers")
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ArgumentError(f"{name}: padding must be numbers, 'same' or 'valid': got {padding!r}")
         self.padding = padding if isinstance(padding, str) else _tuple(padding, self.spatial)
         self.dilation = _tuple(dilation, self.spatial)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
@@ -77,11 +81,15 @@ class _Conv(Module):
 
     def extra_repr(self) -> str:
         """Channels, kernel and what differs from the defaults."""
+        return self._extra_repr()
+
+    def _extra_repr(self, output_padding: str = "") -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if self.padding != (0,) * self.spatial:
             text += f", padding={self.padding!r}"
         if self.dilation != (1,) * self.spatial:
             text += f", dilation={self.dilation}"
+        text += output_padding
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:
@@ -125,17 +133,9 @@ class Conv2d(_Conv):
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class ConvTranspose2d(_Conv):
-    """The transpose of `Conv2d` as a linear map, with ``weight`` (in, out/groups, kh, kw): (N, in, H, W) -> (N, out, H', W').
+class _ConvTranspose(_Conv):
+    """What the transposed convolutions share; their weight is (in, out/groups, *kernel)."""
 
-    ``H' = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
-
-    >>> import tensorflowlite_clone as tl
-    >>> ConvTranspose2d(4, 1, 2, stride=2)(tl.zeros(2, 4, 3, 3)).shape
-    (2, 1, 6, 6)
-    """
-
-    spatial = 2
     transposed = True
 
     def __init__(
@@ -154,10 +154,64 @@ class ConvTranspose2d(_Conv):
         dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise ArgumentError(f"ConvTranspose2d: only padding_mode='zeros' exists for transposed convolutions: got {padding_mode!r}")
+            raise ArgumentError(
+                f"{type(self).__name__}: only padding_mode='zeros' exists for transposed convolutions: got {padding_mode!r}; pad the result"
+            )
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
-        self.output_padding = _tuple(output_padding, 2)
+        self.output_padding = _tuple(output_padding, self.spatial)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input spread out by the kernel."""
-        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+    def _output_padding(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
+        """The output padding that gives ``output_size``; several sizes have the same input size if the stride is above 1."""
+        if output_size is None:
+            return self.output_padding
+        wanted = tuple(output_size)[-self.spatial :]
+        sizes = zip(input.shape[-self.spatial :], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in sizes]
+        more = tuple(w - m for w, m in zip(wanted, least, strict=True))
+        if any(not 0 <= m < max(s, d) for m, s, d in zip(more, self.stride, self.dilation, strict=True)):
+            raise ShapeError(
+                f"{type(self).__name__}: output_size is out of reach: it is {wanted}, the input {tuple(input.shape)} gives {tuple(least)} "
+                f"and at most stride - 1 more; choose a size in between"
+            )
+        return more
+
+    def extra_repr(self) -> str:
+        """Channels, kernel and what differs from the defaults."""
+        shown = f", output_padding={self.output_padding}" if any(self.output_padding) else ""
+        return self._extra_repr(shown)
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """The transpose of `Conv1d` as a linear map, with ``weight`` (in, out/groups, k): (N, in, L) -> (N, out, L').
+
+    ``L' = (L - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> ConvTranspose1d(4, 1, 2, stride=2)(tl.zeros(2, 4, 3)).shape
+    (2, 1, 6)
+    """
+
+    spatial = 1
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The input spread out by the kernel, to ``output_size`` (L') if that is given."""
+        more = self._output_padding(input, output_size)
+        return F.conv_transpose1d(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """The transpose of `Conv2d` as a linear map, with ``weight`` (in, out/groups, kh, kw): (N, in, H, W) -> (N, out, H', W').
+
+    ``H' = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> ConvTranspose2d(4, 1, 2, stride=2)(tl.zeros(2, 4, 3, 3)).shape
+    (2, 1, 6, 6)
+    """
+
+    spatial = 2
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The input spread out by the kernel, to ``output_size`` (H', W') if that is given."""
+        more = self._output_padding(input, output_size)
+        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)

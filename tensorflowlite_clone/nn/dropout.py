@@ -47,3 +47,23 @@ class Dropout2d(_Dropout):
     def forward(self, input: Tensor) -> Tensor:
         """The input with random zero channels."""
         return F.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_Dropout):
+    """Whole channels of (N, C, D, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random zero channels."""
+        shape = input.shape
+        return F.dropout2d(input.flatten(-2), self.p, self.training, self.inplace).reshape(shape)  # (N, C, D, H*W) and back
+
+
+class AlphaDropout(_Dropout):
+    """Elements set to the saturation value of SELU with probability ``p``, then scaled so that mean 0 and variance 1 stay.
+
+    G. Klambauer et al., "Self-normalizing neural networks" (2017).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random saturated elements."""
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)

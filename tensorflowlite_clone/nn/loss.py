@@ -18,10 +18,11 @@ class _Loss(Module):
 
     function: str
     settings: tuple[str, ...] = ()
+    reductions: tuple[str, ...] = ("mean", "sum", "none")
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        if reduction not in ("none", "mean", "sum", "batchmean"):
+        if reduction not in self.reductions:
             raise ArgumentError(f"{type(self).__name__}: reduction must be 'mean', 'sum' or 'none': got {reduction!r}")
         self.reduction = reduction
 
@@ -30,11 +31,6 @@ class _Loss(Module):
         settings = {s: getattr(self, s) for s in self.settings}
         result: Tensor = getattr(F, self.function)(input, target, reduction=self.reduction, **settings)
         return result
-
-    def extra_repr(self) -> str:
-        """The settings that are not tensors."""
-        shown = {s: getattr(self, s) for s in self.settings if not isinstance(getattr(self, s), Tensor | None)}
-        return ", ".join(f"{k}={v}" for k, v in {**shown, "reduction": self.reduction}.items())
 
 
 class L1Loss(_Loss):
@@ -137,9 +133,13 @@ class BCEWithLogitsLoss(_Weighted):
 
 
 class KLDivLoss(_Loss):
-    """``y (log y - x)`` for log-probabilities x; with ``log_target`` y is given as its logarithm."""
+    """``y (log y - x)`` for log-probabilities x; with ``log_target`` y is given as its logarithm.
+
+    The reduction "batchmean", the sum over the number of examples, is the mathematical divergence; "mean" divides by all elements.
+    """
 
     function = "kl_div"
+    reductions = ("mean", "sum", "none", "batchmean")
     settings = ("log_target",)
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
@@ -158,13 +158,66 @@ class PoissonNLLLoss(_Loss):
         self.log_input, self.full, self.eps = log_input, full, eps
 
 
-class GaussianNLLLoss(Module):
-    """``(log max(var, eps) + (x - y)^2 / max(var, eps)) / 2`` (D. Nix, A. Weigend 1994)."""
+class GaussianNLLLoss(_Loss):
+    """``(log max(var, eps) + (x - y)^2 / max(var, eps)) / 2`` (D. Nix, A. Weigend 1994); ``full`` adds the constant log(2 pi) / 2."""
+
+    function = "gaussian_nll_loss"
+    settings = ("full", "eps")
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__()
-        self.full, self.eps, self.reduction = full, eps, reduction
+        super().__init__(reduction)
+        self.full, self.eps = full, eps
 
-    def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
+    def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:  # type: ignore[override]
         """The loss of ``input`` with variance ``var`` against ``target``."""
         return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
+
+
+class SoftMarginLoss(_Loss):
+    """``log(1 + exp(-y x))`` for y of 1 and -1."""
+
+    function = "soft_margin_loss"
+
+
+class HingeEmbeddingLoss(_Loss):
+    """For distances x: ``x`` where y is 1, ``max(0, margin - x)`` where y is -1 (R. Hadsell et al. 2006)."""
+
+    function = "hinge_embedding_loss"
+    settings = ("margin",)
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+
+class MarginRankingLoss(_Loss):
+    """``max(0, -y (x1 - x2) + margin)``: y is 1 where x1 should rank higher, -1 where x2 should."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
+        """The loss of the two scores against ``target``."""
+        return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
+
+
+class TripletMarginLoss(_Loss):
+    """``max(0, d(a, p) - d(a, n) + margin)`` with d the ``p``-norm of the difference (V. Balntas et al. 2016).
+
+    Anchor, positive and negative are (N, D) or (D); with ``swap`` the distance of positive and negative counts where it is smaller
+    than that of anchor and negative.
+
+    >>> import tensorflowlite_clone as tl
+    >>> round(TripletMarginLoss()(tl.zeros(1, 2), tl.zeros(1, 2), tl.full((1, 2), 9.0)).item(), 3)
+    0.0
+    """
+
+    def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:  # type: ignore[override]
+        """The loss of the anchor's distances."""
+        settings = {"margin": self.margin, "p": self.p, "eps": self.eps, "swap": self.swap}
+        return F.triplet_margin_loss(anchor, positive, negative, reduction=self.reduction, **settings)

@@ -16,15 +16,22 @@ from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, sha
 from ..core.families import Reduction
 from ..core.publish import to_operand
 from ..core.registry import implements, public
+from ..kernels.reduce import row_max
 from .arithmetic import Cast
 from .gather import Gather
 from .shape import Reshape
+
+#: Elements from which the kernel for rows pays.
+WORTH = 2_048
 
 
 class AMax(Reduction, title="amax"):
     """The largest element over axes; equal ones share the gradient."""
 
     def forward(x, *, axis=None, keepdims=False):
+        last = x.ndim - 1
+        if x.size >= WORTH and axis in (last, (last,)) and x.dtype.kind == "f" and x.ndim > 1:
+            return row_max(x.reshape(-1, x.shape[-1])).reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
         return np.max(x, axis=axis, keepdims=keepdims)
 
     def grad_x(g, x, ans, axis, keepdims):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,16 @@ from .compare import Where
 from .index import GetItem, PutItem, Slot, concrete, get_item
 from .shape import Reshape
 
+#: Elements from which places in the flattened array are worth computing.
+WORTH = 1_024
+
 
 class Gather(Linear, AxisWise):
     """``out[.., i, ..] = x[.., index[.., i, ..], ..]`` along an axis; the index has the shape of the result."""
 
     def forward(x, index, *, axis):
-        return x[_full_index(index, axis)]
+        flat = _flat_index(index, axis, x.shape) if index.size >= WORTH else None
+        return x[_full_index(index, axis)] if flat is None else np.take(x, flat)
 
     def grad_x(g, index, x_shape, axis):
         return ScatterAdd.of(g, index, axis=axis, size=x_shape)
@@ -45,7 +50,10 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     shape_params = ("size",)
 
     def forward(x, index, *, axis, size):
-        return put_add(tuple(size), _full_index(index, axis), x)
+        flat = _flat_index(index, axis, size) if index.size >= WORTH else None
+        if flat is None:
+            return put_add(tuple(size), _full_index(index, axis), x)
+        return put_add((math.prod(size),), flat, x).reshape(size)
 
     def grad_x(g, index, axis):
         return Gather.of(g, index, axis=axis)
@@ -88,6 +96,18 @@ class LastAtPlace(AxisWise, title="scatter"):
         last = np.full(size, -1, np.int64)
         last[at] = number
         return last[at] == number
+
+
+def _flat_index(index: Any, axis: int, shape: Any) -> Any:
+    """The places in the flattened array of ``shape``; None if some are out of range, which the other way explains."""
+    inside = all(i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)))
+    if not inside or int(index.min()) < 0 or int(index.max()) >= shape[axis]:
+        return None
+    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    places = index.astype(np.intp, copy=False)  # small integer dtypes would overflow
+    flat = places * strides[axis] if strides[axis] != 1 else places
+    grid = np.ogrid[tuple(slice(n) for n in index.shape)]
+    return flat + sum(g * strides[i] for i, g in enumerate(grid) if i != axis)
 
 
 def _full_index(index: Any, axis: int) -> tuple[Any, ...]:

@@ -1,0 +1,99 @@
+"""Every loss module against PyTorch's: values and gradients for each reduction, repr, state, and operands that do not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone import nn
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+P, Q = 1 / (1 + np.exp(-X)), rng.uniform(size=(4, 3))
+LABELS = np.array([0, 2, 1, 2])
+SIGNS = np.where(rng.normal(size=(4, 3)) > 0, 1.0, -1.0)
+W = np.array([0.5, 2.0, 1.0])
+IMAGE, MAP = rng.normal(size=(2, 3, 2, 2)), rng.integers(0, 3, (2, 2, 2))
+
+
+#: Name, settings (arrays become tensors), operands; the gradient of floating operands is compared up to the given number.
+LOSSES = [
+    ("L1Loss", {}, [X, Y]),
+    ("MSELoss", {}, [X, Y]),
+    ("SmoothL1Loss", {"beta": 0.7}, [X, Y]),
+    ("HuberLoss", {"delta": 0.7}, [X, Y]),
+    ("CrossEntropyLoss", {}, [X, LABELS]),
+    ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.1}, [X, LABELS]),
+    ("CrossEntropyLoss", {"ignore_index": 2}, [X, LABELS]),
+    ("CrossEntropyLoss", {}, [X, Q / Q.sum(1, keepdims=True)]),
+    ("CrossEntropyLoss", {"weight": W}, [IMAGE, MAP]),
+    ("NLLLoss", {}, [X, LABELS]),
+    ("NLLLoss", {"weight": W, "ignore_index": 1}, [IMAGE, MAP]),
+    ("BCELoss", {}, [P, Q]),
+    ("BCELoss", {"weight": W}, [P, Q]),
+    ("BCEWithLogitsLoss", {}, [X, Q]),
+    ("BCEWithLogitsLoss", {"weight": W, "pos_weight": 1 / W}, [X, Q]),
+    ("KLDivLoss", {}, [X, Q]),
+    ("KLDivLoss", {"log_target": True}, [X, Y]),
+    ("PoissonNLLLoss", {}, [X, Q * 3]),
+    ("PoissonNLLLoss", {"log_input": False, "full": True}, [P, Q * 3]),
+    ("GaussianNLLLoss", {}, [X, Y, Q]),
+    ("GaussianNLLLoss", {"full": True, "eps": 0.3}, [X, Y, Q]),
+    ("MarginRankingLoss", {"margin": 0.3}, [X, Y, SIGNS]),
+    ("HingeEmbeddingLoss", {"margin": 0.8}, [X, SIGNS]),
+    ("SoftMarginLoss", {}, [X, SIGNS]),
+    ("TripletMarginLoss", {"margin": 1.5}, [X, Y, Q]),
+    ("TripletMarginLoss", {"p": 1.0, "swap": True}, [X, Y, Q]),
+]
+
+
+def name_of(case):
+    return f"{case[0]}({', '.join(case[1])})"
+
+
+def build(namespace, tensor, case, reduction):
+    settings = {k: tensor(v) if isinstance(v, np.ndarray) else v for k, v in case[1].items()}
+    return getattr(namespace, case[0])(**settings, reduction=reduction)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("case", LOSSES, ids=name_of)
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")  # PyTorch on its own KLDivLoss
+def test_loss_equals_torch(case, reduction):
+    torch = pytest.importorskip("torch")
+    ours, theirs = build(nn, tl.Tensor, case, reduction), build(torch.nn, torch.tensor, case, reduction)
+    assert repr(ours) == repr(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    mine = [tl.Tensor(a, requires_grad=i == 0) for i, a in enumerate(case[2])]
+    other = [torch.tensor(a, requires_grad=i == 0) for i, a in enumerate(case[2])]
+    a, b = ours(*mine), theirs(*other)
+    assert a.shape == tuple(b.shape) and a.dtype == np.float64
+    np.testing.assert_allclose(a.numpy(force=True), b.detach().numpy(), rtol=1e-9, atol=1e-12)
+    a.sum().backward()
+    b.sum().backward()
+    np.testing.assert_allclose(mine[0].grad.numpy(), other[0].grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_every_loss_is_compared():
+    assert {name for name in nn.__all__ if name.endswith("Loss")} == {case[0] for case in LOSSES}
+
+
+@pytest.mark.parametrize("name", ["L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "BCELoss", "BCEWithLogitsLoss"])
+def test_operands_that_only_broadcast_are_an_error(name):
+    with pytest.raises(RuntimeError, match=r"\(4, 1\).*\(4,\)") as caught:
+        getattr(nn, name)()(tl.full((4, 1), 0.5), tl.full((4,), 0.5))
+    assert f"in {name} ({name}())" in caught.value.__notes__
+
+
+def test_unknown_reduction_is_an_error():
+    with pytest.raises(ValueError, match="MSELoss: reduction must be 'mean', 'sum' or 'none': got 'average'"):
+        nn.MSELoss(reduction="average")
+    with pytest.raises(ValueError, match="batchmean"):
+        nn.MSELoss(reduction="batchmean")
+    assert nn.KLDivLoss(reduction="batchmean")(tl.zeros(2, 3), tl.ones(2, 3)).item() == 0.0
+
+
+def test_class_weights_move_with_the_module():
+    loss = nn.CrossEntropyLoss(weight=tl.ones(3))
+    assert loss.double().weight.dtype == np.float64
