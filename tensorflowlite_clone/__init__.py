@@ -39,6 +39,7 @@ from .core.dtypes import (
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.tensor import Tensor
 from .io import load, save
+from .kernels.threads import get_num_threads, set_num_threads
 from .ops.random import Generator, default_generator
 
 globals().update(_FUNCTIONS)

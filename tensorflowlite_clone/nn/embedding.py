@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from .._errors import ArgumentError
+import numpy as np
+
+from .._errors import ArgumentError, ShapeError
 from ..autograd import no_grad
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
@@ -17,7 +19,8 @@ from .parameter import Parameter
 class Embedding(Module):
     """Rows of ``weight`` (num_embeddings, embedding_dim), which starts standard normal: integers (*) -> (*, embedding_dim).
 
-    The row ``padding_idx`` starts at zero and receives no gradient.
+    The row ``padding_idx`` starts at zero and receives no gradient. With ``max_norm``, rows whose ``norm_type``-norm is larger are
+    scaled down to it, in the table, before they are read.
 
     >>> import tensorflowlite_clone as tl
     >>> Embedding(10, 3)(tl.tensor([[1, 2], [4, 5]])).shape
@@ -27,7 +30,14 @@ class Embedding(Module):
     weight: Parameter
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, device: Any = None, dtype: Any = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         if padding_idx is not None:
@@ -35,6 +45,7 @@ class Embedding(Module):
                 raise ArgumentError(f"Embedding: padding_idx {padding_idx} is outside the table of {num_embeddings} rows")
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.max_norm, self.norm_type = max_norm, norm_type
         self.weight = parameter((num_embeddings, embedding_dim), dtype)
         self.reset_parameters()
 
@@ -46,17 +57,44 @@ class Embedding(Module):
                 self.weight[self.padding_idx] = 0.0
 
     @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+    ) -> Self:
         """An embedding that starts from (and shares the memory of) a given table (num_embeddings, embedding_dim)."""
+        if len(embeddings.shape) != 2:
+            raise ShapeError(
+                f"Embedding.from_pretrained: the table must be (num_embeddings, embedding_dim): it is {tuple(embeddings.shape)}"
+            )
         rows, columns = embeddings.shape
-        layer = cls(rows, columns, padding_idx)
+        layer = cls(rows, columns, padding_idx, max_norm, norm_type)
         layer.weight = Parameter(embeddings, requires_grad=not freeze)
         return layer
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows that ``input`` names."""
+        if self.max_norm is not None:
+            self._shorten(input, self.max_norm)
         return F.embedding(input, self.weight, self.padding_idx)
 
+    def _shorten(self, input: Tensor, max_norm: float) -> None:
+        """Scale the rows about to be read down to ``max_norm``."""
+        table, rows = self.weight.numpy(force=True), np.unique(input.numpy(force=True))
+        rows = rows[(rows >= 0) & (rows < len(table))]  # others are an error of the reading that follows
+        found = table[rows]
+        norms = np.linalg.norm(found, self.norm_type, axis=1, keepdims=True)
+        table[rows] = np.where(norms > max_norm, found * (max_norm / (norms + 1e-7)), found)
+        self.weight.memory_cell()[0] += 1
+
     def extra_repr(self) -> str:
-        """Sizes and the padding row."""
-        return f"{self.num_embeddings}, {self.embedding_dim}" + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")
+        """Sizes and what differs from the defaults."""
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        if self.padding_idx is not None:
+            text += f", padding_idx={self.padding_idx}"
+        if self.max_norm is not None:
+            text += f", max_norm={self.max_norm}"
+        return text + (f", norm_type={self.norm_type}" if self.norm_type != 2 else "")

@@ -398,7 +398,7 @@ class Module:
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        children = [f"({name}): {repr(m)}".replace("\n", "\n  ") for name, m in self._modules.items()]
+        children = [f"({name}): {m!r}".replace("\n", "\n  ") for name, m in self._modules.items()]
         if not children and len(lines) <= 1:
             return f"{type(self).__name__}({extra})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"

@@ -36,12 +36,14 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.register_parameter("weight", parameter((num_features,), dtype) if affine else None)
-        self.register_parameter("bias", parameter((num_features,), dtype) if affine else None)
+        self.register_parameter("bias", parameter((num_features,), dtype) if affine and bias else None)
         kind = get_default_dtype() if dtype is None else dtype
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, kind)) if track_running_stats else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, kind)) if track_running_stats else None)
@@ -58,15 +60,19 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, no statistics."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The normalised input; in training the running statistics move towards the batch's."""
+    def _check(self, input: Tensor) -> None:
         if len(input.shape) not in self.dimensions:
             wanted = " or ".join(f"{d}-d" for d in self.dimensions)
             raise ShapeError(f"{type(self).__name__}: input must be {wanted}: it is {tuple(input.shape)}; add or remove dimensions")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalised input; in training the running statistics move towards the batch's."""
+        self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
             with no_grad():
@@ -81,7 +87,7 @@ class _BatchNorm(Module):
     def extra_repr(self) -> str:
         """Size and settings."""
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, bias={self.bias is not None}, "
             f"track_running_stats={self.track_running_stats}"
         )
 
@@ -106,6 +112,79 @@ class BatchNorm2d(_BatchNorm):
     """
 
     dimensions = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of (N, C, D, H, W) over all axes but C (S. Ioffe, C. Szegedy 2015)."""
+
+    dimensions = (5,)
+
+
+class _InstanceNorm(_BatchNorm):
+    """Statistics over the positions of each channel of each example; running averages of them over the examples if asked for."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalised input, (N, C, ...) or one example (C, ...)."""
+        self._check(input)
+        if len(input.shape) == self.dimensions[0]:
+            return self.forward(input.unsqueeze(0)).squeeze(0)
+        n, c = input.shape[:2]
+        if c != self.num_features:
+            raise ShapeError(
+                f"{type(self).__name__}: input must have {self.num_features} channels (dimension 1): it is {tuple(input.shape)}"
+            )
+        if self.running_mean is None or self.running_var is None:
+            return F.group_norm(input, c, self.weight, self.bias, self.eps)
+        if not self.training:
+            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        # (N, C, ...) -> (1, N*C, ...): each channel of each example is a channel of its own
+        means, variances = self.running_mean.repeat(n), self.running_var.repeat(n)
+        momentum = 0.0 if self.momentum is None else self.momentum
+        out = F.batch_norm(input.reshape(1, n * c, *input.shape[2:]), means, variances, None, None, True, momentum, self.eps)
+        with no_grad():
+            self.running_mean.copy_(means.reshape(n, c).mean(0))
+            self.running_var.copy_(variances.reshape(n, c).mean(0))
+        out = out.reshape(*input.shape)
+        spread = (-1,) + (1,) * (len(input.shape) - 2)
+        if self.weight is not None:
+            out = out * self.weight.reshape(*spread)
+        return out if self.bias is None else out + self.bias.reshape(*spread)
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalisation of each channel of each example, (N, C, L) or (C, L) (D. Ulyanov et al. 2016).
+
+    >>> import tensorflowlite_clone as tl
+    >>> InstanceNorm1d(3)(tl.randn(4, 3, 5)).shape
+    (4, 3, 5)
+    """
+
+    dimensions = (2, 3)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalisation of each channel of each example, (N, C, H, W) or (C, H, W) (D. Ulyanov et al. 2016).
+
+    >>> import tensorflowlite_clone as tl
+    >>> InstanceNorm2d(3)(tl.randn(4, 3, 5, 5)).shape
+    (4, 3, 5, 5)
+    """
+
+    dimensions = (3, 4)
 
 
 class LayerNorm(Module):
@@ -148,6 +227,42 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """Shape and settings."""
+        settings = f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return f"{settings}, bias={self.bias is not None}"
+
+
+class RMSNorm(Module):
+    """Division by the root of the mean square over the last dimensions, times weight, which is 1 at the start.
+
+    ``y = x / sqrt(mean(x^2) + eps) * weight``; ``eps`` None is the spacing of the input's dtype at 1. B. Zhang, R. Sennrich (2019), eq. 4.
+
+    >>> import tensorflowlite_clone as tl
+    >>> RMSNorm(2)(tl.tensor([3.0, -3.0])).tolist()
+    [1.0, -1.0]
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.register_parameter("weight", parameter(self.normalized_shape, dtype) if elementwise_affine else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The scaled input."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """Shape and settings."""
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
@@ -171,8 +286,14 @@ class GroupNorm(Module):
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.register_parameter("weight", parameter((num_channels,), dtype) if affine else None)
         self.register_parameter("bias", parameter((num_channels,), dtype) if affine else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
         if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""

@@ -185,7 +185,7 @@ def _conv2d(
     for size, k, dil, (before, after) in zip(shape_of(x)[-2:], kernel, d, p, strict=True):
         if size + before + after < dil * (k - 1) + 1:
             raise ShapeError(
-                f"conv2d: the kernel does not fit into the padded input: input is {shape_of(x)}, padding {p}, kernel {kernel}, dilation {d}; "
+                f"conv2d: the kernel does not fit the padded input: input is {shape_of(x)}, padding {p}, kernel {kernel}, dilation {d}; "
                 f"use a smaller kernel or more padding"
             )
     out = Convolve.of(x, weight, bias, stride=s, padding=p, dilation=d, groups=groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtypes import COMPLEX_OF
 from ..core.registry import implements, public
 from ..core.tensor import Tensor
 
@@ -25,16 +27,20 @@ def finish(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
     return Tensor(array, requires_grad)
 
 
-def size_of(size: tuple[Any, ...], op: str) -> Shape:
-    """``zeros(2, 3)`` and ``zeros((2, 3))`` alike."""
-    if len(size) == 1 and isinstance(size[0], Sequence | ndarray):
-        size = tuple(size[0])
+def size_of(sizes: tuple[Any, ...], op: str, size: Any = None) -> Shape:
+    """The shape that ``zeros(2, 3)``, ``zeros((2, 3))`` and ``zeros(size=(2, 3))`` mean."""
+    if size is not None:
+        if sizes:
+            raise ArgumentError(f"{op}: got sizes {sizes!r:.60} and size={size!r:.60}; pass one of them")
+        sizes = (size,)
+    if len(sizes) == 1 and isinstance(sizes[0], Sequence | ndarray):
+        sizes = tuple(sizes[0])
     try:
-        shape = tuple(s.__index__() for s in size)
-    except AttributeError:
-        raise OperandError(f"{op}: sizes must be integers: got {size!r:.60}; pass zeros(2, 3) or zeros((2, 3))") from None
+        shape = tuple(s.__index__() for s in sizes)
+    except (AttributeError, TypeError):
+        raise OperandError(f"{op}: sizes must be integers: got {sizes!r:.60}; pass {op}(2, 3) or {op}((2, 3))") from None
     if any(s < 0 for s in shape):
-        raise ArgumentError(f"{op}: sizes must not be negative: got {shape}")
+        raise ArgumentError(f"{op}: sizes must not be negative: got {shape}; -1 stands for nothing here")
     return shape
 
 
@@ -42,118 +48,202 @@ def _dtype(dtype: DTypeLike) -> Any:
     return get_default_dtype() if dtype is None else np.dtype(dtype)
 
 
+# ---- from values ------------------------------------------------------------------------------------------------------------------
+def _leaves(data: Any) -> dict[type, Any]:
+    """One element of nested lists for each type that occurs among them."""
+    found = dict(zip(map(type, data), data, strict=True))
+    if found.keys() & {list, tuple}:
+        for d in data:
+            if isinstance(d, list | tuple):
+                found.update(_leaves(d))
+    found.pop(list, None)
+    found.pop(tuple, None)
+    return found
+
+
+def _plain(data: Any, op: str) -> Any:
+    """Nested lists with arrays in place of tensors."""
+    if isinstance(data, list | tuple):
+        return [_plain(d, op) for d in data]
+    return _own_array(data, op) if isinstance(data, Boxed) else data
+
+
+def _own_array(x: Boxed, op: str) -> ndarray[Any, Any]:
+    if not isinstance(x, Tensor) or not isinstance(x.array, ndarray):
+        raise OperandError(f"{op}: the value belongs to a function transform and has no numbers to copy; use x.clone(), or stack([...])")
+    return x.array
+
+
 def _lengths(data: Any) -> str:
-    return ", ".join(str(len(d)) if hasattr(d, "__len__") else "a number" for d in data)
+    return ", ".join(str(len(d)) if np.ndim(d) or isinstance(d, list | tuple) else "a number" for d in data[:8])
 
 
-def _values(data: ArrayLike, op: str) -> Any:
-    """The values in ``data`` as an ndarray of its own, Python floats in the default dtype."""
-    if isinstance(data, Boxed):
-        if not isinstance(data, Tensor) or not isinstance(data.array, ndarray):
-            raise OperandError(
-                f"{op}: the value belongs to a function transform; use x.clone() or x.detach() instead of copying its values"
-            )
-        return np.array(data.array)
-    if isinstance(data, ndarray | np.generic):
-        return np.array(data)
-    if isinstance(data, list | tuple) and any(isinstance(d, Tensor) for d in _flat(data)):
-        data = _plain(data)
+def _ragged(data: Any, op: str) -> ArgumentError:
+    """The error for nested lists that make no array: names the lengths at the first place where they differ."""
+    while isinstance(data, list | tuple) and all(isinstance(d, list | tuple) for d in data) and len(set(map(len, data))) == 1:
+        data = next((d for d in data if len({np.shape(e) if isinstance(e, ndarray) else _depth(e) for e in d}) > 1), data[0])
+    return ArgumentError(f"{op}: the nested lists have different lengths: {_lengths(data)}; pad them to one length")
+
+
+def _depth(data: Any) -> tuple[int, ...]:
+    return (len(data), *_depth(data[0])) if isinstance(data, list | tuple) and data else ()
+
+
+def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
+    """The values in ``data`` as an ndarray of its own in ``dtype``; without one Python floats become the default dtype."""
+    if isinstance(data, Boxed | ndarray | np.generic):
+        array = np.array(_own_array(data, op) if isinstance(data, Boxed) else data)
+        return _supported(array, data, op, dtype)
+    nested = isinstance(data, list | tuple)
+    leaves = _leaves(data) if nested else {type(data): data}
+    if any(issubclass(kind, Boxed) for kind in leaves):
+        data = _plain(data, op)
     try:
         array = np.array(data)
     except ValueError as error:
-        if isinstance(data, list | tuple):
-            raise ArgumentError(f"{op}: the nested lists have different lengths ({_lengths(data)}); pad them to one length") from error
+        if nested:
+            raise _ragged(data, op) from error
         raise
-    if array.dtype.kind not in "biufc":
-        raise OperandError(
-            f"{op}: cannot make a tensor of {type(data).__name__} {data!r:.60}; pass numbers, nested lists of numbers or an array"
-        )
-    if array.size == 0 and array.dtype == np.float64:
-        return array.astype(get_default_dtype())
-    if array.dtype == np.float64:
-        return array.astype(get_default_dtype())
-    if array.dtype == np.complex128:
-        return array.astype(np.result_type(get_default_dtype(), np.complex64))
+    if array.dtype.kind == "O" and leaves.keys() <= {int, bool} or array.dtype == np.uint64 and not any(map(_has_dtype, leaves.values())):
+        raise ArgumentError(f"{op}: an integer does not fit int64: {data!r:.60}; make it a float")
+    array = _supported(array, data, op, dtype)
+    if dtype is None and array.dtype in WIDE and not any(_has_dtype(v) and v.dtype in WIDE for v in leaves.values()):
+        array = array.astype(get_default_dtype() if array.dtype.kind == "f" else COMPLEX_OF[get_default_dtype()])
     return array
 
 
-def _flat(data: Any) -> Any:
-    for d in data:
-        if isinstance(d, list | tuple):
-            yield from _flat(d)
-        else:
-            yield d
+#: What NumPy makes of Python's floats and complex numbers.
+WIDE = (np.dtype(np.float64), np.dtype(np.complex128))
 
 
-def _plain(data: Any) -> Any:
-    return [_plain(d) for d in data] if isinstance(data, list | tuple) else data.tolist() if isinstance(data, Tensor) else data
+def _has_dtype(x: Any) -> bool:
+    return isinstance(x, ndarray | np.generic | Boxed)
+
+
+def _supported(array: ndarray[Any, Any], data: Any, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
+    """``array`` in native byte order and in ``dtype``; numbers only, of at most double precision."""
+    kind = array.dtype
+    if kind.kind not in "biufc" or kind.itemsize > (16 if kind.kind == "c" else 8):
+        raise OperandError(
+            f"{op}: cannot make a tensor of {type(data).__name__} {data!r:.60} ({kind}); pass numbers, lists of numbers or arrays"
+        )
+    target = kind.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    if kind == target:
+        return array
+    if kind.kind == "c" and target.kind != "c":
+        raise DTypeError(f"{op}: complex values do not fit {target}; take their .real or .imag first, or use a complex dtype")
+    with np.errstate(all="ignore"):  # out of range becomes inf, as in PyTorch
+        return array.astype(target)
 
 
 @public("tensor", method=False)
 def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """A new tensor with a copy of ``data``: numbers, nested sequences, an array or a tensor.
 
-    Python floats become the default dtype, integers int64, booleans bool; arrays keep their dtype. Raises `ArgumentError` for
-    lists of different lengths, `DTypeError` for ``requires_grad`` of integers.
+    Python floats become the default dtype, integers int64, booleans bool; arrays and NumPy's scalars keep their dtype. Raises
+    `ArgumentError` for lists of different lengths, `DTypeError` for ``requires_grad`` of integers.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
     dtype('float32')
     """
-    array = _values(data, "tensor")
-    if dtype is not None:
-        array = array.astype(np.dtype(dtype), copy=False)
-    return finish(array, requires_grad, device)
+    return finish(_values(data, "tensor", dtype), requires_grad, device)
 
 
-@public("as_tensor", "asarray", method=False)
+@public("scalar_tensor", method=False)
+def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+    """A 0-d tensor of a number, in the default dtype unless said otherwise."""
+    return finish(_values(s, "scalar_tensor", _dtype(dtype)).reshape(()), requires_grad, device)
+
+
+@public("as_tensor", method=False)
 def _as_tensor(data: ArrayLike, dtype: DTypeLike = None, device: Any = None) -> Array:
     """``data`` as a tensor, sharing memory with arrays and returning tensors themselves where the dtype allows."""
     if isinstance(data, Boxed):
-        return data if dtype is None or data.dtype == np.dtype(dtype) else data.to(np.dtype(dtype))  # type: ignore[attr-defined]
-    array = data if isinstance(data, ndarray) else _values(data, "as_tensor")
-    return finish(array if dtype is None else array.astype(np.dtype(dtype), copy=False), False, device)
+        return data if dtype is None or data.dtype == np.dtype(dtype) else data.to(np.dtype(dtype))
+    array = _supported(data, data, "as_tensor", dtype) if isinstance(data, ndarray) else _values(data, "as_tensor", dtype)
+    return finish(array, False, device)
+
+
+@public("asarray", method=False)
+def _asarray(
+    obj: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Array:
+    """``obj`` as a tensor: always copied (``copy=True``), never (False; raises `ArgumentError` if that cannot be), or as needed."""
+    shared = isinstance(obj, ndarray) or (isinstance(obj, Tensor) and isinstance(obj.array, ndarray))
+    if copy is False and not (shared and (dtype is None or obj.dtype == np.dtype(dtype))):
+        raise ArgumentError(f"asarray: {type(obj).__name__} cannot be used without a copy; leave copy out")
+    if copy or not shared:
+        return _tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
+    out = _as_tensor(obj, dtype, device)
+    return out.detach().requires_grad_(requires_grad) if requires_grad != out.requires_grad else out
 
 
 @public("from_numpy", method=False)
-def _from_numpy(ndarray_: ndarray[Any, Any]) -> Array:
-    """A tensor that shares the array's memory."""
+def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
+    """A tensor that shares the array's memory: a change of one is seen in the other.
+
+    >>> import numpy as np
+    >>> import tensorflowlite_clone as tl
+    >>> a = np.zeros(2)
+    >>> x = tl.from_numpy(a); a[0] = 1.0; x.tolist()
+    [1.0, 0.0]
+    """
     if not isinstance(ndarray_, ndarray):
         raise OperandError(f"from_numpy: needs an ndarray: got {type(ndarray_).__name__}; use tl.tensor(...)")
-    if ndarray_.dtype.kind not in "biufc":
-        raise DTypeError(f"from_numpy: the array holds {ndarray_.dtype}, not numbers; convert it first")
+    if _supported(ndarray_[..., :0] if ndarray_.ndim else ndarray_, ndarray_, "from_numpy", None).dtype != ndarray_.dtype:
+        raise DTypeError("from_numpy: the array has foreign byte order, which tensors cannot share; use tl.tensor(...), which copies")
     return Tensor.wrap(ndarray_, 0)
 
 
+# ---- filled -----------------------------------------------------------------------------------------------------------------------
 @public("zeros", method=False)
-def _zeros(*size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _zeros(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Zeros of a shape, in the default dtype unless said otherwise."""
-    return finish(np.zeros(size_of(size, "zeros"), _dtype(dtype)), requires_grad, device)
+    return finish(np.zeros(size_of(sizes, "zeros", size), _dtype(dtype)), requires_grad, device)
 
 
 @public("ones", method=False)
-def _ones(*size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _ones(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Ones of a shape, in the default dtype unless said otherwise."""
-    return finish(np.ones(size_of(size, "ones"), _dtype(dtype)), requires_grad, device)
+    return finish(np.ones(size_of(sizes, "ones", size), _dtype(dtype)), requires_grad, device)
 
 
 @public("empty", method=False)
-def _empty(*size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _empty(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """A tensor whose values are whatever the memory holds."""
-    return finish(np.empty(size_of(size, "empty"), _dtype(dtype)), requires_grad, device)
+    return finish(np.empty(size_of(sizes, "empty", size), _dtype(dtype)), requires_grad, device)
 
 
 def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
     if dtype is not None:
         return np.dtype(dtype)
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return np.dtype(np.bool_)
-    return np.dtype(np.int64) if isinstance(value, int) else get_default_dtype()
+    if isinstance(value, int | np.integer):
+        return np.dtype(np.int64)
+    return COMPLEX_OF[get_default_dtype()] if isinstance(value, complex) else get_default_dtype()
+
+
+def _number(value: Any, op: str) -> Any:
+    """A fill value: a number, or the number in a one-element tensor."""
+    if isinstance(value, Tensor) and isinstance(value.array, ndarray):
+        return value.item()
+    if isinstance(value, bool | int | float | complex | np.generic):
+        return value
+    raise OperandError(f"{op}: the fill value must be a number: got {type(value).__name__}; inside a transform write ones(...) * value")
 
 
 @public("full", method=False)
 def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
-    """A tensor filled with one number, whose kind (bool, int, float) gives the dtype."""
+    """A tensor filled with one number, whose kind (bool, int, float) gives the dtype.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
+    fill_value = _number(fill_value, "full")
     return finish(np.full(size_of((size,), "full"), fill_value, _fill_dtype(fill_value, dtype)), requires_grad, device)
 
 
@@ -183,19 +273,31 @@ def _empty_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, re
 def _full_like(input: Array, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype)
-    return finish(np.full(shape, fill_value, kind), requires_grad, device)
+    return finish(np.full(shape, _number(fill_value, "full_like"), kind), requires_grad, device)
 
 
 @public("new_zeros", function=False)
-def _new_zeros(input: Array, *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _new_zeros(
+    input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
     """Zeros of a shape in this tensor's dtype."""
-    return finish(np.zeros(size_of(size, "new_zeros"), input.dtype if dtype is None else dtype), requires_grad, device)
+    return finish(np.zeros(size_of(sizes, "new_zeros", size), input.dtype if dtype is None else dtype), requires_grad, device)
 
 
 @public("new_ones", function=False)
-def _new_ones(input: Array, *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _new_ones(
+    input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
     """Ones of a shape in this tensor's dtype."""
-    return finish(np.ones(size_of(size, "new_ones"), input.dtype if dtype is None else dtype), requires_grad, device)
+    return finish(np.ones(size_of(sizes, "new_ones", size), input.dtype if dtype is None else dtype), requires_grad, device)
+
+
+@public("new_empty", function=False)
+def _new_empty(
+    input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
+    """A shape whose values are whatever the memory holds, in this tensor's dtype."""
+    return finish(np.empty(size_of(sizes, "new_empty", size), input.dtype if dtype is None else dtype), requires_grad, device)
 
 
 @public("new_full", function=False)
@@ -203,7 +305,8 @@ def _new_full(
     input: Array, size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
     """One number in a shape, in this tensor's dtype."""
-    return finish(np.full(size_of((size,), "new_full"), fill_value, input.dtype if dtype is None else dtype), requires_grad, device)
+    kind = input.dtype if dtype is None else dtype
+    return finish(np.full(size_of((size,), "new_full"), _number(fill_value, "new_full"), kind), requires_grad, device)
 
 
 @public("new_tensor", function=False)
@@ -224,19 +327,33 @@ def _arange(
     """
     if end is None:
         start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, Tensor | np.generic) else v for v in (start, end, step))
     if step == 0:
         raise ArgumentError("arange: step must not be 0")
+    if not all(map(math.isfinite, (start, end, step))):
+        raise ArgumentError(f"arange: start, end and step must be finite: they are {start}, {end} and {step}")
     if (end - start) * step < 0:
         raise ArgumentError(f"arange: from {start} to {end} in steps of {step} there is no way; change the sign of step")
     if dtype is None:
-        dtype = np.int64 if all(isinstance(v, int | np.integer) for v in (start, end, step)) else get_default_dtype()
-    return finish(np.arange(start, end, step).astype(dtype), requires_grad, device)
+        dtype = np.int64 if all(isinstance(v, int) for v in (start, end, step)) else get_default_dtype()
+    return finish(np.arange(start, end, step).astype(dtype, copy=False), requires_grad, device)
+
+
+def _steps(steps: int, op: str) -> int:
+    if steps < 0:
+        raise ArgumentError(f"{op}: the number of steps must not be negative: got {steps}")
+    return steps
 
 
 @public("linspace", method=False)
 def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included."""
-    return finish(np.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad, device)
+    """``steps`` numbers evenly from ``start`` to ``end``, both included.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linspace(0, 1, 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    return finish(np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype)), requires_grad, device)
 
 
 @public("logspace", method=False)
@@ -244,25 +361,27 @@ def _logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
     """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``."""
-    return finish(np.logspace(start, end, steps, base=base, dtype=_dtype(dtype)), requires_grad, device)
+    with np.errstate(over="ignore"):
+        return finish(np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype)), requires_grad, device)
 
 
 @public("eye", method=False)
 def _eye(n: int, m: int | None = None, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Ones on the diagonal of an n x m matrix (n x n without m)."""
-    return finish(np.eye(n, m, dtype=_dtype(dtype)), requires_grad, device)
+    shape = size_of((n, n if m is None else m), "eye")
+    return finish(np.eye(*shape, dtype=_dtype(dtype)), requires_grad, device)
 
 
 @public("tril_indices", method=False)
-def _tril_indices(row: int, col: int, offset: int = 0) -> Array:
+def _tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
     """The indices (2, n) of the lower triangle of a row x col matrix."""
-    return Tensor.wrap(np.stack(np.tril_indices(row, offset, col)), 0)
+    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dtype), False, device)
 
 
 @public("triu_indices", method=False)
-def _triu_indices(row: int, col: int, offset: int = 0) -> Array:
+def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
     """The indices (2, n) of the upper triangle of a row x col matrix."""
-    return Tensor.wrap(np.stack(np.triu_indices(row, offset, col)), 0)
+    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), False, device)
 
 
 @public("is_tensor", method=False)
@@ -281,6 +400,12 @@ def _is_floating_point(input: Array) -> bool:
 def _is_complex(input: Array) -> bool:
     """Whether the dtype is complex64 or complex128."""
     return bool(input.dtype.kind == "c")
+
+
+@public("is_signed")
+def _is_signed(input: Array) -> bool:
+    """Whether the dtype has negative numbers."""
+    return bool(input.dtype.kind in "ifc")
 
 
 # ---- NumPy's spellings: plain arrays of the visible shape -----------------------------------------------------------------------

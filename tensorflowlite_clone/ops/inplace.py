@@ -24,6 +24,7 @@ from ..core.registry import FUNCTIONS, METHODS, public
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
 from . import activation, arithmetic, exponential, gather, piecewise, scan, special, trigonometric
+from .arithmetic import cast
 from .compare import Where
 from .index import GetItem, fill, parse
 from .random import Generator, normal, stream, uniform
@@ -136,7 +137,8 @@ TWINNED = (activation, arithmetic, exponential, gather, piecewise, scan, special
 NAMES = (
     "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "exp2", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "sin", "cos", "tan",
     "tanh", "sigmoid", "relu", "floor", "ceil", "round", "trunc", "frac", "reciprocal", "clamp", "clamp_min", "clamp_max", "lerp", "addcmul",
-    "addcdiv", "masked_fill", "sign", "remainder", "fmod", "erf", "cumsum", "cumprod", "scatter", "scatter_add", "nan_to_num",
+    "addcdiv", "masked_fill", "sign", "remainder", "fmod", "erf", "cumsum", "cumprod",
+    "scatter", "scatter_add", "nan_to_num",
 )  # fmt: skip
 
 
@@ -190,7 +192,7 @@ def _copy(input: Array, src: Array, non_blocking: bool = False) -> Array:
     """The values of ``src``, broadcast and converted."""
     writable(input, "copy_")
     if isinstance(src, Tensor) and src.node is not None and state.grad_enabled:
-        return mutate(input, "copy_", lambda t: np.broadcast_to(src, t.shape).to(t.dtype))
+        return mutate(input, "copy_", lambda t: cast(np.broadcast_to(src, t.shape), t.dtype))
     given = src.array if isinstance(src, Tensor) else np.asarray(src)
     try:
         values = np.broadcast_to(given, input.shape)

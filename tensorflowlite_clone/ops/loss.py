@@ -144,7 +144,7 @@ def _cross_entropy(
         if len(ts) and len(xs) > 1 and ts[0] != xs[0]:
             raise ShapeError(f"{op}: batch sizes differ: input has {xs[0]}, target {ts[0]} (shapes {xs} and {ts}); they must be equal")
         raise ShapeError(
-            f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be {xs[:axis] + xs[axis + 1 :]}, or {xs} with probabilities"
+            f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be {xs[:axis] + xs[axis + 1 :]}, or probabilities {xs}"
         )
     _labels(op, input, target, classes)
     params = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
@@ -260,10 +260,8 @@ def _bce_with_logits(
     op = "binary_cross_entropy_with_logits"
     _same_shape(op, input, target)
     log_p = LogSigmoid.of(input)
-    if pos_weight is None:
-        losses = (1.0 - target) * input - log_p
-    else:
-        losses = (1.0 - target) * input - (1.0 + (pos_weight - 1.0) * target) * log_p
+    scale = 1.0 if pos_weight is None else 1.0 + (pos_weight - 1.0) * target
+    losses = (1.0 - target) * input - scale * log_p
     return reduced(losses if weight is None else losses * weight, reduction, op)
 
 

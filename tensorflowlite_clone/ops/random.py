@@ -1,27 +1,39 @@
 """Random numbers: `Generator`, seeding, and tensors drawn from distributions. In-place drawing is in ``inplace.py``.
 
-Streams are NumPy's Philox (J. Salmon et al. 2011): the same seed gives the same numbers on every platform, and a generator's
-state is small and can be saved. Numbers differ from PyTorch's for the same seed. The default generator is guarded by no lock:
-threads that draw from it at once get different numbers in an order that is not reproducible; give each its own.
+Streams are NumPy's SFC64 (C. Doty-Humphrey 2010), seeded through NumPy's `SeedSequence`: the same seed gives the same integers and
+uniform numbers on every platform. Numbers differ from PyTorch's for the same seed.
+
+Threads: one draw is atomic (NumPy locks the stream), so threads may share a generator, but in which order they get their numbers
+is up to the scheduler; give each thread a generator of its own where results must be reproducible. Processes: a forked child
+goes on from its parent's state, as in PyTorch, so children that shall differ must be seeded.
+
+Inside vmap: functions of a tensor (``rand_like(x)``, ``bernoulli(p)``, dropout) draw for every example; functions of sizes
+(``rand(3)``) draw one tensor that all examples share. (PyTorch's ``vmap`` has an argument for this and refuses by default.)
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DTypeError
+from .._errors import ArgumentError, DTypeError, OperandError
 from .._state import get_default_dtype
 from .._typing import Array, DTypeLike, Shape
-from ..core.broadcast import shape_of
+from ..core.boxed import Boxed
+from ..core.broadcast import align, shape_of
+from ..core.function import Function
+from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from .create import finish, size_of
 
-#: Length of a saved state in bytes: counter, key, buffer of four words, position, and a kept half word.
-STATE_WORDS = 13
+#: A saved state: the seed, four words of the stream, whether half a word is kept, and that half word.
+STATE_WORDS = 7
 
 
 class Generator:
@@ -35,64 +47,113 @@ class Generator:
     True
     """
 
-    __slots__ = ("_seed", "device", "numpy_generator")
+    __slots__ = ("_lock", "_seed", "_stream", "device")
+    device: Any
 
     def __init__(self, device: Any = "cpu") -> None:
-        self.device = device
-        self.manual_seed(0)
+        from ..core.device import device as Device  # noqa: N812
+
+        self.device = Device(device)
+        self._lock = threading.Lock()
+        self._stream: np.random.Generator | None = None
+        self._seed: int | None = 0
+
+    @property
+    def numpy_generator(self) -> np.random.Generator:
+        """The NumPy generator that draws, the same object for the life of this one; made (with `numpy.random`) on first use."""
+        if self._stream is None:
+            with self._lock:
+                if self._stream is None:
+                    self._stream = np.random.Generator(np.random.SFC64(self._seeded() % (1 << 64)))
+        return self._stream
+
+    def _seeded(self) -> int:
+        """The seed, drawn from the system's entropy if none was given."""
+        if self._seed is None:
+            self._seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return self._seed
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start the stream of ``seed``, any integer."""
-        self._seed = int(seed)
-        self.numpy_generator = np.random.Generator(np.random.Philox(self._seed % (1 << 64)))
+        """Start the stream of ``seed``, any integer; returns the generator itself."""
+        self._seed = index(seed)
+        if self._stream is not None:
+            self._stream.bit_generator.state = np.random.SFC64(self._seed % (1 << 64)).state
         return self
 
     def seed(self) -> int:
         """Start a stream that nobody can foresee; returns its seed."""
-        self.manual_seed(int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1))
-        return self._seed
+        self._seed = None
+        self.manual_seed(self._seeded())
+        return self.initial_seed()
 
     def initial_seed(self) -> int:
         """The seed this stream was started with."""
-        return self._seed
+        return self._seeded()
 
     def get_state(self) -> Array:
-        """The state as a uint8 tensor."""
+        """The state as a uint8 tensor; `set_state` goes on from it, here or on another machine."""
         state: Any = self.numpy_generator.bit_generator.state
-        words = [*state["state"]["counter"], *state["state"]["key"], *state["buffer"], state["buffer_pos"]]
-        words += [state["has_uint32"], state["uinteger"] & 0xFFFFFFFF]
+        words = [self._seeded() % (1 << 64), *map(int, state["state"]["state"]), int(state["has_uint32"]), int(state["uinteger"])]
         return Tensor.wrap(np.array(words, "<u8").view(np.uint8), 0)
 
     def set_state(self, new_state: Array) -> Generator:
-        """Go on from a state that `get_state` returned."""
+        """Go on from a state that `get_state` returned. Raises `ArgumentError` for anything else."""
         raw = np.ascontiguousarray(new_state.numpy() if isinstance(new_state, Tensor) else new_state)
-        if raw.dtype != np.uint8 or raw.size != 8 * STATE_WORDS:
+        words = raw.reshape(-1).view("<u8") if raw.dtype == np.uint8 and raw.size == 8 * STATE_WORDS else None
+        if words is None or words[5] > 1 or words[6] >= 1 << 32:
             raise ArgumentError(f"set_state: not a generator's state: {raw.dtype} {raw.shape}; pass what get_state() returned")
-        words = raw.reshape(-1).view("<u8").astype(np.uint64)
-        bits: Any = self.numpy_generator.bit_generator
-        bits.state = {
-            "bit_generator": "Philox",
-            "state": {"counter": words[:4], "key": words[4:6]},
-            "buffer": words[6:10],
-            "buffer_pos": int(words[10]),
-            "has_uint32": int(words[11]),
-            "uinteger": int(words[12]),
+        self.numpy_generator.bit_generator.state = {
+            "bit_generator": "SFC64",
+            "state": {"state": words[1:5].astype(np.uint64)},
+            "has_uint32": int(words[5]),
+            "uinteger": int(words[6]),
         }
+        self._seed = int(words[0])
         return self
 
+    def __reduce__(self) -> Any:
+        return _restored, (self.get_state().numpy(),)
 
-default_generator = Generator()
-default_generator.seed()
+    def __repr__(self) -> str:
+        return f"Generator(seed={self._seeded()})"
+
+
+def _restored(state: ndarray[Any, Any]) -> Generator:
+    return Generator().set_state(state)
+
+
+def _unforeseen() -> Generator:
+    generator = Generator()
+    generator._seed = None
+    return generator
+
+
+#: The generator of all functions that are given none; it starts from the system's entropy.
+default_generator = _unforeseen()
 
 
 def stream(generator: Generator | None) -> np.random.Generator:
     """The NumPy generator to draw from."""
-    return (default_generator if generator is None else generator).numpy_generator
+    if generator is None:
+        return default_generator.numpy_generator
+    if not isinstance(generator, Generator):
+        raise OperandError(
+            f"generator: must be a tl.Generator: got {type(generator).__name__}; make one with tl.Generator().manual_seed(0)"
+        )
+    return generator.numpy_generator
 
 
+# ---- the default generator --------------------------------------------------------------------------------------------------------
 @public("manual_seed", method=False)
 def _manual_seed(seed: int) -> Generator:
-    """Start the default generator's stream of ``seed``."""
+    """Start the default generator's stream of ``seed``; returns that generator.
+
+    >>> import tensorflowlite_clone as tl
+    >>> a = (tl.manual_seed(0), tl.rand(2))[1]
+    >>> b = (tl.manual_seed(0), tl.rand(2))[1]
+    >>> tl.equal(a, b)
+    True
+    """
     return default_generator.manual_seed(seed)
 
 
@@ -116,14 +177,15 @@ def _get_rng_state() -> Array:
 
 @public("set_rng_state", method=False)
 def _set_rng_state(new_state: Array) -> None:
-    """Let the default generator go on from a state."""
+    """Let the default generator go on from a state that `get_rng_state` returned."""
     default_generator.set_state(new_state)
 
 
+# ---- drawing on plain arrays ------------------------------------------------------------------------------------------------------
 def _floating(dtype: DTypeLike, op: str) -> Any:
     kind = get_default_dtype() if dtype is None else np.dtype(dtype)
     if kind.kind != "f":
-        raise DTypeError(f"{op}: draws floating numbers: dtype is {kind}; use randint for integers")
+        raise DTypeError(f"{op}: draws floating numbers: dtype is {kind}; pass a floating dtype, or use randint for integers")
     return kind
 
 
@@ -131,7 +193,7 @@ def uniform(shape: Shape, dtype: Any, generator: Generator | None) -> ndarray[An
     """Uniform numbers in [0, 1), drawn in the dtype itself where NumPy can."""
     rng = stream(generator)
     if dtype == np.float16:  # rounding float32 could give 1
-        return (rng.integers(0, 1 << 11, shape) / (1 << 11)).astype(dtype)
+        return np.asarray(rng.integers(0, 1 << 11, shape) / (1 << 11)).astype(dtype)
     return np.asarray(rng.random(shape, dtype))
 
 
@@ -143,17 +205,68 @@ def normal(shape: Shape, dtype: Any, generator: Generator | None) -> ndarray[Any
     return np.asarray(rng.standard_normal(shape, dtype))
 
 
+def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Generator | None, op: str) -> ndarray[Any, Any]:
+    """Integers in [low, high) in ``dtype`` (int64 without one)."""
+    low, high, kind = index(low), index(high), np.dtype(np.int64 if dtype is None else dtype)
+    if high <= low:
+        raise ArgumentError(f"{op}: the range is empty: low is {low}, high is {high}; high must be above low")
+    least, most = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (0, 1) if kind.kind == "b" else (low, high)
+    if low < least or high - 1 > most:
+        raise ArgumentError(f"{op}: {kind} holds integers from {least} to {most}: low is {low}, high is {high}; use a wider dtype")
+    return np.asarray(stream(generator).integers(low, high, shape)).astype(kind)
+
+
+class Draw(Function):
+    """What ``draw`` makes of the values of x (and y): random numbers, constants for every derivative.
+
+    Inside vmap ``draw`` gets all examples at once, so each has numbers of its own.
+    """
+
+    def forward(x, y, *, draw):
+        return draw(x) if y is None else draw(x, y)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """All examples at once."""
+        return cls.of(*align(values, mapped, size), **params)
+
+
+def drawn(op: str, x: Any, draw: Callable[[ndarray[Any, Any]], Any]) -> Array:
+    """`Draw` on the operand of a public function, which must be floating."""
+    x = to_operand(x, op)
+    if x.dtype.kind != "f":
+        raise DTypeError(f"{op}: the input must be floating: it is {x.dtype} {shape_of(x)}; convert it, x.float()")
+    return Draw.of(x, None, draw=draw)
+
+
+# ---- from sizes -------------------------------------------------------------------------------------------------------------------
 @public("rand", method=False)
 def _rand(
-    *size: Any, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Array:
-    """Uniform numbers in [0, 1)."""
-    return finish(uniform(size_of(size, "rand"), _floating(dtype, "rand"), generator), requires_grad, device)
+    """Uniform numbers in [0, 1): ``rand(2, 3)``, ``rand((2, 3))`` or ``rand(size=(2, 3))``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.rand(100)
+    >>> bool(((x >= 0) & (x < 1)).all())
+    True
+    """
+    return finish(uniform(size_of(sizes, "rand", size), _floating(dtype, "rand"), generator), requires_grad, device)
 
 
 @public("randn", method=False)
 def _randn(
-    *size: Any, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Array:
     """Standard normal numbers.
 
@@ -161,79 +274,217 @@ def _randn(
     >>> tl.randn(2, 3).shape
     (2, 3)
     """
-    return finish(normal(size_of(size, "randn"), _floating(dtype, "randn"), generator), requires_grad, device)
+    return finish(normal(size_of(sizes, "randn", size), _floating(dtype, "randn"), generator), requires_grad, device)
 
 
 @public("randint", method=False)
 def _randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None
+    low: int = 0,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Array:
-    """Integers in [low, high), or [0, low) as ``randint(high, size)``; int64 unless said otherwise."""
+    """Integers in [low, high), or [0, high) as ``randint(high, size)``; int64 unless said otherwise.
+
+    >>> import tensorflowlite_clone as tl
+    >>> sorted(set(tl.randint(2, 4, (100,)).tolist()))
+    [2, 3]
+    """
     if size is None:
         low, high, size = 0, low, high
-    if high <= low:
-        raise ArgumentError(f"randint: the range is empty: low is {low}, high is {high}; high must be above low")
-    shape = size_of((size,), "randint")
-    return finish(stream(generator).integers(low, high, shape).astype(np.int64 if dtype is None else dtype), False, device)
+    elif high is None:
+        low, high = 0, low
+    return finish(whole(low, high, size_of((size,), "randint"), dtype, generator, "randint"), requires_grad, device)
 
 
 @public("randperm", method=False)
-def _randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None) -> Array:
-    """The integers from 0 to n - 1 in random order."""
-    return finish(stream(generator).permutation(n).astype(np.int64 if dtype is None else dtype), False, device)
+def _randperm(
+    n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
+    """The integers from 0 to n - 1 in random order.
+
+    >>> import tensorflowlite_clone as tl
+    >>> sorted(tl.randperm(4).tolist())
+    [0, 1, 2, 3]
+    """
+    if n < 0:
+        raise ArgumentError(f"randperm: n must not be negative: got {n}")
+    return finish(stream(generator).permutation(n).astype(np.int64 if dtype is None else dtype), requires_grad, device)
+
+
+# ---- like a tensor ----------------------------------------------------------------------------------------------------------------
+def _like(op: str, input: Any, draw: Callable[[ndarray[Any, Any]], Any], device: Any, requires_grad: bool) -> Array:
+    x = to_operand(input, op)
+    out = Draw.of(x, None, draw=draw)
+    if not requires_grad and device is None:
+        return out
+    if isinstance(out, Boxed) and not isinstance(out, Tensor):
+        raise ArgumentError(f"{op}: inside a function transform the result cannot be a leaf; let grad or vjp take it as an argument")
+    return finish(out.array, requires_grad, device)
 
 
 @public("rand_like", method=False)
-def _rand_like(input: Array, *, generator: Generator | None = None, dtype: DTypeLike = None, requires_grad: bool = False) -> Array:
+def _rand_like(
+    input: Array,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Array:
     """Uniform numbers in [0, 1) in the shape and dtype of ``input``."""
     kind = _floating(input.dtype if dtype is None else dtype, "rand_like")
-    return finish(uniform(shape_of(input), kind, generator), requires_grad)
+    return _like("rand_like", input, lambda x: uniform(x.shape, kind, generator), device, requires_grad)
 
 
 @public("randn_like", method=False)
-def _randn_like(input: Array, *, generator: Generator | None = None, dtype: DTypeLike = None, requires_grad: bool = False) -> Array:
+def _randn_like(
+    input: Array,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Array:
     """Standard normal numbers in the shape and dtype of ``input``."""
     kind = _floating(input.dtype if dtype is None else dtype, "randn_like")
-    return finish(normal(shape_of(input), kind, generator), requires_grad)
+    return _like("randn_like", input, lambda x: normal(x.shape, kind, generator), device, requires_grad)
+
+
+@public("randint_like", method=False)
+def _randint_like(
+    input: Array,
+    low: int = 0,
+    high: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Array:
+    """Integers in [low, high), or [0, high) as ``randint_like(x, high)``, in the shape and dtype of ``input``."""
+    low, high = (0, low) if high is None else (low, high)
+    kind = input.dtype if dtype is None else dtype
+    return _like("randint_like", input, lambda x: whole(low, high, x.shape, kind, generator, "randint_like"), device, requires_grad)
+
+
+# ---- distributions ----------------------------------------------------------------------------------------------------------------
+def _outside(op: str, what: str, values: ndarray[Any, Any], low: float, high: float) -> None:
+    """Raise unless all values are in [low, high]; NaN is not."""
+    if not np.all((values >= low) & (values <= high)):
+        raise ArgumentError(f"{op}: {what} must be in [{low}, {high}]: they range from {np.min(values)} to {np.max(values)}")
 
 
 @public("normal", method=False)
 def _normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None) -> Array:
-    """Normal numbers with given means and standard deviations: numbers with a ``size``, or tensors that broadcast."""
+    """Normal numbers with given means and standard deviations: numbers with a ``size``, or tensors that broadcast.
+
+    The result is a constant: to differentiate by mean or std write ``mean + std * randn_like(mean)``.
+    """
+
+    def draw(mean: Any, std: Any) -> Any:
+        if np.any(np.less(std, 0)):
+            raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(std)}")
+        shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
+        with np.errstate(all="ignore"):
+            return (normal(shape, kind, generator) * std + mean).astype(kind)
+
     if size is not None:
-        shape, kind = size_of((size,), "normal"), _floating(dtype, "normal")
-    else:
-        shape = np.broadcast_shapes(shape_of(mean), shape_of(std))
-        kind = _floating(next((v.dtype for v in (mean, std) if hasattr(v, "dtype")), None), "normal")
-    plain = [v.numpy(force=True) if isinstance(v, Tensor) else v for v in (mean, std)]
-    return Tensor.wrap(np.asarray(plain[0] + plain[1] * normal(shape, kind, generator), kind), 0)
+        kind = _floating(dtype, "normal")
+        return Tensor.wrap(np.asarray(draw(np.full(size_of((size,), "normal"), mean, kind), std)), 0)
+    kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)]
+    kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal")
+    return Draw.of(to_operand(mean, "normal"), std, draw=draw)
 
 
 @public("bernoulli")
-def _bernoulli(input: Array, *, generator: Generator | None = None) -> Array:
-    """1 with the probability that ``input`` gives for each element, else 0, in its dtype."""
-    p = input.detach().numpy()
-    if np.any((p < 0) | (p > 1)):
-        raise ArgumentError(f"bernoulli: probabilities must be in [0, 1]: they range from {p.min()} to {p.max()}")
-    return Tensor.wrap((stream(generator).random(p.shape) < p).astype(p.dtype), 0)
+def _bernoulli(input: Array, p: float | None = None, *, generator: Generator | None = None) -> Array:
+    """1 with the probability that ``input`` gives for each element (or ``p`` for all), else 0, in its dtype.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.bernoulli(tl.tensor([0.0, 1.0])).tolist()
+    [0.0, 1.0]
+    """
+
+    def draw(x: Any) -> Any:
+        chances = x if p is None else np.asarray(p)
+        _outside("bernoulli", "probabilities", chances, 0.0, 1.0)
+        return np.less(stream(generator).random(x.shape), chances).astype(x.dtype)
+
+    return drawn("bernoulli", input, draw)
+
+
+@public("poisson", method=False)
+def _poisson(input: Array, generator: Generator | None = None) -> Array:
+    """Poisson numbers with the rates that ``input`` gives, in its dtype."""
+
+    def draw(x: Any) -> Any:
+        _outside("poisson", "rates", x, 0.0, 9.2e18)
+        return np.asarray(stream(generator).poisson(x)).astype(x.dtype)
+
+    return drawn("poisson", input, draw)
+
+
+@public("binomial", method=False)
+def _binomial(count: Array, prob: Array, generator: Generator | None = None) -> Array:
+    """How many of ``count`` trials succeed with probability ``prob``, in the dtype of ``count``; the two broadcast."""
+
+    def draw(n: Any, p: Any) -> Any:
+        _outside("binomial", "counts", n, 0.0, 9.2e18)
+        _outside("binomial", "probabilities", p, 0.0, 1.0)
+        return np.asarray(stream(generator).binomial(n.astype(np.int64), p)).astype(n.dtype)
+
+    return Draw.of(to_operand(count, "binomial"), to_operand(prob, "binomial"), draw=draw)
 
 
 @public("multinomial")
 def _multinomial(input: Array, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Array:
-    """Indices drawn with the weights (C) or (N, C) of ``input``: int64 (num_samples) or (N, num_samples)."""
-    weights = np.atleast_2d(input.detach().numpy()).astype(np.float64)
-    if np.any(weights < 0) or not np.all(np.isfinite(weights)) or np.any(weights.sum(-1) <= 0):
-        raise ArgumentError("multinomial: weights must be finite, not negative, and not all zero in a row")
-    if not replacement and num_samples > np.count_nonzero(weights, axis=-1).min():
-        raise ArgumentError(f"multinomial: {num_samples} samples without replacement, but fewer positive weights; pass replacement=True")
-    rng = stream(generator)
-    if replacement:
-        edges = np.cumsum(weights / weights.sum(-1, keepdims=True), axis=-1)
-        drawn = rng.random((len(weights), num_samples))
-        rows = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(edges, drawn, strict=True)])
-        rows = np.minimum(rows, weights.shape[-1] - 1)
-    else:  # the largest of exponential races: P. Efraimidis, P. Spirakis (2006)
-        with np.errstate(divide="ignore"):
-            keys = rng.standard_exponential(weights.shape) / weights
-        rows = np.argsort(keys, axis=-1)[:, :num_samples]
-    return Tensor.wrap(rows.astype(np.int64).reshape(*shape_of(input)[:-1], num_samples), 0)
+    """Indices drawn with the weights (C) or (N, C) of ``input``: int64 (num_samples) or (N, num_samples).
+
+    Without ``replacement`` no index comes twice in a row. Weights need not sum to 1. Raises `ArgumentError` for weights that are
+    negative, not finite or all zero, and for more samples without replacement than there are positive weights.
+
+    >>> import tensorflowlite_clone as tl
+    >>> sorted(tl.multinomial(tl.tensor([1.0, 0.0, 2.0]), 2).tolist())
+    [0, 2]
+
+    Source: P. Efraimidis, P. Spirakis, "Weighted random sampling with a reservoir" (2006), for drawing without replacement.
+    """
+    shape = shape_of(input)
+    if len(shape) not in (1, 2):
+        raise ArgumentError(f"multinomial: input must be weights (C) or (N, C): it is {shape}")
+    if num_samples < 1:
+        raise ArgumentError(f"multinomial: num_samples must be above 0: got {num_samples}")
+
+    def draw(x: Any) -> Any:
+        weights = x.reshape(-1, shape[-1]).astype(np.float64)
+        if np.any(weights < 0) or not np.all(np.isfinite(weights)) or np.any(np.sum(weights, axis=-1) <= 0):
+            raise ArgumentError("multinomial: weights must be finite, not negative, and not all zero in a row; check the input for NaN")
+        few = int(np.count_nonzero(weights, axis=-1).min(initial=shape[-1]))
+        if not replacement and num_samples > few:
+            raise ArgumentError(
+                f"multinomial: {num_samples} samples without replacement, but only {few} weights are positive; pass replacement=True"
+            )
+        rng = stream(generator)
+        if replacement:
+            rows = _with_replacement(weights, rng.random((len(weights), num_samples)))
+        else:  # the first arrivals of exponential clocks
+            with np.errstate(divide="ignore"):
+                rows = np.argsort(rng.standard_exponential(weights.shape) / weights, axis=-1)[:, :num_samples]
+        return rows.astype(np.int64).reshape(*x.shape[:-1], num_samples)
+
+    return drawn("multinomial", input, draw)
+
+
+def _with_replacement(weights: ndarray[Any, Any], u: ndarray[Any, Any]) -> ndarray[Any, Any]:
+    """The index into each row of weights (N, C) that each uniform number (N, k) falls on."""
+    rows = np.empty(u.shape, np.int64)
+    for row, w, out in zip(u, weights, rows, strict=True):
+        edges = np.cumsum(w)
+        last = int(np.flatnonzero(w)[-1])
+        out[:] = np.searchsorted(edges[:last], row * edges[-1], side="right")  # rounding up to the sum still means the last
+    return rows

@@ -147,7 +147,7 @@ class LinearLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """``eta_min + (initial_lr - eta_min) (1 + cos(pi epoch / T_max)) / 2`` (I. Loshchilov, F. Hutter 2017, eq. 5)."""
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:  # noqa: N803
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 

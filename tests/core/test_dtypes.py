@@ -87,7 +87,7 @@ def test_default_dtype_must_be_floating():
 
 
 def test_complex_values_are_not_differentiated_silently():
-    with pytest.raises(TypeError, match="requires_grad: only floating tensors.*complex64"):
+    with pytest.raises(TypeError, match=r"requires_grad: only floating tensors.*complex64"):
         tl.tensor([1j], requires_grad=True)
     x = tl.tensor([1.0], requires_grad=True)
     with pytest.raises(TypeError, match="complex values cannot be differentiated"):

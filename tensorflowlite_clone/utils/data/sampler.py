@@ -86,7 +86,8 @@ class WeightedRandomSampler(Sampler):
             raise ArgumentError("WeightedRandomSampler: weights must be a vector of numbers that are not negative and not all zero")
         if not replacement and num_samples > np.count_nonzero(self.weights):
             raise ArgumentError(
-                f"WeightedRandomSampler: {num_samples} samples without replacement, but only {np.count_nonzero(self.weights)} positive weights"
+                f"WeightedRandomSampler: {num_samples} samples without replacement need as many positive weights; "
+                f"there are {np.count_nonzero(self.weights)}"
             )
 
     def order(self) -> Any:
