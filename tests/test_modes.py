@@ -242,3 +242,18 @@ def test_gradient_flows_to_outer_tensors():
     out = grad(lambda x: f(x, Y, w))(tl.tensor(X))
     (out * tl.tensor(D)).sum().backward()
     close(w.grad.numpy(), grad(lambda w: np.sum(grad(lambda x: f(x, Y, w))(X) * D))(W))
+
+
+def test_constants_inside_a_jvp_are_tensors():
+    """Results without a derivative still have a tensor's methods."""
+    value, slope = jvp(lambda x: (x > 0).float() * x + x.argmax(0).double().sum() * 0.0, (X,), (D,))
+    close(value, np.where(X > 0, X, 0.0), 1e-6)
+    close(slope, np.where(X > 0, D, 0.0), 1e-6)
+    assert isinstance(jvp(lambda x: x > 0, (X,), (D,))[0], np.ndarray)
+
+
+def test_detach_inside_transforms():
+    close(jvp(lambda x: x * x.detach(), (X,), (D,))[1], X * D)
+    close(grad(lambda x: np.sum(x * x.detach()))(X), X)
+    close(vmap(grad(lambda x: np.sum(x * x.detach())))(B), B)
+    close(jvp(grad(lambda x: np.sum(x * x.detach())), (X,), (D,))[1], 0 * D)

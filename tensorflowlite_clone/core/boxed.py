@@ -32,6 +32,10 @@ class Boxed(Methods):
     shape: Shape
     dtype: DType
 
+    def detach(self) -> Any:
+        """The values as a constant."""
+        raise TypeError(f"{type(self).__name__} is an abstract box")
+
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` on ``args``, among which this is the highest box."""
         raise TypeError(f"{type(self).__name__} is an abstract box")

@@ -163,9 +163,10 @@ class Tensor(Boxed):
         backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
-        """The same memory, off the tape; in-place changes to either are seen by both."""
-        out = Tensor.wrap(self.array, self.level)
-        out.version = self.memory_cell()
+        """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
+        array = self.array.detach() if isinstance(self.array, Boxed) else self.array
+        out = Tensor.wrap(array, self.level)
+        out.version = self.shared_cell()
         return out
 
     def detach_(self) -> Tensor:
@@ -194,16 +195,25 @@ class Tensor(Boxed):
         retain_grad(self)
 
     def memory_cell(self) -> list[int]:
-        """The version cell, made on first need."""
+        """The version cell, made on first need: the number of in-place changes, then, once others share the memory, 0 or 1.
+
+        The second element is 1 if a view was made (which may be on the tape), 0 if only detached tensors or arrays share it.
+        """
         if self.version is None:
             self.version = [0]
         return self.version
 
-    def view_cell(self) -> list[int]:
-        """The version cell for a view of this tensor, marked as shared by tensors on the tape (a second element)."""
+    def shared_cell(self) -> list[int]:
+        """The version cell, marked as that of memory which others share."""
         cell = self.memory_cell()
         if len(cell) == 1:
-            cell.append(1)
+            cell.append(0)
+        return cell
+
+    def view_cell(self) -> list[int]:
+        """The version cell for a view of this tensor, marked as such."""
+        cell = self.memory_cell()
+        cell[1:] = (1,)
         return cell
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
@@ -226,6 +236,8 @@ class Tensor(Boxed):
             raise GraphError("numpy: the tensor requires grad, and NumPy would silently lose it; use x.detach().numpy()")
         if not isinstance(self.array, ndarray):
             raise GraphError("numpy: the tensor belongs to a function transform and has no single array; return it from the function")
+        if self.node is not None:
+            self.shared_cell()
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:

@@ -44,6 +44,11 @@ class Batched(Boxed):
             return tuple(Batched(a, size, level) for a in ans)
         return Batched(ans, size, level)
 
+    def detach(self) -> Array:
+        """The same values, a constant to every transform but this one."""
+        value = self.value.detach() if isinstance(self.value, Boxed) else self.value
+        return Batched(value, self.length, self.level)
+
     def _one_value(self, what: str) -> Never:
         raise TransformError(
             f"{what}: inside vmap this is {self.length} values at once (shape {self.shape} each), not one; "

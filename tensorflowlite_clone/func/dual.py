@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
+from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
     from ..core.function import Function
@@ -46,8 +47,14 @@ class Dual(Boxed):
 
     @staticmethod
     def make(primal: Array, tangent: Array | None, level: int) -> Array:
-        """A dual, or the bare value where there is no derivative."""
-        return primal if tangent is None else Dual(primal, tangent, level)
+        """A dual, or a constant tensor where there is no derivative."""
+        if tangent is not None:
+            return Dual(primal, tangent, level)
+        return primal if isinstance(primal, Boxed) else Tensor.wrap(primal, 0)
+
+    def detach(self) -> Array:
+        """The value alone, a constant to every transform."""
+        return self.primal.detach() if isinstance(self.primal, Boxed) else Tensor.wrap(self.primal, 0)
 
     def __bool__(self) -> bool:
         return bool(self.primal)
