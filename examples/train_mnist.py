@@ -27,8 +27,8 @@ from tensorflowlite_clone.utils.data import DataLoader, Subset, TensorDataset
 
 DEFAULTS = {
     "digits": {"epochs": 40, "batch_size": 32, "lr": 3e-3, "schedule": "onecycle", "model": "cnn"},
-    "mnist": {"epochs": 5, "batch_size": 128, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
-    "fashion": {"epochs": 10, "batch_size": 128, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
+    "mnist": {"epochs": 5, "batch_size": 64, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
+    "fashion": {"epochs": 10, "batch_size": 64, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
 }
 #: Arguments that a resumed run must share with the one it goes on from.
 DECISIVE = ("dataset", "model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "seed")
@@ -84,8 +84,8 @@ def build_model(name: str, size: int, classes: int) -> nn.Module:
         )  # fmt: skip
     pooled = (size - 4) // 2
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * pooled * pooled, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, classes),
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(64 * pooled * pooled, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, classes),
     )  # fmt: skip
 
 
