@@ -31,7 +31,9 @@ HEAD = NOTE + "from collections.abc import Callable, Sequence\nfrom typing impor
 KNOWN = {"bool", "int", "float", "str", "complex", "None", "Any", "Sequence", "tuple", "list", "dict", "Callable", "Literal"}
 #: Binary operators, their reflected and their augmented forms.
 OPERATORS = {
-    f"__{kind}{name}__" for kind in ("", "r", "i") for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+    f"__{kind}{name}__"
+    for kind in ("", "r", "i")
+    for name in (*["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"],)
 }
 ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
 

@@ -5,12 +5,16 @@
     python examples/train_mnist.py --resume                                     go on from the last checkpoint
 
 Every epoch is validated on a part of the training images that is held out, and saved in a checkpoint. A run that was interrupted, by
-whatever, ends with the same weights as one that was not. At the end the test images are read once.
+whatever, and goes on with the same arguments and --resume, ends with the same weights as one that was not. At the end the test images
+are read once.
+
+Here: the arguments, the networks, the training and its checkpoints. Not here: the pictures (plots.py) and the data sets (the package).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from pathlib import Path
@@ -21,7 +25,7 @@ from tqdm import tqdm
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn, optim
-from tensorflowlite_clone.datasets import MNIST, Digits, FashionMNIST, ImageDataset, MissingDataError
+from tensorflowlite_clone.datasets import MNIST, Digits, FashionMNIST, ImageDataset
 from tensorflowlite_clone.optim import lr_scheduler
 from tensorflowlite_clone.utils.data import DataLoader, Subset, TensorDataset
 
@@ -31,7 +35,7 @@ DEFAULTS = {
     "fashion": {"epochs": 10, "batch_size": 64, "lr": 2e-3, "schedule": "onecycle", "model": "mlp"},
 }
 #: Arguments that a resumed run must share with the one it goes on from.
-DECISIVE = ("dataset", "model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "seed")
+DECISIVE = ("dataset", "model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "augment", "seed")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -46,16 +50,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--optimizer", choices=("sgd", "adam", "adamw"), default="adam")
     parser.add_argument("--schedule", choices=("none", "step", "cosine", "onecycle"))
     parser.add_argument("--weight-decay", type=float, default=0.0)
+    parser.add_argument("--augment", action="store_true", help="shift the training images a little, another way each time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for the checkpoint and the pictures (default: runs/DATASET-MODEL)")
-    parser.add_argument("--resume", nargs="?", const=True, metavar="FILE", help="go on from FILE (default: the checkpoint in --out)")
-    parser.add_argument("--no-plots", action="store_true")
+    parser.add_argument("--resume", nargs="?", const=True, metavar="FILE", help="go on from FILE (default: the one in --out)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no pictures at the end")
     args = parser.parse_args(argv)
     for name, value in DEFAULTS[args.dataset].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
-    if args.epochs < 1 or args.batch_size < 2 or args.lr <= 0:
-        parser.error("--epochs must be at least 1, --batch-size at least 2, --lr above 0")
+    if args.epochs < 1 or args.batch_size < 2:
+        parser.error(f"--epochs must be at least 1 and --batch-size at least 2: got {args.epochs} and {args.batch_size}")
+    if not (0 < args.lr < math.inf and 0 <= args.weight_decay < math.inf and args.seed >= 0):
+        parser.error(f"--lr must be above 0, --weight-decay and --seed not below: got {args.lr}, {args.weight_decay} and {args.seed}")
     args.out = args.out or Path("runs") / f"{args.dataset}-{args.model}"
     return args
 
@@ -122,6 +129,15 @@ def evaluate(model: nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarr
     return p, t, total / len(t)
 
 
+def shift(x: tl.Tensor, reach: int) -> tl.Tensor:
+    """Every image (N, 1, H, W) moved by up to ``reach`` pixels along both axes; what comes in at the border is background."""
+    n, _, h, w = x.shape
+    padded = nn.functional.pad(x, (reach, reach, reach, reach), value=x.min().item())
+    rows = tl.randint(0, 2 * reach + 1, (n, 1, 1)) + tl.arange(h).reshape(1, h, 1)
+    columns = tl.randint(0, 2 * reach + 1, (n, 1, 1)) + tl.arange(w).reshape(1, 1, w)
+    return padded[tl.arange(n).reshape(n, 1, 1), 0, rows, columns].unsqueeze(1)
+
+
 def train_epoch(args: Any, epoch: int, model: nn.Module, loader: DataLoader, optimizer: Any, schedule: Any) -> tuple[float, float]:
     """One pass over the training images; mean loss and accuracy on the way."""
     model.train()
@@ -129,6 +145,8 @@ def train_epoch(args: Any, epoch: int, model: nn.Module, loader: DataLoader, opt
     with tqdm(loader, desc=f"epoch {epoch + 1:2d}/{args.epochs}", unit="batch", leave=False, disable=None) as bar:
         start = time.perf_counter()
         for x, y in bar:
+            if args.augment:
+                x = shift(x, max(x.shape[-1] // 14, 1))
             optimizer.zero_grad()
             logits = model(x)
             loss = nn.functional.cross_entropy(logits, y)
@@ -160,8 +178,16 @@ def save_checkpoint(path: Path, args: argparse.Namespace, epoch: int, model: Any
 
 def load_checkpoint(path: Path, args: argparse.Namespace, model: Any, optimizer: Any, schedule: Any) -> tuple[int, dict[str, list[float]]]:
     """Restore a run; the number of finished epochs and the history."""
-    state = tl.load(path)
-    differing = {n: (v, getattr(args, n)) for n, v in state["arguments"].items() if v != getattr(args, n)}
+    try:
+        state = tl.load(path)
+    except ValueError as error:  # damaged, or no file of ours
+        raise SystemExit(str(error)) from None
+    if not isinstance(state, dict) or not {"epoch", "arguments", "model", "optimizer", "schedule", "generator", "history"} <= state.keys():
+        raise SystemExit(f"cannot resume from {path}: it is not a checkpoint of this program; --resume takes what a run left in its --out")
+    before, now = state["arguments"], vars(args)
+    # With a constant learning rate, a run of more epochs begins like a shorter one: it may be prolonged.
+    fixed = [n for n in DECISIVE if n != "epochs" or args.schedule != "none"]
+    differing = {n: (before.get(n), now[n]) for n in fixed if before.get(n) != now[n]}
     if differing:
         what = ", ".join(f"--{n.replace('_', '-')} was {a}, is {b}" for n, (a, b) in differing.items())
         raise SystemExit(f"cannot resume from {path}: the arguments differ ({what}); use the same ones, or start anew in another --out")
@@ -174,16 +200,29 @@ def load_checkpoint(path: Path, args: argparse.Namespace, model: Any, optimizer:
 
 
 def main(argv: list[str] | None = None) -> float:
-    """Train, test, draw; returns the test accuracy."""
+    """Train, test, draw; returns the test accuracy. Ends the program with a short message if files are missing, damaged or unwritable."""
     args = parse(argv)
     try:
+        return run(args)
+    except OSError as error:
+        raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command with --resume goes on after the last whole epoch", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def run(args: argparse.Namespace) -> float:
+    """What `main` does, with its arguments read."""
+    try:
         train, test = load_data(args)
-    except MissingDataError as error:
+    except ValueError as error:  # a file is damaged, or of another kind
         raise SystemExit(str(error)) from None
     tl.manual_seed(args.seed)
     x, y = train.arrays()
     order = np.random.default_rng(0).permutation(len(y))  # the held-out part is the same for every seed
     held_out = len(y) // 10
+    if args.batch_size > len(y) - held_out:
+        raise SystemExit(f"--batch-size {args.batch_size} is larger than the training set: {len(y) - held_out} images")
     examples = TensorDataset(x, y)
     loader = DataLoader(Subset(examples, order[held_out:]), batch_size=args.batch_size, shuffle=True, drop_last=True)
     validation = DataLoader(Subset(examples, order[:held_out]), batch_size=512)
@@ -198,7 +237,9 @@ def main(argv: list[str] | None = None) -> float:
         if path.exists():
             done, history = load_checkpoint(path, args, model, optimizer, schedule)
             print(f"going on after epoch {done} from {path}")
-        elif args.resume is not True:
+        elif args.resume is True:
+            print(f"no checkpoint in {args.out} yet: starting anew")
+        else:
             raise SystemExit(f"there is no checkpoint {path}")
     count = sum(p.numel() for p in model.parameters())
     sizes = f"{len(loader.dataset)} training, {held_out} validation, {len(test)} test images"
@@ -214,12 +255,13 @@ def main(argv: list[str] | None = None) -> float:
         save_checkpoint(checkpoint, args, epoch + 1, model, optimizer, schedule, history)
         print(
             f"epoch {epoch + 1:2d}/{args.epochs}  loss {loss:.4f}  accuracy {accuracy:7.2%}   "
-            f"validation: loss {validation_loss:.4f}  accuracy {entries[3]:7.2%}   {seconds:6.2f} s"
+            f"validation: loss {validation_loss:.4f}  accuracy {entries[3]:7.2%}   "
+            f"{seconds:6.2f} s, {len(loader) * args.batch_size / seconds:,.0f} samples/s"
         )
     test_x, test_y = test.arrays()
     p, t, _ = evaluate(model, DataLoader(TensorDataset(test_x, test_y), batch_size=512))
     right = int((p.argmax(1) == t).sum())
-    print(f"test accuracy: {right / len(t):.2%} ({right} of {len(t)})")
+    print(f"test accuracy: {100 * right / len(t):.2f} % ({right} of {len(t)})")
     if not args.no_plots:
         draw(args.out, history, test, p, t)
     return right / len(t)

@@ -112,20 +112,27 @@ class Shaping(Linear, AxisWise):
 
 
 class Bilinear(Function):
-    """Operations linear in each of two arrays (the others have no derivative): the tangent has two terms."""
+    """Operations linear in each of two arrays, perhaps plus a third (the others have no derivative): f(x, y, b) = f(x, y) + L b."""
 
     promotion: ClassVar[str | None] = "same"
+    #: The array that is added to the product (a bias, which may be None), if there is one.
+    addend: ClassVar[str | None] = None
 
     @classmethod
     def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
-        """The operation with each array in turn replaced by its tangent."""
-        terms = [
-            cls.of(*[t if j == i else p for j, p in enumerate(primals)], **params)
-            for i, t in enumerate(tangents)
-            if t is not None and cls.differentiable_mask >> i & 1
-        ]
+        """The operation with each factor in turn replaced by its tangent; the addend's tangent goes with one of those terms."""
+        k = -1 if cls.addend is None else cls.names.index(cls.addend)
+        factors = [i for i in range(len(primals)) if i != k and cls.differentiable_mask >> i & 1]
+        operands = [[t if j == i else p for j, p in enumerate(primals)] for i, t in enumerate(tangents) if i in factors and t is not None]
+        if k >= 0:
+            added = tangents[k]
+            if added is not None and not operands:
+                i, x = factors[0], primals[factors[0]]
+                operands = [[np.zeros(shape_of(x), x.dtype) if j == i else p for j, p in enumerate(primals)]]
+            for n, arrays in enumerate(operands):
+                arrays[k] = added if n == 0 else None
         ans = cls.of(*primals, **params)
-        return ans, _total(terms, ans)
+        return ans, _total([cls.of(*arrays, **params) for arrays in operands], ans)
 
 
 def shift_axes(axis: Any, ndim: int, op: str) -> Any:

@@ -29,18 +29,18 @@ def _in_chunks(update: Callable[..., None], arrays: list[NDArray | None], scratc
     """Call ``update(*arrays, *scratch)`` on aligned chunks of the arrays, which all have the first one's shape and dtype."""
     p = arrays[0]
     assert p is not None
-    for a in arrays[1:]:
-        if a is not None and a.shape != p.shape:
-            raise ShapeError(f"{op}: arrays do not match the parameters: p is {p.shape}, another is {a.shape}; give them one shape")
-    present = [a for a in arrays if a is not None]
-    if p.ndim == 0 or not all(a.flags.c_contiguous for a in present):
+    shape, size = p.shape, p.size
+    for a in arrays:
+        if a is not None and a.shape != shape:
+            raise ShapeError(f"{op}: arrays do not match the parameters: p is {shape}, another is {a.shape}; give them one shape")
+    if size <= _CHUNK or not all(a is None or a.flags.c_contiguous for a in arrays):
+        # The many small parameters of a model: what the calls cost is what there is to save.
+        if not shape:
+            shape, arrays = (1,), [None if a is None else a.reshape(1) for a in arrays]
         with np.errstate(all="ignore"):
-            whole = [None if a is None else a.reshape(1) if a.ndim == 0 else a for a in arrays]
-            shape = p.shape or (1,)
-            update(*whole, *(np.empty(shape, p.dtype) for _ in range(scratch)))
+            update(*arrays, *[np.empty(shape, p.dtype) for _ in range(scratch)])
         return
     flat = [None if a is None else a.reshape(-1) for a in arrays]  # views: contiguous
-    size = p.size
 
     def work(lo: int, hi: int) -> None:
         buffers = [np.empty(min(_CHUNK, hi - lo), p.dtype) for _ in range(scratch)]

@@ -87,9 +87,31 @@ class Sequential(Module):
             self.append(module)
         return self
 
+    def pop(self, index: int) -> Module:
+        """Remove the module at ``index`` and return it."""
+        module: Module = self[index]
+        del self[index]
+        return module
+
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *other)
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(list(other))
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*list(self) * times)
+
 
 class ModuleList(Module):
-    """A list of modules that are registered; it computes nothing itself."""
+    """A list of modules that are registered; it computes nothing itself.
+
+    >>> import tensorflowlite_clone as tl
+    >>> ModuleList(tl.nn.Linear(2, 2) for _ in range(3))
+    ModuleList(
+      (0-2): 3 x Linear(in_features=2, out_features=2, bias=True)
+    )
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -133,9 +155,39 @@ class ModuleList(Module):
             self.append(module)
         return self
 
+    def pop(self, index: int | slice) -> Any:
+        """Remove the module at ``index`` and return it."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(list(other))
+
+    def __repr__(self) -> str:
+        runs: list[tuple[int, int, str]] = []  # first, last and text of modules that print the same
+        for i, text in enumerate(map(repr, self)):
+            if runs and runs[-1][2] == text:
+                runs[-1] = (runs[-1][0], i, text)
+            else:
+                runs.append((i, i, text))
+        if not runs:
+            return f"{type(self).__name__}()"
+        lines = [f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}" for a, b, text in runs]
+        return f"{type(self).__name__}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
+
 
 class ModuleDict(Module):
-    """A dict of modules that are registered; it computes nothing itself."""
+    """A dict of modules that are registered; it computes nothing itself.
+
+    >>> import tensorflowlite_clone as tl
+    >>> blocks = ModuleDict({"first": tl.nn.Linear(2, 3), "act": tl.nn.ReLU()})
+    >>> blocks["first"].out_features, list(blocks)
+    (3, ['first', 'act'])
+    """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
@@ -186,7 +238,13 @@ class ModuleDict(Module):
 
 
 class ParameterList(Module):
-    """A list of parameters that are registered."""
+    """A list of parameters that are registered; tensors become parameters.
+
+    >>> import tensorflowlite_clone as tl
+    >>> weights = ParameterList([tl.ones(2, 3), tl.zeros(3)])
+    >>> len(weights), weights[1].requires_grad
+    (2, True)
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -198,8 +256,16 @@ class ParameterList(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter(self._parameters.values())
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self)[index])
         return self._parameters[str(_place(index, len(self), "ParameterList"))]
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:
+        return self.extend(list(values))
+
+    def __repr__(self) -> str:
+        return _listing(self)
 
     def __setitem__(self, index: int, value: Any) -> None:
         self.register_parameter(str(_place(index, len(self), "ParameterList")), _parameter(value))
@@ -217,12 +283,11 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters that are registered."""
+    """A dict of parameters that are registered; tensors become parameters."""
 
     def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        for name, value in (parameters or {}).items():
-            self[name] = value
+        self.update(parameters or {})
 
     def __len__(self) -> int:
         return len(self._parameters)
@@ -239,6 +304,21 @@ class ParameterDict(Module):
     def __setitem__(self, key: str, value: Any) -> None:
         self.register_parameter(key, _parameter(value))
 
+    def __delitem__(self, key: str) -> None:
+        del self._parameters[key]
+
+    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add parameters by name."""
+        for name, value in parameters.items() if isinstance(parameters, Mapping) else parameters:
+            self[name] = value
+
+    def pop(self, key: str) -> Any:
+        """Remove and return one parameter."""
+        return self._parameters.pop(key)
+
+    def __repr__(self) -> str:
+        return _listing(self)
+
     def keys(self) -> Any:
         """The names."""
         return self._parameters.keys()
@@ -250,6 +330,16 @@ class ParameterDict(Module):
     def items(self) -> Any:
         """Names and parameters."""
         return self._parameters.items()
+
+
+def _listing(container: Module) -> str:
+    """The parameters of a container by dtype and size; their values would hide the structure."""
+    lines = [
+        f"  ({name}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+        for name, p in container._parameters.items()
+        if p is not None
+    ]
+    return f"{type(container).__name__}(" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
 
 
 def _parameter(value: Any) -> Parameter:

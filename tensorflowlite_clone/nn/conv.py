@@ -86,7 +86,7 @@ class _Conv(Module):
     def _extra_repr(self, output_padding: str = "") -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if self.padding != (0,) * self.spatial:
-            text += f", padding={self.padding!r}"
+            text += f", padding={self.padding}"
         if self.dilation != (1,) * self.spatial:
             text += f", dilation={self.dilation}"
         text += output_padding
@@ -165,8 +165,9 @@ class _ConvTranspose(_Conv):
         if output_size is None:
             return self.output_padding
         wanted = tuple(output_size)[-self.spatial :]
-        sizes = zip(input.shape[-self.spatial :], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
-        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in sizes]
+        least = []
+        for i, n in enumerate(input.shape[-self.spatial :]):
+            least.append((n - 1) * self.stride[i] - 2 * int(self.padding[i]) + self.dilation[i] * (self.kernel_size[i] - 1) + 1)
         more = tuple(w - m for w, m in zip(wanted, least, strict=True))
         if any(not 0 <= m < max(s, d) for m, s, d in zip(more, self.stride, self.dilation, strict=True)):
             raise ShapeError(

@@ -54,8 +54,7 @@ class Dropout3d(_Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with random zero channels."""
-        shape = input.shape
-        return F.dropout2d(input.flatten(-2), self.p, self.training, self.inplace).reshape(shape)  # (N, C, D, H*W) and back
+        return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
 class AlphaDropout(_Dropout):
@@ -67,3 +66,11 @@ class AlphaDropout(_Dropout):
     def forward(self, input: Tensor) -> Tensor:
         """The input with random saturated elements."""
         return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """`AlphaDropout` of whole channels of (N, C, ...)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random saturated channels."""
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

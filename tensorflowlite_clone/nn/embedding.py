@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
-
 from .._errors import ArgumentError, ShapeError
 from ..autograd import no_grad
 from ..core.tensor import Tensor
@@ -20,7 +18,8 @@ class Embedding(Module):
     """Rows of ``weight`` (num_embeddings, embedding_dim), which starts standard normal: integers (*) -> (*, embedding_dim).
 
     The row ``padding_idx`` starts at zero and receives no gradient. With ``max_norm``, rows whose ``norm_type``-norm is larger are
-    scaled down to it, in the table, before they are read.
+    scaled down to it, in the table, before they are read. ``scale_grad_by_freq`` divides the gradient of a row by how often it was
+    read. Gradients are dense arrays; ``sparse`` changes nothing.
 
     >>> import tensorflowlite_clone as tl
     >>> Embedding(10, 3)(tl.tensor([[1, 2], [4, 5]])).shape
@@ -36,6 +35,8 @@ class Embedding(Module):
         padding_idx: int | None = None,
         max_norm: float | None = None,
         norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
@@ -46,6 +47,7 @@ class Embedding(Module):
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
         self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         self.weight = parameter((num_embeddings, embedding_dim), dtype)
         self.reset_parameters()
 
@@ -64,6 +66,8 @@ class Embedding(Module):
         padding_idx: int | None = None,
         max_norm: float | None = None,
         norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
     ) -> Self:
         """An embedding that starts from (and shares the memory of) a given table (num_embeddings, embedding_dim)."""
         if len(embeddings.shape) != 2:
@@ -71,24 +75,13 @@ class Embedding(Module):
                 f"Embedding.from_pretrained: the table must be (num_embeddings, embedding_dim): it is {tuple(embeddings.shape)}"
             )
         rows, columns = embeddings.shape
-        layer = cls(rows, columns, padding_idx, max_norm, norm_type)
+        layer = cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
         layer.weight = Parameter(embeddings, requires_grad=not freeze)
         return layer
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows that ``input`` names."""
-        if self.max_norm is not None:
-            self._shorten(input, self.max_norm)
-        return F.embedding(input, self.weight, self.padding_idx)
-
-    def _shorten(self, input: Tensor, max_norm: float) -> None:
-        """Scale the rows about to be read down to ``max_norm``."""
-        table, rows = self.weight.numpy(force=True), np.unique(input.numpy(force=True))
-        rows = rows[(rows >= 0) & (rows < len(table))]  # others are an error of the reading that follows
-        found = table[rows]
-        norms = np.linalg.norm(found, self.norm_type, axis=1, keepdims=True)
-        table[rows] = np.where(norms > max_norm, found * (max_norm / (norms + 1e-7)), found)
-        self.weight.memory_cell()[0] += 1
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)
 
     def extra_repr(self) -> str:
         """Sizes and what differs from the defaults."""
@@ -97,4 +90,8 @@ class Embedding(Module):
             text += f", padding_idx={self.padding_idx}"
         if self.max_norm is not None:
             text += f", max_norm={self.max_norm}"
-        return text + (f", norm_type={self.norm_type}" if self.norm_type != 2 else "")
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        if self.scale_grad_by_freq:
+            text += ", scale_grad_by_freq=True"
+        return text + (", sparse=True" if self.sparse else "")

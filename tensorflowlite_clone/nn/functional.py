@@ -11,10 +11,10 @@ assert ops, "the operations must be defined before they are gathered"
 
 #: Functions of the top level that ``torch.nn.functional`` has too.
 SHARED = (
-    "adaptive_avg_pool1d", "alpha_dropout", "bilinear", "celu", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "cosine_similarity",
-    "dropout", "embedding", "group_norm", "hardshrink", "layer_norm", "batch_norm", "instance_norm", "log_softmax", "logsigmoid", "max_pool1d",
-    "max_pool2d", "avg_pool1d", "avg_pool2d", "one_hot", "pairwise_distance", "prelu", "relu", "rms_norm", "selu", "sigmoid",
-    "softmax", "tanh", "threshold", "normalize", "pad", "unfold", "fold",
+    "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "avg_pool2d", "batch_norm", "bilinear", "celu", "conv1d", "conv2d", "conv3d",
+    "conv_transpose1d", "conv_transpose2d", "cosine_similarity", "dropout", "embedding", "fold", "group_norm", "hardshrink",
+    "instance_norm", "layer_norm", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "normalize", "one_hot", "pad",
+    "pairwise_distance", "prelu", "relu", "rms_norm", "selu", "sigmoid", "softmax", "tanh", "threshold", "unfold",
 )  # fmt: skip
 
 globals().update({name: FUNCTIONS[name] for name in SHARED if name in FUNCTIONS})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .module import Module
@@ -29,30 +29,55 @@ class RemovableHandle:
         self.remove()
 
 
+class Hook(NamedTuple):
+    """A function and how it wants to be called."""
+
+    function: Callable[..., Any]
+    with_kwargs: bool
+    always: bool
+
+
 class Hooks:
-    """The hooks of one module, in the order they were registered."""
+    """The hooks of one module, in the order they run."""
 
     def __init__(self) -> None:
-        self.before: dict[int, tuple[Callable[..., Any], bool]] = {}
-        self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
+        self.before: dict[int, Hook] = {}
+        self.after: dict[int, Hook] = {}
 
-    def add(self, when: str, hook: Callable[..., Any], with_kwargs: bool) -> RemovableHandle:
-        """Register ``hook`` to run ``before`` or ``after`` forward."""
+    def add(self, when: str, function: Callable[..., Any], with_kwargs: bool, prepend: bool, always: bool = False) -> RemovableHandle:
+        """Register ``function`` to run ``before`` or ``after`` forward."""
         table = self.before if when == "before" else self.after
         handle = RemovableHandle(table)
-        table[handle.id] = (hook, with_kwargs)
+        others = dict(table) if prepend else {}
+        if prepend:
+            table.clear()
+        table[handle.id] = Hook(function, with_kwargs, always)
+        table.update(others)
         return handle
 
     def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run ``module.forward`` between its hooks."""
-        for hook, with_kwargs in list(self.before.values()):
-            new = hook(module, args, kwargs) if with_kwargs else hook(module, args)
-            if new is not None and with_kwargs:
-                args, kwargs = new
-            elif new is not None:
-                args = new if isinstance(new, tuple) else (new,)
-        output = module.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self.after.values()):
-            new = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
-            output = output if new is None else new
+        ran: set[int] = set()
+        try:
+            for hook in list(self.before.values()):
+                new = hook.function(module, args, kwargs) if hook.with_kwargs else hook.function(module, args)
+                if new is not None and hook.with_kwargs:
+                    args, kwargs = new
+                elif new is not None:
+                    args = new if isinstance(new, tuple) else (new,)
+            output = module.forward(*args, **kwargs)
+            for id, hook in list(self.after.items()):
+                ran.add(id)
+                output = _after(hook, module, args, kwargs, output)
+        except Exception:
+            for id, hook in list(self.after.items()):
+                if hook.always and id not in ran:
+                    _after(hook, module, args, kwargs, None)
+            raise
         return output
+
+
+def _after(hook: Hook, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+    """The output after a forward hook has seen it."""
+    new = hook.function(module, args, kwargs, output) if hook.with_kwargs else hook.function(module, args, output)
+    return output if new is None else new

@@ -63,6 +63,7 @@ class Module:
         raise TypeError(f"{type(self).__name__}: has no forward method; define forward(self, ...) in the class")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run ``forward`` (between the hooks, if there are any); an error that passes says in which module it happened."""
         try:
             if self._hooks is None:
                 return self.forward(*args, **kwargs)
@@ -79,6 +80,7 @@ class Module:
                 raise AttributeError(
                     f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first"
                 )
+            registries.pop(name, None)  # a plain attribute may become a parameter or module
             if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             else:
@@ -266,8 +268,9 @@ class Module:
     # ---- modes --------------------------------------------------------------------------------------------------------------
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training (or, with False, to evaluation)."""
-        for module in self.modules():
-            object.__setattr__(module, "training", bool(mode))
+        self.training = bool(mode)
+        for module in self.children():  # by their own method, which they may extend
+            module.train(mode)
         return self
 
     def eval(self) -> Self:
@@ -331,7 +334,7 @@ class Module:
 
     # ---- state --------------------------------------------------------------------------------------------------------------
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
-        """All parameters and persistent buffers by dotted name; tensors off the tape that share memory (or, with ``keep_vars``, themselves)."""
+        """All parameters and persistent buffers by dotted name: tensors off the tape, in the same memory (``keep_vars``: themselves)."""
         state: dict[str, Tensor] = OrderedDict() if destination is None else destination
         for name, t in self._own_state():
             state[prefix + name] = t if keep_vars else t.detach()
@@ -356,8 +359,13 @@ class Module:
         problems = [f"missing: {', '.join(missing)}"] if missing and strict else []
         problems += [f"unexpected: {', '.join(unexpected)}"] if unexpected and strict else []
         for k, t in own.items():
-            if k in state_dict and tuple(np.shape(state_dict[k])) != t.shape:
-                problems.append(f"size of {k}: {tuple(np.shape(state_dict[k]))} in the state, {t.shape} in the module")
+            if k not in state_dict:
+                continue
+            given = state_dict[k]
+            if tuple(np.shape(given)) != t.shape:
+                problems.append(f"size of {k}: {tuple(np.shape(given))} in the state, {t.shape} in the module")
+            elif assign and t.requires_grad and np.dtype(getattr(given, "dtype", object)).kind not in "fc":
+                problems.append(f"dtype of {k}: {getattr(given, 'dtype', type(given).__name__)} in the state, {t.dtype} in the module")
         if problems:
             raise StateDictError(
                 f"load_state_dict: the state does not fit {type(self).__name__}: " + "; ".join(problems) + "; "
@@ -377,13 +385,22 @@ class Module:
         return IncompatibleKeys(missing, unexpected)
 
     # ---- hooks --------------------------------------------------------------------------------------------------------------
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
-        """Call ``hook(module, args)`` before ``forward``; what it returns replaces the arguments."""
-        return self._hook_table().add("before", hook, with_kwargs)
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, unless None, replaces the arguments.
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output."""
-        return self._hook_table().add("after", hook, with_kwargs)
+        ``with_kwargs`` calls ``hook(module, args, kwargs)``, which returns both; ``prepend`` lets it run before the other hooks.
+        """
+        return self._hook_table().add("before", hook, with_kwargs, prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output.
+
+        ``with_kwargs`` calls ``hook(module, args, kwargs, output)``; ``prepend`` lets it run before the other hooks; with
+        ``always_call`` it also runs, with None as output, when ``forward`` fails.
+        """
+        return self._hook_table().add("after", hook, with_kwargs, prepend, always_call)
 
     def _hook_table(self) -> Hooks:
         if self._hooks is None:
@@ -406,18 +423,22 @@ class Module:
 
 def _add_path(error: Exception, module: Module) -> None:
     """Put the path of the failing module into the error's notes; each module on the way out puts its name in front."""
-    note = getattr(error, "__module_note__", None)
-    if note is None:
-        path: list[str] = []
-        failing = module
-    else:
-        path, failing, inner = note
-        name = next((n for n, m in module._modules.items() if m is inner), None)
+    path: list[str] = []
+    failing, inner, text = module, None, None
+    known = getattr(error, "__module_note__", None)
+    if known is not None:
+        path, failing, inner, text = known
+        name = next((n for n, m in getattr(module, "_modules", {}).items() if m is inner), None)
         if name is not None:
             path.insert(0, name)
         notes = getattr(error, "__notes__", [])
-        if notes:
-            notes.pop()
-    error.__module_note__ = (path, failing, module)  # type: ignore[attr-defined]
+        if text in notes:
+            notes.remove(text)
     where = type(module).__name__ + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path)
-    error.add_note(f"in {where} ({type(failing).__name__}({failing.extra_repr()}))")
+    try:
+        settings = failing.extra_repr()
+    except Exception:  # half-made modules may have nothing to show; the error itself matters more
+        settings = "..."
+    text = f"in {where} ({type(failing).__name__}({settings}))"
+    error.__module_note__ = (path, failing, module, text)  # type: ignore[attr-defined]
+    error.add_note(text)

@@ -278,14 +278,22 @@ class GroupNorm(Module):
     bias: Parameter | None
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None, dtype: Any = None
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
             raise ShapeError(f"GroupNorm: channels must be divisible by groups: {num_channels} channels, {num_groups} groups")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.register_parameter("weight", parameter((num_channels,), dtype) if affine else None)
-        self.register_parameter("bias", parameter((num_channels,), dtype) if affine else None)
+        self.register_parameter("bias", parameter((num_channels,), dtype) if affine and bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -301,4 +309,4 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """Sizes and settings."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"

@@ -30,5 +30,10 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        copied = type(self)(np.array(self.numpy(force=True)), self.requires_grad)  # without the gradient, as PyTorch has it
+        memo[id(self)] = copied
+        return copied
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return Parameter, (np.array(self.numpy(force=True)), self.requires_grad)

@@ -20,12 +20,17 @@ def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale the gradients so that their norm, taken as one vector, is at most ``max_norm``; returns the norm before.
 
-    ``norm_type`` is the p of the norm, ``math.inf`` for the largest absolute value. Raises `ArgumentError` for a norm that is
-    not finite if ``error_if_nonfinite``.
+    ``norm_type`` is the p of the norm, ``math.inf`` for the largest absolute value; ``foreach`` chooses among implementations in
+    PyTorch and changes nothing here. The gradients are changed in place; a norm of NaN makes them all NaN. Raises `ArgumentError`
+    for a norm that is not finite if ``error_if_nonfinite``.
 
     >>> p = Tensor(np.zeros(2, "f4"), requires_grad=True)
     >>> p.grad = Tensor(np.array([3.0, 4.0], "f4"))
@@ -38,24 +43,32 @@ def clip_grad_norm_(
     arrays = [p.grad.array for p in tensors]
     if not arrays:
         return Tensor.wrap(np.zeros((), get_default_dtype()), 0)
-    if norm_type == 2.0:
-        total = math.sqrt(sum(float(np.vdot(g, g)) for g in arrays))
-    elif norm_type == math.inf:
-        total = max(float(np.max(np.abs(g), initial=0.0)) for g in arrays)
-    else:
-        total = sum(float(np.sum(np.abs(g) ** norm_type)) for g in arrays) ** (1.0 / norm_type)
+    with np.errstate(all="ignore"):  # gradients may have overflowed: the norm says so
+        if norm_type == 2.0:
+            total = math.sqrt(sum(float(np.vdot(g, g).real) for g in arrays))
+        elif norm_type == math.inf:
+            total = float(np.max([np.max(np.abs(g), initial=0.0) for g in arrays]))  # NaN if one is
+        else:
+            total = sum(float(np.sum(np.abs(g) ** norm_type)) for g in arrays) ** (1.0 / norm_type)
     if error_if_nonfinite and not math.isfinite(total):
         raise ArgumentError(f"clip_grad_norm_: the norm of the gradients is {total}; find the layer with tl.isfinite(p.grad).all()")
     factor = max_norm / (total + 1e-6)
-    if factor < 1.0 or not math.isfinite(factor):
-        for p in tensors:
-            np.multiply(p.grad.array, factor, out=p.grad.array)
-            p.grad.memory_cell()[0] += 1
+    if not factor >= 1.0:  # NaN too
+        with np.errstate(all="ignore"):
+            for p in tensors:
+                np.multiply(p.grad.array, factor, out=p.grad.array)
+                p.grad.memory_cell()[0] += 1
     return Tensor.wrap(np.asarray(total, arrays[0].dtype), 0)
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clip every element of the gradients to [-clip_value, clip_value]."""
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
+    """Clip every element of the gradients, in place, to [-clip_value, clip_value].
+
+    >>> p = Tensor(np.zeros(2, "f4"), requires_grad=True)
+    >>> p.grad = Tensor(np.array([3.0, -0.5], "f4"))
+    >>> clip_grad_value_(p, 1.0); p.grad.tolist()
+    [1.0, -0.5]
+    """
     for p in _with_grad(parameters):
         np.clip(p.grad.array, -clip_value, clip_value, out=p.grad.array)
         p.grad.memory_cell()[0] += 1

@@ -10,7 +10,6 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
-from ..core.function import Function
 from ..core.registry import public
 from ..kernels import conv as kernels
 from .shape import Reshape
@@ -37,13 +36,13 @@ def _spread(a: Array, size: int) -> Array:
     return np.broadcast_to(a, (size, *shape_of(a)))
 
 
-class Convolve(Function, title="conv2d"):
+class Convolve(Bilinear, title="conv2d"):
     """Cross-correlation of images x (N, C, H, W) with w (O, C/groups, kh, kw), plus b (O) or None: (N, O, H', W').
 
     ``stride`` and ``dilation`` are pairs, ``padding`` is ``((top, bottom), (left, right))``.
     """
 
-    promotion = "same"
+    addend = "b"
 
     def forward(x, w, b, *, stride, padding, dilation, groups):
         return kernels.conv2d(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups, bias=b)

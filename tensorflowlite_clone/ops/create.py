@@ -74,19 +74,16 @@ def _own_array(x: Boxed, op: str) -> ndarray[Any, Any]:
     return x.array
 
 
-def _lengths(data: Any) -> str:
-    return ", ".join(str(len(d)) if np.ndim(d) or isinstance(d, list | tuple) else "a number" for d in data[:8])
-
-
 def _ragged(data: Any, op: str) -> ArgumentError:
-    """The error for nested lists that make no array: names the lengths at the first place where they differ."""
-    while isinstance(data, list | tuple) and all(isinstance(d, list | tuple) for d in data) and len(set(map(len, data))) == 1:
-        data = next((d for d in data if len({np.shape(e) if isinstance(e, ndarray) else _depth(e) for e in d}) > 1), data[0])
-    return ArgumentError(f"{op}: the nested lists have different lengths: {_lengths(data)}; pad them to one length")
-
-
-def _depth(data: Any) -> tuple[int, ...]:
-    return (len(data), *_depth(data[0])) if isinstance(data, list | tuple) and data else ()
+    """The error for nested lists that make no array: names the lengths at the first depth where they differ."""
+    level, depth = [data], 0
+    while True:
+        lengths = [len(d) if isinstance(d, list | tuple) or np.ndim(d) else None for d in level]
+        if len(set(lengths)) > 1 or None in lengths:
+            break
+        level, depth = [e for d in level for e in d], depth + 1
+    said = ", ".join("a number" if n is None else str(n) for n in lengths[:8]) + (", ..." if len(lengths) > 8 else "")
+    return ArgumentError(f"{op}: the nested lists have different lengths: at depth {depth} they are {said}; pad them to one length")
 
 
 def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
@@ -104,7 +101,8 @@ def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
         if nested:
             raise _ragged(data, op) from error
         raise
-    if array.dtype.kind == "O" and leaves.keys() <= {int, bool} or array.dtype == np.uint64 and not any(map(_has_dtype, leaves.values())):
+    python_only = not any(map(_has_dtype, leaves.values()))
+    if (array.dtype == np.uint64 and python_only) or (array.dtype.kind == "O" and leaves.keys() <= {int, bool}):
         raise ArgumentError(f"{op}: an integer does not fit int64: {data!r:.60}; make it a float")
     array = _supported(array, data, op, dtype)
     if dtype is None and array.dtype in WIDE and not any(_has_dtype(v) and v.dtype in WIDE for v in leaves.values()):

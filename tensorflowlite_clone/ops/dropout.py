@@ -1,91 +1,131 @@
-"""Dropout: products with random masks, scaled so that the expected value stays. Inside vmap every example gets a mask of its own."""
+"""Dropout: products with random masks, scaled so that the expected value stays.
+
+The mask comes from the default generator (``random.py``); inside vmap every example gets a mask of its own.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
-from .._typing import Array, Shape
+from .._errors import ArgumentError, DTypeError, ShapeError
+from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from ..kernels.dropout import bernoulli_mask
-from .random import stream
+from .inplace import mutate
+from .random import Draw, stream
 
 
-def _mask(x: Array, shape: Shape, p: float) -> Array:
-    """A mask in ``shape``: 0 with probability p, else 1 / (1 - p); boxed like x where x hides an axis."""
-    hidden = [x]
-    while not isinstance(hidden[-1], np.ndarray):  # down to the array through all boxes
-        box = hidden[-1]
-        hidden.append(next(getattr(box, part) for part in ("array", "value", "primal") if hasattr(box, part)))
-    full = hidden[-1].shape
-    extra = full[: len(full) - len(shape_of(x))]
-    mask = bernoulli_mask((*extra, *shape), 1.0 - p, stream(None), hidden[-1].dtype)
-    return _box_like(x, mask)
+def _mask(x: Array, p: float, spatial: int) -> Array:
+    """0 with probability p, else ``1 / (1 - p)``, in the shape of x with the last ``spatial`` dimensions of length 1."""
+
+    def draw(a: Any) -> Any:
+        shape = (*a.shape[: a.ndim - spatial], *(1,) * spatial)
+        return bernoulli_mask(shape, 1.0 - p, stream(None), a.dtype)
+
+    return Draw.of(x, None, draw=draw)
 
 
-def _box_like(x: Array, mask: Array) -> Array:
-    """``mask`` with the hidden axes of x hidden again."""
-    if isinstance(x, np.ndarray):
-        return mask
-    if hasattr(x, "value"):
-        return type(x)(_box_like(x.value, mask), x.length, x.level)
-    inner = x.array if isinstance(x, Tensor) else x.primal
-    return _box_like(inner, mask)
-
-
-def _drop(op: str, input: Array, p: float, training: bool, shape: Shape) -> Array:
-    x = to_operand(input, op)
+def _drop(op: str, x: Array, p: float, training: bool, inplace: bool, change: Callable[[Array], Array]) -> Array:
+    """``change(x)`` in training; x itself in evaluation and where nothing is dropped."""
     if not 0.0 <= p <= 1.0:
         raise ArgumentError(f"{op}: p must be between 0 and 1: got {p}; it is the probability of a zero")
     if not training or p == 0.0:
         return x
-    return x * _mask(x, shape, p)
+    if x.dtype.kind not in "fc":
+        raise DTypeError(f"{op}: the input must be floating: it is {x.dtype} {shape_of(x)}; convert it, x.float()")
+    if inplace and isinstance(x, Tensor) and isinstance(x.array, np.ndarray):
+        return mutate(x, f"{op}(inplace=True)", change)
+    return change(x)
 
 
 @public("dropout", method=False)
 def _dropout(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
-    """Each element 0 with probability p, else scaled by ``1 / (1 - p)`` (N. Srivastava et al. 2014); the input itself in evaluation.
+    """Each element 0 with probability p, else scaled by ``1 / (1 - p)``; the input itself in evaluation.
 
-    The mask comes from the default generator. ``inplace`` is accepted and makes no difference to the result.
+    Raises `ArgumentError` for p outside [0, 1].
+
+    >>> import tensorflowlite_clone as tl
+    >>> sorted(set(tl.dropout(tl.ones(100), 0.5).tolist()))
+    [0.0, 2.0]
+
+    Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
     """
-    return _drop("dropout", input, p, training, shape_of(input))
+    x = to_operand(input, "dropout")
+    return _drop("dropout", x, p, training, inplace, lambda x: x * _mask(x, p, 0))
 
 
-def _channels(op: str, input: Array, spatial: int) -> Shape:
-    shape = shape_of(input)
-    if len(shape) not in (spatial + 1, spatial + 2):
-        raise ShapeError(f"{op}: input must have {spatial + 1} or {spatial + 2} dimensions: it is {shape}")
-    return (*shape[: len(shape) - spatial], *(1,) * spatial)
+def _drop_channels(op: str, input: Array, p: float, training: bool, inplace: bool, spatial: int) -> Array:
+    x = to_operand(input, op)
+    if x.ndim not in (spatial + 1, spatial + 2):
+        raise ShapeError(
+            f"{op}: the input must have {spatial + 1} or {spatial + 2} dimensions: it is {shape_of(x)}; use dropout for others"
+        )
+    return _drop(op, x, p, training, inplace, lambda x: x * _mask(x, p, spatial))
 
 
 @public("dropout1d", nn=True, method=False)
 def _dropout1d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
     """Whole channels of (N, C, L) or (C, L) dropped."""
-    return _drop("dropout1d", input, p, training, _channels("dropout1d", input, 1))
+    return _drop_channels("dropout1d", input, p, training, inplace, 1)
 
 
 @public("dropout2d", nn=True, method=False)
 def _dropout2d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
-    """Whole channels of (N, C, H, W) or (C, H, W) dropped (J. Tompson et al. 2015)."""
-    return _drop("dropout2d", input, p, training, _channels("dropout2d", input, 2))
+    """Whole channels of (N, C, H, W) or (C, H, W) dropped.
+
+    Source: J. Tompson et al., "Efficient object localization using convolutional networks" (2015).
+    """
+    return _drop_channels("dropout2d", input, p, training, inplace, 2)
+
+
+@public("dropout3d", nn=True, method=False)
+def _dropout3d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
+    """Whole channels of (N, C, D, H, W) or (C, D, H, W) dropped."""
+    return _drop_channels("dropout3d", input, p, training, inplace, 3)
+
+
+@public("feature_dropout", method=False)
+def _feature_dropout(input: Array, p: float = 0.5, train: bool = True) -> Array:
+    """Whole channels of (N, C, ...) dropped, whatever the number of dimensions behind them."""
+    x = to_operand(input, "feature_dropout")
+    if x.ndim < 2:
+        raise ShapeError(f"feature_dropout: the input must have at least 2 dimensions: it is {shape_of(x)}; use dropout")
+    return _drop("feature_dropout", x, p, train, False, lambda x: x * _mask(x, p, x.ndim - 2))
+
+
+#: What SELU tends to for large negative numbers: minus its scale times its alpha.
+SATURATION = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
+
+
+def _alpha(x: Array, p: float, spatial: int) -> Array:
+    """Dropped elements become the saturation value; then scale and shift restore mean 0 and variance 1."""
+    if p == 1.0:
+        return x * 0.0
+    keep = np.not_equal(_mask(x, p, spatial), 0.0)
+    scale = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * SATURATION * SATURATION))
+    return np.where(keep, x, SATURATION) * scale - scale * SATURATION * p
 
 
 @public("alpha_dropout", method=False)
 def _alpha_dropout(input: Array, p: float = 0.5, training: bool = False, inplace: bool = False) -> Array:
-    """Dropout to the saturation value of SELU, keeping mean and variance (G. Klambauer et al. 2017, section "new dropout")."""
-    x = to_operand(input, "alpha_dropout")
-    if not 0.0 <= p <= 1.0:
-        raise ArgumentError(f"alpha_dropout: p must be between 0 and 1: got {p}; it is the probability of a drop")
-    if not training or p == 0.0:
-        return x
-    if p == 1.0:
-        return x * 0.0
-    saturation = -1.7580993408473766
-    a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * saturation * saturation))
-    keep = np.not_equal(_mask(x, shape_of(x), p), 0.0)
-    return np.where(keep, x, saturation) * a - a * saturation * p
+    """Dropout to the saturation value of SELU, keeping mean 0 and variance 1.
+
+    Source: G. Klambauer et al., "Self-normalizing neural networks" (2017), section "New dropout technique".
+    """
+    return _drop("alpha_dropout", to_operand(input, "alpha_dropout"), p, training, inplace, lambda x: _alpha(x, p, 0))
+
+
+@public("feature_alpha_dropout", nn=True, method=False)
+def _feature_alpha_dropout(input: Array, p: float = 0.5, training: bool = False, inplace: bool = False) -> Array:
+    """`alpha_dropout` of whole channels of (N, C, ...)."""
+    x = to_operand(input, "feature_alpha_dropout")
+    if x.ndim < 2:
+        raise ShapeError(f"feature_alpha_dropout: the input must have at least 2 dimensions: it is {shape_of(x)}; use alpha_dropout")
+    return _drop("feature_alpha_dropout", x, p, training, inplace, lambda x: _alpha(x, p, x.ndim - 2))

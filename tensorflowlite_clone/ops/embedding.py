@@ -1,41 +1,44 @@
-"""Embedding: rows of a table read by index, with a gradient that touches only the rows that were read."""
+"""Embedding: rows of a table read by index, with a gradient that touches only the rows that were read.
+
+Not here: general indexing (``index.py``, ``gather.py``) and one-hot vectors.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from .._errors import DimensionError, DTypeError, ShapeError
+from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Linear
+from ..core.function import Function, fused
+from ..core.publish import to_operand
 from ..core.registry import public
+from ..core.tensor import Tensor
 from ..kernels.scatter import add_rows
-from .compare import Where
+
+
+def _check_range(indices: Any, rows: int) -> None:
+    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= rows):
+        bad = np.argwhere((indices < 0) | (indices >= rows))[0]
+        raise DimensionError(
+            f"embedding: index {int(indices[tuple(bad)])} at position {tuple(map(int, bad))} is out of range: the table has {rows} rows, "
+            f"0 to {rows - 1}"
+        )
 
 
 class TakeRows(Linear, title="embedding"):
     """Rows of a table w (rows, ...) at indices (*): (*, ...)."""
 
     def forward(w, indices):
-        if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= w.shape[0]):
-            raise IndexError("index out of range")
+        _check_range(indices, w.shape[0])
         return np.take(w, indices, axis=0)
 
     def grad_w(g, indices, w_shape):
         return AddRows.of(g, indices, rows=w_shape[0])
-
-    @classmethod
-    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
-        """Name the index that has no row."""
-        w, indices = args
-        bad = indices[(indices < 0) | (indices >= w.shape[0])]
-        if not bad.size:
-            return None
-        return DimensionError(
-            f"embedding: index {int(bad.flat[0])} is out of range: the table has {w.shape[0]} rows, 0 to {w.shape[0] - 1}"
-        )
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
@@ -76,20 +79,85 @@ def _shifted(indices: Array, mapped: bool, size: int, rows: int) -> Array:
     return indices + np.reshape(np.arange(size) * rows, (size,) + (1,) * (len(shape_of(indices)) - 1))
 
 
+def _weighed_rows_grad(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ...]) -> Any:
+    """The gradient of `TakeWeighedRows` on plain arrays."""
+    flat = (g * shares[..., None]).reshape(indices.size, w_shape[1])
+    return add_rows(w_shape[0], indices.reshape(-1), flat)
+
+
+class TakeWeighedRows(Function, title="embedding"):
+    """`TakeRows` of a table w (rows, dim) where the share (*) of each index scales its gradient: 0 for padding, 1 / count by frequency."""
+
+    def forward(w, indices, shares):
+        _check_range(indices, w.shape[0])
+        return np.take(w, indices, axis=0)
+
+    @fused(_weighed_rows_grad)
+    def grad_w(g, indices, shares, w_shape):
+        return AddRows.of(g * np.expand_dims(shares, -1), indices, rows=w_shape[0])
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """As `TakeRows`; the shares go with the indices."""
+        w, indices, shares = values
+        indices, shares = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values[1:], mapped[1:], strict=True))
+        if not mapped[0]:
+            return cls.of(w, indices, shares)
+        rows, dim = shape_of(w)[1:]
+        return cls.of(np.reshape(w, (size * rows, dim)), _shifted(indices, True, size, rows), shares)
+
+
 @public("embedding", method=False)
-def _embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Array:
-    """Rows of ``weight`` (rows, dim) at the integers ``input`` (*): (*, dim). The row ``padding_idx`` receives no gradient.
+def _embedding(
+    input: Array,
+    weight: Array,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Array:
+    """Rows of a table by index: ``out[k] = weight[input[k]]``, input (*) and weight (rows, dim) giving (*, dim).
+
+    The row ``padding_idx`` receives no gradient. ``scale_grad_by_freq`` divides the gradient of a row by how often it was read.
+    ``max_norm`` first shortens, in place, the rows that will be read to that ``norm_type``-norm. Gradients are dense arrays; ``sparse``
+    is accepted and changes nothing.
 
     Raises `DTypeError` for indices that are not integers, `DimensionError` for one without a row.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.embedding(tl.tensor([2, 0]), tl.eye(3)).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
+    input, weight = to_operand(input, "embedding"), to_operand(weight, "embedding")
     if input.dtype.kind not in "iu":
         raise DTypeError(f"embedding: indices must be integers: got {input.dtype} {shape_of(input)}; convert them, input.long()")
     if len(shape_of(weight)) != 2:
         raise ShapeError(f"embedding: weight must be (rows, dim): it is {shape_of(weight)}")
-    rows = TakeRows.of(weight, input)
-    if padding_idx is None:
-        return rows
-    place = padding_idx % shape_of(weight)[0]
-    constant = weight.detach() if hasattr(weight, "detach") else weight
-    padded = np.expand_dims(np.equal(input, place), -1)
-    return Where.of(padded, TakeRows.of(constant, input), rows)
+    rows = shape_of(weight)[0]
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise ArgumentError(f"embedding: padding_idx is out of range: it is {padding_idx}, the table has {rows} rows")
+    if max_norm is not None:
+        _shorten(weight, input, max_norm, norm_type)
+    if padding_idx is None and not scale_grad_by_freq:
+        return TakeRows.of(weight, input)
+    shares: Any = 1.0
+    if scale_grad_by_freq:
+        counts = AddRows.of(np.ones(shape_of(input), weight.dtype), input, rows=rows)
+        shares = np.divide(1.0, TakeRows.of(counts, input))
+    if padding_idx is not None:
+        shares = shares * np.not_equal(input, padding_idx % rows).to(weight.dtype)
+    return TakeWeighedRows.of(weight, input, shares)
+
+
+def _shorten(weight: Array, input: Array, max_norm: float, norm_type: float) -> None:
+    """Scale the rows of ``weight`` that ``input`` names to a norm of at most ``max_norm``, in place and off the tape."""
+    if not all(isinstance(t, Tensor) and isinstance(t.array, ndarray) for t in (weight, input)):
+        raise OperandError("embedding: max_norm changes the table in place, which a function transform cannot follow; leave it out")
+    table, used = weight.array, np.unique(input.array)
+    _check_range(used, len(table))
+    norms = np.linalg.norm(table[used], norm_type, axis=1)
+    long = norms > max_norm
+    if long.any():
+        table[used[long]] *= (max_norm / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
+        weight.memory_cell()[0] += 1

@@ -3,6 +3,8 @@
 All go through `mutate`, the one place that decides what an in-place change means: on plain memory it writes and counts the version
 up; on a tensor that is on the tape it becomes the result of the operation, and whoever saved the old value is told at backward.
 Writing through views of tensors on the tape is refused: the out-of-place form says the same and differentiates.
+
+Not here: in-place drawing of random numbers (``inplace_random.py``), the operations themselves.
 """
 
 from __future__ import annotations
@@ -17,221 +19,422 @@ from .._errors import DTypeError, GraphError, OperandError, ShapeError
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import unbroadcast
+from ..core.broadcast import shape_of, unbroadcast
 from ..core.dtypes import CATEGORY
 from ..core.families import Linear
-from ..core.registry import FUNCTIONS, METHODS, public
+from ..core.publish import to_operand
+from ..core.registry import METHODS, public
 from ..core.tensor import Tensor
-from ..kernels.scatter import put_add
-from . import activation, arithmetic, exponential, gather, piecewise, scan, special, trigonometric
-from .arithmetic import cast
+from . import (  # the files whose functions get twins: they must be loaded before the twins are made
+    activation,
+    arithmetic,
+    compare,
+    diagonal,
+    exponential,
+    gather,
+    grid,
+    matmul,
+    piecewise,
+    scan,
+    shape,
+    special,
+    trigonometric,
+)
 from .compare import Where
-from .index import GetItem, fill, parse
-from .random import Generator, normal, stream, uniform
+from .index import GetItem, PutItem, _Layout, fill, parse
+
+TWINNED = (activation, arithmetic, compare, diagonal, exponential, gather, grid, matmul, piecewise, scan, shape, special, trigonometric)
 
 
-def mutate(t: Any, name: str, compute: Callable[[Tensor], Any]) -> Tensor:
+# ---- what an in-place change means --------------------------------------------------------------------------------------------------
+def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = False) -> Any:
     """Let ``t`` become ``compute(t)`` in place; ``compute`` gives the result out of place, in t's shape and a castable dtype.
 
-    Raises `GraphError` for a leaf that requires grad and for views on the tape, `ShapeError` and `DTypeError` for results that
-    do not fit, `OperandError` for tensors without memory of their own.
+    ``fresh`` says that the result always has memory that nothing else holds. Raises `GraphError` for a leaf that requires grad and
+    for views on the tape, `ShapeError` and `DTypeError` for results that do not fit, `OperandError` for tensors without memory
+    of their own. Returns ``t``, or NotImplemented if ``compute`` does.
     """
-    writable(t, name)
-    recording = state.grad_enabled
-    if recording and t.node is not None and t.is_leaf:
+    check_writable(t, name)
+    source = Tensor.wrap(t.array, t.level)
+    if t.node is None or not state.grad_enabled:
+        result = compute(source)
+        if getattr(result, "node", None) is None:
+            return result if result is NotImplemented else _write(t, name, result)
+    # From here on the change is recorded. What it saves of the old value must not be overwritten: either the old memory stays with
+    # `source` and the tensor moves to memory of its own, or, where others share the memory, `source` gets a copy.
+    shared = t.node is None or (t.version is not None and len(t.version) > 1)
+    if shared:
+        _refuse_views(t, name)
+        source = Tensor.wrap(np.array(t.array), t.level)
+    source.node = t.node
+    result = compute(source)
+    if result is NotImplemented:
+        return result
+    if getattr(result, "node", None) is None:  # a constant: the tensor stays on the tape, with gradient 0 for its old value
+        constant = _plain(result)
+        if isinstance(constant, Boxed):
+            raise _foreign(t, name)
+        _check_fit(t, name, constant)
+        result, fresh = Where.of(np.ones((), np.bool_), constant, source), True
+    if not isinstance(result, Tensor) or result.level != t.level or not isinstance(result.array, ndarray):
+        raise _foreign(t, name)
+    _check_fit(t, name, result)
+    if result.dtype != t.dtype:
+        result, fresh = METHODS["to"](result, t.dtype), True
+    t.node = result.node
+    if shared:
+        np.copyto(t.array, result.array)
+        t.shared_cell()
+    else:
+        t.array = result.array if fresh and result.version is None and result.array.base is None else np.array(result.array)
+    t.memory_cell()[0] += 1
+    return t
+
+
+def check_writable(t: Any, name: str) -> None:
+    """Raise unless ``t`` is a tensor with memory that may be changed now."""
+    if not isinstance(t, Tensor):
+        raise OperandError(f"{name}: cannot change {_what(t)} in place; use the out-of-place form, y = x + 1")
+    if not isinstance(t.array, ndarray):
+        raise OperandError(f"{name}: cannot change a value in place inside a function transform; use the out-of-place form, y = x + 1")
+    if not t.array.flags.writeable:
+        raise OperandError(f"{name}: the memory is read-only or shared by repeated elements (an expanded tensor?); clone() it first")
+    if t.node is not None and state.grad_enabled and t.is_leaf:
         raise GraphError(
             f"{name}: a leaf tensor that requires grad (shape {t.shape}) cannot be changed in place while operations are recorded; "
             f"do it under no_grad(), or use the out-of-place form"
         )
-    source = t.detach() if not recording else t
-    result = compute(source)
-    node = result.node if isinstance(result, Tensor) else None
-    array = result.array if isinstance(result, Tensor) else result
-    if isinstance(array, Boxed):
-        raise OperandError(f"{name}: the other operand belongs to a function transform, this tensor does not; use the out-of-place form")
-    array = np.asarray(array)
-    if array.shape != t.shape:
-        raise ShapeError(
-            f"{name}: the result has another shape: the tensor is {t.shape}, the result {array.shape}; use the out-of-place form"
-        )
-    if CATEGORY[array.dtype.kind] > CATEGORY[t.dtype.kind]:
-        raise DTypeError(
-            f"{name}: the result is {array.dtype} and does not fit into this tensor of {t.dtype}; convert it or use the out-of-place form"
-        )
-    if recording and node is not None:
-        _not_a_view(t, name)
-    np.copyto(t.array, array, casting="unsafe")
-    t.memory_cell()[0] += 1
-    if recording and node is not None:
-        t.node = node
-        # The node's own result was saved from memory of its own, which nobody changes.
-    return t  # type: ignore[no-any-return]
 
 
-def writable(t: Any, name: str) -> None:
-    """Raise unless ``t`` is a tensor with memory that can be written."""
-    if not isinstance(t, Tensor) or not isinstance(t.array, ndarray):
-        raise OperandError(f"{name}: cannot change a value in place inside a function transform; use the out-of-place form, y = x + 1")
-    if not t.array.flags.writeable:
-        raise OperandError(f"{name}: the memory is read-only or shared by repeated elements (an expanded tensor?); clone() it first")
+def _what(t: Any) -> str:
+    return "a value inside a function transform" if isinstance(t, Boxed) else f"a {type(t).__name__}, which is no tensor,"
 
 
-def _not_a_view(t: Tensor, name: str) -> None:
-    """Raise where other tensors on the tape see the same memory: their history would not know of the change."""
-    cell = t.version
-    if cell is not None and len(cell) > 1:
+def _refuse_views(t: Tensor, name: str) -> None:
+    """Raise where a view sees the same memory: its history would not know of the change."""
+    if t.version is not None and t.version[1:] == [1]:
         raise GraphError(
             f"{name}: this tensor (shape {t.shape}) is a view, or has views, and is on the tape; writing would change the others without "
             f"a trace; use the out-of-place form, or clone() it first"
         )
 
 
-class IndexPut(Linear, title="indexed assignment"):
-    """``x`` with ``v`` in place of ``x[index]``."""
-
-    def forward(x, v, *indices, spec):
-        out = np.array(x)
-        out[fill(spec, indices)] = v
-        return out
-
-    def grad_x(g, indices, spec):
-        return Where.of(_touched(g.shape, fill(spec, indices)), 0.0, g)
-
-    def grad_v(g, indices, v_shape, spec):
-        return unbroadcast(GetItem.of(g, *indices, spec=spec), v_shape)
+def _foreign(t: Tensor, name: str) -> OperandError:
+    return OperandError(
+        f"{name}: the other operand belongs to a function transform, this tensor (shape {t.shape}) does not; "
+        f"use the out-of-place form, y = x + 1, or stack([...]) to build a tensor from parts"
+    )
 
 
-def _touched(shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
-    return put_add(shape, index, np.ones(np.empty(shape, np.bool_)[index].shape)) > 0
+def _plain(result: Any) -> Any:
+    """What tensors that are on no tape hold."""
+    while isinstance(result, Tensor) and result.node is None:
+        result = result.array
+    return result
 
 
-def set_item(self: Any, index: Any, value: Any) -> None:
-    """``x[index] = value``: the value broadcasts to the indexed part."""
-    writable(self, "x[index] = value")
-    spec, indices = parse(index, self.shape)
-    plain = [i.array if isinstance(i, Tensor) else i for i in indices]
-    recorded = state.grad_enabled and (self.node is not None or (isinstance(value, Tensor) and value.node is not None))
-    if recorded:
-        mutate(self, "x[index] = value", lambda t: IndexPut.of(t, _value(value, t), *plain, spec=spec))
-        return
-    given = value.array if isinstance(value, Tensor) else value
+def _check_fit(t: Tensor, name: str, result: Any) -> None:
+    """Raise unless ``result`` has t's shape, and a dtype that may be cast to t's."""
+    shape = shape_of(result)
+    if shape != t.shape:
+        raise ShapeError(f"{name}: the result has another shape: the tensor is {t.shape}, the result {shape}; use the out-of-place form")
+    if CATEGORY[result.dtype.kind] > CATEGORY[t.dtype.kind]:
+        raise DTypeError(
+            f"{name}: the result is {result.dtype} and does not fit this tensor of {t.dtype}; convert it or use the out-of-place form"
+        )
+
+
+def _write(t: Tensor, name: str, result: Any) -> Tensor:
+    """Write a result that is on no tape into t's memory."""
+    array = _plain(result)
+    if isinstance(array, Boxed):
+        raise _foreign(t, name)
+    array = np.asarray(array)
+    _check_fit(t, name, array)
+    with np.errstate(all="ignore"):  # NaN to integers: some number, as in PyTorch
+        np.copyto(t.array, array, casting="unsafe")
+    t.memory_cell()[0] += 1
+    return t
+
+
+def write_directly(t: Any, ufunc: Callable[..., Any], *others: Any) -> bool:
+    """Run ``ufunc`` on t's memory itself, if nothing is to be recorded and dtypes and shapes agree; else leave it to `mutate`."""
+    if not isinstance(t, Tensor) or (state.grad_enabled and t.node is not None):
+        return False
+    array = t.array
+    if type(array) is not ndarray or array.dtype.kind != "f" or not array.flags.writeable:
+        return False
+    data: list[Any] = []
+    for other in others:
+        if isinstance(other, Tensor):
+            if (state.grad_enabled and other.node is not None) or type(other.array) is not ndarray or other.array.dtype != array.dtype:
+                return False
+            data.append(other.array)
+        elif type(other) in (int, float):
+            data.append(float(other))
+        else:
+            return False
     try:
-        self.array[fill(spec, tuple(plain))] = given
-    except (ValueError, IndexError) as error:
-        part = self.array[fill(spec, tuple(plain))].shape if not isinstance(error, IndexError) else "?"
-        raise ShapeError(
-            f"x[index] = value: the value does not fit: x is {self.shape}, x[index] is {part}, the value {np.shape(given)}"
-        ) from error
-    self.memory_cell()[0] += 1
+        with np.errstate(all="ignore"):
+            ufunc(array, *data, out=array)
+    except ValueError:
+        return False  # shapes that do not fit: nothing was written, and `mutate` explains
+    t.memory_cell()[0] += 1
+    return True
 
 
-def _value(value: Any, t: Tensor) -> Any:
-    return value if isinstance(value, Boxed) else np.asarray(value, t.dtype)
+# ---- twins of functions -------------------------------------------------------------------------------------------------------------
+#: Functions whose twin with an underscore may work on the memory itself, and the NumPy function that does the same.
+DIRECT: dict[str, np.ufunc] = {
+    "add": np.add, "sub": np.subtract, "subtract": np.subtract, "mul": np.multiply, "multiply": np.multiply,
+    "div": np.true_divide, "divide": np.true_divide, "true_divide": np.true_divide, "neg": np.negative, "negative": np.negative,
+    "abs": np.absolute, "absolute": np.absolute, "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
+    "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt, "square": np.square, "reciprocal": np.reciprocal, "sin": np.sin,
+    "cos": np.cos, "tanh": np.tanh, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc,
+}  # fmt: skip
 
-
-Tensor.__setitem__ = set_item  # type: ignore[assignment, method-assign]
-
-#: The files whose functions get twins: they must be loaded before the twins are made.
-TWINNED = (activation, arithmetic, exponential, gather, piecewise, scan, special, trigonometric)
-#: Functions that get a twin with an underscore.
+#: The other functions that get a twin.
 NAMES = (
-    "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "exp2", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "sin", "cos", "tan",
-    "tanh", "sigmoid", "relu", "floor", "ceil", "round", "trunc", "frac", "reciprocal", "clamp", "clamp_min", "clamp_max", "lerp", "addcmul",
-    "addcdiv", "masked_fill", "sign", "remainder", "fmod", "erf", "cumsum", "cumprod",
-    "scatter", "scatter_add", "nan_to_num",
+    "acos", "acosh", "addcdiv", "addcmul", "addmm", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "asin", "asinh", "atan", "atan2", "atanh", "baddbmm", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "clamp", "clamp_max", "clamp_min", "clip", "copysign", "cosh", "cumprod", "cumsum", "deg2rad",
+    "digamma", "eq", "erf", "erfc", "erfinv", "exp2", "fix", "float_power", "floor_divide", "fmod", "frac", "gcd", "ge", "greater",
+    "greater_equal", "gt", "heaviside", "hypot", "index_add", "index_copy", "index_fill", "lcm", "ldexp", "le", "lerp", "less",
+    "less_equal", "lgamma", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "lt", "masked_fill", "masked_scatter",
+    "nan_to_num", "ne", "nextafter", "not_equal", "polygamma", "pow", "rad2deg", "relu", "remainder", "round", "rsqrt", "scatter",
+    "scatter_add", "sgn", "sigmoid", "sign", "sinc", "sinh", "tan", "tril", "triu", "xlogy",
 )  # fmt: skip
 
 
 def _make(name: str) -> None:
-    function = FUNCTIONS.get(name) or METHODS[name]
+    function = METHODS[name]
+    ufunc = DIRECT.get(name)
 
     def method(input: Array, *args: Any, **kwargs: Any) -> Array:
-        return mutate(input, f"{name}_", lambda t: function(t, *args, **kwargs))
+        if ufunc is not None and not kwargs and len(args) == ufunc.nin - 1 and write_directly(input, ufunc, *args):
+            return input
+        # x.mul_(x): the other operand is the old value too
+        return mutate(input, f"{name}_", lambda t: function(t, *[t if a is input else a for a in args], **kwargs), ufunc is not None)
 
-    method.__doc__ = f"`{name}`, in place."
+    method.__doc__ = f"`{name}`, in place; returns the tensor itself."
     public(f"{name}_", function=False)(method)
 
 
-for _name in NAMES:
+for _name in (*DIRECT, *NAMES):
     _make(_name)
 
-#: Augmented assignments and the operators they are made of.
-AUGMENTED = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv", "ipow": "pow", "imod": "mod", "ifloordiv": "floordiv"}
+#: Augmented assignments: the operator they are made of, how it is written, and its NumPy function where it can work directly.
+AUGMENTED: dict[str, tuple[str, str, Any]] = {
+    "iadd": ("add", "+=", np.add),
+    "isub": ("sub", "-=", np.subtract),
+    "imul": ("mul", "*=", np.multiply),
+    "itruediv": ("truediv", "/=", np.true_divide),
+    "ipow": ("pow", "**=", None),
+    "imod": ("mod", "%=", None),
+    "ifloordiv": ("floordiv", "//=", None),
+    "iand": ("and", "&=", None),
+    "ior": ("or", "|=", None),
+    "ixor": ("xor", "^=", None),
+    "ilshift": ("lshift", "<<=", None),
+    "irshift": ("rshift", ">>=", None),
+}
 
 
-def _augment(name: str, operator: str) -> None:
-    symbol = {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "pow": "**=", "mod": "%=", "floordiv": "//="}[operator]
-
+def _augment(name: str, operator: str, symbol: str, ufunc: Any) -> None:
     def method(self: Array, other: Any) -> Any:
+        if ufunc is not None and write_directly(self, ufunc, other):
+            return self
         if not isinstance(self, Tensor) or not isinstance(self.array, ndarray):
             return METHODS[f"__{operator}__"](self, other)  # inside a transform: x += y is x = x + y
-        return mutate(self, symbol, lambda t: METHODS[f"__{operator}__"](t, other))
+        return mutate(self, symbol, lambda t: METHODS[f"__{operator}__"](t, t if other is self else other), ufunc is not None)
 
-    method.__doc__ = f"``x {symbol} y``."
+    method.__doc__ = f"``x {symbol} y``: writes into x's memory."
     public(f"__{name}__", function=False)(method)
 
 
-for _name, _operator in AUGMENTED.items():
-    _augment(_name, _operator)
+for _name, (_operator, _symbol, _ufunc) in AUGMENTED.items():
+    _augment(_name, _operator, _symbol, _ufunc)
 
 
+def _reshape(name: str) -> None:
+    """The twin of a function that gives another view of the same memory."""
+    function = METHODS[name]
+
+    def method(input: Array, *args: Any, **kwargs: Any) -> Array:
+        check_writable(input, f"{name}_")
+        before = input.version or [0]
+        others = before[1:]
+        result = function(input, *args, **kwargs)
+        input.array, input.node = result.array, result.node
+        if others:
+            before[:] = [before[0] + 1, *others]
+        else:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
+            input.version = [before[0] + 1]
+        return input
+
+    method.__doc__ = f"`{name}`, of this tensor itself: the memory stays, the shape changes; returns the tensor itself."
+    public(f"{name}_", function=False)(method)
+
+
+for _name in ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze"):
+    _reshape(_name)
+
+
+# ---- filling and copying ------------------------------------------------------------------------------------------------------------
 @public("zero_", function=False)
 def _zero(input: Array) -> Array:
-    """Every element 0."""
+    """Every element 0; returns the tensor itself."""
     return _fill(input, 0)
 
 
 @public("fill_", function=False)
 def _fill(input: Array, value: Any) -> Array:
-    """Every element ``value``, a number or a 0-d tensor."""
-    return mutate(input, "fill_", lambda t: np.full(t.shape, value.item() if isinstance(value, Tensor) else value, t.dtype))
+    """Every element ``value``, a number or a 0-d tensor (which then gets a gradient); returns the tensor itself."""
+    if shape_of(value) != ():
+        raise ShapeError(f"fill_: the value must be a number or a 0-d tensor: its shape is {shape_of(value)}; use copy_ to broadcast")
+    return mutate(input, "fill_", lambda t: _spread(value, t))
 
 
 @public("copy_", function=False)
 def _copy(input: Array, src: Array, non_blocking: bool = False) -> Array:
-    """The values of ``src``, broadcast and converted."""
-    writable(input, "copy_")
-    if isinstance(src, Tensor) and src.node is not None and state.grad_enabled:
-        return mutate(input, "copy_", lambda t: cast(np.broadcast_to(src, t.shape), t.dtype))
-    given = src.array if isinstance(src, Tensor) else np.asarray(src)
-    try:
-        values = np.broadcast_to(given, input.shape)
-    except ValueError as error:
-        raise ShapeError(f"copy_: the source does not broadcast to the tensor: it is {given.shape}, the tensor {input.shape}") from error
-    return mutate(input, "copy_", lambda t: values.astype(t.dtype))
+    """The values of ``src``, broadcast and converted to this tensor's dtype; returns the tensor itself."""
+    shape, given = shape_of(input), to_operand(src, "copy_")
+    fits = len(given.shape) <= len(shape) and all(n in (1, m) for n, m in zip(given.shape[::-1], shape[::-1], strict=False))
+    if not fits:
+        raise ShapeError(f"copy_: the source does not broadcast to the tensor: it is {given.shape}, the tensor {shape}; reshape it first")
+    return mutate(input, "copy_", lambda t: _spread(given, t))
 
 
-def _draw(input: Array, name: str, draw: Callable[[Any], Any]) -> Array:
-    return mutate(input, name, lambda t: np.asarray(draw(t)).astype(t.dtype))
+def _spread(value: Any, t: Tensor) -> Any:
+    """A copy of ``value`` in t's dtype and shape, differentiably; plain values are not copied."""
+    if isinstance(value, Tensor) and isinstance(value.array, ndarray) and (value.node is None or not state.grad_enabled):
+        value = value.array
+    value = METHODS["clone"](value) if isinstance(value, Boxed) and value.dtype == t.dtype else _like(value, t)
+    return value if shape_of(value) == t.shape else np.broadcast_to(value, t.shape)
 
 
-@public("normal_", function=False)
-def _normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Array:
-    """Normal numbers."""
-    return _draw(input, "normal_", lambda t: normal(t.shape, t.dtype, generator) * std + mean)
+def _like(value: Any, t: Tensor) -> Any:
+    """``value`` in t's dtype, differentiably."""
+    value = value if isinstance(value, Boxed) else np.asarray(value)
+    if value.dtype.kind == "c" and t.dtype.kind != "c":
+        raise DTypeError(f"in-place write: a complex value does not fit a tensor of {t.dtype}; take its real part first")
+    if value.dtype == t.dtype:
+        return value
+    with np.errstate(all="ignore"):
+        return METHODS["to"](value, t.dtype) if isinstance(value, Boxed) else value.astype(t.dtype)
 
 
-@public("uniform_", function=False)
-def _uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Array:
-    """Uniform numbers in [from, to)."""
-    return _draw(input, "uniform_", lambda t: uniform(t.shape, t.dtype, generator) * (to - from_) + from_)
+@public("fill_diagonal_", function=False)
+def _fill_diagonal(input: Array, fill_value: Any, wrap: bool = False) -> Array:
+    """``fill_value`` on the main diagonal (of a tall matrix, with ``wrap``, again and again); returns the tensor itself."""
+    shape = shape_of(input)
+    if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
+        raise ShapeError(f"fill_diagonal_: needs a matrix, or more dimensions that are all equal: the tensor is {shape}")
+    mask = np.zeros(shape, np.bool_)
+    np.fill_diagonal(mask, True, wrap)
+    return mutate(input, "fill_diagonal_", lambda t: Where.of(mask, fill_value, t))
 
 
-@public("bernoulli_", function=False)
-def _bernoulli_(input: Array, p: float = 0.5, *, generator: Generator | None = None) -> Array:
-    """1 with probability p, else 0."""
-    return _draw(input, "bernoulli_", lambda t: stream(generator).random(t.shape) < p)
+# ---- writing through an index -------------------------------------------------------------------------------------------------------
+class IndexPut(Linear, title="indexed assignment"):
+    """``x`` with ``v`` in place of ``x[index]``; with ``into`` the values go into x's own memory."""
+
+    def forward(x, v, *indices, spec, into=False):
+        out = x if into else np.array(x)
+        out[fill(spec, indices)] = v
+        return out
+
+    def grad_x(g, indices, spec):
+        return Where.of(_touched(g.shape, indices, spec), 0.0, g)
+
+    def grad_v(g, indices, v_shape, spec):
+        return unbroadcast(GetItem.of(g, *indices, spec=spec), v_shape)
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Say which index is out of range, or which shapes do not fit."""
+        x, v, *indices = args
+        index = fill(params["spec"], tuple(indices))
+        try:
+            part = x[index].shape
+        except IndexError:
+            return GetItem.diagnose((x, *indices), {"spec": params["spec"]})
+        return ShapeError(
+            f"x[index] = value: the value does not fit: x is {x.shape}, x[index] is {part}, the value {np.shape(v)}; it must broadcast to "
+            f"x[index]"
+        )
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The hidden axis gets an index of its own; the values move their index axes to where NumPy then has them."""
+        plan = _Layout(params["spec"], values[2:], mapped[2:])
+        indices, spec, here, there = plan.with_hidden_axis(size)
+        x, v = (a if m else np.broadcast_to(a, (size, *shape_of(a))) for a, m in zip(values[:2], mapped[:2], strict=True))
+        visible = GetItem.of(x, *indices, spec=spec)  # for its shape: (size, *x[index])
+        ndim = len(shape_of(visible))
+        v = np.reshape(v, (size, *(1,) * (ndim - len(shape_of(v))), *shape_of(v)[1:]))
+        v = np.moveaxis(v, there, here) if here != there else v
+        return cls.of(x, v, *indices, spec=spec)
 
 
-@public("random_", function=False)
-def _random_(input: Array, from_: int = 0, to: int | None = None, *, generator: Generator | None = None) -> Array:
-    """Integers in [from, to), by default those that the dtype represents."""
-    if to is None:
-        from_, to = (0, from_) if from_ else (0, 1 << (24 if input.dtype == np.float32 else 53 if input.dtype.kind == "f" else 31))
-    return _draw(input, "random_", lambda t: stream(generator).integers(from_, to, t.shape))
+def _touched(shape: tuple[int, ...], indices: tuple[Array, ...], spec: tuple[Any, ...]) -> Any:
+    """Which elements of an array of ``shape`` the index names."""
+    if any(isinstance(i, Boxed) for i in indices):
+        ones = np.ones(shape_of(GetItem.of(np.ones(shape, np.int8), *indices, spec=spec)), np.int8)
+        return np.greater(PutItem.of(ones, *indices, spec=spec, shape=shape), 0)
+    index = fill(spec, indices)
+    mask = np.zeros(shape, np.bool_)
+    mask[index] = True
+    return mask
 
 
-@public("exponential_", function=False)
-def _exponential_(input: Array, lambd: float = 1.0, *, generator: Generator | None = None) -> Array:
-    """Exponential numbers with rate ``lambd``."""
-    return _draw(input, "exponential_", lambda t: stream(generator).standard_exponential(t.shape) / lambd)
+def set_item(self: Any, index: Any, value: Any) -> None:
+    """``x[index] = value``: the value broadcasts to the indexed part."""
+    name = "x[index] = value"
+    check_writable(self, name)
+    spec, indices = parse(index, self.shape)
+    plain = [i.array if isinstance(i, Tensor) else i for i in indices]
+    if isinstance(value, Boxed) and not (isinstance(value, Tensor) and isinstance(value.array, ndarray)):
+        raise _foreign(self, name)
+    if isinstance(value, Tensor) and (value.node is None or not state.grad_enabled):
+        value = value.array
+    if state.grad_enabled and (self.node is not None or isinstance(value, Tensor)):
+        _refuse_views(self, name)
+        if isinstance(value, Tensor) and value.level != self.level:
+            raise _foreign(self, name)
+        source = Tensor.wrap(self.array, self.level)
+        source.node = self.node
+        # Nothing is saved of the old values, so the old memory itself takes the new ones.
+        self.node = IndexPut.of(source, _like(value, self), *plain, spec=spec, into=True).node
+        self.shared_cell()[0] += 1
+        return
+    IndexPut.compute((self.array, _like(value, self), *plain), {"spec": spec, "into": True})
+    self.memory_cell()[0] += 1
+
+
+Tensor.__setitem__ = set_item  # type: ignore[assignment, method-assign]
+
+
+@public("index_put")
+def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
+    """``input`` with ``values`` in place of ``input[indices]``, or added there with ``accumulate`` (repeated places add up).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.zeros(3).index_put((tl.tensor([0, 0]),), tl.tensor([1.0, 2.0]), accumulate=True).tolist()
+    [3.0, 0.0, 0.0]
+    """
+    x = to_operand(input, "index_put")
+    spec, arrays = parse(tuple(indices), shape_of(x))
+    values = to_operand(values, "index_put")
+    if values.dtype != x.dtype:
+        raise DTypeError(f"index_put: the values must have the input's dtype: they are {values.dtype}, the input {x.dtype}; convert them")
+    if not accumulate:
+        return IndexPut.of(x, values, *arrays, spec=spec)
+    part = shape_of(GetItem.of(np.empty(shape_of(x), np.bool_), *arrays, spec=spec))
+    return x + PutItem.of(np.broadcast_to(values, part), *arrays, spec=spec, shape=shape_of(x))
+
+
+@public("index_put_", function=False)
+def _index_put_(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
+    """`index_put`, in place; returns the tensor itself."""
+    return mutate(input, "index_put_", lambda t: _index_put(t, indices, values, accumulate))

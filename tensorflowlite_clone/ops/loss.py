@@ -1,6 +1,7 @@
-"""Losses. Operands whose shapes only fit by broadcasting, labels of the wrong kind and labels out of range are errors.
+"""Losses of predictions against labels, probabilities and values. Those made of margins and distances are in ``margin_loss.py``.
 
-``reduction`` is "mean" (default), "sum" or "none" everywhere.
+Operands whose shapes only fit by broadcasting, labels of the wrong kind and labels out of range are errors. ``reduction`` is "mean"
+(default), "sum" or "none" everywhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Elementwise
 from ..core.function import Function, fused
+from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from ..kernels import softmax as kernels
@@ -49,24 +51,39 @@ class CrossEntropy(Function):
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """All examples as one long batch, reduced within each example afterwards."""
-        if mapped[2]:
-            return super().batch(size, values, mapped, params)
+        """All examples as one long batch, reduced within each example afterwards; class weights per example take the formula."""
         x, target = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values[:2], mapped[:2], strict=True))
-        n, weight, dtype = shape_of(x)[1], values[2], np.dtype(x.dtype)
-        flat = np.reshape(target, (size * n,))
-        losses = cls.of(np.reshape(x, (size * n, shape_of(x)[2])), flat, weight, **{**params, "reduction": "none"})
-        losses = np.reshape(losses, (size, n))
+        n, classes = shape_of(x)[1:]
+        weight = values[2]
+        flat = {**params, "reduction": "none"}
+        if mapped[2]:
+            smoothing = params["label_smoothing"]
+            unit = cls.of(np.reshape(x, (size * n, classes)), np.reshape(target, (size * n,)), None, **{**flat, "label_smoothing": 0.0})
+            losses = np.reshape(unit, (size, n)) * (1.0 - smoothing) * _label_weights(target, weight, params["ignore_index"])
+            if smoothing:
+                counts = Cast.of(np.not_equal(target, params["ignore_index"]), dtype=np.dtype(x.dtype))
+                spread = np.sum(LogSoftmax.of(x, axis=2) * np.expand_dims(weight, 1), axis=2)  # (size, N)
+                losses = losses - (smoothing / classes) * spread * counts
+        else:
+            losses = cls.of(np.reshape(x, (size * n, classes)), np.reshape(target, (size * n,)), weight, **flat)
+            losses = np.reshape(losses, (size, n))
         if params["reduction"] == "none":
             return losses
         total = np.sum(losses, axis=1)
         if params["reduction"] == "sum":
             return total
-        counts = Cast.of(np.not_equal(target, params["ignore_index"]), dtype=dtype)
-        if weight is not None:
-            safe = np.where(np.equal(target, params["ignore_index"]), 0, target)
-            counts = counts * np.take(weight, safe)
+        if weight is None:
+            counts = Cast.of(np.not_equal(target, params["ignore_index"]), dtype=np.dtype(x.dtype))
+        else:
+            weight = weight if mapped[2] else np.broadcast_to(weight, (size, *shape_of(weight)))
+            counts = _label_weights(target, weight, params["ignore_index"])
         return total / np.sum(counts, axis=1)
+
+
+def _label_weights(target: Array, weight: Array, ignore_index: int) -> Array:
+    """The weight of each label, 0 where it is ignored: labels (B, N), class weights (B, C) -> (B, N)."""
+    counts = np.not_equal(target, ignore_index)
+    return Gather.of(weight, np.where(counts, target, 0), axis=1) * Cast.of(counts, dtype=np.dtype(weight.dtype))
 
 
 class LogClamped(Elementwise):
@@ -82,6 +99,46 @@ class LogClamped(Elementwise):
         return g / np.maximum(x, 1e-12)
 
 
+class BinaryCrossEntropy(Elementwise, title="binary_cross_entropy"):
+    """``-(y log x + (1 - y) log(1 - x))`` with logarithms of at least -100."""
+
+    promotion = "inexact"
+    quiet = True
+
+    def forward(x, y):
+        return (y - 1.0) * np.maximum(np.log1p(-x), -100.0) - y * np.maximum(np.log(x), -100.0)
+
+    def grad_x(g, x, y):
+        return g * (x - y) / np.maximum(x * (1.0 - x), 1e-12)
+
+    def grad_y(g, x):
+        return g * (LogClamped.of(1.0 - x) - LogClamped.of(x))
+
+
+class Huber(Elementwise, title="huber_loss"):
+    """``d^2 / 2`` where ``|d| <= width``, ``width (|d| - width / 2)`` elsewhere; squares nothing that is larger than the width."""
+
+    quiet = True
+
+    def forward(d, *, width):
+        size = np.abs(d)
+        near = np.minimum(size, width)
+        return near * (size - 0.5 * near)
+
+    def grad_d(g, d, width):
+        return g * np.clip(d, -width, width)
+
+
+class AtLeast(Elementwise):
+    """``max(v, low)`` with derivative 1 everywhere: a bound for stability that does not stop the gradient."""
+
+    def forward(v, *, low):
+        return np.maximum(v, low)
+
+    def grad_v(g):
+        return g
+
+
 def reduced(losses: Array, reduction: str, op: str) -> Array:
     """The mean or sum of losses, or the losses themselves."""
     if reduction == "mean":
@@ -93,7 +150,8 @@ def reduced(losses: Array, reduction: str, op: str) -> Array:
     return losses
 
 
-def _same_shape(op: str, input: Array, target: Array) -> None:
+def same_shape(op: str, input: Array, target: Array) -> None:
+    """Raise `ShapeError` for shapes that differ, even if they would broadcast."""
     if shape_of(input) != shape_of(target):
         raise ShapeError(
             f"{op}: input and target must have the same shape: they are {shape_of(input)} and {shape_of(target)}; "
@@ -101,13 +159,38 @@ def _same_shape(op: str, input: Array, target: Array) -> None:
         )
 
 
-def _labels(op: str, input: Array, target: Array, classes: int) -> None:
+def pair(op: str, input: Array, target: Array) -> tuple[Array, Array]:
+    """Input and target as boxes of one shape."""
+    x, y = to_operand(input, op), to_operand(target, op)
+    same_shape(op, x, y)
+    return x, y
+
+
+def broadcastable(op: str, weight: Any, input: Array, name: str = "weight") -> Array:
+    """A weight that broadcasts to the input, checked."""
+    ws, xs = shape_of(weight), shape_of(input)
+    if len(ws) > len(xs) or any(n not in (1, m) for n, m in zip(ws[::-1], xs[::-1], strict=False)):
+        raise ShapeError(f"{op}: {name} does not broadcast to the input: it is {ws}, the input {xs}; reshape it")
+    return weight
+
+
+def integer_labels(op: str, input: Array, target: Array) -> None:
     """Check the kind of labels; their range is checked where the values are read."""
     if target.dtype.kind not in "iu":
         raise DTypeError(
             f"{op}: labels must be integers: target is {target.dtype} {shape_of(target)}, input is {shape_of(input)}; convert them, "
             f"target.long(), or give probabilities in the shape of the input"
         )
+
+
+def class_weights(op: str, weight: Array | None, input: Array, classes: int) -> Array | None:
+    """Class weights (C) in the dtype of the input, checked."""
+    if weight is None:
+        return None
+    weight = to_operand(weight, op)
+    if shape_of(weight) != (classes,):
+        raise ShapeError(f"{op}: weight must have one entry per class: it is {shape_of(weight)}, there are {classes} classes")
+    return weight if weight.dtype == input.dtype else Cast.of(weight, dtype=np.dtype(input.dtype))
 
 
 @public("cross_entropy", nn=True, method=False)
@@ -129,15 +212,17 @@ def _cross_entropy(
     1.3863
     """
     op = "cross_entropy"
+    input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
     if not xs:
         raise ShapeError(f"{op}: input must be (N, C, ...) or (C): it is {xs}")
+    if input.dtype.kind != "f":
+        raise DTypeError(f"{op}: the input must be floating logits: it is {input.dtype} {xs}; convert it, input.float()")
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(f"{op}: label_smoothing must be in [0, 1]: got {label_smoothing}")
     axis = 0 if len(xs) == 1 else 1
     classes = xs[axis]
-    if weight is not None and shape_of(weight) != (classes,):
-        raise ShapeError(f"{op}: weight must have one entry per class: it is {shape_of(weight)}, there are {classes} classes")
+    weight = class_weights(op, weight, input, classes)
     if ts == xs and target.dtype.kind == "f":
         return _with_probabilities(input, target, weight, reduction, label_smoothing, axis)
     if ts != xs[:axis] + xs[axis + 1 :]:
@@ -146,7 +231,7 @@ def _cross_entropy(
         raise ShapeError(
             f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be {xs[:axis] + xs[axis + 1 :]}, or probabilities {xs}"
         )
-    _labels(op, input, target, classes)
+    integer_labels(op, input, target)
     params = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
     if len(xs) == 2:
         return CrossEntropy.of(input, target, weight, reduction=reduction, **params)
@@ -171,13 +256,20 @@ def _with_probabilities(input: Array, target: Array, weight: Array | None, reduc
 
 @public("nll_loss", nn=True, method=False)
 def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean") -> Array:
-    """``-input[target]``: log-probabilities (N, C, ...) or (C), labels (N, ...) or ()."""
+    """``-input[target]``: log-probabilities (N, C, ...) or (C), labels (N, ...) or ().
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.nll_loss(tl.tensor([[-1.0, -3.0]]), tl.tensor([1])).item()
+    3.0
+    """
     op = "nll_loss"
+    input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
     axis = 0 if len(xs) == 1 else 1
     if not xs or ts != xs[:axis] + xs[axis + 1 :]:
         raise ShapeError(f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be the input's shape without its classes")
-    _labels(op, input, target, xs[axis])
+    integer_labels(op, input, target)
+    weight = class_weights(op, weight, input, xs[axis])
     plain = target.array if isinstance(target, Tensor) else target
     if isinstance(plain, ndarray):
         bad = (plain != ignore_index) & ((plain < 0) | (plain >= xs[axis]))
@@ -192,7 +284,7 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
     weights = Cast.of(counts, dtype=np.dtype(input.dtype))
     if weight is not None:
         weights = weights * np.take(weight, safe)
-    losses = -np.reshape(picked, ts) * weights
+    losses = -np.where(counts, np.reshape(picked, ts), 0.0) * weights  # 0 also where an ignored log-probability is infinite
     if reduction == "mean":
         return np.sum(losses) / np.sum(weights)
     return reduced(losses, reduction, op)
@@ -200,65 +292,79 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
 
 @public("mse_loss", nn=True, method=False)
 def _mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """``(input - target)^2``; the shapes must be equal."""
-    _same_shape("mse_loss", input, target)
+    """``(input - target)^2``; the shapes must be equal.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.mse_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
+    2.0
+    """
+    input, target = pair("mse_loss", input, target)
     return reduced(np.square(input - target), reduction, "mse_loss")
 
 
 @public("l1_loss", nn=True, method=False)
 def _l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """``|input - target|``; the shapes must be equal."""
-    _same_shape("l1_loss", input, target)
+    """``|input - target|``; the shapes must be equal.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.l1_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
+    1.0
+    """
+    input, target = pair("l1_loss", input, target)
     return reduced(np.abs(input - target), reduction, "l1_loss")
-
-
-def _huber(difference: Array, width: float) -> Array:
-    """``d^2 / 2`` where ``|d| < width``, ``width (|d| - width / 2)`` elsewhere."""
-    size = np.abs(difference)
-    return np.where(np.less(size, width), 0.5 * difference * difference, width * (size - 0.5 * width))
 
 
 @public("smooth_l1_loss", nn=True, method=False)
 def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
     """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
-    _same_shape("smooth_l1_loss", input, target)
+    input, target = pair("smooth_l1_loss", input, target)
     if beta < 0:
         raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
-    losses = np.abs(input - target) if beta == 0 else _huber(input - target, beta) / beta
+    losses = np.abs(input - target) if beta == 0 else Huber.of(input - target, width=float(beta)) / beta
     return reduced(losses, reduction, "smooth_l1_loss")
 
 
 @public("huber_loss", nn=True, method=False)
 def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
     """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
-    _same_shape("huber_loss", input, target)
+    input, target = pair("huber_loss", input, target)
     if delta <= 0:
         raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
-    return reduced(_huber(input - target, delta), reduction, "huber_loss")
+    return reduced(Huber.of(input - target, width=float(delta)), reduction, "huber_loss")
 
 
 @public("binary_cross_entropy", nn=True, method=False)
 def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
-    """``-(y log x + (1 - y) log(1 - x))`` for probabilities x in [0, 1]; logarithms are at least -100."""
+    """``-(y log x + (1 - y) log(1 - x))`` for probabilities x in [0, 1]; logarithms are at least -100.
+
+    >>> import tensorflowlite_clone as tl
+    >>> round(tl.nn.functional.binary_cross_entropy(tl.tensor([0.5, 1.0]), tl.tensor([1.0, 1.0]), reduction="sum").item(), 4)
+    0.6931
+    """
     op = "binary_cross_entropy"
-    _same_shape(op, input, target)
+    input, target = pair(op, input, target)
     plain = input.array if isinstance(input, Tensor) else input
     if isinstance(plain, ndarray) and plain.size and not (plain.min() >= 0.0 and plain.max() <= 1.0):
         raise ArgumentError(
             f"{op}: input must be probabilities in [0, 1]: it ranges from {plain.min()} to {plain.max()}; "
             f"apply sigmoid first, or use binary_cross_entropy_with_logits"
         )
-    losses = (target - 1.0) * LogClamped.of(1.0 - input) - target * LogClamped.of(input)
-    return reduced(losses if weight is None else losses * weight, reduction, op)
+    losses = BinaryCrossEntropy.of(input, target)
+    return reduced(losses if weight is None else losses * broadcastable(op, weight, input), reduction, op)
 
 
 @public("binary_cross_entropy_with_logits", nn=True, method=False)
 def _bce_with_logits(
     input: Array, target: Array, weight: Array | None = None, reduction: str = "mean", pos_weight: Array | None = None
 ) -> Array:
-    """`binary_cross_entropy` of ``sigmoid(input)``, stable; ``pos_weight`` weighs the positive part."""
+    """`binary_cross_entropy` of ``sigmoid(input)``, stable; ``pos_weight`` weighs the positive part.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.binary_cross_entropy_with_logits(tl.tensor([-1000.0]), tl.tensor([1.0])).item()
+    1000.0
+    """
     op = "binary_cross_entropy_with_logits"
-    _same_shape(op, input, target)
+    input, target = pair(op, input, target)
     log_p = LogSigmoid.of(input)
     scale = 1.0 if pos_weight is None else 1.0 + (pos_weight - 1.0) * target
     losses = (1.0 - target) * input - scale * log_p
@@ -267,8 +373,14 @@ def _bce_with_logits(
 
 @public("kl_div", nn=True, method=False)
 def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bool = False) -> Array:
-    """``y (log y - x)`` for log-probabilities x; "batchmean" divides the sum by the batch size."""
-    _same_shape("kl_div", input, target)
+    """``y (log y - x)`` for log-probabilities x; "batchmean" divides the sum by the batch size.
+
+    >>> import tensorflowlite_clone as tl
+    >>> p = tl.tensor([[0.5, 0.5]])
+    >>> tl.nn.functional.kl_div(p.log(), p, reduction="batchmean").item()
+    0.0
+    """
+    input, target = pair("kl_div", input, target)
     if log_target:
         losses = np.exp(target) * (target - input)
     else:
@@ -284,7 +396,7 @@ def _poisson_nll_loss(
     input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Array:
     """``exp(x) - y x`` (without ``log_input``: ``x - y log(x + eps)``); ``full`` adds Stirling's term where y > 1."""
-    _same_shape("poisson_nll_loss", input, target)
+    input, target = pair("poisson_nll_loss", input, target)
     losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:
         large = np.greater(target, 1.0)
@@ -297,9 +409,10 @@ def _poisson_nll_loss(
 def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Array:
     """``(log v + (x - y)^2 / v) / 2`` with ``v = max(var, eps)``, eps taken as a constant (D. Nix, A. Weigend 1994)."""
     op = "gaussian_nll_loss"
-    _same_shape(op, input, target)
+    input, target = pair(op, input, target)
     if isinstance(var, int | float):
         var = np.full(shape_of(input), var, input.dtype)
+    var = to_operand(var, op)
     if shape_of(var) != shape_of(input):
         if shape_of(var) == shape_of(input)[:-1]:
             var = np.expand_dims(var, -1)
@@ -307,47 +420,9 @@ def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False
             raise ShapeError(
                 f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}"
             )
-    low = np.less(var, eps)
-    # The bound does not stop the gradient: v moves with var, from eps where it is below.
-    v = var + np.where(low, eps - (var.detach() if isinstance(var, Tensor) else var), 0.0)
+    plain = var.array if isinstance(var, Tensor) else var
+    if isinstance(plain, ndarray) and np.any(plain < 0):
+        raise ArgumentError(f"{op}: variances must not be negative: the smallest is {plain.min()}; use exp or softplus to make them")
+    v = AtLeast.of(var, low=float(eps))
     losses = 0.5 * (np.log(v) + np.square(input - target) / v)
     return reduced(losses + 0.5 * math.log(2.0 * math.pi) if full else losses, reduction, op)
-
-
-@public("hinge_embedding_loss", nn=True, method=False)
-def _hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
-    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1."""
-    _same_shape("hinge_embedding_loss", input, target)
-    zero = np.zeros_like(input)
-    losses = np.where(np.equal(target, 1), input, zero) + np.where(np.equal(target, -1), _positive_part(margin - input), zero)
-    return reduced(losses, reduction, "hinge_embedding_loss")
-
-
-def _positive_part(x: Array) -> Array:
-    return np.where(np.greater(x, 0.0), x, 0.0)
-
-
-@public("margin_ranking_loss", nn=True, method=False)
-def _margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
-    """``max(0, -y (x1 - x2) + margin)``."""
-    _same_shape("margin_ranking_loss", input1, input2)
-    _same_shape("margin_ranking_loss", input1, target)
-    return reduced(_positive_part(margin - target * (input1 - input2)), reduction, "margin_ranking_loss")
-
-
-@public("soft_margin_loss", nn=True, method=False)
-def _soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """``log(1 + exp(-y x))``."""
-    _same_shape("soft_margin_loss", input, target)
-    return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
-
-
-@public("triplet_margin_loss", nn=True, method=False)
-def _triplet_margin_loss(
-    anchor: Array, positive: Array, negative: Array, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, reduction: str = "mean"
-) -> Array:
-    """``max(0, d(anchor, positive) - d(anchor, negative) + margin)`` with the p-norm distance (V. Balntas et al. 2016)."""
-    _same_shape("triplet_margin_loss", anchor, positive)
-    _same_shape("triplet_margin_loss", anchor, negative)
-    near, far = (anchor - positive + eps).norm(p, -1), (anchor - negative + eps).norm(p, -1)
-    return reduced(_positive_part(near - far + margin), reduction, "triplet_margin_loss")

@@ -12,7 +12,7 @@ from .._typing import Array
 from ..core.broadcast import align, shape_of
 from ..core.explain import operands
 from ..core.families import Bilinear
-from ..core.function import Function, fused
+from ..core.function import fused
 from ..core.publish import OPERANDS
 from ..core.registry import implements, install_method, public
 from ..kernels.reduce import column_sum
@@ -79,10 +79,10 @@ install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, OPERANDS
 install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, OPERANDS) else NotImplemented)
 
 
-class AffineMap(Function, title="linear"):
+class AffineMap(Bilinear, title="linear"):
     """``x W^T + b`` on the last axis, one node: x (..., in), W (out, in), b (out) or None -> (..., out)."""
 
-    promotion = "same"
+    addend = "b"
 
     def forward(x, w, b):
         flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])

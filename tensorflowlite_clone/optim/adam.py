@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from .._errors import ArgumentError
 from ..core.tensor import Tensor
@@ -15,6 +15,7 @@ class Adam(Optimizer):
     """``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p = p - lr m' / (sqrt(v') + eps)`` with bias-corrected m' and v'.
 
     ``weight_decay`` is added to the gradient (L2 penalty); `AdamW` decouples it. ``amsgrad`` uses the largest v so far.
+    ``foreach``, ``fused`` and ``capturable`` choose among implementations in PyTorch; here there is one.
     D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; S. Reddi et al. (2018) for ``amsgrad``.
 
     >>> import numpy as np
@@ -25,8 +26,6 @@ class Adam(Optimizer):
     0.9
     """
 
-    decoupled: ClassVar[bool] = False
-
     def __init__(
         self,
         params: Iterable[Any],
@@ -36,9 +35,18 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
+        self.check_differentiable(differentiable)
+        defaults = {
+            "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     def check_group(self, group: Group) -> None:
@@ -49,13 +57,13 @@ class Adam(Optimizer):
 
     def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
         """One step for one parameter."""
-        state["step"] = state.get("step", 0) + 1
+        state["step"] = int(state.get("step", 0)) + 1
         m, v = buffer(state, "exp_avg", p), buffer(state, "exp_avg_sq", p)
         largest = buffer(state, "max_exp_avg_sq", p) if group["amsgrad"] else None
         beta1, beta2 = group["betas"]
         adam_(
-            p.array, g, m, v, largest, state["step"], group["lr"], beta1, beta2, group["eps"], group["weight_decay"], self.decoupled,
-            group["maximize"], group["amsgrad"],
+            p.array, g, m, v, largest, state["step"], group["lr"], beta1, beta2, group["eps"], group["weight_decay"],
+            group["decoupled_weight_decay"], group["maximize"], group["amsgrad"],
         )  # fmt: skip
 
 
@@ -64,8 +72,6 @@ class AdamW(Adam):
 
     I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
     """
-
-    decoupled = True
 
     def __init__(
         self,
@@ -77,5 +83,10 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        self.check_differentiable(differentiable)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)

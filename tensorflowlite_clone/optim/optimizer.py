@@ -1,4 +1,9 @@
-"""`Optimizer`: parameter groups, state and its saving. The update rules are in one file per algorithm family."""
+"""`Optimizer`: parameter groups, state and its saving. The update rules are in one file per algorithm family.
+
+A step calls one kernel per parameter, in place on the parameter's own memory. Flat buffers for whole groups were measured: the pass
+that gathers the gradients costs large models more than the fewer calls save, and moving parameters into a buffer would break what
+shares their memory.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +84,17 @@ class Optimizer:
     def check_group(self, group: Group) -> None:
         """Raise for settings that make no sense to the algorithm."""
 
+    @classmethod
+    def check_differentiable(cls, differentiable: bool) -> None:
+        """Raise if gradients through the step itself are asked for: steps change parameters in place."""
+        if differentiable:
+            raise ArgumentError(
+                f"{cls._name()}: differentiable=True is not available, steps change parameters in place; "
+                f"write the step as a function of the parameters and differentiate that, see tl.func.grad"
+            )
+
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients (or, with ``set_to_none=False``, fill them with zeros)."""
+        """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
@@ -116,7 +130,7 @@ class Optimizer:
         """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer."""
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         return {
-            "state": {numbers[id(p)]: dict(s) for p, s in self.state.items()},
+            "state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if s},
             "param_groups": [{**g, "params": [numbers[id(p)] for p in g["params"]]} for g in self.param_groups],
         }
 
@@ -166,6 +180,6 @@ def _own_copy(value: Any, p: Tensor) -> Any:
 
 def buffer(state: dict[str, Any], key: str, p: Tensor) -> Any:
     """The array of a state entry in the shape of ``p``, made of zeros on first use."""
-    if key not in state:
+    if state.get(key) is None:
         state[key] = Tensor.wrap(np.zeros(p.shape, p.dtype), 0)
     return state[key].array

@@ -16,7 +16,7 @@ class SGD(Optimizer):
 
     With ``nesterov`` the step is ``d + momentum b``, without momentum it is ``d``; ``maximize`` goes uphill. The momentum buffer
     multiplies the learning rate in force, as in PyTorch, not the one in force when a gradient came in (I. Sutskever et al. 2013
-    put it inside the velocity).
+    put it inside the velocity). ``foreach`` and ``fused`` choose among implementations in PyTorch; here there is one.
 
     >>> import numpy as np
     >>> p = Tensor(np.array([1.0]), requires_grad=True)
@@ -36,7 +36,11 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        self.check_differentiable(differentiable)
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
             "maximize": maximize,
@@ -52,7 +56,7 @@ class SGD(Optimizer):
 
     def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
         """One step for one parameter."""
-        first = "momentum_buffer" not in state
+        first = state.get("momentum_buffer") is None
         b = buffer(state, "momentum_buffer", p) if group["momentum"] else None
         sgd_(
             p.array, g, b, group["lr"], group["momentum"], group["dampening"], group["weight_decay"], group["nesterov"],

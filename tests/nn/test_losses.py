@@ -45,6 +45,13 @@ LOSSES = [
     ("SoftMarginLoss", {}, [X, SIGNS]),
     ("TripletMarginLoss", {"margin": 1.5}, [X, Y, Q]),
     ("TripletMarginLoss", {"p": 1.0, "swap": True}, [X, Y, Q]),
+    ("TripletMarginWithDistanceLoss", {}, [X, Y, Q]),
+    ("TripletMarginWithDistanceLoss", {"distance_function": lambda a, b: (a - b).abs().sum(-1), "swap": True}, [X, Y, Q]),
+    ("CosineEmbeddingLoss", {"margin": -0.5}, [X, Y, SIGNS[:, 0]]),
+    ("MultiMarginLoss", {"margin": 0.7}, [X, LABELS]),
+    ("MultiMarginLoss", {"p": 2, "weight": W}, [X, LABELS]),
+    ("MultiLabelSoftMarginLoss", {}, [X, (SIGNS + 1) / 2]),
+    ("MultiLabelSoftMarginLoss", {"weight": W}, [X, (SIGNS + 1) / 2]),
 ]
 
 

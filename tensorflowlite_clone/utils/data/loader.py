@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,10 @@ def default_collate(batch: list[Any]) -> Any:
                 f"default_collate: examples have different shapes: {sorted({a.shape for a in arrays})}; make them equal, or pass collate_fn"
             )
         return Tensor.wrap(np.stack(arrays), 0)
-    if isinstance(first, bool | int | float):
-        return Tensor.wrap(np.asarray(batch, np.float64 if any(isinstance(b, float) for b in batch) else None), 0)
+    if isinstance(first, float):
+        return Tensor.wrap(np.asarray(batch, np.float64), 0)  # Python's precision, as in PyTorch
+    if isinstance(first, bool | int):
+        return Tensor(batch)
     if isinstance(first, str | bytes):
         return tuple(batch)
     if isinstance(first, dict):
@@ -46,7 +48,9 @@ class DataLoader:
     """Batches of a data set, in order, in random order, or as a sampler says.
 
     The random order is drawn from ``generator`` (the default generator if None) when iteration begins: set its state to the one
-    before an epoch to get the epoch's order again. With ``num_workers`` above 0, threads prepare batches ahead, in the same order.
+    before an epoch to get the epoch's order again. With ``num_workers`` above 0, threads prepare ``prefetch_factor`` batches each ahead
+    (2 if None), always in the same order; each calls ``worker_init_fn(number)`` first, and a batch that takes longer than ``timeout``
+    seconds is a TimeoutError. What PyTorch needs for its worker processes and for pinned memory is accepted and changes nothing.
 
     >>> from tensorflowlite_clone.utils.data import TensorDataset
     >>> loader = DataLoader(TensorDataset(np.arange(5)), batch_size=2)
@@ -65,9 +69,15 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
-        *,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
         generator: Generator | None = None,
-        prefetch_factor: int = 2,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
         check_dataset(dataset)
         if num_workers < 0:
@@ -80,7 +90,8 @@ class DataLoader:
         if self.streaming and (shuffle or sampler is not None or batch_sampler is not None):
             raise ArgumentError("DataLoader: an iterable data set comes in its own order; shuffle and samplers need an index")
         self.dataset, self.batch_size, self.drop_last, self.generator = dataset, batch_size, drop_last, generator
-        self.num_workers, self.prefetch_factor = num_workers, prefetch_factor
+        self.num_workers, self.prefetch_factor = num_workers, 2 if prefetch_factor is None else prefetch_factor
+        self.timeout, self.worker_init_fn = timeout, worker_init_fn
         self.collate_fn = collate_fn
         self.sampler = sampler
         if not self.streaming and sampler is None and batch_sampler is None:
@@ -136,9 +147,18 @@ class DataLoader:
         """Batches prepared by threads, a few ahead, in order."""
         from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(self.num_workers) as pool:
+        numbers = count()
+
+        def prepare() -> None:
+            if self.worker_init_fn is not None:
+                self.worker_init_fn(next(numbers))
+
+        pool = ThreadPoolExecutor(self.num_workers, initializer=prepare)
+        try:
             waiting = deque(pool.submit(self._read, b) for b in islice(batches, self.num_workers * self.prefetch_factor))
             while waiting:
-                ready = waiting.popleft().result()
+                ready = waiting.popleft().result(self.timeout or None)
                 waiting.extend(pool.submit(self._read, b) for b in islice(batches, 1))
                 yield ready
+        finally:  # also when the loop that reads the batches is left early
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,123 @@
+"""In-place drawing: methods that fill a tensor with random numbers. What an in-place change means is in ``inplace.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import ArgumentError, DTypeError
+from .._typing import Array, Shape
+from ..core.broadcast import shape_of
+from ..core.registry import public
+from ..core.tensor import Tensor
+from .inplace import mutate
+from .random import Generator, normal, stream, uniform, whole
+
+
+def _draw(input: Array, name: str, draw: Callable[[Shape, Any], Any], floating: bool = True) -> Array:
+    """Fill the tensor with ``draw(shape, dtype)``."""
+    if floating and input.dtype.kind != "f":
+        raise DTypeError(f"{name}: draws floating numbers: the tensor is {input.dtype} {shape_of(input)}; convert it, or use random_")
+
+    def values(t: Tensor) -> ndarray[Any, Any]:
+        with np.errstate(all="ignore"):  # beyond the range of float16 is infinite
+            return np.asarray(draw(t.shape, t.dtype)).astype(t.dtype, copy=False)
+
+    return mutate(input, name, values)
+
+
+@public("normal_", function=False)
+def _normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Array:
+    """Normal numbers; returns the tensor itself.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.empty(1000).normal_(5.0, 0.1)
+    >>> bool((x.mean() - 5.0).abs() < 0.1)
+    True
+    """
+    if not std >= 0:
+        raise ArgumentError(f"normal_: the standard deviation must not be negative: got {std}")
+    return _draw(input, "normal_", lambda shape, dtype: normal(shape, dtype, generator) * float(std) + float(mean))
+
+
+@public("log_normal_", function=False)
+def _log_normal_(input: Array, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Array:
+    """The exponentials of normal numbers; returns the tensor itself."""
+    if not std > 0:
+        raise ArgumentError(f"log_normal_: the standard deviation must be above 0: got {std}")
+    return _draw(input, "log_normal_", lambda shape, dtype: np.exp(normal(shape, dtype, generator) * float(std) + float(mean)))
+
+
+@public("uniform_", function=False)
+def _uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Array:
+    """Uniform numbers in [from, to); returns the tensor itself."""
+    if not from_ <= to:
+        raise ArgumentError(f"uniform_: the range is empty: from {from_} to {to}; the first must not be above the second")
+
+    def draw(shape: Shape, dtype: Any) -> Any:
+        values = uniform(shape, dtype, generator) * (float(to) - float(from_)) + float(from_)
+        if from_ < to:  # rounding may have given `to` itself
+            values = np.minimum(values, np.nextafter(dtype.type(to), dtype.type(from_)))
+        return values
+
+    return _draw(input, "uniform_", draw)
+
+
+@public("bernoulli_", function=False)
+def _bernoulli_(input: Array, p: Any = 0.5, *, generator: Generator | None = None) -> Array:
+    """1 with probability p (a number, or a tensor that broadcasts), else 0; returns the tensor itself."""
+    chances = p.numpy(force=True) if isinstance(p, Tensor) else np.asarray(p)
+    if not np.all((chances >= 0.0) & (chances <= 1.0)):
+        raise ArgumentError(f"bernoulli_: p must be in [0, 1]: it ranges from {np.min(chances)} to {np.max(chances)}")
+    return _draw(input, "bernoulli_", lambda shape, dtype: stream(generator).random(shape) < chances, floating=False)
+
+
+#: Up to which power of two every integer has a float of its own.
+DIGITS = {np.dtype(np.float16): 11, np.dtype(np.float32): 24, np.dtype(np.float64): 53}
+
+
+@public("random_", function=False)
+def _random_(input: Array, from_: int | None = None, to: int | None = None, *, generator: Generator | None = None) -> Array:
+    """Integers in [from, to), or [0, to) as ``random_(to)``; without either, from 0 to the largest the dtype tells apart.
+
+    Returns the tensor itself.
+    """
+    if to is None:
+        from_, to = 0, from_
+
+    def draw(shape: Shape, dtype: Any) -> Any:
+        if to is not None:
+            return whole(from_, to, shape, dtype, generator, "random_")
+        if dtype.kind == "b":
+            return whole(0, 2, shape, dtype, generator, "random_")
+        most = (1 << DIGITS[dtype]) if dtype.kind == "f" else int(np.iinfo(dtype).max)
+        return stream(generator).integers(0, most, shape, np.uint64, endpoint=True)
+
+    return _draw(input, "random_", draw, floating=False)
+
+
+@public("exponential_", function=False)
+def _exponential_(input: Array, lambd: float = 1.0, *, generator: Generator | None = None) -> Array:
+    """Exponential numbers with rate ``lambd``; returns the tensor itself."""
+    if not lambd > 0:
+        raise ArgumentError(f"exponential_: the rate must be above 0: got {lambd}")
+    return _draw(input, "exponential_", lambda shape, dtype: stream(generator).standard_exponential(shape) / lambd)
+
+
+@public("geometric_", function=False)
+def _geometric_(input: Array, p: float, *, generator: Generator | None = None) -> Array:
+    """How many trials of probability p it takes to succeed, from 1 up; returns the tensor itself."""
+    if not 0.0 < p < 1.0:
+        raise ArgumentError(f"geometric_: p must be between 0 and 1: got {p}")
+    return _draw(input, "geometric_", lambda shape, dtype: stream(generator).geometric(p, shape), floating=False)
+
+
+@public("cauchy_", function=False)
+def _cauchy_(input: Array, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Array:
+    """Cauchy numbers around ``median``, half of them within ``sigma``; returns the tensor itself."""
+    if not sigma > 0:
+        raise ArgumentError(f"cauchy_: sigma must be above 0: got {sigma}")
+    return _draw(input, "cauchy_", lambda shape, dtype: stream(generator).standard_cauchy(shape) * sigma + median)

@@ -1,0 +1,188 @@
+"""Losses made of margins and distances: hinges, rankings, embeddings. Those of probabilities and values are in ``loss.py``.
+
+As there, shapes that only fit by broadcasting are errors, and ``reduction`` is "mean" (default), "sum" or "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError, DimensionError, ShapeError
+from .._typing import Array
+from ..core.publish import to_operand
+from ..core.registry import public
+from ..core.tensor import Tensor
+from .activation import LogSigmoid
+from .arithmetic import Cast
+from .gather import Gather
+from .loss import broadcastable, class_weights, integer_labels, pair, reduced, same_shape
+
+
+def _positive_part(x: Array) -> Array:
+    """``max(x, 0)`` with derivative 0 at 0."""
+    return np.where(np.greater(x, 0.0), x, 0.0)
+
+
+@public("hinge_embedding_loss", nn=True, method=False)
+def _hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
+    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.hinge_embedding_loss(tl.tensor([0.5, 0.25]), tl.tensor([1, -1]), reduction="none").tolist()
+    [0.5, 0.75]
+    """
+    input, target = pair("hinge_embedding_loss", input, target)
+    losses = np.where(np.equal(target, 1), input, 0.0) + np.where(np.equal(target, -1), _positive_part(margin - input), 0.0)
+    return reduced(losses, reduction, "hinge_embedding_loss")
+
+
+@public("margin_ranking_loss", nn=True, method=False)
+def _margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
+    """``max(0, -y (x1 - x2) + margin)``: y is 1 where x1 shall be the larger one, -1 where x2 shall.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.margin_ranking_loss(tl.tensor([1.0]), tl.tensor([3.0]), tl.tensor([1])).item()
+    2.0
+    """
+    x1, x2 = pair("margin_ranking_loss", input1, input2)
+    x1, y = pair("margin_ranking_loss", x1, target)
+    return reduced(_positive_part(margin - y * (x1 - x2)), reduction, "margin_ranking_loss")
+
+
+@public("soft_margin_loss", nn=True, method=False)
+def _soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """``log(1 + exp(-y x))`` with y = 1 or -1; stable."""
+    input, target = pair("soft_margin_loss", input, target)
+    return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
+
+
+@public("multilabel_soft_margin_loss", nn=True, method=False)
+def _multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
+    """The mean over classes of `binary_cross_entropy_with_logits`: input and target (..., C) give (...)."""
+    op = "multilabel_soft_margin_loss"
+    input, target = pair(op, input, target)
+    losses = -(target * LogSigmoid.of(input) + (1.0 - target) * LogSigmoid.of(-input))
+    if weight is not None:
+        losses = losses * broadcastable(op, weight, input)
+    return reduced(np.mean(losses, axis=-1), reduction, op)
+
+
+@public("multi_margin_loss", nn=True, method=False)
+def _multi_margin_loss(
+    input: Array, target: Array, p: int = 1, margin: float = 1.0, weight: Array | None = None, reduction: str = "mean"
+) -> Array:
+    """``sum over c != y of w_y max(0, margin - x_y + x_c)^p / C``: scores (N, C) or (C), labels (N) or ().
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.multi_margin_loss(tl.tensor([[1.0, 0.5]]), tl.tensor([0])).item()
+    0.25
+    """
+    op = "multi_margin_loss"
+    x, y = to_operand(input, op), to_operand(target, op)
+    if p not in (1, 2):
+        raise ArgumentError(f"{op}: p must be 1 or 2: got {p}")
+    if x.ndim not in (1, 2) or y.shape != x.shape[:-1]:
+        raise ShapeError(f"{op}: shapes do not fit: input is {x.shape}, target is {y.shape}; they must be (N, C) and (N), or (C) and ()")
+    integer_labels(op, x, y)
+    classes = x.shape[-1]
+    if isinstance(y, Tensor) and isinstance(y.array, np.ndarray):
+        bad = y.array[(y.array < 0) | (y.array >= classes)]
+        if bad.size:
+            raise DimensionError(f"{op}: label {int(bad.flat[0])} is out of range: there are {classes} classes, 0 to {classes - 1}")
+    weight = class_weights(op, weight, x, classes)
+    place = np.expand_dims(y, -1)  # (N, 1)
+    hinges = _positive_part(margin - Gather.of(x, place, axis=x.ndim - 1) + x)  # (N, C)
+    terms = hinges if p == 1 else np.square(hinges)
+    others = Cast.of(np.not_equal(place, np.arange(classes)), dtype=np.dtype(x.dtype))
+    losses = np.sum(terms * others, axis=-1) / classes
+    return reduced(losses if weight is None else losses * np.take(weight, y), reduction, op)
+
+
+@public("cosine_embedding_loss", nn=True, method=False)
+def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
+    """``1 - cos(x1, x2)`` where the target is 1, ``max(0, cos(x1, x2) - margin)`` where it is -1.
+
+    Inputs (N, D) with targets (N), or (D) with ().
+
+    >>> import tensorflowlite_clone as tl
+    >>> round(tl.nn.functional.cosine_embedding_loss(tl.eye(2), tl.eye(2), tl.tensor([1, -1]), reduction="sum").item(), 4)
+    1.0
+    """
+    op = "cosine_embedding_loss"
+    x1, x2 = pair(op, input1, input2)
+    y = to_operand(target, op)
+    if x1.ndim not in (1, 2) or y.shape != x1.shape[:-1]:
+        raise ShapeError(
+            f"{op}: shapes do not fit: the inputs are {x1.shape}, target is {y.shape}; they must be (N, D) and (N), or (D) and ()"
+        )
+    eps = 1e-12
+    lengths = np.sqrt((np.sum(x1 * x1, axis=-1) + eps) * (np.sum(x2 * x2, axis=-1) + eps))
+    cosine = np.sum(x1 * x2, axis=-1) / lengths
+    losses = np.where(np.equal(y, 1), 1.0 - cosine, 0.0) + np.where(np.equal(y, -1), _positive_part(cosine - margin), 0.0)
+    return reduced(losses, reduction, op)
+
+
+def _triplet(op: str, near: Array, far: Array, across: Array | None, margin: float, reduction: str) -> Array:
+    if not margin > 0:
+        raise ArgumentError(f"{op}: margin must be above 0: got {margin}")
+    if across is not None:
+        far = np.minimum(far, across)
+    return reduced(_positive_part(near - far + margin), reduction, op)
+
+
+@public("triplet_margin_loss", nn=True, method=False)
+def _triplet_margin_loss(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """``max(0, d(anchor, positive) - d(anchor, negative) + margin)`` with the distance ``|a - b + eps|_p``: (N, D) each, or (D).
+
+    With ``swap`` the distance of the negative is that from the anchor or from the positive, whichever is smaller.
+
+    >>> import tensorflowlite_clone as tl
+    >>> a, n = tl.tensor([[0.0, 0.0]]), tl.tensor([[0.0, 0.5]])
+    >>> round(tl.nn.functional.triplet_margin_loss(a, a, n).item(), 4)
+    0.5
+
+    Source: V. Balntas et al., "Learning shallow convolutional feature descriptors with triplet losses" (2016).
+    """
+    op = "triplet_margin_loss"
+    a, b = pair(op, anchor, positive)
+    a, c = pair(op, a, negative)
+
+    def distance(u: Array, v: Array) -> Array:
+        return (u - v + eps).norm(p, -1)
+
+    return _triplet(op, distance(a, b), distance(a, c), distance(b, c) if swap else None, margin, reduction)
+
+
+@public("triplet_margin_with_distance_loss", nn=True, method=False)
+def _triplet_margin_with_distance_loss(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    distance_function: Callable[[Any, Any], Any] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """`triplet_margin_loss` with any distance of two tensors; without one the Euclidean distance."""
+    op = "triplet_margin_with_distance_loss"
+    a, b = pair(op, anchor, positive)
+    same_shape(op, a, to_operand(negative, op))
+
+    def euclidean(u: Array, v: Array) -> Array:
+        return (u - v + 1e-6).norm(2.0, -1)
+
+    distance = euclidean if distance_function is None else distance_function
+    return _triplet(op, distance(a, b), distance(a, negative), distance(b, negative) if swap else None, margin, reduction)

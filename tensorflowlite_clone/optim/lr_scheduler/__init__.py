@@ -1,0 +1,23 @@
+"""Learning-rate schedules, as in ``torch.optim.lr_scheduler``: made from an optimizer, moved on by ``step()``.
+
+A schedule of your own defines ``get_lr(self) -> list[float]`` from ``self.last_epoch``, ``self.base_lrs`` and the optimizer's groups,
+which still hold the rates of the epoch before. Not here: schedules of weight decay.
+
+>>> from tensorflowlite_clone import nn, optim
+>>> class Harmonic(LRScheduler):
+...     def get_lr(self):
+...         return [base / (1 + self.last_epoch) for base in self.base_lrs]
+>>> schedule = Harmonic(optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0))
+>>> schedule.step(); schedule.get_last_lr()
+[0.5]
+"""
+
+from .annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
+from .decay import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from .scheduler import LambdaLR, LRScheduler, MultiplicativeLR
+
+__all__ = [
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LRScheduler", "LambdaLR",
+    "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+]  # fmt: skip

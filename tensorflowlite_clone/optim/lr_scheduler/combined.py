@@ -1,0 +1,168 @@
+"""Schedules made of other schedules, and the one that follows a metric instead of the epoch."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from ..._errors import ArgumentError
+from ..optimizer import Optimizer
+from .scheduler import LRScheduler
+
+
+class _Combined(LRScheduler):
+    """A schedule whose state contains those of its parts."""
+
+    transient = ("optimizer", "schedulers")
+    schedulers: list[LRScheduler]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of the schedules and the place among them."""
+        return {**super().state_dict(), "schedulers": [s.state_dict() for s in self.schedulers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state."""
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "schedulers"})
+        for schedule, state in zip(self.schedulers, state_dict["schedulers"], strict=True):
+            schedule.load_state_dict(state)
+
+
+class SequentialLR(_Combined):
+    """Schedules one after the other: ``schedulers[i]`` from ``milestones[i - 1]`` on, each beginning at its own epoch 0.
+
+    >>> from tensorflowlite_clone import nn, optim
+    >>> from tensorflowlite_clone.optim.lr_scheduler import ExponentialLR, LinearLR
+    >>> optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> warm, fall = LinearLR(optimizer, start_factor=0.5, total_iters=2), ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule = SequentialLR(optimizer, [warm, fall], milestones=[2])
+    >>> [schedule.step() or schedule.get_last_lr()[0] for _ in range(4)]
+    [0.75, 1.0, 0.5, 0.25]
+    """
+
+    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1) -> None:
+        self.attach(optimizer)
+        self.schedulers, self.milestones = _schedules(self, schedulers, optimizer), list(milestones)
+        if len(self.milestones) != len(self.schedulers) - 1 or sorted(self.milestones) != self.milestones:
+            raise ArgumentError(
+                f"SequentialLR: milestones must be ascending and one fewer than the schedules: {len(self.schedulers)} schedules, "
+                f"milestones {self.milestones}"
+            )
+        self.restart()
+        self.last_epoch = last_epoch + 1
+
+    def _now(self) -> LRScheduler:
+        return self.schedulers[bisect_right(self.milestones, self.last_epoch)]
+
+    def step(self) -> None:
+        """Move the schedule in force on, or begin with the next one."""
+        self.last_epoch += 1
+        if self.last_epoch in self.milestones:
+            self._now().restart()
+        else:
+            self._now().step()
+        self._last_lr = self._now().get_last_lr()
+
+    def begin(self) -> None:
+        """Enter the first schedule."""
+        self.last_epoch = 0
+        self._now().begin()
+        self._last_lr = self._now().get_last_lr()
+
+
+class ChainedScheduler(_Combined):
+    """Several schedules of one optimizer stepped together; their factors multiply."""
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
+        if not schedulers:
+            raise ArgumentError("ChainedScheduler: got no schedules; pass at least one")
+        self.attach(schedulers[0].optimizer if optimizer is None else optimizer)
+        self.schedulers = _schedules(self, schedulers, self.optimizer)
+        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+
+    def step(self) -> None:
+        """Move all schedules on."""
+        for schedule in self.schedulers:
+            schedule.step()
+        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+
+    def begin(self) -> None:
+        """Enter epoch 0 of all schedules."""
+        for schedule in self.schedulers:
+            schedule.begin()
+        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+
+
+def _schedules(owner: LRScheduler, schedulers: Sequence[LRScheduler], optimizer: Optimizer) -> list[LRScheduler]:
+    """The parts of a composed schedule, checked."""
+    name = type(owner).__name__
+    if not schedulers:
+        raise ArgumentError(f"{name}: got no schedules; pass at least one")
+    for i, schedule in enumerate(schedulers):
+        if isinstance(schedule, ReduceLROnPlateau) or not isinstance(schedule, LRScheduler):
+            raise ArgumentError(
+                f"{name}: schedules must be stepped without a metric: item {i} is a {type(schedule).__name__}; leave it out"
+            )
+        if schedule.optimizer is not optimizer:
+            raise ArgumentError(f"{name}: schedules must belong to one optimizer: item {i} ({type(schedule).__name__}) has another one")
+    return list(schedulers)
+
+
+class ReduceLROnPlateau(LRScheduler):
+    """``lr * factor`` when ``step(metric)`` has brought no improvement for more than ``patience`` calls.
+
+    An improvement is one by more than ``threshold``, a share of the best value ("rel") or a difference ("abs"). After a reduction,
+    ``cooldown`` calls do not count; no rate falls below ``min_lr`` (one, or one per group) or changes by less than ``eps``.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        if factor >= 1.0:
+            raise ArgumentError(f"ReduceLROnPlateau: factor must be below 1: got {factor}; it is what rates are multiplied by")
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            raise ArgumentError(
+                f"ReduceLROnPlateau: mode is 'min' or 'max' and threshold_mode 'rel' or 'abs': got {mode!r} and {threshold_mode!r}"
+            )
+        self.attach(optimizer)
+        self.mode, self.factor, self.patience, self.cooldown, self.eps = mode, factor, patience, cooldown, eps
+        self.threshold, self.threshold_mode = threshold, threshold_mode
+        self.min_lrs = self.per_group(min_lr, "min_lr")
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+        self._last_lr = [g["lr"] for g in optimizer.param_groups]
+
+    def _is_better(self, value: float) -> bool:
+        sign = -1.0 if self.mode == "min" else 1.0
+        if self.threshold_mode == "abs" or math.isinf(self.best):
+            return sign * value > sign * self.best + self.threshold
+        return sign * value > sign * self.best * (1.0 + sign * self.threshold)
+
+    def step(self, metrics: Any) -> None:  # type: ignore[override]
+        """Report the metric of an epoch, a number or a tensor with one element."""
+        value = float(metrics)
+        self.last_epoch += 1
+        if self._is_better(value):
+            self.best, self.num_bad_epochs = value, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+                new = max(group["lr"] * self.factor, least)
+                if group["lr"] - new > self.eps:
+                    group["lr"] = new
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]

@@ -1,0 +1,297 @@
+"""Optimizers against PyTorch's, step by step, and their contract: groups, state, errors."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone import nn, optim
+
+SETTINGS = [
+    *(
+        ("SGD", {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": x})
+        for m, d, w, n, x in itertools.product([0.0, 0.9], [0.0, 0.3], [0.0, 0.1], [False, True], [False, True])
+        if not n or (m and not d)
+    ),
+    *(
+        (name, {"weight_decay": w, "amsgrad": a, "maximize": x, "betas": b})
+        for name, w, a, x, b in itertools.product(["Adam", "AdamW"], [0.0, 0.1], [False, True], [False, True], [(0.9, 0.999), (0.3, 0.5)])
+    ),
+    ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Adam", {"eps": 1e-2}),
+    ("AdamW", {"eps": 1e-2}),
+]
+SHAPES = [(3, 2), (), (5,), (2, 1, 2)]
+
+
+def name_of(case):
+    return f"{case[0]}({', '.join(f'{k}={v}' for k, v in case[1].items())})"
+
+
+def parameters(library):
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=s) for s in SHAPES]
+    return [library.tensor(a, requires_grad=True) for a in arrays]
+
+
+def groups(ps):
+    """Three groups with settings of their own; the last parameter stands in a list of its own."""
+    return [{"params": ps[:2]}, {"params": ps[2], "lr": 0.3}, {"params": ps[3:], "weight_decay": 0.2}]
+
+
+def set_gradients(mine, other, torch, step):
+    """The same random gradients for both, some of them missing, one of them not contiguous."""
+    rng = np.random.default_rng(step)
+    for i, (p, q) in enumerate(zip(mine, other, strict=True)):
+        g = rng.normal(size=SHAPES[i])
+        if (i + step) % 3 == 0:
+            p.grad = q.grad = None
+        else:
+            p.grad, q.grad = tl.Tensor(np.array(g, order="F")), torch.tensor(g)
+
+
+@pytest.mark.parametrize("case", SETTINGS, ids=name_of)
+def test_steps_equal_torch(case):
+    torch = pytest.importorskip("torch")
+    name, settings = case
+    mine, other = parameters(tl), parameters(torch)
+    ours, theirs = getattr(optim, name)(groups(mine), lr=0.1, **settings), getattr(torch.optim, name)(groups(other), lr=0.1, **settings)
+    for step in range(12):
+        set_gradients(mine, other, torch, step)
+        ours.step()
+        theirs.step()
+        for p, q in zip(mine, other, strict=True):
+            np.testing.assert_allclose(p.numpy(force=True), q.detach().numpy(), rtol=1e-12, atol=1e-12)
+        for g, h in zip(ours.param_groups, theirs.param_groups, strict=True):
+            g["lr"] = h["lr"] = g["lr"] * 0.9
+    for (i, s), (j, t) in zip(sorted(ours.state_dict()["state"].items()), sorted(theirs.state_dict()["state"].items()), strict=True):
+        assert i == j and set(s) == {k for k, v in t.items() if v is not None}
+        for key, value in s.items():
+            np.testing.assert_allclose(np.asarray(value), np.asarray(t[key]), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", SETTINGS[::5], ids=name_of)
+def test_resumed_steps_are_the_same_bit_for_bit(case):
+    torch = pytest.importorskip("torch")
+    name, settings = case
+
+    def run(steps, before=None):
+        mine, other = parameters(tl), parameters(torch)
+        optimizer = getattr(optim, name)(groups(mine), lr=0.1, **settings)
+        if before is not None:
+            values, state = before
+            for p, v in zip(mine, values, strict=True):
+                p.data = v
+            optimizer.load_state_dict(state)
+        for step in steps:
+            set_gradients(mine, other, torch, step)
+            optimizer.step()
+        return [p.numpy(force=True).copy() for p in mine], copy.deepcopy(optimizer.state_dict())
+
+    whole, _ = run(range(8))
+    resumed, _ = run(range(4, 8), run(range(4)))
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("name", "settings"), [("SGD", {"momentum": 0.9}), ("SGD", {}), ("Adam", {}), ("AdamW", {"amsgrad": True})])
+def test_state_of_torch_can_be_loaded(name, settings):
+    torch = pytest.importorskip("torch")
+    mine, other = parameters(tl), parameters(torch)
+    ours, theirs = getattr(optim, name)(mine, lr=0.1, **settings), getattr(torch.optim, name)(other, lr=0.2, **settings)
+    for step in range(3):
+        set_gradients(mine, other, torch, step)
+        theirs.step()
+    for p, q in zip(mine, other, strict=True):
+        p.data = q.detach().numpy().copy()
+    state = theirs.state_dict()
+    plain = {i: {k: np.asarray(v) if isinstance(v, torch.Tensor) else v for k, v in s.items()} for i, s in state["state"].items()}
+    ours.load_state_dict({"state": plain, "param_groups": state["param_groups"]})
+    assert ours.param_groups[0]["lr"] == 0.2
+    for step in range(3, 6):
+        set_gradients(mine, other, torch, step)
+        ours.step()
+        theirs.step()
+        for p, q in zip(mine, other, strict=True):
+            np.testing.assert_allclose(p.numpy(force=True), q.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(set(optim.__all__) - {"Optimizer", "lr_scheduler"}))
+def test_signature_is_that_of_torch(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = (inspect.signature(getattr(m, name)).parameters for m in (optim, torch.optim))
+    positional = [p for p in theirs if theirs[p].kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert list(ours)[: len(positional)] == positional
+    for parameter in theirs.values():
+        assert ours[parameter.name].default == parameter.default
+    assert name in {case[0] for case in SETTINGS}
+
+
+@pytest.mark.parametrize("size", [40_000, 300_000])
+def test_large_float32_parameters_train_in_place(size):
+    p = tl.ones(size, requires_grad=True)
+    memory = p.array
+    optimizer = optim.Adam([p], lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        ((p - 3.0) ** 2).sum().backward()
+        optimizer.step()
+    assert p.array is memory and p.dtype == np.float32 and np.allclose(memory, 1.3, atol=1e-3)
+
+
+def test_step_without_gradients_changes_nothing():
+    p = tl.ones(3, requires_grad=True)
+    optimizer = optim.Adam([p])
+    optimizer.step()
+    assert p.tolist() == [1, 1, 1] and optimizer.state_dict()["state"] == {}
+
+
+def test_step_with_closure_returns_the_loss_and_records_inside_no_grad():
+    p = tl.tensor([2.0], requires_grad=True)
+    optimizer = optim.SGD([p], lr=0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    with tl.no_grad():
+        assert optimizer.step(closure).item() == 4.0
+    assert p.item() == 1.0
+
+
+def test_stale_graph_is_an_error_after_a_step():
+    layer = nn.Linear(2, 2)
+    x = tl.ones(1, 2, requires_grad=True)
+    loss = layer(x).sum()
+    loss.backward(retain_graph=True)
+    optim.SGD(layer.parameters(), lr=0.1).step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_zero_grad_to_none_or_zeros():
+    p, q = tl.ones(2, requires_grad=True), tl.ones(2, requires_grad=True)
+    optimizer = optim.SGD([p, q])
+    (p * 3).sum().backward()
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0, 0] and q.grad is None
+    optimizer.zero_grad()
+    assert p.grad is None
+
+
+def test_groups_can_be_added_and_changed():
+    p, q = tl.ones(1, requires_grad=True), tl.ones(1, requires_grad=True)
+    optimizer = optim.SGD([("weight", p)], lr=0.5)
+    optimizer.add_param_group({"params": q, "lr": 0.25})
+    (p + q).sum().backward()
+    optimizer.step()
+    assert (p.item(), q.item()) == (0.5, 0.75)
+    optimizer.param_groups[1]["lr"] = 1.0
+    optimizer.step()
+    assert (p.item(), q.item()) == (0.0, -0.25)
+    assert [g["lr"] for g in optimizer.param_groups] == [0.5, 1.0]
+
+
+def test_parameters_may_be_replaced_between_steps():
+    layer = nn.Linear(2, 1, bias=False)
+    optimizer = optim.SGD(layer.parameters(), lr=1.0)
+    layer.load_state_dict({"weight": np.zeros((1, 2))}, assign=True)
+    layer(tl.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert layer.weight.tolist() == [[-1.0, -1.0]]
+
+
+def test_state_dict_has_the_layout_of_torch():
+    torch = pytest.importorskip("torch")
+    mine, other = parameters(tl), parameters(torch)
+    ours, theirs = optim.Adam(groups(mine)), torch.optim.Adam(groups(other))
+    set_gradients(mine, other, torch, 1)
+    ours.step()
+    theirs.step()
+    a, b = ours.state_dict(), theirs.state_dict()
+    assert list(a) == list(b)
+    assert [g["params"] for g in a["param_groups"]] == [g["params"] for g in b["param_groups"]]
+    assert {i: set(s) for i, s in a["state"].items()} == {i: set(s) for i, s in b["state"].items()}
+    for g, h in zip(a["param_groups"], b["param_groups"], strict=True):
+        assert set(g) <= set(h)
+        assert {k: h[k] for k in g} == g
+
+
+def test_repr_lists_the_groups():
+    p = tl.ones(1, requires_grad=True)
+    assert repr(optim.SGD([p], lr=0.5)) == (
+        "SGD (\nParameter Group 0\n    dampening: 0.0\n    lr: 0.5\n    maximize: False\n    momentum: 0.0\n"
+        "    nesterov: False\n    weight_decay: 0.0\n)"
+    )
+
+
+def ones():
+    return tl.ones(2, requires_grad=True)
+
+
+def repeated():
+    p = ones()
+    return optim.SGD([{"params": [p]}, {"params": [p]}])
+
+
+def loaded(state, *settings):
+    return optim.Adam(*settings or ([ones()],)).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: optim.SGD([]), "SGD: got an empty list of parameters; pass model.parameters()"),
+        (lambda: optim.SGD(ones()), r"SGD: params must be an iterable of tensors: got one tensor; pass \[tensor\]"),
+        (lambda: optim.SGD([np.ones(2)]), "SGD: parameters must be tensors: item 0 is a ndarray"),
+        (lambda: optim.SGD([ones() * 2]), r"SGD: only leaf tensors can be optimised: parameter 0 \(shape \(2,\)\) was computed by"),
+        (repeated, "SGD: parameter 0 .* appears more than once"),
+        (lambda: optim.SGD([ones()], lr=-1.0), "SGD: lr must not be negative: got -1.0"),
+        (lambda: optim.SGD([ones()], momentum=-0.1), "SGD: momentum must not be negative: got -0.1"),
+        (lambda: optim.SGD([ones()], nesterov=True), "SGD: nesterov needs momentum above 0 and no dampening"),
+        (lambda: optim.Adam([ones()], betas=(0.9, 1.0)), r"Adam: betas must be in \[0, 1\): betas\[1\] is 1.0"),
+        (lambda: optim.Adam([ones()], eps=-1.0), "Adam: eps must not be negative"),
+        (lambda: optim.AdamW([{"params": [ones()], "weight_decay": -1.0}]), "AdamW: weight_decay must not be negative"),
+        (lambda: optim.AdamW([ones()], differentiable=True), "AdamW: differentiable=True is not available"),
+        (lambda: loaded(optim.Adam([{"params": [ones()]}, {"params": [ones()]}]).state_dict()), r"2 parameter group\(s\), Adam has 1"),
+        (lambda: loaded(optim.Adam([ones(), ones()]).state_dict()), r"group 0 has 2 parameter\(s\) in the state and 1 here"),
+        (
+            lambda: loaded({"state": {0: {"exp_avg": np.ones(3)}}, "param_groups": [{"params": [0], "lr": 1.0}]}),
+            r"exp_avg of parameter 0 is \(3,\), the parameter is \(2,\)",
+        ),
+    ],
+)
+def test_mistakes_are_explained(make, message):
+    with pytest.raises((ValueError, TypeError, RuntimeError), match=message):
+        make()
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    optimizer = optim.Adam([ones()], lr=0.5)
+    with pytest.raises(RuntimeError):
+        optimizer.load_state_dict({"state": {0: {"exp_avg": np.ones(3)}}, "param_groups": [{"params": [0], "lr": 1.0}]})
+    assert optimizer.param_groups[0]["lr"] == 0.5 and not optimizer.state
+
+
+def test_subclass_defines_an_update():
+    class Sign(optim.Optimizer):
+        def __init__(self, params, lr):
+            super().__init__(params, {"lr": lr})
+
+        def update(self, p, g, state, group):
+            p.array -= group["lr"] * np.sign(g)
+
+    p = ones()
+    (p * tl.tensor([2.0, -3.0])).sum().backward()
+    Sign([p], lr=0.5).step()
+    assert p.tolist() == [0.5, 1.5]
+    with pytest.raises(TypeError, match="Optimizer: defines no update rule"):
+        base = optim.Optimizer([p], {})
+        base.step()

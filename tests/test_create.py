@@ -1,0 +1,158 @@
+"""Creation, in what comparisons with PyTorch cannot say: sharing of memory, precision, refusals, transforms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.core.tensor import Tensor
+from tensorflowlite_clone.func.transforms import grad, jvp, vmap
+
+
+def test_tensor_copies_and_from_numpy_shares():
+    a = np.zeros(3)
+    copied, shared, alike, third = tl.tensor(a), tl.from_numpy(a), tl.as_tensor(a), tl.asarray(a)
+    a[0] = 5.0
+    assert copied[0].item() == 0.0
+    assert shared[0].item() == alike[0].item() == third[0].item() == 5.0
+    shared[1] = 7.0
+    assert a[1] == 7.0
+    assert tl.asarray(a, copy=True).array is not a
+
+
+def test_as_tensor_returns_tensors_themselves():
+    x = tl.ones(2, requires_grad=True)
+    assert tl.as_tensor(x) is x
+    assert tl.as_tensor(x, dtype=tl.float64).requires_grad  # converted on the tape
+    assert tl.asarray(x) is not x
+    assert not tl.asarray(x).requires_grad
+    assert tl.asarray(x, requires_grad=True) is x
+
+
+def test_tensor_of_a_tensor_leaves_the_tape():
+    x = tl.ones(2, requires_grad=True)
+    y = tl.tensor(x * 2.0)
+    assert not y.requires_grad
+    assert tl.tensor([x[0] * 3.0, x[1]]).tolist() == [3.0, 1.0]
+
+
+def test_numbers_keep_their_precision_on_the_way_to_a_dtype():
+    assert tl.tensor(0.1, dtype=tl.float64).item() == 0.1
+    assert tl.tensor([[0.1]], dtype=tl.float64).item() == 0.1
+    assert tl.as_tensor(0.1, dtype=tl.float64).item() == 0.1
+    assert tl.full((1,), 0.1, dtype=tl.float64).item() == 0.1
+    assert tl.tensor([2**53 + 1]).item() == 2**53 + 1
+    assert tl.arange(0, 1, 0.1, dtype=tl.float64).tolist() == np.arange(0, 1, 0.1).tolist()
+    assert tl.linspace(0, 1, 11, dtype=tl.float64).tolist() == np.linspace(0, 1, 11).tolist()
+
+
+def test_default_dtype_decides_over_python_numbers_only():
+    tl.set_default_dtype(tl.float64)
+    try:
+        made = (tl.tensor(1.5), tl.tensor([1, 2.5]), tl.zeros(2), tl.arange(0.5), tl.full((1,), 2.0), tl.eye(2), tl.rand(1), tl.tensor([]))
+        assert all(x.dtype == np.float64 for x in made)
+        assert tl.tensor(1j).dtype == np.complex128
+        assert tl.tensor(np.float32(1.0)).dtype == np.float32
+        assert tl.tensor([1, 2]).dtype == np.int64
+    finally:
+        tl.set_default_dtype(tl.float32)
+
+
+def test_foreign_byte_order_is_converted():
+    swapped = np.array([1.0, 2.0]).astype(np.dtype(np.float64).newbyteorder())
+    for x in (tl.tensor(swapped), tl.as_tensor(swapped)):
+        assert x.dtype == np.float64
+        assert x.dtype.isnative
+        assert x.tolist() == [1.0, 2.0]
+    with pytest.raises(TypeError, match="from_numpy: the array has foreign byte order"):
+        tl.from_numpy(swapped)
+
+
+def test_requires_grad_makes_leaves():
+    made = (tl.zeros(2, requires_grad=True), tl.tensor(1.0, requires_grad=True), tl.ones_like(tl.zeros(2), requires_grad=True))
+    made += (tl.arange(3.0, requires_grad=True), tl.eye(2, requires_grad=True), tl.randn(2, requires_grad=True))
+    for x in made:
+        assert x.requires_grad
+        assert x.is_leaf
+
+
+def test_strange_devices_are_refused_and_cpu_accepted():
+    assert tl.zeros(2, device="cpu").tolist() == [0.0, 0.0]
+    for make in (tl.zeros, tl.ones, tl.empty, tl.rand, tl.randn, tl.eye, tl.randperm):
+        with pytest.raises(ValueError, match="only the CPU"):
+            make(2, device="cuda")
+
+
+REFUSED = {
+    "ragged": (lambda: tl.tensor([[1, 2], [3]]), ValueError, r"tensor: the nested lists have different lengths: at depth 1 they are 2, 1"),
+    "ragged with a number": (lambda: tl.tensor([[1], 2]), ValueError, r"at depth 1 they are 1, a number"),
+    "ragged deep": (lambda: tl.tensor([[[1, 2], [3, 4]], [[5], [6]]]), ValueError, r"at depth 2 they are 2, 2, 1, 1"),
+    "ragged arrays": (lambda: tl.tensor([np.ones(2), np.ones(3)]), ValueError, r"at depth 1 they are 2, 3"),
+    "ragged tensors": (lambda: tl.tensor([tl.ones(2), tl.ones(3)]), ValueError, r"at depth 1 they are 2, 3"),
+    "text": (lambda: tl.tensor("abc"), TypeError, r"tensor: cannot make a tensor of str 'abc'.*numbers"),
+    "text in a list": (lambda: tl.tensor([1, "a"]), TypeError, r"cannot make a tensor of list \[1, 'a'\]"),
+    "None": (lambda: tl.tensor([None]), TypeError, "cannot make a tensor of list"),
+    "objects": (lambda: tl.as_tensor(np.array([{}])), TypeError, "as_tensor: cannot make a tensor of ndarray"),
+    "extended precision": (lambda: tl.tensor(np.ones(1, np.longdouble)), TypeError, "pass numbers"),
+    "large integer": (lambda: tl.tensor([2**63]), ValueError, r"an integer does not fit int64: \[9223372036854775808\]"),
+    "larger integer": (lambda: tl.tensor(-(2**64)), ValueError, "an integer does not fit int64"),
+    "complex into float": (lambda: tl.tensor(1j, dtype=tl.float32), RuntimeError, "complex values do not fit float32"),
+    "integers with gradients": (lambda: tl.tensor([1], requires_grad=True), RuntimeError, "only floating"),
+    "from_numpy of a list": (lambda: tl.from_numpy([1.0]), TypeError, "from_numpy: needs an ndarray: got list"),
+    "asarray without a copy": (lambda: tl.asarray([1.0], copy=False), ValueError, "asarray: list cannot be used without a copy"),
+    "asarray in another dtype": (lambda: tl.asarray(np.ones(1), dtype=tl.float32, copy=False), ValueError, "without a copy"),
+    "negative size": (lambda: tl.zeros(2, -1), ValueError, r"zeros: sizes must not be negative: got \(2, -1\)"),
+    "float size": (lambda: tl.ones(2.0), TypeError, r"ones: sizes must be integers: got \(2.0,\)"),
+    "sizes twice": (lambda: tl.zeros(2, size=(3,)), ValueError, r"zeros: got sizes \(2,\) and size=\(3,\)"),
+    "fill value": (lambda: tl.full((2,), "x"), TypeError, "full: the fill value must be a number: got str"),
+    "arange step": (lambda: tl.arange(0, 3, 0), ValueError, "step must not be 0"),
+    "arange sign": (lambda: tl.arange(0, 3, -1), ValueError, "from 0 to 3 in steps of -1 there is no way"),
+    "arange infinity": (lambda: tl.arange(0, float("inf")), ValueError, "must be finite"),
+    "linspace steps": (lambda: tl.linspace(0, 1, -1), ValueError, "steps must not be negative: got -1"),
+    "eye size": (lambda: tl.eye(-1), ValueError, r"eye: sizes must not be negative"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    call, kind, pattern = REFUSED[name]
+    with pytest.raises(kind, match=pattern):
+        call()
+
+
+# ---- inside transforms --------------------------------------------------------------------------------------------------------------
+def test_like_functions_have_the_visible_shape_inside_transforms():
+    def f(x):
+        seen.append([g(x) for g in (tl.zeros_like, tl.ones_like, tl.empty_like, lambda x: tl.full_like(x, 2.0), lambda x: x.new_zeros(4))])
+        return (x * seen[-1][1] + seen[-1][0]).sum()
+
+    seen: list = []
+    np.testing.assert_array_equal(grad(f)(np.ones(3)), [1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(vmap(f)(np.ones((2, 3))), [3.0, 3.0])
+    jvp(f, (np.ones(3),), (np.ones(3),))
+    for made in seen:
+        assert all(isinstance(x, Tensor) and isinstance(x.array, np.ndarray) for x in made)
+        assert [x.shape for x in made] == [(3,)] * 4 + [(4,)]
+        assert all(x.dtype == np.float64 for x in made)
+
+
+def test_copying_a_transform_s_values_is_refused():
+    for make in (tl.tensor, lambda x: tl.tensor([x[0], x[1]])):
+        with pytest.raises(TypeError, match="tensor: the value belongs to a function transform"):
+            vmap(make)(np.ones((2, 3)))
+        with pytest.raises(TypeError, match="tensor: the value belongs to a function transform"):
+            jvp(make, (np.ones(3),), (np.ones(3),))
+
+
+def test_as_tensor_keeps_derivatives_inside_transforms():
+    np.testing.assert_array_equal(grad(lambda x: (tl.as_tensor(x) * 2.0).sum())(np.ones(2)), [2.0, 2.0])
+
+
+def test_numpy_s_like_functions_work_on_tensors():
+    x = tl.ones(2, 3)
+    for made, value in ((np.zeros_like(x), 0), (np.ones_like(x), 1), (np.full_like(x, 2), 2)):
+        np.testing.assert_array_equal(np.asarray(made), np.full((2, 3), value, np.float32))
+    assert np.empty_like(x).shape == (2, 3)
+    assert np.zeros_like(x, dtype=np.int8).dtype == np.int8
+    assert np.zeros_like(x, shape=(5,)).shape == (5,)
