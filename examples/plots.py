@@ -62,7 +62,7 @@ def training_curves(path: Path, history: dict[str, list[float]]) -> Path:
     seen = np.concatenate(list(errors.values()))
     smallest, largest = max(seen[seen > 0].min(initial=100.0), 0.01), max(seen.max(), 2.0)
     right.set_yscale("symlog", linthresh=smallest, linscale=0.3)
-    marks = [e for e in (90, 75, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01) if smallest <= e <= 1.5 * largest]
+    marks = [e for e in (75, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01) if smallest <= e <= 1.5 * largest]
     right.set_yticks([*marks, 0], [f"{100 - e:g} %" for e in marks] + ["100 %"], minor=False)
     right.yaxis.set_minor_locator(mpl.ticker.NullLocator())
     right.set_ylim(1.2 * largest, 0)
@@ -123,6 +123,6 @@ def worst_mistakes(path: Path, images: np.ndarray, p: np.ndarray, labels: np.nda
         ax.imshow(images[i], cmap="gray_r")
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set(color=VALIDATION if mistaken else GRID, linewidth=2 if mistaken else 0.8)
-        what = f"{classes[labels[i]]}, taken for" if mistaken else "correctly"
+        what = f"{classes[labels[i]]}, taken for" if mistaken else "rightly taken for"
         ax.set_title(f"{what}\n{classes[guess]} ({percent(p[i, guess])})", fontsize=9, color=VALIDATION if mistaken else INK)
     return _finish(figure, path)

@@ -1,20 +1,43 @@
-"""The code in the README runs as it stands there."""
+"""The code in the README runs as it stands there, its links lead somewhere, and its commands exist."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_taste_is_the_example():
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert (ROOT / "examples" / "taste.py").read_text(encoding="utf-8").endswith('"""\n\n' + code)
 
 
 def test_the_taste_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out.count("[") >= 3
+    found = runpy.run_path(str(ROOT / "examples" / "taste.py"))
+    printed = capsys.readouterr().out
+    assert float(re.search(r"loss ([\d.]+)", printed)[1]) < 0.1
+    assert printed.count("[") == 6
+    assert found["x"].grad.shape == (64,)
 
 
 def test_links_lead_somewhere():
-    root = Path(__file__).parent.parent
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (root / target).exists(), target
+        assert (ROOT / target).exists(), target
+
+
+def test_the_training_commands_are_understood():
+    from examples.train_mnist import parse
+
+    commands = re.findall(r"^    python examples/train_mnist\.py( .*?)?(?:  .*)?$", README, re.M)
+    assert len(commands) >= 4
+    for arguments in commands:
+        parse(arguments.split())
+
+
+def test_the_targets_of_make_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"\bmake ([a-z]+)\b", README):
+        assert re.search(rf"^{target}:", makefile, re.M), target

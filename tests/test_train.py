@@ -71,31 +71,37 @@ def assert_same_checkpoint(path, other):
         np.testing.assert_array_equal(found[place], value, err_msg=place)
 
 
-@pytest.mark.parametrize("settings", [("--model", "mlp", "--epochs", 12), ("--model", "cnn", "--augment", "--epochs", 4)])
+def kill_in_an_epoch(settings, out):
+    """Start a run and kill it at a random moment of an epoch after its second; whether that came before its end."""
+    rng = np.random.default_rng()
+    checkpoint, last = out / "checkpoint.safetensors", rng.integers(2, 4)
+    process = subprocess.Popen(command(*settings, "--out", out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not (checkpoint.exists() and tl.load(checkpoint)["epoch"] >= last):  # always whole when it is read
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    time.sleep(rng.uniform(0, min(tl.load(checkpoint)["history"]["seconds"])))
+    process.kill()
+    killed = process.wait() == -signal.SIGKILL
+    state = tl.load(checkpoint)
+    return killed and state["epoch"] < state["arguments"]["epochs"]
+
+
+@pytest.mark.parametrize("settings", [("--model", "mlp", "--epochs", 12), ("--model", "cnn", "--augment", "--epochs", 5)])
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, settings):
     """The shuffling, the dropout masks, the shifts, the moments of Adam and the schedule all go on where they were."""
     settings = (*settings, "--batch-size", 64, "--seed", 3)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(*settings, "--out", whole).returncode == 0
-
-    rng = np.random.default_rng()
-    checkpoint, last = killed / "checkpoint.safetensors", rng.integers(1, 3)
-    process = subprocess.Popen(command(*settings, "--out", killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() or tl.load(checkpoint)["epoch"] < last:  # whenever it is read, it is whole
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    time.sleep(rng.uniform(0, tl.load(checkpoint)["history"]["seconds"][-1]))  # somewhere in the next epoch
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert run(*settings, "--out", tmp_path / "whole").returncode == 0
+    # On a machine whose speed jumps, a run may end before it is killed: then it is no test, and another is started.
+    killed = next(out for out in (tmp_path / f"killed{i}" for i in range(5)) if kill_in_an_epoch(settings, out))
+    checkpoint = killed / "checkpoint.safetensors"
     done = tl.load(checkpoint)["epoch"]
-    assert last <= done < settings[settings.index("--epochs") + 1]
+    assert done >= 2
 
     resumed = run(*settings, "--out", killed, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert f"going on after epoch {done}" in resumed.stdout
-    assert_same_checkpoint(whole / "checkpoint.safetensors", checkpoint)
+    assert_same_checkpoint(tmp_path / "whole" / checkpoint.name, checkpoint)
 
 
 def test_a_run_at_a_constant_rate_can_be_prolonged(tmp_path):
