@@ -67,6 +67,13 @@ def test_orthogonal_rows_or_columns(shape):
     np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-12)
 
 
+def test_orthogonal_matrices_are_uniform():
+    g = tl.Generator().manual_seed(0)
+    corners = np.array([init.orthogonal_(tl.zeros(3, 3), generator=g).numpy()[0, 0] for _ in range(400)])
+    assert abs((corners > 0).mean() - 0.5) < 0.1  # the factorisation alone gives this entry one sign
+    assert corners.std() == pytest.approx(1 / np.sqrt(3), rel=0.1)
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 3), (4, 2, 3, 3), (2, 2, 4, 2), (6, 2, 1, 1, 3)])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_dirac_equals_torch(shape, groups):
