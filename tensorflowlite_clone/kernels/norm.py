@@ -22,6 +22,8 @@ from tensorflowlite_clone.kernels.threads import parallel
 __all__ = [
     "batch_norm",
     "batch_norm_grad",
+    "batch_norm_grad_bias",
+    "batch_norm_grad_weight",
     "batch_norm_stats",
     "layer_norm",
     "layer_norm_grad",
@@ -373,22 +375,11 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
     n, channels = images.shape[:2]
     width = images.size // n if n else 0
     count = images.size // channels if channels else 0
-    blocks = _block_count(n, width)
-    sums, products = np.zeros((blocks, channels), x.dtype), np.zeros((blocks, channels), x.dtype)
     mean, rstd = np.asarray(mean, x.dtype), np.asarray(rstd, x.dtype)
     centre = _per_channel(mean, images)
-
-    def add(block: int, lo: int, hi: int, scratch: NDArray) -> None:
-        c = cotangents[lo:hi]
-        sums[block] = _channel_sum(c)
-        d = np.subtract(images[lo:hi], centre, out=scratch[: c.size].reshape(c.shape))
-        d *= c
-        products[block] = _channel_sum(d)
-
-    _in_blocks(add, n, width, passes=4, scratch=x.dtype)
+    gb, gw = _gradient_sums(cotangents, images, centre)
     with np.errstate(all="ignore"):
-        gb = sums.sum(axis=0)
-        gw = products.sum(axis=0) * rstd
+        gw *= rstd
         scale = rstd if weight is None else rstd * np.asarray(weight, x.dtype)
         # gx = scale g - (x - mean) slope - offset
         inverse = x.dtype.type(1.0 / count if count else 0.0)
@@ -406,3 +397,50 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
 
     _in_blocks(work, n, width, passes=6, scratch=x.dtype)
     return gx.reshape(x.shape), gw, gb
+
+
+def batch_norm_grad_weight(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray) -> NDArray:
+    """The second result of `batch_norm_grad` alone.
+
+    >>> batch_norm_grad_weight(np.array([[1.0], [0.0]]), np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]))
+    array([-1.])
+    """
+    if x.dtype == np.float16:
+        return _narrow(batch_norm_grad_weight(_wide(g), _wide(x), _wide(mean), _wide(rstd)))
+    images = _images(x)
+    centre = _per_channel(np.asarray(mean, x.dtype), images)
+    gw = _gradient_sums(_images(np.asarray(g, x.dtype)), images, centre)[1]
+    with np.errstate(all="ignore"):
+        gw *= np.asarray(rstd, x.dtype)
+    return gw
+
+
+def batch_norm_grad_bias(g: NDArray) -> NDArray:
+    """The third result of `batch_norm_grad` alone: the sum of ``g`` over all axes but 1.
+
+    >>> batch_norm_grad_bias(np.array([[1.0, 0.0], [2.0, 1.0]]))
+    array([3., 1.])
+    """
+    if g.dtype == np.float16:
+        return _narrow(batch_norm_grad_bias(_wide(g)))
+    with np.errstate(all="ignore"):
+        return _channel_sum(_images(g))
+
+
+def _gradient_sums(cotangents: NDArray, images: NDArray, centre: NDArray) -> tuple[NDArray, NDArray]:
+    """Per channel, the sums of the cotangents and of their products with the centred images."""
+    n, channels = images.shape[:2]
+    width = images.size // n if n else 0
+    blocks = _block_count(n, width)
+    sums, products = np.zeros((blocks, channels), images.dtype), np.zeros((blocks, channels), images.dtype)
+
+    def add(block: int, lo: int, hi: int, scratch: NDArray) -> None:
+        c = cotangents[lo:hi]
+        sums[block] = _channel_sum(c)
+        d = np.subtract(images[lo:hi], centre, out=scratch[: c.size].reshape(c.shape))
+        d *= c
+        products[block] = _channel_sum(d)
+
+    _in_blocks(add, n, width, passes=4, scratch=images.dtype)
+    with np.errstate(all="ignore"):
+        return sums.sum(axis=0), products.sum(axis=0)

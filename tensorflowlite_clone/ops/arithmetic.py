@@ -129,6 +129,15 @@ class Negative(Elementwise, numpy=np.negative, public=("neg", "negative"), opera
         return -g
 
 
+class Conjugate(Elementwise, numpy=np.conjugate, public=("conj", "conj_physical")):
+    """Complex conjugates; real numbers are their own. Shape: any -> same."""
+
+    forward = np.conjugate
+
+    def grad_x(g):
+        return np.conjugate(g)
+
+
 class Positive(Elementwise, numpy=np.positive, public="positive", operator="pos"):
     """The values themselves. Shape: any -> same."""
 

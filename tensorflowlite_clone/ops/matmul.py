@@ -1,4 +1,7 @@
-"""Matrix products: matmul and what is made of it, and the affine map of a linear layer as one operation."""
+"""Matrix products: matmul and its forms with a fixed number of dimensions, and the affine map of a linear layer as one operation.
+
+Not here: products over other axes (``products.py``), labelled axes (``einsum.py``).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.broadcast import align, shape_of
 from ..core.explain import operands
 from ..core.families import Bilinear
 from ..core.function import fused
-from ..core.publish import OPERANDS
+from ..core.publish import OPERANDS, to_operand
 from ..core.registry import implements, install_method, public
+from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from .shape import Reshape
 
@@ -25,12 +30,16 @@ class MatMul(Bilinear, title="matmul"):
     broadcasts = True
 
     def forward(x, y):
-        return np.matmul(x, y)
+        return kernels.matmul(x, y)
 
+    @fused(lambda g, y: kernels.matmul(g, np.swapaxes(y, -1, -2)))
     def grad_x(g, y):
         return np.matmul(g, np.swapaxes(y, -1, -2))
 
-    def grad_y(g, x):
+    @fused(lambda g, x, y_shape: _weight_gradient(g, x, y_shape))
+    def grad_y(g, x, y_shape):
+        if len(y_shape) == 2 < len(x.shape):  # shared by all leading axes: one product sums over them
+            return np.matmul(np.swapaxes(flat_rows(x), 0, 1), flat_rows(g))
         return np.matmul(np.swapaxes(x, -1, -2), g)
 
     @classmethod
@@ -47,9 +56,30 @@ class MatMul(Bilinear, title="matmul"):
         return ShapeError(f"matmul: leading dimensions do not broadcast: {operands(cls, args)}; make them equal or 1")
 
 
-@public("matmul", numpy=np.matmul)
+def _weight_gradient(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+    if len(y_shape) == 2 < x.ndim:
+        return kernels.stacked_product(x, g)
+    return kernels.matmul(np.swapaxes(x, -1, -2), g)
+
+
+def flat_rows(a: Array) -> Array:
+    """(..., k) -> (rows, k), on arrays and boxes."""
+    shape = shape_of(a)
+    return a if len(shape) == 2 else np.reshape(a, (math.prod(shape[:-1]), shape[-1]))
+
+
+def as_operands(op: str, *arrays: Any) -> list[Any]:
+    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors."""
+    boxed = any(isinstance(a, Boxed) for a in arrays)
+    return [a if boxed and isinstance(a, np.ndarray) else to_operand(a, op) for a in arrays]
+
+
 def matmul(input: Array, other: Array) -> Array:
     """Matrix product: (n, k) @ (k, m), with vectors as rows or columns, and leading dimensions broadcast.
+
+    Args:
+        input: (..., n, k), or (k) for a row.
+        other: (..., k, m), or (k) for a column.
 
     Raises `ShapeError` where the inner dimensions differ or an operand is 0-d.
 
@@ -57,6 +87,8 @@ def matmul(input: Array, other: Array) -> Array:
     >>> (tl.ones(2, 3) @ tl.ones(3)).tolist()
     [3.0, 3.0]
     """
+    if not (isinstance(input, Boxed) and isinstance(other, Boxed)):
+        input, other = as_operands("matmul", input, other)
     nx, ny = len(shape_of(input)), len(shape_of(other))
     if nx >= 2 and ny >= 2:
         return MatMul.of(input, other)
@@ -75,6 +107,7 @@ def matmul(input: Array, other: Array) -> Array:
     return Reshape.of(out, shape=tuple(shape))
 
 
+public("matmul", numpy=np.matmul)(matmul)
 install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, OPERANDS) else NotImplemented)
 install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, OPERANDS) else NotImplemented)
 
@@ -85,23 +118,23 @@ class AffineMap(Bilinear, title="linear"):
     addend = "b"
 
     def forward(x, w, b):
-        flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        out = flat @ w.T
+        flat = x if x.ndim == 2 else kernels.rows_of(x)
+        out = flat @ w.T if x.dtype.char != "e" else kernels.matmul(flat, w.T)
         if b is not None:
             out += b
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], w.shape[0])
 
-    @fused(lambda g, w: g @ w if g.ndim == 2 else (_rows(g) @ w).reshape(*g.shape[:-1], w.shape[1]))
+    @fused(lambda g, w: kernels.matmul(kernels.rows_of(g), w).reshape(*g.shape[:-1], w.shape[1]))
     def grad_x(g, w):
         return np.matmul(g, w)
 
-    @fused(lambda g, x: _rows(g).T @ _rows(x))
+    @fused(lambda g, x: kernels.stacked_product(g, x))
     def grad_w(g, x):
-        return np.matmul(np.swapaxes(_flat_rows(g), -1, -2), _flat_rows(x))
+        return np.matmul(np.swapaxes(flat_rows(g), -1, -2), flat_rows(x))
 
-    @fused(lambda g: column_sum(_rows(g)))
+    @fused(lambda g: column_sum(kernels.rows_of(g)))
     def grad_b(g):
-        return np.sum(_flat_rows(g), axis=0)
+        return np.sum(flat_rows(g), axis=0)
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
@@ -127,153 +160,208 @@ class AffineMap(Bilinear, title="linear"):
         return ShapeError(f"linear: bias does not fit: weight is {w.shape}, bias is {shape_of(b)}; bias must be ({w.shape[0]},)")
 
 
-def _rows(a: Any) -> Any:
-    return a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
-
-
-def _flat_rows(a: Array) -> Array:
-    shape = shape_of(a)
-    return a if len(shape) == 2 else np.reshape(a, (math.prod(shape[:-1]), shape[-1]))
-
-
 @public("linear", nn=True, method=False)
 def _linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
-    """``x W^T + b``: input (..., in), weight (out, in), bias (out) -> (..., out).
+    """``y = x W^T + b``, with one matrix product for all leading dimensions.
 
-    Raises `ShapeError` where the features differ.
+    Args:
+        input: (..., in).
+        weight: (out, in), or (in) for a single output without a dimension of its own.
+        bias: (out), a number for a weight (in), or None.
+
+    Returns (..., out). Raises `ShapeError` where the features differ or the bias does not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.linear(tl.ones(2, 3), tl.ones(1, 3), tl.tensor([0.5])).tolist()
+    [[3.5], [3.5]]
     """
-    if bias is not None and len(shape_of(bias)) != 1:
-        raise ShapeError(f"linear: bias must have one dimension: it is {shape_of(bias)}, weight is {shape_of(weight)}")
-    return AffineMap.of(input, weight, bias)
+    if not isinstance(input, Boxed):
+        input = to_operand(input, "linear")
+    lines = len(shape_of(weight)) - 1
+    if bias is not None and len(shape_of(bias)) != lines:
+        raise ShapeError(f"linear: bias must have {max(lines, 0)} dimension(s): it is {shape_of(bias)}, weight is {shape_of(weight)}")
+    if lines:
+        return AffineMap.of(input, weight, bias)
+    row = Reshape.of(to_operand(weight, "linear"), shape=(1, *shape_of(weight)))
+    out = AffineMap.of(input, row, None if bias is None else Reshape.of(to_operand(bias, "linear"), shape=(1,)))
+    return Reshape.of(out, shape=tuple(shape_of(input)[:-1]))
 
 
-def _needs(op: str, x: Array, ndim: int, name: str) -> None:
+def needs(op: str, x: Any, ndim: int, name: str) -> Array:
+    """``x`` as an operand with exactly ``ndim`` dimensions."""
+    x = to_operand(x, op)
     if len(shape_of(x)) != ndim:
         raise ShapeError(f"{op}: {name} must have {ndim} dimension(s): it is {shape_of(x)}; use matmul for other shapes")
+    return x
 
 
 @public("mm")
 def _mm(input: Array, mat2: Array) -> Array:
-    """Matrix product (n, k) @ (k, m), without broadcasting."""
-    _needs("mm", input, 2, "input")
-    _needs("mm", mat2, 2, "mat2")
-    return MatMul.of(input, mat2)
+    """Matrix product (n, k) @ (k, m) -> (n, m), without broadcasting.
+
+    Raises `ShapeError` for anything but two matrices that fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.mm(tl.ones(1, 3), tl.ones(3, 2)).tolist()
+    [[3.0, 3.0]]
+    """
+    return MatMul.of(needs("mm", input, 2, "input"), needs("mm", mat2, 2, "mat2"))
 
 
 @public("bmm")
 def _bmm(input: Array, mat2: Array) -> Array:
-    """Matrix products (b, n, k) @ (b, k, m), without broadcasting."""
-    _needs("bmm", input, 3, "input")
-    _needs("bmm", mat2, 3, "mat2")
-    if shape_of(input)[0] != shape_of(mat2)[0]:
-        raise ShapeError(f"bmm: batch sizes differ: input is {shape_of(input)}, mat2 is {shape_of(mat2)}; they must be equal")
-    return MatMul.of(input, mat2)
+    """Matrix products (b, n, k) @ (b, k, m) -> (b, n, m), without broadcasting.
+
+    Raises `ShapeError` for anything but two equally long stacks of matrices that fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.bmm(tl.ones(5, 1, 3), tl.ones(5, 3, 2)).shape
+    (5, 1, 2)
+    """
+    x, y = needs("bmm", input, 3, "input"), needs("bmm", mat2, 3, "mat2")
+    if shape_of(x)[0] != shape_of(y)[0]:
+        raise ShapeError(f"bmm: batch sizes differ: input is {shape_of(x)}, mat2 is {shape_of(y)}; they must be equal")
+    return MatMul.of(x, y)
 
 
 @public("mv")
 def _mv(input: Array, vec: Array) -> Array:
-    """Matrix times vector: (n, k) @ (k)."""
-    _needs("mv", input, 2, "input")
-    _needs("mv", vec, 1, "vec")
-    return matmul(input, vec)
+    """Matrix times vector: (n, k) @ (k) -> (n).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.mv(tl.ones(2, 3), tl.ones(3)).tolist()
+    [3.0, 3.0]
+    """
+    return matmul(needs("mv", input, 2, "input"), needs("mv", vec, 1, "vec"))
 
 
 @public("dot")
 def _dot(input: Array, tensor: Array) -> Array:
-    """Inner product of two vectors of one length."""
-    _needs("dot", input, 1, "input")
-    _needs("dot", tensor, 1, "tensor")
-    return matmul(input, tensor)
+    """Inner product of two vectors of one length: (n), (n) -> ().
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.dot(tl.tensor([1.0, 2.0]), tl.tensor([3.0, 4.0])).item()
+    11.0
+    """
+    return matmul(needs("dot", input, 1, "input"), needs("dot", tensor, 1, "tensor"))
 
 
-@public("inner", numpy=np.inner)
-def _inner(input: Array, other: Array) -> Array:
-    """Sums of products over the last axes: (..., k), (..., k) -> all other axes of both."""
-    a, b = shape_of(input), shape_of(other)
-    if not a or not b:
-        return input * other
-    if a[-1] != b[-1]:
-        raise ShapeError(f"inner: last dimensions differ: input is {a}, other is {b}; they must be equal")
-    out = MatMul.of(_flat_rows(input), np.swapaxes(_flat_rows(other), 0, 1)) if len(a) > 1 or len(b) > 1 else matmul(input, other)
-    if len(a) == 1 and len(b) == 1:
-        return out
-    return Reshape.of(out, shape=(*a[:-1], *b[:-1]))
+@public("vdot")
+def _vdot(input: Array, other: Array) -> Array:
+    """Inner product of two vectors, the first one conjugated: (n), (n) -> ().
 
-
-@public("outer", "ger", numpy=np.outer)
-def _outer(input: Array, vec2: Array) -> Array:
-    """All products of the elements of two vectors: (n), (m) -> (n, m)."""
-    n, m = math.prod(shape_of(input)), math.prod(shape_of(vec2))
-    return Reshape.of(input, shape=(n, 1)) * Reshape.of(vec2, shape=(1, m))
-
-
-@public("addmm")
-def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
-    """``beta input + alpha mat1 @ mat2``."""
-    product = _mm(mat1, mat2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
-
-
-@public("baddbmm")
-def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
-    """``beta input + alpha batch1 @ batch2`` for batches of matrices."""
-    product = _bmm(batch1, batch2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
-
-
-@public("addmv")
-def _addmv(input: Array, mat: Array, vec: Array, *, beta: float = 1, alpha: float = 1) -> Array:
-    """``beta input + alpha mat @ vec``."""
-    product = _mv(mat, vec)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
-
-
-@public("tensordot", method=False)
-def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
-    """Sum of products over pairs of axes: the last ``dims`` of a with the first of b, or two lists of axes."""
-    na, nb = len(shape_of(a)), len(shape_of(b))
-    if isinstance(dims, int):
-        left, right = list(range(na - dims, na)), list(range(dims))
-    else:
-        left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
-    left, right = [d % na for d in left], [d % nb for d in right]
-    if [shape_of(a)[d] for d in left] != [shape_of(b)[d] for d in right]:
-        raise ShapeError(
-            f"tensordot: summed sizes differ: a is {shape_of(a)} over {left}, b is {shape_of(b)} over {right}; they must be equal"
-        )
-    free_a, free_b = [d for d in range(na) if d not in left], [d for d in range(nb) if d not in right]
-    k = math.prod(shape_of(a)[d] for d in left)
-    x = np.reshape(np.transpose(a, tuple(free_a + left)), (-1, k) if k else (math.prod(shape_of(a)[d] for d in free_a), 0))
-    y = np.reshape(np.transpose(b, tuple(right + free_b)), (k, -1) if k else (0, math.prod(shape_of(b)[d] for d in free_b)))
-    return Reshape.of(MatMul.of(x, y), shape=tuple([shape_of(a)[d] for d in free_a] + [shape_of(b)[d] for d in free_b]))
-
-
-@implements(np.tensordot)
-def _np_tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
-    return _tensordot(a, b, axes)
-
-
-@implements(np.dot)
-def _np_dot(a: Array, b: Array) -> Array:
-    na, nb = len(shape_of(a)), len(shape_of(b))
-    if not na or not nb:
-        return a * b
-    return _tensordot(a, b, ([na - 1], [max(nb - 2, 0)])) if nb > 2 else matmul(a, b)
+    >>> import tensorflowlite_clone as tl
+    >>> tl.vdot(tl.tensor([1j]), tl.tensor([2.0])).item()
+    -2j
+    """
+    x, y = needs("vdot", input, 1, "input"), needs("vdot", other, 1, "other")
+    return matmul(np.conjugate(x) if x.dtype.kind == "c" else x, y)
 
 
 @implements(np.vdot)
 def _np_vdot(a: Array, b: Array) -> Array:
-    return matmul(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
+    return _vdot(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
+
+
+def _combined(op: str, input: Array, product: Array, beta: float, alpha: float) -> Array:
+    """``beta input + alpha product``; with ``beta`` 0 the input's values, even NaN, do not count."""
+    x, shape = to_operand(input, op), shape_of(product)
+    lead = len(shape) - len(shape_of(x))
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape_of(x), shape[lead:], strict=True)):
+        raise ShapeError(f"{op}: input must broadcast to the product: it is {shape_of(x)}, the product is {shape}; dimensions equal or 1")
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        return product
+    return (x if beta == 1 else x * beta) + product
+
+
+@public("addmm")
+def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+    """``beta input + alpha mat1 @ mat2``: (n, k) @ (k, m) plus what broadcasts to (n, m).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.addmm(tl.ones(2), tl.ones(1, 3), tl.ones(3, 2), alpha=2).tolist()
+    [[7.0, 7.0]]
+    """
+    product = MatMul.of(needs("addmm", mat1, 2, "mat1"), needs("addmm", mat2, 2, "mat2"))
+    return _combined("addmm", input, product, beta, alpha)
+
+
+@public("baddbmm")
+def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+    """``beta input + alpha batch1 @ batch2`` for stacks of matrices: (b, n, k) @ (b, k, m).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.baddbmm(tl.zeros(5, 1, 2), tl.ones(5, 1, 3), tl.ones(5, 3, 2)).shape
+    (5, 1, 2)
+    """
+    return _combined("baddbmm", input, _bmm(batch1, batch2), beta, alpha)
+
+
+@public("addbmm")
+def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+    """``beta input + alpha sum_i batch1[i] @ batch2[i]``: (b, n, k) @ (b, k, m), summed over b.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.addbmm(tl.zeros(1, 2), tl.ones(5, 1, 3), tl.ones(5, 3, 2)).tolist()
+    [[15.0, 15.0]]
+    """
+    return _combined("addbmm", input, np.sum(_bmm(batch1, batch2), axis=0), beta, alpha)
+
+
+@public("addmv")
+def _addmv(input: Array, mat: Array, vec: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+    """``beta input + alpha mat @ vec``: (n, k) @ (k) plus what broadcasts to (n).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.addmv(tl.ones(2), tl.ones(2, 3), tl.ones(3), beta=0).tolist()
+    [3.0, 3.0]
+    """
+    return _combined("addmv", input, _mv(mat, vec), beta, alpha)
+
+
+@public("addr")
+def _addr(input: Array, vec1: Array, vec2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+    """``beta input + alpha vec1 vec2^T``: all products of (n) and (m), plus what broadcasts to (n, m).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.addr(tl.zeros(2), tl.tensor([1.0, 2.0]), tl.tensor([3.0, 4.0])).tolist()
+    [[3.0, 4.0], [6.0, 8.0]]
+    """
+    x, y = needs("addr", vec1, 1, "vec1"), needs("addr", vec2, 1, "vec2")
+    product = Reshape.of(x, shape=(shape_of(x)[0], 1)) * Reshape.of(y, shape=(1, shape_of(y)[0]))
+    return _combined("addr", input, product, beta, alpha)
 
 
 @public("bilinear", nn=True, method=False)
 def _bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
-    """``y_k = x1^T A_k x2 + b_k``: (..., n), (..., m), weight (out, n, m) -> (..., out)."""
-    n, m = shape_of(input1)[-1], shape_of(input2)[-1]
-    out = shape_of(weight)[0]
-    if shape_of(weight)[1:] != (n, m) or shape_of(input1)[:-1] != shape_of(input2)[:-1]:
-        raise ShapeError(f"bilinear: shapes do not fit: inputs are {shape_of(input1)} and {shape_of(input2)}, weight is {shape_of(weight)}")
-    left = np.matmul(_flat_rows(input1), np.reshape(np.transpose(weight, (1, 0, 2)), (n, out * m)))  # (rows, out * m)
-    products = np.reshape(left, (-1, out, m)) * np.reshape(_flat_rows(input2), (-1, 1, m))
-    result = np.reshape(np.sum(products, axis=-1), (*shape_of(input1)[:-1], out))
+    """``y_k = x1^T A_k x2 + b_k``.
+
+    Args:
+        input1: (..., n).
+        input2: (..., m), the same leading dimensions.
+        weight: the matrices A, (out, n, m).
+        bias: (out) or None.
+
+    Returns (..., out). Raises `ShapeError` where shapes do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.bilinear(tl.ones(5, 2), tl.ones(5, 3), tl.ones(4, 2, 3)).shape
+    (5, 4)
+    """
+    x, y, w = (to_operand(a, "bilinear") for a in (input1, input2, weight))
+    xs, ys, ws = shape_of(x), shape_of(y), shape_of(w)
+    if not xs or not ys or len(ws) != 3 or ws[1:] != (xs[-1], ys[-1]) or xs[:-1] != ys[:-1]:
+        raise ShapeError(
+            f"bilinear: shapes do not fit: inputs are {xs} and {ys}, weight is {ws}; "
+            f"they must be (..., n), (..., m) with equal leading dimensions, and (out, n, m)"
+        )
+    if bias is not None and shape_of(bias) != ws[:1]:
+        raise ShapeError(f"bilinear: bias does not fit: weight is {ws}, bias is {shape_of(bias)}; bias must be ({ws[0]},)")
+    out, n, m = ws
+    left = np.matmul(flat_rows(x), np.reshape(np.transpose(w, (1, 0, 2)), (n, out * m)))  # (rows, out * m)
+    rows = math.prod(xs[:-1])
+    products = np.reshape(left, (rows, out, m)) * np.reshape(flat_rows(y), (rows, 1, m))
+    result = np.reshape(np.sum(products, axis=-1), (*xs[:-1], out))
     return result if bias is None else result + bias

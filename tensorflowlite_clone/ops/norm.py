@@ -1,6 +1,7 @@
-"""Normalisation: layer, batch, group, instance and RMS norm, and vectors scaled to length one.
+"""Normalisation: layer, batch, group, instance, RMS and local response norm, and vectors scaled to length one.
 
 `LayerNorm` and `BatchNorm` are one node each, with kernels for first order; their rules' bodies are the formulas in plain NumPy.
+Not here: norms of vectors and matrices (``reduce.py``), the layers that keep weights and running statistics (``nn/normalization.py``).
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from .._errors import ArgumentError, ShapeError, TransformError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.function import Function, fused
+from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
+from .conv import fold_axis, spread, unfold_axis
+from .pool import AvgPool
 from .reduce import Mean
 from .shape import Reshape
 
@@ -93,15 +97,17 @@ def _per_channel(v: Array, x: Array) -> Array:
     return np.reshape(v, (1, -1) + (1,) * (len(shape_of(x)) - 2))
 
 
-def _batch_norm_kernel(g: Any, x: Any, w: Any, eps: float, which: int) -> Any:
-    mean, var = kernels.batch_norm_stats(x)
-    return kernels.batch_norm_grad(g, x, mean, 1.0 / np.sqrt(var + eps), w)[which]
+def _reciprocal_deviation(var: Any, eps: float) -> Any:
+    """``1 / sqrt(var + eps)`` on plain arrays."""
+    with np.errstate(all="ignore"):
+        return 1.0 / np.sqrt(var + eps)
 
 
 class BatchNorm(Function):
     """Standardisation over all axes but 1, with the batch's own statistics, times weight, plus bias (C) or None.
 
-    The statistics are outputs without derivative, for the running averages; their influence on the result is in the rules.
+    The statistics are outputs without derivative, for the running averages; their influence on the result is in the rules: the
+    kernels take them as they are, the formulas compute them again from ``x``.
     """
 
     promotion = "same"
@@ -112,34 +118,80 @@ class BatchNorm(Function):
         mean, var = kernels.batch_norm_stats(x)
         return kernels.batch_norm(x, mean, var, w, b, eps), mean, var
 
-    @fused(lambda g, x, w, eps: _batch_norm_kernel(g, x, w, eps, 0))
-    def grad_x(g_out, x, w, eps):
+    @fused(lambda g, x, w, mean, var, eps: kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, eps), w)[0])
+    def grad_x(g_out, x, w, mean, var, eps):
         axes = _other_axes(x)
         standard, rstd = _standardised(x, axes, eps)
         return _through(g_out if w is None else g_out * _per_channel(w, x), standard, rstd, axes)
 
-    def grad_w(g_out, x, eps):
+    @fused(lambda g, x, mean, var, eps: kernels.batch_norm_grad_weight(g, x, mean, _reciprocal_deviation(var, eps)))
+    def grad_w(g_out, x, mean, var, eps):
         axes = _other_axes(x)
         return np.sum(g_out * _standardised(x, axes, eps)[0], axis=axes)
 
+    @fused(kernels.batch_norm_grad_bias)
     def grad_b(g_out):
         return np.sum(g_out, axis=_other_axes(g_out))
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Every entry of the hidden axis has statistics of its own: more channels."""
+        if not size:  # nothing to fold
+            return super().batch(size, values, mapped, params)
+        x, w, b = values
+        if not mapped[0]:  # the statistics are shared, the affine map is not
+            out, mean, var = cls.of(x, None, None, **params)
+            return _affine_each(spread(out, size), w, b, mapped[1], mapped[2]), spread(mean, size), spread(var, size)
+        w, b = (None if v is None else fold_axis(v if m else spread(v, size), 0) for v, m in zip((w, b), mapped[1:], strict=True))
+        out, mean, var = cls.of(fold_axis(x, 1), w, b, **params)
+        return unfold_axis(out, 1, size), unfold_axis(mean, 0, size), unfold_axis(var, 0, size)
+
+
+def _affine_each(x: Array, w: Array | None, b: Array | None, each_w: bool, each_b: bool) -> Array:
+    """``x w + b`` along axis 2 of x (size, N, C, ...), with w and b of (C), or (size, C) where each entry has its own."""
+    after = (1,) * (len(shape_of(x)) - 3)
+    if w is not None:
+        x = x * np.reshape(w, (shape_of(w)[0], 1, -1, *after) if each_w else (-1, *after))
+    return x if b is None else x + np.reshape(b, (shape_of(b)[0], 1, -1, *after) if each_b else (-1, *after))
+
+
+def _normalized_shape(op: str, normalized_shape: Any, have: tuple[int, ...]) -> tuple[int, ...]:
+    """``normalized_shape`` as a tuple with which the input's shape ends."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or have[-len(shape) :] != shape:
+        raise ShapeError(f"{op}: the input must end in normalized_shape: the input is {have}, normalized_shape is {shape}")
+    return shape
+
+
+def _fits(op: str, name: str, v: Array | None, shape: tuple[int, ...], what: str) -> None:
+    if v is not None and shape_of(v) != shape:
+        raise ShapeError(f"{op}: {name} does not fit: it is {shape_of(v)}, {what}; it must be {shape}")
 
 
 @public("layer_norm", method=False)
 def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
-    """Standardisation over the last dimensions, times weight, plus bias (J. Ba et al. 2016, eq. 4).
+    """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over the last dimensions.
 
-    ``normalized_shape`` is the shape of those dimensions, and of ``weight`` and ``bias``. Raises `ShapeError` if they do not fit.
+    Args:
+        input: (..., *normalized_shape).
+        normalized_shape: the shape of the last dimensions, or the length of the last one.
+        weight: (*normalized_shape) or None.
+        bias: (*normalized_shape) or None.
+        eps: added to the variance, in units of ``input`` squared.
+
+    Raises `ShapeError` where the shapes do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.layer_norm(tl.tensor([[1.0, 3.0]]), 2, eps=0.0).tolist()
+    [[-1.0, 1.0]]
+
+    Source: J. Ba, J. Kiros, G. Hinton, "Layer normalization" (2016), eq. 4.
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    have = shape_of(input)
-    if not shape or have[-len(shape) :] != shape:
-        raise ShapeError(f"layer_norm: the input must end in normalized_shape: the input is {have}, normalized_shape is {shape}")
+    x = to_operand(input, "layer_norm")
+    shape = _normalized_shape("layer_norm", normalized_shape, shape_of(x))
     for name, v in (("weight", weight), ("bias", bias)):
-        if v is not None and shape_of(v) != shape:
-            raise ShapeError(f"layer_norm: {name} must have the shape normalized_shape: it is {shape_of(v)}, normalized_shape is {shape}")
-    return LayerNorm.of(input, weight, bias, n=len(shape), eps=eps)
+        _fits("layer_norm", name, v, shape, f"normalized_shape is {shape}")
+    return LayerNorm.of(x, weight, bias, n=len(shape), eps=eps)
 
 
 def _affine(x: Array, weight: Array | None, bias: Array | None) -> Array:
@@ -147,6 +199,15 @@ def _affine(x: Array, weight: Array | None, bias: Array | None) -> Array:
     if weight is not None:
         x = x * _per_channel(weight, x)
     return x if bias is None else x + _per_channel(bias, x)
+
+
+def _channels(op: str, x: Array, **vectors: Array | None) -> None:
+    """Check that there is a channel axis, and that the vectors have one value for each channel."""
+    shape = shape_of(x)
+    if len(shape) < 2:
+        raise ShapeError(f"{op}: the input must be (N, C, ...): it is {shape}; add dimensions with unsqueeze")
+    for name, v in vectors.items():
+        _fits(op, name, v, (shape[1],), f"the input {shape} has {shape[1]} channels")
 
 
 @public("batch_norm", method=False)
@@ -160,91 +221,200 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Array:
-    """Standardisation per channel (axis 1) over all other axes (S. Ioffe, C. Szegedy 2015).
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` per channel (axis 1), with the mean and variance over all other axes.
 
-    In training the batch's statistics are used, and the running ones, if given, move in place towards them by ``momentum``
-    (the variance with n - 1 in its denominator); otherwise the running ones are used. Raises `ShapeError` where shapes do not
-    fit or a channel has one value only, `TransformError` for running statistics inside a function transform.
+    In training the batch's statistics are used, and the running ones, if given, move in place towards them:
+    ``running = (1 - momentum) running + momentum now``, the variance with n - 1 in its denominator. Otherwise the running ones
+    are used.
+
+    Args:
+        input: (N, C, ...).
+        running_mean: (C), needed unless ``training``.
+        running_var: (C), needed unless ``training``.
+        weight: (C) or None.
+        bias: (C) or None.
+        training: whether the statistics are the batch's.
+        momentum: how far the running statistics move, 0 to 1.
+        eps: added to the variance, in units of ``input`` squared.
+
+    Raises `ShapeError` where shapes do not fit or a channel has one value only, `TransformError` for running statistics that
+    would be updated inside vmap.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.batch_norm(tl.tensor([[1.0], [3.0]]), training=True, eps=0.0).tolist()
+    [[-1.0], [1.0]]
+
+    Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015), algorithms 1 and 2.
     """
-    shape = shape_of(input)
-    if len(shape) < 2:
-        raise ShapeError(f"batch_norm: the input must be (N, C, ...): it is {shape}")
-    for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        if v is not None and shape_of(v) != (shape[1],):
-            raise ShapeError(f"batch_norm: {name} must be ({shape[1]},), one value per channel of the input {shape}: it is {shape_of(v)}")
+    x = to_operand(input, "batch_norm")
+    _channels("batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    shape = shape_of(x)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError("batch_norm: without training the running statistics are needed; pass running_mean and running_var")
         scale = 1.0 / np.sqrt(running_var + eps)
         scale = scale if weight is None else scale * weight
         shift = -running_mean * scale
-        return _affine(input, scale, shift if bias is None else shift + bias)
+        return _affine(x, scale, shift if bias is None else shift + bias)
     n = math.prod(shape) // max(shape[1], 1)
     if n <= 1:
         raise ShapeError(f"batch_norm: training needs more than one value per channel: the input is {shape}; use a larger batch or eval()")
-    out, mean, var = BatchNorm.of(input, weight, bias, eps=eps)
+    out, mean, var = BatchNorm.of(x, weight, bias, eps=eps)
     for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, n / (n - 1))):
         if running is not None:
-            _move(running, now, momentum, factor)
+            _move("batch_norm", running, now, momentum, factor)
     return out
 
 
-def _move(running: Array, now: Array, momentum: float, factor: float) -> None:
+def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -> None:
     """``running = (1 - momentum) running + momentum factor now``, in place."""
     value = now.array if isinstance(now, Tensor) else now
-    if not isinstance(value, ndarray) or not isinstance(running, Tensor) or not isinstance(running.array, ndarray):
+    held = running.array if isinstance(running, Tensor) else running
+    if not isinstance(value, ndarray) or not isinstance(held, ndarray):
         raise TransformError(
-            "batch_norm: running statistics cannot be updated inside a function transform; "
-            "use eval(), or track_running_stats=False, or GroupNorm or LayerNorm"
+            f"{op}: running statistics cannot be updated inside a function transform; "
+            f"use eval(), or track_running_stats=False, or GroupNorm or LayerNorm"
         )
-    running.array *= 1.0 - momentum
-    running.array += (value * (momentum * factor)).astype(running.dtype)
-    running.memory_cell()[0] += 1
+    held *= 1.0 - momentum
+    held += (value * (momentum * factor)).astype(held.dtype)
+    if isinstance(running, Tensor):
+        running.memory_cell()[0] += 1
 
 
 @public("group_norm", method=False)
 def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
-    """Standardisation over groups of channels of each example (Y. Wu, K. He 2018): (N, C, ...) -> same."""
-    shape = shape_of(input)
-    if len(shape) < 2 or num_groups < 1 or shape[1] % num_groups:
-        raise ShapeError(f"group_norm: channels must be divisible by groups: the input is {shape}, num_groups is {num_groups}")
-    rows = Reshape.of(input, shape=(shape[0], num_groups, math.prod(shape[1:]) // num_groups))
+    """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over each group of channels of each example.
+
+    Args:
+        input: (N, C, ...).
+        num_groups: into how many groups the channels are divided, in order.
+        weight: (C) or None.
+        bias: (C) or None.
+        eps: added to the variance, in units of ``input`` squared.
+
+    Raises `ShapeError` where groups, weight or bias do not fit the channels.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.group_norm(tl.tensor([[1.0, 3.0, 5.0, 5.0]]), 2, eps=1e-12).tolist()
+    [[-1.0, 1.0, 0.0, 0.0]]
+
+    Source: Y. Wu, K. He, "Group normalization" (2018), eqs. 1 to 7.
+    """
+    x = to_operand(input, "group_norm")
+    _channels("group_norm", x, weight=weight, bias=bias)
+    shape = shape_of(x)
+    if num_groups < 1 or shape[1] % num_groups:
+        raise ShapeError(f"group_norm: groups must divide the channels: the input is {shape}, num_groups is {num_groups}")
+    rows = Reshape.of(x, shape=(shape[0], num_groups, math.prod(shape[1:]) // num_groups))
     return _affine(Reshape.of(LayerNorm.of(rows, None, None, n=1, eps=eps), shape=shape), weight, bias)
 
 
 @public("instance_norm", method=False)
-def _instance_norm(input: Array, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
-    """Standardisation of each channel of each example (D. Ulyanov et al. 2016): (N, C, ...) -> same."""
-    return _group_norm(input, shape_of(input)[1], weight, bias, eps)
+def _instance_norm(
+    input: Array,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Array:
+    """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance of each channel of each example.
+
+    Running statistics, if given, move in place towards the average over the examples; with ``use_input_stats`` False they are
+    what is used. Arguments as in `batch_norm`, input (N, C, ...) with at least one dimension behind the channels.
+
+    Raises `ShapeError` where shapes do not fit or a channel has one value only.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.instance_norm(tl.tensor([[[1.0, 3.0]]]), eps=0.0).tolist()
+    [[[-1.0, 1.0]]]
+
+    Source: D. Ulyanov, A. Vedaldi, V. Lempitsky, "Instance normalization" (2016), eq. 2.
+    """
+    op = "instance_norm"
+    x = to_operand(input, op)
+    _channels(op, x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not use_input_stats:
+        return _batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    shape = shape_of(x)
+    n = math.prod(shape[2:])
+    if len(shape) < 3 or n <= 1:
+        raise ShapeError(f"{op}: needs more than one value per channel and example: the input is {shape}; use a larger input")
+    if running_mean is None and running_var is None:
+        return _group_norm(x, max(shape[1], 1), weight, bias, eps)
+    rows = Reshape.of(x, shape=(1, shape[0] * shape[1], n))  # each channel of each example is a channel of its own
+    out, mean, var = BatchNorm.of(rows, None, None, eps=eps)
+    for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, n / (n - 1))):
+        if running is not None:
+            average = Mean.of(Reshape.of(now, shape=tuple(shape[:2])), axis=(0,), keepdims=False)
+            _move(op, running, average, momentum, factor)
+    return _affine(Reshape.of(out, shape=shape), weight, bias)
 
 
 @public("rms_norm", method=False)
 def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
-    """Division by the root of the mean square over the last dimensions, times weight (B. Zhang, R. Sennrich 2019)."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if shape_of(input)[-len(shape) :] != shape:
-        raise ShapeError(f"rms_norm: the input must end in normalized_shape: the input is {shape_of(input)}, normalized_shape is {shape}")
-    small = float(np.finfo(input.dtype).eps) if eps is None else eps
-    scaled = input / np.sqrt(Mean.of(input * input, axis=_last(input, len(shape)), keepdims=True) + small)
+    """``x / sqrt(mean(x^2) + eps) * weight``, with the mean over the last dimensions.
+
+    Args:
+        input: (..., *normalized_shape).
+        normalized_shape: the shape of the last dimensions, or the length of the last one.
+        weight: (*normalized_shape) or None.
+        eps: added to the mean square; the spacing of the input's dtype at 1 by default.
+
+    Raises `ShapeError` where the shapes do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.rms_norm(tl.tensor([3.0, -3.0]), 2).tolist()
+    [1.0, -1.0]
+
+    Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019), eq. 4.
+    """
+    x = to_operand(input, "rms_norm")
+    shape = _normalized_shape("rms_norm", normalized_shape, shape_of(x))
+    _fits("rms_norm", "weight", weight, shape, f"normalized_shape is {shape}")
+    small = float(np.finfo(x.dtype).eps) if eps is None else eps
+    scaled = x / np.sqrt(Mean.of(x * x, axis=_last(x, len(shape)), keepdims=True) + small)
     return scaled if weight is None else scaled * weight
 
 
 @public("normalize", nn=True, method=False)
 def _normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Array:
-    """Vectors along ``dim`` divided by their p-norm (at least ``eps``)."""
-    axis = normalize_axis(dim, len(shape_of(input)), "normalize")
-    length = input.norm(p, axis, True)
-    return input / np.broadcast_to(length.clamp(min=eps), shape_of(input))
+    """``x / max(|x|_p, eps)``: vectors along ``dim`` scaled to length one.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.normalize(tl.tensor([[3.0, -4.0]]), p=1).mul(7).tolist()
+    [[3.0, -4.0]]
+    """
+    x = to_operand(input, "normalize")
+    axis = normalize_axis(dim, len(shape_of(x)), "normalize")
+    length = x.norm(p, axis, True)
+    return x / np.broadcast_to(length.clamp(min=eps), shape_of(x))
 
 
-@public("cosine_similarity", method=False)
-def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
-    """The cosine of the angle between vectors along ``dim``, each length taken to be at least ``eps``."""
-    a, b = x1.norm(2, dim).clamp(min=eps), x2.norm(2, dim).clamp(min=eps)
-    return np.sum(x1 * x2, axis=dim) / (a * b)
+@public("local_response_norm", nn=True, method=False)
+def _local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
+    """``x_c / (k + alpha mean(x_j^2))^beta``, with the mean over the ``size`` channels j around c (zeros beyond the first and last).
 
+    Shape: (N, C, ...) -> same. Raises `ShapeError` for fewer than 3 dimensions.
 
-@public("pairwise_distance", method=False)
-def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
-    """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
-    return (x1 - x2 + eps).norm(p, -1, keepdim)
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.local_response_norm(tl.ones(1, 1, 2), 1, alpha=3.0, beta=0.5).tolist()
+    [[[0.5, 0.5]]]
+
+    Source: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet classification with deep convolutional neural networks" (2012), sec. 3.3.
+    """
+    x = to_operand(input, "local_response_norm")
+    shape = shape_of(x)
+    if len(shape) < 3 or size < 1:
+        raise ShapeError(
+            f"local_response_norm: needs (N, C, ...) with 3 dimensions or more, size >= 1: the input is {shape}, size is {size}"
+        )
+    planes = Reshape.of(x * x, shape=(shape[0], 1, shape[1], math.prod(shape[2:])))  # the channels are one axis of an image
+    before, after = size // 2, (size - 1) // 2
+    padded = np.pad(planes, ((0, 0), (0, 0), (before, after), (0, 0)))
+    means = AvgPool.of(
+        padded, kernel_size=(size, 1), stride=(1, 1), padding=(0, 0), ceil_mode=False, count_include_pad=True, divisor_override=None
+    )
+    return x / np.power(Reshape.of(means, shape=shape) * alpha + k, beta)

@@ -6,6 +6,7 @@ from flat places in an image, are each other's derivatives and carry all higher 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,24 +16,27 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Linear
 from ..core.function import Function, fused
+from ..core.publish import to_operand
 from ..core.registry import public
 from ..kernels import pool as kernels
-from .conv import _fold, _unfold, pair
+from .conv import fold_axis, pair, spread, unfold_axis
 from .extrema import ValuesIndices
 from .shape import Reshape
 
 
-class _PerImage(Function):
+class PerImage(Function):
     """Operations on images (N, C, H, W) that treat every image alike: a hidden axis is just more images."""
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """More images."""
-        folded = [_fold(v if m else np.broadcast_to(v, (size, *shape_of(v))), 0) for v, m in zip(values, mapped, strict=True)]
-        return _unfold(cls.of(*folded, **params), 0, size)
+        if not size:  # nothing to fold
+            return super().batch(size, values, mapped, params)
+        folded = [fold_axis(v if m else spread(v, size), 0) for v, m in zip(values, mapped, strict=True)]
+        return unfold_axis(cls.of(*folded, **params), 0, size)
 
 
-class MaxPool(_PerImage, title="max_pool2d"):
+class MaxPool(PerImage, title="max_pool2d"):
     """The largest element of each window."""
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
@@ -50,7 +54,7 @@ class MaxPool(_PerImage, title="max_pool2d"):
         return PoolScatter.of(g, places, size=tuple(x.shape[-2:]))
 
 
-class MaxPoolPlaces(_PerImage):
+class MaxPoolPlaces(PerImage):
     """The flat place in its image, int64, of the largest element of each window."""
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
@@ -59,14 +63,14 @@ class MaxPoolPlaces(_PerImage):
         )
 
 
-class AdaptiveMaxPoolPlaces(_PerImage):
+class AdaptiveMaxPoolPlaces(PerImage):
     """The flat place in its image, int64, of the largest element of each of ``output_size`` windows."""
 
     def forward(x, *, output_size):
         return kernels.adaptive_max_pool2d_indices(x, output_size=output_size)
 
 
-class PoolGather(Linear, _PerImage):
+class PoolGather(Linear, PerImage):
     """The elements at flat places of each image: x (N, C, H, W), places (N, C, h, w) -> (N, C, h, w)."""
 
     def forward(x, places):
@@ -76,7 +80,7 @@ class PoolGather(Linear, _PerImage):
         return PoolScatter.of(g, places, size=tuple(x_shape[-2:]))
 
 
-class PoolScatter(Linear, _PerImage):
+class PoolScatter(Linear, PerImage):
     """Zeros (N, C, *size) with x added at flat places: the transpose of `PoolGather`."""
 
     def forward(x, places, *, size):
@@ -86,7 +90,7 @@ class PoolScatter(Linear, _PerImage):
         return PoolGather.of(g, places)
 
 
-class AvgPool(Linear, _PerImage, title="avg_pool2d"):
+class AvgPool(Linear, PerImage, title="avg_pool2d"):
     """The mean of each window."""
 
     def forward(x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
@@ -102,7 +106,7 @@ class AvgPool(Linear, _PerImage, title="avg_pool2d"):
         )  # fmt: skip
 
 
-class AvgPoolGrad(Linear, _PerImage):
+class AvgPoolGrad(Linear, PerImage):
     """The transpose of `AvgPool`."""
 
     def forward(y, *, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
@@ -118,7 +122,7 @@ class AvgPoolGrad(Linear, _PerImage):
         )  # fmt: skip
 
 
-class AdaptiveAvgPool(Linear, _PerImage):
+class AdaptiveAvgPool(Linear, PerImage):
     """The mean of each of ``output_size`` windows."""
 
     def forward(x, *, output_size):
@@ -128,7 +132,7 @@ class AdaptiveAvgPool(Linear, _PerImage):
         return AdaptiveAvgPoolGrad.of(g, input_size=tuple(x_shape[-2:]), output_size=output_size)
 
 
-class AdaptiveAvgPoolGrad(Linear, _PerImage):
+class AdaptiveAvgPoolGrad(Linear, PerImage):
     """The transpose of `AdaptiveAvgPool`."""
 
     def forward(y, *, input_size, output_size):
@@ -140,6 +144,7 @@ class AdaptiveAvgPoolGrad(Linear, _PerImage):
 
 def _images(op: str, input: Array, ndim: int) -> tuple[Array, tuple[int, ...]]:
     """The input as (N, C, H, W), and the shape in front of the pooled axes to give back."""
+    input = to_operand(input, op)
     shape = shape_of(input)
     if len(shape) not in (ndim - 1, ndim) or not all(shape[-(ndim - 2) :]):
         names = "(N, C, H, W) or (C, H, W)" if ndim == 4 else "(N, C, L) or (C, L)"
@@ -196,9 +201,25 @@ def _max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window: (N, C, H, W) or (C, H, W); the stride is the kernel size by default.
+    """The largest element of each window: ``out[i, j] = max x[i s + u d - p, j s + v d - p]`` over the taps (u, v) of the kernel.
 
-    With ``return_indices`` also its flat place in the image. A tie gives the gradient to the first.
+    A tie gives the gradient to the first.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W).
+        kernel_size: height and width of the windows, a number or a pair.
+        stride: distance of the windows; the kernel size by default.
+        padding: rows and columns of minus infinity added on each side, at most half of the kernel.
+        dilation: distance of a window's taps.
+        ceil_mode: whether a last window that sticks out counts.
+        return_indices: whether to return the places too.
+
+    Returns the maxima, (N, C, H', W'), or the named tuple ``(values, indices)`` with flat places in the image, int64.
+    Raises `ShapeError` and `ArgumentError` where windows do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.max_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2).tolist()
+    [[[5.0, 7.0], [13.0, 15.0]]]
     """
     windows = _windows("max_pool2d", 4, kernel_size, stride, padding, dilation)
     return _max_pool("max_pool2d", 4, input, windows, ceil_mode, return_indices)
@@ -214,7 +235,12 @@ def _max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window: (N, C, L) or (C, L)."""
+    """The largest element of each window over one dimension: (N, C, L) or (C, L); arguments as in `max_pool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.max_pool1d(tl.tensor([[1.0, 3.0, 2.0]]), 2, 1).tolist()
+    [[3.0, 3.0]]
+    """
     windows = _windows("max_pool1d", 3, kernel_size, stride, padding, dilation)
     return _max_pool("max_pool1d", 3, input, windows, ceil_mode, return_indices)
 
@@ -240,7 +266,23 @@ def _avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:
-    """The mean of each window: (N, C, H, W) or (C, H, W); the stride is the kernel size by default."""
+    """The mean of each window.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W).
+        kernel_size: height and width of the windows, a number or a pair.
+        stride: distance of the windows; the kernel size by default.
+        padding: rows and columns of zeros added on each side, at most half of the kernel.
+        ceil_mode: whether a last window that sticks out counts.
+        count_include_pad: whether the zeros of the padding count in the mean.
+        divisor_override: what to divide the sum by, instead of the number of elements.
+
+    Raises `ShapeError` and `ArgumentError` where windows do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.avg_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2).tolist()
+    [[[2.5, 4.5], [10.5, 12.5]]]
+    """
     windows = _windows("avg_pool2d", 4, kernel_size, stride, padding)
     return _avg_pool("avg_pool2d", 4, input, windows, ceil_mode, count_include_pad, divisor_override)
 
@@ -249,7 +291,12 @@ def _avg_pool2d(
 def _avg_pool1d(
     input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
 ) -> Array:
-    """The mean of each window: (N, C, L) or (C, L)."""
+    """The mean of each window over one dimension: (N, C, L) or (C, L); arguments as in `avg_pool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.avg_pool1d(tl.tensor([[1.0, 3.0, 2.0]]), 2, 1).tolist()
+    [[2.0, 2.5]]
+    """
     windows = _windows("avg_pool1d", 3, kernel_size, stride, padding)
     return _avg_pool("avg_pool1d", 3, input, windows, ceil_mode, count_include_pad, None)
 
@@ -263,7 +310,14 @@ def _target(output_size: Any, have: tuple[int, int], op: str) -> tuple[int, int]
 
 @public("adaptive_avg_pool2d", nn=True, method=False)
 def _adaptive_avg_pool2d(input: Array, output_size: Any) -> Array:
-    """The mean over windows chosen so that the result is (N, C, *output_size); None keeps a size."""
+    """The mean over windows chosen so that the result is (N, C, *output_size); None keeps a size.
+
+    Window i goes from ``floor(i H / H')`` to ``ceil((i + 1) H / H')``. Raises `ShapeError` for an input without images.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.adaptive_avg_pool2d(tl.arange(16.0).reshape(1, 4, 4), 1).tolist()
+    [[[7.5]]]
+    """
     x, lead = _images("adaptive_avg_pool2d", input, 4)
     size = _target(output_size, shape_of(x)[-2:], "adaptive_avg_pool2d")  # type: ignore[arg-type]
     return _back(AdaptiveAvgPool.of(x, output_size=size), lead, 4)
@@ -271,25 +325,69 @@ def _adaptive_avg_pool2d(input: Array, output_size: Any) -> Array:
 
 @public("adaptive_avg_pool1d", method=False)
 def _adaptive_avg_pool1d(input: Array, output_size: Any) -> Array:
-    """The mean over windows chosen so that the result is (N, C, output_size)."""
+    """The mean over windows chosen so that the result is (N, C, output_size).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.adaptive_avg_pool1d(tl.arange(6.0).reshape(1, 6), 2).tolist()
+    [[1.0, 4.0]]
+    """
     x, lead = _images("adaptive_avg_pool1d", input, 3)
-    n = output_size if isinstance(output_size, int) else output_size[0]
-    return _back(AdaptiveAvgPool.of(x, output_size=(1, n)), lead, 3)
+    size = _line_target(output_size, x, "adaptive_avg_pool1d")
+    return _back(AdaptiveAvgPool.of(x, output_size=size), lead, 3)
+
+
+def _line_target(output_size: Any, x: Array, op: str) -> tuple[int, int]:
+    sizes = (output_size,) if isinstance(output_size, int) or output_size is None else tuple(output_size)
+    if len(sizes) != 1:
+        raise ArgumentError(f"{op}: output_size must be one number: got {output_size!r}")
+    return _target((1, sizes[0]), (1, shape_of(x)[-1]), op)
+
+
+def _adaptive_max(x: Array, lead: tuple[int, ...], ndim: int, size: tuple[int, int], return_indices: bool) -> Any:
+    places = AdaptiveMaxPoolPlaces.of(x, output_size=size)
+    values = _back(PoolGather.of(x, places), lead, ndim)
+    return ValuesIndices(values, _back(places, lead, ndim)) if return_indices else values
+
+
+@public("adaptive_max_pool1d", nn=True, method=False)
+def _adaptive_max_pool1d(input: Array, output_size: Any, return_indices: bool = False) -> Any:
+    """The largest element of windows chosen so that the result is (N, C, output_size).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.adaptive_max_pool1d(tl.arange(6.0).reshape(1, 6), 2).tolist()
+    [[2.0, 5.0]]
+    """
+    x, lead = _images("adaptive_max_pool1d", input, 3)
+    return _adaptive_max(x, lead, 3, _line_target(output_size, x, "adaptive_max_pool1d"), return_indices)
 
 
 @public("adaptive_max_pool2d", nn=True, method=False)
 def _adaptive_max_pool2d(input: Array, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest element of windows chosen so that the result is (N, C, *output_size); None keeps a size."""
+    """The largest element of windows chosen so that the result is (N, C, *output_size); None keeps a size.
+
+    With ``return_indices`` also its flat place in the image. Windows as in `adaptive_avg_pool2d`; a tie gives the gradient to the first.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.adaptive_max_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2).tolist()
+    [[[5.0, 7.0], [13.0, 15.0]]]
+    """
     x, lead = _images("adaptive_max_pool2d", input, 4)
     size = _target(output_size, shape_of(x)[-2:], "adaptive_max_pool2d")  # type: ignore[arg-type]
-    places = AdaptiveMaxPoolPlaces.of(x, output_size=size)
-    values = _back(PoolGather.of(x, places), lead, 4)
-    return ValuesIndices(values, _back(places, lead, 4)) if return_indices else values
+    return _adaptive_max(x, lead, 4, size, return_indices)
 
 
 @public("max_unpool2d", nn=True, method=False)
 def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Array:
-    """Zeros with the pooled values back at the places that `max_pool2d` returned."""
+    """Zeros with the pooled values back at the places that `max_pool2d` returned.
+
+    ``H = (H' - 1) stride - 2 padding + kernel_size`` unless ``output_size`` says otherwise.
+
+    Raises `ShapeError` where values and places differ in shape, `DimensionError` for places outside the image.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.max_unpool2d(tl.tensor([[[5.0]]]), tl.tensor([[[3]]]), 2).tolist()
+    [[[0.0, 0.0], [0.0, 5.0]]]
+    """
     windows = _windows("max_unpool2d", 4, kernel_size, stride, padding)
     x, lead = _images("max_unpool2d", input, 4)
     places, _ = _images("max_unpool2d", indices, 4)
@@ -301,3 +399,35 @@ def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = 
     else:
         size = tuple(output_size)[-2:]
     return _back(PoolScatter.of(x, places, size=size), lead, 4)
+
+
+def _power_pool(op: str, ndim: int, input: Array, p: float, windows: dict[str, Any], ceil_mode: bool) -> Array:
+    """``(sum x^p)^(1/p)`` over windows; where the sum is 0, so are the result and its derivative."""
+    means = _avg_pool(op, ndim, np.power(to_operand(input, op), float(p)), dict(windows), ceil_mode, True, None)
+    sums = means * float(math.prod(windows["kernel_size"]))
+    empty = np.equal(sums, 0.0)
+    return np.where(empty, 0.0, np.power(np.where(empty, 1.0, sums), 1.0 / float(p)))
+
+
+@public("lp_pool2d", nn=True, method=False)
+def _lp_pool2d(input: Array, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Array:
+    """``(sum x^p)^(1/p)`` over each window, p = ``norm_type``: (N, C, H, W) or (C, H, W); the stride is the kernel size by default.
+
+    As a mean in PyTorch: a window that sticks out (``ceil_mode``) counts as if it were full. The derivative is 0 where the sum is.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.lp_pool2d(tl.tensor([[[3.0, 0.0], [0.0, 4.0]]]), 2, 2).tolist()
+    [[[5.0]]]
+    """
+    return _power_pool("lp_pool2d", 4, input, norm_type, _windows("lp_pool2d", 4, kernel_size, stride, 0), ceil_mode)
+
+
+@public("lp_pool1d", nn=True, method=False)
+def _lp_pool1d(input: Array, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Array:
+    """``(sum x^p)^(1/p)`` over each window of one dimension, p = ``norm_type``: (N, C, L) or (C, L); see `lp_pool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.lp_pool1d(tl.tensor([[3.0, 4.0]]), 2, 2).tolist()
+    [[5.0]]
+    """
+    return _power_pool("lp_pool1d", 3, input, norm_type, _windows("lp_pool1d", 3, kernel_size, stride, 0), ceil_mode)

@@ -28,4 +28,9 @@ CALLS = [
          normal(2, 4, 3, 3), normal(4, 2, 2, 3), normal(2)),
     call("conv_transpose2d groups", lambda T, x, w: f(T).conv_transpose2d(x, w, None, (2, 1), groups=2), normal(2, 4, 3, 3), normal(4, 1, 2, 3)),
     call("conv_transpose1d", lambda T, x, w: f(T).conv_transpose1d(x, w, None, 2, 1, 1), normal(2, 4, 5), normal(4, 3, 3)),
+    call("conv1d unbatched", lambda T, x, w, b: (f(T).conv1d(x, w, b), f(T).conv_transpose1d(x, w)), normal(2, 6), normal(2, 2, 3), normal(2)),
+    call("conv_transpose2d unbatched", lambda T, x, w, b: T.conv_transpose2d(x, w, b, (2, 1)), normal(4, 3, 3), normal(4, 2, 2, 3), normal(2)),
+    call("conv3d", lambda T, x, w, b: (f(T).conv3d(x, w, b), T.conv3d(x, w, None, (2, 1, 2), (1, 0, 1), (1, 2, 1))), normal(2, 2, 3, 4, 3), normal(2, 2, 2, 2, 2), normal(2)),
+    call("conv3d groups", lambda T, x, w: (f(T).conv3d(x, w, groups=2, padding="same", dilation=2), f(T).conv3d(x[0], w, groups=2, dilation=2, padding=1)),
+         normal(1, 4, 3, 3, 3), normal(2, 2, 2, 1, 2)),
 ]  # fmt: skip

@@ -1,12 +1,18 @@
 """Samples for ``ops/matmul.py``."""
 
-from . import call, normal, sample
+import numpy as np
+
+from . import call, integers, normal, sample
 
 A, B, C = normal(2, 3), normal(3, 4), normal(5, 2, 3)
 SAMPLES = {
-    "MatMul": [sample(A, B), sample(C, B), sample(A, normal(5, 3, 4)), sample(C, normal(5, 3, 1)), sample(normal(4, 1, 2, 3), normal(5, 3, 2))],
+    "MatMul": [
+        sample(A, B), sample(C, B), sample(A, normal(5, 3, 4)), sample(C, normal(5, 3, 4)), sample(C, normal(5, 3, 1)),
+        sample(normal(4, 1, 2, 3), normal(5, 3, 2)), sample(normal(2, 2, 2, 3), B), sample(normal(2, 0), normal(0, 3)), sample(normal(0, 2, 3), B),
+    ],
     "AffineMap": [
         sample(A, normal(4, 3), normal(4)), sample(A, normal(4, 3), None), sample(C, normal(4, 3), normal(4)), sample(normal(3), normal(4, 3), normal(4)),
+        sample(normal(2, 2, 2, 3), normal(1, 3), normal(1)), sample(normal(0, 3), normal(4, 3), normal(4)),
     ],
 }  # fmt: skip
 
@@ -14,14 +20,19 @@ CALLS = [
     call("matmul", lambda T, x, y: (T.matmul(x, y), x @ y, x.matmul(y)), A, B),
     call("matmul batched", lambda T, x, y: x @ y, C, B),
     call("matmul vectors", lambda T, x, y: (x @ y[:, 0], x[0] @ y, x[0] @ y[:, 1], (x[None] @ y[:, 0])), A, B),
+    call("matmul integers", lambda T, x, y: x @ y, integers(2, 3), integers(4, 3, 2)),
+    call("matmul half", lambda T, x, y: x @ y, A.astype(np.float16), B.astype(np.float16), differentiable=False, tolerance=4e-3),
     call("mm", lambda T, x, y: (T.mm(x, y), T.mv(x, y[:, 0]), T.dot(x[0], x[1])), A, B),
+    call("vdot", lambda T, x: T.vdot(x[0], x[1]), A),
+    call("vdot complex", lambda T: T.vdot(T.tensor([1 + 2j, 3j]), T.tensor([2 - 1j, 1j]))),
     call("bmm", lambda T, x, y: T.bmm(x, y), C, normal(5, 3, 2)),
-    call("inner", lambda T, x, y: (T.inner(x, y), T.inner(x[0], y), T.inner(x[0], y[1])), A, normal(4, 3)),
-    call("outer", lambda T, x, y: (T.outer(x, y), T.ger(x, y)), normal(3), normal(2)),
-    call("addmm", lambda T, x, y, z: (T.addmm(z, x, y), T.addmm(z, x, y, beta=0.5, alpha=2)), A, B, normal(2, 4)),
+    call("addmm", lambda T, x, y, z: (T.addmm(z, x, y), T.addmm(z, x, y, beta=0.5, alpha=2), T.addmm(z[0], x, y)), A, B, normal(2, 4)),
+    call("addmm without input", lambda T, x, y: T.addmm(x[0, :1] * float("nan"), x, y, beta=0), A, B, differentiable=False),
     call("baddbmm", lambda T, x, y, z: T.baddbmm(z, x, y, beta=2), C, normal(5, 3, 2), normal(5, 2, 2)),
+    call("addbmm", lambda T, x, y, z: T.addbmm(z, x, y, beta=2, alpha=0.5), C, normal(5, 3, 2), normal(2, 2)),
     call("addmv", lambda T, x, y, z: T.addmv(z, x, y, alpha=3), A, normal(3), normal(2)),
-    call("tensordot", lambda T, x, y: (T.tensordot(x, y, dims=1), T.tensordot(x, y, dims=([2], [0])), T.tensordot(x, x, 0)), C, B),
+    call("addr", lambda T, x, y, z: (T.addr(z, x, y), T.addr(z[0], x, y, beta=0.5, alpha=2)), normal(2), normal(3), normal(2, 3)),
     call("linear", lambda T, x, w, b: (T.nn.functional.linear(x, w, b), T.nn.functional.linear(x, w)), C, normal(4, 3), normal(4)),
+    call("linear one output", lambda T, x, w: (T.nn.functional.linear(x, w), T.nn.functional.linear(x[0, 0], w[None])), C, normal(3)),
     call("bilinear", lambda T, x, y, w, b: T.nn.functional.bilinear(x, y, w, b), normal(5, 2), normal(5, 3), normal(4, 2, 3), normal(4)),
-]
+]  # fmt: skip

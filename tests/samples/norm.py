@@ -10,7 +10,7 @@ SAMPLES = {
     ],
     "BatchNorm": [
         sample(X, normal(4), normal(4, seed=1), eps=1e-5), sample(normal(6, 3), normal(3), None, eps=1e-3), sample(X, None, normal(4), eps=1e-5),
-        sample(normal(2, 3, 2, 2), None, None, eps=1e-5),
+        sample(normal(2, 3, 2, 2), None, None, eps=1e-5), sample(normal(2, 3, 2, 1), normal(3), normal(3), eps=1e-5),
     ],
 }  # fmt: skip
 
@@ -19,14 +19,26 @@ def f(T):
     return T.nn.functional
 
 
+def running(T, norm, x):
+    """What a normalisation in training makes of running statistics: the result, then the statistics."""
+    mean, var = T.full((4,), 0.5, dtype=T.float64), T.full((4,), 2.0, dtype=T.float64)
+    return norm(x, mean, var), mean, var
+
+
 CALLS = [
     call("layer_norm", lambda T, x, w, b: (f(T).layer_norm(x, (5,), w, b), T.layer_norm(x, (4, 5))), X, normal(5), normal(5, seed=1)),
+    call("layer_norm bias only", lambda T, x, b: f(T).layer_norm(x, [5], None, b, 0.1), X, normal(5), second=False),
     call("batch_norm training", lambda T, x, w, b: f(T).batch_norm(x, None, None, w, b, True), X, normal(4), normal(4, seed=1)),
+    call("batch_norm running", lambda T, x: running(T, lambda x, m, v: f(T).batch_norm(x, m, v, training=True, momentum=0.3), x), X),
     call("batch_norm evaluation", lambda T, x, m, v, w, b: f(T).batch_norm(x, m.detach(), v.detach(), w, b, False),
          X, normal(4), positive(4), normal(4, seed=1), normal(4, seed=2)),
-    call("group_norm", lambda T, x, w, b: f(T).group_norm(x, 2, w, b), X, normal(4), normal(4, seed=1)),
+    call("group_norm", lambda T, x, w, b: (f(T).group_norm(x, 2, w, b), T.group_norm(x, 1)), X, normal(4), normal(4, seed=1)),
+    call("group_norm bias only", lambda T, x, b: T.group_norm(x, 4, None, b), X, normal(4), differentiable=False),
+    call("instance_norm", lambda T, x, w, b: (f(T).instance_norm(x), f(T).instance_norm(x, None, None, w, b, eps=0.1)), X, normal(4), normal(4, seed=1)),
+    call("instance_norm running", lambda T, x: running(T, lambda x, m, v: f(T).instance_norm(x, m, v, momentum=0.3), x), X),
+    call("instance_norm evaluation", lambda T, x: running(T, lambda x, m, v: f(T).instance_norm(x, m, v, use_input_stats=False), x), X),
     call("rms_norm", lambda T, x, w: (f(T).rms_norm(x, (5,), w), f(T).rms_norm(x, (4, 5), eps=1e-3)), X, normal(5)),
     call("normalize", lambda T, x: (f(T).normalize(x), f(T).normalize(x, p=1, dim=0)), X),
-    call("cosine_similarity", lambda T, x, y: f(T).cosine_similarity(x, y), normal(3, 4), normal(3, 4, seed=1)),
-    call("pairwise_distance", lambda T, x, y: f(T).pairwise_distance(x, y), normal(3, 4), normal(3, 4, seed=1)),
+    call("local_response_norm", lambda T, x: (f(T).local_response_norm(x, 2, 0.5), f(T).local_response_norm(x, 3, 0.5, 0.5, 2.0)), X),
+    call("local_response_norm images", lambda T, x: f(T).local_response_norm(x, 3, 1.0), normal(2, 3, 2, 2)),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import call, distinct, integers, normal, sample
+from . import call, distinct, integers, normal, positive, sample
 
 X = distinct(1, 2, 5, 4)
 TWO = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0), "ceil_mode": False}
@@ -58,4 +58,12 @@ CALLS = [
     call(
         "max_unpool2d", lambda T, x: f(T).max_unpool2d(*f(T).max_pool2d(x, 2, return_indices=True), 2), distinct(1, 2, 4, 4), second=False
     ),
+    call(
+        "adaptive max 1d",
+        lambda T, x: (f(T).adaptive_max_pool1d(x, 3), *f(T).adaptive_max_pool1d(x[0], 2, return_indices=True)),
+        distinct(2, 3, 7),
+    ),
+    call("adaptive max indices", lambda T, x: f(T).adaptive_max_pool2d(x, (2, 3), return_indices=True), X),
+    call("lp_pool2d", lambda T, x: (f(T).lp_pool2d(x, 2, 2), f(T).lp_pool2d(x, 3, (2, 3), 1, ceil_mode=True)), positive(1, 2, 5, 4)),
+    call("lp_pool1d", lambda T, x: (f(T).lp_pool1d(x, 2, 3, 2), f(T).lp_pool1d(x[0], 1, 2)), positive(2, 3, 7)),
 ]

@@ -1,0 +1,142 @@
+"""Matrix products and contractions of two arrays, as few and as large BLAS calls as their layout allows.
+
+Here: which axes are joined, and in which order, before the product. Not here: what an einsum equation means, more than two
+operands (``ops/einsum.py``), derivatives (``ops/matmul.py``).
+
+``np.matmul`` calls BLAS once per matrix of a stack, and has no BLAS for half precision: both are mended here.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+__all__ = ["contract", "matmul", "rows_of", "stacked_product"]
+
+NDArray: TypeAlias = np.ndarray[Any, Any]
+#: The labels of the axes of two operands and of their product, one character each: ("ab", "bc", "ac") is a matrix product.
+Spec: TypeAlias = tuple[str, str, str]
+
+
+def matmul(x: NDArray, y: NDArray) -> NDArray:
+    """``x @ y``; one matrix product for all leading axes of ``x`` where ``y`` has none.
+
+    Args:
+        x: shape (..., n, k).
+        y: shape (..., k, m), same dtype; leading axes broadcast.
+
+    Returns:
+        Shape (..., n, m); half precision is summed in single precision.
+
+    Raises:
+        ValueError: the inner sizes differ, or leading axes do not broadcast.
+
+    >>> matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape
+    (5, 2, 4)
+    """
+    if x.dtype.char == "e":
+        with np.errstate(over="ignore", under="ignore"):
+            return matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+    if y.ndim == 2 and x.ndim > 2:
+        product: NDArray = rows_of(x) @ y  # (rows, k) @ (k, m)
+        return product.reshape(*x.shape[:-1], y.shape[1])
+    result: NDArray = np.matmul(x, y)
+    return result
+
+
+def rows_of(x: NDArray) -> NDArray:
+    """(..., k) -> (rows, k)."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def stacked_product(x: NDArray, g: NDArray) -> NDArray:
+    """The sum of ``x[i].T @ g[i]`` over all leading axes as one matrix product: (..., n, k), (..., n, m) -> (k, m), contiguous.
+
+    >>> stacked_product(np.ones((5, 2, 3)), np.ones((5, 2, 4)))[0]
+    array([10., 10., 10., 10.])
+    """
+    return matmul(rows_of(x).T, rows_of(g))
+
+
+class _Layout(NamedTuple):
+    """How a contraction becomes a product: the order of each operand's axes, and how many axes of each kind there are."""
+
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    batch: int
+    rows: int
+    summed: int
+    columns: int
+    out: tuple[int, ...] | None
+    swap: bool
+
+
+@lru_cache(maxsize=1024)
+def _layout(spec: Spec) -> _Layout:
+    sx, sy, out = spec
+    rows, columns = [c for c in out if c not in sy], [c for c in out if c not in sx]
+    if rows and columns and out.index(columns[0]) < out.index(rows[0]):  # y's own axes come first: (A B)' = B' A' saves turning the result
+        return _layout((sy, sx, out))._replace(swap=True)
+    batch, summed = [c for c in out if c in sx and c in sy], [c for c in sx if c not in out]
+    place = [out.index(c) for c in batch + rows + columns]
+    return _Layout(
+        tuple(map(sx.index, batch + rows + summed)),
+        tuple(map(sy.index, batch + summed + columns)),
+        len(batch),
+        len(rows),
+        len(summed),
+        len(columns),
+        None if place == sorted(place) else tuple(map((batch + rows + columns).index, out)),
+        swap=False,
+    )
+
+
+def contract(x: NDArray, y: NDArray, spec: Spec) -> NDArray:
+    """The sum of products over all labels that the result does not have.
+
+    Each label stands at most once in each of the three places and in at least two of them, with one size:
+    in both operands and the result (a batch), in one operand and the result, or in both operands (summed over).
+
+    Args:
+        x: an array with the axes ``spec[0]``.
+        y: an array with the axes ``spec[1]``, same dtype.
+        spec: the labels of ``x``, of ``y`` and of the result.
+
+    Returns:
+        An array with the axes ``spec[2]``, of the dtype of the operands.
+
+    >>> contract(np.arange(3.0), np.ones((2, 3)), ("a", "ba", "b"))
+    array([3., 3.])
+    """
+    lay = _layout(spec)
+    if lay.swap:
+        x, y = y, x
+    if x.dtype.char == "e":
+        with np.errstate(over="ignore", under="ignore"):
+            return contract(x.astype(np.float32), y.astype(np.float32), (spec[1], spec[0], spec[2]) if lay.swap else spec).astype(
+                np.float16
+            )
+    x, y = x.transpose(lay.x), y.transpose(lay.y)  # (batch, rows, summed), (batch, summed, columns), each a group of axes
+    b, rows, columns = lay.batch, x.shape[lay.batch : lay.batch + lay.rows], y.shape[lay.batch + lay.summed :]
+    if not lay.summed:
+        if columns:
+            x = x.reshape(*x.shape, *(1,) * lay.columns)
+        out = np.multiply(x, y.reshape(*y.shape[:b], *(1,) * lay.rows, *columns) if rows else y)
+    else:
+        shape, k = x.shape[:b], math.prod(y.shape[b : b + lay.summed])
+        if not rows and not columns:
+            out = np.asarray(_inner(x.reshape(*shape, k), y.reshape(*shape, k)))
+        else:
+            left, right = x.reshape(*shape, math.prod(rows), k), y.reshape(*shape, k, math.prod(columns))
+            out = np.matmul(left, right).reshape(*shape, *rows, *columns)
+    return out if lay.out is None else out.transpose(lay.out)
+
+
+def _inner(x: NDArray, y: NDArray) -> Any:
+    """Sums of products over the last axis. BLAS wants it contiguous, and ``vecdot`` would conjugate complex numbers."""
+    if x.dtype.kind == "f" and x.strides[-1] == y.strides[-1] == x.itemsize:
+        return np.vecdot(x, y)
+    return np.einsum("...k,...k->...", x, y)

@@ -1,0 +1,86 @@
+"""Distances and angles between vectors: along one dimension, or between all pairs of rows.
+
+Not here: the length of a vector (``reduce.py``), losses made of distances (``loss.py``, ``margin_loss.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._errors import ShapeError
+from .._typing import Array
+from ..core.broadcast import normalize_axis, shape_of
+from ..core.publish import to_operand
+from ..core.registry import public
+from .index import get_item
+from .reduce import Sum
+from .shape import Reshape
+
+
+@public("cosine_similarity", method=False)
+def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
+    """``x1 . x2 / (max(|x1|, eps) max(|x2|, eps))`` along ``dim``: the cosine of the angle between vectors. Other dimensions broadcast.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.cosine_similarity(tl.tensor([[1.0, 0.0]]), tl.tensor([[0.0, 2.0]])).tolist()
+    [0.0]
+    """
+    x, y = to_operand(x1, "cosine_similarity"), to_operand(x2, "cosine_similarity")
+    products = x * y
+    axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - len(shape_of(products))
+    lengths = [v.norm(2, axis).clamp(min=eps) for v in (x, y)]
+    return Sum.of(products, axis=(axis,), keepdims=False) / (lengths[0] * lengths[1])
+
+
+@public("pairwise_distance", method=False)
+def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
+    """``|x1 - x2 + eps|_p`` along the last dimension: (..., k), (..., k) -> (...), or (..., 1) with ``keepdim``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.pairwise_distance(tl.tensor([[0.0, 0.0]]), tl.tensor([[3.0, 4.0]]), eps=0.0).tolist()
+    [5.0]
+    """
+    difference = to_operand(x1, "pairwise_distance") - to_operand(x2, "pairwise_distance")
+    distance: Array = (difference + eps if eps else difference).norm(p, -1, keepdim)
+    return distance
+
+
+@public("cdist", method=False)
+def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Any = None) -> Array:
+    """Distances ``|x1_i - x2_j|_p`` of all pairs of rows: (..., n, k), (..., m, k) -> (..., n, m); leading dimensions broadcast.
+
+    Always computed from differences, so that near points lose no digits (``compute_mode`` is accepted and changes nothing); the
+    derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.cdist(tl.tensor([[0.0, 0.0]]), tl.tensor([[3.0, 4.0]])).tolist()
+    [[5.0]]
+    """
+    x, y = to_operand(x1, "cdist"), to_operand(x2, "cdist")
+    a, b = shape_of(x), shape_of(y)
+    if len(a) < 2 or len(b) < 2 or a[-1] != b[-1]:
+        raise ShapeError(f"cdist: rows differ in length: x1 is {a}, x2 is {b}; they must be (..., n, k) and (..., m, k)")
+    rows = Reshape.of(x, shape=(*a[:-1], 1, a[-1]))
+    columns = Reshape.of(y, shape=(*b[:-2], 1, *b[-2:]))
+    distance: Array = (rows - columns).norm(p, -1)
+    return distance
+
+
+@public("pdist", method=False)
+def _pdist(input: Array, p: float = 2.0) -> Array:
+    """Distances ``|x_i - x_j|_p`` of all pairs i < j of rows: (n, k) -> (n (n - 1) / 2), ordered by i, then j.
+
+    Raises `ShapeError` unless the input is a matrix.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.pdist(tl.tensor([[0.0], [1.0], [3.0]])).tolist()
+    [1.0, 3.0, 2.0]
+    """
+    x = to_operand(input, "pdist")
+    if len(shape_of(x)) != 2:
+        raise ShapeError(f"pdist: needs a matrix of row vectors: the input is {shape_of(x)}; use cdist for stacks")
+    i, j = np.triu_indices(shape_of(x)[0], 1)
+    distance: Array = (get_item(x, i) - get_item(x, j)).norm(p, -1)
+    return distance
