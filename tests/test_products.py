@@ -62,9 +62,28 @@ def test_arrays_and_numbers_stand_for_tensors():
     assert tl.inner(tl.tensor([1.0, 2.0]), tl.tensor(3.0)).tolist() == [3.0, 6.0]
 
 
-LOOPLESS = ("Contract", "MatMul", "AffineMap", "Cross", "Convolve", "ConvolveInputGrad", "ConvolveWeightGrad", "Unfold", "Fold", "LayerNorm",
-            "BatchNorm", "MaxPool", "MaxPoolPlaces", "PoolGather", "PoolScatter", "AvgPool", "AvgPoolGrad", "AdaptiveAvgPool",
-            "AdaptiveAvgPoolGrad", "AdaptiveMaxPoolPlaces")  # fmt: skip
+LOOPLESS = (
+    "Contract",
+    "MatMul",
+    "AffineMap",
+    "Cross",
+    "Convolve",
+    "ConvolveInputGrad",
+    "ConvolveWeightGrad",
+    "Unfold",
+    "Fold",
+    "LayerNorm",
+    "BatchNorm",
+    "MaxPool",
+    "MaxPoolPlaces",
+    "PoolGather",
+    "PoolScatter",
+    "AvgPool",
+    "AvgPoolGrad",
+    "AdaptiveAvgPool",
+    "AdaptiveAvgPoolGrad",
+    "AdaptiveMaxPoolPlaces",
+)
 
 
 @pytest.mark.parametrize("name", LOOPLESS)
@@ -169,7 +188,12 @@ def test_contraction_labels_stand_in_two_places_each():
         ("ij->k", [(2, 3)], ArgumentError, r"the result's labels must be labels of operands, each at most once: they are 'k'"),
         ("ij->ii", [(2, 3)], ArgumentError, r"each at most once: they are 'ii' in 'ij->ii'"),
         ("ii->i", [(2, 3)], ShapeError, r"einsum: label 'i' stands for two sizes: operand 0 is \(2, 3\)"),
-        ("ij,jk->ik", [(2, 3), (4, 5)], ShapeError, r"einsum: label 'j' stands for two sizes, 3 and 4: the operands are \(2, 3\), \(4, 5\)"),
+        (
+            "ij,jk->ik",
+            [(2, 3), (4, 5)],
+            ShapeError,
+            r"einsum: label 'j' stands for two sizes, 3 and 4: the operands are \(2, 3\), \(4, 5\)",
+        ),
         ("->", [], ArgumentError, r"einsum: there are no operands"),
     ],
 )
@@ -181,14 +205,22 @@ def test_equations_that_say_nothing_sensible(equation, shapes, error, message):
 @pytest.mark.parametrize(
     ("f", "error", "message"),
     [
-        (lambda: tl.einsum("i", [1.0]), OperandError, r"einsum: input must be a tensor|convert it with tl\.tensor"),
+        (lambda: tl.einsum("i,i", tl.ones(1), [1.0]), OperandError, r"einsum: input must be a tensor: got list \[1\.0\]; convert it"),
         (lambda: tl.einsum(tl.ones(2), [0.5]), ArgumentError, r"einsum: after each operand comes the list of its labels"),
         (lambda: tl.matmul(tl.ones(2), 3.0), ShapeError, r"matmul: both operands need at least 1 dimension: they are \(2,\) and \(\)"),
         (lambda: tl.mm(tl.ones(2), tl.ones(2, 2)), ShapeError, r"mm: input must have 2 dimension\(s\): it is \(2,\)"),
         (lambda: tl.bmm(tl.ones(2, 1, 3), tl.ones(4, 3, 1)), ShapeError, r"bmm: batch sizes differ: input is \(2, 1, 3\)"),
-        (lambda: tl.addmm(tl.ones(3), tl.ones(2, 3), tl.ones(3, 4)), ShapeError, r"addmm: input must broadcast to the product: it is \(3,\)"),
+        (
+            lambda: tl.addmm(tl.ones(3), tl.ones(2, 3), tl.ones(3, 4)),
+            ShapeError,
+            r"addmm: input must broadcast to the product: it is \(3,\)",
+        ),
         (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 5)), ShapeError, r"linear: features differ: input is \(2, 3\), weight is \(4, 5\)"),
-        (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3), tl.ones(1, 4)), ShapeError, r"linear: bias must have 1 dimension\(s\): it is \(1, 4\)"),
+        (
+            lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3), tl.ones(1, 4)),
+            ShapeError,
+            r"linear: bias must have 1 dimension\(s\): it is \(1, 4\)",
+        ),
         (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3), tl.ones(3)), ShapeError, r"linear: bias does not fit: weight is \(4, 3\)"),
         (lambda: tl.cross(tl.ones(2), tl.ones(2)), ShapeError, r"cross: needs 3 components along dim: input is \(2,\)"),
         (lambda: tl.outer(tl.ones(2, 2), tl.ones(2)), ShapeError, r"outer: needs two vectors: input is \(2, 2\)"),
