@@ -15,7 +15,7 @@ import numpy as np
 from .._errors import OperandError, TransformError
 from .._typing import Array, DType, Shape
 from .methods import Methods
-from .registry import NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS
+from .registry import NUMPY_FUNCTIONS, UFUNCS
 
 if TYPE_CHECKING:
     from .function import Function
@@ -41,7 +41,7 @@ class Boxed(Methods):
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        handler = UFUNCS.get(ufunc) if method == "__call__" else UFUNC_METHODS.get((ufunc, method))
+        handler = UFUNCS.get(ufunc) if method == "__call__" else None
         if handler is None:
             raise unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
         return handler(*args, **kwargs)

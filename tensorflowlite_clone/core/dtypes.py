@@ -29,7 +29,6 @@ complex64 = np.dtype(np.complex64)
 complex128 = np.dtype(np.complex128)
 
 COMPLEX_OF: dict[DType, DType] = {float16: complex64, float32: complex64, float64: complex128}
-REAL_OF: dict[DType, DType] = {complex64: float32, complex128: float64}
 
 
 def promote_types(a: DType, b: DType) -> DType:

@@ -29,7 +29,6 @@ METHODS: dict[str, Callable[..., Any]] = {}
 #: What ``tl.nn.functional.<name>`` adds to the functions above.
 NN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
-UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 #: Keyword arguments of NumPy functions that mean "as usual" at these values and are then ignored.

@@ -23,6 +23,7 @@ from ..kernels.select import select
 from .compare import Where
 from .piecewise import clamp
 from .shape import Reshape
+from .special import Erf
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
@@ -83,7 +84,7 @@ class GELU(_Activation, title="gelu"):
     @fused(kernels.gelu_grad)
     def grad_x(g, x):
         density = np.exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
-        return g * (0.5 * (1.0 + _erf(x * math.sqrt(0.5))) + x * density)
+        return g * (0.5 * (1.0 + Erf.of(x * math.sqrt(0.5))) + x * density)
 
 
 class GELUTanh(_Activation, title="gelu"):
@@ -207,10 +208,10 @@ class PReLU(Elementwise, title="prelu"):
         return Where.of(np.greater(x, 0.0), 0.0, g * x)
 
 
-def _erf(x: Array) -> Array:
-    from .special import Erf
-
-    return Erf.of(x)
+@public("expit", method=False)
+def _expit(input: Array) -> Array:
+    """The logistic function, another name of `sigmoid`."""
+    return Sigmoid.of(to_operand(input, "expit"))
 
 
 @public("logsigmoid", nn=True, method=False)

@@ -12,7 +12,6 @@ from ..core.families import Elementwise
 from ..core.publish import to_operand
 from ..core.registry import install_method, public
 from ..kernels import special as kernels
-from .activation import Sigmoid
 from .compare import Where
 
 TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
@@ -122,9 +121,3 @@ def _logit(input: Array, eps: float | None = None) -> Array:
 
 
 install_method("polygamma", lambda input, n: _polygamma(n, input))
-
-
-@public("expit", method=False)
-def _expit(input: Array) -> Array:
-    """The logistic function, another name of `sigmoid`."""
-    return Sigmoid.of(to_operand(input, "expit"))
