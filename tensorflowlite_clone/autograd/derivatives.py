@@ -1,26 +1,20 @@
-"""The users' face of reverse mode: `backward`, `grad`, and the gradient modes.
+"""Reverse mode as its users call it: `backward` and `grad`.
 
 Not here: the walk itself (``core/engine.py``) and the function transforms (``func/``).
 """
 
 from __future__ import annotations
 
-import functools
-import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ._errors import ArgumentError, GraphError, OperandError
-from ._state import state
-from ._typing import Array
-from .core.boxed import Boxed
-from .core.engine import require_node, run_backward, seed_for
-from .core.tape import watch
-from .core.tensor import Tensor
-
-F = TypeVar("F", bound=Callable[..., Any])
+from .._errors import ArgumentError, GraphError, OperandError
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.engine import require_node, run_backward, seed_for
+from ..core.tensor import Tensor
 
 
 def backward(
@@ -131,104 +125,3 @@ def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list
             seed = seed.array
         seeds.append(seed)
     return seeds
-
-
-def retain_grad(t: Tensor) -> None:
-    """Keep the gradient of the computed tensor ``t`` in ``t.grad`` at every later backward."""
-    if t.node is None:
-        raise GraphError(f"retain_grad: the tensor does not require grad (shape {t.shape}); compute it from one that does")
-    if t.is_leaf:
-        return
-    level, dtype = t.level, t.dtype
-    ref = weakref.ref(t)
-
-    def keep(g: Array) -> None:
-        tensor = ref()
-        if tensor is not None:
-            if not (isinstance(g, Tensor) and g.level == level):
-                g = Tensor.wrap(g if isinstance(g, Boxed) else np.array(g, dtype), level)
-            new: Tensor = g
-            tensor.grad = new if tensor.grad is None else tensor.grad + new
-
-    watch(t.node, keep)
-
-
-class set_grad_enabled:  # noqa: N801  (PyTorch's name)
-    """Switch recording on or off in this thread; a context manager, and effective at once when called as a function.
-
-    >>> with set_grad_enabled(False):
-    ...     is_grad_enabled()
-    False
-    """
-
-    __slots__ = ("before", "mode")
-
-    def __init__(self, mode: bool) -> None:
-        self.before = state.grad_enabled
-        self.mode = bool(mode)
-        state.grad_enabled = self.mode
-
-    def __enter__(self) -> None:
-        state.grad_enabled = self.mode
-
-    def __exit__(self, *exc: object) -> None:
-        state.grad_enabled = self.before
-
-
-class _Mode:
-    """A gradient mode as context manager and decorator, usable with and without parentheses."""
-
-    __slots__ = ("before",)
-    before: list[bool]
-    mode: bool
-
-    def __new__(cls, function: Any = None) -> Any:
-        self: _Mode = super().__new__(cls)
-        self.before = []
-        return self if function is None else self(function)
-
-    def __enter__(self) -> None:
-        self.before.append(state.grad_enabled)
-        state.grad_enabled = self.mode
-
-    def __exit__(self, *exc: object) -> None:
-        state.grad_enabled = self.before.pop()
-
-    def __call__(self, function: F) -> F:
-        mode = self.mode
-
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            before = state.grad_enabled
-            state.grad_enabled = mode
-            try:
-                return function(*args, **kwargs)
-            finally:
-                state.grad_enabled = before
-
-        return wrapped  # type: ignore[return-value]
-
-
-class no_grad(_Mode):  # noqa: N801  (PyTorch's name)
-    """Record nothing: a context manager and a decorator.
-
-    >>> x = Tensor(np.ones(2), requires_grad=True)
-    >>> with no_grad():
-    ...     (x * 2).requires_grad
-    False
-    """
-
-    __slots__ = ()
-    mode = False
-
-
-class enable_grad(_Mode):  # noqa: N801  (PyTorch's name)
-    """Record again inside `no_grad`: a context manager and a decorator."""
-
-    __slots__ = ()
-    mode = True
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations in this thread are recorded."""
-    return state.grad_enabled
