@@ -13,6 +13,7 @@ import numpy as np
 from .._errors import ArgumentError, GraphError, OperandError
 from .._typing import Array
 from ..core.boxed import Boxed
+from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
 from ..core.tensor import Tensor
 
@@ -46,7 +47,7 @@ def backward(
     grads = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=[t.node for t in targets])
     for t, g in zip(targets, grads, strict=True):
         if g is not None:
-            new = g if isinstance(g, Tensor) else Tensor.wrap(np.array(g, t.dtype), t.level)
+            new = _as_gradient(g, t)
             t.grad = new if t.grad is None else t.grad + new
 
 
@@ -92,7 +93,10 @@ def grad(
 
 
 def _as_gradient(g: Array | None, t: Tensor) -> Tensor | None:
-    if g is None or (isinstance(g, Tensor) and g.level == t.level):
+    if g is None:
+        return None
+    g = conjugated(g)
+    if isinstance(g, Tensor) and g.level == t.level:
         return g
     if not isinstance(g, Boxed):
         # A rule may hand on a view of a seed or of another gradient: the caller gets memory of its own.
@@ -118,7 +122,7 @@ def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list
     seeds = []
     for root, g in zip(roots, given, strict=True):
         require_node(root, op)
-        seed = seed_for(root, g, op)
+        seed = conjugated(seed_for(root, g, op))
         if create_graph:
             seed = seed if isinstance(seed, Tensor) and seed.level == root.level else Tensor.wrap(seed, root.level)
         elif isinstance(seed, Tensor) and seed.level == root.level:

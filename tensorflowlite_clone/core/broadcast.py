@@ -17,6 +17,15 @@ def shape_of(x: Array) -> Shape:
     return shape
 
 
+def conjugated(g: Array) -> Array:
+    """The complex conjugate; real arrays themselves.
+
+    Inside the engine the rules are plain transposes, with the pairing Re(sum(c t)). Users see gradients in PyTorch's convention,
+    the conjugate of that: a step against the gradient descends. So cotangents are conjugated where they come in and go out.
+    """
+    return np.conjugate(g) if g.dtype.kind == "c" else g
+
+
 def unbroadcast(g: Array, shape: Shape) -> Array:
     """Sum ``g`` over the axes along which an array of ``shape`` was broadcast to ``g.shape``: the transpose of broadcasting.
 

@@ -18,6 +18,7 @@ from .._errors import GraphError
 from .._state import state
 from .._typing import Array
 from .boxed import Boxed
+from .broadcast import conjugated
 from .tape import WATCHED, Leaf
 from .tensor import Tensor
 
@@ -84,8 +85,8 @@ def _walk(
         g = pending.pop(key)
         if watched is not None and node in watched:
             for function in list(watched[node]):
-                new = function(g)
-                g = g if new is None else new
+                new = function(conjugated(g))
+                g = g if new is None else conjugated(new)
         if wanted is not None:
             if key in wanted:
                 wanted[key] = g
@@ -155,6 +156,11 @@ def seed_for(root: Tensor, gradient: Any, op: str) -> Array:
             raise GraphError(
                 f"{op}: gradient can be left out only for a scalar: the tensor has shape {root.shape}; "
                 f"reduce it (loss.mean()) or pass gradient=, a tensor of shape {root.shape}"
+            )
+        if root.dtype.kind == "c":
+            raise GraphError(
+                f"{op}: gradient can be left out only for a real scalar: the tensor is {root.dtype}; "
+                f"make the loss real (loss.abs(), loss.real) or pass gradient=, a complex tensor of shape {root.shape}"
             )
         return np.ones(root.shape, root.dtype)
     if not isinstance(gradient, Boxed):

@@ -13,6 +13,7 @@ import numpy as np
 from .._typing import Array
 from .broadcast import align, normalize_axis, shape_of
 from .function import Function
+from .registry import OPS
 
 
 class Elementwise(Function):
@@ -151,4 +152,6 @@ def _total(terms: list[Array], ans: Array) -> Array | None:
     total = terms[0]
     for term in terms[1:]:
         total = total + term
+    if total.dtype.kind == "c" and ans.dtype.kind != "c":  # |z| and the like: the rule is a transpose, of which the real part counts
+        total = OPS["Cast"].of(total, dtype=ans.dtype)
     return total if shape_of(total) == ans.shape else np.broadcast_to(total, ans.shape)

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy import ndarray
 
-from .._errors import DTypeError, GraphError, OperandError, VersionError
+from .._errors import GraphError, OperandError, VersionError
 from .._state import next_serial, state
 from .._typing import Array
 from . import registry
@@ -213,11 +213,6 @@ class Function(metaclass=OperationType):
         several = cls.outputs is not None
         tensors = [Tensor.wrap(a, level) for a in (ans if several else (ans,))]
         if needs and state.grad_enabled:
-            if tensors[0].dtype.kind == "c":
-                raise DTypeError(
-                    f"{cls.title()}: complex values cannot be differentiated: the result would be {tensors[0].dtype} {tensors[0].shape}; "
-                    f"keep real and imaginary parts in two real tensors, or compute under no_grad()"
-                )
             node = cls.__new__(cls)
             key = (mask, needs, len(args))
             plan = cls.plans.get(key)

@@ -16,7 +16,7 @@ from numpy import ndarray
 from .._state import next_serial
 from .._typing import Array
 from .boxed import Boxed
-from .broadcast import shape_of
+from .broadcast import conjugated, shape_of
 
 if TYPE_CHECKING:
     from .function import Function
@@ -86,6 +86,8 @@ class Leaf:
         tensor = self.tensor()
         if tensor is None:
             return
+        if g.dtype.kind == "c":
+            g, owned = np.conjugate(g), True
         before = tensor.grad
         if isinstance(g, Boxed):
             g = g if getattr(g, "level", None) == tensor.level and type(g).rank else tensor.wrap(g, tensor.level)

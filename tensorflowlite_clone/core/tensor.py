@@ -117,12 +117,13 @@ class Tensor(Boxed):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make this tensor a leaf that collects its gradient, or stop it from doing so; returns the tensor itself.
 
+        Floating and complex tensors have gradients; that of a complex tensor z = x + iy is dL/dx + i dL/dy, as in PyTorch.
         Raises `DTypeError` for dtypes that have no derivative and `GraphError` for turning gradients off on a computed tensor.
         """
         if requires_grad:
-            if self.dtype.kind != "f":
+            if self.dtype.kind not in "fc":
                 raise DTypeError(
-                    f"requires_grad: only floating tensors have gradients: this one is {self.dtype} {self.shape}; "
+                    f"requires_grad: only floating and complex tensors have gradients: this one is {self.dtype} {self.shape}; "
                     f"convert it first, x.float()"
                 )
             if self.node is None:
@@ -182,8 +183,10 @@ class Tensor(Boxed):
     @data.setter
     def data(self, value: Any) -> None:
         new = value.array if isinstance(value, Tensor) else np.asarray(value)
-        if self.node is not None and new.dtype.kind != "f":
-            raise DTypeError(f"data: a tensor that requires grad must stay floating: got {new.dtype}; convert the new data first")
+        if self.node is not None and new.dtype.kind not in "fc":
+            raise DTypeError(
+                f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
+            )
         cell = self.memory_cell()
         cell[0] += 1
         self.array, self.version = new, [cell[0]]  # a cell of its own: the new memory is not shared with what shared the old

@@ -18,7 +18,7 @@ from .._errors import ArgumentError, OperandError, ShapeError, TransformError
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import shape_of
+from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
 from ..core.tensor import Tensor
 from .batched import Batched
@@ -65,6 +65,11 @@ class _Kind:
         if not self.tensors and isinstance(x, Tensor) and x.node is None and isinstance(x.array, ndarray):
             return x.array  # a constant that an operation made inside
         return x
+
+
+def _own(g: Array) -> Array:
+    """A gradient that the caller may write to."""
+    return np.array(g) if isinstance(g, ndarray) and not g.flags.writeable else g
 
 
 def _strip(x: Any, level: int) -> Any:
@@ -120,7 +125,7 @@ class _Pullback:
     def pull(self, cotangents: list[Array], retain: bool) -> Any:
         """The cotangents of the arguments, in their structure."""
         pairs = [
-            (o, c)
+            (o, conjugated(c))
             for o, c in zip(self.outputs, cotangents, strict=True)
             if isinstance(o, Tensor) and o.level == self.level and o.node is not None
         ]
@@ -128,16 +133,15 @@ class _Pullback:
             [o for o, _ in pairs], [c for _, c in pairs], level=self.level, retain_graph=retain, inputs=[x.node for x in self.inputs]
         )
         grads = [
-            self.finish(np.zeros(x.shape, x.dtype) if g is None else np.array(g) if isinstance(g, ndarray) and not g.flags.writeable else g)
-            for g, x in zip(found, self.inputs, strict=True)
+            self.finish(np.zeros(x.shape, x.dtype) if g is None else _own(conjugated(g))) for g, x in zip(found, self.inputs, strict=True)
         ]
         result = unflatten(self.in_tree, grads)
         return result[0] if self.single else result
 
 
 def _input(array: Array, level: int, op: str) -> Tensor:
-    if array.dtype.kind != "f":
-        raise TransformError(f"{op}: only floating arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float()")
+    if array.dtype.kind not in "fc":
+        raise TransformError(f"{op}: only floating and complex arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float()")
     t = Tensor.wrap(array, level)
     return t.requires_grad_()
 
@@ -184,7 +188,10 @@ def _value_and_gradient(f: Any, args: Any, kwargs: Any, argnums: Args, has_aux: 
             f"{op}: the function must return one scalar: it returned shape(s) {shapes}; reduce it (sum, mean) or use jacrev"
         )
     out = pullback.outputs[0]
-    seed = np.ones(shape_of(out), getattr(out, "dtype", None))
+    dtype = getattr(out, "dtype", None)
+    if dtype is not None and dtype.kind == "c":
+        raise TransformError(f"{op}: the function must return a real scalar: it returned {dtype}; take its real part or absolute value")
+    seed = np.ones(shape_of(out), dtype)
     g = pullback.pull([seed], retain=False)
     return g, (pullback.value(), pullback.aux)
 
@@ -256,8 +263,8 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 def _dual(p: Array, t: Array, level: int) -> Dual:
     if shape_of(p) != shape_of(t):
         raise ShapeError(f"jvp: a tangent has the wrong shape: it is {shape_of(t)}, its primal is {shape_of(p)}; they must be equal")
-    if p.dtype.kind != "f":
-        raise TransformError(f"jvp: only floating arguments have derivatives: got {p.dtype} {p.shape}; convert it, x.float()")
+    if p.dtype.kind not in "fc":
+        raise TransformError(f"jvp: only floating and complex arguments have derivatives: got {p.dtype} {p.shape}; convert it, x.float()")
     if t.dtype != p.dtype:
         t = t.astype(p.dtype) if isinstance(t, ndarray) else t.to(p.dtype)
     return Dual(p, t, level)

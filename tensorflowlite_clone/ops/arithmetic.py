@@ -15,17 +15,16 @@ from .._state import get_default_dtype
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
-from ..core.families import Elementwise, NonDifferentiable
+from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import OPERANDS, to_operand
 from ..core.registry import implements, install_method, public
 from .compare import Where
 
 
-class Cast(Elementwise, title="to"):
+class Cast(Linear, Elementwise, title="to"):
     """The same values in another dtype. Shape: any -> same."""
 
     promotion = None
-    specialised = True  # not compiled: `record` refuses complex results, and only this operation makes them
 
     def forward(x, *, dtype):
         if x.dtype.kind == "c" and dtype.kind != "c":

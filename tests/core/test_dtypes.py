@@ -86,11 +86,27 @@ def test_default_dtype_must_be_floating():
         tl.set_default_dtype(np.int32)
 
 
-def test_complex_values_are_not_differentiated_silently():
-    with pytest.raises(TypeError, match=r"requires_grad: only floating tensors.*complex64"):
-        tl.tensor([1j], requires_grad=True)
-    x = tl.tensor([1.0], requires_grad=True)
-    with pytest.raises(TypeError, match="complex values cannot be differentiated"):
-        x * tl.tensor([1j])
+def test_complex_gradients_follow_the_conjugate_convention():
+    """dL/dx + i dL/dy: a small step against the gradient makes the loss smaller by its squared length."""
+    z = tl.tensor([1.0 + 2.0j, -0.5j], dtype=tl.complex128, requires_grad=True)
+    x = tl.tensor([2.0, 3.0], dtype=tl.float64, requires_grad=True)
+
+    def loss(z, x):
+        w = z * x + 1j
+        return (w * w.conj() * w * w.conj()).sum().to(tl.float64)
+
+    loss(z, x).backward()
+    assert z.grad.dtype == np.complex128
+    assert x.grad.dtype == np.float64
+    step, squared = 1e-7, (z.grad.abs() ** 2).sum() + (x.grad**2).sum()
     with tl.no_grad():
-        assert (x * tl.tensor([1j])).dtype == np.complex64
+        lower = loss(z - step * z.grad, x - step * x.grad)
+        np.testing.assert_allclose((loss(z, x) - lower).item() / step, squared.item(), rtol=1e-3)
+
+
+def test_complex_roots_need_a_gradient():
+    z = tl.tensor([1j], requires_grad=True)
+    with pytest.raises(RuntimeError, match="real scalar: the tensor is complex64; make the loss real"):
+        (z * z).sum().backward()
+    (z * z).backward(tl.tensor([1.0 + 0j]))
+    np.testing.assert_allclose(z.grad.numpy(), [-2j])
