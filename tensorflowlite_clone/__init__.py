@@ -14,10 +14,17 @@ import os as _os
 # It is read when NumPy loads: a program that imports NumPy first sets it itself, or does without.
 _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
-from . import autograd, cuda, datasets, func, nn, ops, optim, utils
+from . import autograd, cuda, datasets, fft, func, nn, ops, optim, utils
 from ._state import get_default_dtype, set_default_dtype
 from ._version import __version__
-from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .core.device import device
 from .core.dtypes import (
     bool_ as bool,

@@ -9,6 +9,8 @@ Every message follows one pattern: ``op: which rule broke: the facts; the fix``,
 
 from __future__ import annotations
 
+from numpy.linalg import LinAlgError as _NumpyLinAlgError
+
 
 class ShapeError(RuntimeError, ValueError):
     """Operand shapes do not fit the operation."""
@@ -26,6 +28,10 @@ class ArgumentError(ValueError, RuntimeError):
     """An argument has a value the operation cannot work with."""
 
 
+class LinAlgError(RuntimeError, _NumpyLinAlgError):
+    """A matrix has no such inverse or decomposition (singular, not positive definite, no convergence)."""
+
+
 class OperandError(TypeError):
     """An operand is not a tensor (a list, a string, None...)."""
 
@@ -36,6 +42,10 @@ class GraphError(RuntimeError):
 
 class VersionError(GraphError):
     """A value saved for backward was changed in place before backward used it."""
+
+
+class AnomalyError(GraphError):
+    """A NaN or an infinity appeared while `detect_anomaly` was on."""
 
 
 class TransformError(RuntimeError):

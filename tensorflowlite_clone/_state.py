@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from itertools import count
+from typing import Any
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +20,16 @@ class ThreadState(threading.local):
     """What differs from thread to thread."""
 
     grad_enabled: bool = True
+    #: Whether the innermost gradient mode is `inference_mode`.
+    inference: bool = False
+    #: Who is told of every operation of this thread (see ``core/observe.py``); nobody, in most programs.
+    observers: tuple[Any, ...] = ()
+    #: Whether the backward pass under way gives the gradients of chosen tensors and accumulates none.
+    inputs_only: bool = False
     #: How many function transforms (grad, jvp, vmap) are active; each box remembers the height it was made at.
     height: int = 0
+    #: The vmaps under way, outermost first (``func/batched.py``): random functions ask them what each example shall get.
+    maps: tuple[Any, ...] = ()
 
 
 state = ThreadState()

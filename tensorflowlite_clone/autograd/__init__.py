@@ -3,8 +3,36 @@
 Here: the users' face. Not here: the tape and its engine (``core/``) and the function transforms (``func/``).
 """
 
-from .derivatives import backward, grad
-from .hooks import retain_grad
-from .modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+import os as _os
 
-__all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "retain_grad", "set_grad_enabled"]
+from . import graph
+from .anomaly import (
+    AnomalyError,
+    detect_anomaly,
+    from_environment,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+)
+from .derivatives import backward, grad
+from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+
+from_environment(_os.environ.get("TL_DETECT_ANOMALY", ""))
+del from_environment
+
+__all__ = [
+    "AnomalyError",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "graph",
+    "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]

@@ -91,6 +91,52 @@ class enable_grad(_Mode):  # noqa: N801  (PyTorch's name)
     mode = True
 
 
+class inference_mode:  # noqa: N801  (PyTorch's name)
+    """Record nothing, for evaluation: a context manager and a decorator; ``inference_mode(False)`` records again.
+
+    Unlike PyTorch's, tensors made inside may be used later in recorded computations: they are constants there, as any other tensor.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.ones(2, requires_grad=True)
+    >>> with inference_mode():
+    ...     y = x * 2
+    >>> (y * x).sum().requires_grad
+    True
+    """
+
+    __slots__ = ("before", "mode")
+    before: list[tuple[bool, bool]]
+    mode: bool
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """The mode, or, used without parentheses as a decorator, the function in that mode."""
+        self: inference_mode = super().__new__(cls)
+        self.mode, self.before = not callable(mode) and not mode, []
+        return self(mode) if callable(mode) else self
+
+    def __enter__(self) -> None:
+        self.before.append((state.grad_enabled, state.inference))
+        state.grad_enabled, state.inference = self.mode, not self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        state.grad_enabled, state.inference = self.before.pop()
+
+    def __call__(self, function: F) -> F:
+        """``function``, always in this mode."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is in `inference_mode`."""
+    return state.inference
+
+
 def is_grad_enabled() -> bool:
     """Whether operations in this thread are recorded."""
     return state.grad_enabled

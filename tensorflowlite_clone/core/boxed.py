@@ -15,7 +15,7 @@ import numpy as np
 from .._errors import OperandError, TransformError
 from .._typing import Array, DType, Shape
 from .methods import Methods
-from .registry import NUMPY_FUNCTIONS, UFUNCS
+from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
 
 if TYPE_CHECKING:
     from .function import Function
@@ -41,15 +41,18 @@ class Boxed(Methods):
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        handler = UFUNCS.get(ufunc) if method == "__call__" else None
-        if handler is None:
-            raise unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
-        return handler(*args, **kwargs)
+        handler = UFUNCS.get(ufunc)
+        if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):
+            return handler(*args)
+        general = UFUNC_METHODS.get(method)
+        if handler is None or general is None:
+            raise unsupported(ufunc, f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
+        return general(ufunc, *args, **kwargs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         handler = NUMPY_FUNCTIONS.get(func)
         if handler is None:
-            raise unsupported(f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
+            raise unsupported(func, f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
         return handler(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -81,8 +84,11 @@ class Boxed(Methods):
         raise OperandError(f"{type(self).__name__}: cannot be written to inside a function transform; use where() or a new tensor")
 
 
-def unsupported(name: str) -> TypeError:
+def unsupported(np_function: Callable[..., Any], name: str) -> TypeError:
     """The error for a NumPy function that no operation answers: it must never silently detach."""
+    advice = REFUSED.get(np_function)
+    if advice is not None:
+        return TypeError(f"{name}: not answered for tensors, and never silently detached: {advice}")
     return TypeError(
         f"{name}: not differentiable here, and never silently detached: no operation is registered for it; "
         f"use the tensor's own methods, or call it on x.detach().numpy() if no gradient is wanted"

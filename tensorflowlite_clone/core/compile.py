@@ -8,6 +8,7 @@ dtype (or a Python number beside one); every other case is handed to them. The t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any
@@ -16,29 +17,66 @@ import numpy as np
 from numpy import ndarray
 
 from .._state import next_serial, state
-from . import registry
+from . import observe, registry
 from .broadcast import as_ndarray, shape_of, unbroadcast
 from .explain import explain
 from .function import Function
 from .publish import operator_of
 from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan
 from .tensor import Tensor
+from .where import caller, know_inside
 
 MAX_ARRAYS = 5
 ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)
 
 
+#: What stands aside while operations are observed, and what takes its place: operation, method (None: ``op.of``), slow, fast.
+_twins: list[tuple[type[Function], str | None, Any, Any]] = []
+_aside = False
+
+
 def install() -> None:
     """Let every operation compile itself when it is first recorded."""
     Function.specialise = specialise
+    observe.on_switch(_stand_aside, _come_back)
+
+
+def _stand_aside() -> None:
+    """Let the general calls run: they tell the observers."""
+    global _aside
+    _aside = True
+    for op, name, slow, _ in _twins:
+        if name is None:
+            del op.of
+        else:
+            registry.install_method(name, slow)
+
+
+def _come_back() -> None:
+    global _aside
+    _aside = False
+    for op, name, _, fast in _twins:
+        _replace(op, name, fast)
+
+
+def _replace(op: type[Function], name: str | None, fast: Callable[..., Any]) -> None:
+    if name is None:
+        op.of = staticmethod(fast)  # type: ignore[method-assign]
+    else:
+        registry.install_method(name, fast)
 
 
 def specialise(op: type[Function]) -> None:
     """Replace ``op.of``, and the operator methods that lead to it, by compiled twins."""
+    if _aside:
+        op.specialised = False  # some other time
+        return
     if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS or not op.rules:
         return
     slow = op.of
-    op.of = staticmethod(_compile_call(op, slow, range(len(op.names))))  # type: ignore[method-assign]
+    fast = _compile_call(op, slow, range(len(op.names)))
+    _twins.append((op, None, slow, fast))
+    _replace(op, None, fast)
     if op.params:
         return
     for name, method in list(registry.METHODS.items()):
@@ -54,7 +92,8 @@ def specialise(op: type[Function]) -> None:
         fast.__name__ = fast.__qualname__ = name
         fast.__doc__ = op.__doc__
         fast.__op__ = op  # type: ignore[attr-defined]
-        registry.install_method(name, fast)
+        _twins.append((op, name, method, fast))
+        _replace(op, name, fast)
 
 
 def source_of(op: type[Function]) -> str:
@@ -63,7 +102,9 @@ def source_of(op: type[Function]) -> str:
 
 
 def _compile_call(op: type[Function], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
+    know_inside().add(f"<compiled {op.__name__}>")
     scope: dict[str, Any] = {
+        "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
         "Tensor": Tensor, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__, "new_node": op.__new__,
         "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "shape_of": shape_of, "explain": explain,
         "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
@@ -98,7 +139,9 @@ def _call_source(op: type[Function], order: Any) -> str:
     lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
     lines += ["    if type(ans) is not ndarray: ans = as_ndarray(ans)"]
     lines += ["    out = new(Tensor)", "    out.array = ans", "    out.level = level", "    out.grad = None"]
-    lines += ["    out.version = " + ("a0.view_cell() if mask & 1 else None" if op.is_view else "None")]
+    lines += ["    out.version = out.views = None"]
+    if op.is_view:
+        lines += ["    if mask & 1: a0.show(out)"]
     differentiable = [i for i in range(k) if op.differentiable_mask >> i & 1]
     some = " or ".join(f"n{i} is not None" for i in differentiable)
     lines += [f"    if ({some}) and state.grad_enabled:", "        node = out.node = new_node(op)", "        node.seq = next_serial()"]
@@ -116,7 +159,9 @@ def _fetch(op: type[Function]) -> list[str]:
     inexact = "({} or d{}.dtype.kind == 'f')"
     if k == 1:
         check = ""
-        if op.promotion == "inexact":
+        if op.real_only:
+            check = " and d0.dtype.kind == 'f'"
+        elif op.promotion == "inexact":
             check = " and " + inexact.format("n0 is not None", 0)
         return [
             "    mask = 0",
@@ -126,6 +171,7 @@ def _fetch(op: type[Function]) -> list[str]:
         ]
     if k == 2 and promoted == [0, 1]:
         check = " and " + inexact.format("n0 is not None or n1 is not None", 0) if op.promotion == "inexact" else ""
+        check = " and d0.dtype.kind == 'f'" if op.real_only else check
         lines = [
             "    mask = 0",
             "    if isinstance(a0, Tensor):",
@@ -157,7 +203,7 @@ def _fetch(op: type[Function]) -> list[str]:
             f"    elif a{i} is None{'' if i in promoted else f' or type(a{i}) is ndarray'}: {number.format(i=i)}",
             "    else: mask = -1",
         ]
-    tail = " or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" else ""
+    tail = " or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" or op.real_only else ""
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 
@@ -190,11 +236,15 @@ def _cases(op: type[Function], differentiable: list[int], needs: int, indent: st
         else:
             saved.append(key)
         versions.append(version)
-    lines = [f"node.plan = plans_{needs}[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
+    lines = []
+    if plan.answers or inputs:
+        lines += ["frame = getframe(1)", "code = frame.f_code"]
+        lines += ["node.where = (code, frame.f_lasti) if code.co_filename not in INSIDE else caller(frame)"]
+    lines += [f"node.plan = plans_{needs}[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
     lines += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})"]
     recorded = f"({', '.join(versions)}{',' if versions else ''})"
     if plan.answers:
-        lines += ["cell = out.memory_cell()" if op.is_view else "cell = out.version = [0]", f"node.versions = {recorded}"]
+        lines += ["cell = out.memory_cell()" if op.is_view else "cell = out.version = [0, None, None]", f"node.versions = {recorded}"]
     elif inputs:
         lines += [f"node.versions = None if {' and '.join(f'v{i} is None' for i in inputs)} else {recorded}"]
     else:

@@ -7,7 +7,7 @@ engine itself allocated are changed in place. Saved values are dropped as they a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -18,8 +18,8 @@ from .._errors import GraphError
 from .._state import state
 from .._typing import Array
 from .boxed import Boxed
-from .broadcast import conjugated
-from .tape import WATCHED, Leaf
+from .hooks import WATCHED
+from .tape import Leaf
 from .tensor import Tensor
 
 
@@ -54,14 +54,16 @@ def run_backward(
     wanted = None if inputs is None else {-node.seq: None for node in inputs}
     last = 1 if wanted is None else max(wanted, default=-(1 << 62))
     reach = None if wanted is None else _reaching(list(nodes.values()), wanted)
-    before = state.grad_enabled
+    before, outer = state.grad_enabled, state.inputs_only
+    state.inputs_only = inputs is not None
     if create_graph:
         state.grad_enabled = True
+    step = _special_step(level, create_graph) if create_graph or state.observers else None
     try:
         with np.errstate(all="ignore"):
-            _walk(heap, pending, nodes, owned, level, create_graph, retain_graph, wanted, last, reach)
+            _walk(heap, pending, nodes, owned, level, step, create_graph, retain_graph, wanted, last, reach)
     finally:
-        state.grad_enabled = before
+        state.grad_enabled, state.inputs_only = before, outer
     return [] if inputs is None or wanted is None else [wanted[-node.seq] for node in inputs]
 
 
@@ -71,22 +73,25 @@ def _walk(
     nodes: dict[int, Any],
     owned: set[int],
     level: int,
+    special: Callable[[Any, Array], tuple[Array, ...]] | None,
     create_graph: bool,
     retain_graph: bool,
     wanted: dict[int, Array | None] | None,
     last: int,
     reach: set[int] | None,
 ) -> None:
-    """The loop of `run_backward`. Keys are negated serial numbers, so that the heap gives the newest node first."""
+    """The loop of `run_backward`. Keys are negated serial numbers, so that the heap gives the newest node first.
+
+    ``special`` takes the place of the nodes' first-order steps.
+    """
     watched = WATCHED if len(WATCHED) else None
     while heap:
         key = heappop(heap)
         node = nodes.pop(key)
         g = pending.pop(key)
-        if watched is not None and node in watched:
-            for function in list(watched[node]):
-                new = function(conjugated(g))
-                g = g if new is None else conjugated(new)
+        watchers = None if watched is None else watched.get(node)
+        if watchers is not None:
+            g = watchers.see(g, level, create_graph)
         if wanted is not None:
             if key in wanted:
                 wanted[key] = g
@@ -94,10 +99,12 @@ def _walk(
                 break  # every other node is older than all the inputs
         if type(node) is Leaf:
             if wanted is None:
-                node.accumulate(g, key in owned)
+                node.accumulate(g, watchers is None and key in owned)
+                if watchers is not None:
+                    watchers.filled(node)
             continue
-        if create_graph:
-            grads = node.replay(g, level)
+        if special is not None:
+            grads = special(node, g)
         else:
             try:
                 grads = node.plan.step(node, g)
@@ -126,6 +133,21 @@ def _walk(
                 total = pending[key] = pending[key] + gx
                 if type(total) is ndarray:
                     owned.add(key)
+
+
+def _special_step(level: int, create_graph: bool) -> Callable[[Any, Array], tuple[Array, ...]]:
+    """A step that records itself, or that tells the observers, or both."""
+    observers = state.observers
+
+    def step(node: Any, g: Array) -> tuple[Array, ...]:
+        if not create_graph and node.saved is None:
+            raise node.released()
+        grads: tuple[Array, ...] = node.replay(g, level) if create_graph else node.plan.step(node, g)
+        for observer in observers:
+            observer.derived(node, g, grads)
+        return grads
+
+    return step
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

@@ -43,6 +43,8 @@ def explain(op: type[Function], args: tuple[Array, ...], params: dict[str, Any],
     for a in args:
         if isinstance(a, ndarray) and a.dtype.kind not in "biufc":
             return DTypeError(f"{title}: operands must be numbers: {facts}; convert to a numeric dtype first")
+    if isinstance(error, TypeError):
+        refuse_complex(op, args)
     special = op.diagnose(args, params)
     if special is not None:
         return special
@@ -59,6 +61,12 @@ def explain(op: type[Function], args: tuple[Array, ...], params: dict[str, Any],
     if isinstance(error, TypeError):
         return DTypeError(message)
     return ShapeError(message) if isinstance(error, ValueError) else RuntimeError(message)
+
+
+def refuse_complex(op: type[Function], args: tuple[Array, ...]) -> None:
+    """Raise if there is a complex number among the operands of an operation that has no meaning for them."""
+    if any(getattr(a, "dtype", np.dtype(type(a) if type(a) is complex else bool)).kind == "c" for a in args):
+        raise DTypeError(f"{op.title()}: not defined for complex numbers: {operands(op, args)}; use x.real, x.imag or x.abs()")
 
 
 def _broadcast(shapes: list[tuple[int, ...]]) -> bool:

@@ -32,10 +32,11 @@ from . import registry
 from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
 from .dtypes import inexact_type, result_type
-from .explain import explain
+from .explain import explain, refuse_complex
 from .publish import publish
-from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, take, versions_of
+from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
 from .tensor import Tensor
+from .where import Place, here, line, place_of
 
 RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
 
@@ -61,7 +62,7 @@ class OperationType(type):
 class Function(metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
 
-    __slots__ = ("__weakref__", "parents", "plan", "saved", "seq", "shapes", "versions")
+    __slots__ = ("__weakref__", "parents", "plan", "saved", "seq", "shapes", "versions", "where")
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
@@ -79,6 +80,8 @@ class Function(metaclass=OperationType):
     broadcasts: ClassVar[bool] = False
     #: Whether floating-point warnings (log of 0...) are expected results here, as in PyTorch, and not worth a warning.
     quiet: ClassVar[bool] = False
+    #: Whether complex operands are an error, because the operation orders numbers or is not defined for complex ones.
+    real_only: ClassVar[bool] = False
     #: Whether the result shares the memory of the first array.
     is_view: ClassVar[bool] = False
 
@@ -103,6 +106,8 @@ class Function(metaclass=OperationType):
     #: The parents' shapes where the operation broadcasts; shape and dtype of each output where there are several.
     shapes: tuple[Any, ...] | None
     versions: tuple[Any, ...] | None
+    #: Where in the user's program it was recorded; the compiled calls leave it out where nothing that can change is saved.
+    where: Place | None
 
     def __init_subclass__(
         cls,
@@ -162,15 +167,20 @@ class Function(metaclass=OperationType):
     @classmethod
     def compute(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Run ``forward`` on plain arrays; if that fails, say why."""
+        if cls.real_only:
+            refuse_complex(cls, args)
         try:
-            if cls.quiet:
+            if cls.quiet or state.observers:
                 with np.errstate(all="ignore"):
                     ans = cls.forward(*args, **params)
             else:
                 ans = cls.forward(*args, **params)
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise explain(cls, args, params, error) from error
-        return as_ndarray(ans) if cls.outputs is None else tuple(map(as_ndarray, ans))
+        ans = as_ndarray(ans) if cls.outputs is None else tuple(map(as_ndarray, ans))
+        for observer in state.observers:
+            observer.computed(cls, args, params, ans)
+        return ans
 
     @classmethod
     def promote(cls, args: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -179,7 +189,7 @@ class Function(metaclass=OperationType):
         dtypes = {a.dtype for a in concerned if hasattr(a, "dtype")}
         if len(dtypes) == 1:
             dtype = next(iter(dtypes))
-            if dtype.kind == "f" and not any(type(a) is complex for a in concerned):
+            if dtype.kind == "c" or (dtype.kind == "f" and not any(type(a) is complex for a in concerned)):
                 return args
         try:
             dtype = result_type(*concerned)
@@ -223,6 +233,7 @@ class Function(metaclass=OperationType):
             node.parents = tuple(args[step[0]].node for step in plan.steps)
             node.saved = tuple(take(source, ans, args, data, params) for source in plan.save)
             node.versions = versions_of(plan, node.saved, tensors)
+            node.where = here()
             node.shapes = None
             if cls.broadcasts:
                 node.shapes = tuple(shape_of(data[step[0]]) for step in plan.steps)
@@ -233,19 +244,20 @@ class Function(metaclass=OperationType):
                     t.node = node
                 elif cls.outputs is not None and cls.outputs[i] not in cls.constant_outputs:
                     t.node = Select(node, i)
+            for observer in state.observers:
+                observer.recorded(node)
         if cls.is_view:
             for a in args[:1]:
                 if isinstance(a, Tensor) and a.level == level and isinstance(tensors[0].array, ndarray):
-                    tensors[0].version = a.view_cell()
+                    a.show(tensors[0])
         return tuple(tensors) if several else tensors[0]
 
     def replay(self, g: Array, level: int) -> tuple[Array, ...]:
         """The gradients for the parents as recorded tensor operations, for ``create_graph``."""
         if self.saved is None:
             raise self.released()
-        self.check_versions()
         values = []
-        for (kind, key), value in zip(self.plan.save, self.saved, strict=True):
+        for (kind, key), value in zip(self.plan.save, open_saved(self), strict=True):
             if kind == ANSWER:
                 value = Tensor.wrap(value, level)
                 value.node = self if self.outputs is None else Select(self, key)
@@ -276,17 +288,22 @@ class Function(metaclass=OperationType):
                 cell, then = kept
                 now = cell[0]
             elif isinstance(value, Tensor):
-                cell, then = value.version, kept or 0
-                now = cell[0] if cell is not None else 0
+                cell, then = value.version or (0, None, None), kept or 0
+                now = cell[0]
             else:
                 continue
             if now != then:
-                what = "its result" if source[0] == ANSWER else f"its operand {self.names[source[1]]}"
-                shape = shape_of(value)
-                raise VersionError(
-                    f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape} was saved at version "
-                    f"{then} and is at version {now} now; use the out-of-place form (y = x + 1, not x += 1), or clone() it first"
-                )
+                raise self.outdated(source, value, then, cell)
+
+    def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
+        """The error for a saved value that was changed in place since."""
+        what = "its result" if source[0] == ANSWER else f"its operand {self.names[source[1]]}"
+        by, place = cell[2] or ("an operation", None)
+        return VersionError(
+            f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape_of(value)}, saved by "
+            f"{self.title()} at {place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); "
+            f"use the out-of-place form (y = x + 1, not x += 1), or clone() it first"
+        )
 
     def released(self) -> GraphError:
         """The error for a second walk over a part of the tape whose saved values were freed."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .._errors import OperandError
+from .._errors import ArgumentError, OperandError
 from .methods import Methods
 
 if TYPE_CHECKING:
@@ -30,10 +30,17 @@ METHODS: dict[str, Callable[..., Any]] = {}
 NN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+#: What answers ``ufunc.reduce`` and the like (called with the ufunc first), and ``__call__`` with options or sequences.
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+#: Why a NumPy function is not answered, and what to use instead.
+REFUSED: dict[Callable[..., Any], str] = {}
+
+#: Stands for the parameters of functions that take any number of positional arguments.
+ANY_NUMBER = ("",) * 64
 
 #: Keyword arguments of NumPy functions that mean "as usual" at these values and are then ignored.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "out": (None, (None,)),
+    "out": (None,),
     "dtype": (None,),
     "where": (True, np._NoValue),
     "casting": ("same_kind",),
@@ -93,12 +100,32 @@ def implements(*np_functions: Callable[..., Any]) -> Callable[[F], F]:
     return enter
 
 
+def refuse(advice: str, *np_functions: Callable[..., Any]) -> None:
+    """Say what to use instead of NumPy functions that no operation answers."""
+    for np_function in np_functions:
+        REFUSED[np_function] = advice
+
+
 def answer_numpy(np_function: Callable[..., Any], handler: Callable[..., Any]) -> None:
     """Enter ``handler`` as the answer to ``np_function``, checking away arguments that change nothing."""
 
     @functools.wraps(handler)
     def adapter(*args: Any, **kwargs: Any) -> Any:
-        return handler(*args, **drop_neutral(np_function, kwargs)) if kwargs else handler(*args)
+        if len(args) > 1 and len(args) > len(names := positions(np_function)[0]):
+            names, options = positions(np_function)
+            kwargs.update(zip(options, args[len(names) :], strict=False))
+            args = args[: len(names)]
+        if not kwargs:
+            return handler(*args)
+        kept = drop_neutral(np_function, kwargs)
+        known = keywords(handler) if kept else None
+        for key in kept if known is not None else ():
+            if key not in known:
+                raise ArgumentError(
+                    f"np.{np_function.__name__}: {key}= is not answered for tensors: got {kept[key]!r:.40}; leave it out, "
+                    f"or call it on x.detach().numpy() if no gradient is wanted"
+                )
+        return handler(*args, **kept)
 
     if isinstance(np_function, np.ufunc):
         UFUNCS[np_function] = adapter
@@ -106,14 +133,52 @@ def answer_numpy(np_function: Callable[..., Any], handler: Callable[..., Any]) -
         NUMPY_FUNCTIONS[np_function] = adapter
 
 
+@functools.cache
+def positions(np_function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parameters of a NumPy function before the first of those in `NEUTRAL`, and the others; answers get those by name."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(np_function).parameters.values()
+    except (ValueError, TypeError):
+        return ANY_NUMBER, ()
+    if isinstance(np_function, np.ufunc) or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return ANY_NUMBER, ()
+    names = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+    first = next((i for i, name in enumerate(names) if name in NEUTRAL and i), None)
+    return (ANY_NUMBER, ()) if first is None else (names[:first], names[first:])
+
+
+@functools.cache
+def keywords(handler: Callable[..., Any]) -> frozenset[str] | None:
+    """The keywords that an answer takes; None for all."""
+    import inspect
+
+    owner = getattr(handler, "__self__", None)
+    if owner is not None:
+        return frozenset((*owner.names, *owner.params))
+    inner = inspect.unwrap(handler)
+    parameters = inspect.signature(inner).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    names = {p.name for p in parameters}
+    renamed = {numpy_name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names and inner is not handler}
+    return frozenset(names | renamed)
+
+
 def drop_neutral(np_function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Remove keyword arguments that have their neutral value."""
     kept = {}
     for key, value in kwargs.items():
-        if any(value is v or (isinstance(v, str | tuple) and value == v) for v in NEUTRAL.get(key, ())):
+        if key == "out" and isinstance(value, tuple) and all(o is None for o in value):
+            continue
+        if any(value is v or (isinstance(v, str) and isinstance(value, str) and value == v) for v in NEUTRAL.get(key, ())):
             continue
         if key == "out":
-            raise OperandError(f"np.{np_function.__name__}: out= cannot receive a tensor's result; assign the returned tensor instead")
+            raise OperandError(
+                f"np.{np_function.__name__}: out= cannot receive a tensor's result (y += x on a plain array y does this too); "
+                f"assign the returned tensor instead, y = y + x"
+            )
         kept[key] = value
     return kept
 

@@ -16,7 +16,7 @@ from numpy import ndarray
 from .._state import next_serial
 from .._typing import Array
 from .boxed import Boxed
-from .broadcast import conjugated, shape_of
+from .broadcast import shape_of
 
 if TYPE_CHECKING:
     from .function import Function
@@ -26,14 +26,6 @@ Rule = Callable[..., Any]
 #: Where a saved value comes from: a kind and what it refers to.
 ANSWER, INPUT, SHAPE, DTYPE, PARAM = "answer", "input", "shape", "dtype", "param"
 Source = tuple[str, Any]
-
-#: Functions that see (and may replace) the gradient that reaches a node: hooks and `retain_grad`. Empty in most programs.
-WATCHED: weakref.WeakKeyDictionary[Any, list[Callable[[Any], Any]]] = weakref.WeakKeyDictionary()
-
-
-def watch(node: Any, function: Callable[[Any], Any]) -> None:
-    """Call ``function`` with every gradient that reaches ``node``; what it returns, unless None, takes its place."""
-    WATCHED.setdefault(node, []).append(function)
 
 
 class Plan:
@@ -109,14 +101,18 @@ class Leaf:
 class Select:
     """The tape node of one output of an operation with several outputs."""
 
-    __slots__ = ("__weakref__", "index", "parents", "plan", "saved", "seq")
+    __slots__ = ("__weakref__", "index", "parents", "saved", "seq")
 
-    def __init__(self, node: Function, index: int) -> None:
+    def __init__(self, node: Any, index: int) -> None:
         self.parents = (node,)
         self.index = index
         self.seq = next_serial()
         self.saved: tuple[Any, ...] = ()
-        self.plan = self  # answers `step` itself
+
+    @property
+    def plan(self) -> Select:
+        """What answers `step`: the node itself (not an attribute, which would be a reference cycle)."""
+        return self
 
     def step(self, node: Any, g: Array) -> tuple[Cotangents]:
         """Hand the gradient of this output to the operation."""
@@ -151,8 +147,7 @@ def first_order_step(plan: Plan, node: Function, g: Array) -> tuple[Array, ...]:
     """The gradients for the parents of ``node``, on what the tensors hold. The compiler replaces this by a specialised twin."""
     if node.saved is None:
         raise node.released()
-    node.check_versions()
-    values = [plan.lower(s, v) for s, v in zip(plan.save, node.saved, strict=True)]
+    values = [plan.lower(s, v) for s, v in zip(plan.save, open_saved(node), strict=True)]
     gs = node.cotangents(g)
     grads = []
     for _, rule, kernel, ks, js in plan.steps:
@@ -162,6 +157,26 @@ def first_order_step(plan: Plan, node: Function, g: Array) -> tuple[Array, ...]:
             operands[: len(ks)] = map(np.asarray, operands[: len(ks)])
         grads.append(rule(*operands))
     return node.fit(grads)
+
+
+class Packed:
+    """What a node has in place of its saved values while somebody else keeps them (`saved_tensors_hooks`)."""
+
+    __slots__ = ()
+
+    def open(self, node: Function) -> tuple[Any, ...]:
+        """The saved values, as the node saved them."""
+        raise TypeError(f"{type(self).__name__} is an abstract keeper of saved values")
+
+
+def open_saved(node: Function) -> tuple[Any, ...]:
+    """The values that ``node`` saved, after a check that none of them was changed."""
+    saved: Any = node.saved
+    if isinstance(saved, Packed):
+        return saved.open(node)
+    node.check_versions()
+    values: tuple[Any, ...] = saved
+    return values
 
 
 def take(source: Source, ans: Any, args: tuple[Array, ...], data: list[Array], params: dict[str, Any]) -> Any:

@@ -6,7 +6,8 @@ enter from ``ops/`` through the registry and are methods of every box. In-place 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,10 @@ from .._errors import ArgumentError, DTypeError, GraphError, OperandError
 from .._state import get_default_dtype, state
 from .._typing import Array, DType, Shape
 from .boxed import Boxed
+from .hooks import WATCHED, RemovableHandle, watch, watchers_of
 from .tape import Leaf
+from .views import Views
+from .where import Place, here
 
 if TYPE_CHECKING:
     from .function import Function
@@ -34,7 +38,7 @@ class Tensor(Boxed):
     tensor([2., 4.], dtype=float64)
     """
 
-    __slots__ = ("__weakref__", "array", "grad", "node", "version")
+    __slots__ = ("__weakref__", "array", "grad", "node", "version", "views")
     rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
@@ -43,15 +47,17 @@ class Tensor(Boxed):
     grad: Any
     #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
     node: Any
-    #: In-place changes counted in a list shared by all tensors on the same memory (see `view_cell`); None until there is one.
-    version: list[int] | None
+    #: In-place changes, counted in a list that all tensors on the same memory share (see `memory_cell`); None until needed.
+    version: list[Any] | None
+    #: The tensors that are windows onto the same memory; None if there are no others.
+    views: Views | None
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor) and data.level == state.height:
             data = data.array
         self.array = data if isinstance(data, Boxed | ndarray) else _to_array(data)
         self.level = state.height if requires_grad or isinstance(data, Boxed) else 0
-        self.grad = self.node = self.version = None
+        self.grad = self.node = self.version = self.views = None
         if requires_grad:
             self.requires_grad_()
 
@@ -60,7 +66,7 @@ class Tensor(Boxed):
         """A tensor around ``array`` as it is, not on the tape."""
         t = Tensor.__new__(Tensor)
         t.array, t.level = array, level
-        t.grad = t.node = t.version = None
+        t.grad = t.node = t.version = t.views = None
         return t
 
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
@@ -187,37 +193,101 @@ class Tensor(Boxed):
             raise DTypeError(
                 f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
             )
-        cell = self.memory_cell()
-        cell[0] += 1
-        self.array, self.version = new, [cell[0]]  # a cell of its own: the new memory is not shared with what shared the old
+        self.changed("data")
+        # A cell of its own: the new memory is not shared with what shared the old.
+        self.array, self.version, self.views = new, [self.memory_cell()[0], None, None], None
 
     def retain_grad(self) -> None:
-        """Keep the gradient of a computed tensor in its ``grad`` as well."""
-        from ..autograd import retain_grad
+        """Keep the gradient of a computed tensor in its ``grad`` as well, at every later backward.
 
-        retain_grad(self)
+        Raises `GraphError` for a tensor that does not require grad.
+        """
+        if self.node is None:
+            raise GraphError(f"retain_grad: the tensor does not require grad (shape {self.shape}); compute it from one that does")
+        if not self.is_leaf:
+            watchers_of(self.node).kept_by = weakref.ref(self)
 
-    def memory_cell(self) -> list[int]:
-        """The version cell, made on first need: the number of in-place changes, then, once others share the memory, 0 or 1.
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this computed tensor keeps its gradient (see `retain_grad`); False for leaves."""
+        watchers = None if self.is_leaf else WATCHED.get(self.node)
+        return watchers is not None and watchers.kept_by is not None and watchers.kept_by() is self
 
-        The second element is 1 if a view was made (which may be on the tape), 0 if only detached tensors or arrays share it.
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call ``hook(grad)`` whenever the gradient of this tensor is complete; what it returns, unless None, takes its place.
+
+        Hooks run in the order they were registered, before the gradient is accumulated or goes on. They see the gradient of the
+        value the tensor has now: if it is changed in place later, of the old value. With ``create_graph`` what they do is recorded.
+
+        Raises `GraphError` for a tensor that does not require grad.
+
+        >>> x = Tensor(np.ones(2), requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * 2).sum().backward(); x.grad.tolist()
+        [20.0, 20.0]
+        >>> handle.remove()
+        """
+        if self.node is None:
+            raise GraphError(f"register_hook: the tensor does not require grad (shape {self.shape}); compute it from one that does")
+        return watch(self.node, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call ``hook(tensor)`` after a backward pass has added to this leaf's ``grad``.
+
+        The place to step an optimizer per parameter and drop the gradient at once.
+
+        Raises `GraphError` for a tensor that is no leaf or does not require grad.
+
+        >>> x = Tensor(np.ones(2), requires_grad=True)
+        >>> handle = x.register_post_accumulate_grad_hook(lambda p: print(p.grad.tolist()))
+        >>> (x * 3).sum().backward()
+        [3.0, 3.0]
+        """
+        if self.node is None or not self.is_leaf:
+            what = "does not require grad" if self.node is None else f"was computed by {self.node.title()}"
+            raise GraphError(f"register_post_accumulate_grad_hook: only leaves accumulate: this tensor {what}; use register_hook")
+        return watch(self.node, hook, after=True)
+
+    # ---- shared memory ------------------------------------------------------------------------------------------------------
+    def memory_cell(self) -> list[Any]:
+        """The version cell, made on first need: the number of in-place changes, whether others share the memory, the last change.
+
+        The second element is None for memory of its own, False if only detached tensors or arrays share it, True if views do.
+        The third says which operation changed the memory last, and where.
         """
         if self.version is None:
-            self.version = [0]
+            self.version = [0, None, None]
         return self.version
 
-    def shared_cell(self) -> list[int]:
+    def shared_cell(self) -> list[Any]:
         """The version cell, marked as that of memory which others share."""
         cell = self.memory_cell()
-        if len(cell) == 1:
-            cell.append(0)
+        if cell[1] is None:
+            cell[1] = False
         return cell
 
-    def view_cell(self) -> list[int]:
-        """The version cell for a view of this tensor, marked as such."""
+    def show(self, view: Tensor) -> None:
+        """Make ``view``, a window onto this tensor's memory, known as such: it shares versions and history."""
+        cell = self.version
+        if cell is None:
+            cell = self.version = [0, True, None]
+        else:
+            cell[1] = True
+        view.version = cell
+        views = self.views
+        if views is None:
+            views = self.views = Views(self)
+        view.views = views
+        members = views.members
+        members.append(weakref.ref(view))
+        if len(members) > views.limit:
+            views.prune()
+
+    def changed(self, by: str, place: Place | None = None) -> None:
+        """Count one in-place change of the memory, made by the operation ``by`` (at ``place``, if the caller knows it)."""
         cell = self.memory_cell()
-        cell[1:] = (1,)
-        return cell
+        cell[0] += 1
+        cell[2] = (by, here() if place is None else place)
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:
@@ -284,7 +354,7 @@ class Tensor(Boxed):
             raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
         copied = type(self).__new__(type(self))
         copied.array, copied.level = np.array(self.array), self.level
-        copied.grad = copied.node = copied.version = None
+        copied.grad = copied.node = copied.version = copied.views = None
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
         if self.requires_grad:

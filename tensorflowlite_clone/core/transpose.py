@@ -62,7 +62,8 @@ def _leaf(array: Array, level: int) -> Tensor:
 
 def batch_by_loop(op: type[Function], size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
     """One call per entry, results stacked. Counted in `LOOPED`, so that tests see which operations still do it."""
-    LOOPED[op.__name__] = LOOPED.get(op.__name__, 0) + 1
+    if size:
+        LOOPED[op.__name__] = LOOPED.get(op.__name__, 0) + 1
     results = [op.of(*[v[i] if m else v for v, m in zip(values, mapped, strict=True)], **params) for i in range(size)]
     if not results:  # an empty batch: shapes from one entry of zeros
         entry = op.of(*[np.zeros(shape_of(v)[1:], v.dtype) if m else v for v, m in zip(values, mapped, strict=True)], **params)

@@ -14,7 +14,7 @@ import numpy as np
 from .._errors import ArgumentError, OperandError, StateDictError
 from ..autograd import no_grad
 from ..core.tensor import Tensor
-from .hooks import Hooks, RemovableHandle
+from .hooks import Hookable, Hooks, call_between, hooks_of
 from .parameter import Parameter
 
 
@@ -25,7 +25,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Hookable):
     """The base class of everything that has parameters.
 
     A subclass makes its parts in ``__init__`` (after ``super().__init__()``) and computes in ``forward``. Parameters and modules
@@ -67,7 +67,17 @@ class Module:
         try:
             if self._hooks is None:
                 return self.forward(*args, **kwargs)
-            return self._hooks.call(self, args, kwargs)
+            return call_between(self, hooks_of(self, False), args, kwargs)
+        except Exception as error:
+            _add_path(error, self)
+            raise
+
+    _call_plain = __call__
+
+    def _call_with_global_hooks(self, *args: Any, **kwargs: Any) -> Any:
+        """What ``__call__`` is while there are hooks for all modules."""
+        try:
+            return call_between(self, hooks_of(self, True), args, kwargs)
         except Exception as error:
             _add_path(error, self)
             raise
@@ -115,6 +125,11 @@ class Module:
             if entries is not None and name in entries:
                 return entries[name]
         hint = "" if "_modules" in self.__dict__ else "; the module was not initialised: call super().__init__() first"
+        if not hint and not name.startswith("_"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, dir(self), n=2)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def __delattr__(self, name: str) -> None:
@@ -336,11 +351,17 @@ class Module:
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
         """All parameters and persistent buffers by dotted name: tensors off the tape, in the same memory (``keep_vars``: themselves)."""
         state: dict[str, Tensor] = OrderedDict() if destination is None else destination
+        hooks = self._hooks
+        for hook in [] if hooks is None else list(hooks.save_before.values()):
+            hook.function(self, prefix, keep_vars)
         for name, t in self._own_state():
             state[prefix + name] = t if keep_vars else t.detach()
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook in [] if hooks is None else list(hooks.save_after.values()):
+            if hook.function(self, state, prefix, {}) is not None:
+                raise OperandError("state_dict: a post hook must return None; change the state_dict it is given instead")
         return state
 
     def _own_state(self) -> list[tuple[str, Tensor]]:
@@ -351,13 +372,28 @@ class Module:
         """Copy values into parameters and buffers by dotted name.
 
         With ``strict`` every key must be there and known. Values are copied into the existing memory; with ``assign`` the given
-        tensors take its place. Raises one `StateDictError` that lists everything that does not fit, before anything is changed.
+        tensors take its place. Raises one `StateDictError` that lists everything that does not fit, before anything is changed (but
+        where hooks may still forgive missing and unexpected keys, these are raised after the others were loaded).
         """
-        own = self.state_dict(keep_vars=True)
+        if not isinstance(state_dict, Mapping):
+            raise OperandError(
+                f"load_state_dict: expected a dict of tensors: got {type(state_dict).__name__}; "
+                f"pass what state_dict() returned, or tl.load(path)"
+            )
+        modules = list(self.named_modules(remove_duplicate=False))
+        hooked = [(f"{path}." if path else "", m, m._hooks) for path, m in modules if m._hooks is not None]
+        own = {f"{path}.{k}" if path else k: t for path, m in modules for k, t in m._own_state()}
+        problems: list[str] = []
+        if any(hooks.load_before for _, _, hooks in hooked):
+            state_dict = OrderedDict(state_dict)
+            for prefix, module, hooks in hooked:
+                for hook in list(hooks.load_before.values()):
+                    hook.function(module, state_dict, prefix, {}, strict, [], [], problems)
         missing = [k for k in own if k not in state_dict]
         unexpected = [k for k in state_dict if k not in own]
-        problems = [f"missing: {', '.join(missing)}"] if missing and strict else []
-        problems += [f"unexpected: {', '.join(unexpected)}"] if unexpected and strict else []
+        late = any(hooks.load_after for _, _, hooks in hooked)
+        if strict and not late:
+            problems += _keys_that_do_not_fit(missing, unexpected)
         for k, t in own.items():
             if k not in state_dict:
                 continue
@@ -366,11 +402,7 @@ class Module:
                 problems.append(f"size of {k}: {tuple(np.shape(given))} in the state, {t.shape} in the module")
             elif assign and t.requires_grad and np.dtype(getattr(given, "dtype", object)).kind not in "fc":
                 problems.append(f"dtype of {k}: {getattr(given, 'dtype', type(given).__name__)} in the state, {t.dtype} in the module")
-        if problems:
-            raise StateDictError(
-                f"load_state_dict: the state does not fit {type(self).__name__}: " + "; ".join(problems) + "; "
-                "build the module with the arguments it was saved with, or pass strict=False to ignore missing and unexpected keys"
-            )
+        self._raise_problems(problems)
         with no_grad():
             for k, t in own.items():
                 if k not in state_dict:
@@ -381,31 +413,22 @@ class Module:
                     t.data = array
                 else:
                     np.copyto(t.array, array, casting="unsafe")
-                    t.memory_cell()[0] += 1
-        return IncompatibleKeys(missing, unexpected)
+                    t.changed("load_state_dict")
+        found = IncompatibleKeys(missing, unexpected)
+        for _, module, hooks in reversed(hooked):  # inner modules first
+            for hook in list(hooks.load_after.values()):
+                if hook.function(module, found) is not None:
+                    raise OperandError("load_state_dict: a post hook must return None; change the lists of keys it is given instead")
+        if strict and late:
+            self._raise_problems(_keys_that_do_not_fit(*found))
+        return found
 
-    # ---- hooks --------------------------------------------------------------------------------------------------------------
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
-        """Call ``hook(module, args)`` before ``forward``; what it returns, unless None, replaces the arguments.
-
-        ``with_kwargs`` calls ``hook(module, args, kwargs)``, which returns both; ``prepend`` lets it run before the other hooks.
-        """
-        return self._hook_table().add("before", hook, with_kwargs, prepend)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output.
-
-        ``with_kwargs`` calls ``hook(module, args, kwargs, output)``; ``prepend`` lets it run before the other hooks; with
-        ``always_call`` it also runs, with None as output, when ``forward`` fails.
-        """
-        return self._hook_table().add("after", hook, with_kwargs, prepend, always_call)
-
-    def _hook_table(self) -> Hooks:
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks
+    def _raise_problems(self, problems: list[str]) -> None:
+        if problems:
+            raise StateDictError(
+                f"load_state_dict: the state does not fit {type(self).__name__}: " + "; ".join(problems) + "; "
+                "build the module with the arguments it was saved with, or pass strict=False to ignore missing and unexpected keys"
+            )
 
     # ---- printing -----------------------------------------------------------------------------------------------------------
     def extra_repr(self) -> str:
@@ -419,6 +442,10 @@ class Module:
         if not children and len(lines) <= 1:
             return f"{type(self).__name__}({extra})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+def _keys_that_do_not_fit(missing: list[str], unexpected: list[str]) -> list[str]:
+    return [f"{what}: {', '.join(keys)}" for what, keys in (("missing", missing), ("unexpected", unexpected)) if keys]
 
 
 def _add_path(error: Exception, module: Module) -> None:

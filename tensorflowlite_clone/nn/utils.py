@@ -57,7 +57,7 @@ def clip_grad_norm_(
         with np.errstate(all="ignore"):
             for p in tensors:
                 np.multiply(p.grad.array, factor, out=p.grad.array)
-                p.grad.memory_cell()[0] += 1
+                p.grad.changed("clip_grad_norm_")
     return Tensor.wrap(np.asarray(total, arrays[0].dtype), 0)
 
 
@@ -71,7 +71,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     """
     for p in _with_grad(parameters):
         np.clip(p.grad.array, -clip_value, clip_value, out=p.grad.array)
-        p.grad.memory_cell()[0] += 1
+        p.grad.changed("clip_grad_value_")
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -93,5 +93,5 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     with no_grad():
         for p in tensors:
             np.copyto(p.array, vec.array[start : start + p.numel()].reshape(p.shape))
-            p.memory_cell()[0] += 1
+            p.changed("vector_to_parameters")
             start += p.numel()

@@ -27,7 +27,9 @@ class Diagonal(Shaping):
     is_view = True
 
     def forward(x, *, offset, axis1, axis2):
-        return np.diagonal(x, offset, axis1, axis2)
+        out = np.diagonal(x, offset, axis1, axis2)
+        out.flags.writeable = x.flags.writeable  # NumPy marks it read-only; it is a view like others
+        return out
 
     def grad_x(g, x_shape, offset, axis1, axis2):
         return DiagonalPut.of(g, offset=offset, axis1=axis1, axis2=axis2, shape=x_shape)

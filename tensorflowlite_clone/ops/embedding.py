@@ -160,4 +160,4 @@ def _shorten(weight: Array, input: Array, max_norm: float, norm_type: float) -> 
     long = norms > max_norm
     if long.any():
         table[used[long]] *= (max_norm / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
-        weight.memory_cell()[0] += 1
+        weight.changed("embedding")

@@ -52,7 +52,9 @@ class GetItem(Linear, title="indexing"):
     """``x[index]``."""
 
     def forward(x, *indices, spec):
-        return x[fill(spec, indices)]
+        index = fill(spec, indices)
+        out = x[index]
+        return out if type(out) is ndarray else x[(*index, ...)]  # one element: a view of it, not NumPy's copy
 
     def grad_x(g, indices, x_shape, spec):
         return PutItem.of(g, *indices, spec=spec, shape=x_shape)
@@ -229,7 +231,7 @@ def get_item(self: Array, index: Any) -> Array:
     spec, arrays = parse(index, shape_of(self))
     out = GetItem.of(self, *arrays, spec=spec)
     if not arrays and isinstance(out, Tensor) and isinstance(self, Tensor) and isinstance(out.array, ndarray):
-        out.version = self.view_cell()  # a slice is a view
+        self.show(out)  # a slice is a view
     return out
 
 

@@ -2,13 +2,14 @@
 
 All go through `mutate`, the one place that decides what an in-place change means: on plain memory it writes and counts the version
 up; on a tensor that is on the tape it becomes the result of the operation, and whoever saved the old value is told at backward.
-Writing through views of tensors on the tape is refused: the out-of-place form says the same and differentiates.
+A recorded change through a view is a write into a window of the memory it looks at: `settle` tells that memory and its other views.
 
-Not here: in-place drawing of random numbers (``inplace_random.py``), the operations themselves.
+Not here: in-place drawing of random numbers (``inplace_random.py``), the operations themselves, windows (``strided.py``).
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +23,10 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, unbroadcast
 from ..core.dtypes import CATEGORY
 from ..core.families import Linear
+from ..core.hooks import hand_over
 from ..core.publish import to_operand
 from ..core.registry import METHODS, public
+from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from . import (  # the files whose functions get twins: they must be loaded before the twins are made
     activation,
@@ -42,6 +45,7 @@ from . import (  # the files whose functions get twins: they must be loaded befo
 )
 from .compare import Where
 from .index import GetItem, PutItem, _Layout, fill, parse
+from .strided import order_of, read, window_of, write
 
 TWINNED = (activation, arithmetic, compare, diagonal, exponential, gather, grid, matmul, piecewise, scan, shape, special, trigonometric)
 
@@ -51,20 +55,21 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     """Let ``t`` become ``compute(t)`` in place; ``compute`` gives the result out of place, in t's shape and a castable dtype.
 
     ``fresh`` says that the result always has memory that nothing else holds. Raises `GraphError` for a leaf that requires grad and
-    for views on the tape, `ShapeError` and `DTypeError` for results that do not fit, `OperandError` for tensors without memory
+    for views of one, `ShapeError` and `DTypeError` for results that do not fit, `OperandError` for tensors without memory
     of their own. Returns ``t``, or NotImplemented if ``compute`` does.
     """
     check_writable(t, name)
     source = Tensor.wrap(t.array, t.level)
-    if t.node is None or not state.grad_enabled:
+    on_tape = t.node is not None or (t.views is not None and t.views.root_node() is not None)
+    if not on_tape or not state.grad_enabled:
         result = compute(source)
         if getattr(result, "node", None) is None:
             return result if result is NotImplemented else _write(t, name, result)
     # From here on the change is recorded. What it saves of the old value must not be overwritten: either the old memory stays with
     # `source` and the tensor moves to memory of its own, or, where others share the memory, `source` gets a copy.
-    shared = t.node is None or (t.version is not None and len(t.version) > 1)
+    shared = t.node is None or (t.version is not None and t.version[1] is not None)
     if shared:
-        _refuse_views(t, name)
+        check_views(t, name)
         source = Tensor.wrap(np.array(t.array), t.level)
     source.node = t.node
     result = compute(source)
@@ -76,19 +81,54 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
             raise _foreign(t, name)
         _check_fit(t, name, constant)
         result, fresh = Where.of(np.ones((), np.bool_), constant, source), True
+        if t.node is None:
+            result = Tensor.wrap(result.array, t.level)  # a view that was made without recording, of memory that is on the tape
     if not isinstance(result, Tensor) or result.level != t.level or not isinstance(result.array, ndarray):
         raise _foreign(t, name)
     _check_fit(t, name, result)
     if result.dtype != t.dtype:
         result, fresh = METHODS["to"](result, t.dtype), True
-    t.node = result.node
+    hand_over(t.node, result.node)
     if shared:
         np.copyto(t.array, result.array)
         t.shared_cell()
+        settle(t, result.node)
     else:
         t.array = result.array if fresh and result.version is None and result.array.base is None else np.array(result.array)
-    t.memory_cell()[0] += 1
+        t.node = result.node
+    t.changed(name)
     return t
+
+
+def settle(t: Tensor, node: Any) -> None:
+    """``t``, whose memory has been written already, is now the result of ``node``: tell the memory it looks at, and its other views."""
+    views = t.views
+    others = [] if views is None else [m for m in views.alive() if m is not t]
+    if views is None or (t is views.root() and not others):
+        t.node = node
+        return
+    value = Tensor.wrap(t.array, t.level)
+    value.node = node
+    root = Tensor.wrap(views.array, t.level)
+    if t is views.root():
+        root.node = t.node = node
+    else:
+        root.node = views.root_node()
+        if root.node is None:  # nobody holds the whole any more: what is left of it is what the living views show
+            for m in others:
+                if m.node is not None:
+                    root.node = write(root, m.array, m).node
+        root.node = write(root, t.array, value).node
+        t.node = None if root.node is None else read(root, t.array).node
+    views.node = None if root.node is None else weakref.ref(root.node)
+    for m in others:
+        if m is views.root():
+            hand_over(m.node, root.node)
+            m.node = root.node
+        elif np.may_share_memory(m.array, t.array):
+            fresh = read(root, m.array).node
+            hand_over(m.node, fresh)
+            m.node = fresh
 
 
 def check_writable(t: Any, name: str) -> None:
@@ -110,13 +150,26 @@ def _what(t: Any) -> str:
     return "a value inside a function transform" if isinstance(t, Boxed) else f"a {type(t).__name__}, which is no tensor,"
 
 
-def _refuse_views(t: Tensor, name: str) -> None:
-    """Raise where a view sees the same memory: its history would not know of the change."""
-    if t.version is not None and t.version[1:] == [1]:
+def check_views(t: Tensor, name: str) -> None:
+    """Raise, before anything is written, where the change could not be told to all who look at the memory.
+
+    That is where it belongs to a leaf that requires grad (its value is given, not computed), or where it has no row-major order.
+    """
+    if t.views is None:
+        return
+    leaf = t.views.leaf()
+    if leaf is not None:
+        tensor = leaf.tensor() if isinstance(leaf, Leaf) else leaf
         raise GraphError(
-            f"{name}: this tensor (shape {t.shape}) is a view, or has views, and is on the tape; writing would change the others without "
-            f"a trace; use the out-of-place form, or clone() it first"
+            f"{name}: this tensor (shape {t.shape}) shares the memory of a leaf that requires grad"
+            f"{'' if tensor is None else f' (shape {tensor.shape})'}, which cannot be changed in place while operations are recorded; "
+            f"do it under no_grad(), or clone() the leaf first"
         )
+    members = t.views.alive()
+    if members != [t.views.root()]:
+        order_of(t.views.array)
+        for m in members:
+            window_of(t.views.array, m.array)
 
 
 def _foreign(t: Tensor, name: str) -> OperandError:
@@ -153,13 +206,15 @@ def _write(t: Tensor, name: str, result: Any) -> Tensor:
     _check_fit(t, name, array)
     with np.errstate(all="ignore"):  # NaN to integers: some number, as in PyTorch
         np.copyto(t.array, array, casting="unsafe")
-    t.memory_cell()[0] += 1
+    t.changed(name)
     return t
 
 
-def write_directly(t: Any, ufunc: Callable[..., Any], *others: Any) -> bool:
+def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -> bool:
     """Run ``ufunc`` on t's memory itself, if nothing is to be recorded and dtypes and shapes agree; else leave it to `mutate`."""
-    if not isinstance(t, Tensor) or (state.grad_enabled and t.node is not None):
+    if not isinstance(t, Tensor) or state.observers:
+        return False
+    if state.grad_enabled and (t.node is not None or (t.views is not None and t.views.root_node() is not None)):
         return False
     array = t.array
     if type(array) is not ndarray or array.dtype.kind != "f" or not array.flags.writeable:
@@ -179,7 +234,7 @@ def write_directly(t: Any, ufunc: Callable[..., Any], *others: Any) -> bool:
             ufunc(array, *data, out=array)
     except ValueError:
         return False  # shapes that do not fit: nothing was written, and `mutate` explains
-    t.memory_cell()[0] += 1
+    t.changed(name)
     return True
 
 
@@ -211,7 +266,7 @@ def _make(name: str) -> None:
     ufunc = DIRECT.get(name)
 
     def method(input: Array, *args: Any, **kwargs: Any) -> Array:
-        if ufunc is not None and not kwargs and len(args) == ufunc.nin - 1 and write_directly(input, ufunc, *args):
+        if ufunc is not None and not kwargs and len(args) == ufunc.nin - 1 and write_directly(input, f"{name}_", ufunc, *args):
             return input
         # x.mul_(x): the other operand is the old value too
         return mutate(input, f"{name}_", lambda t: function(t, *[t if a is input else a for a in args], **kwargs), ufunc is not None)
@@ -242,7 +297,7 @@ AUGMENTED: dict[str, tuple[str, str, Any]] = {
 
 def _augment(name: str, operator: str, symbol: str, ufunc: Any) -> None:
     def method(self: Array, other: Any) -> Any:
-        if ufunc is not None and write_directly(self, ufunc, other):
+        if ufunc is not None and write_directly(self, symbol, ufunc, other):
             return self
         if not isinstance(self, Tensor) or not isinstance(self.array, ndarray):
             return METHODS[f"__{operator}__"](self, other)  # inside a transform: x += y is x = x + y
@@ -262,14 +317,12 @@ def _reshape(name: str) -> None:
 
     def method(input: Array, *args: Any, **kwargs: Any) -> Array:
         check_writable(input, f"{name}_")
-        before = input.version or [0]
-        others = before[1:]
+        count, shared, _ = input.version or (0, None, None)
         result = function(input, *args, **kwargs)
+        if shared is None:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
+            input.version, input.views = [count, None, None], None
         input.array, input.node = result.array, result.node
-        if others:
-            before[:] = [before[0] + 1, *others]
-        else:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
-            input.version = [before[0] + 1]
+        input.changed(f"{name}_")
         return input
 
     method.__doc__ = f"`{name}`, of this tensor itself: the memory stays, the shape changes; returns the tensor itself."
@@ -347,8 +400,9 @@ class IndexPut(Linear, title="indexed assignment"):
     def grad_x(g, indices, spec):
         return Where.of(_touched(g.shape, indices, spec), 0.0, g)
 
-    def grad_v(g, indices, v_shape, spec):
-        return unbroadcast(GetItem.of(g, *indices, spec=spec), v_shape)
+    def grad_v(g, indices, v_shape, v_dtype, spec):
+        part = unbroadcast(GetItem.of(g, *indices, spec=spec), v_shape)
+        return part if part.dtype == v_dtype else arithmetic.Cast.of(part, dtype=v_dtype)
 
     @classmethod
     def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
@@ -398,18 +452,22 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         raise _foreign(self, name)
     if isinstance(value, Tensor) and (value.node is None or not state.grad_enabled):
         value = value.array
-    if state.grad_enabled and (self.node is not None or isinstance(value, Tensor)):
-        _refuse_views(self, name)
+    on_tape = self.node is not None or (self.views is not None and self.views.root_node() is not None)
+    if state.grad_enabled and (on_tape or isinstance(value, Tensor)):
+        check_views(self, name)
         if isinstance(value, Tensor) and value.level != self.level:
             raise _foreign(self, name)
         source = Tensor.wrap(self.array, self.level)
         source.node = self.node
         # Nothing is saved of the old values, so the old memory itself takes the new ones.
-        self.node = IndexPut.of(source, _like(value, self), *plain, spec=spec, into=True).node
-        self.shared_cell()[0] += 1
+        node = IndexPut.of(source, _like(value, self), *plain, spec=spec, into=True).node
+        self.shared_cell()
+        hand_over(self.node, node)
+        settle(self, node)
+        self.changed(name)
         return
     IndexPut.compute((self.array, _like(value, self), *plain), {"spec": spec, "into": True})
-    self.memory_cell()[0] += 1
+    self.changed(name)
 
 
 Tensor.__setitem__ = set_item  # type: ignore[assignment, method-assign]

@@ -51,6 +51,7 @@ def _first(x: Array, n: int) -> tuple[int, ...]:
 class LayerNorm(Function):
     """Standardisation over the last ``n`` axes, times weight, plus bias (each of those axes' shape, or None)."""
 
+    real_only = True
     promotion = "same"
 
     def forward(x, w, b, *, n, eps):
@@ -110,6 +111,7 @@ class BatchNorm(Function):
     kernels take them as they are, the formulas compute them again from ``x``.
     """
 
+    real_only = True
     promotion = "same"
     outputs = ("out", "mean", "var")
     constant_outputs = ("mean", "var")
@@ -278,7 +280,7 @@ def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -
     held *= 1.0 - momentum
     held += (value * (momentum * factor)).astype(held.dtype)
     if isinstance(running, Tensor):
-        running.memory_cell()[0] += 1
+        running.changed("batch_norm")
 
 
 @public("group_norm", method=False)

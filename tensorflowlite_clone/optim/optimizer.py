@@ -15,6 +15,7 @@ import numpy as np
 from .._errors import ArgumentError, OperandError, StateDictError
 from ..autograd import enable_grad
 from ..core.tensor import Tensor
+from ..core.where import here
 
 Group = dict[str, Any]
 
@@ -109,16 +110,17 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        name, place = f"{self._name()}.step", here()
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
                     g = p.grad.array
                     if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
                         raise OperandError(
-                            f"{self._name()}.step: a parameter (shape {p.shape}) belongs to a function transform; step outside of it"
+                            f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it"
                         )
                     self.update(p, g, self.state.setdefault(p, {}), group)
-                    p.memory_cell()[0] += 1
+                    p.changed(name, place)
         return loss
 
     def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:

@@ -1,0 +1,163 @@
+"""What nodes save, and who keeps it: `saved_tensors_hooks`.
+
+Not here: what is saved (the rules name it, ``core/function.py``), recomputing instead of keeping (``utils/checkpoint.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from numpy import ndarray
+
+from .._errors import GraphError, OperandError, ShapeError
+from .._state import state
+from ..core import observe
+from ..core.tape import ANSWER, INPUT, Packed, Source
+from ..core.tensor import Tensor
+
+__all__ = ["disable_saved_tensors_hooks", "increment_version", "save_on_cpu", "saved_tensors_hooks"]
+
+
+class saved_tensors_hooks(observe.Observer):  # noqa: N801  (PyTorch's name)
+    """Let others keep what operations save for the backward pass: a context manager.
+
+    ``pack_hook(tensor)`` is called for every tensor that an operation recorded inside saves; what it returns is kept in its place, and
+    ``unpack_hook(packed)`` has to give a tensor of the same shape and dtype when a derivative needs it. Where blocks are nested,
+    the innermost has the hooks. The tensor that ``pack_hook`` gets is off the tape; it must not be changed in place.
+
+    >>> import numpy as np, tensorflowlite_clone as tl
+    >>> x = tl.tensor([1.0, 2.0], requires_grad=True)
+    >>> with saved_tensors_hooks(lambda t: t.numpy().astype(np.float16), lambda a: tl.tensor(a.astype(np.float32))):
+    ...     y = (x * x).sum()
+    >>> y.backward(); x.grad.tolist()
+    [2.0, 4.0]
+    """
+
+    def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> None:
+        if _forbidden:
+            raise GraphError(f"saved_tensors_hooks: {_forbidden[-1]}")
+        observe.add(self)
+
+    def __exit__(self, *exc: object) -> None:
+        observe.remove(self)
+
+    def recorded(self, node: Any) -> None:
+        """Pack what ``node`` saved, unless hooks further inside do it."""
+        if next(o for o in reversed(state.observers) if isinstance(o, saved_tensors_hooks)) is not self or not node.saved:
+            return
+        mode, state.grad_enabled = state.grad_enabled, False
+        observers, state.observers = state.observers, ()  # what the hooks compute is theirs
+        try:
+            node.saved = _Kept(node, self)
+            node.versions = None
+        finally:
+            state.grad_enabled, state.observers = mode, observers
+
+
+class _Kept(Packed):
+    """Saved values of one node, packed."""
+
+    __slots__ = ("items", "unpack")
+
+    def __init__(self, node: Any, hooks: saved_tensors_hooks) -> None:
+        self.unpack = hooks.unpack_hook
+        self.items = [self._pack(node, i, source, value, hooks) for i, (source, value) in enumerate(_named(node))]
+
+    def _pack(self, node: Any, i: int, source: Source, value: Any, hooks: saved_tensors_hooks) -> Any:
+        if isinstance(value, tuple) and source[0] == INPUT:
+            return [self._pack(node, i, source, v, hooks) for v in value]
+        if isinstance(value, Tensor):
+            packed = hooks.pack_hook(value.detach())
+            return _Item(packed, value.node, value.level, value.array, value.version, value.shape, value.dtype)
+        if isinstance(value, ndarray) and source[0] == ANSWER:
+            cell = node.versions[i][0] if node.versions is not None else None
+            return _Item(hooks.pack_hook(Tensor.wrap(value, 0)), None, None, value, cell, value.shape, value.dtype)
+        return value
+
+    def open(self, node: Any) -> tuple[Any, ...]:
+        """Unpack everything."""
+        return tuple(self._open(node, source, item) for source, item in zip(node.plan.save, self.items, strict=True))
+
+    def _open(self, node: Any, source: Source, item: Any) -> Any:
+        if isinstance(item, list):
+            return tuple(self._open(node, source, part) for part in item)
+        return item.open(node, source, self.unpack) if isinstance(item, _Item) else item
+
+
+class _Item:
+    """One packed tensor, with what is needed to put it back: its node and level, and how to notice a change in place."""
+
+    __slots__ = ("cell", "dtype", "level", "memory", "node", "packed", "shape", "version")
+
+    def __init__(self, packed: Any, node: Any, level: int | None, array: Any, cell: Any, shape: Any, dtype: Any) -> None:
+        self.packed, self.node, self.level, self.shape, self.dtype = packed, node, level, shape, dtype
+        # Hooks that hand the tensor itself on keep its memory: then a change in place is an error as ever.
+        self.memory = id(array) if isinstance(packed, Tensor) and packed.array is array else None
+        self.cell, self.version = (cell, cell[0] if cell else 0) if self.memory is not None else (None, 0)
+
+    def open(self, node: Any, source: Source, unpack: Callable[[Any], Any]) -> Any:
+        """The tensor (or, for a result, the array) as it was saved."""
+        t = unpack(self.packed)
+        if not isinstance(t, Tensor):
+            raise OperandError(
+                f"saved_tensors_hooks: unpack_hook must return a tensor: got {type(t).__name__} for a value saved by {node.title()}"
+            )
+        if t.shape != self.shape or t.dtype != self.dtype:
+            raise ShapeError(
+                f"saved_tensors_hooks: unpack_hook returned another tensor than was packed: {t.dtype} {t.shape} for {self.dtype} "
+                f"{self.shape}, saved by {node.title()}; it must give back the same shape and dtype"
+            )
+        cell = t.version or self.cell
+        if self.memory is not None and id(t.array) == self.memory and cell is not None and cell[0] != self.version:
+            raise node.outdated(source, t, self.version, cell)
+        if self.level is None:
+            return t.array
+        value = Tensor.wrap(t.array, self.level)
+        value.node = self.node
+        return value
+
+
+def _named(node: Any) -> Iterator[tuple[Source, Any]]:
+    return zip(node.plan.save, node.saved, strict=True)
+
+
+class save_on_cpu(saved_tensors_hooks):  # noqa: N801  (PyTorch's name)
+    """Keep copies of what is saved, so that later changes in place do no harm; everything is on the CPU here anyway.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.ones(2, requires_grad=True)
+    >>> with save_on_cpu():
+    ...     y = x * 3.0
+    ...     z = (y * y).sum()
+    >>> _ = y.add_(1.0)
+    >>> z.backward(); x.grad.tolist()
+    [18.0, 18.0]
+    """
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
+        super().__init__(lambda t: t.clone(), lambda t: t)
+
+
+#: Why hooks are forbidden, innermost last.
+_forbidden: list[str] = []
+
+
+@contextmanager
+def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
+    """Make `saved_tensors_hooks` an error with this message inside the block."""
+    _forbidden.append(error_message)
+    try:
+        yield
+    finally:
+        _forbidden.pop()
+
+
+def increment_version(tensor: Tensor | list[Tensor] | tuple[Tensor, ...]) -> None:
+    """Count an in-place change of ``tensor`` (or of each) that was made behind the library's back, on its NumPy array."""
+    for t in [tensor] if isinstance(tensor, Tensor) else tensor:
+        t.changed("increment_version")

@@ -1,0 +1,64 @@
+"""Where in the user's program something happened: the innermost line outside this package.
+
+A place is kept as a code object and an instruction number, which costs little and keeps no frame alive; it becomes file and
+line when a message needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+#: A code object and the index of an instruction in it.
+Place = tuple[CodeType, int]
+
+PACKAGE = Path(__file__).parent.parent
+#: The files of this package, and the names of what it compiles; filled by `know_inside`.
+INSIDE: set[str] = set()
+
+
+def know_inside() -> set[str]:
+    """The names of the package's files, found once."""
+    if not INSIDE:
+        INSIDE.update(str(path) for path in PACKAGE.rglob("*.py"))
+    return INSIDE
+
+
+def caller(frame: FrameType | None) -> Place | None:
+    """The place of ``frame``, or of the nearest frame below it that is not in this package."""
+    inside = INSIDE or know_inside()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename not in inside:
+            return code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+def here() -> Place | None:
+    """The place in the user's program from which the package was called."""
+    return caller(sys._getframe(1))
+
+
+def line(place: Place | None) -> str:
+    """``file:line`` of a place.
+
+    >>> line(None)
+    'an unknown place'
+    """
+    if place is None:
+        return "an unknown place"
+    code, instruction = place
+    number = code.co_firstlineno
+    for start, end, at in code.co_lines():
+        if start <= instruction < end:
+            number = at or number
+            break
+    return f"{code.co_filename}:{number}"
+
+
+def place_of(node: Any) -> str:
+    """``file:line`` where ``node`` was recorded, if that is known."""
+    return line(getattr(node, "where", None))

@@ -1,0 +1,167 @@
+"""Windows onto an array's memory order: `as_strided`, its transpose, and writing into a window.
+
+Any view of a tensor is such a window, however it was made. In-place changes through views are differentiated with these three.
+
+Not here: which tensors are views of which (``core/views.py``), what an in-place change means (``inplace.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from numpy.lib.stride_tricks import as_strided
+
+from .._errors import ArgumentError, GraphError, ShapeError
+from .._typing import Array
+from ..core.broadcast import shape_of
+from ..core.families import Linear
+from ..core.publish import to_operand
+from ..core.registry import public
+from ..core.tensor import Tensor
+from .shape import Transpose
+
+#: Size, strides and first element of a window, in elements of the row-major array it looks at.
+Window = tuple[tuple[int, ...], tuple[int, ...], int]
+
+
+def _view(x: ndarray[Any, Any], size: Sequence[int], stride: Sequence[int], offset: int) -> ndarray[Any, Any]:
+    flat = np.ascontiguousarray(x).reshape(-1)
+    return as_strided(flat[offset:] if flat.size else flat, size, [s * flat.itemsize for s in stride])
+
+
+def _places(count: int, size: Sequence[int], stride: Sequence[int], offset: int) -> ndarray[Any, Any]:
+    """The number of the element that each place of the window shows."""
+    return _view(np.arange(count), size, stride, offset)
+
+
+class AsStrided(Linear, title="as_strided"):
+    """The elements of ``x``, in row-major order, through a window: element i of the result is ``flat[offset + sum(i * stride)]``."""
+
+    is_view = True
+
+    def forward(x, *, size, stride, offset):
+        return _view(x, size, stride, offset)
+
+    def grad_x(g, x_shape, size, stride, offset):
+        return StridedSum.of(g, shape=x_shape, size=size, stride=stride, offset=offset)
+
+    @classmethod
+    def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """One more axis, whose stride is the number of elements of one example."""
+        (x,) = values
+        n = int(np.prod(shape_of(x)[1:]))
+        return cls.of(x, size=(length, *params["size"]), stride=(n, *params["stride"]), offset=params["offset"])
+
+
+class StridedSum(Linear, title="as_strided"):
+    """Zeros of ``shape`` with every element of ``x`` added at the place the window shows: the transpose of `AsStrided`."""
+
+    def forward(x, *, shape, size, stride, offset):
+        out = np.zeros(shape, x.dtype)
+        places = _places(out.size, size, stride, offset)
+        np.add.at(out.reshape(-1), places, x)
+        return out
+
+    def grad_x(g, size, stride, offset):
+        return AsStrided.of(g, size=size, stride=stride, offset=offset)
+
+    @classmethod
+    def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """As in `AsStrided`."""
+        n = int(np.prod(params["shape"]))
+        size, stride = (length, *params["size"]), (n, *params["stride"])
+        return cls.of(values[0], shape=(length, *params["shape"]), size=size, stride=stride, offset=params["offset"])
+
+
+class StridedPut(Linear, title="in-place write through a view"):
+    """``x`` with ``v`` in the window, whose places must be distinct; with ``written`` the memory of x has been changed already."""
+
+    def forward(x, v, *, size, stride, offset, written=False):
+        if written:
+            return x
+        out = np.array(x, order="C")
+        as_strided(out.reshape(-1)[offset:], size, [s * out.itemsize for s in stride])[...] = v
+        return out
+
+    def grad_x(g, v_shape, v_dtype, size, stride, offset):
+        return StridedPut.of(g, np.zeros(v_shape, v_dtype), size=size, stride=stride, offset=offset)
+
+    def grad_v(g, size, stride, offset):
+        return AsStrided.of(g, size=size, stride=stride, offset=offset)
+
+    @classmethod
+    def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """As in `AsStrided`."""
+        x, v = (a if m else np.broadcast_to(a, (length, *shape_of(a))) for a, m in zip(values, mapped, strict=True))
+        n = int(np.prod(shape_of(x)[1:]))
+        return cls.of(x, v, size=(length, *params["size"]), stride=(n, *params["stride"]), offset=params["offset"])
+
+
+# ---- windows of tensors ---------------------------------------------------------------------------------------------------
+def order_of(root: ndarray[Any, Any]) -> tuple[int, ...]:
+    """The permutation of axes that makes ``root`` row-major: identity for most arrays. Raises `GraphError` if there is none."""
+    axes = tuple(sorted(range(root.ndim), key=lambda i: (-abs(root.strides[i]), i)))
+    if not root.transpose(axes).flags.c_contiguous:
+        raise GraphError(
+            f"in-place write through a view: the memory that is viewed (shape {root.shape}, strides {root.strides}) has gaps or runs "
+            f"backwards, and its history cannot be followed; clone() the tensor before taking views of it"
+        )
+    return axes
+
+
+def window_of(root: ndarray[Any, Any], view: ndarray[Any, Any]) -> Window:
+    """How ``view`` looks at the memory of ``root`` in row-major order (see `order_of`)."""
+    if view.dtype != root.dtype:
+        raise GraphError(
+            f"in-place write through a view: the view shows {view.dtype}, the memory holds {root.dtype}; "
+            f"write to the tensor itself, or clone() it before taking views of it"
+        )
+    item = root.itemsize
+    return view.shape, tuple(s // item for s in view.strides), (view.ctypes.data - root.ctypes.data) // item
+
+
+def read(root: Tensor, view: ndarray[Any, Any]) -> Any:
+    """The tensor that ``view`` is, as a recorded window onto ``root``."""
+    size, stride, offset = window_of(root.array, view)
+    return AsStrided.of(_row_major(root), size=size, stride=stride, offset=offset)
+
+
+def write(root: Tensor, view: ndarray[Any, Any], value: Tensor) -> Any:
+    """``root`` after ``value`` has been written into its window ``view``: the memory has it already, this records it."""
+    size, stride, offset = window_of(root.array, view)
+    axes = order_of(root.array)
+    out = StridedPut.of(_row_major(root), value, size=size, stride=stride, offset=offset, written=True)
+    back = tuple(int(i) for i in np.argsort(axes))
+    return out if back == tuple(range(len(back))) else Transpose.of(out, axes=back)
+
+
+def _row_major(root: Tensor) -> Any:
+    axes = order_of(root.array)
+    return root if axes == tuple(range(len(axes))) else Transpose.of(root, axes=axes)
+
+
+@public("as_strided")
+def _as_strided(input: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Array:
+    """The elements of ``input``, in row-major order, through a window with the given size and strides (in elements).
+
+    Places that the window shows more than once add up in the gradient. Raises `ShapeError` if the window leaves the input.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.as_strided(tl.arange(5), (3, 2), (1, 1)).tolist()
+    [[0, 1], [1, 2], [2, 3]]
+    """
+    x = to_operand(input, "as_strided")
+    size, stride, offset = tuple(map(int, size)), tuple(map(int, stride)), int(storage_offset or 0)
+    if len(size) != len(stride):
+        raise ArgumentError(f"as_strided: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
+    count = int(np.prod(shape_of(x)))
+    last = offset + sum(max(n - 1, 0) * s for n, s in zip(size, stride, strict=True))
+    if min(size, default=0) < 0 or min(stride, default=0) < 0 or offset < 0 or (0 not in size and last >= count):
+        raise ShapeError(
+            f"as_strided: the window leaves the input: it reaches element {last} of {count} (input {shape_of(x)}, size {size}, "
+            f"stride {stride}, offset {offset}); sizes, strides and offset must stay inside and not be negative"
+        )
+    return AsStrided.of(x, size=size, stride=stride, offset=offset)

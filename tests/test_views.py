@@ -1,0 +1,248 @@
+"""Recorded writes through views: random programs of views and in-place changes, against central differences and PyTorch.
+
+A program works on a few tensors that may share memory. It is run with numbers only (plain NumPy semantics of views), and on the
+tape; the derivative of its result with respect to the inputs must agree, or the tape must say that a saved value was changed.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone._errors import VersionError
+
+VIEWS = {
+    "row": lambda t, k: t[k % t.shape[0]] if t.ndim else t,
+    "rows": lambda t, k: t[k % t.shape[0] :] if t.ndim else t,
+    "steps": lambda t, k: t[..., :: 1 + k % 2] if t.ndim else t,
+    "columns": lambda t, k: t[..., : max(1, t.shape[-1] - k % 2)] if t.ndim else t,
+    "transpose": lambda t, k: t.permute(*reversed(range(t.ndim))) if t.ndim else t,
+    "unsqueeze": lambda t, k: t.unsqueeze(k % (t.ndim + 1)),
+    "same": lambda t, k: t.view(t.shape) if hasattr(t, "view") else t,
+    "flat": lambda t, k: t.reshape(-1),
+    "diagonal": lambda t, k: t.diagonal() if t.ndim == 2 else t,
+}
+CHANGES = ("mul_w", "add_w", "sin_", "scale", "fill", "set_row", "set_mask", "copy_w", "square_", "iadd", "set_from_other", "zero_")
+
+
+def change(T, t, name, w, k, others):
+    """Change ``t`` in place; ``w`` is a 0-d tensor."""
+    if name == "mul_w":
+        t.mul_(w)
+    elif name == "add_w":
+        t.add_(w)
+    elif name == "sin_":
+        t.sin_()
+    elif name == "scale":
+        t *= 0.5 + k % 3
+    elif name == "fill":
+        t.fill_(w)
+    elif name == "set_row" and t.ndim:
+        t[k % t.shape[0]] = w * 2.0
+    elif name == "set_mask" and t.ndim:
+        t[..., 0] = 0.25 * k
+    elif name == "copy_w":
+        t.copy_(w)
+    elif name == "square_":
+        t.mul_(t)
+    elif name == "iadd":
+        t += w * w
+    elif name == "set_from_other" and t.ndim:
+        other = others[k % len(others)]
+        t[0] = other.sum() * 0.1
+    elif name == "zero_":
+        t.zero_()
+
+
+def run(T, x, w, program):
+    """The result of ``program`` on a (3, 4) tensor ``x`` and a 0-d one, ``w``."""
+    tensors = [x * 1.0, T.zeros(2, 3, dtype=T.float64)]
+    for kind, which, k, extra in program:
+        t = tensors[which % len(tensors)]
+        if kind in VIEWS:
+            tensors.append(VIEWS[kind](t, k))
+        elif kind == "product":
+            tensors.append(t * w + 0.1)
+        elif kind == "forget":
+            if len(tensors) > 2:
+                del tensors[which % len(tensors)]
+        else:
+            change(T, t, kind, w if extra % 2 else w * 1.5, k, tensors)
+    return sum((t * (0.3 + 0.1 * i)).sum() + (t * t).sum() * 0.01 for i, t in enumerate(tensors))
+
+
+STEP = st.tuples(
+    st.sampled_from([*VIEWS, *CHANGES, *CHANGES, "product", "forget"]), st.integers(0, 50), st.integers(0, 5), st.integers(0, 1)
+)
+X = np.linspace(-0.9, 0.8, 12).reshape(3, 4)
+
+
+def numeric(program, dx, dw, h=1e-5):
+    def at(s):
+        with tl.no_grad():
+            return run(tl, tl.Tensor(X + s * dx), tl.Tensor(np.array(0.7 + s * dw)), program).item()
+
+    return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+
+
+def tape(T, program):
+    x, w = T.tensor(X, requires_grad=True), T.tensor(0.7, dtype=T.float64, requires_grad=True)
+    loss = run(T, x, w, program)
+    if not loss.requires_grad:
+        return loss.item(), np.zeros_like(X), 0.0
+    gx, gw = T.autograd.grad(loss, [x, w], allow_unused=True)
+    return loss.item(), np.zeros_like(X) if gx is None else gx.numpy(), 0.0 if gw is None else gw.item()
+
+
+@settings(deadline=None, max_examples=300)
+@given(program=st.lists(STEP, min_size=1, max_size=9))
+def test_random_programs_of_views_and_changes(program):
+    try:
+        _, gx, gw = tape(tl, program)
+    except VersionError:
+        return
+    rng = np.random.default_rng(0)
+    dx, dw = rng.normal(size=X.shape), rng.normal()
+    expected = numeric(program, dx, dw)
+    np.testing.assert_allclose(np.sum(gx * dx) + gw * dw, expected, rtol=1e-6, atol=1e-7)
+
+
+@settings(deadline=None, max_examples=150)
+@given(program=st.lists(STEP, min_size=1, max_size=8))
+def test_random_programs_agree_with_pytorch(program):
+    torch = pytest.importorskip("torch")
+    try:
+        theirs = tape(torch, program)
+    except RuntimeError:
+        return  # PyTorch refuses more: we save copies of what an in-place change itself needs
+    ours = tape(tl, program)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_write_through_a_view_reaches_the_base_and_the_other_views():
+    x = tl.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    w = tl.tensor(3.0, requires_grad=True)
+    y = x * 1.0
+    row, column = y[0], y[:, 0]
+    row.mul_(w)
+    assert y.tolist() == [[3.0, 6.0], [3.0, 4.0]]
+    (column * tl.tensor([1.0, 10.0])).sum().backward()
+    assert x.grad.tolist() == [[3.0, 0.0], [10.0, 0.0]]
+    assert w.grad.item() == 1.0
+
+
+def test_views_of_views_and_transposed_bases():
+    x = tl.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    y = (x * 1.0).t() * 1.0  # its memory runs column by column
+    inner = y[1:][:, 1]
+    inner.mul_(inner)
+    y.sum().backward()
+    expected = np.ones((2, 3))
+    expected[1, 1:] = 2 * np.arange(6.0).reshape(2, 3)[1, 1:]
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_a_tensor_without_history_gets_one_through_its_view():
+    w = tl.tensor([1.0, 2.0], requires_grad=True)
+    out = tl.zeros(3, 2)
+    for i in range(3):
+        out[i].copy_(w * (i + 1.0))
+    assert out.requires_grad
+    (out * out).sum().backward()
+    assert w.grad.tolist() == [28.0, 56.0]
+
+
+def test_the_whole_is_rebuilt_when_only_views_are_left():
+    x = tl.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    y = x * 2.0
+    a, b = y[:3], y[1:]
+    del y
+    a.mul_(a)
+    a.mul_(2.0)
+    b[0] = 0.0
+    (a.sum() + 10 * b.sum()).backward()
+    # a = [2 (2x0)^2, 0, 2 (2x2)^2], b = [0, 2 (2x2)^2, 2x3]
+    assert x.grad.tolist() == [16.0, 0.0, 11 * 16.0 * 3.0, 20.0]
+
+
+def test_detached_tensors_have_a_history_of_their_own():
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    w = tl.tensor(5.0, requires_grad=True)
+    y = x * 1.0
+    apart = y.detach()
+    apart.mul_(w)
+    assert apart.requires_grad
+    assert y.tolist() == [5.0, 10.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]  # as in PyTorch: the tape of y knows nothing of it
+    assert w.grad is None
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x[0].mul_(2.0),
+        lambda x: x.reshape(-1).zero_(),
+        lambda x: x.t().add_(1.0),
+        lambda x: x[0].__setitem__(0, 5.0),
+        lambda x: x.diagonal().fill_(1.0),
+    ],
+)
+def test_views_of_leaves_refuse_and_change_nothing(write):
+    x = tl.ones(2, 2, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"shares the memory of a leaf that requires grad.*no_grad\(\), or clone\(\) the leaf"):
+        write(x)
+    assert x.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    with tl.no_grad():
+        write(x)
+
+
+def test_many_short_lived_views_are_forgotten():
+    x = tl.ones(4, requires_grad=True)
+    y = x * 1.0
+    for i in range(200):
+        y[i % 4].mul_(1.01)
+    assert len(y.views.members) < 60
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.full(4, 1.01**50), rtol=1e-5)
+
+
+def test_nothing_is_kept_alive_by_views():
+    gc.disable()
+    try:
+        x = tl.ones(3, requires_grad=True)
+        y = x * 1.0
+        view = y[:2]
+        view.mul_(view)
+        z = view.sum() + y.sum()
+        y[0] = z * 0.5
+        dead = [weakref.ref(t.node) for t in (y, view, z)] + [weakref.ref(y), weakref.ref(view)]
+        del y, view, z
+        assert all(d() is None for d in dead)
+    finally:
+        gc.enable()
+
+
+def test_higher_derivatives_through_written_views():
+    def f(x, w):
+        y = x * 1.0
+        y[1:].mul_(w * x[:1])
+        return (y * y * y).sum()
+
+    x, w = tl.tensor([1.0, 2.0, 3.0], dtype=tl.float64, requires_grad=True), tl.tensor(0.5, dtype=tl.float64, requires_grad=True)
+    (g,) = tl.autograd.grad(f(x, w), x, create_graph=True)
+    second = np.stack([tl.autograd.grad(g[i], x, retain_graph=True)[0].numpy() for i in range(3)])
+    h = 1e-4
+    expected = np.zeros((3, 3))
+    for j in range(3):
+        e = np.eye(3)[j] * h
+        up, down = (tl.tensor(x.detach().numpy() + s * e, requires_grad=True) for s in (1, -1))
+        expected[:, j] = (tl.autograd.grad(f(up, w), up)[0] - tl.autograd.grad(f(down, w), down)[0]).numpy() / (2 * h)
+    np.testing.assert_allclose(second, expected, rtol=1e-5, atol=1e-6)
