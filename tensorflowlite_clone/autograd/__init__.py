@@ -5,7 +5,7 @@ Here: the users' face. Not here: the tape and its engine (``core/``) and the fun
 
 import os as _os
 
-from . import graph
+from . import function, graph
 from .anomaly import (
     AnomalyError,
     detect_anomaly,
@@ -15,6 +15,7 @@ from .anomaly import (
     set_detect_anomaly,
 )
 from .derivatives import backward, grad
+from .function import Function
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 
 from_environment(_os.environ.get("TL_DETECT_ANOMALY", ""))
@@ -22,9 +23,11 @@ del from_environment
 
 __all__ = [
     "AnomalyError",
+    "Function",
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "function",
     "grad",
     "graph",
     "inference_mode",

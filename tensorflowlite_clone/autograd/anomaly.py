@@ -25,7 +25,7 @@ from ..core.explain import describe
 from ..core.families import Linear, Reduction
 from ..core.function import Function
 from ..core.tape import Cotangents
-from ..core.where import Place, caller, line, place_of
+from ..core.where import NOWHERE, Place, caller, line, place_of
 
 __all__ = ["AnomalyError", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 
@@ -43,7 +43,7 @@ class _Origin:
         self.deriving: Any = None
         while frame is not None:
             place = caller(frame)
-            if place is not None and place[0] is frame.f_code:
+            if place[0] is frame.f_code:
                 self.places.insert(0, place)
             if frame.f_code is Function.replay.__code__ and self.deriving is None:
                 self.deriving = frame.f_locals["self"]
@@ -56,11 +56,11 @@ class _Origin:
 
     def text(self) -> str:
         """``at file:line, in module Net.encoder (Linear)``."""
-        return f"at {line(self.places[-1] if self.places else None)}" + (f", in module {self.module}" if self.module else "")
+        return f"at {line(self.places[-1] if self.places else NOWHERE)}" + (f", in module {self.module}" if self.module else "")
 
     def stack(self) -> str:
         """All places, the innermost last."""
-        return "recorded from:\n" + "\n".join(f"  {line(p)} in {p[0].co_name}" for p in self.places[-20:])
+        return "recorded from:\n" + "\n".join(f"  {line(p)} in {p[0].co_name if p[0] else None}" for p in self.places[-20:])
 
 
 def _path(modules: list[Any]) -> str:
@@ -129,7 +129,7 @@ class _Detector(observe.Observer):
         number = steps[i][0] if steps else i
         operand = names[number] if number < len(names) else f"number {number}"
         origin = self.origins.get(node)
-        where = origin.text() if origin is not None else f"recorded at {line(getattr(node, 'where', None))}"
+        where = origin.text() if origin is not None else f"recorded at {place_of(node)}"
         labels, values = ["the gradient that came in"] * len(incoming), incoming
         for source, value in zip(getattr(node.plan, "save", ()), node.saved if isinstance(node.saved, tuple) else (), strict=False):
             if source[0] == "input" and isinstance(source[1], int):

@@ -16,6 +16,8 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
 from ..core.tensor import Tensor
+from ..func import vmap
+from . import kept
 
 
 def backward(
@@ -39,6 +41,8 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep)
+        if not keep:
+            kept.used(roots[0].node)
         return
     targets = _sequence(inputs, "backward")
     for t in targets:
@@ -57,20 +61,39 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
-    *,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``, returned instead of accumulated.
 
     With ``create_graph`` they can be differentiated again. An input that had no influence is an error unless ``allow_unused``
-    (then None) or ``materialize_grads`` (then zeros).
+    (then None) or ``materialize_grads`` (then zeros). With ``is_grads_batched`` every tensor of ``grad_outputs`` has one more axis
+    in front, and so have the gradients: several vector-Jacobian products in one walk. ``only_inputs`` is always true.
+
+    Raises `GraphError` for outputs or inputs that are not on the tape, or whose graph was freed.
 
     >>> x = Tensor(np.array(2.0), requires_grad=True)
     >>> (dy,) = grad(x ** 3, x, create_graph=True)
     >>> grad(dy, x)[0].item()
     12.0
+    >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> grad(x ** 2, x, Tensor(np.eye(2)), is_grads_batched=True)[0].tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
     """
+    if not only_inputs:
+        raise ArgumentError("grad: only_inputs=False is not offered (PyTorch ignores it); use backward() to fill the grad of all leaves")
+    if is_grads_batched:
+        if grad_outputs is None:
+            raise ArgumentError("grad: is_grads_batched needs grad_outputs, each with a leading axis; pass for example an identity matrix")
+        seeds = [grad_outputs] if isinstance(grad_outputs, Boxed | np.ndarray) else list(grad_outputs)
+
+        def once(*gs: Any) -> tuple[Tensor | None, ...]:
+            return grad(outputs, inputs, gs, retain_graph, create_graph, True, allow_unused, materialize_grads=materialize_grads)
+
+        batched: tuple[Tensor | None, ...] = vmap(once)(*(g if isinstance(g, Boxed) else Tensor(g) for g in seeds))
+        return batched
     roots, targets = _sequence(outputs, "grad"), _sequence(inputs, "grad")
     for i, t in enumerate(targets):
         if t.node is None:
@@ -96,8 +119,8 @@ def _as_gradient(g: Array | None, t: Tensor) -> Tensor | None:
     if g is None:
         return None
     g = conjugated(g)
-    if isinstance(g, Tensor) and g.level == t.level:
-        return g
+    if isinstance(g, Boxed) and g.level >= t.level:
+        return g  # as recorded, or mapped over (``is_grads_batched``)
     if not isinstance(g, Boxed):
         # A rule may hand on a view of a seed or of another gradient: the caller gets memory of its own.
         g = np.array(g, t.dtype)
@@ -124,7 +147,8 @@ def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list
         require_node(root, op)
         seed = conjugated(seed_for(root, g, op))
         if create_graph:
-            seed = seed if isinstance(seed, Tensor) and seed.level == root.level else Tensor.wrap(seed, root.level)
+            if not (isinstance(seed, Boxed) and seed.level >= root.level):  # a box of an outer transform is batched or dual: it stays so
+                seed = Tensor.wrap(seed, root.level)
         elif isinstance(seed, Tensor) and seed.level == root.level:
             seed = seed.array
         seeds.append(seed)

@@ -56,9 +56,15 @@ class Boxed(Methods):
         return handler(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise TransformError(
-            f"array: a value inside a function transform ({type(self).__name__} of shape {self.shape}) is no single array; use NumPy"
-            f" and tensor methods on it; to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]"
+        raise self.untraceable("array")
+
+    def untraceable(self, what: str) -> TransformError:
+        """The error for making a plain array or number of a value that a function transform follows."""
+        return TransformError(
+            f"{what}: a value inside a function transform ({type(self).__name__} of shape {self.shape}) cannot become a plain array or "
+            f"number, or be written into one (out[i] = x), which would lose its derivative; collect the parts in a list and join them "
+            f"with np.stack or np.concatenate; to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]; "
+            f"x.detach() is the value as a constant"
         )
 
     @property

@@ -88,11 +88,10 @@ def align(values: Sequence[Array], mapped: Sequence[bool], size: int) -> list[Ar
     """
     ndims = [len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True)]
     ndim = max(ndims)
-    out = []
-    for value, is_mapped, n in zip(values, mapped, ndims, strict=True):
-        if is_mapped and n < ndim:
-            value = np.reshape(value, (size,) + (1,) * (ndim - n) + tuple(value.shape[1:]))
-        out.append(value)
+    out = list(values)
+    for i, n in enumerate(ndims):
+        if n < ndim and mapped[i]:
+            out[i] = np.reshape(out[i], (size,) + (1,) * (ndim - n) + tuple(out[i].shape[1:]))
     return out
 
 

@@ -238,8 +238,8 @@ def _cases(op: type[Function], differentiable: list[int], needs: int, indent: st
         versions.append(version)
     lines = []
     if plan.answers or inputs:
-        lines += ["frame = getframe(1)", "code = frame.f_code"]
-        lines += ["node.where = (code, frame.f_lasti) if code.co_filename not in INSIDE else caller(frame)"]
+        lines += ["frame = getframe(1)", "code = node.code = frame.f_code", "node.instruction = frame.f_lasti"]
+        lines += ["if code.co_filename in INSIDE: node.code, node.instruction = caller(frame)"]
     lines += [f"node.plan = plans_{needs}[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
     lines += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})"]
     recorded = f"({', '.join(versions)}{',' if versions else ''})"

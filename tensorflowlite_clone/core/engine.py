@@ -82,13 +82,21 @@ def _walk(
 ) -> None:
     """The loop of `run_backward`. Keys are negated serial numbers, so that the heap gives the newest node first.
 
+    The newest of a node's parents is next where nothing in the heap is newer, and is handed on without going through the heap.
     ``special`` takes the place of the nodes' first-order steps.
     """
     watched = WATCHED if len(WATCHED) else None
-    while heap:
-        key = heappop(heap)
-        node = nodes.pop(key)
-        g = pending.pop(key)
+    following = None  # the key of the node that comes next, if it is in hand
+    while True:
+        if following is not None:
+            key, node, g = following, newest, newest_g
+        elif heap:
+            key = heappop(heap)
+            node = nodes.pop(key)
+            g = pending.pop(key)
+        else:
+            return
+        following = None
         watchers = None if watched is None else watched.get(node)
         if watchers is not None:
             g = watchers.see(g, level, create_graph)
@@ -96,7 +104,7 @@ def _walk(
             if key in wanted:
                 wanted[key] = g
             if key >= last:
-                break  # every other node is older than all the inputs
+                return  # every other node is older than all the inputs
         if type(node) is Leaf:
             if wanted is None:
                 node.accumulate(g, watchers is None and key in owned)
@@ -118,21 +126,37 @@ def _walk(
             if gx is None:
                 continue
             key = -parent.seq
-            if key not in pending:
-                if reach is not None and key not in reach:
+            if key == following:
+                if key in owned and type(gx) is ndarray:
+                    np.add(newest_g, gx, out=newest_g)
+                else:
+                    newest_g = newest_g + gx
+                    if type(newest_g) is ndarray:
+                        owned.add(key)
+            elif key in pending:
+                if key in owned and type(gx) is ndarray:
+                    total = pending[key]
+                    np.add(total, gx, out=total)
+                else:
+                    total = pending[key] = pending[key] + gx
+                    if type(total) is ndarray:
+                        owned.add(key)
+            elif reach is None or key in reach:
+                if type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None:
+                    owned.add(key)  # a rule's fresh result, in nobody else's hands
+                if following is None:
+                    following, newest, newest_g = key, parent, gx
                     continue
+                if key < following:
+                    key, parent, gx, following, newest, newest_g = following, newest, newest_g, key, parent, gx
                 pending[key] = gx
                 nodes[key] = parent
                 heappush(heap, key)
-                if type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None:
-                    owned.add(key)  # a rule's fresh result, in nobody else's hands
-            elif key in owned and type(gx) is ndarray:
-                total = pending[key]
-                np.add(total, gx, out=total)
-            else:
-                total = pending[key] = pending[key] + gx
-                if type(total) is ndarray:
-                    owned.add(key)
+        if following is not None and heap and heap[0] < following:
+            pending[following] = newest_g
+            nodes[following] = newest
+            heappush(heap, following)
+            following = None
 
 
 def _special_step(level: int, create_graph: bool) -> Callable[[Any, Array], tuple[Array, ...]]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import CodeType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,7 +37,7 @@ from .explain import explain, refuse_complex
 from .publish import publish
 from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
 from .tensor import Tensor
-from .where import Place, here, line, place_of
+from .where import NOWHERE, here, line, place_of
 
 RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
 
@@ -62,7 +63,7 @@ class OperationType(type):
 class Function(metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
 
-    __slots__ = ("__weakref__", "parents", "plan", "saved", "seq", "shapes", "versions", "where")
+    __slots__ = ("__weakref__", "code", "instruction", "parents", "plan", "saved", "seq", "shapes", "versions")
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
@@ -93,6 +94,8 @@ class Function(metaclass=OperationType):
     defaults: ClassVar[dict[str, Any]] = {}
     rules: ClassVar[dict[str, Rule]] = {}
     plans: ClassVar[dict[tuple[int, int, int], Plan]]
+    #: What `rule_for` gave, by array.
+    lines: ClassVar[dict[str, tuple[Rule, tuple[int, ...], tuple[Source, ...]]]]
     #: Set by ``compile.py``: replaces an operation's entry by a faster one when it is first recorded.
     specialise: ClassVar[Callable[[type[Function]], None] | None] = None
     specialised: ClassVar[bool] = False
@@ -107,7 +110,8 @@ class Function(metaclass=OperationType):
     shapes: tuple[Any, ...] | None
     versions: tuple[Any, ...] | None
     #: Where in the user's program it was recorded; the compiled calls leave it out where nothing that can change is saved.
-    where: Place | None
+    code: CodeType | None
+    instruction: int
 
     def __init_subclass__(
         cls,
@@ -185,6 +189,20 @@ class Function(metaclass=OperationType):
     @classmethod
     def promote(cls, args: tuple[Array, ...]) -> tuple[Array, ...]:
         """Cast the operands to the dtype PyTorch would compute in."""
+        if cls.promoted is None:  # most often they have it already
+            dtype = None
+            for a in args:
+                own = getattr(a, "dtype", None)
+                if own is None:
+                    if type(a) is complex:
+                        break
+                elif dtype is None:
+                    dtype = own
+                elif own is not dtype and own != dtype:
+                    break
+            else:
+                if dtype is not None and dtype.kind in "fc":
+                    return args
         concerned = args if cls.promoted is None else tuple(a for a, n in zip(args, cls.names, strict=True) if n in cls.promoted)
         dtypes = {a.dtype for a in concerned if hasattr(a, "dtype")}
         if len(dtypes) == 1:
@@ -217,7 +235,7 @@ class Function(metaclass=OperationType):
                 if a.node is not None:
                     needs |= 1 << i
             else:
-                data.append(a)
+                data.append(constant_value(a))
         ans = cls.of(*data, **params)
         needs &= cls.differentiable_mask
         several = cls.outputs is not None
@@ -233,7 +251,7 @@ class Function(metaclass=OperationType):
             node.parents = tuple(args[step[0]].node for step in plan.steps)
             node.saved = tuple(take(source, ans, args, data, params) for source in plan.save)
             node.versions = versions_of(plan, node.saved, tensors)
-            node.where = here()
+            node.code, node.instruction = here()
             node.shapes = None
             if cls.broadcasts:
                 node.shapes = tuple(shape_of(data[step[0]]) for step in plan.steps)
@@ -298,7 +316,7 @@ class Function(metaclass=OperationType):
     def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
         """The error for a saved value that was changed in place since."""
         what = "its result" if source[0] == ANSWER else f"its operand {self.names[source[1]]}"
-        by, place = cell[2] or ("an operation", None)
+        by, place = cell[2] or ("an operation", NOWHERE)
         return VersionError(
             f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape_of(value)}, saved by "
             f"{self.title()} at {place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); "
@@ -307,10 +325,16 @@ class Function(metaclass=OperationType):
 
     def released(self) -> GraphError:
         """The error for a second walk over a part of the tape whose saved values were freed."""
+        place = place_of(self)
         return GraphError(
-            f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}) again; "
-            f"pass retain_graph=True to the first backward, or run the forward computation again"
+            f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}"
+            f"{'' if place == line(NOWHERE) else ', recorded at ' + place}) again; pass retain_graph=True to the first backward, or run the forward computation again"
         )
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes this one hands gradients to, each with the number of the output it computed (PyTorch's view of the graph)."""
+        return tuple((p.parents[0], p.index) if isinstance(p, Select) else (p, 0) for p in self.parents)
 
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0
@@ -368,7 +392,10 @@ class Function(metaclass=OperationType):
     @classmethod
     def run_rule(cls, name: str, gs: tuple[Array, ...], primals: list[Array], ans: Any, params: dict[str, Any]) -> Array:
         """Evaluate one rule outside the tape (forward mode of diagonal Jacobians)."""
-        rule, cotangents, sources = cls.rule_for(cls.names.index(name))
+        line = cls.lines.get(name)
+        if line is None:
+            line = cls.lines[name] = cls.rule_for(cls.names.index(name))
+        rule, cotangents, sources = line
         values = [take(s, ans, tuple(primals), primals, params) for s in sources]
         return rule(*[gs[k] for k in cotangents], *values)
 
@@ -386,6 +413,11 @@ class Function(metaclass=OperationType):
         from .transpose import batch_by_loop
 
         return batch_by_loop(cls, size, values, mapped, params)
+
+
+def constant_value(a: Array) -> Array:
+    """What a tensor that is no part of any tape holds, where it is an operand among boxes of a transform; anything else itself."""
+    return a.array if isinstance(a, Tensor) and a.node is None and type(a.array) is ndarray else a
 
 
 def _to_dtype(a: Array, dtype: np.dtype[Any], cast: Rule) -> Array:
@@ -430,7 +462,7 @@ def _describe(cls: type[Function], forward: Any) -> None:
             cls.rest = code.co_varnames[n + k]
     cls.forward = staticmethod(forward)
     cls.rules = {k[5:]: v for k, v in vars(cls).items() if k.startswith("grad_")}
-    cls.plans = {}
+    cls.plans, cls.lines = {}, {}
     for array, rule in cls.rules.items():
         if array not in cls.names and array != cls.rest:
             raise TypeError(f"{cls.__name__}.grad_{array}: no such array; forward takes {', '.join(cls.names)}")

@@ -92,6 +92,16 @@ class Leaf:
         else:
             tensor.grad = before + g
 
+    @property
+    def variable(self) -> Tensor | None:
+        """The leaf tensor, while it is alive."""
+        return self.tensor()
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """Nothing: gradients end here."""
+        return ()
+
     @staticmethod
     def title() -> str:
         """The name that messages use."""
@@ -121,6 +131,12 @@ class Select:
     def replay(self, g: Array, level: int) -> tuple[Cotangents]:
         """The same for ``create_graph``."""
         return (Cotangents({self.index: g}),)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """Those of the operation."""
+        functions: tuple[tuple[Any, int], ...] = self.parents[0].next_functions
+        return functions
 
     def title(self) -> str:
         """The name that messages use."""

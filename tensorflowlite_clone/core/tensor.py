@@ -314,15 +314,25 @@ class Tensor(Boxed):
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:
+        if self.followed():
+            raise self.untraceable("array")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def followed(self) -> bool:
+        """Whether a function transform takes the derivative with respect to this tensor, or holds it for several examples."""
+        return self.level > 0 and (self.node is not None or not isinstance(self.array, ndarray))
+
     def __float__(self) -> float:
+        if self.followed():
+            raise self.untraceable("float")
         return float(self.item())
 
     def __int__(self) -> int:
         return int(self.item())
 
     def __complex__(self) -> complex:
+        if self.followed():
+            raise self.untraceable("complex")
         return complex(self.item())
 
     def __index__(self) -> int:

@@ -38,7 +38,8 @@ def jvp_by_transposition(op: type[Function], primals: list[Array], tangents: lis
         us = [None if o.node is None else _leaf(np.zeros(o.shape, o.dtype), level) for o in outs]
         roots = [o for o, u in zip(outs, us, strict=True) if u is not None]
         leaves = [x.node for x, t in zip(xs, tangents, strict=True) if t is not None]
-        grads = run_backward(roots, [u for u in us if u is not None], level=level, create_graph=True, inputs=leaves)
+        # A first-order walk: the rules see what the tensors hold and the cotangents u, on which alone they are recorded.
+        grads = run_backward(roots, [u for u in us if u is not None], level=level, inputs=leaves)
         pairs = [
             (g, t)
             for g, t in zip(grads, (t for t in tangents if t is not None), strict=True)

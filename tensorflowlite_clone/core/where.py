@@ -11,8 +11,9 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-#: A code object and the index of an instruction in it.
-Place = tuple[CodeType, int]
+#: A code object (None: not known) and the index of an instruction in it.
+Place = tuple[CodeType | None, int]
+NOWHERE: Place = (None, 0)
 
 PACKAGE = Path(__file__).parent.parent
 #: The files of this package, and the names of what it compiles; filled by `know_inside`.
@@ -26,7 +27,7 @@ def know_inside() -> set[str]:
     return INSIDE
 
 
-def caller(frame: FrameType | None) -> Place | None:
+def caller(frame: FrameType | None) -> Place:
     """The place of ``frame``, or of the nearest frame below it that is not in this package."""
     inside = INSIDE or know_inside()
     while frame is not None:
@@ -34,23 +35,31 @@ def caller(frame: FrameType | None) -> Place | None:
         if code.co_filename not in inside:
             return code, frame.f_lasti
         frame = frame.f_back
-    return None
+    return NOWHERE
 
 
-def here() -> Place | None:
+def here() -> Place:
     """The place in the user's program from which the package was called."""
     return caller(sys._getframe(1))
 
 
-def line(place: Place | None) -> str:
+def stacklevel() -> int:
+    """The ``stacklevel`` with which a warning given by the calling function points at the user's line."""
+    inside, level, frame = INSIDE or know_inside(), 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename in inside:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def line(place: Place) -> str:
     """``file:line`` of a place.
 
-    >>> line(None)
+    >>> line(NOWHERE)
     'an unknown place'
     """
-    if place is None:
-        return "an unknown place"
     code, instruction = place
+    if code is None:
+        return "an unknown place"
     number = code.co_firstlineno
     for start, end, at in code.co_lines():
         if start <= instruction < end:
@@ -61,4 +70,4 @@ def line(place: Place | None) -> str:
 
 def place_of(node: Any) -> str:
     """``file:line`` where ``node`` was recorded, if that is known."""
-    return line(getattr(node, "where", None))
+    return line((getattr(node, "code", None), getattr(node, "instruction", 0)))

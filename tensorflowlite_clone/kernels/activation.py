@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 NDArray: TypeAlias = np.ndarray[Any, Any]
+#: Up to so many elements, plain expressions cost less than going through `chunked`.
+FEW = 1024
 
 _SMALL = 2_048  # elements below which a scalar operand costs less than an array of zeros
 _SQRT_HALF = math.sqrt(0.5)
@@ -181,6 +183,8 @@ def sigmoid_grad(g: NDArray, ans: NDArray) -> NDArray:
     >>> sigmoid_grad(np.array([2.0]), np.array([0.5]))
     array([0.5])
     """
+    if 0 < ans.ndim and ans.size <= FEW and ans.itemsize > 2:
+        return g * (ans * (1.0 - ans))
     return chunked(_sigmoid_grad_step, g, ans, cost=0.35)
 
 
@@ -196,6 +200,8 @@ def tanh_grad(g: NDArray, ans: NDArray) -> NDArray:
     >>> tanh_grad(np.array([2.0]), np.array([0.5]))
     array([1.5])
     """
+    if 0 < ans.ndim and ans.size <= FEW and ans.itemsize > 2:  # what `chunked` costs is more than the three passes
+        return g * (1.0 - ans * ans)
     return chunked(_tanh_grad_step, g, ans, cost=0.35)
 
 

@@ -1,0 +1,239 @@
+"""`autograd.grad` and `backward` with all their arguments, and the hooks of tensors."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.autograd import backward, grad
+from tensorflowlite_clone.core.hooks import WATCHED
+
+
+def leaf(*values, dtype=tl.float64):
+    return tl.tensor(values, dtype=dtype, requires_grad=True)
+
+
+# ---- batched gradients ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_batched_gradients_are_those_of_a_loop(create_graph):
+    x, w = leaf(0.3, -0.7, 1.1), leaf(2.0)
+    seeds = np.random.default_rng(0).normal(size=(4, 3))
+    y = (x.sin() * w * x).cumsum(0)
+    gx, gw = grad(y, (x, w), tl.tensor(seeds), retain_graph=True, create_graph=create_graph, is_grads_batched=True)
+    assert gx.shape == (4, 3)
+    assert gw.shape == (4, 1)
+    for k in range(4):
+        one = grad(y, (x, w), tl.tensor(seeds[k]), retain_graph=True)
+        np.testing.assert_allclose(gx[k].detach().numpy(), one[0].numpy(), rtol=1e-12)
+        np.testing.assert_allclose(gw[k].detach().numpy(), one[1].numpy(), rtol=1e-12)
+    if create_graph:
+        (second,) = grad((gx * gx).sum() + gw.sum(), x, retain_graph=True)
+        inner = 0.0
+        for k in range(4):
+            a, b = grad(y, (x, w), tl.tensor(seeds[k]), create_graph=True)
+            inner = inner + (a * a).sum() + b.sum()
+        np.testing.assert_allclose(second.numpy(), grad(inner, x)[0].numpy(), rtol=1e-12)
+    else:
+        assert not gx.requires_grad
+
+
+def test_batched_gradients_of_several_outputs_and_unused_inputs():
+    x, unused = leaf(1.0, 2.0), leaf(5.0)
+    outs = (x * x, x.sum())
+    seeds = (tl.tensor(np.eye(2)), tl.tensor([1.0, 10.0], dtype=tl.float64))
+    g, none = grad(outs, (x, unused), seeds, is_grads_batched=True, allow_unused=True, retain_graph=True)
+    assert g.tolist() == [[3.0, 1.0], [10.0, 14.0]]
+    assert none is None
+    _, zeros = grad(outs, (x, unused), seeds, is_grads_batched=True, materialize_grads=True)
+    assert zeros.tolist() == [[0.0], [0.0]]
+
+
+def test_batched_gradients_need_seeds_that_fit():
+    x = leaf(1.0, 2.0)
+    with pytest.raises(ValueError, match=r"is_grads_batched needs grad_outputs"):
+        grad(x * 2, x, is_grads_batched=True)
+    with pytest.raises(RuntimeError, match=r"gradient has the wrong shape: it is \(3,\), the tensor is \(2,\)"):
+        grad(x * 2, x, tl.ones(4, 3), is_grads_batched=True)
+    with pytest.raises(ValueError, match="only_inputs=False is not offered"):
+        grad((x * 2).sum(), x, only_inputs=False)
+
+
+# ---- several roots, seeds, failures -----------------------------------------------------------------------------------------
+def test_several_roots_and_seeds():
+    x = leaf(1.0, 2.0)
+    y = x * 3.0
+    backward([y, (x * x).sum(), y], [tl.tensor([1.0, 10.0]), None, tl.tensor([100.0, 0.0])])
+    assert x.grad.tolist() == [3.0 + 2.0 + 300.0, 30.0 + 4.0]
+
+
+def test_a_failure_in_the_middle_accumulates_nothing_above_it():
+    x, y = leaf(1.0), leaf(2.0)
+    product = x * y
+    product.register_hook(lambda g: g[:0])
+    with pytest.raises(RuntimeError, match=r"returned a gradient of another shape: \(0,\) for \(1,\)"):
+        (product * 2.0).sum().backward()
+    assert x.grad is None
+    assert y.grad is None
+
+
+def test_a_second_walk_names_the_node_that_was_freed():
+    x = leaf(1.0, 2.0)
+    y = x * x
+    y.sum().backward()
+    with pytest.raises(
+        RuntimeError,
+        match=r"its saved values are freed: reached mul \(node \d+, recorded at .*test_derivatives\.py:\d+\) again; pass retain_graph=True",
+    ):
+        y.sum().backward()
+
+
+# ---- hooks ------------------------------------------------------------------------------------------------------------------
+def test_hooks_replace_in_order_and_can_be_removed():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    first = y.register_hook(lambda g: g * 2)
+    y.register_hook(lambda g: g + 1)
+    y.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [3.0, 3.0]
+    first.remove()
+    first.remove()
+    x.grad = None
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_hooks_of_leaves_run_once_on_the_whole_gradient():
+    x = leaf(1.0)
+    seen = []
+    with x.register_hook(lambda g: seen.append(g.item())):
+        (x * 2 + x * 3).sum().backward()
+    assert seen == [5.0]
+    (x * 2).sum().backward()
+    assert seen == [5.0]
+    assert not WATCHED.get(x.node)
+
+
+def test_a_hook_may_clip_in_place_and_keeps_nothing_of_the_engine():
+    x = leaf(3.0, -4.0)
+    kept = []
+
+    def clip(g):
+        kept.append(g)
+        return g.clamp_(-1.0, 1.0)
+
+    x.register_hook(clip)
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [1.0, -1.0]
+    kept[0].zero_()
+    assert x.grad.tolist() == [1.0, -1.0]
+
+
+def test_hooks_are_recorded_with_create_graph_only():
+    x, w = leaf(2.0), leaf(3.0)
+    x.register_hook(lambda g: g * w)
+    (g,) = grad((x**3).sum(), x, create_graph=True)
+    gx, gw = grad(g.sum(), (x, w))
+    assert gx.item() == 6 * 2.0 * 3.0 * 3.0  # the hook saw this walk too
+    assert gw.item() == 12.0
+    (g,) = grad((x**3).sum(), x)
+    assert not g.requires_grad
+
+
+def test_retain_grad_sees_what_hooks_made_of_it_and_follows_in_place_changes():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    y.retain_grad()
+    assert y.retains_grad
+    y.register_hook(lambda g: g * 10)
+    y.sum().backward()
+    assert y.grad.tolist() == [10.0, 10.0]
+    z = x * 2.0
+    z.retain_grad()
+    z.mul_(3.0)
+    assert z.retains_grad
+    z.sum().backward()
+    assert z.grad.tolist() == [1.0, 1.0]
+    assert not x.retains_grad
+
+
+def test_post_accumulate_hooks_see_the_filled_leaf():
+    x = leaf(1.0, 2.0)
+    seen = []
+
+    def step(p):
+        seen.append(p.grad.tolist())
+        p.grad = None
+
+    handle = x.register_post_accumulate_grad_hook(step)
+    (x * 3).sum().backward()
+    assert seen == [[3.0, 3.0]]
+    assert x.grad is None
+    grad((x * 3).sum(), x)  # accumulates nothing
+    handle.remove()
+    (x * 3).sum().backward()
+    assert len(seen) == 1
+    with pytest.raises(RuntimeError, match="only leaves accumulate: this tensor was computed by mul; use register_hook"):
+        (x * 2).register_post_accumulate_grad_hook(step)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        tl.ones(1).register_hook(print)
+
+
+def test_hooks_must_return_tensors():
+    x = leaf(1.0)
+    x.register_hook(lambda g: "gradient")
+    with pytest.raises(TypeError, match=r"hook .*lambda.*: returned a str; return a tensor"):
+        (x * 2).sum().backward()
+
+
+def test_hooks_do_not_keep_the_graph():
+    gc.disable()
+    try:
+        x = leaf(1.0)
+        y = x * 2
+        y.register_hook(lambda g: g)
+        y.retain_grad()
+        alive = weakref.ref(y.node), weakref.ref(y)
+        del y
+        assert [a() for a in alive] == [None, None]
+        assert not len(WATCHED)
+    finally:
+        gc.enable()
+
+
+def test_inference_mode_records_nothing_and_its_tensors_can_be_used_later():
+    x = leaf(2.0)
+    with tl.inference_mode():
+        assert tl.is_inference_mode_enabled()
+        y = x * 2
+        with tl.inference_mode(False):
+            assert (x * 2).requires_grad
+    assert not tl.is_inference_mode_enabled()
+    assert not y.requires_grad
+    (x * y).sum().backward()
+    assert x.grad.item() == 4.0
+
+    @tl.inference_mode
+    def f(x):
+        return x * 2
+
+    @tl.inference_mode()
+    def g(x):
+        return x * 2
+
+    assert not f(x).requires_grad
+    assert not g(x).requires_grad
+
+
+def test_the_graph_can_be_walked():
+    x, w = leaf(2.0, 1.0), leaf(3.0)
+    y = (x * w).sum()
+    assert y.grad_fn.title() == "sum"
+    ((product, index),) = y.grad_fn.next_functions
+    assert (product.title(), index) == ("mul", 0)
+    assert [leaf.variable is t for (leaf, _), t in zip(product.next_functions, (x, w), strict=True)] == [True, True]
+    values, _ = tl.sort(x * w)
+    assert values.grad_fn.next_functions[0][0].title() == "mul"
