@@ -86,7 +86,9 @@ def _walk(
     ``special`` takes the place of the nodes' first-order steps.
     """
     watched = WATCHED if len(WATCHED) else None
-    following = None  # the key of the node that comes next, if it is in hand
+    following: int | None = None  # the key of the node that comes next, if it is in hand
+    newest: Any = None
+    newest_g: Any = None
     while True:
         if following is not None:
             key, node, g = following, newest, newest_g

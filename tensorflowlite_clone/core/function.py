@@ -326,9 +326,10 @@ class Function(metaclass=OperationType):
     def released(self) -> GraphError:
         """The error for a second walk over a part of the tape whose saved values were freed."""
         place = place_of(self)
+        where = "" if place == line(NOWHERE) else f", recorded at {place}"
         return GraphError(
-            f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}"
-            f"{'' if place == line(NOWHERE) else ', recorded at ' + place}) again; pass retain_graph=True to the first backward, or run the forward computation again"
+            f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}{where}) "
+            f"again; pass retain_graph=True to the first backward, or run the forward computation again"
         )
 
     @property
