@@ -36,6 +36,10 @@ class Boxed(Methods):
         """The values as a constant."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
+    def parts(self) -> tuple[Array, ...]:
+        """What the box holds."""
+        raise TypeError(f"{type(self).__name__} is an abstract box")
+
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` on ``args``, among which this is the highest box."""
         raise TypeError(f"{type(self).__name__} is an abstract box")

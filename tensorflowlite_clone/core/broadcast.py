@@ -86,7 +86,7 @@ def align(values: Sequence[Array], mapped: Sequence[bool], size: int) -> list[Ar
     ``values[i]`` has the hidden axis of length ``size`` in front where ``mapped[i]``; ones are inserted behind it
     until all values have the same number of visible axes.
     """
-    ndims = [len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True)]
+    ndims = [len(getattr(v, "shape", ())) - m for v, m in zip(values, mapped, strict=True)]
     ndim = max(ndims)
     out = list(values)
     for i, n in enumerate(ndims):

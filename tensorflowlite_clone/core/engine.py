@@ -31,11 +31,13 @@ def run_backward(
     create_graph: bool = False,
     retain_graph: bool = False,
     inputs: Sequence[Any] | None = None,
+    all_reach: bool = False,
 ) -> list[Array | None]:
     """Propagate ``seeds`` from ``roots`` to the leaves.
 
     With ``inputs`` (nodes) the gradients that reach them are returned in their order and no ``grad`` is touched; without, they
     are added to the ``grad`` of the leaves. With ``create_graph`` the seeds are tensors of ``level`` and so are the gradients.
+    ``all_reach`` says that every node leads to some of the inputs, as where a transform made all leaves of its level.
     """
     pending: dict[int, Any] = {}
     nodes: dict[int, Any] = {}
@@ -53,7 +55,7 @@ def run_backward(
             heappush(heap, key)
     wanted = None if inputs is None else {-node.seq: None for node in inputs}
     last = 1 if wanted is None else max(wanted, default=-(1 << 62))
-    reach = None if wanted is None else _reaching(list(nodes.values()), wanted)
+    reach = None if wanted is None or all_reach else _reaching(list(nodes.values()), wanted)
     before, outer = state.grad_enabled, state.inputs_only
     state.inputs_only = inputs is not None
     if create_graph:
@@ -135,6 +137,8 @@ def _walk(
                     newest_g = newest_g + gx
                     if type(newest_g) is ndarray:
                         owned.add(key)
+                    else:  # a NumPy scalar, or a box
+                        owned.discard(key)
             elif key in pending:
                 if key in owned and type(gx) is ndarray:
                     total = pending[key]
@@ -143,6 +147,8 @@ def _walk(
                     total = pending[key] = pending[key] + gx
                     if type(total) is ndarray:
                         owned.add(key)
+                    else:
+                        owned.discard(key)
             elif reach is None or key in reach:
                 if type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None:
                     owned.add(key)  # a rule's fresh result, in nobody else's hands
@@ -192,8 +198,10 @@ def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:
     order.sort(key=lambda node: node.seq)  # parents first
     reach = set(wanted)
     for node in order:
-        if any(-p.seq in reach for p in node.parents):
-            reach.add(-node.seq)
+        for p in node.parents:
+            if -p.seq in reach:
+                reach.add(-node.seq)
+                break
     return reach
 
 

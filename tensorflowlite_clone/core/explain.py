@@ -54,7 +54,7 @@ def explain(op: type[Function], args: tuple[Array, ...], params: dict[str, Any],
             f"{title}: shapes do not broadcast: {facts}; aligned from the right, each pair of dimensions must be equal or one of them 1"
         )
     if isinstance(error, ValueError) and any(s in str(error) for s in ("zero-size array", "empty sequence")):
-        return ShapeError(f"{title}: the input has no elements to take it of: {facts}; check x.numel() first, or give a dim that is not empty")
+        return ShapeError(f"{title}: the input has no elements to take it of: {facts}; check x.numel() first, or reduce another dim")
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     settings = "".join(f", {k}={v!r:.60}" for k, v in params.items())
     message = f"{title}: cannot be computed: {facts}{settings}; NumPy says: {said}"

@@ -12,8 +12,10 @@ import numpy as np
 
 from .._typing import Array
 from .broadcast import align, normalize_axis, shape_of
+from .boxed import Boxed
 from .function import Function
 from .registry import OPS
+from .tape import Rule, Source
 
 
 class Elementwise(Function):
@@ -22,6 +24,14 @@ class Elementwise(Function):
     broadcasts = True
     numbers_allowed = True
     promotion: ClassVar[str | None] = "same"
+    #: Whether the slope is infinite or undefined somewhere. There, a cotangent of exactly 0 still gives 0 (see `zero_wins`).
+    steep: ClassVar[bool] = False
+
+    @classmethod
+    def rule_for(cls, i: int) -> tuple[Rule, tuple[int, ...], tuple[Source, ...]]:
+        """The rule as it is written, made safe where it is steep."""
+        rule, cotangents, sources = super().rule_for(i)
+        return (zero_wins(rule) if cls.steep and cotangents else rule), cotangents, sources
 
     @classmethod
     def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
@@ -38,7 +48,7 @@ class Elementwise(Function):
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """The same operation, with the hidden axes lined up."""
-        return cls.of(*align(values, mapped, size), **params)
+        return cls.of(*(values if len(values) == 1 else align(values, mapped, size)), **params)
 
 
 class NonDifferentiable(Function):
@@ -70,8 +80,11 @@ class AxisWise(Function):
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """The same operation, with axes counted behind the hidden one."""
-        ndim = max(len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True) if v is not None)
-        values = [v if m or v is None else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values, mapped, strict=True)]
+        if len(values) == 1:
+            ndim = len(values[0].shape) - 1
+        else:
+            ndim = max(len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True) if v is not None)
+            values = [v if m or v is None else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values, mapped, strict=True)]
         params = dict(params)
         for name in cls.axis_params:
             params[name] = shift_axes(params[name], ndim, cls.title())
@@ -86,7 +99,7 @@ class Reduction(AxisWise):
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """Reduce the visible axes; a 0-d operand has none, so it is given one."""
-        if all(len(shape_of(v)) == m for v, m in zip(values, mapped, strict=True)):
+        if len(shape_of(values[0])) == mapped[0] and all(len(shape_of(v)) == m for v, m in zip(values, mapped, strict=True)):
             values = [np.reshape(v, (size, 1)) if m else v for v, m in zip(values, mapped, strict=True)]
             return cls.of(*values, **{**params, "axis": (1,), "keepdims": False})
         return super().batch(size, values, mapped, params)
@@ -134,6 +147,36 @@ class Bilinear(Function):
                 arrays[k] = added if n == 0 else None
         ans = cls.of(*primals, **params)
         return ans, _total([cls.of(*arrays, **params) for arrays in operands], ans)
+
+
+def zero_wins(rule: Rule) -> Rule:
+    """``rule`` with 0 where the cotangent is 0, whatever the slope is there.
+
+    What `where` or a mask did not take has no influence; without this, 0 times an infinite slope would make its gradient NaN, as it
+    does in PyTorch and JAX.
+    """
+
+    def guarded(g: Array, *values: Any) -> Any:
+        r = rule(g, *values)
+        return OPS["Where"].of(np.equal(g, 0), 0.0, r) if has_nan(r) else r
+
+    kernel = getattr(rule, "kernel", None)
+    if kernel is not None:
+
+        def guarded_kernel(g: Any, *values: Any) -> Any:
+            r = kernel(g, *values)
+            return np.where(g == 0, r.dtype.type(0), r) if has_nan(r) else r
+
+        guarded.kernel = guarded_kernel  # type: ignore[attr-defined]
+    return guarded
+
+
+def has_nan(x: Array) -> bool:
+    """Whether NaN is among the values of ``x``, or of what its boxes hold."""
+    if isinstance(x, Boxed):
+        return any(map(has_nan, x.parts()))
+    flat = np.asarray(x).reshape(-1)
+    return bool(np.isnan(np.dot(flat, flat)))  # squares do not cancel: one fast pass over the memory
 
 
 def shift_axes(axis: Any, ndim: int, op: str) -> Any:

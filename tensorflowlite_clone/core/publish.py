@@ -90,9 +90,11 @@ def operator_of(cls: type[Function], operator: str, reflected: bool = False) -> 
     name = f"__{'r' if reflected else ''}{operator}__"
     if len(cls.names) == 1:
         return _named(lambda input: cls.of(input), name, cls)
+    # Lists go in too, to be refused by name, where Python would say less; but they may be compared with anything.
+    known = OPERANDS if operator in ("eq", "ne") else (*OPERANDS, list, tuple)
     if reflected:
-        return _named(lambda a, b: cls.of(b, a) if isinstance(b, OPERANDS) else NotImplemented, name, cls)
-    return _named(lambda a, b: cls.of(a, b) if isinstance(b, OPERANDS) else NotImplemented, name, cls)
+        return _named(lambda a, b: cls.of(b, a) if isinstance(b, known) else NotImplemented, name, cls)
+    return _named(lambda a, b: cls.of(a, b) if isinstance(b, known) else NotImplemented, name, cls)
 
 
 def _named(f: Callable[..., Any], name: str, cls: type[Function]) -> Callable[..., Any]:

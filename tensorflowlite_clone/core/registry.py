@@ -119,8 +119,8 @@ def answer_numpy(np_function: Callable[..., Any], handler: Callable[..., Any]) -
             return handler(*args)
         kept = drop_neutral(np_function, kwargs)
         known = keywords(handler) if kept else None
-        for key in kept if known is not None else ():
-            if key not in known:
+        for key in kept:
+            if known is not None and key not in known:
                 raise ArgumentError(
                     f"np.{np_function.__name__}: {key}= is not answered for tensors: got {kept[key]!r:.40}; leave it out, "
                     f"or call it on x.detach().numpy() if no gradient is wanted"

@@ -69,6 +69,10 @@ class Tensor(Boxed):
         t.grad = t.node = t.version = t.views = None
         return t
 
+    def parts(self) -> tuple[Array, ...]:
+        """The array."""
+        return (self.array,)
+
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` one level down and record it."""
         return op.record(args, params, self.level)

@@ -39,13 +39,14 @@ def jvp_by_transposition(op: type[Function], primals: list[Array], tangents: lis
         roots = [o for o, u in zip(outs, us, strict=True) if u is not None]
         leaves = [x.node for x, t in zip(xs, tangents, strict=True) if t is not None]
         # A first-order walk: the rules see what the tensors hold and the cotangents u, on which alone they are recorded.
-        grads = run_backward(roots, [u for u in us if u is not None], level=level, inputs=leaves)
+        grads = run_backward(roots, [u for u in us if u is not None], level=level, inputs=leaves, all_reach=True)
         pairs = [
             (g, t)
             for g, t in zip(grads, (t for t in tangents if t is not None), strict=True)
             if isinstance(g, Tensor) and g.node is not None
         ]
-        found = run_backward([g for g, _ in pairs], [t for _, t in pairs], level=level, inputs=[u.node for u in us if u is not None])
+        targets = [u.node for u in us if u is not None]
+        found = run_backward([g for g, _ in pairs], [t for _, t in pairs], level=level, inputs=targets, all_reach=True)
         results = iter(found)
         ts = [None if u is None else next(results) for u in us]
         ts = [np.zeros(o.shape, o.dtype) if t is None and u is not None else t for o, u, t in zip(outs, us, ts, strict=True)]

@@ -7,9 +7,37 @@ from typing import TYPE_CHECKING, Any, Never
 from .._errors import TransformError
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
+from ..core.function import constant_value
+from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
     from ..core.function import Function
+
+
+class Map:
+    """One vmap under way: its level, how many examples it has, and what random functions shall do ("error", "different", "same")."""
+
+    __slots__ = ("level", "randomness", "size")
+
+    def __init__(self, level: int, size: int, randomness: str) -> None:
+        self.level, self.size, self.randomness = level, size, randomness
+
+    def box(self, value: Array) -> Batched:
+        """``value`` with its leading axis hidden."""
+        return Batched(value, self.size, self.level)
+
+    def concerns(self, x: Any) -> bool:
+        """Whether ``x``, or what its boxes hold, has a value for each example."""
+        while isinstance(x, Boxed):
+            if isinstance(x, Batched):
+                if x.level == self.level:
+                    return True
+                x = x.value
+            elif isinstance(x, Tensor):
+                x = x.array
+            else:
+                x = getattr(x, "primal", None)
+        return False
 
 
 class Batched(Boxed):
@@ -34,11 +62,18 @@ class Batched(Boxed):
         dtype: DType = self.value.dtype
         return dtype
 
+    def parts(self) -> tuple[Array, ...]:
+        """The values of all examples."""
+        return (self.value,)
+
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's batching rule on the values of this level."""
         level, size = self.level, self.length
-        mapped = [isinstance(a, Batched) and a.level == level for a in args]
-        values = [a.value if m else a for a, m in zip(args, mapped, strict=True)]
+        values, mapped = [], []
+        for a in args:
+            own = type(a) is Batched and a.level == level
+            values.append(a.value if own else constant_value(a))
+            mapped.append(own)
         ans = op.batch(size, values, mapped, params)
         if isinstance(ans, tuple):
             return tuple(Batched(a, size, level) for a in ans)
@@ -63,6 +98,28 @@ class Batched(Boxed):
 
     def __int__(self) -> int:
         self._one_value("int")
+
+    def item(self) -> Any:
+        """Refuse: there is no single value."""
+        self._one_value("item")
+
+    def tolist(self) -> Any:
+        """Refuse, as `item`."""
+        self._one_value("tolist")
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """Refuse, as `item`."""
+        self._one_value("numpy")
+
+    def backward(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: what is mapped over is on no tape."""
+        raise TransformError(
+            f"backward: inside vmap this is {self.length} values at once (shape {self.shape} each), on no tape; differentiate the function "
+            f"itself, vmap(func.grad(f))"
+        )
+
+    def __index__(self) -> int:
+        self._one_value("index")
 
     def __hash__(self) -> int:
         return id(self)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
+from ..core.function import constant_value
 from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -34,11 +35,15 @@ class Dual(Boxed):
         dtype: DType = self.primal.dtype
         return dtype
 
+    def parts(self) -> tuple[Array, ...]:
+        """The value and its tangent."""
+        return (self.primal, self.tangent)
+
     def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's forward-mode rule on the values and tangents of this level."""
         level = self.level
         mine = [isinstance(a, Dual) and a.level == level for a in args]
-        primals = [a.primal if m else a for a, m in zip(args, mine, strict=True)]
+        primals = [a.primal if m else constant_value(a) for a, m in zip(args, mine, strict=True)]
         tangents = [a.tangent if m else None for a, m in zip(args, mine, strict=True)]
         ans, tangent = op.jvp(primals, tangents, params)
         if isinstance(ans, tuple):
@@ -60,7 +65,7 @@ class Dual(Boxed):
         return bool(self.primal)
 
     def __float__(self) -> float:
-        return float(self.primal)
+        raise self.untraceable("float")
 
     def __int__(self) -> int:
         return int(self.primal)

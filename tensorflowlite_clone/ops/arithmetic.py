@@ -15,9 +15,10 @@ from .._state import get_default_dtype
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtypes import result_type
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import OPERANDS, to_operand
-from ..core.registry import implements, install_method, public
+from ..core.registry import OPS, install_method, public
 from .compare import Where
 
 
@@ -36,13 +37,13 @@ class Cast(Linear, Elementwise, title="to"):
 
 
 class CastToIntegers(NonDifferentiable, title="to"):
-    """The values rounded towards zero, in an integer dtype, or whether they are not zero, as booleans. Shape: any -> same."""
+    """The values (of complex ones the real parts) rounded towards zero, or whether they are not zero, as booleans. Shape: any -> same."""
 
     promotion = None
     quiet = True
 
     def forward(x, *, dtype):
-        return x.astype(dtype)
+        return (x.real if x.dtype.kind == "c" and dtype.kind != "b" else x).astype(dtype)
 
 
 class Clone(Elementwise, public="clone"):
@@ -108,6 +109,7 @@ class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), opera
 class Divide(Elementwise, numpy=np.divide, public="true_divide", operator="truediv", title="div"):
     """Quotient; integers give floats. Shape: broadcast."""
 
+    steep = True
     promotion = "inexact"
     quiet = True
     forward = np.divide
@@ -128,15 +130,6 @@ class Negative(Elementwise, numpy=np.negative, public=("neg", "negative"), opera
         return -g
 
 
-class Conjugate(Elementwise, numpy=np.conjugate, public=("conj", "conj_physical")):
-    """Complex conjugates; real numbers are their own. Shape: any -> same."""
-
-    forward = np.conjugate
-
-    def grad_x(g):
-        return np.conjugate(g)
-
-
 class Positive(Elementwise, numpy=np.positive, public="positive", operator="pos"):
     """The values themselves. Shape: any -> same."""
 
@@ -149,12 +142,13 @@ class Positive(Elementwise, numpy=np.positive, public="positive", operator="pos"
 class Reciprocal(Elementwise, numpy=np.reciprocal, public="reciprocal"):
     """``1 / x``. Shape: any -> same."""
 
+    steep = True
     promotion = "inexact"
     quiet = True
     forward = np.reciprocal
 
-    def grad_x(g, ans):
-        return -g * ans * ans
+    def grad_x(g, x):
+        return -g / (x * x)  # by division, which is steep too, where the square of the result would be infinite
 
 
 class Square(Elementwise, numpy=np.square, public="square"):
@@ -166,8 +160,10 @@ class Square(Elementwise, numpy=np.square, public="square"):
         return g * (x + x)
 
 
-class Absolute(Elementwise, numpy=(np.absolute, np.fabs), public=("abs", "absolute"), operator="abs"):
-    """Absolute value; the derivative at 0 is 0. Shape: any -> same."""
+class Absolute(Elementwise, title="abs"):
+    """Absolute value of real numbers; the derivative at 0 is 0. Shape: any -> same."""
+
+    real_only = True
 
     forward = np.absolute
 
@@ -175,8 +171,10 @@ class Absolute(Elementwise, numpy=(np.absolute, np.fabs), public=("abs", "absolu
         return g * np.sign(x)
 
 
-class Sign(NonDifferentiable, numpy=np.sign, public=("sign", "sgn")):
-    """-1, 0 or 1; of a complex number, its direction. Shape: any -> same."""
+class Sign(NonDifferentiable, public="sign"):
+    """-1, 0 or 1, of real numbers; `sgn` gives the direction of complex ones. Shape: any -> same."""
+
+    real_only = True
 
     def forward(x):
         return np.sign(x) if x.dtype.kind != "b" else np.array(x)
@@ -185,6 +183,7 @@ class Sign(NonDifferentiable, numpy=np.sign, public=("sign", "sgn")):
 class Power(Elementwise, title="pow"):
     """``x`` to the power of the array ``y``; at x = 0 the derivative for y is 0 where y >= 0. Shape: broadcast."""
 
+    steep = True
     quiet = True
     forward = np.power
 
@@ -193,13 +192,21 @@ class Power(Elementwise, title="pow"):
         return g * Where.of(zero, 0.0, y * np.power(x, Where.of(zero, 1.0, y) - 1.0))
 
     def grad_y(g, x, y, ans):
-        zero = np.logical_and(np.equal(x, 0.0), np.greater_equal(y, 0.0))
+        zero = np.logical_and(np.equal(x, 0.0), _not_negative(y))
         return g * Where.of(zero, 0.0, ans * np.log(Where.of(zero, 1.0, x)))
+
+
+def _not_negative(y: Array) -> Array:
+    """Whether exponents are real and at least 0."""
+    if y.dtype.kind != "c":
+        return np.greater_equal(y, 0.0)
+    return np.logical_and(np.equal(np.imag(y), 0.0), np.greater_equal(np.real(y), 0.0))
 
 
 class PowerOfNumber(Elementwise, title="pow"):
     """``x`` to the power of one number, by products where it is a small integer. Shape: any -> same."""
 
+    steep = True
     promotion = None
     quiet = True
 
@@ -236,6 +243,7 @@ def _power_of_number(x: Any, y: float) -> Any:
 class Hypot(Elementwise, numpy=np.hypot, public="hypot"):
     """``sqrt(x^2 + y^2)``; the derivative at the origin is 0. Shape: broadcast."""
 
+    real_only = True
     promotion = "inexact"
     forward = np.hypot
 
@@ -249,6 +257,7 @@ class Hypot(Elementwise, numpy=np.hypot, public="hypot"):
 class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
     """The magnitude of ``x`` with the sign of ``y``. Shape: broadcast."""
 
+    real_only = True
     promotion = "inexact"
     forward = np.copysign
 
@@ -262,6 +271,8 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
 
 class NanToNum(Elementwise):
     """NaN and infinities replaced by numbers. Shape: any -> same."""
+
+    real_only = True
 
     def forward(x, *, nan, posinf, neginf):
         return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
@@ -316,6 +327,10 @@ def _div(input: Array, other: Array, *, rounding_mode: str | None = None) -> Arr
 
 def power(input: Any, other: Any) -> Array:
     """``input`` to the power of ``other``, either of which may be a number."""
+    if isinstance(other, complex) and isinstance(input, Boxed):
+        return Power.of(input, np.asarray(other, result_type(input, complex(other))))
+    if isinstance(input, complex) and isinstance(other, Boxed):
+        return Power.of(np.asarray(input, result_type(complex(input), other)), other)
     if isinstance(other, bool | int | float | np.generic) and isinstance(input, Boxed):
         exponent = other.item() if isinstance(other, np.generic) else other
         if input.dtype.kind in "fc" or (type(exponent) is int and exponent >= 0 and input.dtype.kind in "iu"):
@@ -380,7 +395,10 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) 
 @public("nan_to_num", numpy=np.nan_to_num)
 def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
-    return NanToNum.of(to_operand(input, "nan_to_num"), nan=nan, posinf=posinf, neginf=neginf)
+    x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}
+    if x.dtype.kind == "c":  # each part by itself, as NumPy does it
+        return OPS["FromParts"].of(NanToNum.of(np.real(x), **values), NanToNum.of(np.imag(x), **values))
+    return NanToNum.of(x, **values)
 
 
 @public("deg2rad", numpy=(np.deg2rad, np.radians))
@@ -464,8 +482,3 @@ def _contiguous(input: Array) -> Array:
     """The tensor itself if its memory is in row-major order, else a copy that is."""
     array = getattr(input, "array", None)
     return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)
-
-
-@implements(np.copy)
-def _np_copy(a: Array, order: str = "K") -> Array:
-    return Clone.of(a)

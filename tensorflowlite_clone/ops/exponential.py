@@ -21,6 +21,7 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 class _Inexact(Elementwise):
     """Functions with real values: integers become floats first; infinities and NaN are results, not warnings."""
 
+    steep = True
     promotion = "inexact"
     quiet = True
 
@@ -110,6 +111,7 @@ class RSqrt(_Inexact, public="rsqrt"):
 class Cbrt(_Inexact, numpy=np.cbrt):
     """Cube root, of negative numbers too. Shape: any -> same."""
 
+    real_only = True
     forward = np.cbrt
 
     def grad_x(g, ans):
@@ -149,6 +151,8 @@ class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
 
 class XLogY(_Inexact, title="xlogy"):
     """``x log(y)``, 0 where x is 0 (unless y is NaN). Shape: broadcast."""
+
+    real_only = True
 
     def forward(x, y):
         return select(np.logical_and(np.equal(x, 0), np.logical_not(np.isnan(y))), 0.0, x * np.log(y))

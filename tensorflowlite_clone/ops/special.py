@@ -12,6 +12,7 @@ from ..core.families import Elementwise
 from ..core.publish import to_operand
 from ..core.registry import install_method, public
 from ..kernels import special as kernels
+from .arithmetic import PowerOfNumber
 from .compare import Where
 
 TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
@@ -20,6 +21,7 @@ TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
 class _Special(Elementwise):
     """Real functions; poles give infinities, places outside the domain NaN."""
 
+    real_only = True
     promotion = "inexact"
     quiet = True
 
@@ -45,15 +47,17 @@ class Erfc(_Special, public="erfc"):
 class ErfInv(_Special, public="erfinv"):
     """The inverse of erf on (-1, 1). Shape: any -> same."""
 
+    steep = True
     forward = kernels.erfinv
 
     def grad_x(g, ans):
-        return g * np.exp(ans * ans) * (1.0 / TWO_BY_SQRT_PI)
+        return g * np.exp(PowerOfNumber.of(ans, exponent=2)) * (1.0 / TWO_BY_SQRT_PI)
 
 
 class LogGamma(_Special, public="lgamma"):
     """``log |Gamma(x)|``. Shape: any -> same."""
 
+    steep = True
     forward = kernels.lgamma
 
     def grad_x(g, x):
@@ -63,6 +67,7 @@ class LogGamma(_Special, public="lgamma"):
 class Digamma(_Special, public="digamma"):
     """The derivative of ``log Gamma``. Shape: any -> same."""
 
+    steep = True
     forward = kernels.digamma
 
     def grad_x(g, x):
@@ -71,6 +76,8 @@ class Digamma(_Special, public="digamma"):
 
 class Polygamma(_Special, title="polygamma"):
     """Derivative number ``order`` (1, 2, ...) of the digamma function. Shape: any -> same."""
+
+    steep = True
 
     def forward(x, *, order):
         return kernels.polygamma(x, order)
@@ -81,6 +88,8 @@ class Polygamma(_Special, title="polygamma"):
 
 class Logit(_Special, title="logit"):
     """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if there is an ``eps``. Shape: any -> same."""
+
+    steep = True
 
     def forward(x, *, eps=None):
         if eps is not None:

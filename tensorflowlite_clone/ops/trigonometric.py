@@ -50,6 +50,7 @@ class Tan(_Inexact, numpy=np.tan, public="tan"):
 class ArcSin(_Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
     """Inverse sine. Shape: any -> same."""
 
+    steep = True
     forward = np.arcsin
 
     def grad_x(g, x):
@@ -59,6 +60,7 @@ class ArcSin(_Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
 class ArcCos(_Inexact, numpy=np.arccos, public=("acos", "arccos")):
     """Inverse cosine. Shape: any -> same."""
 
+    steep = True
     forward = np.arccos
 
     def grad_x(g, x):
@@ -77,6 +79,7 @@ class ArcTan(_Inexact, numpy=np.arctan, public=("atan", "arctan")):
 class ArcTan2(_Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
     """Angle of the point with ordinate x and abscissa y, from -pi to pi; the derivative at the origin is 0. Shape: broadcast."""
 
+    real_only = True
     forward = np.arctan2
 
     def grad_x(g, x, y):
@@ -95,6 +98,7 @@ def _square_of_distance(x: Array, y: Array) -> Array:
 class Sinh(_Inexact, numpy=np.sinh, public="sinh"):
     """Hyperbolic sine. Shape: any -> same."""
 
+    steep = True
     forward = np.sinh
 
     def grad_x(g, x):
@@ -104,6 +108,7 @@ class Sinh(_Inexact, numpy=np.sinh, public="sinh"):
 class Cosh(_Inexact, numpy=np.cosh, public="cosh"):
     """Hyperbolic cosine. Shape: any -> same."""
 
+    steep = True
     forward = np.cosh
 
     def grad_x(g, x):
@@ -133,15 +138,17 @@ class ArcSinh(_Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
 class ArcCosh(_Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
     """Inverse hyperbolic cosine. Shape: any -> same."""
 
+    steep = True
     forward = np.arccosh
 
     def grad_x(g, x):
-        return g / np.sqrt(x * x - 1.0)
+        return g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
 
 
 class ArcTanh(_Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
     """Inverse hyperbolic tangent. Shape: any -> same."""
 
+    steep = True
     forward = np.arctanh
 
     def grad_x(g, x):

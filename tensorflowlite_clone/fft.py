@@ -1,0 +1,60 @@
+"""Discrete Fourier transforms, under PyTorch's names: ``tl.fft.fft``, ``tl.fft.rfft``...
+
+Here: the names only; the operations and their derivatives are in ``ops/fft.py``. The same functions answer ``np.fft`` on tensors.
+
+>>> import tensorflowlite_clone as tl
+>>> signal = tl.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (tl.fft.rfft(signal).abs() ** 2).sum().backward()
+>>> signal.grad.shape
+(3,)
+"""
+
+from .ops.fft import (
+    fft,
+    fft2,
+    fftfreq,
+    fftn,
+    fftshift,
+    hfft,
+    hfft2,
+    hfftn,
+    ifft,
+    ifft2,
+    ifftn,
+    ifftshift,
+    ihfft,
+    ihfft2,
+    ihfftn,
+    irfft,
+    irfft2,
+    irfftn,
+    rfft,
+    rfft2,
+    rfftfreq,
+    rfftn,
+)
+
+__all__ = [
+    "fft",
+    "fft2",
+    "fftfreq",
+    "fftn",
+    "fftshift",
+    "hfft",
+    "hfft2",
+    "hfftn",
+    "ifft",
+    "ifft2",
+    "ifftn",
+    "ifftshift",
+    "ihfft",
+    "ihfft2",
+    "ihfftn",
+    "irfft",
+    "irfft2",
+    "irfftn",
+    "rfft",
+    "rfft2",
+    "rfftfreq",
+    "rfftn",
+]

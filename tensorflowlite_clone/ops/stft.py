@@ -1,0 +1,273 @@
+"""Short-time Fourier transforms, their inverse, and the windows that they weigh signals with.
+
+Compositions of framing (`Windows`, `WindowSum`) and Fourier transforms (``fft.py``), which differentiate: no operation is here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError, DTypeError, ShapeError
+from .._state import get_default_dtype
+from .._typing import Array, DTypeLike
+from ..core.broadcast import shape_of
+from ..core.publish import to_operand
+from ..core.registry import public
+from .complex import PairsOfParts
+from .create import finish
+from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
+from .index import concrete, get_item
+from .pad import pad_axes
+from .repeat import Windows, WindowSum
+from .shape import _transpose
+
+#: The smallest sum of squared windows by which `istft` divides.
+SMALLEST = 1e-11
+
+
+def _window(window: Any, win_length: int | None, n_fft: int, dtype: Any, op: str) -> Array:
+    """The window in the middle of ``n_fft`` places, zeros beside it; ones where none is given."""
+    length = n_fft if win_length is None else int(win_length)
+    if not 0 < length <= n_fft:
+        raise ArgumentError(f"{op}: win_length must be from 1 to n_fft: they are {length} and {n_fft}")
+    w = np.ones(length, dtype) if window is None else to_operand(window, op)
+    if shape_of(w) != (length,):
+        raise ShapeError(f"{op}: the window must have shape ({length},), win_length: it is {shape_of(w)}")
+    before = (n_fft - length) // 2
+    return pad_axes(w, [(before, n_fft - length - before)], "constant", 0, op) if length < n_fft else w
+
+
+def _hop(hop_length: int | None, n_fft: int, op: str) -> int:
+    if n_fft < 1:
+        raise ArgumentError(f"{op}: n_fft must be positive: got {n_fft}")
+    hop = n_fft // 4 if hop_length is None else int(hop_length)
+    if hop < 1:
+        raise ArgumentError(f"{op}: hop_length must be positive: got {hop}; by default it is n_fft // 4")
+    return hop
+
+
+@public("stft")
+def _stft(
+    input: Array,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Array | None = None,
+    center: bool = True,
+    pad_mode: str = "reflect",
+    normalized: bool = False,
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+) -> Array:
+    """The short-time Fourier transform ``y[f, t] = sum_k window[k] x[t hop + k] exp(-2 pi i f k / n_fft)``.
+
+    Args:
+        input: one signal (L) or several (B, L), real or complex.
+        n_fft: the length of each frame.
+        hop_length: the distance of the frames; ``n_fft // 4`` by default.
+        win_length: the length of the window, which stands in the middle of the frame; ``n_fft`` by default.
+        window: (win_length), ones by default.
+        center: whether frame t is centred at ``t hop``; the signal is padded by ``n_fft // 2`` at both ends for that.
+        pad_mode: how: "reflect", "constant", "replicate" or "circular".
+        normalized: whether to divide by ``sqrt(n_fft)``.
+        onesided: only the first ``n_fft // 2 + 1`` frequencies, whose conjugates the others are: the default for real signals.
+        return_complex: False gives real and imaginary parts in a last dimension of size 2 instead of complex numbers.
+
+    Returns (frequencies, frames), or (B, frequencies, frames). Raises `ShapeError` for a signal shorter than a frame, `DTypeError`
+    for one-sided transforms of complex signals.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.stft(tl.ones(8), 4, window=tl.hann_window(4), return_complex=True).shape
+    (3, 9)
+
+    Source: J. Allen, L. Rabiner, "A unified approach to short-time Fourier analysis and synthesis" (1977), eq. 1.
+    """
+    x = to_operand(input, "stft")
+    x = x if x.dtype.kind in "fc" else x.float()
+    hop = _hop(hop_length, n_fft, "stft")
+    shape = shape_of(x)
+    if len(shape) not in (1, 2):
+        raise ShapeError(f"stft: the input must be one signal (L) or several (B, L): it is {shape}; reshape it")
+    w = _window(window, win_length, n_fft, x.dtype, "stft")
+    is_complex = x.dtype.kind == "c" or w.dtype.kind == "c"
+    if onesided and is_complex:
+        raise DTypeError(
+            f"stft: a one-sided transform needs a real signal and window: they are {x.dtype} and {w.dtype}; use onesided=False"
+        )
+    if center:
+        ends = (n_fft // 2, n_fft // 2)
+        x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [ends], "replicate" if pad_mode == "edge" else pad_mode, 0, "stft")
+    if shape_of(x)[-1] < n_fft:
+        raise ShapeError(f"stft: the signal is shorter than a frame: it has {shape_of(x)[-1]} values, n_fft is {n_fft}; pad it")
+    frames = Windows.of(x, axis=len(shape) - 1, size=n_fft, step=hop) * w  # (.., frames, n_fft)
+    norm, axis = "ortho" if normalized else "backward", len(shape)
+    if is_complex or onesided is False:
+        spectrum = FourierTransform.of(frames, axis=(axis,), inverse=False, norm=norm)
+    else:
+        spectrum = RealFourierTransform.of(frames, axis=axis, norm=norm)
+    spectrum = _transpose(spectrum, -1, -2)
+    return PairsOfParts.of(spectrum) if return_complex is False else spectrum
+
+
+@public("istft")
+def _istft(
+    input: Array,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Array | None = None,
+    center: bool = True,
+    normalized: bool = False,
+    onesided: bool | None = None,
+    length: int | None = None,
+    return_complex: bool = False,
+) -> Array:
+    """The inverse of `stft`: the signal whose frames are nearest to the given ones, by least squares.
+
+    The frames are transformed back, weighed by the window, added at their places and divided by the sum of the squared windows.
+
+    Args:
+        input: complex (frequencies, frames) or (B, frequencies, frames).
+        length: the length of the signal: it is cut off, or filled with zeros behind.
+        return_complex: whether the signal is complex (for two-sided transforms).
+
+    Other arguments as in `stft`. Returns (L) or (B, L). Raises `ArgumentError` where the windows leave gaps, `ShapeError` for a wrong
+    number of frequencies.
+
+    >>> import tensorflowlite_clone as tl
+    >>> y = tl.stft(tl.arange(8.0), 4, window=tl.hann_window(4), return_complex=True)
+    >>> tl.istft(y, 4, window=tl.hann_window(4)).round().tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+
+    Source: D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform" (1984), eq. 6.
+    """
+    y = to_operand(input, "istft")
+    shape = shape_of(y)
+    hop = _hop(hop_length, n_fft, "istft")
+    if y.dtype.kind != "c" or len(shape) not in (2, 3):
+        raise ShapeError(
+            f"istft: the input must be complex, (frequencies, frames) or (B, ..): it is {y.dtype} {shape}; see view_as_complex"
+        )
+    half = shape[-2] != n_fft if onesided is None else onesided
+    if shape[-2] != (n_fft // 2 + 1 if half else n_fft) or not shape[-1]:
+        raise ShapeError(
+            f"istft: wrong number of frequencies or frames: the input is {shape}; for n_fft = {n_fft} it must have "
+            f"{n_fft // 2 + 1} (onesided) or {n_fft} frequencies and at least one frame"
+        )
+    if half and return_complex:
+        raise ArgumentError("istft: a one-sided transform is that of a real signal; return_complex needs onesided=False")
+    w = _window(window, win_length, n_fft, np.zeros(0, y.dtype).real.dtype, "istft")
+    if w.dtype.kind == "c" and not return_complex:
+        raise DTypeError(f"istft: the window is {w.dtype}, and the signal real; use return_complex=True or a real window")
+    norm, axis = "ortho" if normalized else "backward", len(shape) - 1
+    y = _transpose(y, -1, -2)  # (.., frames, frequencies)
+    if return_complex:
+        frames = FourierTransform.of(y, axis=(axis,), inverse=True, norm=norm)
+    else:
+        first_half = y if half else get_item(y, (Ellipsis, slice(0, n_fft // 2 + 1)))
+        frames = HalfSpectrumToReal.of(first_half, axis=axis, n=n_fft, norm=norm)
+    count = shape[-1]
+    total = n_fft + hop * (count - 1)
+    place = {"size": n_fft, "step": hop, "length": total}
+    signal = WindowSum.of(frames * w, axis=axis - 1, **place)
+    squares = np.broadcast_to(np.reshape(w * w, (1, n_fft)), (count, n_fft))
+    envelope = WindowSum.of(squares, axis=0, **place)
+    start = n_fft // 2 if center else 0
+    stop = total - start if length is None else start + length
+    signal, envelope = (get_item(a, (Ellipsis, slice(start, min(stop, total)))) for a in (signal, envelope))
+    lowest = float(np.min(np.absolute(concrete(envelope, "istft")), initial=math.inf))
+    if lowest < SMALLEST:
+        raise ArgumentError(
+            f"istft: the windows leave gaps: their squares sum to {lowest:.1e} somewhere; use a hop_length below {hop}, or center=True"
+        )
+    signal = signal / envelope
+    if stop > total:
+        signal = pad_axes(signal, [(0, 0)] * (len(shape) - 2) + [(0, stop - total)], "constant", 0, "istft")
+    return signal
+
+
+# ---- windows ------------------------------------------------------------------------------------------------------------------
+def _make_window(
+    n: int, periodic: bool, formula: Callable[[Any], Any], op: str, dtype: DTypeLike, device: Any, requires_grad: bool
+) -> Array:
+    """``formula`` of n phases from 0 to 2 pi: the last of them left out for windows that repeat."""
+    if n < 0:
+        raise ArgumentError(f"{op}: the length must not be negative: got {n}")
+    kind = np.dtype(get_default_dtype() if dtype is None else dtype)
+    if kind.kind != "f":
+        raise DTypeError(f"{op}: the dtype must be floating: got {kind}")
+    steps = n if periodic else n - 1
+    values = np.ones(n) if n <= 1 else formula(np.arange(n) * (2.0 * math.pi / steps))
+    return finish(values.astype(kind), requires_grad, device)
+
+
+@public("hann_window", method=False)
+def _hann_window(
+    window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
+    """``1/2 - 1/2 cos(2 pi k / N)`` for k = 0, 1, ..: N is the length for a periodic window, one less for a symmetric one.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.hann_window(4).tolist()
+    [0.0, 0.5, 1.0, 0.5]
+    """
+    return _make_window(window_length, periodic, lambda p: 0.5 - 0.5 * np.cos(p), "hann_window", dtype, device, requires_grad)
+
+
+@public("hamming_window", method=False)
+def _hamming_window(
+    window_length: int,
+    periodic: bool = True,
+    alpha: float = 0.54,
+    beta: float = 0.46,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Array:
+    """``alpha - beta cos(2 pi k / N)``; N as in `hann_window`."""
+    return _make_window(window_length, periodic, lambda p: alpha - beta * np.cos(p), "hamming_window", dtype, device, requires_grad)
+
+
+@public("blackman_window", method=False)
+def _blackman_window(
+    window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
+    """``0.42 - 0.5 cos(2 pi k / N) + 0.08 cos(4 pi k / N)``; N as in `hann_window`."""
+    return _make_window(
+        window_length, periodic, lambda p: 0.42 - 0.5 * np.cos(p) + 0.08 * np.cos(2 * p), "blackman_window", dtype, device, requires_grad
+    )
+
+
+@public("bartlett_window", method=False)
+def _bartlett_window(
+    window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Array:
+    """A triangle, ``1 - |2 k / N - 1|``; N as in `hann_window`."""
+    return _make_window(window_length, periodic, lambda p: 1.0 - np.abs(p / math.pi - 1.0), "bartlett_window", dtype, device, requires_grad)
+
+
+@public("kaiser_window", method=False)
+def _kaiser_window(
+    window_length: int,
+    periodic: bool = True,
+    beta: float = 12.0,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Array:
+    """``I0(beta sqrt(1 - (2 k / N - 1)^2)) / I0(beta)``, I0 the modified Bessel function of order 0; N as in `hann_window`.
+
+    Source: J. Kaiser, R. Schafer, "On the use of the I0-sinh window for spectrum analysis" (1980), eq. 1.
+    """
+
+    def formula(p: Any) -> Any:
+        inside = np.maximum(1.0 - (p / math.pi - 1.0) ** 2, 0.0)
+        return np.i0(beta * np.sqrt(inside)) / np.i0(beta)
+
+    return _make_window(window_length, periodic, formula, "kaiser_window", dtype, device, requires_grad)
