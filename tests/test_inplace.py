@@ -8,7 +8,8 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.registry import METHODS
 from tensorflowlite_clone.func import grad, jvp, vmap
-from tensorflowlite_clone.ops.inplace import AUGMENTED, DIRECT, NAMES, mutate
+from tensorflowlite_clone.ops.inplace import AUGMENTED, DIRECT, NAMES
+from tensorflowlite_clone.ops.mutation import mutate
 
 
 def ones(*shape, requires_grad=False, dtype=np.float64):
@@ -402,12 +403,103 @@ def test_buffers_take_detached_values_inside_grad():
     assert mean.tolist() == [1.0, 0.5, 0.5]
 
 
-def test_values_of_vmap_and_jvp_are_not_written_to():
-    for write in (lambda x: x.add_(1.0), lambda x: x.__setitem__(0, 1.0), lambda x: x.zero_(), lambda x: x.t_()):
-        with pytest.raises(TypeError, match="inside a function transform"):
-            vmap(write)(np.ones((2, 3)))
-        with pytest.raises(TypeError, match="inside a function transform"):
-            jvp(write, (np.ones(3),), (np.ones(3),))
+def changes_in_place(x, w):
+    """Every kind of in-place change, and what it says out of place."""
+    y = x * 2.0
+    y.add_(w)
+    y[0] = w * 3.0
+    y[1:] = y.clone()[1:] * (w + 1.0)  # (y[1:] would be a view)
+    y.mul_(y)
+    y += x
+    y.index_put_((tl.tensor([2]),), x[:1], accumulate=True)
+    y.unsqueeze_(0).clamp_(-50.0, 50.0)
+    return (y * y).sum()
+
+
+def changes_out_of_place(x, w):
+    y = x * 2.0 + w
+    y = tl.stack([w * 3.0, *(y[1:] * (w + 1.0))])
+    y = y * y + x
+    y = y + tl.tensor([0.0, 0.0, 1.0], dtype=tl.float64) * x[0]
+    return (y.clamp(-50.0, 50.0) ** 2).sum()
+
+
+@pytest.mark.parametrize("transform", ["grad", "jvp", "vmap", "vmap grad", "jvp grad", "grad grad", "grad jvp", "vmap jvp", "jvp vmap"])
+def test_in_place_changes_inside_every_transform(transform):
+    tangent = tl.tensor([0.3, -1.0, 0.7], dtype=tl.float64)
+
+    def apply(f):
+        for name in reversed(transform.split()):
+            if name == "grad":
+                inner = f
+                f = lambda x, w, inner=inner: grad(lambda x: inner(x, w).sum())(x)  # noqa: E731
+            elif name == "jvp":
+                inner = f
+                f = lambda x, w, inner=inner: jvp(lambda x: inner(x, w), (x,), (tl.ones_like(x) * tangent,))[1]  # noqa: E731
+            else:
+                f = vmap(f, in_dims=(0, None))
+        return f
+
+    x = tl.tensor(np.random.default_rng(0).normal(size=(2, 3) if "vmap" in transform else 3))
+    w = tl.tensor(0.4, dtype=tl.float64)
+    before = x.tolist()
+    np.testing.assert_allclose(apply(changes_in_place)(x, w).numpy(), apply(changes_out_of_place)(x, w).numpy(), rtol=1e-12)
+    assert x.tolist() == before
+
+
+def test_views_inside_vmap_and_jvp_cannot_be_written_through():
+    def through_view(x):
+        y = x * 2.0
+        y[1:].add_(1.0)
+        return y
+
+    def with_view(x):
+        y = x * 2.0
+        row = y[0]
+        y.add_(1.0)
+        return y + row
+
+    def with_twin(x):
+        y = x * 2.0
+        apart = y.detach()
+        y.zero_()
+        return apart
+
+    for f in (through_view, with_view, with_twin):
+        with pytest.raises(RuntimeError, match=r"that is a view or has views \(shape .*clone\(\) it first"):
+            vmap(f)(tl.ones(2, 3))
+        with pytest.raises(RuntimeError, match="that is a view or has views"):
+            jvp(f, (tl.ones(3),), (tl.ones(3),))
+        with pytest.raises(RuntimeError, match="that is a view or has views"):
+            jvp(lambda x, f=f: grad(lambda x: f(x).sum())(x), (tl.ones(3),), (tl.ones(3),))
+
+
+def test_arguments_of_grad_cannot_be_changed_in_place():
+    def f(x):
+        x.mul_(2.0)
+        return x.sum()
+
+    with pytest.raises(RuntimeError, match=r"mul_: an argument of a function transform \(shape \(3,\)\)"):
+        grad(f)(tl.ones(3))
+    with pytest.raises(RuntimeError, match="mul_: an argument of a function transform"):
+        vmap(grad(f))(tl.ones(2, 3))
+
+
+def test_one_number_inside_a_transform_is_a_number():
+    """``total = y[0]; total += y[1]`` is NumPy's way to add: it does not write into y."""
+
+    def f(x):
+        y = np.sin(x)
+        total = y[0]
+        total += y[1]
+        return total * y[0]
+
+    x = np.array([0.3, 0.7])
+    s, c = np.sin(x), np.cos(x)
+    expected = [c[0] * s[0] + (s[0] + s[1]) * c[0], c[1] * s[0]]
+    np.testing.assert_allclose(grad(f)(x), expected)
+    np.testing.assert_allclose(vmap(grad(f))(x[None])[0], expected)
+    np.testing.assert_allclose(jvp(f, (x,), (np.array([1.0, 0.0]),))[1], expected[0])
 
 
 def test_augmented_assignment_inside_vmap_and_jvp_is_out_of_place():

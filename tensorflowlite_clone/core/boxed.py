@@ -8,11 +8,11 @@ operations (``x.tanh()``, ``x + y``) are installed on `Boxed` by the registry; t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._errors import OperandError, TransformError
+from .._errors import TransformError
 from .._typing import Array, DType, Shape
 from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
@@ -34,6 +34,14 @@ class Boxed(Methods):
 
     def detach(self) -> Any:
         """The values as a constant."""
+        raise TypeError(f"{type(self).__name__} is an abstract box")
+
+    def twin(self) -> Any:
+        """Another box that holds the same."""
+        raise TypeError(f"{type(self).__name__} is an abstract box")
+
+    def become(self, result: Array) -> None:
+        """Hold what ``result``, a box of the same transform or a constant to it, holds."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
     def parts(self) -> tuple[Array, ...]:
@@ -89,9 +97,6 @@ class Boxed(Methods):
 
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())
-
-    def __setitem__(self, index: Any, value: Any) -> Never:
-        raise OperandError(f"{type(self).__name__}: cannot be written to inside a function transform; use where() or a new tensor")
 
 
 def unsupported(np_function: Callable[..., Any], name: str) -> TypeError:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._typing import Array
-from .broadcast import align, normalize_axis, shape_of
 from .boxed import Boxed
+from .broadcast import align, normalize_axis, shape_of
 from .function import Function
 from .registry import OPS
 from .tape import Rule, Source

@@ -266,10 +266,12 @@ class Function(metaclass=OperationType):
                     t.node = Select(node, i)
             for observer in state.observers:
                 observer.recorded(node)
-        if cls.is_view:
-            for a in args[:1]:
-                if isinstance(a, Tensor) and a.level == level and isinstance(tensors[0].array, ndarray):
-                    a.show(tensors[0])
+        if cls.shares(args) and isinstance(args[0], Tensor) and args[0].level == level:
+            if isinstance(tensors[0].array, ndarray):
+                args[0].show(tensors[0])
+            else:  # inside a transform views are not followed, but marked
+                tensors[0].version = args[0].shared_cell()
+                tensors[0].version[1] = True
         return tuple(tensors) if several else tensors[0]
 
     def replay(self, g: Array, level: int) -> tuple[Array, ...]:
@@ -401,6 +403,11 @@ class Function(metaclass=OperationType):
         rule, cotangents, sources = line
         values = [take(s, ans, tuple(primals), primals, params) for s in sources]
         return rule(*[gs[k] for k in cotangents], *values)
+
+    @classmethod
+    def shares(cls, args: tuple[Array, ...]) -> bool:
+        """Whether the result of a call with these operands looks at the memory of the first."""
+        return cls.is_view
 
     # ---- derived modes; the families override them --------------------------------------------------------------------------
     @classmethod

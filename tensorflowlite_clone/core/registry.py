@@ -49,6 +49,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "initial": (np._NoValue,),
     "keepdims": (np._NoValue,),
     "like": (None,),
+    "device": (None, "cpu"),
 }
 
 
@@ -111,6 +112,8 @@ def answer_numpy(np_function: Callable[..., Any], handler: Callable[..., Any]) -
 
     @functools.wraps(handler)
     def adapter(*args: Any, **kwargs: Any) -> Any:
+        if not args and kwargs:
+            args = tuple(kwargs.pop(name) for name in first_parameter(np_function) if name in kwargs)  # answers have their own names for it
         if len(args) > 1 and len(args) > len(names := positions(np_function)[0]):
             names, options = positions(np_function)
             kwargs.update(zip(options, args[len(names) :], strict=False))
@@ -147,6 +150,18 @@ def positions(np_function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[s
     names = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
     first = next((i for i, name in enumerate(names) if name in NEUTRAL and i), None)
     return (ANY_NUMBER, ()) if first is None else (names[:first], names[first:])
+
+
+@functools.cache
+def first_parameter(np_function: Callable[..., Any]) -> tuple[str, ...]:
+    """The name of a NumPy function's first parameter, if it can be given by name."""
+    import inspect
+
+    try:
+        first = next(iter(inspect.signature(np_function).parameters.values()), None)
+    except (ValueError, TypeError):
+        return ()
+    return (first.name,) if first is not None and first.kind is first.POSITIONAL_OR_KEYWORD else ()
 
 
 @functools.cache

@@ -83,7 +83,7 @@ class Leaf:
         before = tensor.grad
         if isinstance(g, Boxed):
             g = g if getattr(g, "level", None) == tensor.level and type(g).rank else tensor.wrap(g, tensor.level)
-            tensor.grad = g if before is None else before + g
+            tensor.grad = g.clone() if before is None else before + g  # the same gradient may go to several leaves
         elif before is None:
             dtype = tensor.dtype
             tensor.grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)

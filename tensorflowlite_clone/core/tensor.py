@@ -69,6 +69,23 @@ class Tensor(Boxed):
         t.grad = t.node = t.version = t.views = None
         return t
 
+    @property
+    def viewed(self) -> bool:
+        """Whether this tensor is a view or has views."""
+        return self.version is not None and bool(self.version[1])
+
+    def twin(self) -> Tensor:
+        """Another tensor with the same array and node."""
+        out = Tensor.wrap(self.array, self.level)
+        out.node = self.node
+        return out
+
+    def become(self, result: Array) -> None:
+        """Take over array and node of ``result``; a constant takes this tensor off the tape."""
+        mine = isinstance(result, Tensor) and result.level == self.level
+        self.array, self.node = (result.array, result.node) if mine else (result, None)
+        self.changed("an in-place operation")
+
     def parts(self) -> tuple[Array, ...]:
         """The array."""
         return (self.array,)
@@ -178,6 +195,8 @@ class Tensor(Boxed):
         array = self.array.detach() if isinstance(self.array, Boxed) else self.array
         out = Tensor.wrap(array, self.level)
         out.version = self.shared_cell()
+        if isinstance(self.array, Boxed):
+            out.version[1] = True  # values of a transform do not share memory: neither may change from here on
         return out
 
     def detach_(self) -> Tensor:

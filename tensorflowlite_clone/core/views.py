@@ -1,6 +1,6 @@
 """`Views`: which tensors are windows onto one memory, so that a recorded change through one of them reaches all.
 
-Here: the bookkeeping. Not here: what a change means (``ops/inplace.py``) and the operations that read and write windows
+Here: the bookkeeping. Not here: what a change means (``ops/mutation.py``) and the operations that read and write windows
 (``ops/strided.py``).
 """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Never
 
+import numpy as np
+
 from .._errors import TransformError
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
@@ -43,12 +45,14 @@ class Map:
 class Batched(Boxed):
     """An array whose leading axis, of length ``length``, is hidden from the function that works on it."""
 
-    __slots__ = ("length", "value")
+    __slots__ = ("length", "value", "viewed")
     value: Array
     length: int
+    #: Whether it is a view or has views, and so must not change in place.
+    viewed: bool
 
     def __init__(self, value: Array, size: int, level: int) -> None:
-        self.value, self.length, self.level = value, size, level
+        self.value, self.length, self.level, self.viewed = value, size, level, False
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -61,6 +65,15 @@ class Batched(Boxed):
         """The dtype of the values."""
         dtype: DType = self.value.dtype
         return dtype
+
+    def twin(self) -> Batched:
+        """Another box of the same values."""
+        return Batched(self.value, self.length, self.level)
+
+    def become(self, result: Array) -> None:
+        """Take over the values; a constant is the same for every example."""
+        mine = isinstance(result, Batched) and result.level == self.level
+        self.value = result.value if mine else np.broadcast_to(result, (self.length, *result.shape))
 
     def parts(self) -> tuple[Array, ...]:
         """The values of all examples."""
@@ -77,10 +90,14 @@ class Batched(Boxed):
         ans = op.batch(size, values, mapped, params)
         if isinstance(ans, tuple):
             return tuple(Batched(a, size, level) for a in ans)
-        return Batched(ans, size, level)
+        out = Batched(ans, size, level)
+        if op.shares(args):
+            self.viewed = out.viewed = True
+        return out
 
     def detach(self) -> Array:
         """The same values, a constant to every transform but this one."""
+        self.viewed = True
         value = self.value.detach() if isinstance(self.value, Boxed) else self.value
         return Batched(value, self.length, self.level)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
 from ..core.function import constant_value
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
 class Dual(Boxed):
     """A value (``primal``) with its derivative along one direction (``tangent``, same shape and dtype)."""
 
-    __slots__ = ("primal", "tangent")
+    __slots__ = ("primal", "tangent", "viewed")
     primal: Array
     tangent: Array
+    #: Whether it is a view or has views, and so must not change in place.
+    viewed: bool
 
     def __init__(self, primal: Array, tangent: Array, level: int) -> None:
-        self.primal, self.tangent, self.level = primal, tangent, level
+        self.primal, self.tangent, self.level, self.viewed = primal, tangent, level, False
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -34,6 +38,17 @@ class Dual(Boxed):
         """The dtype of the value."""
         dtype: DType = self.primal.dtype
         return dtype
+
+    def twin(self) -> Dual:
+        """Another dual with the same value and tangent."""
+        return Dual(self.primal, self.tangent, self.level)
+
+    def become(self, result: Array) -> None:
+        """Take over value and tangent; a constant has tangent 0."""
+        if isinstance(result, Dual) and result.level == self.level:
+            self.primal, self.tangent = result.primal, result.tangent
+        else:
+            self.primal, self.tangent = result, np.zeros(result.shape, result.dtype)
 
     def parts(self) -> tuple[Array, ...]:
         """The value and its tangent."""
@@ -48,7 +63,10 @@ class Dual(Boxed):
         ans, tangent = op.jvp(primals, tangents, params)
         if isinstance(ans, tuple):
             return tuple(self.make(a, t, level) for a, t in zip(ans, tangent, strict=True))
-        return self.make(ans, tangent, level)
+        out = self.make(ans, tangent, level)
+        if op.shares(args) and isinstance(out, Dual):
+            self.viewed = out.viewed = True
+        return out
 
     @staticmethod
     def make(primal: Array, tangent: Array | None, level: int) -> Array:
@@ -59,6 +77,7 @@ class Dual(Boxed):
 
     def detach(self) -> Array:
         """The value alone, a constant to every transform."""
+        self.viewed = True
         return self.primal.detach() if isinstance(self.primal, Boxed) else Tensor.wrap(self.primal, 0)
 
     def __bool__(self) -> bool:

@@ -1,13 +1,12 @@
 """Dropout: products with random masks, scaled so that the expected value stays.
 
-The mask comes from the default generator (``random.py``); inside vmap every example gets a mask of its own.
+The mask comes from the default generator (``random.py``); what happens inside vmap is in ``draw.py``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,18 +17,15 @@ from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from ..kernels.dropout import bernoulli_mask
-from .inplace import mutate
-from .random import Draw, stream
+from .draw import constant, fresh
+from .mutation import mutate
+from .random import stream
 
 
-def _mask(x: Array, p: float, spatial: int) -> Array:
+def _mask(op: str, x: Array, p: float, spatial: int) -> Array:
     """0 with probability p, else ``1 / (1 - p)``, in the shape of x with the last ``spatial`` dimensions of length 1."""
-
-    def draw(a: Any) -> Any:
-        shape = (*a.shape[: a.ndim - spatial], *(1,) * spatial)
-        return bernoulli_mask(shape, 1.0 - p, stream(None), a.dtype)
-
-    return Draw.of(x, None, draw=draw)
+    shape = (*shape_of(x)[: x.ndim - spatial], *(1,) * spatial)
+    return constant(fresh(op, shape, lambda shape: bernoulli_mask(shape, 1.0 - p, stream(None), x.dtype)))
 
 
 def _drop(op: str, x: Array, p: float, training: bool, inplace: bool, change: Callable[[Array], Array]) -> Array:
@@ -58,7 +54,7 @@ def _dropout(input: Array, p: float = 0.5, training: bool = True, inplace: bool 
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
     """
     x = to_operand(input, "dropout")
-    return _drop("dropout", x, p, training, inplace, lambda x: x * _mask(x, p, 0))
+    return _drop("dropout", x, p, training, inplace, lambda x: x * _mask("dropout", x, p, 0))
 
 
 def _drop_channels(op: str, input: Array, p: float, training: bool, inplace: bool, spatial: int) -> Array:
@@ -67,7 +63,7 @@ def _drop_channels(op: str, input: Array, p: float, training: bool, inplace: boo
         raise ShapeError(
             f"{op}: the input must have {spatial + 1} or {spatial + 2} dimensions: it is {shape_of(x)}; use dropout for others"
         )
-    return _drop(op, x, p, training, inplace, lambda x: x * _mask(x, p, spatial))
+    return _drop(op, x, p, training, inplace, lambda x: x * _mask(op, x, p, spatial))
 
 
 @public("dropout1d", nn=True, method=False)
@@ -97,18 +93,18 @@ def _feature_dropout(input: Array, p: float = 0.5, train: bool = True) -> Array:
     x = to_operand(input, "feature_dropout")
     if x.ndim < 2:
         raise ShapeError(f"feature_dropout: the input must have at least 2 dimensions: it is {shape_of(x)}; use dropout")
-    return _drop("feature_dropout", x, p, train, False, lambda x: x * _mask(x, p, x.ndim - 2))
+    return _drop("feature_dropout", x, p, train, False, lambda x: x * _mask("feature_dropout", x, p, x.ndim - 2))
 
 
 #: What SELU tends to for large negative numbers: minus its scale times its alpha.
 SATURATION = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
 
 
-def _alpha(x: Array, p: float, spatial: int) -> Array:
+def _alpha(op: str, x: Array, p: float, spatial: int) -> Array:
     """Dropped elements become the saturation value; then scale and shift restore mean 0 and variance 1."""
     if p == 1.0:
         return x * 0.0
-    keep = np.not_equal(_mask(x, p, spatial), 0.0)
+    keep = np.not_equal(_mask(op, x, p, spatial), 0.0)
     scale = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * SATURATION * SATURATION))
     return np.where(keep, x, SATURATION) * scale - scale * SATURATION * p
 
@@ -119,7 +115,8 @@ def _alpha_dropout(input: Array, p: float = 0.5, training: bool = False, inplace
 
     Source: G. Klambauer et al., "Self-normalizing neural networks" (2017), section "New dropout technique".
     """
-    return _drop("alpha_dropout", to_operand(input, "alpha_dropout"), p, training, inplace, lambda x: _alpha(x, p, 0))
+    x = to_operand(input, "alpha_dropout")
+    return _drop("alpha_dropout", x, p, training, inplace, lambda x: _alpha("alpha_dropout", x, p, 0))
 
 
 @public("feature_alpha_dropout", nn=True, method=False)
@@ -128,4 +125,4 @@ def _feature_alpha_dropout(input: Array, p: float = 0.5, training: bool = False,
     x = to_operand(input, "feature_alpha_dropout")
     if x.ndim < 2:
         raise ShapeError(f"feature_alpha_dropout: the input must have at least 2 dimensions: it is {shape_of(x)}; use alpha_dropout")
-    return _drop("feature_alpha_dropout", x, p, training, inplace, lambda x: _alpha(x, p, x.ndim - 2))
+    return _drop("feature_alpha_dropout", x, p, training, inplace, lambda x: _alpha("feature_alpha_dropout", x, p, x.ndim - 2))

@@ -56,6 +56,11 @@ class GetItem(Linear, title="indexing"):
         out = x[index]
         return out if type(out) is ndarray else x[(*index, ...)]  # one element: a view of it, not NumPy's copy
 
+    @classmethod
+    def shares(cls, args: tuple[Array, ...]) -> bool:
+        """Slices give views, index arrays copies."""
+        return len(args) == 1
+
     def grad_x(g, indices, x_shape, spec):
         return PutItem.of(g, *indices, spec=spec, shape=x_shape)
 
@@ -229,10 +234,7 @@ def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Arra
 def get_item(self: Array, index: Any) -> Array:
     """``x[index]``: slices give views that share memory, index arrays and masks give copies."""
     spec, arrays = parse(index, shape_of(self))
-    out = GetItem.of(self, *arrays, spec=spec)
-    if not arrays and isinstance(out, Tensor) and isinstance(self, Tensor) and isinstance(out.array, ndarray):
-        self.show(out)  # a slice is a view
-    return out
+    return GetItem.of(self, *arrays, spec=spec)
 
 
 install_method("__getitem__", get_item)

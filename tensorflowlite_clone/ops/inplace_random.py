@@ -8,17 +8,24 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DTypeError
+from .._errors import ArgumentError, DTypeError, TransformError
+from .._state import state
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.registry import public
 from ..core.tensor import Tensor
-from .inplace import mutate
+from .draw import separate
+from .mutation import mutate
 from .random import Generator, normal, stream, uniform, whole
 
 
 def _draw(input: Array, name: str, draw: Callable[[Shape, Any], Any], floating: bool = True) -> Array:
     """Fill the tensor with ``draw(shape, dtype)``."""
+    if state.maps and separate(name):
+        raise TransformError(
+            f"{name}: cannot give each example of vmap numbers of its own in place: the tensor has no place for them; use the function "
+            f"that returns a new tensor (rand_like, randn_like, bernoulli), or randomness='same'"
+        )
     if floating and input.dtype.kind != "f":
         raise DTypeError(f"{name}: draws floating numbers: the tensor is {input.dtype} {shape_of(input)}; convert it, or use random_")
 

@@ -1,5 +1,5 @@
 """Reductions: operations that take axes away. Sums, means, products, moments, norms, truth; extrema are in ``extrema.py``,
-medians and quantiles in ``sort.py``."""
+medians and quantiles in ``sort.py``, NumPy's signatures in ``numpy_reductions.py``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
+from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
-from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
+from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
 from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.registry import OPS, public
 from ..kernels.reduce import sum_to
 from .arithmetic import Cast, cast
 
@@ -68,6 +68,7 @@ class Product(Reduction, title="prod"):
 class Variance(Reduction, title="var"):
     """Mean of squared distances from the mean, with ``correction`` taken from the number of elements."""
 
+    real_only = True
     quiet = True
 
     def forward(x, *, axis=None, correction=1, keepdims=False):
@@ -86,6 +87,7 @@ class Variance(Reduction, title="var"):
 class Norm(Reduction):
     """``(sum |x|^p)^(1/p)`` over axes for finite p > 0 other than 2; the derivative at 0 is 0."""
 
+    real_only = True
     quiet = True
 
     def forward(x, *, p, axis=None, keepdims=False):
@@ -102,12 +104,14 @@ class Norm(Reduction):
 class Norm2(Reduction, title="norm"):
     """``sqrt(sum x^2)`` over axes; the derivative at 0 is 0."""
 
+    real_only = True
+
     def forward(x, *, axis=None, keepdims=False):
         return np.sqrt(fast_sum(x * x, axis, keepdims))
 
     def grad_x(g, x, ans, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
-        return expand_reduced(g, axis, keepdims, x.shape) * (x / np.where(np.equal(total, 0.0), 1.0, total))
+        return expand_reduced(g, axis, keepdims, x.shape) * (x / np.where(np.equal(total, 0.0), np.inf, total))
 
 
 class AnyTrue(Reduction, title="any"):
@@ -195,16 +199,6 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     return Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim)
 
 
-@implements(np.sum)
-def _np_sum(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
-    return _sum(a, None, keepdims, dtype=dtype) if axis is None else _np_axes(Sum, a, axis, keepdims, "np.sum")
-
-
-def _np_axes(op: Any, a: Array, axis: Any, keepdims: bool, name: str, **params: Any) -> Array:
-    """NumPy's rule that an empty tuple of axes reduces nothing."""
-    return op.of(a, axis=normalize_axes(axis, len(shape_of(a)), name), keepdims=keepdims, **params)
-
-
 @public("mean")
 def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Mean over ``dim`` (all dimensions by default). Raises `DTypeError` for integers.
@@ -218,11 +212,6 @@ def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DType
         x = cast(x, dtype)
     _inexact_only(x, "mean")
     return Mean.of(x, axis=_axes(x, dim, "mean"), keepdims=keepdim)
-
-
-@implements(np.mean)
-def _np_mean(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
-    return _mean(a if a.dtype.kind in "fc" else Cast.of(a, dtype=np.dtype(np.float32)), axis, keepdims, dtype=dtype)
 
 
 def _without_nan(input: Array, op: str) -> Array:
@@ -248,39 +237,7 @@ def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DT
     return _nansum(x, dim, keepdim) / Cast.of(number, dtype=np.dtype(x.dtype))
 
 
-@implements(np.nansum)
-def _np_nansum(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
-    return _np_sum(_without_nan(a, "np.nansum"), axis, dtype, keepdims)
-
-
-@implements(np.nanmean)
-def _np_nanmean(a: Array, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False) -> Array:
-    return _nanmean(a, axis, keepdims, dtype=dtype)
-
-
-@implements(np.average)
-def _np_average(a: Array, axis: Any = None, weights: Array | None = None, returned: bool = False, keepdims: bool = False) -> Any:
-    x = to_operand(a, "np.average")
-    if weights is None:
-        mean = _np_mean(x, axis, None, keepdims)
-        total: Any = np.full_like(mean, count(shape_of(x), normalize_axes(axis, len(shape_of(x)), "np.average")))
-        return (mean, total) if returned else mean
-    w = to_operand(weights, "np.average")
-    if shape_of(w) != shape_of(x):
-        if not isinstance(axis, int) or shape_of(w) != (shape_of(x)[axis],):
-            raise ShapeError(
-                f"np.average: weights do not fit: they are {shape_of(w)}, the input is {shape_of(x)}, axis is {axis}; "
-                f"give one weight per element, or one per place along one axis"
-            )
-        place = normalize_axis(axis, len(shape_of(x)), "np.average")
-        w = np.reshape(w, tuple(-1 if i == place else 1 for i in range(len(shape_of(x)))))
-        w = np.broadcast_to(w, shape_of(x))
-    total = np.sum(w, axis=axis, keepdims=keepdims)
-    mean = np.sum(x * w, axis=axis, keepdims=keepdims) / total
-    return (mean, total) if returned else mean
-
-
-@public("prod", numpy=np.prod)
+@public("prod")
 def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Product over ``dim`` (all dimensions by default); integers give int64; derivatives are exact also with zeros."""
     x = to_operand(input, "prod")
@@ -299,12 +256,18 @@ def _correction(unbiased: Any, correction: float | None) -> float:
 
 @public("var")
 def _var(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Array:
-    """Variance over ``dim``: squared distances from the mean, divided by ``n - correction`` (1 by default, 0 if not ``unbiased``)."""
+    """Variance over ``dim``: squared distances from the mean, divided by ``n - correction`` (1 by default, 0 if not ``unbiased``).
+
+    That of complex numbers is real: the sum of the variances of both parts.
+    """
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     x = to_operand(input, "var")
     _inexact_only(x, "var")
-    return Variance.of(x, axis=_axes(x, dim, "var"), correction=_correction(unbiased, correction), keepdims=keepdim)
+    params = {"axis": _axes(x, dim, "var"), "correction": _correction(unbiased, correction), "keepdims": keepdim}
+    if x.dtype.kind == "c":
+        return Variance.of(np.real(x), **params) + Variance.of(np.imag(x), **params)
+    return Variance.of(x, **params)
 
 
 @public("std")
@@ -338,29 +301,19 @@ def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool
     )
 
 
-@implements(np.var)
-def _np_var(a: Array, axis: Any = None, dtype: None = None, ddof: float = 0, keepdims: bool = False) -> Array:
-    return _var(a, axis, None, keepdims, correction=ddof)
-
-
-@implements(np.std)
-def _np_std(a: Array, axis: Any = None, dtype: None = None, ddof: float = 0, keepdims: bool = False) -> Array:
-    return _std(a, axis, None, keepdims, correction=ddof)
-
-
-@public("any", numpy=np.any)
+@public("any")
 def _any(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether any element over ``dim`` is not zero."""
     return AnyTrue.of(to_operand(input, "any"), axis=_axes(input, dim, "any"), keepdims=keepdim)
 
 
-@public("all", numpy=np.all)
+@public("all")
 def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether all elements over ``dim`` are not zero."""
     return AllTrue.of(to_operand(input, "all"), axis=_axes(input, dim, "all"), keepdims=keepdim)
 
 
-@public("count_nonzero", numpy=np.count_nonzero)
+@public("count_nonzero")
 def _count_nonzero(input: Array, dim: Dims = None) -> Array:
     """How many elements over ``dim`` are not zero."""
     return CountNonzero.of(to_operand(input, "count_nonzero"), axis=_axes(input, dim, "count_nonzero"), keepdims=False)
@@ -381,6 +334,10 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
         x = cast(x, dtype)
     _inexact_only(x, "norm")
     axis = _axes(x, dim, "norm")
+    if x.dtype.kind == "c":
+        if p in ("fro", 2):
+            return _norm_of_parts(x, axis, keepdim)
+        x = np.absolute(x)
     if p in ("fro", 2):
         return Norm2.of(x, axis=axis, keepdims=keepdim)
     if p == 0:
@@ -394,12 +351,12 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     return Norm.of(x, p=float(p), axis=axis, keepdims=keepdim)
 
 
-@implements(np.linalg.norm)
-def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    matrix = len(shape_of(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
-    if matrix and ord not in (None, "fro"):
-        raise ArgumentError(f"np.linalg.norm: of matrices only the Frobenius norm is differentiable here: ord is {ord!r}; give one axis")
-    return _norm(x, "fro" if ord is None else ord, axis, keepdims)
+def _norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
+    """The 2-norm of complex numbers: that of their real and imaginary parts taken together, which is smooth where one number is 0."""
+    last = len(shape_of(x))
+    axes = range(last) if axis is None else (axis,) if isinstance(axis, int) else axis
+    out = Norm2.of(OPS["PairsOfParts"].of(x), axis=(*axes, last), keepdims=keepdims)
+    return np.reshape(out, shape_of(out)[:-1]) if keepdims else out
 
 
 @public("dist")

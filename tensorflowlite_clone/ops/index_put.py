@@ -1,0 +1,139 @@
+"""Writing through an index: ``x[index] = value`` and `index_put`.
+
+Not here: reading (``index.py``), what an in-place change means (``mutation.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import DTypeError, ShapeError
+from .._state import state
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.broadcast import shape_of, unbroadcast
+from ..core.families import Linear
+from ..core.hooks import hand_over
+from ..core.publish import to_operand
+from ..core.registry import public
+from ..core.tensor import Tensor
+from .arithmetic import Cast
+from .compare import Where
+from .index import GetItem, PutItem, _Layout, fill, parse
+from .mutation import check_views, check_writable, foreign, in_dtype_of, is_plain, mutate, settle
+
+
+class IndexPut(Linear, title="indexed assignment"):
+    """``x`` with ``v`` in place of ``x[index]``; with ``into`` the values go into x's own memory."""
+
+    def forward(x, v, *indices, spec, into=False):
+        out = x if into else np.array(x)
+        out[fill(spec, indices)] = v
+        return out
+
+    def grad_x(g, indices, spec):
+        return Where.of(_touched(g.shape, indices, spec), 0.0, g)
+
+    def grad_v(g, indices, v_shape, v_dtype, spec):
+        part = unbroadcast(GetItem.of(g, *indices, spec=spec), v_shape)
+        return part if part.dtype == v_dtype else Cast.of(part, dtype=v_dtype)
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Say which index is out of range, or which shapes do not fit."""
+        x, v, *indices = args
+        index = fill(params["spec"], tuple(indices))
+        try:
+            part = x[index].shape
+        except IndexError:
+            return GetItem.diagnose((x, *indices), {"spec": params["spec"]})
+        return ShapeError(
+            f"x[index] = value: the value does not fit: x is {x.shape}, x[index] is {part}, the value {np.shape(v)}; it must broadcast to "
+            f"x[index]"
+        )
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The hidden axis gets an index of its own; the values move their index axes to where NumPy then has them."""
+        plan = _Layout(params["spec"], values[2:], mapped[2:])
+        indices, spec, here, there = plan.with_hidden_axis(size)
+        x, v = (a if m else np.broadcast_to(a, (size, *shape_of(a))) for a, m in zip(values[:2], mapped[:2], strict=True))
+        visible = GetItem.of(x, *indices, spec=spec)  # for its shape: (size, *x[index])
+        ndim = len(shape_of(visible))
+        v = np.reshape(v, (size, *(1,) * (ndim - len(shape_of(v))), *shape_of(v)[1:]))
+        v = np.moveaxis(v, there, here) if here != there else v
+        return cls.of(x, v, *indices, spec=spec)
+
+
+def _touched(shape: tuple[int, ...], indices: tuple[Array, ...], spec: tuple[Any, ...]) -> Any:
+    """Which elements of an array of ``shape`` the index names."""
+    if any(isinstance(i, Boxed) for i in indices):
+        ones = np.ones(shape_of(GetItem.of(np.ones(shape, np.int8), *indices, spec=spec)), np.int8)
+        return np.greater(PutItem.of(ones, *indices, spec=spec, shape=shape), 0)
+    index = fill(spec, indices)
+    mask = np.zeros(shape, np.bool_)
+    mask[index] = True
+    return mask
+
+
+def set_item(self: Any, index: Any, value: Any) -> None:
+    """``x[index] = value``: the value broadcasts to the indexed part."""
+    name = "x[index] = value"
+    if not is_plain(self):
+        spec, indices = parse(index, self.shape)
+        mutate(self, name, lambda x: IndexPut.of(x, in_dtype_of(value, x), *indices, spec=spec))
+        return
+    check_writable(self, name)
+    spec, indices = parse(index, self.shape)
+    plain = [i.array if isinstance(i, Tensor) else i for i in indices]
+    if isinstance(value, Boxed) and not (isinstance(value, Tensor) and isinstance(value.array, ndarray)):
+        raise foreign(self, name)
+    if isinstance(value, Tensor) and (value.node is None or not state.grad_enabled):
+        value = value.array
+    on_tape = self.node is not None or (self.views is not None and self.views.root_node() is not None)
+    if state.grad_enabled and (on_tape or isinstance(value, Tensor)):
+        check_views(self, name)
+        if isinstance(value, Tensor) and value.level != self.level:
+            raise foreign(self, name)
+        source = Tensor.wrap(self.array, self.level)
+        source.node = self.node
+        # Nothing is saved of the old values, so the old memory itself takes the new ones.
+        node = IndexPut.of(source, in_dtype_of(value, self), *plain, spec=spec, into=True).node
+        self.shared_cell()
+        hand_over(self.node, node)
+        settle(self, node)
+        self.changed(name)
+        return
+    IndexPut.compute((self.array, in_dtype_of(value, self), *plain), {"spec": spec, "into": True})
+    self.changed(name)
+
+
+Boxed.__setitem__ = set_item  # type: ignore[method-assign]
+
+
+@public("index_put")
+def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
+    """``input`` with ``values`` in place of ``input[indices]``, or added there with ``accumulate`` (repeated places add up).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.zeros(3).index_put((tl.tensor([0, 0]),), tl.tensor([1.0, 2.0]), accumulate=True).tolist()
+    [3.0, 0.0, 0.0]
+    """
+    x = to_operand(input, "index_put")
+    spec, arrays = parse(tuple(indices), shape_of(x))
+    values = to_operand(values, "index_put")
+    if values.dtype != x.dtype:
+        raise DTypeError(f"index_put: the values must have the input's dtype: they are {values.dtype}, the input {x.dtype}; convert them")
+    if not accumulate:
+        return IndexPut.of(x, values, *arrays, spec=spec)
+    part = shape_of(GetItem.of(np.empty(shape_of(x), np.bool_), *arrays, spec=spec))
+    return x + PutItem.of(np.broadcast_to(values, part), *arrays, spec=spec, shape=shape_of(x))
+
+
+@public("index_put_", function=False)
+def _index_put_(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
+    """`index_put`, in place; returns the tensor itself."""
+    return mutate(input, "index_put_", lambda t: _index_put(t, indices, values, accumulate))

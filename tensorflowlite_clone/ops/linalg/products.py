@@ -1,0 +1,198 @@
+"""The names of ``torch.linalg`` and ``np.linalg`` for products, diagonals and matrices of special form.
+
+The operations behind them are defined in ``ops/products.py``, ``ops/matmul.py`` and ``ops/diagonal.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..._errors import ArgumentError, ShapeError
+from ..._typing import Array, DTypeLike
+from ...core.broadcast import conjugated, normalize_axis, shape_of
+from ...core.publish import to_operand
+from ...core.registry import accept_numpy_names, implements, public
+from ..arithmetic import cast
+from ..diagonal import Diagonal, Tril
+from ..matmul import MatMul, as_operands, matmul
+from ..products import Cross
+from ..products import multi_dot as chain
+from ..reduce import Sum
+from ..shape import BroadcastTo
+from .common import column, matrices, row, transposed
+from .solve import constant_of
+
+
+@implements(np.linalg.matmul)
+def _np_matmul(x1: Array, x2: Array) -> Array:
+    return matmul(x1, x2)
+
+
+@implements(np.linalg.matrix_transpose)
+def _np_matrix_transpose(x: Array) -> Array:
+    return transposed(matrices(x, "np.linalg.matrix_transpose", "x"))
+
+
+def multi_dot(tensors: Sequence[Array]) -> Array:
+    """The product of a chain of matrices, multiplied in the order that takes the fewest multiplications.
+
+    The first and last may be vectors, which then count as a row and a column. Raises `ShapeError` where neighbours do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linalg.multi_dot([tl.ones(2, 3), tl.ones(3, 4), tl.ones(4)]).tolist()
+    [12.0, 12.0]
+
+    Source: T. Cormen et al., "Introduction to Algorithms" (3rd edition, 2009), section 15.2.
+    """
+    return chain(tensors, "linalg.multi_dot")
+
+
+@accept_numpy_names
+def cross(input: Array, other: Array, *, dim: int = -1) -> Array:
+    """Vector product of 3-vectors along ``dim``; other dimensions broadcast.
+
+    Raises `ShapeError` where there are no 3 components or the numbers of dimensions differ.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linalg.cross(tl.tensor([1.0, 0.0, 0.0]), tl.tensor([0.0, 1.0, 0.0])).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    x, y = as_operands("linalg.cross", input, other)
+    xs, ys = shape_of(x), shape_of(y)
+    facts = f"input is {xs}, other is {ys}"
+    if len(xs) != len(ys) or not xs:
+        raise ShapeError(f"linalg.cross: numbers of dimensions differ, or are 0: {facts}; unsqueeze the smaller one")
+    axis = normalize_axis(dim, len(xs), "linalg.cross")
+    if xs[axis] != 3 or ys[axis] != 3:
+        raise ShapeError(f"linalg.cross: needs 3 components along dim: {facts}, dim is {dim}; choose a dimension of size 3 in both")
+    return Cross.of(x, y, axis=axis - len(xs))
+
+
+@implements(np.linalg.cross)
+def _np_cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
+    return np.cross(x1, x2, axis=axis)
+
+
+@accept_numpy_names
+def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
+    """Inner products along ``dim``, the first factor conjugated: ``sum conj(x) y``; other dimensions broadcast.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linalg.vecdot(tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.tensor([1.0, 1.0])).tolist()
+    [3.0, 7.0]
+    """
+    a, b = as_operands("linalg.vecdot", x, y)
+    sizes = [shape_of(v)[normalize_axis(dim, len(shape_of(v)), "linalg.vecdot")] if shape_of(v) else 0 for v in (a, b)]
+    if sizes[0] != sizes[1] or not (shape_of(a) and shape_of(b)):
+        raise ShapeError(f"linalg.vecdot: sizes along dim differ: x is {shape_of(x)}, y is {shape_of(y)}, dim is {dim}; they must be equal")
+    a, b = np.moveaxis(a, dim, -1), np.moveaxis(b, dim, -1)
+    return np.squeeze(MatMul.of(row(conjugated(a)), column(b)), (-2, -1))
+
+
+@implements(np.linalg.vecdot)
+def _np_vecdot(x1: Array, x2: Array, *, axis: int = -1) -> Array:
+    return vecdot(x1, x2, dim=axis)
+
+
+@implements(np.linalg.outer)
+def _np_outer(x1: Array, x2: Array) -> Array:
+    if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
+        raise ShapeError(f"np.linalg.outer: needs two vectors: x1 is {shape_of(x1)}, x2 is {shape_of(x2)}; use np.outer to flatten them")
+    return np.outer(x1, x2)
+
+
+@implements(np.linalg.tensordot)
+def _np_tensordot(x1: Array, x2: Array, *, axes: Any = 2) -> Array:
+    return np.tensordot(x1, x2, axes=axes)
+
+
+def diagonal(A: Array, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Array:
+    """The diagonals of a stack of matrices, as a last dimension; a view. Shape: (..., m, n) -> (..., k).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linalg.diagonal(tl.tensor([[[1, 2], [3, 4]]])).tolist()
+    [[1, 4]]
+    """
+    x = matrices(A, "linalg.diagonal")
+    i, j = (normalize_axis(d, len(shape_of(x)), "linalg.diagonal") for d in (dim1, dim2))
+    if i == j:
+        raise ArgumentError(f"linalg.diagonal: the two dimensions must differ: dim1 is {dim1}, dim2 is {dim2}")
+    return Diagonal.of(x, offset=int(offset), axis1=i, axis2=j)
+
+
+@implements(np.linalg.diagonal)
+def _np_diagonal(x: Array, *, offset: int = 0) -> Array:
+    return diagonal(x, offset=offset)
+
+
+@implements(np.linalg.trace)
+def _np_trace(x: Array, *, offset: int = 0, dtype: DTypeLike = None) -> Array:
+    along = diagonal(x, offset=offset)
+    return Sum.of(along if dtype is None else cast(along, dtype), axis=(len(shape_of(along)) - 1,), keepdims=False)
+
+
+def vander(x: Array, N: int | None = None) -> Array:
+    """Vandermonde matrices: the powers 0, 1, ..., N - 1 of each element, as rows. Shape: (..., n) -> (..., n, N), N = n by default.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linalg.vander(tl.tensor([2, 3]), N=3).tolist()
+    [[1, 2, 4], [1, 3, 9]]
+    """
+    v = to_operand(x, "linalg.vander")
+    shape = tuple(shape_of(v))
+    if not shape:
+        raise ShapeError("linalg.vander: the input is 0-d; give it a dimension, x.unsqueeze(0)")
+    n = shape[-1] if N is None else int(N)
+    if n < (1 if N is None else 2) and not (N is None and n == 0):
+        raise ArgumentError(f"linalg.vander: N must be greater than 1: got {n}; one column holds ones only")
+    ones = np.ones((*shape, 1), v.dtype)
+    if n <= 1:
+        return constant_of(column(v)[..., :n], ones[..., :n])
+    powers = np.cumprod(BroadcastTo.of(column(v), shape=(*shape, n - 1)), axis=-1)
+    return np.concatenate([BroadcastTo.of(ones, shape=(*shape, 1)), powers], axis=-1)
+
+
+def householder_product(A: Array, tau: Array) -> Array:
+    """The first n columns of ``H_1 H_2 ... H_k``, where ``H_i = I - tau_i v_i v_i^H``.
+
+    Args:
+        A: (..., m, n), m >= n; v_i is column i below its diagonal, with 1 on the diagonal and 0 above it.
+        tau: (..., k), k <= n.
+
+    Returns (..., m, n). Raises `ShapeError` where the shapes do not fit.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.linalg.householder_product(tl.tensor([[0.0], [1.0]]), tl.tensor([1.0])).tolist()
+    [[0.0], [-1.0]]
+
+    Source: G. Golub, C. Van Loan, "Matrix computations" (4th edition, 2013), section 5.1.6.
+    """
+    op = "linalg.householder_product"
+    a, t = as_operands(op, A, tau)
+    a = matrices(a, op)
+    (m, n), k = shape_of(a)[-2:], shape_of(t)[-1] if shape_of(t) else 0
+    if m < n or k > n or shape_of(t)[:-1] != shape_of(a)[:-2]:
+        raise ShapeError(
+            f"{op}: shapes do not fit: A is {shape_of(a)}, tau is {shape_of(t)}; they must be (..., m, n), (..., k), m >= n >= k"
+        )
+    vectors = Tril.of(a, k=-1) + np.eye(m, n, dtype=np.finfo(a.dtype).dtype)
+    out: Array = constant_of(a, np.eye(m, n, dtype=a.dtype))
+    for i in reversed(range(k)):
+        v = vectors[..., i : i + 1]  # (..., m, 1)
+        along = MatMul.of(conjugated(transposed(v)), out)  # (..., 1, n)
+        out = out - v * (along * row(t[..., i : i + 1]))
+    return out
+
+
+@public("orgqr")
+def _orgqr(input: Array, input2: Array) -> Array:
+    """As ``linalg.householder_product``. Shapes: (..., m, n), (..., k) -> (..., m, n).
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.orgqr(tl.tensor([[0.0], [1.0]]), tl.tensor([1.0])).tolist()
+    [[0.0], [-1.0]]
+    """
+    return householder_product(input, input2)

@@ -1,0 +1,265 @@
+"""What an in-place change means: `mutate`, the one place that decides it.
+
+On plain memory it writes and counts the version up; on a tensor that is on the tape the tensor becomes the result of the operation,
+and whoever saved the old value is told at backward. A recorded change through a view is a write into a window of the memory it
+looks at: `settle` tells that memory and its other views. A value inside a function transform comes to hold the result.
+
+Not here: the methods that change tensors (``inplace.py``, ``inplace_random.py``, ``index_put.py``), windows (``strided.py``).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import DTypeError, GraphError, OperandError, ShapeError, TransformError
+from .._state import state
+from ..core.boxed import Boxed
+from ..core.broadcast import shape_of
+from ..core.dtypes import CATEGORY
+from ..core.function import constant_value
+from ..core.hooks import hand_over
+from ..core.registry import METHODS
+from ..core.tape import Leaf
+from ..core.tensor import Tensor
+from .compare import Where
+from .strided import order_of, read, window_of, write
+
+
+def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = False) -> Any:
+    """Let ``t`` become ``compute(t)`` in place; ``compute`` gives the result out of place, in t's shape and a castable dtype.
+
+    ``fresh`` says that the result always has memory that nothing else holds. Raises `GraphError` for a leaf that requires grad and
+    for views of one, `ShapeError` and `DTypeError` for results that do not fit, `OperandError` for tensors without memory
+    of their own. Returns ``t``, or NotImplemented if ``compute`` does.
+    """
+    if not is_plain(t):
+        return rebind(t, name, compute)
+    check_writable(t, name)
+    source = Tensor.wrap(t.array, t.level)
+    on_tape = t.node is not None or (t.views is not None and t.views.root_node() is not None)
+    if not on_tape or not state.grad_enabled:
+        result = compute(source)
+        if getattr(result, "node", None) is None:
+            return result if result is NotImplemented else _write(t, name, result)
+    # From here on the change is recorded. What it saves of the old value must not be overwritten: either the old memory stays with
+    # `source` and the tensor moves to memory of its own, or, where others share the memory, `source` gets a copy.
+    shared = t.node is None or (t.version is not None and t.version[1] is not None)
+    if shared:
+        check_views(t, name)
+        source = Tensor.wrap(np.array(t.array), t.level)
+    source.node = t.node
+    result = compute(source)
+    if result is NotImplemented:
+        return result
+    if getattr(result, "node", None) is None:  # a constant: the tensor stays on the tape, with gradient 0 for its old value
+        constant = _plain(result)
+        if isinstance(constant, Boxed):
+            raise foreign(t, name)
+        check_fit(t, name, constant)
+        result, fresh = Where.of(np.ones((), np.bool_), constant, source), True
+        if t.node is None:
+            result = Tensor.wrap(result.array, t.level)  # a view that was made without recording, of memory that is on the tape
+    if not isinstance(result, Tensor) or result.level != t.level or not isinstance(result.array, ndarray):
+        raise foreign(t, name)
+    check_fit(t, name, result)
+    if result.dtype != t.dtype:
+        result, fresh = METHODS["to"](result, t.dtype), True
+    hand_over(t.node, result.node)
+    if shared:
+        np.copyto(t.array, result.array)
+        t.shared_cell()
+        settle(t, result.node)
+    else:
+        t.array = result.array if fresh and result.version is None and result.array.base is None else np.array(result.array)
+        t.node = result.node
+    t.changed(name)
+    return t
+
+
+def settle(t: Tensor, node: Any) -> None:
+    """``t``, whose memory has been written already, is now the result of ``node``: tell the memory it looks at, and its other views."""
+    views = t.views
+    others = [] if views is None else [m for m in views.alive() if m is not t]
+    if views is None or (t is views.root() and not others):
+        t.node = node
+        return
+    value = Tensor.wrap(t.array, t.level)
+    value.node = node
+    root = Tensor.wrap(views.array, t.level)
+    if t is views.root():
+        root.node = t.node = node
+    else:
+        root.node = views.root_node()
+        if root.node is None:  # nobody holds the whole any more: what is left of it is what the living views show
+            for m in others:
+                if m.node is not None:
+                    root.node = write(root, m.array, m).node
+        root.node = write(root, t.array, value).node
+        t.node = None if root.node is None else read(root, t.array).node
+    views.node = None if root.node is None else weakref.ref(root.node)
+    for m in others:
+        if m is views.root():
+            hand_over(m.node, root.node)
+            m.node = root.node
+        elif np.may_share_memory(m.array, t.array):
+            fresh = read(root, m.array).node
+            hand_over(m.node, fresh)
+            m.node = fresh
+
+
+def check_writable(t: Any, name: str) -> None:
+    """Raise unless ``t`` is a tensor with memory that may be changed now."""
+    if not isinstance(t, Tensor):
+        raise OperandError(f"{name}: cannot change a {type(t).__name__}, which is no tensor, in place; make it one with tl.tensor(...)")
+    if not t.array.flags.writeable:
+        raise OperandError(f"{name}: the memory is read-only or shared by repeated elements (an expanded tensor?); clone() it first")
+    if t.node is not None and state.grad_enabled and t.is_leaf:
+        if t.level > 0:
+            raise _argument(t, name)
+        raise GraphError(
+            f"{name}: a leaf tensor that requires grad (shape {t.shape}) cannot be changed in place while operations are recorded; "
+            f"do it under no_grad(), or use the out-of-place form"
+        )
+
+
+def is_plain(t: Any) -> bool:
+    """Whether ``t`` has memory to write to (or is no tensor at all), and is not a value of a function transform."""
+    return not isinstance(t, Boxed) or isinstance(getattr(t, "array", None), ndarray)
+
+
+def rebind(box: Any, name: str, compute: Callable[[Any], Any], same_shape: bool = True) -> Any:
+    """`mutate` for a value inside a function transform: the box comes to hold the result, and nobody's memory is written to.
+
+    Views of boxes are not followed, so a box that is one, or has them, cannot change.
+    """
+    if isinstance(box, Tensor) and box.is_leaf and box.node is not None and state.grad_enabled:
+        raise _argument(box, name)
+    if box.viewed:
+        raise TransformError(
+            f"{name}: inside a function transform, a value that is a view or has views (shape {box.shape}) cannot be changed in place; "
+            f"clone() it first, or use the out-of-place form, y = x + 1"
+        )
+    result = compute(box.twin())
+    if result is NotImplemented:
+        return result
+    result = result if isinstance(result, Boxed) else np.asarray(result)
+    if same_shape:
+        check_fit(box, name, result)
+    if result.dtype != box.dtype:
+        result = METHODS["to"](result, box.dtype) if isinstance(result, Boxed) else result.astype(box.dtype)
+    if isinstance(result, Boxed) and result.level > box.level:
+        raise foreign(box, name)
+    box.become(constant_value(result))
+    return box
+
+
+def _argument(t: Tensor, name: str) -> GraphError:
+    return GraphError(
+        f"{name}: an argument of a function transform (shape {t.shape}) cannot be changed in place, it is what the derivative is "
+        f"taken with respect to; use the out-of-place form, y = x + 1, or clone() it first"
+    )
+
+
+def check_views(t: Tensor, name: str) -> None:
+    """Raise, before anything is written, where the change could not be told to all who look at the memory.
+
+    That is where it belongs to a leaf that requires grad (its value is given, not computed), or where it has no row-major order.
+    """
+    if t.views is None:
+        return
+    leaf = t.views.leaf()
+    if leaf is not None:
+        tensor = leaf.tensor() if isinstance(leaf, Leaf) else leaf
+        raise GraphError(
+            f"{name}: this tensor (shape {t.shape}) shares the memory of a leaf that requires grad"
+            f"{'' if tensor is None else f' (shape {tensor.shape})'}, which cannot be changed in place while operations are recorded; "
+            f"do it under no_grad(), or clone() the leaf first"
+        )
+    members = t.views.alive()
+    if members != [t.views.root()]:
+        order_of(t.views.array)
+        for m in members:
+            window_of(t.views.array, m.array)
+
+
+def foreign(t: Boxed, name: str) -> OperandError:
+    """The error for an operand whose transform the changed value has no part in."""
+    return OperandError(
+        f"{name}: the other operand belongs to a function transform, this tensor (shape {t.shape}) does not; "
+        f"use the out-of-place form, y = x + 1, or stack([...]) to build a tensor from parts"
+    )
+
+
+def _plain(result: Any) -> Any:
+    """What tensors that are on no tape hold."""
+    while isinstance(result, Tensor) and result.node is None:
+        result = result.array
+    return result
+
+
+def check_fit(t: Boxed, name: str, result: Any) -> None:
+    """Raise unless ``result`` has t's shape, and a dtype that may be cast to t's."""
+    shape = shape_of(result)
+    if shape != t.shape:
+        raise ShapeError(f"{name}: the result has another shape: the tensor is {t.shape}, the result {shape}; use the out-of-place form")
+    if CATEGORY[result.dtype.kind] > CATEGORY[t.dtype.kind]:
+        raise DTypeError(
+            f"{name}: the result is {result.dtype} and does not fit this tensor of {t.dtype}; convert it or use the out-of-place form"
+        )
+
+
+def _write(t: Tensor, name: str, result: Any) -> Tensor:
+    """Write a result that is on no tape into t's memory."""
+    array = _plain(result)
+    if isinstance(array, Boxed):
+        raise foreign(t, name)
+    array = np.asarray(array)
+    check_fit(t, name, array)
+    with np.errstate(all="ignore"):  # NaN to integers: some number, as in PyTorch
+        np.copyto(t.array, array, casting="unsafe")
+    t.changed(name)
+    return t
+
+
+def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -> bool:
+    """Run ``ufunc`` on t's memory itself, if nothing is to be recorded and dtypes and shapes agree; else leave it to `mutate`."""
+    if not isinstance(t, Tensor) or state.observers:
+        return False
+    if state.grad_enabled and (t.node is not None or (t.views is not None and t.views.root_node() is not None)):
+        return False
+    array = t.array
+    if type(array) is not ndarray or array.dtype.kind != "f" or not array.flags.writeable:
+        return False
+    data: list[Any] = []
+    for other in others:
+        if isinstance(other, Tensor):
+            if (state.grad_enabled and other.node is not None) or type(other.array) is not ndarray or other.array.dtype != array.dtype:
+                return False
+            data.append(other.array)
+        elif type(other) in (int, float):
+            data.append(float(other))
+        else:
+            return False
+    try:
+        with np.errstate(all="ignore"):
+            ufunc(array, *data, out=array)
+    except ValueError:
+        return False  # shapes that do not fit: nothing was written, and `mutate` explains
+    t.changed(name)
+    return True
+
+
+def in_dtype_of(value: Any, t: Tensor) -> Any:
+    """``value`` in t's dtype, differentiably."""
+    value = value if isinstance(value, Boxed) else np.asarray(value)
+    if value.dtype.kind == "c" and t.dtype.kind != "c":
+        raise DTypeError(f"in-place write: a complex value does not fit a tensor of {t.dtype}; take its real part first")
+    if value.dtype == t.dtype:
+        return value
+    with np.errstate(all="ignore"):
+        return METHODS["to"](value, t.dtype) if isinstance(value, Boxed) else value.astype(t.dtype)
