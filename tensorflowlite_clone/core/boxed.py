@@ -56,16 +56,28 @@ class Boxed(Methods):
         handler = UFUNCS.get(ufunc)
         if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):
             return handler(*args)
+        if kwargs.get("out") is not None:
+            return self._into(kwargs, f"np.{ufunc.__name__}", lambda rest: getattr(ufunc, method)(*args, **rest))
         general = UFUNC_METHODS.get(method)
         if handler is None or general is None:
             raise unsupported(ufunc, f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
         return general(ufunc, *args, **kwargs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            return self._into(kwargs, f"np.{func.__name__}", lambda rest: func(*args, **rest))
         handler = NUMPY_FUNCTIONS.get(func)
         if handler is None:
             raise unsupported(func, f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
         return handler(*args, **kwargs)
+
+    @staticmethod
+    def _into(kwargs: dict[str, Any], name: str, call: Callable[[dict[str, Any]], Any]) -> Any:
+        """The result of ``call`` without ``out=``, written into it in place."""
+        from .publish import write_out
+
+        rest = {key: value for key, value in kwargs.items() if key != "out"}
+        return write_out(kwargs["out"], call(rest), name)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise self.untraceable("array")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import OperandError
+from .._errors import DTypeError, OperandError, ShapeError
 from .._typing import Array
 from . import registry
 from .boxed import Boxed
+from .dtypes import CATEGORY
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -42,15 +43,17 @@ def function_of(cls: type[Function], name: str) -> Callable[..., Any]:
     k = len(cls.names)
     if k == 1 and not cls.params:
 
-        def function(input: Array) -> Any:
-            return cls.of(to_operand(input, name))
+        def function(input: Array, *, out: Any = None) -> Any:
+            result = cls.of(to_operand(input, name))
+            return result if out is None else write_out(out, result, name)
 
     elif k == 2 and not cls.params:
 
-        def function(input: Array, other: Array) -> Any:  # type: ignore[misc]
+        def function(input: Array, other: Array, *, out: Any = None) -> Any:  # type: ignore[misc]
             if not (isinstance(input, Boxed) or isinstance(other, Boxed)):
                 input = to_operand(input, name)
-            return cls.of(input, other)
+            result = cls.of(input, other)
+            return result if out is None else write_out(out, result, name)
 
     else:
         order = ("input", "other")[: min(k, 2)] + cls.names[2:] + cls.params
@@ -59,6 +62,7 @@ def function_of(cls: type[Function], name: str) -> Callable[..., Any]:
             if len(args) > len(order):
                 raise TypeError(f"{name}() takes at most {len(order)} arguments ({', '.join(order)}); got {len(args)}")
             given = dict(zip(order, args, strict=False))
+            out = kwargs.pop("out", None)
             for key, value in kwargs.items():
                 if key not in order or key in given:
                     raise TypeError(f"{name}(): unexpected argument {key!r}; it takes {', '.join(order)}")
@@ -68,7 +72,8 @@ def function_of(cls: type[Function], name: str) -> Callable[..., Any]:
                 raise TypeError(f"{name}(): missing {', '.join(missing)}; it takes {', '.join(order)}")
             arrays = [given[a] for a in order[:k]]
             arrays[0] = to_operand(arrays[0], name)
-            return cls.of(*arrays, **{p: given[p] for p in cls.params if p in given})
+            result = cls.of(*arrays, **{p: given[p] for p in cls.params if p in given})
+            return result if out is None else write_out(out, result, name)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = cls.__doc__
@@ -102,6 +107,23 @@ def _named(f: Callable[..., Any], name: str, cls: type[Function]) -> Callable[..
     f.__doc__ = cls.__doc__
     f.__op__ = cls  # type: ignore[attr-defined]
     return f
+
+
+def write_out(out: Any, result: Any, name: str) -> Any:
+    """Write ``result`` into the tensor ``out``, in place and on the tape, as ``out=`` asks; returns ``out``."""
+    if isinstance(out, tuple) and len(out) == 1:
+        (out,) = out
+    if not isinstance(out, Boxed):
+        raise OperandError(
+            f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor instead"
+        )
+    if isinstance(result, tuple):
+        raise OperandError(f"{name}: out= takes one result, the operation has {len(result)}; assign the returned tensors instead")
+    if result.shape != out.shape:
+        raise ShapeError(f"{name}: out= has another shape than the result: {out.shape} and {result.shape}; give a tensor of that shape")
+    if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:
+        raise DTypeError(f"{name}: the result is {result.dtype} and does not fit out= of {out.dtype}; give a tensor of that dtype")
+    return registry.METHODS["copy_"](out, result)
 
 
 def to_operand(x: Any, name: str) -> Any:

@@ -53,6 +53,17 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
+#: Handwritten functions that take PyTorch's ``out=``; those that follow from a class all do.
+TAKE_OUT = {
+    "abs", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "amax", "amin", "any", "baddbmm", "bmm", "cat",
+    "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat", "concatenate", "cross", "cumprod", "cumsum", "diag", "div",
+    "divide", "dot", "dstack", "float_power", "floor_divide", "gather", "hstack", "index_select", "inner", "kron", "lerp",
+    "logsumexp", "masked_select", "matmul", "mean", "mm", "mul", "multiply", "mv", "nansum", "norm", "outer", "polygamma", "pow",
+    "prod", "remainder", "rsub", "softmax", "stack", "std", "sub", "subtract", "sum", "take", "take_along_dim", "tensordot", "tril",
+    "triu", "var", "vdot", "vstack", "where", "xlogy",
+}  # fmt: skip
+
+
 def install_method(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` the method ``name`` of every box."""
     METHODS[name] = function
@@ -80,7 +91,7 @@ def public(
             if nn:
                 NN_FUNCTIONS[n] = face
             elif function:
-                FUNCTIONS[n] = face
+                FUNCTIONS[n] = accept_out(face) if n in TAKE_OUT else face
             if method:
                 install_method(n, face)
         for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
@@ -196,6 +207,21 @@ def drop_neutral(np_function: Callable[..., Any], kwargs: dict[str, Any]) -> dic
             )
         kept[key] = value
     return kept
+
+
+def accept_out(f: F) -> F:
+    """Let ``f`` accept ``out=``, a tensor that its result is written into."""
+
+    @functools.wraps(f)
+    def face(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = f(*args, **kwargs)
+        if out is None:
+            return result
+        from .publish import write_out
+
+        return write_out(out, result, f.__name__)
+
+    return face  # type: ignore[return-value]
 
 
 def accept_numpy_names(f: F) -> F:
