@@ -57,6 +57,9 @@ class Boxed(Methods):
         if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):
             return handler(*args)
         if kwargs.get("out") is not None:
+            if method == "__call__" and kwargs.get("where", True) is not True and len(kwargs["out"]) == 1:  # elsewhere it stays as it is
+                mask, (before,) = kwargs.pop("where"), kwargs["out"]
+                return self._into(kwargs, f"np.{ufunc.__name__}", lambda rest: np.where(mask, ufunc(*args, **rest), before))
             return self._into(kwargs, f"np.{ufunc.__name__}", lambda rest: getattr(ufunc, method)(*args, **rest))
         general = UFUNC_METHODS.get(method)
         if handler is None or general is None:

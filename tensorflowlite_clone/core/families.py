@@ -158,7 +158,8 @@ def zero_wins(rule: Rule) -> Rule:
 
     def guarded(g: Array, *values: Any) -> Any:
         r = rule(g, *values)
-        return OPS["Where"].of(np.equal(g, 0), 0.0, r) if has_nan(r) else r
+        # Only where there is NaN: elsewhere r still depends on g, though g is 0 here.
+        return OPS["Where"].of(np.logical_and(np.equal(g, 0), np.isnan(r)), 0.0, r) if has_nan(r) else r
 
     kernel = getattr(rule, "kernel", None)
     if kernel is not None:

@@ -266,7 +266,7 @@ class Function(metaclass=OperationType):
                     t.node = Select(node, i)
             for observer in state.observers:
                 observer.recorded(node)
-        if cls.shares(args) and isinstance(args[0], Tensor) and args[0].level == level:
+        if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
             if isinstance(tensors[0].array, ndarray):
                 args[0].show(tensors[0])
             else:  # inside a transform views are not followed, but marked
@@ -403,11 +403,6 @@ class Function(metaclass=OperationType):
         rule, cotangents, sources = line
         values = [take(s, ans, tuple(primals), primals, params) for s in sources]
         return rule(*[gs[k] for k in cotangents], *values)
-
-    @classmethod
-    def shares(cls, args: tuple[Array, ...]) -> bool:
-        """Whether the result of a call with these operands looks at the memory of the first."""
-        return cls.is_view
 
     # ---- derived modes; the families override them --------------------------------------------------------------------------
     @classmethod

@@ -115,7 +115,8 @@ def write_out(out: Any, result: Any, name: str) -> Any:
         (out,) = out
     if not isinstance(out, Boxed):
         raise OperandError(
-            f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor instead"
+            f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor "
+            f"instead (y = y + x, not y += x, where y is a plain array)"
         )
     if isinstance(result, tuple):
         raise OperandError(f"{name}: out= takes one result, the operation has {len(result)}; assign the returned tensors instead")

@@ -6,6 +6,7 @@ enter from ``ops/`` through the registry and are methods of every box. In-place 
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +21,7 @@ from .boxed import Boxed
 from .hooks import WATCHED, RemovableHandle, watch, watchers_of
 from .tape import Leaf
 from .views import Views
-from .where import Place, here
+from .where import Place, caller
 
 if TYPE_CHECKING:
     from .function import Function
@@ -310,7 +311,7 @@ class Tensor(Boxed):
         """Count one in-place change of the memory, made by the operation ``by`` (at ``place``, if the caller knows it)."""
         cell = self.memory_cell()
         cell[0] += 1
-        cell[2] = (by, here() if place is None else place)
+        cell[2] = (by, caller(sys._getframe(2)) if place is None else place)
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:

@@ -91,7 +91,7 @@ class Batched(Boxed):
         if isinstance(ans, tuple):
             return tuple(Batched(a, size, level) for a in ans)
         out = Batched(ans, size, level)
-        if op.shares(args):
+        if op.is_view:
             self.viewed = out.viewed = True
         return out
 
@@ -137,6 +137,21 @@ class Batched(Boxed):
 
     def __index__(self) -> int:
         self._one_value("index")
+
+    def __complex__(self) -> complex:
+        self._one_value("complex")
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        from ..core.device import CPU
+
+        return CPU
+
+    @property
+    def requires_grad(self) -> bool:
+        """False: the tape, if there is one, is that of what this box holds."""
+        return False
 
     def __hash__(self) -> int:
         return id(self)

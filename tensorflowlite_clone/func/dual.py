@@ -64,7 +64,7 @@ class Dual(Boxed):
         if isinstance(ans, tuple):
             return tuple(self.make(a, t, level) for a, t in zip(ans, tangent, strict=True))
         out = self.make(ans, tangent, level)
-        if op.shares(args) and isinstance(out, Dual):
+        if op.is_view and isinstance(out, Dual):
             self.viewed = out.viewed = True
         return out
 
@@ -88,6 +88,18 @@ class Dual(Boxed):
 
     def __int__(self) -> int:
         return int(self.primal)
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        from ..core.device import CPU
+
+        return CPU
+
+    @property
+    def requires_grad(self) -> bool:
+        """False: the tape, if there is one, is that of what this box holds."""
+        return False
 
     def __hash__(self) -> int:
         return id(self)

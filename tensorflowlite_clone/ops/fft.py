@@ -21,7 +21,7 @@ from ..core.publish import to_operand
 from ..core.registry import accept_numpy_names, implements
 from .arithmetic import cast
 from .create import finish
-from .index import GetItem, PutItem
+from .index import Slice, SlicePut
 from .repeat import _roll
 
 #: The transform that is scaled: that there ("forward"), that back ("backward"), or both alike.
@@ -132,8 +132,8 @@ def _resized(x: Array, sizes: dict[int, int], op: str) -> Array:
     new = tuple(_check_size(sizes[i], op) if i in sizes else n for i, n in enumerate(shape))
     kept = tuple(slice(0, min(n, m)) for n, m in zip(shape, new, strict=True))
     if any(m < n for n, m in zip(shape, new, strict=True)):
-        x = GetItem.of(x, spec=kept)
-    return PutItem.of(x, spec=kept, shape=new) if shape_of(x) != new else x
+        x = Slice.of(x, spec=kept)
+    return SlicePut.of(x, spec=kept, shape=new) if shape_of(x) != new else x
 
 
 def _lengths(x: Array, axes: tuple[int, ...], s: Any) -> dict[int, int]:

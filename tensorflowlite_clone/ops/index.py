@@ -1,7 +1,8 @@
 """Indexing: reading elements by slices, integers, masks and index arrays, and its transpose.
 
-`GetItem` and `PutItem` are each other's derivatives. Index arrays are array operands (so vmap can map over them); the rest of
-the index is the parameter ``spec``: slices, ints, None, Ellipsis, and `Slot` where an index array goes.
+`Slice` and `SlicePut` are each other's derivatives, and so are `GetItem` and `PutItem`, which take index arrays too. Those are array
+operands (so vmap can map over them); the rest of the index is the parameter ``spec``: slices, ints, None, and `Slot` where an index
+array goes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Slot:
         return hash(("Slot", self.position))
 
 
+#: What an index may be made of to need no reading.
+SIMPLE = {int, slice, type(None)}
 SLOTS = tuple(Slot(i) for i in range(32))
 
 
@@ -48,18 +51,52 @@ def fill(spec: tuple[Any, ...], indices: tuple[Array, ...]) -> tuple[Any, ...]:
     return tuple(indices[s.position] if isinstance(s, Slot) else s for s in spec)
 
 
-class GetItem(Linear, title="indexing"):
-    """``x[index]``."""
+class Slice(Linear, title="indexing"):
+    """``x[spec]`` with integers, slices and None only: a view."""
 
-    def forward(x, *indices, spec):
-        index = fill(spec, indices)
-        out = x[index]
-        return out if type(out) is ndarray else x[(*index, ...)]  # one element: a view of it, not NumPy's copy
+    is_view = True
+
+    def forward(x, *, spec):
+        out = x[spec]
+        return out if type(out) is ndarray else x[(*spec, ...)]  # one element: a view of it, not NumPy's copy
+
+    def grad_x(g, x_shape, spec):
+        return SlicePut.of(g, spec=spec, shape=x_shape)
 
     @classmethod
-    def shares(cls, args: tuple[Array, ...]) -> bool:
-        """Slices give views, index arrays copies."""
-        return len(args) == 1
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Say which index is out of range."""
+        used = sum(s is not None for s in params["spec"])
+        return _too_many(args[0].shape, used) if used > args[0].ndim else _diagnose(args[0].shape, params["spec"], ())
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The hidden axis whole."""
+        return cls.of(values[0], spec=(slice(None), *params["spec"]))
+
+
+class SlicePut(Linear):
+    """Zeros of ``shape`` with ``x`` at ``spec``: the transpose of `Slice`."""
+
+    def forward(x, *, spec, shape):
+        out = np.zeros(shape, x.dtype)
+        out[spec] = x
+        return out
+
+    def grad_x(g, spec):
+        return Slice.of(g, spec=spec)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The hidden axis whole."""
+        return cls.of(values[0], spec=(slice(None), *params["spec"]), shape=(size, *params["shape"]))
+
+
+class GetItem(Linear, title="indexing"):
+    """``x[index]``: a copy."""
+
+    def forward(x, *indices, spec):
+        return x[fill(spec, indices)]
 
     def grad_x(g, indices, x_shape, spec):
         return PutItem.of(g, *indices, spec=spec, shape=x_shape)
@@ -144,7 +181,7 @@ def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Arr
     if len(dots) > 1:
         raise DimensionError("indexing: only one Ellipsis ('...') can stand in an index")
     if used > len(shape):
-        raise DimensionError(f"indexing: too many indices: the tensor is {shape}, the index uses {used} dimensions; leave some out")
+        raise _too_many(shape, used)
     at = dots[0] if dots else len(parts)
     parts[at : at + len(dots)] = [slice(None)] * (len(shape) - used)
     spec: list[Any] = []
@@ -212,6 +249,10 @@ def _true_places(mask: Array, shape: tuple[int, ...]) -> tuple[Array, ...]:
     return places
 
 
+def _too_many(shape: tuple[int, ...], used: int) -> DimensionError:
+    return DimensionError(f"indexing: too many indices: the tensor is {shape}, the index uses {used} dimensions; leave some out")
+
+
 def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Array, ...]) -> Exception | None:
     axis = 0
     for s in spec:
@@ -233,8 +274,13 @@ def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Arra
 
 def get_item(self: Array, index: Any) -> Array:
     """``x[index]``: slices give views that share memory, index arrays and masks give copies."""
+    kind = type(index)
+    if kind is int or kind is slice or index is None:
+        return Slice.of(self, spec=(index,))
+    if kind is tuple and all(type(i) in SIMPLE for i in index):
+        return Slice.of(self, spec=index)
     spec, arrays = parse(index, shape_of(self))
-    return GetItem.of(self, *arrays, spec=spec)
+    return GetItem.of(self, *arrays, spec=spec) if arrays else Slice.of(self, spec=spec)
 
 
 install_method("__getitem__", get_item)

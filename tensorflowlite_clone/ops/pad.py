@@ -1,4 +1,4 @@
-"""Padding. All modes are made of operations that are each other's derivatives: zeros are put around an array by `PutItem`, copies
+"""Padding. All modes are made of operations that are each other's derivatives: zeros are put around an array by `SlicePut`, copies
 of its own elements are joined to it by `Concatenate`.
 
 Not here: the padding inside convolutions and pooling, which their kernels do.
@@ -7,7 +7,6 @@ Not here: the padding inside convolutions and pooling, which their kernels do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,14 +14,11 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.registry import public
 from .compare import Where
-from .index import GetItem, PutItem
+from .index import Slice, SlicePut
 from .join import Concatenate
 from .shape import BroadcastTo, Flip
-
-#: NumPy's names of the modes.
-NUMPY_MODES = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular", "symmetric": "symmetric"}
 
 
 def pad_axes(x: Array, widths: Sequence[tuple[int, int]], mode: str, value: float, op: str) -> Array:
@@ -36,7 +32,7 @@ def pad_axes(x: Array, widths: Sequence[tuple[int, int]], mode: str, value: floa
         if shape[axis] + min(a, 0) + min(b, 0) < 0 or shape[axis] + a + b < 0:
             raise ShapeError(f"{op}: padding ({a}, {b}) cuts off more than there is: dimension {axis} of {shape} has size {shape[axis]}")
     if any(n < 0 for pair in widths for n in pair):
-        x = GetItem.of(x, spec=tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, widths, strict=True)))
+        x = Slice.of(x, spec=tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, widths, strict=True)))
     widths = [(max(a, 0), max(b, 0)) for a, b in widths]
     if not any(n for pair in widths for n in pair):
         return x
@@ -52,7 +48,7 @@ def _constant(x: Array, widths: Sequence[tuple[int, int]], value: float) -> Arra
     shape = shape_of(x)
     inner = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
     full = tuple(n + a + b for n, (a, b) in zip(shape, widths, strict=True))
-    padded = PutItem.of(x, spec=inner, shape=full)
+    padded = SlicePut.of(x, spec=inner, shape=full)
     if value == 0:
         return padded
     inside = np.zeros(full, np.bool_)
@@ -73,7 +69,7 @@ def _border(x: Array, axis: int, a: int, b: int, mode: str, op: str) -> list[Arr
 
     def part(start: int, stop: int) -> Array:
         spec = tuple(slice(start, stop) if i == axis else slice(None) for i in range(len(shape)))
-        return GetItem.of(x, spec=spec)
+        return Slice.of(x, spec=spec)
 
     def flipped(start: int, stop: int) -> Array:
         return Flip.of(part(start, stop), axis=(axis,))
@@ -115,12 +111,3 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
         raise ArgumentError(f"pad: only mode 'constant' takes a value: mode is {mode!r}, value is {value}")
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
     return pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, value or 0, "pad")
-
-
-@implements(np.pad)
-def _np_pad(array: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
-    ndim = len(shape_of(array))
-    if mode not in NUMPY_MODES or not isinstance(constant_values, int | float):
-        raise ArgumentError(f"np.pad: for tensors the modes are {sorted(NUMPY_MODES)} with one number for constant_values: got {mode!r}")
-    pairs = np.broadcast_to(np.asarray(pad_width, np.int64), (ndim, 2)).tolist()
-    return pad_axes(array, [(a, b) for a, b in pairs], NUMPY_MODES[mode], constant_values, "np.pad")

@@ -1,4 +1,4 @@
-"""Samples for ``ops/index.py`` and the indexed write of ``ops/inplace.py``."""
+"""Samples for ``ops/index.py`` and the indexed write of ``ops/index_put.py``."""
 
 import numpy as np
 
@@ -11,9 +11,20 @@ I, J = np.array([0, 2, 2]), np.array([1, 0, 3])
 FULL = slice(None)
 
 SAMPLES = {
-    "GetItem": [
+    "Slice": [
         sample(X, spec=(slice(0, 2), 1)),
         sample(X, spec=(slice(None, None, -1), None, FULL, slice(0, 1))),
+        sample(X, spec=(1, 2, 1)),
+        sample(normal(3), spec=(None,)),
+        sample(normal(), spec=()),
+        sample(X, spec=(slice(3, 1),)),
+    ],
+    "SlicePut": [
+        sample(normal(2, 4, 2), spec=(slice(0, 2),), shape=(3, 4, 2)),
+        sample(normal(), spec=(1, 2), shape=(3, 4)),
+        sample(normal(3, 1, 2), spec=(slice(None, None, -1), None), shape=(3, 2)),
+    ],
+    "GetItem": [
         sample(X, I, spec=(SLOTS[0], FULL, FULL)),
         sample(X, I, J, spec=(SLOTS[0], SLOTS[1], FULL)),
         sample(X, I, np.array([0, 1, 1]), spec=(SLOTS[0], FULL, SLOTS[1])),
@@ -21,7 +32,6 @@ SAMPLES = {
         sample(X, np.array([[0, 1], [3, 3]]), spec=(FULL, SLOTS[0], 0)),
     ],
     "PutItem": [
-        sample(normal(2, 4, 2), spec=(slice(0, 2),), shape=(3, 4, 2)),
         sample(normal(3, 4, 2), I, spec=(SLOTS[0], FULL, FULL), shape=(3, 4, 2)),
         sample(normal(3, 3, 1), J, spec=(FULL, SLOTS[0], slice(1, 2)), shape=(3, 4, 2)),
         sample(normal(3, 4), I, np.array([0, 1, 1]), spec=(SLOTS[0], FULL, SLOTS[1]), shape=(3, 4, 2)),
