@@ -1,6 +1,6 @@
 """Neural networks: modules, layers, losses, initialisation, as in ``torch.nn``."""
 
-from . import functional, init, utils
+from . import functional, init, modules, utils
 from .activation import (
     CELU,
     ELU,
@@ -69,4 +69,4 @@ from .pooling import (
     MaxPool2d,
 )
 
-__all__ = [name for name in dir() if name[0].isupper() or name in ("functional", "init", "utils")]
+__all__ = [name for name in dir() if name[0].isupper() or name in ("functional", "init", "modules", "utils")]

@@ -1,83 +1,241 @@
-"""Forward hooks of modules, kept out of the path of modules that have none."""
+"""Hooks of modules, kept out of the path of modules that have none: tables, registration, and the call between hooks.
+
+Not here: the gates that backward hooks need on the tape (``backward_hooks.py``), hooks of tensors (``core/hooks.py``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._errors import OperandError
+from ..core.hooks import RemovableHandle
+from .backward_hooks import BackwardHooks
 
 if TYPE_CHECKING:
     from .module import Module
 
-_ids = count().__next__
-
-
-class RemovableHandle:
-    """What registering a hook returns: ``remove()`` takes the hook away; also a context manager."""
-
-    def __init__(self, table: dict[int, Any]) -> None:
-        self.table, self.id = table, _ids()
-
-    def remove(self) -> None:
-        """Take the hook away; doing it twice is harmless."""
-        self.table.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
+Function = Callable[..., Any]
 
 
 class Hook(NamedTuple):
     """A function and how it wants to be called."""
 
-    function: Callable[..., Any]
-    with_kwargs: bool
-    always: bool
+    function: Function
+    with_kwargs: bool = False
+    always: bool = False
 
 
 class Hooks:
-    """The hooks of one module, in the order they run."""
+    """The hooks of one module, or of all modules, in the order they run."""
 
     def __init__(self) -> None:
         self.before: dict[int, Hook] = {}
         self.after: dict[int, Hook] = {}
+        self.backward_before: dict[int, Hook] = {}
+        self.backward: dict[int, Hook] = {}
+        self.save_before: dict[int, Hook] = {}
+        self.save_after: dict[int, Hook] = {}
+        self.load_before: dict[int, Hook] = {}
+        self.load_after: dict[int, Hook] = {}
 
-    def add(self, when: str, function: Callable[..., Any], with_kwargs: bool, prepend: bool, always: bool = False) -> RemovableHandle:
-        """Register ``function`` to run ``before`` or ``after`` forward."""
-        table = self.before if when == "before" else self.after
-        handle = RemovableHandle(table)
+    def add(self, table: dict[int, Hook], hook: Hook, prepend: bool = False, forget: Callable[[], None] | None = None) -> RemovableHandle:
+        """Register ``hook`` in ``table``, behind the others or (``prepend``) before them."""
+        if not callable(hook.function):
+            raise OperandError(f"register hook: a hook must be callable: got {type(hook.function).__name__}; pass a function")
+        handle = RemovableHandle(table, forget)
         others = dict(table) if prepend else {}
         if prepend:
             table.clear()
-        table[handle.id] = Hook(function, with_kwargs, always)
+        table[handle.id] = hook
         table.update(others)
         return handle
 
-    def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run ``module.forward`` between its hooks."""
-        ran: set[int] = set()
-        try:
-            for hook in list(self.before.values()):
-                new = hook.function(module, args, kwargs) if hook.with_kwargs else hook.function(module, args)
-                if new is not None and hook.with_kwargs:
-                    args, kwargs = new
-                elif new is not None:
-                    args = new if isinstance(new, tuple) else (new,)
-            output = module.forward(*args, **kwargs)
-            for id, hook in list(self.after.items()):
-                ran.add(id)
-                output = _after(hook, module, args, kwargs, output)
-        except Exception:
-            for id, hook in list(self.after.items()):
-                if hook.always and id not in ran:
-                    _after(hook, module, args, kwargs, None)
-            raise
-        return output
+    def in_calls(self) -> bool:
+        """Whether there are hooks that run when a module is called."""
+        return bool(self.before or self.after or self.backward_before or self.backward)
+
+
+def call_between(module: Module, tables: list[Hooks], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run ``module.forward`` between the hooks of ``tables``."""
+    ran: set[int] = set()
+    output = None
+    try:
+        for hook in [h for table in tables for h in table.before.values()]:
+            args, kwargs = _before(hook, module, args, kwargs)
+        first = [h.function for table in tables for h in table.backward_before.values()]
+        last = [h.function for table in tables for h in table.backward.values()]
+        gates = BackwardHooks(module, first, last) if first or last else None
+        if gates is not None:
+            args = gates.enter(args)
+        output = module.forward(*args, **kwargs)
+        for id, hook in [item for table in tables for item in table.after.items()]:
+            ran.add(id)
+            output = _after(hook, module, args, kwargs, output)
+        return output if gates is None else gates.leave(output)
+    except Exception:
+        for id, hook in [item for table in tables for item in table.after.items()]:
+            if hook.always and id not in ran:
+                _after(hook, module, args, kwargs, output)
+        raise
+
+
+def _before(hook: Hook, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments after a forward pre-hook has seen them."""
+    if not hook.with_kwargs:
+        new = hook.function(module, args)
+        return (args if new is None else new if isinstance(new, tuple) else (new,)), kwargs
+    new = hook.function(module, args, kwargs)
+    if new is None:
+        return args, kwargs
+    if not (isinstance(new, tuple) and len(new) == 2):
+        raise OperandError(
+            f"{type(module).__name__}: a forward pre-hook with_kwargs must return None or (args, kwargs): got {type(new).__name__}"
+        )
+    return new
 
 
 def _after(hook: Hook, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
     """The output after a forward hook has seen it."""
     new = hook.function(module, args, kwargs, output) if hook.with_kwargs else hook.function(module, args, output)
     return output if new is None else new
+
+
+class Hookable:
+    """The methods of `Module` that register hooks."""
+
+    _hooks: Hooks | None
+
+    def _hook_table(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
+
+    def register_forward_pre_hook(self, hook: Function, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, unless None, replaces the arguments.
+
+        ``with_kwargs`` calls ``hook(module, args, kwargs)``, which returns both; ``prepend`` lets it run before the other hooks.
+        """
+        hooks = self._hook_table()
+        return hooks.add(hooks.before, Hook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Function, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output.
+
+        ``with_kwargs`` calls ``hook(module, args, kwargs, output)``; ``prepend`` lets it run before the other hooks; with
+        ``always_call`` it also runs, with None as output, when ``forward`` fails.
+        """
+        hooks = self._hook_table()
+        return hooks.add(hooks.after, Hook(hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Function, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of the results are complete; what it returns replaces them.
+
+        ``grad_output`` is a tuple with one entry per result, None for those that have no gradient.
+        """
+        hooks = self._hook_table()
+        return hooks.add(hooks.backward_before, Hook(hook), prepend)
+
+    def register_full_backward_hook(self, hook: Function, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the positional arguments are complete.
+
+        Both are tuples, with None for what is no tensor or does not require grad (where PyTorch shows zeros); a tuple that the hook
+        returns, unless None, takes the place of ``grad_input``. If no argument requires grad, the hook runs as soon as
+        ``grad_output`` is known.
+
+        >>> import tensorflowlite_clone as tl
+        >>> layer = tl.nn.Linear(2, 1, bias=False)
+        >>> handle = layer.register_full_backward_hook(lambda m, gi, go: (tl.full((1, 2), 7.0),))
+        >>> x = tl.ones(1, 2, requires_grad=True)
+        >>> layer(x).sum().backward(); x.grad
+        tensor([[7., 7.]])
+        """
+        hooks = self._hook_table()
+        return hooks.add(hooks.backward, Hook(hook), prepend)
+
+    def register_backward_hook(self, hook: Function) -> RemovableHandle:
+        """The old name of `register_full_backward_hook`; here it does the same."""
+        return self.register_full_backward_hook(hook)
+
+    def register_state_dict_pre_hook(self, hook: Function) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before `state_dict` reads this module."""
+        hooks = self._hook_table()
+        return hooks.add(hooks.save_before, Hook(hook))
+
+    def register_state_dict_post_hook(self, hook: Function) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` when this module and all below it are in ``state_dict``.
+
+        The hook may change ``state_dict`` and returns nothing; ``local_metadata`` is an empty dict.
+        """
+        hooks = self._hook_table()
+        return hooks.add(hooks.save_after, Hook(hook))
+
+    def register_load_state_dict_pre_hook(self, hook: Function) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`` before loading.
+
+        ``state_dict`` is a copy that the hook may change: rename keys, convert old formats. What it adds to ``error_msgs`` is raised.
+        """
+        hooks = self._hook_table()
+        return hooks.add(hooks.load_before, Hook(hook))
+
+    def register_load_state_dict_post_hook(self, hook: Function) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after loading; it may remove keys from the two lists that it forgives."""
+        hooks = self._hook_table()
+        return hooks.add(hooks.load_after, Hook(hook))
+
+
+# ---- hooks of all modules ---------------------------------------------------------------------------------------------------------------
+#: The hooks that run in every module. While there are none, `Module.__call__` does not look here.
+GLOBAL = Hooks()
+
+
+def _register(table: dict[int, Hook], hook: Hook) -> RemovableHandle:
+    from .module import Module
+
+    def forget() -> None:
+        if not GLOBAL.in_calls():
+            Module.__call__ = Module._call_plain  # type: ignore[method-assign]
+
+    handle = GLOBAL.add(table, hook, forget=forget)
+    Module.__call__ = Module._call_with_global_hooks  # type: ignore[method-assign]
+    return handle
+
+
+def register_module_forward_pre_hook(hook: Function) -> RemovableHandle:
+    """Call ``hook(module, args)`` before the ``forward`` of every module; what it returns, unless None, replaces the arguments."""
+    return _register(GLOBAL.before, Hook(hook))
+
+
+def register_module_forward_hook(hook: Function, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after the ``forward`` of every module, before the module's own hooks.
+
+    >>> import tensorflowlite_clone as tl
+    >>> with register_module_forward_hook(lambda m, args, out: print(type(m).__name__)):
+    ...     _ = tl.nn.Sequential(tl.nn.Tanh())(tl.zeros(1))
+    Tanh
+    Sequential
+    """
+    return _register(GLOBAL.after, Hook(hook, with_kwargs, always_call))
+
+
+def register_module_full_backward_pre_hook(hook: Function) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` for every module (see `Module.register_full_backward_pre_hook`)."""
+    return _register(GLOBAL.backward_before, Hook(hook))
+
+
+def register_module_full_backward_hook(hook: Function) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` for every module (see `Module.register_full_backward_hook`)."""
+    return _register(GLOBAL.backward, Hook(hook))
+
+
+def register_module_backward_hook(hook: Function) -> RemovableHandle:
+    """The old name of `register_module_full_backward_hook`; here it does the same."""
+    return register_module_full_backward_hook(hook)
+
+
+def hooks_of(module: Module, with_global: bool) -> list[Hooks]:
+    """The tables to go through when ``module`` is called: those of all modules first."""
+    own = [] if module._hooks is None else [module._hooks]
+    return [GLOBAL, *own] if with_global else own

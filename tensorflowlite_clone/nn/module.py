@@ -178,7 +178,7 @@ class Module(Hookable):
         """Add a submodule."""
         self._check_name(name, "module")
         if module is not None and not isinstance(module, Module):
-            raise OperandError(f"register_module: {name!r} must be a Module or None: got {type(module).__name__}")
+            raise OperandError(f"register_module: {name!r} must be a Module or None: got {type(module).__name__}; pass a module")
         self._parameters.pop(name, None)
         self._buffers.pop(name, None)
         self._modules[name] = module

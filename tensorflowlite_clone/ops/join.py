@@ -16,7 +16,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
-from ..core.publish import to_operand
+from ..core.publish import OPERANDS, to_operand
 from ..core.registry import implements, public
 from .grid import _atleast_1d, _atleast_2d, _atleast_3d, _meshgrid
 from .index import concrete, get_item
@@ -47,6 +47,9 @@ def _sequence(tensors: Any, op: str) -> list[Array]:
         raise OperandError(f"{op}: needs a sequence of tensors: got {type(tensors).__name__}; pass a list or tuple of tensors")
     if not len(tensors):
         raise ArgumentError(f"{op}: got an empty sequence; pass at least one tensor")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, OPERANDS):
+            raise OperandError(f"{op}: needs a sequence of tensors: tensors[{i}] is a {type(t).__name__}; convert it with tl.tensor(...)")
     return list(tensors)
 
 
@@ -61,7 +64,7 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     xs = _sequence(tensors, "cat")
     if len({len(shape_of(x)) for x in xs}) > 1:  # as in PyTorch, empty vectors fit anywhere
         xs = [x for x in xs if shape_of(x) != (0,)] or xs
-    if not shape_of(xs[0]):
+    if not all(map(shape_of, xs)):
         raise ShapeError("cat: 0-d tensors have no dimension to join along; use stack, or unsqueeze(0) them first")
     return Concatenate.of(*xs, axis=normalize_axis(dim, len(shape_of(xs[0])), "cat"))
 
@@ -82,18 +85,6 @@ def _stack(tensors: Sequence[Array], dim: int = 0) -> Array:
     axis = normalize_axis(dim, len(shape) + 1, "stack")
     one = (*shape[:axis], 1, *shape[axis:])
     return Concatenate.of(*[Reshape.of(x, shape=one) for x in xs], axis=axis)
-
-
-@implements(np.concatenate)
-def _np_concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-    if axis is None:
-        return Concatenate.of(*[Reshape.of(x, shape=(int(np.prod(shape_of(x))),)) for x in arrays], axis=0)
-    return _cat(list(arrays), axis)
-
-
-@implements(np.stack)
-def _np_stack(arrays: Sequence[Array], axis: int = 0) -> Array:
-    return _stack(list(arrays), axis)
 
 
 # ---- stacks -----------------------------------------------------------------------------------------------------------------
@@ -126,31 +117,6 @@ def _column_stack(tensors: Sequence[Array]) -> Array:
     """
     xs = [to_operand(x, "column_stack") for x in _sequence(tensors, "column_stack")]
     return _cat([x if len(shape_of(x)) > 1 else Reshape.of(x, shape=(*(shape_of(x) or (1,)), 1)) for x in xs], 1)
-
-
-@implements(np.vstack)
-def _np_vstack(tup: Sequence[Array]) -> Array:
-    return _vstack(list(tup))
-
-
-@implements(np.hstack)
-def _np_hstack(tup: Sequence[Array]) -> Array:
-    return _hstack(list(tup))
-
-
-@implements(np.dstack)
-def _np_dstack(tup: Sequence[Array]) -> Array:
-    return _dstack(list(tup))
-
-
-@implements(np.column_stack)
-def _np_column_stack(tup: Sequence[Array]) -> Array:
-    return _column_stack(list(tup))
-
-
-@implements(np.append)
-def _np_append(arr: Array, values: Array, axis: int | None = None) -> Array:
-    return _np_concatenate([to_operand(arr, "np.append"), to_operand(values, "np.append")], axis)
 
 
 # ---- splitting --------------------------------------------------------------------------------------------------------------

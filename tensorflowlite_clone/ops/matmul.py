@@ -34,17 +34,21 @@ class MatMul(Bilinear, title="matmul"):
 
     @fused(lambda g, y: kernels.matmul(g, np.swapaxes(y, -1, -2)))
     def grad_x(g, y):
-        return np.matmul(g, np.swapaxes(y, -1, -2))
+        return MatMul.of(g, np.swapaxes(y, -1, -2))
 
     @fused(lambda g, x, y_shape: _weight_gradient(g, x, y_shape))
     def grad_y(g, x, y_shape):
         if len(y_shape) == 2 < len(x.shape):  # shared by all leading axes: one product sums over them
-            return np.matmul(np.swapaxes(flat_rows(x), 0, 1), flat_rows(g))
-        return np.matmul(np.swapaxes(x, -1, -2), g)
+            return MatMul.of(np.swapaxes(flat_rows(x), 0, 1), flat_rows(g))
+        return MatMul.of(np.swapaxes(x, -1, -2), g)
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """Leading axes are free: only line up the hidden one."""
+        """Leading axes are free: only line up the hidden one. One matrix for all columns takes them together, as rows."""
+        x, y = values
+        if mapped[1] and not mapped[0] and len(shape_of(x)) == 2 and len(shape_of(y)) == 3 and shape_of(y)[2] == 1:
+            rows = cls.of(np.reshape(y, shape_of(y)[:2]), np.swapaxes(x, 0, 1))  # (size, k) @ (k, n)
+            return np.reshape(rows, (*shape_of(rows), 1))
         return cls.of(*align(values, mapped, size))
 
     @classmethod
@@ -96,6 +100,9 @@ def matmul(input: Array, other: Array) -> Array:
         raise ShapeError(
             f"matmul: both operands need at least 1 dimension: they are {shape_of(input)} and {shape_of(other)}; use * for numbers"
         )
+    if shape_of(input)[-1] != shape_of(other)[-1 if ny == 1 else -2]:
+        inner = "x.shape[-1] must equal " + ("y.shape[-1]" if ny == 1 else "y.shape[-2]")
+        raise ShapeError(f"matmul: inner dimensions differ: x is {shape_of(input)}, y is {shape_of(other)}; {inner}")
     x = Reshape.of(input, shape=(1, *shape_of(input))) if nx == 1 else input
     y = Reshape.of(other, shape=(*shape_of(other), 1)) if ny == 1 else other
     out = MatMul.of(x, y)
@@ -108,8 +115,8 @@ def matmul(input: Array, other: Array) -> Array:
 
 
 public("matmul", numpy=np.matmul)(matmul)
-install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, OPERANDS) else NotImplemented)
-install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, OPERANDS) else NotImplemented)
+install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, (*OPERANDS, list, tuple)) else NotImplemented)
+install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, (*OPERANDS, list, tuple)) else NotImplemented)
 
 
 class AffineMap(Bilinear, title="linear"):

@@ -17,6 +17,7 @@ from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, unbroadcast
 from ..core.families import Shaping
+from ..core.function import fused
 from ..core.registry import implements, install_method, public
 from .index import get_item
 
@@ -30,8 +31,9 @@ class Reshape(Shaping):
     def forward(x, *, shape):
         return np.reshape(x, shape)
 
+    @fused(np.reshape)
     def grad_x(g, x_shape):
-        return np.reshape(g, x_shape)
+        return Reshape.of(g, shape=x_shape)
 
     @classmethod
     def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
@@ -54,6 +56,14 @@ class BroadcastTo(Shaping, title="expand"):
 
     def grad_x(g, x_shape):
         return unbroadcast(g, x_shape)
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Compare the sizes."""
+        return ShapeError(
+            f"expand: the sizes do not fit: the input is {shape_of(args[0])}, the result would be {tuple(params['shape'])}; aligned from "
+            f"the right, each size must stay as it is unless it is 1 (-1 keeps it)"
+        )
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
@@ -309,18 +319,6 @@ def _unbind(input: Array, dim: int = 0) -> tuple[Array, ...]:
 
 
 # ---- NumPy's spellings -----------------------------------------------------------------------------------------------------
-@implements(np.reshape)
-def _np_reshape(a: Array, shape: Any, order: str = "C") -> Array:
-    if order not in ("C", None):
-        raise ArgumentError(f"np.reshape: only order='C' is differentiable here: got {order!r}; transpose first")
-    return _reshape(a, shape)
-
-
-@implements(np.ravel)
-def _np_ravel(a: Array) -> Array:
-    return _ravel(a)
-
-
 @implements(np.matrix_transpose)
 def _np_matrix_transpose(x: Array) -> Array:
     return _transpose(x, -1, -2)
@@ -362,12 +360,6 @@ def _np_shape(a: Array) -> Shape:
 @implements(np.ndim)
 def _np_ndim(a: Array) -> int:
     return len(shape_of(a))
-
-
-@implements(np.size)
-def _np_size(a: Array, axis: int | None = None) -> int:
-    shape = shape_of(a)
-    return int(np.prod(shape)) if axis is None else shape[axis]
 
 
 @public("size", function=False)

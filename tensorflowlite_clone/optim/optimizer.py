@@ -7,6 +7,7 @@ shares their memory.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ import numpy as np
 from .._errors import ArgumentError, OperandError, StateDictError
 from ..autograd import enable_grad
 from ..core.tensor import Tensor
-from ..core.where import here
+from ..core.where import here, stacklevel
 
 Group = dict[str, Any]
 
@@ -37,8 +38,12 @@ class Optimizer:
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[Group] = []
+        self._told = False
         if isinstance(params, Tensor):
             raise OperandError(f"{self._name()}: params must be an iterable of tensors: got one tensor; pass [tensor]")
+        if not isinstance(params, Iterable):
+            fix = "model.parameters()" if hasattr(params, "parameters") else "a list of tensors"
+            raise OperandError(f"{self._name()}: params must be an iterable of tensors: got {type(params).__name__}; pass {fix}")
         entries = list(params)
         if not entries:
             raise ArgumentError(
@@ -76,8 +81,8 @@ class Optimizer:
         for key, value in self.defaults.items():
             group.setdefault(key, value)
         for key in self.non_negative:
-            if isinstance(group.get(key), int | float) and group[key] < 0:
-                raise ArgumentError(f"{self._name()}: {key} must not be negative: got {group[key]}")
+            if isinstance(group.get(key), int | float) and not group[key] >= 0:  # neither negative nor NaN
+                raise ArgumentError(f"{self._name()}: {key} must not be negative: got {group[key]}; pass a number from 0 up")
         self.check_group(group)
         group["params"] = params
         self.param_groups.append(group)
@@ -104,7 +109,8 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure``, if given, computes the loss again first and is returned.
 
-        Raises `OperandError` for a gradient that belongs to a function transform.
+        A first step without any gradient changes nothing, and warns once. Raises `OperandError` for a gradient that belongs to a function
+        transform.
         """
         loss = None
         if closure is not None:
@@ -119,12 +125,21 @@ class Optimizer:
                         raise OperandError(
                             f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it"
                         )
-                    self.update(p, g, self.state.setdefault(p, {}), group)
+                    target = p if p.dtype.kind != "c" else Tensor.wrap(_parts(p.array), p.level)
+                    self.update(target, g if target is p else _parts(g), self.state.setdefault(p, {}), group)
                     p.changed(name, place)
+        if not self.state and not self._told:
+            self._told = True
+            warnings.warn(
+                f"{name}: no parameter has a gradient, so nothing was updated; call loss.backward() before step(), and check that the loss "
+                f"was computed from these parameters and that they require grad",
+                UserWarning,
+                stacklevel=stacklevel(),
+            )
         return loss
 
     def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
-        """One step for one parameter ``p`` with gradient array ``g``, in place."""
+        """One step for one parameter ``p`` with gradient array ``g``, in place; a complex one comes as real parts, shape (.., 2)."""
         raise TypeError(f"{self._name()}: defines no update rule; define update(self, p, g, state, group) in the class")
 
     # ---- state --------------------------------------------------------------------------------------------------------------
@@ -156,7 +171,7 @@ class Optimizer:
         for number, entries in state_dict["state"].items():
             p = params[int(number)]
             for key, value in entries.items():
-                if isinstance(value, Tensor | np.ndarray) and value.shape not in ((), p.shape):
+                if isinstance(value, Tensor | np.ndarray) and value.shape not in ((), (*p.shape, 2) if p.dtype.kind == "c" else p.shape):
                     raise StateDictError(f"load_state_dict: {key} of parameter {number} is {value.shape}, the parameter is {p.shape}")
             state[p] = {k: _own_copy(v, p) for k, v in entries.items()}
         for theirs, ours in zip(groups, self.param_groups, strict=True):
@@ -178,6 +193,11 @@ def _own_copy(value: Any, p: Tensor) -> Any:
     array = value.numpy(force=True) if isinstance(value, Tensor) else value
     dtype = p.dtype if array.shape == p.shape and array.dtype.kind == "f" else array.dtype
     return Tensor.wrap(np.array(array, dtype), 0)
+
+
+def _parts(array: Any) -> Any:
+    """Complex numbers as pairs of real ones in the same memory: (..) -> (.., 2)."""
+    return array[..., None].view(array.real.dtype)
 
 
 def buffer(state: dict[str, Any], key: str, p: Tensor) -> Any:

@@ -1,5 +1,5 @@
-"""Helpers around training: data loading in ``utils.data``."""
+"""Helpers around training: data loading in ``utils.data``, less memory for more time in ``utils.checkpoint``."""
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -147,7 +147,10 @@ def test_large_float32_parameters_train_in_place(size):
 def test_step_without_gradients_changes_nothing():
     p = tl.ones(3, requires_grad=True)
     optimizer = optim.Adam([p])
-    optimizer.step()
+    with pytest.warns(UserWarning, match=r"Adam\.step: no parameter has a gradient.*call loss\.backward\(\) before step") as caught:
+        optimizer.step()
+    assert caught[0].filename == __file__
+    optimizer.step()  # told once
     assert p.tolist() == [1, 1, 1] and optimizer.state_dict()["state"] == {}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..._errors import ArgumentError
+from ..._errors import ArgumentError, OperandError
 from ..optimizer import Optimizer
 
 
@@ -42,7 +42,7 @@ class LRScheduler:
     def attach(self, optimizer: Optimizer) -> None:
         """Take the optimizer whose rates are set; for schedules that need it before ``super().__init__``."""
         if not isinstance(optimizer, Optimizer):
-            raise ArgumentError(f"{type(self).__name__}: needs an optimizer: got {type(optimizer).__name__}; pass one from tl.optim")
+            raise OperandError(f"{type(self).__name__}: needs an optimizer: got {type(optimizer).__name__}; pass one from tl.optim")
         self.optimizer = optimizer
 
     def get_lr(self) -> list[float]:
