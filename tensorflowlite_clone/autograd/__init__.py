@@ -5,7 +5,7 @@ Here: the users' face. Not here: the tape and its engine (``core/``) and the fun
 
 import os as _os
 
-from . import function, graph
+from . import forward_ad, function, functional, graph
 from .anomaly import (
     AnomalyError,
     detect_anomaly,
@@ -16,6 +16,7 @@ from .anomaly import (
 )
 from .derivatives import backward, grad
 from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 
 from_environment(_os.environ.get("TL_DETECT_ANOMALY", ""))
@@ -24,11 +25,16 @@ del from_environment
 __all__ = [
     "AnomalyError",
     "Function",
+    "GradcheckError",
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
+    "functional",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "graph",
     "inference_mode",
     "is_anomaly_check_nan_enabled",

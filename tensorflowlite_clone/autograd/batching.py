@@ -1,0 +1,305 @@
+"""vmap of a user's `Function`: by the user's own rule, by mapping forward and backward, or by one call per example.
+
+Not here: how a call gets here (``application.py``), the vmap rules of operations (``core/families.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .._errors import TransformError
+from .._state import state
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.broadcast import normalize_axis, shape_of
+from ..core.tape import Source
+from ..core.transpose import LOOPED
+from ..func.arguments import raised_height, strip
+from ..func.batched import Batched, Map
+from ..ops.random import default_generator
+from .boxes import bare, boxed
+from .context import FunctionCtx
+from .node import fit_gradient
+
+if TYPE_CHECKING:
+    from .application import Application, Recipe
+
+
+class VmapInfo(NamedTuple):
+    """What the static method ``vmap`` of a `Function` is told: how many examples, and what random functions do."""
+
+    batch_size: int
+    randomness: str
+
+
+def map_call(call: Application, level: int, size: int, values: list[Array], mapped: list[bool]) -> list[Array]:
+    """The results of all examples, their axis in front. ``mapped`` says which values have that axis."""
+    randomness = next((m.randomness for m in state.maps if m.level == level), "error")
+    if call.function._vmap is not None:
+        return _by_users_rule(call, size, values, mapped, randomness)
+    if call.function.generate_vmap_rule:
+        return _by_mapping(call, size, values, mapped, randomness)
+    return _by_loop(call, level, size, values, mapped, randomness)
+
+
+# ---- the user's rule ----------------------------------------------------------------------------------------------------------------
+def _by_users_rule(call: Application, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
+    name = call.__name__
+    dims = call.filled([0 if m else None for m in mapped], other=None)
+    answer = call.function._vmap(VmapInfo(size, randomness), tuple(dims), *call.filled([boxed(v) for v in values]))
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise TransformError(f"{name}: vmap must return (output, out_dims): got {type(answer).__name__}; return a pair")
+    out, out_dims = answer
+    results = call.accept(out)
+    call.recipe = None
+    if not isinstance(out_dims, tuple | list):
+        out_dims = (out_dims,) * len(call.template)
+    if len(out_dims) != len(call.template):
+        raise TransformError(
+            f"{name}: vmap returned {len(call.template)} result(s) but {len(out_dims)} out_dims {out_dims!r}; give an int or None for each"
+        )
+    return [_to_front(name, bare(r), out_dims[j], size) for j, r in zip(call.spots, results, strict=True)]
+
+
+def _to_front(name: str, r: Array, dim: Any, size: int) -> Array:
+    """A result with the axis of the examples moved from ``dim`` to the front, or added if ``dim`` is None."""
+    if dim is None:
+        return np.broadcast_to(r, (size, *shape_of(r)))
+    shape = shape_of(r)
+    axis = normalize_axis(dim, len(shape), f"{name}: vmap") if shape else 0
+    if not shape or shape[axis] != size:
+        raise TransformError(
+            f"{name}: vmap returned a result of shape {shape} with out_dims {dim}, but there are {size} examples; "
+            f"name the axis that has one entry for each"
+        )
+    return np.moveaxis(r, axis, 0) if axis else r
+
+
+# ---- one call per example -----------------------------------------------------------------------------------------------------------
+def _by_loop(call: Application, level: int, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
+    """What vmap means, taken literally. Counted in `LOOPED`."""
+    LOOPED[call.__name__] = LOOPED.get(call.__name__, 0) + bool(size)
+    maps = state.maps
+    if randomness != "error":  # each call draws for its own example
+        state.maps = tuple(m for m in maps if m.level != level)
+    start = default_generator.get_state() if randomness == "same" else None
+    columns: list[tuple[Array, ...]] = []
+    recipes: list[Any] = []
+    templates: list[list[Any]] = []
+    try:
+        for i in range(max(size, 1)):
+            if start is not None:
+                default_generator.set_state(start)
+            columns.append(call.of(*[_entry(v, i, size) if m else v for v, m in zip(values, mapped, strict=True)]))
+            recipes.append(call.recipe)
+            templates.append(call.template)
+            _check_alike(call, templates[0], i)
+    finally:
+        state.maps = maps
+    if not size:
+        return [np.reshape(o, (1, *shape_of(o)))[:0] for o in columns[0]]
+    if recipes[0] is not None:
+        call.recipe = _merged(call.__name__, recipes, level, size)
+    try:
+        return [np.stack([bare(o) for o in column]) for column in zip(*columns, strict=True)]
+    except (ValueError, RuntimeError) as error:
+        raise TransformError(
+            f"{call.__name__}: inside vmap its results differ in shape from example to example, "
+            f"{sorted({shape_of(c[0]) for c in columns})}; all examples must give results of one shape"
+        ) from error
+
+
+def _entry(v: Array, i: int, size: int) -> Array:
+    """Example number ``i``; of an empty batch, ones for one example, computed from it so that it stays on the tape."""
+    if not size:
+        return np.sum(v, axis=0) + 1.0 if v.dtype.kind in "fc" else np.ones(shape_of(v)[1:], v.dtype)
+    return v[i] if isinstance(v, Boxed) else np.asarray(v[i])
+
+
+def _check_alike(call: Application, first: list[Any], i: int) -> None:
+    """Raise where what is no tensor in the results is not the same for all examples."""
+    if len(call.template) != len(first) or not all(map(_same, call.template, first)):
+        raise TransformError(
+            f"{call.__name__}: inside vmap its results differ in what is no tensor: {first!r:.60} for example 0, {call.template!r:.60} for "
+            f"example {i}; return it as a tensor"
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return np.array_equal(a, b) if isinstance(a, np.ndarray) else bool(a == b) if not isinstance(a, Boxed) else False
+
+
+def _merged(name: str, recipes: Sequence[Recipe], level: int, size: int) -> Recipe:
+    """The context of all examples from those of the single calls: tensors are stacked, everything else must be the same.
+
+    Where it is not, the recipe says so, and it is an error as soon as a derivative asks for the context.
+    """
+    from .application import Recipe
+
+    def merge(sources: Sequence[Source], words: str) -> Source:
+        return _merge(sources, words, level, size)
+
+    def rows(pick: Any, words: str) -> Any:
+        lists = [pick(r) for r in recipes]
+        if any(x is None for x in lists):
+            return None
+        if len({len(x) for x in lists}) != 1:
+            return [("conflict", words)]
+        return [merge(column, words) for column in zip(*lists, strict=True)]
+
+    self = Recipe()
+    self.saved = rows(lambda r: r.saved, "what save_for_backward keeps")
+    self.for_forward = rows(lambda r: r.for_forward, "what save_for_forward keeps")
+    self.dirty, self.constant = rows(lambda r: r.dirty, "mark_dirty"), rows(lambda r: r.constant, "mark_non_differentiable")
+    keys = sorted(set().union(*(r.attributes for r in recipes)))
+    self.attributes = {k: merge([r.attributes.get(k, ("value", object())) for r in recipes], f"ctx.{k}") for k in keys}
+    self.materialize, self.computed = recipes[0].materialize, recipes[0].computed
+    if self.dirty:
+        raise TransformError(f"{name}: mark_dirty: nothing can be changed in place inside vmap; return a new tensor")
+    return self
+
+
+def _merge(sources: Sequence[Source], words: str, level: int, size: int) -> Source:
+    """One entry of the contexts of all examples."""
+    kind, key = sources[0]
+    if all(s[0] == kind for s in sources):
+        if kind in ("tuple", "list") and all(len(s[1]) == len(key) for s in sources):
+            return kind, [_merge(part, words, level, size) for part in zip(*[s[1] for s in sources], strict=True)]
+        if kind != "value" and all(s[1] == key for s in sources):
+            return kind, key
+        if kind == "value" and all(isinstance(s[1], Boxed) and s[1].shape == key.shape for s in sources):
+            return kind, Batched(np.stack([bare(s[1]) for s in sources]), size, level)
+        if kind == "value" and all(_same(s[1], key) for s in sources):
+            return kind, key
+    return "conflict", words
+
+
+# ---- forward and backward mapped ------------------------------------------------------------------------------------------------------
+def _by_mapping(call: Application, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
+    """The call of a `Function` whose methods are the user's under vmap (``generate_vmap_rule``)."""
+    derived = _mapped_function(call.function, size, randomness, tuple(call.filled(mapped, other=False)))
+    out = derived.apply(*call.filled([boxed(v) for v in values]))
+    call.recipe = None
+    return [bare(r) for r in call.accept(out)]
+
+
+@contextmanager
+def _mapping(size: int, randomness: str) -> Iterator[Map]:
+    """One vmap more, around the methods of a `Function`."""
+    with raised_height() as level:
+        this = Map(level, size, randomness)
+        state.maps = (*state.maps, this)
+        yield this
+
+
+def _owns(this: Map, x: Any) -> bool:
+    return isinstance(x, Batched) and x.level == this.level
+
+
+def _hide(x: Any, this: Map) -> Any:
+    """A tensor with the axis of the examples hidden; anything else unchanged."""
+    return this.box(bare(x)) if isinstance(x, Boxed) else x
+
+
+def _show(x: Any, this: Map) -> Any:
+    """A tensor with the axis of the examples in front; anything else unchanged."""
+    if not isinstance(x, Boxed):
+        return x
+    x = strip(x, this.level)
+    if _owns(this, x):
+        return boxed(x.value)
+    return boxed(np.broadcast_to(bare(x), (this.size, *shape_of(x))))
+
+
+@lru_cache(maxsize=64)
+def _mapped_function(base: Any, size: int, randomness: str, mapped: tuple[bool, ...]) -> Any:
+    """``base`` for ``size`` examples at once: its arguments have the examples' axis in front where ``mapped``, all its results have it."""
+    from .function import Function
+
+    if not base._has_setup:
+        raise TransformError(
+            f"{base.__name__}: generate_vmap_rule needs the context apart from forward; split it into forward(...) and "
+            f"setup_context(ctx, inputs, output)"
+        )
+
+    def as_examples(args: Sequence[Any], this: Map) -> list[Any]:
+        return [_hide(a, this) if m else a for a, m in zip(args, mapped, strict=True)]
+
+    def restored(ctx: Any, this: Map, hidden: list[bool]) -> FunctionCtx:
+        """The context of ``base``, as it is for one example."""
+        inner = FunctionCtx(base.__name__, ctx.needs_input_grad)
+        vars(inner).update({k: _hide(v, this) if h else v for k, (v, h) in ctx.attributes.items()})
+        inner._kept.materialize = ctx.materialize
+        inner._kept.saved = tuple(_hide(t, this) if h else t for t, h in zip(ctx.saved_tensors, hidden, strict=True))
+        return inner
+
+    def gathered(k: int, g: Any, form: Any, this: Map) -> Any:
+        """The gradient of argument ``k`` from those of the examples; they add up where all share it."""
+        if g is None or form is None:
+            return g
+        g = _show(fit_gradient(base, k, g, form), this)
+        return g if mapped[k] else boxed(np.sum(g, axis=0))
+
+    def forward(*args: Any) -> Any:
+        with _mapping(size, randomness) as this:
+            out = base.forward(*as_examples(args, this))
+            return tuple(_show(o, this) for o in out) if isinstance(out, tuple) else _show(out, this)
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        with _mapping(size, randomness) as this:
+            args = as_examples(inputs, this)
+            outs = output if isinstance(output, tuple) else (output,)
+            results = [_hide(o, this) for o in outs]
+            inner = FunctionCtx(base.__name__, ctx.needs_input_grad)
+            base.setup_context(inner, tuple(args), tuple(results) if isinstance(output, tuple) else results[0])
+            kept = inner._kept
+            if kept.dirty:
+                raise TransformError(f"{base.__name__}: mark_dirty: nothing can be changed in place inside vmap; return a new tensor")
+            names = {id(b): a for b, a in zip([*args, *results], [*inputs, *outs], strict=True) if isinstance(b, Boxed)}
+
+            def outside(x: Any) -> tuple[Any, bool]:
+                """A value as it is kept outside, and whether it has the axis of the examples."""
+                own = _owns(this, x)
+                return names[id(x)] if id(x) in names else boxed(x.value) if own else x, own
+
+            saved = list(map(outside, kept.saved))
+            ctx.save_for_backward(*[x for x, _ in saved])
+            ctx.hidden = ctx.hidden_forward = [own for _, own in saved]
+            if kept.for_forward is not None:
+                saved = list(map(outside, kept.for_forward))
+                ctx.save_for_forward(*[x for x, _ in saved])
+                ctx.hidden_forward = [own for _, own in saved]
+            ctx.mark_non_differentiable(*[names[id(x)] for x in kept.constant if id(x) in names])
+            ctx.set_materialize_grads(kept.materialize)
+            ctx.materialize = kept.materialize
+            ctx.attributes = {k: outside(v) for k, v in vars(inner).items()}
+            ctx.forms = [(a.shape, a.dtype) if isinstance(a, Boxed) else None for a in args]
+
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        with _mapping(size, randomness) as this:
+            result = base._backward(restored(ctx, this, ctx.hidden), *[_hide(g, this) for g in grads])
+            result = result if isinstance(result, tuple) else (result,)
+            forms = [*ctx.forms, *[None] * len(result)]
+            return tuple(gathered(k, g, forms[k], this) for k, g in enumerate(result))
+
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        with _mapping(size, randomness) as this:
+            result = base._jvp(restored(ctx, this, ctx.hidden_forward), *as_examples(tangents, this))
+            return tuple(_show(t, this) for t in result) if isinstance(result, tuple) else _show(result, this)
+
+    backward.once_differentiable = getattr(base._backward, "once_differentiable", False)  # type: ignore[attr-defined]
+    body: dict[str, Any] = {"forward": forward, "setup_context": setup_context, "generate_vmap_rule": True}
+    body |= {} if base._backward is None else {"backward": backward}
+    body |= {} if base._jvp is None else {"jvp": jvp}
+    return type(base.__name__, (Function,), {k: staticmethod(v) if callable(v) else v for k, v in body.items()})

@@ -1,0 +1,383 @@
+"""The tape node of one call of a user's `Function`, and what the engine asks of it: the step through the user's backward.
+
+It keeps what was saved as the nodes of operations do (``core/tape.py``), so that hooks on saved tensors see it too. Not here: how the
+call came about (``application.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import CodeType
+from typing import Any, Never
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import GraphError, OperandError, ShapeError, VersionError
+from .._state import next_serial, state
+from .._typing import Array, DType, Shape
+from ..core.boxed import Boxed
+from ..core.broadcast import as_ndarray, conjugated, shape_of, unbroadcast
+from ..core.engine import run_backward
+from ..core.function import Function as Operation
+from ..core.registry import METHODS, OPS
+from ..core.tape import ANSWER, Select, Source, open_saved
+from ..core.tensor import Tensor
+from ..core.where import NOWHERE, line, place_of
+from ..func.arguments import raised_height
+from .boxes import bare, boxed, highest, is_plain, varies
+from .context import FunctionCtx
+
+#: Shape and dtype of a tensor.
+Form = tuple[Shape, DType]
+
+
+class Saves:
+    """What one node saved: where each value comes from. The engine finds the node's first-order step here."""
+
+    __slots__ = ("mask", "needs", "save")
+
+    def __init__(self, save: Sequence[Source], mask: int, needs: int) -> None:
+        self.save, self.mask, self.needs = tuple(save), mask, needs
+
+    @staticmethod
+    def step(node: FunctionNode, g: Any) -> tuple[Array | None, ...]:
+        """The gradients for the parents, on what the tensors hold."""
+        return node.first_order(g)
+
+
+class FunctionNode:
+    """One recorded call: the context, the arguments that need gradients, and the forms of arguments and results."""
+
+    __slots__ = (
+        "__weakref__", "arguments", "code", "ctx", "differentiable", "forms", "function", "instruction", "level", "lowered", "nested",
+        "outputs", "parents", "plan", "saved", "seq", "versions",
+    )  # fmt: skip
+
+    function: Any
+    ctx: FunctionCtx
+    level: int
+    parents: tuple[Any, ...]
+    plan: Saves
+    saved: Any
+    seq: int
+    versions: tuple[Any, ...] | None
+    #: Where in the user's program it was applied.
+    code: CodeType | None
+    instruction: int
+    #: For each parent, the number of the argument it belongs to.
+    arguments: tuple[int, ...]
+    #: For each argument of forward its form; None for what is no tensor.
+    forms: tuple[Form | None, ...]
+    #: The same for each result.
+    outputs: tuple[Form | None, ...]
+    #: The numbers of the results that have a derivative.
+    differentiable: tuple[int, ...]
+    #: Whether the tensors of this level hold boxes of other transforms.
+    nested: bool
+    #: Whether saved tensors are given to backward as what they hold, one transform down; only so while such a step runs.
+    lowered: bool
+
+    def __init__(self, function: Any, ctx: FunctionCtx, level: int, nested: bool) -> None:
+        self.function, self.ctx, self.level, self.nested = function, ctx, level, nested
+        self.lowered = False
+        self.seq = next_serial()
+
+    def mark(self, t: Tensor, j: int) -> None:
+        """Make ``t`` known as result number ``j``."""
+        if j in self.differentiable:
+            t.node = self if len(self.differentiable) == 1 else Select(self, j)
+
+    # ---- the engine's side --------------------------------------------------------------------------------------------------
+    def first_order(self, g: Any) -> tuple[Array | None, ...]:
+        """The gradients for the parents, on what the tensors of this level hold."""
+        if self.saved is None:
+            raise self.released()
+        cotangents = self.cotangents(g)
+        lowered = self.nested or highest(cotangents) is not None
+        once = _is_once(self.function)
+        if once and lowered and any(map(varies, [*cotangents, *self._below()])):
+            raise GraphError(
+                f"{self.title()}: backward is marked once_differentiable, but a transform around it takes another derivative of it; "
+                f"write backward with tensor operations and leave the mark out"
+            )
+        wrapped = [None if c is None else boxed(c) if lowered else Tensor.wrap(c, self.level) for c in cotangents]
+        grads = self._run(wrapped, lowered=lowered, record=lowered and state.grad_enabled and not once)
+        own = any(isinstance(c, Tensor) and c.level == self.level for c in cotangents)  # then the result depends on them at this level
+        return tuple(None if r is None else self._stripped(r, None if own else self.level) for r in grads)
+
+    def replay(self, g: Any, level: int) -> tuple[Array | None, ...]:
+        """The gradients for the parents as recorded tensor operations, for ``create_graph``."""
+        if self.saved is None:
+            raise self.released()
+        cotangents = [
+            None if c is None else c if isinstance(c, Tensor) and c.level == level else Tensor.wrap(c, level) for c in self.cotangents(g)
+        ]
+        once = _is_once(self.function)
+        grads = self._run(cotangents, lowered=False, record=not once)
+        if once:
+            above = [c.node for c in cotangents if c is not None and c.node is not None]
+            return tuple(None if r is None else _sealed(r, level, (*self.parents, *above), self.title()) for r in grads)
+        kept = set(map(id, self.saved)) if isinstance(self.saved, tuple) else set()
+        return tuple(None if r is None else _at_level(r.clone() if id(r) in kept else r, level) for r in grads)
+
+    def cotangents(self, g: Any) -> list[Array | None]:
+        """The cotangent of every result, in the convention of users; where none came, zeros or None as the context says."""
+        items = {self.differentiable[0]: g} if len(self.differentiable) == 1 else g.items
+        materialize = self.ctx._kept.materialize
+        found: list[Array | None] = []
+        for j, form in enumerate(self.outputs):
+            if j in items:
+                found.append(as_ndarray(conjugated(items[j])))
+            else:
+                found.append(np.zeros(*form) if materialize and form is not None else None)
+        return found
+
+    released: Any = Operation.released
+    next_functions: Any = Operation.next_functions
+
+    def title(self) -> str:
+        """The name that messages use: that of the user's class."""
+        name: str = self.function.__name__
+        return name
+
+    def __getattr__(self, name: str) -> Any:
+        """The context's attributes: ``y.grad_fn.saved_tensors``, as in PyTorch, where node and context are one."""
+        if name in FunctionNode.__slots__:
+            raise AttributeError(name)
+        return getattr(self.ctx, name)
+
+    # ---- saved tensors ------------------------------------------------------------------------------------------------------
+    def unpack(self) -> tuple[Any, ...]:
+        """The saved tensors as backward shall see them now."""
+        if self.saved is None:
+            raise self.released()
+        return tuple(self._shown(s, v) for s, v in zip(self.plan.save, open_saved(self), strict=True))  # type: ignore[arg-type]
+
+    def _below(self) -> list[Any]:
+        """What the saved tensors of this level hold."""
+        return [v.array if isinstance(v, Tensor) and v.level == self.level else v for v in open_saved(self)]  # type: ignore[arg-type]
+
+    def _shown(self, source: Source, value: Any) -> Any:
+        if source[0] != ANSWER:
+            return boxed(value.array) if self.lowered and isinstance(value, Tensor) and value.level == self.level else value
+        if self.lowered:
+            return boxed(value)
+        t = Tensor.wrap(value, self.level)
+        kept = None if self.versions is None else self.versions[self.plan.save.index(source)]
+        t.version = kept[0] if kept is not None else None
+        self.mark(t, source[1])
+        return t
+
+    def check_versions(self) -> None:
+        """Raise if a saved tensor was changed in place since it was saved."""
+        for i, (source, value) in enumerate(zip(self.plan.save, self.saved, strict=True)):
+            kept: Any = 0 if self.versions is None else self.versions[i]
+            if source[0] == ANSWER:
+                cell, then = kept or ((0, None, None), 0)
+            elif isinstance(value, Tensor):
+                cell, then = value.version or (0, None, None), kept
+            else:
+                continue
+            if cell[0] != then:
+                raise self.outdated(source, value, then, cell)
+
+    def outdated(self, source: Source, value: Any, then: int, cell: Any) -> VersionError:
+        """The error for a saved tensor that was changed in place since."""
+        what = f"its result {source[1]}" if source[0] == ANSWER else "an intermediate tensor"
+        if source[0] != ANSWER and source[1] is not None:
+            what = f"its argument {argument_name(self.function, source[1])}"
+        by, place = cell[2] or ("an operation", NOWHERE)
+        return VersionError(
+            f"{self.title()}: a saved tensor was changed in place: {what} of shape {shape_of(value)}, saved by {self.title()} at "
+            f"{place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); use the out-of-place form "
+            f"(y = x + 1, not x += 1), or clone() it first"
+        )
+
+    # ---- the user's backward ------------------------------------------------------------------------------------------------
+    def _run(self, cotangents: Sequence[Any], *, lowered: bool, record: bool) -> list[Any]:
+        """What backward gives for each parent, checked, in the engine's convention."""
+        before = self.lowered, state.grad_enabled
+        self.lowered, state.grad_enabled = lowered, record
+        try:
+            if self.function._backward is not None:
+                result = self.function._backward(self.ctx, *cotangents)
+            elif self.function._jvp is not None:
+                result = self._transposed(cotangents)
+            else:
+                raise GraphError(
+                    f"{self.title()}: has no derivative in reverse mode: it defines neither backward (or vjp) nor jvp; "
+                    f"add a static method backward(ctx, *grads)"
+                )
+            grads = self._checked(result)
+            return [None if r is None else conjugated(r) for r in grads]
+        finally:
+            self.lowered, state.grad_enabled = before
+
+    def _transposed(self, cotangents: Sequence[Any]) -> tuple[Any, ...]:
+        """The gradients from jvp alone, which is linear in the tangents: its derivative with respect to them, pulled back."""
+        with raised_height(record=True) as level:
+            tangents: list[Any] = [None] * len(self.forms)
+            if self.ctx._kept.materialize:
+                tangents = [None if form is None else Tensor.wrap(np.zeros(*form), 0) for form in self.forms]
+            for k in self.arguments:
+                form = self.forms[k]
+                assert form is not None
+                tangents[k] = Tensor.wrap(np.zeros(*form), level).requires_grad_()
+            slopes = checked_tangents(self.function, self.function._jvp(self.ctx, *tangents), self.outputs)
+        pairs = [
+            (s, conjugated(bare(c)))
+            for s, c in zip(slopes, cotangents, strict=True)
+            if c is not None and isinstance(s, Tensor) and s.level == level and s.node is not None
+        ]
+        leaves = [tangents[k].node for k in self.arguments]
+        found = run_backward([s for s, _ in pairs], [c for _, c in pairs], level=level, inputs=leaves)
+        grads: list[Any] = [None] * len(self.forms)
+        for k, g in zip(self.arguments, found, strict=True):
+            grads[k] = None if g is None else boxed(conjugated(g))
+        return tuple(grads)
+
+    def _checked(self, result: Any) -> list[Any]:
+        """The gradients of the arguments that need one: as many as there are arguments, of their shapes and dtypes."""
+        grads = result if isinstance(result, tuple) else (result,)
+        n = len(self.forms)
+        if len(grads) > n and all(g is None for g in grads[n:]):
+            grads = grads[:n]
+        if len(grads) != n:
+            raise GraphError(
+                f"{self.title()}: backward returned the wrong number of gradients: {len(grads)}, but forward takes {n} argument(s); "
+                f"return a tuple with one entry per argument, None for those without a gradient"
+            )
+        for k, (g, form) in enumerate(zip(grads, self.forms, strict=True)):
+            if g is not None and form is None:
+                raise GraphError(
+                    f"{self.title()}: backward returned a gradient for what is no tensor: argument {argument_name(self.function, k)}; "
+                    f"return None for it"
+                )
+        return [fit_gradient(self.function, k, grads[k], self.forms[k]) for k in self.arguments]
+
+    @staticmethod
+    def _stripped(r: Any, level: int | None) -> Array:
+        """A gradient as the first-order walk takes it; never memory that the walk could take for its own."""
+        while isinstance(r, Tensor) and (r.level == level or is_plain(r)):
+            r = r.array
+        return r.view() if isinstance(r, ndarray) else r
+
+
+class Exhausted:
+    """What stands on the tape for a gradient that cannot be differentiated again: reaching it is an error."""
+
+    __slots__ = ("__weakref__", "owner", "parents", "plan", "saved", "seq")
+
+    def __init__(self, parents: tuple[Any, ...], owner: str) -> None:
+        self.parents, self.owner = parents, owner
+        self.plan = _Refusal
+        self.saved: tuple[Any, ...] = ()
+        self.seq = next_serial()
+
+    def replay(self, g: Array, level: int) -> Never:
+        """There is no derivative."""
+        raise GraphError(
+            f"{self.owner}: its backward is marked once_differentiable, but its gradient was differentiated again; "
+            f"write backward with tensor operations and leave the mark out"
+        )
+
+    def title(self) -> str:
+        """The name that messages use."""
+        return f"the gradient of {self.owner}"
+
+
+class _Refusal:
+    """The first-order step of `Exhausted`."""
+
+    @staticmethod
+    def step(node: Exhausted, g: Array) -> Never:
+        """There is no derivative."""
+        node.replay(g, 0)
+
+
+def _is_once(function: Any) -> bool:
+    return bool(getattr(function._backward, "once_differentiable", False))
+
+
+def _sealed(r: Any, level: int, parents: tuple[Any, ...], owner: str) -> Tensor:
+    t = Tensor.wrap(r.array if isinstance(r, Tensor) and r.level == level else bare(r), level)
+    if t.dtype.kind in "fc":
+        t.node = Exhausted(parents, owner)
+    return t
+
+
+def _at_level(r: Any, level: int) -> Tensor:
+    return r if isinstance(r, Tensor) and r.level == level else Tensor.wrap(bare(r), level)
+
+
+def argument_name(function: Any, k: int) -> str:
+    """How messages call argument number ``k`` of ``function.forward``: by its name, where it has one."""
+    code = getattr(function.forward, "__code__", None)
+    names = () if code is None else code.co_varnames[: code.co_argcount][0 if function._has_setup else 1 :]
+    return f"{names[k]!r} (number {k})" if k < len(names) else f"number {k}"
+
+
+def fit_gradient(function: Any, k: int, g: Any, form: Form | None) -> Any:
+    """The gradient ``g`` of argument ``k`` in the argument's shape and dtype; summed where the argument was broadcast.
+
+    Raises `OperandError` for what is no tensor and `ShapeError` for a shape that does not fit.
+    """
+    if g is None or form is None:
+        return None
+    shape, dtype = form
+    name = function.__name__
+    if not isinstance(g, Boxed):
+        raise OperandError(
+            f"{name}: backward returned a {type(g).__name__} as gradient of argument {argument_name(function, k)}, a tensor of shape "
+            f"{shape}; return a tensor, or None"
+        )
+    if g.shape != shape:
+        try:
+            fits = np.broadcast_shapes(shape, g.shape) == g.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(
+                f"{name}: backward returned a gradient of the wrong shape: {g.shape} for argument {argument_name(function, k)} of shape "
+                f"{shape}; they must be equal, or the argument's must broadcast to the gradient's"
+            )
+        g = unbroadcast(g, shape)
+    return in_dtype(g, dtype)
+
+
+def in_dtype(x: Any, dtype: DType) -> Any:
+    """A gradient or tangent in the dtype of what it belongs to; of a complex one for something real, the real part."""
+    if x.dtype == dtype:
+        return x
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        return OPS["Cast"].of(x, dtype=dtype)
+    return METHODS["to"](x, dtype)
+
+
+def checked_tangents(function: Any, result: Any, outputs: Sequence[Form | None]) -> list[Any]:
+    """What jvp returned, one tangent or None per result of forward.
+
+    Raises `GraphError` for a wrong number, `OperandError` for what is no tensor and `ShapeError` for a wrong shape.
+    """
+    tangents = result if isinstance(result, tuple) else (result,)
+    name = function.__name__
+    if len(tangents) != len(outputs):
+        raise GraphError(
+            f"{name}: jvp returned the wrong number of tangents: {len(tangents)}, but forward has {len(outputs)} result(s); "
+            f"return a tuple with one entry per result, None for those without a tangent"
+        )
+    found: list[Any] = []
+    for j, (t, form) in enumerate(zip(tangents, outputs, strict=True)):
+        if t is not None and (form is None or not isinstance(t, Boxed)):
+            what = "which is no tensor" if form is None else f"a tensor of shape {form[0]}"
+            raise OperandError(f"{name}: jvp returned a {type(t).__name__} as tangent of result {j}, {what}; return a tensor or None")
+        if t is None or form is None:
+            found.append(None)
+            continue
+        if t.shape != form[0]:
+            raise ShapeError(
+                f"{name}: jvp returned a tangent of the wrong shape: {t.shape} for result {j} of shape {form[0]}; they must be equal"
+            )
+        found.append(in_dtype(t, form[1]))
+    return found
