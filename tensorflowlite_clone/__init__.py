@@ -14,7 +14,7 @@ import os as _os
 # It is read when NumPy loads: a program that imports NumPy first sets it itself, or does without.
 _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
-from . import autograd, cuda, datasets, fft, func, nn, ops, optim, utils
+from . import autograd, cuda, datasets, fft, func, linalg, nn, ops, optim, utils
 from ._state import get_default_dtype, set_default_dtype
 from ._version import __version__
 from .autograd import (

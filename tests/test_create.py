@@ -7,7 +7,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.tensor import Tensor
-from tensorflowlite_clone.func.transforms import grad, jvp, vmap
+from tensorflowlite_clone.func import grad, jvp, vmap
 
 
 def test_tensor_copies_and_from_numpy_shares():

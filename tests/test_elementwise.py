@@ -9,7 +9,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.registry import UFUNCS
-from tensorflowlite_clone.func.transforms import grad, jvp, vmap
+from tensorflowlite_clone.func import grad, jvp, vmap
 
 F = tl.nn.functional
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError, TransformError, VersionError
 from tensorflowlite_clone.core.transpose import LOOPED
-from tensorflowlite_clone.func.transforms import grad, jvp, vmap
+from tensorflowlite_clone.func import grad, jvp, vmap
 
 F = tl.nn.functional
 X = np.arange(12.0).reshape(3, 4) - 5.3
@@ -276,7 +276,7 @@ def test_views_share_memory_and_know_it():
 
 
 def test_prod_and_cumprod_have_exact_second_derivatives_with_zeros():
-    from tensorflowlite_clone.func.transforms import hessian
+    from tensorflowlite_clone.func import hessian
 
     x = np.array([0.0, 2.0, 0.0, 3.0])
     h = np.asarray(hessian(lambda x: x.prod())(tl.tensor(x)))

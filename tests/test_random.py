@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.func.transforms import grad, jvp, vmap
+from tensorflowlite_clone.func import grad, jvp, vmap
 from tensorflowlite_clone.nn import functional as F
 
 N = 20_000
@@ -278,21 +278,23 @@ def test_refused(name):
 def test_functions_of_a_tensor_draw_for_every_example_inside_vmap():
     x = np.full((6, 50), 0.5)
     for draw in (tl.rand_like, tl.randn_like, tl.bernoulli, lambda p: tl.randint_like(p, 1000), lambda p: F.dropout(p)):
-        rows = np.asarray(vmap(draw)(x))
+        rows = np.asarray(vmap(draw, randomness="different")(x))
         assert rows.shape == (6, 50)
         assert len(np.unique(rows, axis=0)) == 6
-    rows = np.asarray(vmap(vmap(tl.randn_like))(np.zeros((2, 3, 40))))
+    rows = np.asarray(vmap(vmap(tl.randn_like, randomness="different"), randomness="different")(np.zeros((2, 3, 40))))
     assert rows.shape == (2, 3, 40)
     assert len(np.unique(rows.reshape(6, 40), axis=0)) == 6
-    rows = np.asarray(vmap(lambda w: tl.multinomial(w, 2))(np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])))
+    rows = np.asarray(vmap(lambda w: tl.multinomial(w, 2), randomness="different")(np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])))
     assert [set(r) for r in rows] == [{0, 1}, {1, 2}]
-    means = np.asarray(vmap(lambda m: tl.normal(m, tl.ones(1000, dtype=tl.float64)).mean())(np.array([[0.0], [100.0]])))
+    noisy = vmap(lambda m: tl.normal(m, tl.ones(1000, dtype=tl.float64)).mean(), randomness="different")
+    means = np.asarray(noisy(np.array([[0.0], [100.0]])))
     np.testing.assert_allclose(means, [0.0, 100.0], atol=0.3)
 
 
-def test_functions_of_sizes_draw_once_inside_vmap():
-    rows = np.asarray(vmap(lambda x: x + tl.randn(3))(np.zeros((4, 3))))
-    assert len(np.unique(rows, axis=0)) == 1
+def test_functions_of_sizes_inside_vmap():
+    for randomness, count in (("same", 1), ("different", 4)):
+        rows = np.asarray(vmap(lambda x: x + tl.randn(3), randomness=randomness)(np.zeros((4, 3))))
+        assert len(np.unique(rows, axis=0)) == count
 
 
 def test_random_numbers_are_constants_for_derivatives():
@@ -317,7 +319,7 @@ def test_dropout_and_its_gradient_use_one_mask():
 
 def test_dropout_in_every_mode_of_a_transform():
     tl.manual_seed(2)
-    rows = np.asarray(vmap(grad(lambda x: F.dropout(x, 0.5).sum()))(np.ones((5, 40))))
+    rows = np.asarray(vmap(grad(lambda x: F.dropout(x, 0.5).sum()), randomness="different")(np.ones((5, 40))))
     assert set(rows.ravel()) == {0.0, 2.0}
     assert len(np.unique(rows, axis=0)) == 5
     out, slope = jvp(lambda x: F.dropout(x, 0.5), (np.ones(40),), (np.full(40, 3.0),))

@@ -4,8 +4,11 @@ Here: the users' face. Not here: the tape and its engine (``core/``) and the fun
 """
 
 import os as _os
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
-from . import forward_ad, function, functional, graph
+from . import function, graph
 from .anomaly import (
     AnomalyError,
     detect_anomaly,
@@ -16,8 +19,31 @@ from .anomaly import (
 )
 from .derivatives import backward, grad
 from .function import Function
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+
+if _TYPE_CHECKING:
+    from . import forward_ad, functional
+    from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+
+#: What is loaded when it is first used, and the module it is in.
+_LATER = {
+    "forward_ad": "forward_ad",
+    "functional": "functional",
+    "GradcheckError": "gradcheck",
+    "gradcheck": "gradcheck",
+    "gradgradcheck": "gradcheck",
+}
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _import_module(f".{_LATER[name]}", __name__)
+    for later, home in _LATER.items():
+        if home == _LATER[name]:
+            globals()[later] = module if later == home and later != "gradcheck" else getattr(module, later)
+    return globals()[name]
+
 
 from_environment(_os.environ.get("TL_DETECT_ANOMALY", ""))
 del from_environment

@@ -36,6 +36,10 @@ class Boxed(Methods):
         """The values as a constant."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
+    def constant(self, array: Any) -> Any:
+        """A constant that is a value of the same transforms, so that it can take such values in place."""
+        raise TypeError(f"{type(self).__name__} is an abstract box")
+
     def twin(self) -> Any:
         """Another box that holds the same."""
         raise TypeError(f"{type(self).__name__} is an abstract box")

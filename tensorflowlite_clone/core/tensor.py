@@ -75,6 +75,10 @@ class Tensor(Boxed):
         """Whether this tensor is a view or has views."""
         return self.version is not None and bool(self.version[1])
 
+    def constant(self, array: ndarray[Any, Any]) -> Tensor:
+        """``array`` as a tensor of the same level, off the tape."""
+        return Tensor.wrap(self.array.constant(array) if isinstance(self.array, Boxed) else array, self.level)
+
     def twin(self) -> Tensor:
         """Another tensor with the same array and node."""
         out = Tensor.wrap(self.array, self.level)

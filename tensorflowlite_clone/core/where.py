@@ -6,8 +6,8 @@ line when a message needs it.
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -15,7 +15,7 @@ from typing import Any
 Place = tuple[CodeType | None, int]
 NOWHERE: Place = (None, 0)
 
-PACKAGE = Path(__file__).parent.parent
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 #: The files of this package, and the names of what it compiles; filled by `know_inside`.
 INSIDE: set[str] = set()
 
@@ -23,7 +23,8 @@ INSIDE: set[str] = set()
 def know_inside() -> set[str]:
     """The names of the package's files, found once."""
     if not INSIDE:
-        INSIDE.update(str(path) for path in PACKAGE.rglob("*.py"))
+        for folder, _, files in os.walk(PACKAGE):
+            INSIDE.update(os.path.join(folder, name) for name in files if name.endswith(".py"))
     return INSIDE
 
 

@@ -66,6 +66,11 @@ class Batched(Boxed):
         dtype: DType = self.value.dtype
         return dtype
 
+    def constant(self, array: Any) -> Batched:
+        """``array`` for every example."""
+        values = np.array(np.broadcast_to(array, (self.length, *array.shape)))
+        return Batched(self.value.constant(values) if isinstance(self.value, Boxed) else values, self.length, self.level)
+
     def twin(self) -> Batched:
         """Another box of the same values."""
         return Batched(self.value, self.length, self.level)

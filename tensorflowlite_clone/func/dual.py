@@ -39,6 +39,12 @@ class Dual(Boxed):
         dtype: DType = self.primal.dtype
         return dtype
 
+    def constant(self, array: Any) -> Dual:
+        """``array`` with tangent 0."""
+        zero = np.zeros(array.shape, array.dtype)
+        inner = self.primal
+        return Dual(*((inner.constant(a) if isinstance(inner, Boxed) else a) for a in (array, zero)), self.level)
+
     def twin(self) -> Dual:
         """Another dual with the same value and tangent."""
         return Dual(self.primal, self.tangent, self.level)

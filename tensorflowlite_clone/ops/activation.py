@@ -38,6 +38,7 @@ class _Activation(Elementwise):
 class ReLU(Elementwise, public="relu"):
     """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
 
+    real_only = True
     forward = kernels.relu
 
     @fused(kernels.relu_grad)
@@ -58,6 +59,7 @@ class Sigmoid(_Activation, public="sigmoid"):
 class LogSigmoid(_Activation, title="logsigmoid"):
     """``log(1 / (1 + exp(-x)))``. Shape: any -> same."""
 
+    real_only = True
     forward = kernels.log_sigmoid
 
     @fused(kernels.log_sigmoid_grad)
@@ -79,6 +81,7 @@ class SiLU(_Activation, title="silu"):
 class GELU(_Activation, title="gelu"):
     """``x Phi(x)``, Phi the normal distribution function (D. Hendrycks, K. Gimpel 2016). Shape: any -> same."""
 
+    real_only = True
     forward = kernels.gelu
 
     @fused(kernels.gelu_grad)
@@ -90,6 +93,7 @@ class GELU(_Activation, title="gelu"):
 class GELUTanh(_Activation, title="gelu"):
     """``x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``, an approximation of `GELU`. Shape: any -> same."""
 
+    real_only = True
     forward = kernels.gelu_tanh
 
     @fused(kernels.gelu_tanh_grad)
@@ -101,6 +105,8 @@ class GELUTanh(_Activation, title="gelu"):
 
 class Softplus(_Activation):
     """``log(1 + exp(beta x)) / beta``, and x where ``beta x > threshold``. Shape: any -> same."""
+
+    real_only = True
 
     def forward(x, *, beta, threshold):
         return kernels.softplus(x, beta, threshold)
@@ -115,6 +121,8 @@ class Softplus(_Activation):
 class LeakyReLU(_Activation, title="leaky_relu"):
     """``x`` where positive, ``negative_slope x`` elsewhere. Shape: any -> same."""
 
+    real_only = True
+
     def forward(x, *, negative_slope):
         return kernels.leaky_relu(x, negative_slope)
 
@@ -125,6 +133,8 @@ class LeakyReLU(_Activation, title="leaky_relu"):
 
 class ELU(_Activation, title="elu"):
     """``scale x`` where positive, ``scale alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015). Shape: any -> same."""
+
+    real_only = True
 
     def forward(x, *, alpha, scale=1.0):
         return _scaled(kernels.elu(x, alpha), scale)
@@ -143,6 +153,7 @@ def _scaled(x: Any, scale: float) -> Any:
 class Mish(_Activation, title="mish"):
     """``x tanh(softplus(x))`` (D. Misra 2019). Shape: any -> same."""
 
+    real_only = True
     forward = gates.mish
 
     @fused(gates.mish_grad)
@@ -153,6 +164,8 @@ class Mish(_Activation, title="mish"):
 
 class HardTanh(Elementwise, title="hardtanh"):
     """``x`` clipped to [low, high]; the derivative at the bounds is 0. Shape: any -> same."""
+
+    real_only = True
 
     def forward(x, *, low, high):
         if x.dtype.kind in "iu":  # integers stay integers
@@ -166,6 +179,8 @@ class HardTanh(Elementwise, title="hardtanh"):
 class HardSigmoid(_Activation, title="hardsigmoid"):
     """``min(max(x + 3, 0), 6) / 6``. Shape: any -> same."""
 
+    real_only = True
+
     def forward(x):
         return np.clip(x + 3.0, 0.0, 6.0) / 6.0
 
@@ -176,6 +191,7 @@ class HardSigmoid(_Activation, title="hardsigmoid"):
 class HardSwish(_Activation, title="hardswish"):
     """``x min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019). Shape: any -> same."""
 
+    real_only = True
     forward = gates.hardswish
 
     @fused(gates.hardswish_grad)
@@ -185,7 +201,9 @@ class HardSwish(_Activation, title="hardswish"):
 
 
 class Softsign(_Activation, title="softsign"):
-    """``x / (1 + |x|)``. Shape: any -> same."""
+    """``x / (1 + |x|)`` of real numbers. Shape: any -> same."""
+
+    real_only = True
 
     def forward(x):
         return x / (1.0 + np.abs(x))
@@ -197,6 +215,8 @@ class Softsign(_Activation, title="softsign"):
 
 class PReLU(Elementwise, title="prelu"):
     """``x`` where positive, ``weight x`` elsewhere (K. He et al. 2015). Shape: broadcast."""
+
+    real_only = True
 
     def forward(x, weight):
         return select(np.greater(x, 0), x, weight * x)
@@ -302,7 +322,8 @@ def _hardswish(input: Array, inplace: bool = False) -> Array:
 @public("softsign", nn=True, method=False)
 def _softsign(input: Array) -> Array:
     """``x / (1 + |x|)``. Shape: any -> same."""
-    return Softsign.of(to_operand(input, "softsign"))
+    x = to_operand(input, "softsign")
+    return x / (1.0 + np.abs(x)) if x.dtype.kind == "c" else Softsign.of(x)
 
 
 @public("tanhshrink", nn=True, method=False)

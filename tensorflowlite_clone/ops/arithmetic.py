@@ -230,7 +230,7 @@ def _power_of_number(x: Any, y: float) -> Any:
     if y == 1:
         return np.array(x)
     if y == 0:
-        return np.ones_like(x)
+        return np.ones(x.shape, x.dtype)
     if y == 0.5:
         return np.sqrt(x)
     if y == -1:
@@ -248,10 +248,10 @@ class Hypot(Elementwise, numpy=np.hypot, public="hypot"):
     forward = np.hypot
 
     def grad_x(g, x, ans):
-        return g * x / Where.of(np.equal(ans, 0.0), 1.0, ans)
+        return g * x / Where.of(np.equal(ans, 0.0), np.inf, ans)
 
     def grad_y(g, y, ans):
-        return g * y / Where.of(np.equal(ans, 0.0), 1.0, ans)
+        return g * y / Where.of(np.equal(ans, 0.0), np.inf, ans)
 
 
 class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
@@ -266,7 +266,7 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
         return Where.of(np.signbit(y), -h, h)
 
     def grad_y(g):
-        return np.zeros_like(g)
+        return np.zeros(g.shape, g.dtype)
 
 
 class NanToNum(Elementwise):
@@ -392,7 +392,7 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) 
     return input + (quotient if value == 1 else quotient * value)
 
 
-@public("nan_to_num", numpy=np.nan_to_num)
+@public("nan_to_num")
 def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
     x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}

@@ -34,24 +34,28 @@ class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal")
 class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt"):
     """Whether elements are less than the other's."""
 
+    real_only = True
     forward = np.less
 
 
 class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equal"), operator="le"):
     """Whether elements are less than or equal to the other's."""
 
+    real_only = True
     forward = np.less_equal
 
 
 class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), operator="gt"):
     """Whether elements are greater than the other's."""
 
+    real_only = True
     forward = np.greater
 
 
 class GreaterEqual(NonDifferentiable, numpy=np.greater_equal, public=("ge", "greater_equal"), operator="ge"):
     """Whether elements are greater than or equal to the other's."""
 
+    real_only = True
     forward = np.greater_equal
 
 
@@ -76,11 +80,14 @@ class IsFinite(NonDifferentiable, numpy=np.isfinite, public="isfinite"):
 class SignBit(NonDifferentiable, numpy=np.signbit, public="signbit"):
     """Whether the sign bit is set (also for -0.0)."""
 
+    real_only = True
     forward = np.signbit
 
 
 class IsPositiveInfinity(NonDifferentiable, numpy=np.isposinf, public="isposinf"):
     """Whether elements are infinity."""
+
+    real_only = True
 
     def forward(x):
         return np.equal(x, np.inf)
@@ -88,6 +95,8 @@ class IsPositiveInfinity(NonDifferentiable, numpy=np.isposinf, public="isposinf"
 
 class IsNegativeInfinity(NonDifferentiable, numpy=np.isneginf, public="isneginf"):
     """Whether elements are minus infinity."""
+
+    real_only = True
 
     def forward(x):
         return np.equal(x, -np.inf)
@@ -163,6 +172,8 @@ class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_
 class Heaviside(NonDifferentiable, numpy=np.heaviside, public="heaviside"):
     """0 where x is negative, 1 where it is positive, ``y`` where it is 0."""
 
+    real_only = True
+
     def forward(x, y):
         return np.heaviside(x, y).astype(np.result_type(x, y), copy=False)
 
@@ -237,6 +248,8 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
         raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
     if input.dtype.kind in "iu" and isinstance(value, float):
         value = int(value)
+    if input.dtype.kind != "c" and (isinstance(value, complex) or getattr(value, "dtype", input.dtype).kind == "c"):
+        raise DTypeError(f"masked_fill: a complex value does not fit a tensor of {input.dtype}; take its real part, or x.cdouble() first")
     filled = Where.of(mask, value, input)
     return filled if filled.dtype == input.dtype else OPS["Cast"].of(filled, dtype=np.dtype(input.dtype))
 
@@ -259,7 +272,7 @@ def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-0
     return IsClose.of(to_operand(input, "isclose"), other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-@public("allclose", numpy=np.allclose)
+@public("allclose")
 def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input - other| <= atol + rtol |other|`` everywhere."""
     return bool(np.allclose(_plain(input), _plain(other), rtol, atol, equal_nan))
@@ -269,8 +282,3 @@ def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-
 def _equal(input: Array, other: Array) -> bool:
     """Whether both have one shape and all elements are equal."""
     return shape_of(input) == shape_of(other) and bool(np.array_equal(_plain(input), _plain(other)))
-
-
-@implements(np.array_equal)
-def _np_array_equal(a1: Array, a2: Array, equal_nan: bool = False) -> bool:
-    return bool(np.array_equal(_plain(a1), _plain(a2), equal_nan))

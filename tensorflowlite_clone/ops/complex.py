@@ -47,7 +47,7 @@ class Imaginary(Elementwise, title="imag"):
         return x.imag
 
     def grad_x(g, x_dtype):
-        return Cast.of(g, dtype=x_dtype) * -1j if x_dtype.kind == "c" else np.zeros_like(g)
+        return Cast.of(g, dtype=x_dtype) * -1j if x_dtype.kind == "c" else np.zeros(g.shape, g.dtype)
 
 
 class Conjugate(Elementwise, numpy=np.conjugate, public=("conj", "conj_physical")):
@@ -78,13 +78,15 @@ class Angle(Elementwise):
 
     def grad_x(g, x):
         if x.dtype.kind != "c":
-            return np.zeros_like(g)
+            return np.zeros(g.shape, g.dtype)
         zero = np.equal(x, 0.0)
         return Where.of(zero, 0.0, -1j * g / Where.of(zero, 1.0, x))
 
 
 class FromParts(Linear, Elementwise, title="complex"):
     """``x + i y`` of real numbers. Shape: broadcast."""
+
+    real_only = True
 
     def forward(x, y):
         out = np.empty(np.broadcast_shapes(x.shape, y.shape), COMPLEX_OF[x.dtype])
@@ -119,6 +121,7 @@ class FromPairs(Linear, title="view_as_complex"):
     """Complex numbers from their parts along the last axis, as a view where memory allows. Shape: (.., 2) -> (..)."""
 
     is_view = True
+    real_only = True
 
     def forward(x):
         dtype = COMPLEX_OF[x.dtype]

@@ -19,6 +19,7 @@ from ..core.publish import to_operand
 from ..core.registry import public
 from ..kernels import conv as kernels
 from ..kernels.reduce import sum_to
+from .index import PutItem
 from .repeat import Windows
 from .shape import Reshape
 
@@ -328,6 +329,9 @@ def _transposed(
     )
     if min(size) < 1:
         raise ShapeError(f"{op}: nothing is left: input is {xs}, weight is {ws}, padding {padding}: the result would be {size}; pad less")
+    reach = tuple(n + e // s for n, s, e in zip(xs[2:], stride, extra, strict=True))
+    if reach != xs[2:]:  # the convolution of a result padded by a stride or more has further elements: they are 0
+        x = PutItem.of(x, spec=tuple(slice(0, n) for n in xs), shape=(*xs[:2], *reach))
     pads = tuple((p, p) for p in padding)
     one: tuple[int, ...] = ()
     if len(size) == 1:  # a height of 1

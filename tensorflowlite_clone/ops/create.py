@@ -249,29 +249,39 @@ def _like(input: Array, dtype: DTypeLike) -> tuple[Shape, Any]:
     return shape_of(input), input.dtype if dtype is None else np.dtype(dtype)
 
 
+def _as_box(a: Any, array: ndarray[Any, Any]) -> Any:
+    """``array``, beside a box as a value of the same transforms: ``out = np.zeros_like(x); out[i] = x[i]`` works on both."""
+    return a.constant(array) if isinstance(a, Boxed) else array
+
+
+def _finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool, device: Any) -> Any:
+    inside = isinstance(input, Boxed) and input.level and not requires_grad
+    return input.constant(array) if inside else finish(array, requires_grad, device)
+
+
 @public("zeros_like", method=False)
 def _zeros_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Zeros in the shape and dtype of ``input``."""
-    return finish(np.zeros(*_like(input, dtype)), requires_grad, device)
+    return _finish_like(input, np.zeros(*_like(input, dtype)), requires_grad, device)
 
 
 @public("ones_like", method=False)
 def _ones_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Ones in the shape and dtype of ``input``."""
-    return finish(np.ones(*_like(input, dtype)), requires_grad, device)
+    return _finish_like(input, np.ones(*_like(input, dtype)), requires_grad, device)
 
 
 @public("empty_like", method=False)
 def _empty_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Whatever the memory holds, in the shape and dtype of ``input``."""
-    return finish(np.empty(*_like(input, dtype)), requires_grad, device)
+    return _finish_like(input, np.empty(*_like(input, dtype)), requires_grad, device)
 
 
 @public("full_like", method=False)
 def _full_like(input: Array, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype)
-    return finish(np.full(shape, _number(fill_value, "full_like"), kind), requires_grad, device)
+    return _finish_like(input, np.full(shape, _number(fill_value, "full_like"), kind), requires_grad, device)
 
 
 @public("new_zeros", function=False)
@@ -345,22 +355,24 @@ def _steps(steps: int, op: str) -> int:
 
 @public("linspace", method=False)
 def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included.
+    """``steps`` numbers evenly from ``start`` to ``end``, both included. Differentiable in ends that are tensors.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linspace(0, 1, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    return finish(np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype)), requires_grad, device)
+    line = np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype))
+    return line if isinstance(line, Boxed) else finish(line, requires_grad, device)
 
 
 @public("logspace", method=False)
 def _logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
-    """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``."""
+    """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``. Differentiable in ends that are tensors."""
     with np.errstate(over="ignore"):
-        return finish(np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype)), requires_grad, device)
+        line = np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype))
+    return line if isinstance(line, Boxed) else finish(line, requires_grad, device)
 
 
 @public("eye", method=False)
@@ -406,22 +418,21 @@ def _is_signed(input: Array) -> bool:
     return bool(input.dtype.kind in "ifc")
 
 
-# ---- NumPy's spellings: plain arrays of the visible shape -----------------------------------------------------------------------
+# ---- NumPy's spellings ----------------------------------------------------------------------------------------------------------
 @implements(np.zeros_like)
 def _np_zeros_like(a: Array, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return np.zeros(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype)
+    return _as_box(a, np.zeros(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype))
 
 
 @implements(np.ones_like)
 def _np_ones_like(a: Array, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return np.ones(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype)
+    return _as_box(a, np.ones(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype))
 
 
-@implements(np.full_like)
 def _np_full_like(a: Array, fill_value: Any, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return np.full(shape_of(a) if shape is None else shape, fill_value, a.dtype if dtype is None else dtype)
+    return _as_box(a, np.full(shape_of(a) if shape is None else shape, fill_value, a.dtype if dtype is None else dtype))
 
 
 @implements(np.empty_like)
 def _np_empty_like(a: Array, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return np.empty(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype)
+    return _as_box(a, np.empty(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype))

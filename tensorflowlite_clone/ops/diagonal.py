@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
-from .._typing import Array
+from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
 from ..core.publish import to_operand
@@ -158,8 +158,8 @@ def _trace(input: Array) -> Array:
 
 
 @implements(np.trace)
-def _np_trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    return _sum(_diagonal(a, offset, axis1, axis2), -1)
+def _np_trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DTypeLike = None) -> Array:
+    return _sum(_diagonal(a, offset, axis1, axis2), -1, dtype=dtype)
 
 
 def _matrices(input: Array, op: str) -> Array:

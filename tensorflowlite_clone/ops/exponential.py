@@ -118,11 +118,12 @@ class Cbrt(_Inexact, numpy=np.cbrt):
         return g / (ans * ans * 3.0)
 
 
-def _share(power: Callable[..., Array], x: Array, ans: Array) -> Array:
-    """The share of ``x`` in the sum whose logarithm is ``ans``; all of it where both are infinite."""
+def _share(power: Callable[..., Array], x: Array, y: Array, ans: Array) -> Array:
+    """The share of ``x`` in the sum with ``y`` whose logarithm is ``ans``: among infinities all of it, and half of it at a tie."""
     infinite = np.isinf(ans)
     share = power(np.where(infinite, 0.0, x) - np.where(infinite, 0.0, ans))
-    return np.where(np.logical_and(infinite, np.not_equal(x, ans)), 0.0, share)
+    share = np.where(np.logical_and(infinite, np.not_equal(x, ans)), 0.0, share)
+    return np.where(np.logical_and(infinite, np.equal(x, y)), 0.5, share)
 
 
 class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
@@ -130,11 +131,11 @@ class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
 
     forward = np.logaddexp
 
-    def grad_x(g, x, ans):
-        return g * _share(np.exp, x, ans)
+    def grad_x(g, x, y, ans):
+        return g * _share(np.exp, x, y, ans)
 
-    def grad_y(g, y, ans):
-        return g * _share(np.exp, y, ans)
+    def grad_y(g, x, y, ans):
+        return g * _share(np.exp, y, x, ans)
 
 
 class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
@@ -142,11 +143,11 @@ class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
 
     forward = np.logaddexp2
 
-    def grad_x(g, x, ans):
-        return g * _share(np.exp2, x, ans)
+    def grad_x(g, x, y, ans):
+        return g * _share(np.exp2, x, y, ans)
 
-    def grad_y(g, y, ans):
-        return g * _share(np.exp2, y, ans)
+    def grad_y(g, x, y, ans):
+        return g * _share(np.exp2, y, x, ans)
 
 
 class XLogY(_Inexact, title="xlogy"):
@@ -163,7 +164,7 @@ class XLogY(_Inexact, title="xlogy"):
 
     def grad_y(g, x, y):
         nothing = np.logical_and(np.equal(x, 0.0), np.equal(y, 0.0))
-        return g * (x / Where.of(nothing, 1.0, y))
+        return g * (x / Where.of(nothing, np.inf, y))
 
 
 @public("xlogy")

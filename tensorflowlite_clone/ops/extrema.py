@@ -15,7 +15,7 @@ from .._typing import Array, Dims
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Reduction
 from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.registry import public
 from ..kernels.reduce import row_max
 from .arithmetic import Cast
 from .gather import Gather
@@ -27,6 +27,8 @@ WORTH = 2_048
 
 class AMax(Reduction, title="amax"):
     """The largest element over axes; equal ones share the gradient."""
+
+    real_only = True
 
     def forward(x, *, axis=None, keepdims=False):
         last = x.ndim - 1
@@ -41,6 +43,8 @@ class AMax(Reduction, title="amax"):
 class AMin(Reduction, title="amin"):
     """The smallest element over axes; equal ones share the gradient."""
 
+    real_only = True
+
     def forward(x, *, axis=None, keepdims=False):
         return np.min(x, axis=axis, keepdims=keepdims)
 
@@ -52,11 +56,13 @@ def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool) -> Array:
     same = np.equal(x, expand_reduced(ans, axis, keepdims, x.shape))
     ones = Cast.of(same, dtype=np.dtype(g.dtype))
     number = np.sum(ones, axis=axis, keepdims=True)
-    return np.where(same, expand_reduced(g, axis, keepdims, x.shape) / np.maximum(number, np.ones_like(number)), 0.0)
+    return np.where(same, expand_reduced(g, axis, keepdims, x.shape) / np.maximum(number, np.ones(number.shape, number.dtype)), 0.0)
 
 
 class ArgMax(Reduction, title="argmax"):
     """The index of the first largest element along an axis (of the flattened array without one)."""
+
+    real_only = True
 
     def forward(x, *, axis=None, keepdims=False):
         return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), np.int64)
@@ -69,6 +75,8 @@ class ArgMax(Reduction, title="argmax"):
 
 class ArgMin(Reduction, title="argmin"):
     """The index of the first smallest element along an axis (of the flattened array without one)."""
+
+    real_only = True
 
     def forward(x, *, axis=None, keepdims=False):
         return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
@@ -136,14 +144,14 @@ def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = N
     return _extremum("min", AMin, ArgMin, np.minimum, input, dim if other is None else other, keepdim)
 
 
-@public("amax", numpy=(np.max, np.amax))
+@public("amax")
 def _amax(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The largest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
     x = to_operand(input, "amax")
     return AMax.of(x, axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amax"), keepdims=keepdim)
 
 
-@public("amin", numpy=(np.min, np.amin))
+@public("amin")
 def _amin(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The smallest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
     x = to_operand(input, "amin")
@@ -179,8 +187,3 @@ def _argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Arra
 def _argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the first smallest element along ``dim`` (of the flattened tensor by default), int64."""
     return _place(ArgMin, "argmin", input, dim, keepdim)
-
-
-@implements(np.ptp)
-def _np_ptp(a: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    return _amax(a, axis, keepdims) - _amin(a, axis, keepdims)

@@ -67,6 +67,9 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
 class ScatterPut(Linear, AxisWise, title="scatter"):
     """``x`` with elements of ``src`` in place of those at ``index`` along an axis; where an index repeats, the last one stays."""
 
+    promotion = "same"
+    promoted = ("x", "src")
+
     def forward(x, src, index, *, axis):
         out = np.array(x)
         out[_full_index(index, axis)] = src
@@ -171,11 +174,6 @@ def _take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Arr
     x = np.broadcast_to(input, tuple(a[axis] if i == axis else s for i, s in enumerate(joint)))
     places = np.broadcast_to(indices, tuple(b[axis] if i == axis else s for i, s in enumerate(joint)))
     return Gather.of(x, places, axis=axis)
-
-
-@implements(np.take_along_axis)
-def _np_take_along_axis(arr: Array, indices: Array, axis: int | None = -1) -> Array:
-    return _take_along_dim(arr, indices, axis)
 
 
 @public("scatter_add")
@@ -285,15 +283,6 @@ def _spread(index: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """A vector of places along ``axis`` as an index with all dimensions."""
     column = Reshape.of(index, shape=(*shape_of(index), *(1,) * (len(shape) - axis - 1)))
     return np.broadcast_to(column, (*shape[:axis], *shape_of(index), *shape[axis + 1 :]))
-
-
-@implements(np.take)
-def _np_take(a: Array, indices: Any, axis: int | None = None) -> Array:
-    places = np.asarray(indices) if isinstance(indices, list | int) else indices
-    if axis is None:
-        return get_item(a.reshape(-1), places)
-    axis = normalize_axis(axis, len(shape_of(a)), "np.take")
-    return get_item(a, (*(slice(None),) * axis, places))
 
 
 @public("take")

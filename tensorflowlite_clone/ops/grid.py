@@ -13,7 +13,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.registry import public
 from .shape import BroadcastTo, Reshape
 
 
@@ -100,10 +100,3 @@ def _meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Array, ...]:
     [[[1, 1, 1], [2, 2, 2]], [[3, 4, 5], [3, 4, 5]]]
     """
     return _grid(tensors, indexing, "meshgrid")
-
-
-@implements(np.meshgrid)
-def _np_meshgrid(*xi: Array, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
-    if sparse:
-        raise ArgumentError("np.meshgrid: only sparse=False is answered for tensors; use reshape and broadcasting instead")
-    return _grid(xi, indexing, "np.meshgrid")

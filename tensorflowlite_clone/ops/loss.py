@@ -32,6 +32,8 @@ from .softmax import LogSoftmax, Softmax
 class CrossEntropy(Function):
     """Cross-entropy of logits x (N, C) with labels (N), class weights (C) or None."""
 
+    real_only = True
+
     def forward(x, target, weight, *, ignore_index, reduction, label_smoothing):
         return kernels.cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
 
@@ -89,6 +91,7 @@ def _label_weights(target: Array, weight: Array, ignore_index: int) -> Array:
 class LogClamped(Elementwise):
     """``log(x)``, but at least -100, with the derivative ``1 / max(x, 1e-12)``: what binary cross-entropy is made of."""
 
+    real_only = True
     promotion = "inexact"
     quiet = True
 
@@ -102,6 +105,7 @@ class LogClamped(Elementwise):
 class BinaryCrossEntropy(Elementwise, title="binary_cross_entropy"):
     """``-(y log x + (1 - y) log(1 - x))`` with logarithms of at least -100."""
 
+    real_only = True
     promotion = "inexact"
     quiet = True
 
@@ -118,6 +122,7 @@ class BinaryCrossEntropy(Elementwise, title="binary_cross_entropy"):
 class Huber(Elementwise, title="huber_loss"):
     """``d^2 / 2`` where ``|d| <= width``, ``width (|d| - width / 2)`` elsewhere; squares nothing that is larger than the width."""
 
+    real_only = True
     quiet = True
 
     def forward(d, *, width):
@@ -131,6 +136,8 @@ class Huber(Elementwise, title="huber_loss"):
 
 class AtLeast(Elementwise):
     """``max(v, low)`` with derivative 1 everywhere: a bound for stability that does not stop the gradient."""
+
+    real_only = True
 
     def forward(v, *, low):
         return np.maximum(v, low)

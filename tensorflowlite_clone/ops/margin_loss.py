@@ -26,6 +26,11 @@ def _positive_part(x: Array) -> Array:
     return np.where(np.greater(x, 0.0), x, 0.0)
 
 
+def _hinge(x: Array) -> Array:
+    """``max(x, 0)`` with derivative 1 at 0: a pair exactly at the margin still moves."""
+    return np.where(np.greater_equal(x, 0.0), x, 0.0)
+
+
 @public("hinge_embedding_loss", nn=True, method=False)
 def _hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
     """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1.
@@ -35,7 +40,7 @@ def _hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, redu
     [0.5, 0.75]
     """
     input, target = pair("hinge_embedding_loss", input, target)
-    losses = np.where(np.equal(target, 1), input, 0.0) + np.where(np.equal(target, -1), _positive_part(margin - input), 0.0)
+    losses = np.where(np.equal(target, 1), input, 0.0) + np.where(np.equal(target, -1), _hinge(margin - input), 0.0)
     return reduced(losses, reduction, "hinge_embedding_loss")
 
 
@@ -49,7 +54,7 @@ def _margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: fl
     """
     x1, x2 = pair("margin_ranking_loss", input1, input2)
     x1, y = pair("margin_ranking_loss", x1, target)
-    return reduced(_positive_part(margin - y * (x1 - x2)), reduction, "margin_ranking_loss")
+    return reduced(_hinge(margin - y * (x1 - x2)), reduction, "margin_ranking_loss")
 
 
 @public("soft_margin_loss", nn=True, method=False)
@@ -121,7 +126,7 @@ def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: 
     eps = 1e-12
     lengths = np.sqrt((np.sum(x1 * x1, axis=-1) + eps) * (np.sum(x2 * x2, axis=-1) + eps))
     cosine = np.sum(x1 * x2, axis=-1) / lengths
-    losses = np.where(np.equal(y, 1), 1.0 - cosine, 0.0) + np.where(np.equal(y, -1), _positive_part(cosine - margin), 0.0)
+    losses = np.where(np.equal(y, 1), 1.0 - cosine, 0.0) + np.where(np.equal(y, -1), _hinge(cosine - margin), 0.0)
     return reduced(losses, reduction, op)
 
 
@@ -130,7 +135,7 @@ def _triplet(op: str, near: Array, far: Array, across: Array | None, margin: flo
         raise ArgumentError(f"{op}: margin must be above 0: got {margin}")
     if across is not None:
         far = np.minimum(far, across)
-    return reduced(_positive_part(near - far + margin), reduction, op)
+    return reduced(_hinge(near - far + margin), reduction, op)
 
 
 @public("triplet_margin_loss", nn=True, method=False)

@@ -60,6 +60,30 @@ class MatMul(Bilinear, title="matmul"):
         return ShapeError(f"matmul: leading dimensions do not broadcast: {operands(cls, args)}; make them equal or 1")
 
 
+class MatVec(Bilinear, title="matmul"):
+    """Matrix times vector: (n, k) and (k) -> (n)."""
+
+    def forward(x, y):
+        return kernels.matmul(x, y)
+
+    @fused(np.multiply.outer)
+    def grad_x(g, y):
+        return np.expand_dims(g, 1) * y
+
+    @fused(lambda g, x: kernels.matmul(np.swapaxes(x, 0, 1), g))
+    def grad_y(g, x):
+        return MatVec.of(np.swapaxes(x, 0, 1), g)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Vectors for one matrix are the rows of another; one vector for all matrices sees one tall matrix."""
+        x, y = values
+        if not mapped[0]:
+            return MatMul.of(y, np.swapaxes(x, 0, 1))  # (size, k) @ (k, n)
+        out = MatMul.of(x, np.expand_dims(y, -1))  # (size, n, 1)
+        return np.reshape(out, shape_of(out)[:2])
+
+
 def _weight_gradient(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if len(y_shape) == 2 < x.ndim:
         return kernels.stacked_product(x, g)
@@ -103,6 +127,10 @@ def matmul(input: Array, other: Array) -> Array:
     if shape_of(input)[-1] != shape_of(other)[-1 if ny == 1 else -2]:
         inner = "x.shape[-1] must equal " + ("y.shape[-1]" if ny == 1 else "y.shape[-2]")
         raise ShapeError(f"matmul: inner dimensions differ: x is {shape_of(input)}, y is {shape_of(other)}; {inner}")
+    if ny == 1 and nx == 2:
+        return MatVec.of(input, other)
+    if nx == 1 and ny == 2:
+        return MatVec.of(np.swapaxes(other, 0, 1), input)
     x = Reshape.of(input, shape=(1, *shape_of(input))) if nx == 1 else input
     y = Reshape.of(other, shape=(*shape_of(other), 1)) if ny == 1 else other
     out = MatMul.of(x, y)

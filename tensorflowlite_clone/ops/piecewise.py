@@ -26,6 +26,7 @@ from .compare import Where
 class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
     """The larger element; NaN wins; a tie gives each half of the gradient. Shape: broadcast."""
 
+    real_only = True
     forward = np.maximum
 
     @fused(kernels.larger_grad)
@@ -40,6 +41,7 @@ class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
 class Minimum(Elementwise, numpy=np.minimum, public="minimum"):
     """The smaller element; NaN wins; a tie gives each half of the gradient. Shape: broadcast."""
 
+    real_only = True
     forward = np.minimum
 
     @fused(kernels.smaller_grad)
@@ -58,6 +60,7 @@ def _share(g: Array, wins: Array, ties: Array) -> Array:
 class FMax(Elementwise, numpy=np.fmax, public="fmax"):
     """The larger element, ignoring NaN; a tie gives the gradient to the first. Shape: broadcast."""
 
+    real_only = True
     forward = np.fmax
 
     def grad_x(g, x, y):
@@ -70,6 +73,7 @@ class FMax(Elementwise, numpy=np.fmax, public="fmax"):
 class FMin(Elementwise, numpy=np.fmin, public="fmin"):
     """The smaller element, ignoring NaN; a tie gives the gradient to the first. Shape: broadcast."""
 
+    real_only = True
     forward = np.fmin
 
     def grad_x(g, x, y):
@@ -81,6 +85,8 @@ class FMin(Elementwise, numpy=np.fmin, public="fmin"):
 
 class Clamp(Elementwise):
     """``x`` clipped to [low, high], numbers or None; the derivative at the bounds is 1. Shape: any -> same."""
+
+    real_only = True
 
     def forward(x, *, low, high):
         return np.clip(x, low, high)
@@ -95,6 +101,7 @@ class Clamp(Elementwise):
 class ClampBelow(Elementwise, title="clamp"):
     """``x``, but at least the array ``y``; at a tie the gradient goes to ``x``. Shape: broadcast."""
 
+    real_only = True
     forward = np.maximum
 
     def grad_x(g, x, y):
@@ -107,6 +114,7 @@ class ClampBelow(Elementwise, title="clamp"):
 class ClampAbove(Elementwise, title="clamp"):
     """``x``, but at most the array ``y``; at a tie the gradient goes to ``x``. Shape: broadcast."""
 
+    real_only = True
     forward = np.minimum
 
     def grad_x(g, x, y):
@@ -119,6 +127,7 @@ class ClampAbove(Elementwise, title="clamp"):
 class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="mod"):
     """Remainder with the sign of the divisor. Shape: broadcast."""
 
+    real_only = True
     quiet = True
 
     def forward(x, y):
@@ -134,6 +143,7 @@ class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="m
 class FMod(Elementwise, numpy=np.fmod, public="fmod"):
     """Remainder with the sign of the dividend. Shape: broadcast."""
 
+    real_only = True
     quiet = True
 
     def forward(x, y):
@@ -149,6 +159,7 @@ class FMod(Elementwise, numpy=np.fmod, public="fmod"):
 class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide", operator="floordiv"):
     """The largest integer not above the quotient. Shape: broadcast."""
 
+    real_only = True
     quiet = True
 
     def forward(x, y):
@@ -182,12 +193,14 @@ class LeastCommonMultiple(NonDifferentiable, numpy=np.lcm, public="lcm"):
 class NextAfter(NonDifferentiable, numpy=np.nextafter, public="nextafter"):
     """The next floating-point number after x in the direction of y. Shape: broadcast."""
 
+    real_only = True
     forward = np.nextafter
 
 
 class Frac(Elementwise, public="frac"):
     """What is left of x without its integer part. Shape: any -> same."""
 
+    real_only = True
     quiet = True
 
     def forward(x):
@@ -200,6 +213,8 @@ class Frac(Elementwise, public="frac"):
 class _Step(Elementwise):
     """Piecewise constant functions: differentiable almost everywhere, with derivative 0."""
 
+    real_only = True
+
 
 class Floor(_Step, numpy=np.floor, public="floor"):
     """The largest integer not above x. Shape: any -> same."""
@@ -207,7 +222,7 @@ class Floor(_Step, numpy=np.floor, public="floor"):
     forward = np.floor
 
     def grad_x(g):
-        return np.zeros_like(g)
+        return np.zeros(g.shape, g.dtype)
 
 
 class Ceil(_Step, numpy=np.ceil, public="ceil"):
@@ -216,7 +231,7 @@ class Ceil(_Step, numpy=np.ceil, public="ceil"):
     forward = np.ceil
 
     def grad_x(g):
-        return np.zeros_like(g)
+        return np.zeros(g.shape, g.dtype)
 
 
 class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
@@ -225,7 +240,7 @@ class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
     forward = np.trunc
 
     def grad_x(g):
-        return np.zeros_like(g)
+        return np.zeros(g.shape, g.dtype)
 
 
 class RoundToInteger(_Step, numpy=np.rint, title="round"):
@@ -234,7 +249,7 @@ class RoundToInteger(_Step, numpy=np.rint, title="round"):
     forward = np.rint
 
     def grad_x(g):
-        return np.zeros_like(g)
+        return np.zeros(g.shape, g.dtype)
 
 
 @public("round")

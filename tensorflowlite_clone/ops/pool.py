@@ -14,8 +14,8 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.families import Linear
-from ..core.function import Function, fused
+from ..core.families import Bilinear, Linear
+from ..core.function import Function
 from ..core.publish import to_operand
 from ..core.registry import public
 from ..kernels import pool as kernels
@@ -39,23 +39,38 @@ class PerImage(Function):
 class MaxPool(PerImage, title="max_pool2d"):
     """The largest element of each window."""
 
+    real_only = True
+
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
         return kernels.max_pool2d(
             x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
         )  # fmt: skip
 
-    @fused(
-        lambda g, x, ans, kernel_size, stride, padding, dilation, ceil_mode: kernels.max_pool2d_grad(
-            g, x, ans, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
-        )
-    )
     def grad_x(g, x, ans, kernel_size, stride, padding, dilation, ceil_mode):
+        return MaxPoolGrad.of(
+            g, x, ans, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+        )  # fmt: skip
+
+
+class MaxPoolGrad(PerImage, Bilinear):
+    """``g`` at the places of the largest elements ``top`` of the windows of ``x``, zeros elsewhere: linear in ``g`` alone."""
+
+    real_only = True
+
+    def forward(g, x, top, *, kernel_size, stride, padding, dilation, ceil_mode):
+        return kernels.max_pool2d_grad(
+            g, x, top, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+        )  # fmt: skip
+
+    def grad_g(g, x, kernel_size, stride, padding, dilation, ceil_mode):
         places = MaxPoolPlaces.of(x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
-        return PoolScatter.of(g, places, size=tuple(x.shape[-2:]))
+        return PoolGather.of(g, places)
 
 
 class MaxPoolPlaces(PerImage):
     """The flat place in its image, int64, of the largest element of each window."""
+
+    real_only = True
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
         return kernels.max_pool2d_indices(
@@ -66,12 +81,16 @@ class MaxPoolPlaces(PerImage):
 class AdaptiveMaxPoolPlaces(PerImage):
     """The flat place in its image, int64, of the largest element of each of ``output_size`` windows."""
 
+    real_only = True
+
     def forward(x, *, output_size):
         return kernels.adaptive_max_pool2d_indices(x, output_size=output_size)
 
 
 class PoolGather(Linear, PerImage):
     """The elements at flat places of each image: x (N, C, H, W), places (N, C, h, w) -> (N, C, h, w)."""
+
+    real_only = True
 
     def forward(x, places):
         return kernels.pool_gather(x, places)
@@ -82,6 +101,8 @@ class PoolGather(Linear, PerImage):
 
 class PoolScatter(Linear, PerImage):
     """Zeros (N, C, *size) with x added at flat places: the transpose of `PoolGather`."""
+
+    real_only = True
 
     def forward(x, places, *, size):
         return kernels.pool_scatter(x, places, size=size)

@@ -87,7 +87,7 @@ def _over(a: Array, b: Array, left: Sequence[int], right: Sequence[int]) -> Arra
     return Contract.of(a, b, spec=("".join(labels), "".join(others), "".join(out)))
 
 
-@public("inner", numpy=np.inner)
+@public("inner")
 def _inner(input: Array, other: Array) -> Array:
     """Sums of products over the last axes: (..., k), (..., k) -> the other axes of both; a plain product with a 0-d operand.
 
@@ -120,6 +120,11 @@ def _outer(input: Array, vec2: Array) -> Array:
         if len(shape_of(v)) != 1:
             raise ShapeError(f"outer: needs two vectors: {name} is {shape_of(v)}; flatten() it first")
     return Contract.of(x, y, spec=("a", "b", "ab"))
+
+
+@implements(np.inner)
+def _np_inner(a: Array, b: Array) -> Array:
+    return _inner(a, b)
 
 
 @implements(np.outer)
@@ -168,7 +173,7 @@ def _np_dot(a: Array, b: Array) -> Array:
     return _tensordot(a, b, ([na - 1], [nb - 2])) if nb > 2 else matmul(a, b)
 
 
-@public("kron", numpy=np.kron)
+@public("kron")
 def _kron(input: Array, other: Array) -> Array:
     """Kronecker product: every element of ``input`` times all of ``other``, as blocks. Sizes multiply, dimension by dimension.
 
@@ -183,6 +188,11 @@ def _kron(input: Array, other: Array) -> Array:
     a, b = ((1,) * (ndim - len(shape_of(v))) + tuple(shape_of(v)) for v in (x, y))
     blocks = Reshape.of(x, shape=tuple(n for i in a for n in (i, 1))) * Reshape.of(y, shape=tuple(n for j in b for n in (1, j)))
     return Reshape.of(blocks, shape=tuple(i * j for i, j in zip(a, b, strict=True)))
+
+
+@implements(np.kron)
+def _np_kron(a: Array, b: Array) -> Array:
+    return _kron(a, b)
 
 
 def multi_dot(tensors: Sequence[Array], op: str = "multi_dot") -> Array:

@@ -7,8 +7,7 @@ Threads: one draw is atomic (NumPy locks the stream), so threads may share a gen
 is up to the scheduler; give each thread a generator of its own where results must be reproducible. Processes: a forked child
 goes on from its parent's state, as in PyTorch, so children that shall differ must be seeded.
 
-Inside vmap: functions of a tensor (``rand_like(x)``, ``bernoulli(p)``, dropout) draw for every example; functions of sizes
-(``rand(3)``) draw one tensor that all examples share. (PyTorch's ``vmap`` has an argument for this and refuses by default.)
+What they do inside vmap is in ``draw.py``.
 """
 
 from __future__ import annotations
@@ -25,12 +24,13 @@ from .._errors import ArgumentError, DTypeError, OperandError
 from .._state import get_default_dtype
 from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
-from ..core.broadcast import align, shape_of
-from ..core.function import Function
+from ..core.broadcast import shape_of
 from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from .create import finish, size_of
+from .draw import constant, drawn, floating, fresh
+from .search import bisect
 
 #: A saved state: the seed, four words of the stream, whether half a word is kept, and that half word.
 STATE_WORDS = 7
@@ -182,27 +182,35 @@ def _set_rng_state(new_state: Array) -> None:
 
 
 # ---- drawing on plain arrays ------------------------------------------------------------------------------------------------------
-def _floating(dtype: DTypeLike, op: str) -> Any:
+def _floating(dtype: DTypeLike, op: str, complex_too: bool = False) -> Any:
     kind = get_default_dtype() if dtype is None else np.dtype(dtype)
-    if kind.kind != "f":
+    if kind.kind != "f" and not (complex_too and kind.kind == "c"):
         raise DTypeError(f"{op}: draws floating numbers: dtype is {kind}; pass a floating dtype, or use randint for integers")
     return kind
 
 
 def uniform(shape: Shape, dtype: Any, generator: Generator | None) -> ndarray[Any, Any]:
-    """Uniform numbers in [0, 1), drawn in the dtype itself where NumPy can."""
+    """Uniform numbers in [0, 1), drawn in the dtype itself where NumPy can; both parts of complex ones are uniform."""
     rng = stream(generator)
+    if dtype.kind == "c":
+        return _from_parts(rng.random((*shape, 2), np.zeros(0, dtype).real.dtype), dtype)
     if dtype == np.float16:  # rounding float32 could give 1
         return np.asarray(rng.integers(0, 1 << 11, shape) / (1 << 11)).astype(dtype)
     return np.asarray(rng.random(shape, dtype))
 
 
 def normal(shape: Shape, dtype: Any, generator: Generator | None) -> ndarray[Any, Any]:
-    """Standard normal numbers, drawn in the dtype itself where NumPy can."""
+    """Standard normal numbers, drawn in the dtype itself where NumPy can; the parts of complex ones have variance 1/2 each."""
     rng = stream(generator)
+    if dtype.kind == "c":
+        return _from_parts(rng.standard_normal((*shape, 2), np.zeros(0, dtype).real.dtype) * 0.5**0.5, dtype)
     if dtype == np.float16:
         return np.asarray(rng.standard_normal(shape, np.float32)).astype(dtype)
     return np.asarray(rng.standard_normal(shape, dtype))
+
+
+def _from_parts(pairs: Any, dtype: Any) -> ndarray[Any, Any]:
+    return np.asarray(pairs.view(dtype)[..., 0])
 
 
 def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Generator | None, op: str) -> ndarray[Any, Any]:
@@ -216,27 +224,14 @@ def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Genera
     return np.asarray(stream(generator).integers(low, high, shape)).astype(kind)
 
 
-class Draw(Function):
-    """What ``draw`` makes of the values of x (and y): random numbers, constants for every derivative.
-
-    Inside vmap ``draw`` gets all examples at once, so each has numbers of its own.
-    """
-
-    def forward(x, y, *, draw):
-        return draw(x) if y is None else draw(x, y)
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """All examples at once."""
-        return cls.of(*align(values, mapped, size), **params)
-
-
-def drawn(op: str, x: Any, draw: Callable[[ndarray[Any, Any]], Any]) -> Array:
-    """`Draw` on the operand of a public function, which must be floating."""
-    x = to_operand(x, op)
-    if x.dtype.kind != "f":
-        raise DTypeError(f"{op}: the input must be floating: it is {x.dtype} {shape_of(x)}; convert it, x.float()")
-    return Draw.of(x, None, draw=draw)
+def _finish(op: str, shape: Shape, draw: Callable[[Shape], ndarray[Any, Any]], requires_grad: bool, device: Any) -> Array:
+    """New random numbers as a tensor, a leaf if asked; inside vmap as `fresh` has them."""
+    values = fresh(op, shape, draw)
+    if not isinstance(values, Boxed):
+        return finish(values, requires_grad, device)
+    if requires_grad:
+        raise ArgumentError(f"{op}: inside vmap the numbers of all examples cannot be a leaf; let grad or vjp take them as an argument")
+    return values
 
 
 # ---- from sizes -------------------------------------------------------------------------------------------------------------------
@@ -256,7 +251,8 @@ def _rand(
     >>> bool(((x >= 0) & (x < 1)).all())
     True
     """
-    return finish(uniform(size_of(sizes, "rand", size), _floating(dtype, "rand"), generator), requires_grad, device)
+    kind = _floating(dtype, "rand", complex_too=True)
+    return _finish("rand", size_of(sizes, "rand", size), lambda shape: uniform(shape, kind, generator), requires_grad, device)
 
 
 @public("randn", method=False)
@@ -274,7 +270,8 @@ def _randn(
     >>> tl.randn(2, 3).shape
     (2, 3)
     """
-    return finish(normal(size_of(sizes, "randn", size), _floating(dtype, "randn"), generator), requires_grad, device)
+    kind = _floating(dtype, "randn", complex_too=True)
+    return _finish("randn", size_of(sizes, "randn", size), lambda shape: normal(shape, kind, generator), requires_grad, device)
 
 
 @public("randint", method=False)
@@ -298,7 +295,8 @@ def _randint(
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
-    return finish(whole(low, high, size_of((size,), "randint"), dtype, generator, "randint"), requires_grad, device)
+    shape = size_of((size,), "randint")
+    return _finish("randint", shape, lambda shape: whole(low, high, shape, dtype, generator, "randint"), requires_grad, device)
 
 
 @public("randperm", method=False)
@@ -313,20 +311,18 @@ def _randperm(
     """
     if n < 0:
         raise ArgumentError(f"randperm: n must not be negative: got {n}")
-    return finish(stream(generator).permutation(n).astype(np.int64 if dtype is None else dtype), requires_grad, device)
+    kind = np.dtype(np.int64 if dtype is None else dtype)
+
+    def draw(shape: Shape) -> Any:
+        rng = stream(generator)
+        if shape == (n,):
+            return rng.permutation(n).astype(kind)
+        return rng.permuted(np.broadcast_to(np.arange(n), shape), axis=-1).astype(kind)
+
+    return _finish("randperm", (n,), draw, requires_grad, device)
 
 
 # ---- like a tensor ----------------------------------------------------------------------------------------------------------------
-def _like(op: str, input: Any, draw: Callable[[ndarray[Any, Any]], Any], device: Any, requires_grad: bool) -> Array:
-    x = to_operand(input, op)
-    out = Draw.of(x, None, draw=draw)
-    if not requires_grad and device is None:
-        return out
-    if isinstance(out, Boxed) and not isinstance(out, Tensor):
-        raise ArgumentError(f"{op}: inside a function transform the result cannot be a leaf; let grad or vjp take it as an argument")
-    return finish(out.array, requires_grad, device)
-
-
 @public("rand_like", method=False)
 def _rand_like(
     input: Array,
@@ -337,8 +333,8 @@ def _rand_like(
     requires_grad: bool = False,
 ) -> Array:
     """Uniform numbers in [0, 1) in the shape and dtype of ``input``."""
-    kind = _floating(input.dtype if dtype is None else dtype, "rand_like")
-    return _like("rand_like", input, lambda x: uniform(x.shape, kind, generator), device, requires_grad)
+    kind = _floating(input.dtype if dtype is None else dtype, "rand_like", complex_too=True)
+    return _finish("rand_like", shape_of(input), lambda shape: uniform(shape, kind, generator), requires_grad, device)
 
 
 @public("randn_like", method=False)
@@ -351,8 +347,8 @@ def _randn_like(
     requires_grad: bool = False,
 ) -> Array:
     """Standard normal numbers in the shape and dtype of ``input``."""
-    kind = _floating(input.dtype if dtype is None else dtype, "randn_like")
-    return _like("randn_like", input, lambda x: normal(x.shape, kind, generator), device, requires_grad)
+    kind = _floating(input.dtype if dtype is None else dtype, "randn_like", complex_too=True)
+    return _finish("randn_like", shape_of(input), lambda shape: normal(shape, kind, generator), requires_grad, device)
 
 
 @public("randint_like", method=False)
@@ -369,7 +365,11 @@ def _randint_like(
     """Integers in [low, high), or [0, high) as ``randint_like(x, high)``, in the shape and dtype of ``input``."""
     low, high = (0, low) if high is None else (low, high)
     kind = input.dtype if dtype is None else dtype
-    return _like("randint_like", input, lambda x: whole(low, high, x.shape, kind, generator, "randint_like"), device, requires_grad)
+
+    def draw(shape: Shape) -> Any:
+        return whole(low, high, shape, kind, generator, "randint_like")
+
+    return _finish("randint_like", shape_of(input), draw, requires_grad, device)
 
 
 # ---- distributions ----------------------------------------------------------------------------------------------------------------
@@ -395,10 +395,10 @@ def _normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gen
 
     if size is not None:
         kind = _floating(dtype, "normal")
-        return Tensor.wrap(np.asarray(draw(np.full(size_of((size,), "normal"), mean, kind), std)), 0)
+        return constant(fresh("normal", size_of((size,), "normal"), lambda shape: np.asarray(draw(np.full(shape, mean, kind), std))))
     kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)]
     kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal")
-    return Draw.of(to_operand(mean, "normal"), std, draw=draw)
+    return drawn("normal", mean, draw, std)
 
 
 @public("bernoulli")
@@ -415,7 +415,7 @@ def _bernoulli(input: Array, p: float | None = None, *, generator: Generator | N
         _outside("bernoulli", "probabilities", chances, 0.0, 1.0)
         return np.less(stream(generator).random(x.shape), chances).astype(x.dtype)
 
-    return drawn("bernoulli", input, draw)
+    return drawn("bernoulli", floating("bernoulli", input), draw)
 
 
 @public("poisson", method=False)
@@ -426,7 +426,7 @@ def _poisson(input: Array, generator: Generator | None = None) -> Array:
         _outside("poisson", "rates", x, 0.0, 9.2e18)
         return np.asarray(stream(generator).poisson(x)).astype(x.dtype)
 
-    return drawn("poisson", input, draw)
+    return drawn("poisson", floating("poisson", input), draw)
 
 
 @public("binomial", method=False)
@@ -438,7 +438,7 @@ def _binomial(count: Array, prob: Array, generator: Generator | None = None) -> 
         _outside("binomial", "probabilities", p, 0.0, 1.0)
         return np.asarray(stream(generator).binomial(n.astype(np.int64), p)).astype(n.dtype)
 
-    return Draw.of(to_operand(count, "binomial"), to_operand(prob, "binomial"), draw=draw)
+    return drawn("binomial", count, draw, to_operand(prob, "binomial"))
 
 
 @public("multinomial")
@@ -477,14 +477,11 @@ def _multinomial(input: Array, num_samples: int, replacement: bool = False, *, g
                 rows = np.argsort(rng.standard_exponential(weights.shape) / weights, axis=-1)[:, :num_samples]
         return rows.astype(np.int64).reshape(*x.shape[:-1], num_samples)
 
-    return drawn("multinomial", input, draw)
+    return drawn("multinomial", floating("multinomial", input), draw)
 
 
 def _with_replacement(weights: ndarray[Any, Any], u: ndarray[Any, Any]) -> ndarray[Any, Any]:
     """The index into each row of weights (N, C) that each uniform number (N, k) falls on."""
-    rows = np.empty(u.shape, np.int64)
-    for row, w, out in zip(u, weights, rows, strict=True):
-        edges = np.cumsum(w)
-        last = int(np.flatnonzero(w)[-1])
-        out[:] = np.searchsorted(edges[:last], row * edges[-1], side="right")  # rounding up to the sum still means the last
-    return rows
+    edges = np.cumsum(weights, axis=-1)
+    last = weights.shape[-1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=-1, keepdims=True)
+    return np.asarray(np.minimum(bisect(edges, u * edges[:, -1:], right=True), last))  # rounding up to the sum still means the last

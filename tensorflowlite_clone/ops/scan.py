@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.registry import public
 from ..core.tensor import Tensor
 from .arithmetic import cast
 from .extrema import ValuesIndices
 from .gather import Gather
-from .shape import Reshape
 
 
 class CumSum(Linear, AxisWise, title="cumsum"):
@@ -85,8 +83,13 @@ class LogCumSumExp(AxisWise, title="logcumsumexp"):
 
     def grad_x(g, x, ans, axis):
         # The results never fall, so all exponentials are of numbers up to 0: sum_{i >= k} g_i exp(ans_k - ans_i), times exp(x_k - ans_k).
-        following = _shift(ans, axis, 1, math.inf, True)
-        return np.exp(_difference(x, ans)) * weighted_tail(g, np.exp(_difference(ans, following)), axis)
+        # Where x_k and ans_{k-1} are infinite and equal, each has half of ans_k.
+        infinite, preceding = np.isinf(ans), _shift(ans, axis, 1, math.nan, False)
+        following, next_x = _shift(ans, axis, 1, math.inf, True), _shift(x, axis, 1, math.nan, True)
+        tie = np.logical_and(infinite, np.logical_and(np.equal(x, ans), np.equal(preceding, ans)))
+        next_tie = np.logical_and(infinite, np.logical_and(np.equal(following, ans), np.equal(next_x, ans)))
+        share = np.where(tie, 0.5, np.exp(_difference(x, ans)))
+        return share * weighted_tail(g, np.where(next_tie, 0.5, np.exp(_difference(ans, following))), axis)
 
 
 def _difference(a: Array, b: Array) -> Array:
@@ -124,22 +127,10 @@ def _logcumsumexp(input: Array, dim: int) -> Array:
     return LogCumSumExp.of(x, axis=normalize_axis(dim, len(shape_of(x)), "logcumsumexp")) if shape_of(x) else x
 
 
-def _flat(a: Array, axis: int | None) -> tuple[Array, int]:
-    return (Reshape.of(a, shape=(math.prod(shape_of(a)),)), 0) if axis is None else (a, axis)
-
-
-@implements(np.cumsum)
-def _np_cumsum(a: Array, axis: int | None = None, dtype: DTypeLike = None) -> Array:
-    return _cumsum(*_flat(a, axis), dtype=dtype)
-
-
-@implements(np.cumprod)
-def _np_cumprod(a: Array, axis: int | None = None, dtype: DTypeLike = None) -> Array:
-    return _cumprod(*_flat(a, axis), dtype=dtype)
-
-
 class RunningPlace(AxisWise, title="cummax"):
     """The index of the last largest (or smallest) element so far along an axis."""
+
+    real_only = True
 
     def forward(x, *, axis, largest):
         best = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
@@ -166,27 +157,3 @@ def _cummax(input: Array, dim: int) -> Any:
 def _cummin(input: Array, dim: int) -> Any:
     """The smallest element so far along ``dim``: a named tuple ``(values, indices)``."""
     return _running(input, dim, False, "cummin")
-
-
-@public("diff", numpy=np.diff)
-def _diff(input: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Array:
-    """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``.
-
-    Booleans give whether neighbours differ.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.diff(tl.tensor([1, 4, 9])).tolist()
-    [3, 5]
-    """
-    if n < 0:
-        raise ArgumentError(f"diff: n must not be negative: got {n}")
-    x = to_operand(input, "diff")
-    axis = normalize_axis(dim, len(shape_of(x)), "diff")
-    ends = [p for p in (prepend, x, append) if p is not None]
-    if len(ends) > 1:
-        x = np.concatenate(ends, axis=axis)
-    before: tuple[Any, ...] = (slice(None),) * axis
-    for _ in range(n):
-        later, earlier = x[(*before, slice(1, None))], x[(*before, slice(None, -1))]
-        x = np.not_equal(later, earlier) if x.dtype.kind == "b" else later - earlier
-    return x

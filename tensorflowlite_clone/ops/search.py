@@ -6,6 +6,7 @@ Not here: sorting itself and order statistics (``sort.py``).
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +27,12 @@ from .index import concrete
 class SearchSorted(Function, title="searchsorted"):
     """Where ``values`` would be inserted into the sorted last axis of ``x`` (one row for all, or as many rows as values has)."""
 
+    real_only = True
+
     def forward(x, values, *, right):
         if x.ndim == 1 and x.dtype == values.dtype and x.dtype.kind in "iu":
             return np.asarray(np.searchsorted(x, values, "right" if right else "left"), np.int64)
-        return _bisect(x, values, right)
+        return bisect(x, values, right)
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
@@ -45,7 +48,7 @@ class SearchSorted(Function, title="searchsorted"):
         return np.reshape(flat, shape_of(v))
 
 
-def _bisect(x: Any, values: Any, right: bool) -> Any:
+def bisect(x: Any, values: Any, right: bool) -> Any:
     """Bisection of all rows at once; NaN counts as larger than any number."""
     n = x.shape[-1]
     low, high = np.zeros(values.shape, np.int64), np.full(values.shape, n, np.int64)
@@ -63,15 +66,29 @@ def _bisect(x: Any, values: Any, right: bool) -> Any:
 
 
 class IsIn(Function, title="isin"):
-    """Whether each element of ``x`` is among the elements of ``among``."""
+    """Whether each element of ``x`` is among the elements of ``among``; with ``rows``, among those in its row of the first axes."""
 
-    def forward(x, among):
-        return np.isin(x, among)
+    def forward(x, among, *, rows=0):
+        return _in_rows(x, among, rows) if rows else np.isin(x, among)
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """One set for all examples takes them all at once."""
-        return super().batch(size, values, mapped, params) if mapped[1] else cls.of(*values, **params)
+        """One set for all examples takes them all at once; a set per example is a row."""
+        if not mapped[1] and not params["rows"]:
+            return cls.of(*values, **params)
+        x, among = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values, mapped, strict=True))
+        return cls.of(x, among, rows=params["rows"] + 1)
+
+
+def _in_rows(x: Any, among: Any, rows: int) -> Any:
+    """Bisection in the sorted sets of all rows at once; NaN is in no set."""
+    count = math.prod(x.shape[:rows])
+    flat = x.reshape(count, math.prod(x.shape[rows:]))
+    sets = np.sort(among.reshape(count, math.prod(among.shape[rows:])), axis=-1)
+    if sets.shape[1] == 0:
+        return np.zeros(x.shape, np.bool_)
+    at = np.minimum(bisect(sets, flat, right=False), sets.shape[1] - 1)
+    return np.equal(np.take_along_axis(sets, at, -1), flat).reshape(x.shape)
 
 
 def _search(sequence: Array, values: Any, right: bool, side: str | None, sorter: Any, op: str) -> Array:
@@ -122,11 +139,6 @@ def _bucketize(input: Any, boundaries: Array, *, out_int32: bool = False, right:
     return cast(places, np.int32) if out_int32 else places
 
 
-@implements(np.searchsorted)
-def _np_searchsorted(a: Array, v: Any, side: str = "left", sorter: Any = None) -> Array:
-    return _search(a, np.asarray(v) if isinstance(v, list) else v, False, side, sorter, "np.searchsorted")
-
-
 @public("isin", method=False)
 def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each of ``elements`` is among ``test_elements``: bool, in the shape of ``elements``."""
@@ -135,7 +147,7 @@ def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inv
 
 
 @implements(np.isin)
-def _np_isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False) -> Array:
+def _np_isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None) -> Array:
     return _isin(element, np.asarray(test_elements) if isinstance(test_elements, list) else test_elements, invert=invert)
 
 
@@ -181,15 +193,6 @@ def _unique_consecutive(input: Array, return_inverse: bool = False, return_count
     inverse = (np.cumsum(starts) - 1).reshape(x.shape if axis is None else (n,))
     counts = np.diff(np.append(np.flatnonzero(starts), n))
     return _wrapped([values] + [inverse] * return_inverse + [counts] * return_counts)
-
-
-@implements(np.unique)
-def _np_unique(
-    ar: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None
-) -> Any:
-    if return_index:
-        raise ArgumentError("np.unique: return_index is not answered for tensors; use return_inverse, or x.detach().numpy()")
-    return _unique(ar, True, return_inverse, return_counts, axis)
 
 
 # ---- counting -----------------------------------------------------------------------------------------------------------------

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
-from .._typing import Array, Dims, DTypeLike
+from .._typing import Array, Axes, Dims, DTypeLike
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
 from ..core.function import fused
@@ -17,6 +20,7 @@ from .arithmetic import Cast, cast
 class Softmax(AxisWise, title="softmax"):
     """``exp(x_i) / sum_j exp(x_j)`` along an axis."""
 
+    real_only = True
     promotion = "inexact"
 
     def forward(x, *, axis):
@@ -30,6 +34,7 @@ class Softmax(AxisWise, title="softmax"):
 class LogSoftmax(AxisWise, title="log_softmax"):
     """``x_i - log(sum_j exp(x_j))`` along an axis."""
 
+    real_only = True
     promotion = "inexact"
 
     def forward(x, *, axis):
@@ -46,14 +51,28 @@ class LogSumExp(Reduction, title="logsumexp"):
     promotion = "inexact"
 
     def forward(x, *, axis=None, keepdims=False):
+        if x.dtype.kind == "c":
+            return _complex_logsumexp(x, axis, keepdims)
         return kernels.logsumexp(x, axis, keepdims)
 
     def grad_x(g, x, x_dtype, ans, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
-        # An infinite total would give inf - inf: there the weights are those of the infinite elements themselves.
+        # An infinite total would give inf - inf: there the elements that are as infinite share the weight.
         infinite = np.isinf(total)
+        equal = Cast.of(np.equal(x, total), dtype=x_dtype)
+        number = np.sum(equal, axis=axis, keepdims=True)
+        shares = equal / np.where(np.equal(number, 0.0), 1.0, number)
         weights = np.exp(np.where(infinite, 0.0, x) - np.where(infinite, 0.0, total))
-        return expand_reduced(g, axis, keepdims, x.shape) * np.where(infinite, Cast.of(np.equal(x, total), dtype=x_dtype), weights)
+        return expand_reduced(g, axis, keepdims, x.shape) * np.where(infinite, shares, weights)
+
+
+def _complex_logsumexp(x: Any, axis: Axes, keepdims: bool) -> Any:
+    """Shifted by the largest real part, so that the imaginary part of the result is an angle from -pi to pi."""
+    shift = np.max(x.real, axis=axis, keepdims=True, initial=-math.inf)
+    shift = np.where(np.isfinite(shift), shift, 0.0).astype(x.real.dtype)
+    with np.errstate(all="ignore"):
+        total = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+    return total if keepdims else np.squeeze(total, axis)
 
 
 def _axis(input: Array, dim: int | None, op: str) -> int:

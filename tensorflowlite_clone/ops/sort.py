@@ -31,12 +31,16 @@ from .shape import Reshape, Transpose
 class SortPlaces(AxisWise, title="sort"):
     """The order that sorts along an axis; equal elements keep theirs."""
 
+    real_only = True
+
     def forward(x, *, axis, descending):
         return stable_order(x, axis, descending)
 
 
 class TopPlaces(AxisWise, title="topk"):
     """Where the ``k`` largest (or smallest) elements along an axis are, the most extreme one first."""
+
+    real_only = True
 
     def forward(x, *, axis, k, largest):
         n = x.shape[axis]
@@ -53,6 +57,8 @@ class TopPlaces(AxisWise, title="topk"):
 class RankPlace(AxisWise, title="kthvalue"):
     """Where the element of a rank (0 for the smallest) along an axis is, which stays with length 1; the first of equal ones."""
 
+    real_only = True
+
     def forward(x, *, axis, rank):
         value = np.take(np.partition(x, rank, axis), np.arange(rank, rank + 1), axis)
         return _first(x, value, axis)
@@ -61,12 +67,16 @@ class RankPlace(AxisWise, title="kthvalue"):
 class MedianPlace(AxisWise, title="median"):
     """Where the lower median along an axis is, which stays with length 1; the first NaN if there is one, unless those are ignored."""
 
+    real_only = True
+
     def forward(x, *, axis, ignore_nan):
         return _first(x, _median_value(x, axis, ignore_nan), axis)
 
 
 class ModePlace(AxisWise, title="mode"):
     """Where the last of the most frequent elements along an axis is, which stays with length 1; of several the smallest."""
+
+    real_only = True
 
     def forward(x, *, axis):
         rows = np.moveaxis(x, axis, -1)  # (.., n)
@@ -82,6 +92,8 @@ class ModePlace(AxisWise, title="mode"):
 
 class MedianValue(Reduction, title="median"):
     """The lower median over axes; equal elements share the gradient."""
+
+    real_only = True
 
     def forward(x, *, axis=None, keepdims=False, ignore_nan=False):
         axes = tuple(range(x.ndim)) if axis is None else tuple(axis)
@@ -362,33 +374,3 @@ def _quantile(input: Array, q: Any, dim: int | None = None, keepdim: bool = Fals
 def _nanquantile(input: Array, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Array:
     """`quantile` of the elements that are not NaN."""
     return _quantile_of(to_operand(input, "nanquantile"), q, dim, keepdim, interpolation, True, "nanquantile")
-
-
-def _answer_quantile(np_function: Any, scale: float, ignore_nan: bool) -> None:
-    name = f"np.{np_function.__name__}"
-
-    def answer(a: Array, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Array:
-        x = to_operand(a, name)
-        share = q * scale if isinstance(q, Boxed) else np.asarray(q, x.dtype) * scale
-        return _quantile_of(x, share, axis, keepdims, method, ignore_nan, name)
-
-    implements(np_function)(answer)
-
-
-for _np_function, _scale, _ignore in (
-    (np.quantile, 1.0, False),
-    (np.percentile, 0.01, False),
-    (np.nanquantile, 1.0, True),
-    (np.nanpercentile, 0.01, True),
-):
-    _answer_quantile(_np_function, _scale, _ignore)
-
-
-@implements(np.median)
-def _np_median(a: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    return _quantile_of(a, 0.5, axis, keepdims, "linear", False, "np.median")
-
-
-@implements(np.nanmedian)
-def _np_nanmedian(a: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    return _quantile_of(a, 0.5, axis, keepdims, "linear", True, "np.nanmedian")

@@ -21,6 +21,7 @@ from ..core.families import Linear
 from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
+from .arithmetic import Cast
 from .shape import Transpose
 
 #: Size, strides and first element of a window, in elements of the row-major array it looks at.
@@ -89,8 +90,9 @@ class StridedPut(Linear, title="in-place write through a view"):
     def grad_x(g, v_shape, v_dtype, size, stride, offset):
         return StridedPut.of(g, np.zeros(v_shape, v_dtype), size=size, stride=stride, offset=offset)
 
-    def grad_v(g, size, stride, offset):
-        return AsStrided.of(g, size=size, stride=stride, offset=offset)
+    def grad_v(g, v_dtype, size, stride, offset):
+        part = AsStrided.of(g, size=size, stride=stride, offset=offset)
+        return part if part.dtype == v_dtype else Cast.of(part, dtype=v_dtype)
 
     @classmethod
     def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:

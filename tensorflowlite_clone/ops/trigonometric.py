@@ -90,9 +90,9 @@ class ArcTan2(_Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
 
 
 def _square_of_distance(x: Array, y: Array) -> Array:
-    """``x^2 + y^2``, but 1 at the origin."""
+    """``x^2 + y^2``, but infinite at the origin, so that what is divided by it is 0, and constant."""
     square = x * x + y * y
-    return Where.of(np.equal(square, 0.0), 1.0, square)
+    return Where.of(np.equal(square, 0.0), np.inf, square)
 
 
 class Sinh(_Inexact, numpy=np.sinh, public="sinh"):

@@ -7,7 +7,7 @@ One module per file of ``ops/``. Each defines
   under PyTorch (``T``) and compares values and derivatives.
 
 Arrays are float64 unless the sample is about another dtype; keep them small (up to about 30 elements), away from kinks and
-ties unless the sample is about those (then ``smooth=False``).
+ties unless the sample is about those (then ``smooth=False``, or ``kink=``, which says what the derivative is there).
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class Sample:
     smooth: bool = True
     #: Whether NumPy can compute it from float32 operands as well.
     float32: bool = True
+    #: At a kink, a tie or a jump: the gradient of the sum of the results with respect to each operand that has a derivative.
+    kink: tuple[Any, ...] | None = None
+    #: Whether the operands may be made complex: the operation then differentiates them rightly, or refuses them with an error.
+    complexify: bool = True
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a) for a in self.args)
@@ -46,17 +50,22 @@ class Call:
     inputs: tuple[Any, ...]
     #: Compare gradients (of all floating inputs) too.
     differentiable: bool = True
-    #: Compare second derivatives too.
+    #: False says that second derivatives are not expected to agree: ``why`` or an entry in ``DEVIATIONS`` gives the reason.
     second: bool = True
+    #: Relative to the largest of the compared values, or absolute where they are below one.
     tolerance: float = 1e-9
+    #: Why the tolerance is wider than 1e-9, or second derivatives are not compared.
+    why: str = ""
 
     def __repr__(self) -> str:
         return self.name
 
 
-def sample(*args: Any, smooth: bool = True, float32: bool = True, **params: Any) -> Sample:
+def sample(
+    *args: Any, smooth: bool = True, float32: bool = True, kink: tuple[Any, ...] | None = None, complexify: bool = True, **params: Any
+) -> Sample:
     """`Sample` in short."""
-    return Sample(args, params, smooth, float32)
+    return Sample(args, params, smooth and kink is None, float32, kink, complexify)
 
 
 def call(name: str, f: Callable[..., Any], *inputs: Any, **options: Any) -> Call:

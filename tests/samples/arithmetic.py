@@ -18,7 +18,6 @@ SAMPLES = {
     "Subtract": [sample(normal(2, 3), normal(2, 1)), sample(normal(), normal())],
     "Multiply": [sample(normal(2, 3), normal(3)), sample(normal(), normal(2)), sample(normal(2, 1), normal(3))],
     "Divide": [sample(normal(2, 3), positive(3)), sample(normal(), positive()), sample(normal(2, 1), positive(1, 3))],
-    "Conjugate": [sample(normal(2, 3)), sample(normal())],
     "Negative": [sample(normal(2, 3)), sample(normal())],
     "Positive": [sample(normal(2))],
     "Reciprocal": [sample(positive(2, 3)), sample(positive())],
@@ -78,6 +77,4 @@ CALLS = [
     call("to float32", lambda T, x: x.to(T.float32).double() + x.float().to(x), normal(3), tolerance=1e-6),
     call("long and back", lambda T, x: x.long().float() + x.int() + x.bool().double(), distinct(4), differentiable=False),
     call("type_as", lambda T, x, y: x.type_as(y), integers(3), normal(3), differentiable=False),
-    call("conj", lambda T, x: (T.conj(x), x.conj(), T.conj_physical(x)), normal(3)),
-    call("conj complex", lambda T: T.conj_physical(T.tensor([1 + 2j, 3j])).mul(1j)),
 ]

@@ -10,6 +10,7 @@ SAMPLES = {
         sample(A, B), sample(C, B), sample(A, normal(5, 3, 4)), sample(C, normal(5, 3, 4)), sample(C, normal(5, 3, 1)),
         sample(normal(4, 1, 2, 3), normal(5, 3, 2)), sample(normal(2, 2, 2, 3), B), sample(normal(2, 0), normal(0, 3)), sample(normal(0, 2, 3), B),
     ],
+    "MatVec": [sample(A, normal(3)), sample(normal(1, 1), normal(1)), sample(normal(3, 0), normal(0)), sample(normal(0, 2), normal(2))],
     "AffineMap": [
         sample(A, normal(4, 3), normal(4)), sample(A, normal(4, 3), None), sample(C, normal(4, 3), normal(4)), sample(normal(3), normal(4, 3), normal(4)),
         sample(normal(2, 2, 2, 3), normal(1, 3), normal(1)), sample(normal(0, 3), normal(4, 3), normal(4)),

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tensorflowlite_clone.kernels.pool import max_pool2d
+
 from . import call, distinct, integers, normal, positive, sample
 
 X = distinct(1, 2, 5, 4)
@@ -10,9 +12,14 @@ OVERLAP = {"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 1), "ceil_mod
 ONE = {"dilation": (1, 1)}
 MEAN = {"count_include_pad": True, "divisor_override": None}
 TIES = np.ones((1, 1, 4, 4))
+TOP = max_pool2d(X, **OVERLAP, **ONE)
 
 SAMPLES = {
     "MaxPool": [sample(X, **TWO, **ONE), sample(X, **OVERLAP, **ONE), sample(TIES, **TWO, **ONE, smooth=False)],
+    "MaxPoolGrad": [
+        sample(normal(1, 2, 2, 2), X, max_pool2d(X, **TWO, **ONE), **TWO, **ONE),
+        sample(normal(1, 2, *TOP.shape[2:]), X, TOP, **OVERLAP, **ONE),
+    ],
     "MaxPoolPlaces": [sample(X, **TWO, **ONE), sample(X, **OVERLAP, **ONE)],
     "AdaptiveMaxPoolPlaces": [sample(X, output_size=(2, 3))],
     "PoolGather": [sample(X, integers(1, 2, 2, 2, high=20))],

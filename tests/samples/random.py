@@ -6,10 +6,11 @@ from . import normal, sample
 
 SAMPLES = {
     "Draw": [
-        sample(normal(3, 2), None, draw=np.floor),
-        sample(normal(), None, draw=np.floor),
-        sample(normal(0, 2), None, draw=np.floor),
-        sample(normal(3, 1), normal(2), draw=np.less),
+        sample(normal(3, 2), None, None, draw=np.floor),
+        sample(normal(), None, None, draw=np.floor),
+        sample(normal(0, 2), None, None, draw=np.floor),
+        sample(normal(3, 1), normal(2), None, draw=np.less),
+        sample(normal(2), None, np.empty((3, 1), np.bool_), draw=np.floor),
     ]
 }
 CALLS = []

@@ -15,7 +15,12 @@ SAMPLES = {
         sample(np.zeros(0), normal(2), right=False),
         sample(STEPS, np.array([0, 3, 8]), right=True),
     ],
-    "IsIn": [sample(integers(2, 3), integers(3)), sample(normal(3), np.zeros(0)), sample(np.array(3), integers(4))],
+    "IsIn": [
+        sample(integers(2, 3), integers(3)),
+        sample(integers(2, 3), integers(2, 4, seed=1), rows=1),
+        sample(normal(3), np.zeros(0)),
+        sample(np.array(3), integers(4)),
+    ],
 }
 
 CALLS = [

@@ -26,14 +26,12 @@ SAMPLES = {
 CALLS = [
     call("erf", lambda T, x: T.erf(x), normal(2, 3)),
     call("erfc", lambda T, x: T.erfc(x), normal(2, 3)),
-    call("erfinv", lambda T, x: T.erfinv(x), uniform(2, 3), tolerance=1e-8),
+    call("erfinv", lambda T, x: T.erfinv(x), uniform(2, 3)),
     call("lgamma", lambda T, x: T.lgamma(x), positive(2, 3)),
     call("digamma", lambda T, x: T.digamma(x), positive(2, 3)),
-    call("polygamma", lambda T, x: T.polygamma(1, x) + T.polygamma(2, x), positive(3), tolerance=1e-7),
-    call("lgamma digamma negative", lambda T, x: T.lgamma(x) + T.digamma(x), np.array([-0.5, -1.3, -7.7]), tolerance=1e-8),
-    call(
-        "polygamma of large, small, negative", lambda T, x: T.polygamma(2, x) + x.polygamma(3), np.array([30.0, 0.1, -2.4]), tolerance=1e-7
-    ),
+    call("polygamma", lambda T, x: T.polygamma(1, x) + T.polygamma(2, x), positive(3)),
+    call("lgamma digamma negative", lambda T, x: T.lgamma(x) + T.digamma(x), np.array([-0.5, -1.3, -7.7])),
+    call("polygamma of large, small, negative", lambda T, x: T.polygamma(2, x) + x.polygamma(3), np.array([30.0, 0.1, -2.4])),
     call("polygamma at poles", lambda T, x: T.polygamma(2, x), np.array([0.0, -1.0, 1.0]), differentiable=False),
     call("logit", lambda T, x: T.logit(x), uniform(5, low=0.1, high=0.9)),
     call("logit eps", lambda T, x: T.logit(x, 0.2), uniform(5, low=0.05, high=0.95), second=False),

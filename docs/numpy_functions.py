@@ -1,0 +1,286 @@
+"""The page of NumPy functions on tensors, generated from the registry: how each is answered, what it is differentiable in, or why not.
+
+`page` gives the text of ``docs/numpy_functions.md``. The tables below say what the registry does not know; ``tests/test_numpy_language.py``
+holds them against its calls.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import tensorflowlite_clone as tl  # noqa: F401  (fills the registry)
+from tensorflowlite_clone.core.registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
+
+#: The parameters with a derivative, where it is not the first one alone.
+WITH_RESPECT_TO = {
+    "append": "arr, values",
+    "average": "a, weights",
+    "bincount": "weights",
+    "block": "arrays",
+    "broadcast_arrays": "args",
+    "choose": "choices",
+    "clip": "a, a_min, a_max",
+    "column_stack": "tup",
+    "compress": "a",
+    "concat": "arrays",
+    "concatenate": "arrays",
+    "convolve": "a, v",
+    "corrcoef": "x, y",
+    "correlate": "a, v",
+    "cov": "m, y, aweights",
+    "cross": "a, b",
+    "diff": "a, prepend, append",
+    "dot": "a, b",
+    "dstack": "tup",
+    "ediff1d": "ary, to_end, to_begin",
+    "einsum": "operands",
+    "extract": "arr",
+    "full_like": "fill_value",
+    "geomspace": "start, stop",
+    "gradient": "f, spacings",
+    "histogram": "weights, and a through the edges",
+    "histogram2d": "weights, and x, y through the edges",
+    "histogram_bin_edges": "a",
+    "histogramdd": "weights, and sample through the edges",
+    "hstack": "tup",
+    "inner": "a, b",
+    "insert": "arr, values",
+    "interp": "x, xp, fp, left, right",
+    "intersect1d": "ar1",
+    "isin": "",
+    "kron": "a, b",
+    "linspace": "start, stop",
+    "logspace": "start, stop, base",
+    "max": "a, initial",
+    "meshgrid": "xi",
+    "min": "a, initial",
+    "nanquantile": "a, q",
+    "nanpercentile": "a, q",
+    "outer": "a, b",
+    "pad": "array, constant_values, end_values",
+    "percentile": "a, q",
+    "piecewise": "x",
+    "polyadd": "a1, a2",
+    "polydiv": "u, v",
+    "polyfit": "x, y, w",
+    "polyint": "p, k",
+    "polymul": "a1, a2",
+    "polysub": "a1, a2",
+    "polyval": "p, x",
+    "prod": "a, initial",
+    "quantile": "a, q",
+    "select": "choicelist, default",
+    "setxor1d": "ar1, ar2",
+    "stack": "arrays",
+    "sum": "a, initial",
+    "tensordot": "a, b",
+    "trapezoid": "y, x, dx",
+    "union1d": "ar1, ar2",
+    "var": "a, mean",
+    "std": "a, mean",
+    "vdot": "a, b",
+    "vstack": "tup",
+    "where": "x, y",
+    "apply_along_axis": "arr",
+    "apply_over_axes": "a",
+    "linalg.solve": "a, b",
+    "linalg.lstsq": "a, b",
+    "linalg.multi_dot": "arrays",
+    "linalg.tensorsolve": "a, b",
+    "linalg.cross": "x1, x2",
+    "linalg.matmul": "x1, x2",
+    "linalg.outer": "x1, x2",
+    "linalg.tensordot": "x1, x2",
+    "linalg.vecdot": "x1, x2",
+}
+#: Answers without a derivative: places, counts, truth values, shapes, dtypes, text.
+CONSTANT = {
+    "all",
+    "allclose",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "argwhere",
+    "array2string",
+    "array_equal",
+    "array_equiv",
+    "array_repr",
+    "array_str",
+    "can_cast",
+    "common_type",
+    "count_nonzero",
+    "diag_indices_from",
+    "digitize",
+    "einsum_path",
+    "empty_like",
+    "flatnonzero",
+    "isclose",
+    "iscomplex",
+    "iscomplexobj",
+    "isin",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "isrealobj",
+    "ix_",
+    "lexsort",
+    "may_share_memory",
+    "min_scalar_type",
+    "nanargmax",
+    "nanargmin",
+    "ndim",
+    "nonzero",
+    "ones_like",
+    "ravel_multi_index",
+    "result_type",
+    "searchsorted",
+    "shape",
+    "shares_memory",
+    "size",
+    "tril_indices_from",
+    "triu_indices_from",
+    "unravel_index",
+    "zeros_like",
+    "linalg.matrix_rank",
+    "fft.fftfreq",
+    "fft.rfftfreq",
+}
+#: Those that write into their first operand, which must be a tensor.
+WRITES = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
+#: Results whose shape depends on the values: not under vmap, where every example would have its own.
+SHAPED_BY_VALUES = {
+    "argwhere",
+    "bincount",
+    "compress",
+    "extract",
+    "flatnonzero",
+    "intersect1d",
+    "nonzero",
+    "setdiff1d",
+    "setxor1d",
+    "trim_zeros",
+    "union1d",
+    "unique",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+}
+#: Those with conditions or indices that decide the shape, but not as the traced operand.
+ONLY_BY_OTHERS = {
+    "bincount": "weights may be mapped, numbers not",
+    "compress": "a may be mapped, the condition not",
+    "extract": "arr may be mapped, the condition not",
+}
+
+HEAD = """# NumPy functions on tensors
+
+Generated by `docs/generate.py` from the registry; `tests/test_numpy_language.py` runs every function named here against NumPy and
+enumerates NumPy's namespace, so that none is missing.
+
+A NumPy function called on a tensor, or inside `func.grad`, `func.jvp` or `func.vmap`, takes NumPy's own arguments and gives a tensor. It is
+differentiable in reverse mode of any order, in forward mode, and under `vmap` without a loop, unless the table says otherwise. Nothing is
+ever detached silently: what cannot be followed raises.
+
+* `dtype=`, `keepdims=`, `where=` and `initial=` work in reductions; elements that `where=` leaves out have derivative 0. `out=` takes a
+  tensor and is an in-place write on the tape; a plain array cannot hold what is being differentiated, so it raises, and so does `y += x` on
+  a plain array `y`: write `y = y + x`.
+* `np.array`, `np.asarray` and writing into a plain array (`out[i] = x`) raise inside transforms: collect the parts in a list and
+  `np.stack` it.
+* A list of tensors is not seen by NumPy's dispatcher where an array is meant (`np.sin([x, y])`); stack it first. Sequences are fine where
+  NumPy takes several arrays (`np.stack([x, y])`), and lists of numbers beside a tensor (`np.dot(x, [1.0, 2.0])`).
+* *Methods* of tensors are PyTorch's: `x.max(axis=0)` is a pair of values and indices, `x.std()` divides by n - 1, `x.size()` is a method.
+  Programs for both call functions: `np.max(x, axis=0)`.
+* Values keep the tensor's precision: integers meet floats in the default dtype, as in PyTorch.
+
+"""
+
+
+def public(prefix: str, module: types.ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The functions of a NumPy module that dispatch on their operands, and its ufuncs."""
+    for name in sorted(dir(module)):
+        f = getattr(module, name)
+        if (
+            not name.startswith("_")
+            and callable(f)
+            and not isinstance(f, type)
+            and (isinstance(f, np.ufunc) or hasattr(f, "_implementation"))
+        ):
+            yield prefix + name, f
+
+
+def answered_by(handler: Callable[..., Any]) -> str:
+    """The operation, or the file of the function, that answers."""
+    inner = inspect.unwrap(handler)
+    owner = getattr(inner, "__self__", None)
+    if owner is not None:
+        return f"operation `{owner.__name__}`"
+    module = getattr(inner, "__module__", "").removeprefix("tensorflowlite_clone.").replace(".", "/")
+    return f"`{module}.py`"
+
+
+def derivative(name: str, f: Callable[..., Any], handler: Callable[..., Any]) -> str:
+    """The names of the parameters with a derivative; empty where there is none."""
+    owner = getattr(inspect.unwrap(handler), "__self__", None)
+    if name in CONSTANT:
+        return ""
+    if name in WITH_RESPECT_TO:
+        return WITH_RESPECT_TO[name]
+    if owner is not None and isinstance(f, np.ufunc):
+        return ", ".join(n for n in owner.names if n in owner.rules)
+    if isinstance(f, np.ufunc):
+        return {1: "x", 2: "x1, x2"}[f.nin]
+    return next(iter(inspect.signature(f).parameters), "")
+
+
+def modes(name: str, what: str) -> str:
+    """The modes in which a function works."""
+    if name in ONLY_BY_OTHERS:
+        return f"all; {ONLY_BY_OTHERS[name]}"
+    if name in SHAPED_BY_VALUES:
+        return "reverse, forward" if what else "values only, not under vmap"
+    return "all" if what else "values"
+
+
+def page() -> str:
+    """The text of the page."""
+    lines = [HEAD]
+    groups = [("NumPy", "", np), ("Linear algebra", "linalg.", np.linalg), ("Fourier transforms", "fft.", np.fft)]
+    for title, prefix, module in groups:
+        functions = [(n, f) for n, f in public(prefix, module) if f in NUMPY_FUNCTIONS and n not in WRITES]
+        lines += [f"## {title}\n\n", "| function | differentiable in | modes | answered by |\n| --- | --- | --- | --- |\n"]
+        for name, f in functions:
+            what = derivative(name, f, NUMPY_FUNCTIONS[f])
+            lines.append(f"| `np.{name}` | {what or '-'} | {modes(name, what)} | {answered_by(NUMPY_FUNCTIONS[f])} |\n")
+        lines.append("\n")
+    lines += ["## Ufuncs\n\n", "| ufunc | differentiable in | answered by |\n| --- | --- | --- |\n"]
+    for name, f in public("", np):
+        if f in UFUNCS:
+            what = derivative(name, f, UFUNCS[f])
+            lines.append(f"| `np.{name}` | {what or '-'} | {answered_by(UFUNCS[f])} |\n")
+    methods = ", ".join(f"`{m}`" for m in UFUNC_METHODS if m != "__call__")
+    lines += [
+        f"\nThe methods {methods} of ufuncs of two operands work too. `np.add.reduce` and its like are the reductions and scans above; ",
+        "other ufuncs are folded element by element along the axis. `at` writes into its first operand, which must be a tensor; where ",
+        "indices repeat, only `np.add.at` and `np.subtract.at` are answered. Calls take `dtype=`, `casting=`, `axes=`, `axis=` and ",
+        "`keepdims=`; `where=` needs an `out=` tensor, which keeps its other values: without one use `np.where`.\n\n",
+    ]
+    lines += [
+        "## Writing\n\nThese write into their first operand, which must be a tensor (in a transform: computed from its arguments):\n\n"
+    ]
+    lines += [", ".join(f"`np.{n}`" for n in sorted(WRITES)), ".\n\n"]
+    lines += ["## Refused\n\n", "| function | instead |\n| --- | --- |\n"]
+    for _, prefix, module in groups:
+        for name, f in public(prefix, module):
+            if f in REFUSED:
+                lines.append(f"| `np.{name}` | {REFUSED[f]} |\n")
+            elif f not in NUMPY_FUNCTIONS and f not in UFUNCS:
+                lines.append(f"| `np.{name}` | not answered; `x.detach().numpy()` gives an array without a derivative |\n")
+    return "".join(lines)

@@ -1,0 +1,153 @@
+"""Histograms and bins with NumPy's signatures: counts, sums of weights, densities.
+
+The counts have no derivative; weights have one, and so have edges that are the extremes of the data. Not here: PyTorch's `histc` and
+`histogram` (``search.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._errors import ArgumentError, ShapeError
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.broadcast import shape_of
+from ..core.registry import implements
+from ..core.tensor import Tensor
+from .gather import ScatterAdd
+from .index import concrete
+from .operands import box, converted, flat, inexact, mapped, operand
+from .search import SearchSorted
+
+
+def _edges(x: Array, bins: Any, range: Any, weights: Any, op: str) -> Array:
+    """The edges of the bins: those given, or equal parts of the range, which the data span unless it is given."""
+    if isinstance(bins, str):
+        if weights is not None:
+            raise ArgumentError(f"{op}: bins={bins!r} cannot be estimated for weighted data; give a number of bins")
+        bins = len(np.histogram_bin_edges(concrete(x, op), bins, range)) - 1
+    if shape_of(operand(bins, op)):
+        edges = operand(bins, op)
+        known = concrete(edges, op) if not mapped(edges) else None
+        if len(shape_of(edges)) != 1 or (known is not None and bool(np.any(known[:-1] > known[1:]))):
+            raise ArgumentError(f"{op}: bins must be a number or a rising vector of edges: they are {shape_of(edges)}")
+        return converted(inexact(edges), x.dtype)
+    n = int(bins)
+    if n < 1:
+        raise ArgumentError(f"{op}: the number of bins must be positive: got {bins}")
+    if range is not None:
+        low, high = (float(v) for v in range)
+        if not (np.isfinite([low, high]).all() and low <= high):
+            raise ArgumentError(f"{op}: range must be two finite numbers in rising order: got {range}")
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        return np.linspace(low, high, n + 1).astype(x.dtype)
+    if not np.prod(shape_of(x)):
+        return np.linspace(0.0, 1.0, n + 1).astype(x.dtype)
+    least, most = np.min(x), np.max(x)
+    same = np.equal(least, most)
+    return np.linspace(np.where(same, least - 0.5, least), np.where(same, most + 0.5, most), n + 1)
+
+
+def _bin_of(x: Array, edges: Array) -> tuple[Array, Array]:
+    """The number of the bin of each element, and whether it lies in one; the last bin includes its right edge."""
+    n = shape_of(edges)[0] - 1
+    place = SearchSorted.of(edges, x, right=True) - 1
+    place = place - converted(np.equal(x, edges[-1]), np.int64)
+    inside = np.logical_and(np.greater_equal(place, 0), np.less(place, n))
+    return np.minimum(np.maximum(place, 0), n - 1), inside
+
+
+def _summed(places: Array, inside: Array, weights: Any, size: int, dtype: Any) -> Array:
+    """The sum of the weights (or the number) of the elements inside, by place."""
+    w = converted(inside, dtype) if weights is None else np.where(inside, weights, np.zeros(shape_of(weights), weights.dtype))
+    return ScatterAdd.of(w, places, axis=0, size=(size,))
+
+
+def _weights(weights: Any, shape: tuple[int, ...], op: str) -> Any:
+    if weights is None:
+        return None
+    w = operand(weights, op)
+    if shape_of(w) != shape:
+        raise ShapeError(f"{op}: needs one weight per element: weights are {shape_of(w)}, the input {shape}")
+    return flat(w)
+
+
+@implements(np.histogram)
+def _histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> tuple[Array, Array]:
+    x = box(a, "np.histogram") if weights is None else operand(a, "np.histogram")
+    w = _weights(weights, shape_of(x), "np.histogram")
+    x = flat(inexact(x))
+    edges = _edges(x, bins, range, w, "np.histogram")
+    places, inside = _bin_of(x, edges)
+    counts = _summed(places, inside, w, shape_of(edges)[0] - 1, np.int64)
+    if density:
+        counts = converted(counts, x.dtype) / np.diff(edges) / converted(np.sum(counts), x.dtype)
+    return counts, edges if isinstance(edges, Boxed) else Tensor.wrap(edges, 0)
+
+
+@implements(np.histogram_bin_edges)
+def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Array:
+    return box(_edges(flat(inexact(box(a, "np.histogram_bin_edges"))), bins, range, weights, "np.histogram_bin_edges"), "np.histogram")
+
+
+@implements(np.histogramdd)
+def _histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
+) -> tuple[Array, list[Array]]:
+    op = "np.histogramdd"
+    if isinstance(sample, list | tuple):  # one sequence per dimension
+        sample = np.stack([operand(s, op) for s in sample], axis=-1)
+    x = inexact(operand(sample, op))
+    x = np.expand_dims(x, 1) if len(shape_of(x)) == 1 else x
+    if len(shape_of(x)) != 2:
+        raise ShapeError(f"{op}: needs samples in rows, (n, d): the input is {shape_of(x)}; reshape it")
+    n, d = shape_of(x)
+    each = [bins] * d if isinstance(bins, int | np.integer) else list(bins)
+    if len(each) != d:
+        raise ArgumentError(f"{op}: needs bins for each of {d} dimensions: got {len(each)}")
+    w = _weights(weights, (n,), op)
+    ranges = [None] * d if range is None else list(range)
+    edges = [_edges(x[:, i], each[i], ranges[i], w, op) for i in np.arange(d)]
+    place: Any = np.zeros(n, np.int64)
+    inside: Any = np.ones(n, np.bool_)
+    for i, e in enumerate(edges):
+        number, within = _bin_of(x[:, i], e)
+        place, inside = place * (shape_of(e)[0] - 1) + number, np.logical_and(inside, within)
+    sizes = tuple(shape_of(e)[0] - 1 for e in edges)
+    counts = np.reshape(_summed(place, inside, w, int(np.prod(sizes)), x.dtype), sizes)
+    if density:
+        total = np.sum(counts)
+        for i, e in enumerate(edges):
+            counts = counts / np.reshape(np.diff(e), tuple(-1 if j == i else 1 for j in np.arange(d)))
+        counts = counts / total
+    return box(counts, op), [box(e, op) for e in edges]
+
+
+@implements(np.histogram2d)
+def _histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> Any:
+    xs, ys = operand(x, "np.histogram2d"), operand(y, "np.histogram2d")
+    if shape_of(xs) != shape_of(ys) or len(shape_of(xs)) != 1:
+        raise ShapeError(f"np.histogram2d: needs two vectors of one length: they are {shape_of(xs)} and {shape_of(ys)}")
+    if not isinstance(bins, int | np.integer) and len(bins) != 2:
+        bins = [bins, bins]  # one vector of edges for both
+    counts, edges = _histogramdd([xs, ys], bins, range, density, weights)
+    return counts, edges[0], edges[1]
+
+
+@implements(np.digitize)
+def _digitize(x: Any, bins: Any, right: bool = False) -> Array:
+    values, edges = inexact(operand(x, "np.digitize")), inexact(operand(bins, "np.digitize"))
+    known = concrete(edges, "np.digitize")
+    steps = np.diff(known)
+    if known.ndim != 1 or not (np.all(steps >= 0) or np.all(steps <= 0)):
+        raise ArgumentError("np.digitize: bins must be a rising or falling vector; sort it first")
+    values = values if isinstance(values, Boxed) else Tensor(values)
+    shape = shape_of(values)
+    if np.any(steps < 0):
+        found = len(known) - SearchSorted.of(known[::-1].copy(), flat(values), right=not right)
+    else:
+        found = SearchSorted.of(edges, flat(values), right=not right)
+    return np.reshape(found, shape)

@@ -1,0 +1,89 @@
+"""What NumPy lets stand for an array, as operands: numbers, arrays, boxes, and sequences of them, which may hold boxes.
+
+Here also: the conversion of what NumPy calls a dtype. Not here: any operation, and PyTorch's rule that a list is an error
+(``core/publish.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import OperandError
+from .._typing import Array, DTypeLike
+from ..core.boxed import Boxed
+from ..core.broadcast import shape_of
+from ..core.dtypes import inexact_type
+from ..core.tensor import Tensor
+from .arithmetic import cast
+from .shape import Reshape
+
+
+def holds_box(x: Any) -> bool:
+    """Whether ``x`` is a box or a (nested) sequence with one in it."""
+    return isinstance(x, Boxed) or (isinstance(x, list | tuple) and any(map(holds_box, x)))
+
+
+def operand(x: Any, op: str) -> Array:
+    """``x`` as an array or a box; a sequence with boxes in it becomes one box, by stacking.
+
+    >>> operand([1, 2], "sum")
+    array([1, 2])
+    """
+    if isinstance(x, Boxed | ndarray):
+        return x
+    if isinstance(x, list | tuple) and holds_box(x):
+        return np.stack([operand(e, op) for e in x])
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise OperandError(f"{op}: operands must be tensors, arrays, numbers or sequences of them: got {type(x).__name__} {x!r:.60}")
+    return array
+
+
+def box(x: Any, op: str) -> Any:
+    """``x`` as a box."""
+    x = operand(x, op)
+    return x if isinstance(x, Boxed) else Tensor(x)
+
+
+def inexact(x: Array) -> Array:
+    """Integers and booleans as the default dtype, floating and complex numbers as they are."""
+    return x if x.dtype.kind in "fc" else converted(x, inexact_type(x.dtype))
+
+
+def converted(x: Array, dtype: DTypeLike) -> Array:
+    """``x`` in another dtype; None for its own."""
+    if dtype is None or x.dtype == np.dtype(dtype):
+        return x
+    return cast(x, dtype) if isinstance(x, Boxed) else x.astype(dtype)
+
+
+def flat(x: Array) -> Array:
+    """All elements as a vector, in row-major order."""
+    return x if len(shape_of(x)) == 1 else Reshape.of(x, shape=(math.prod(shape_of(x)),))
+
+
+def flattened(x: Array, axis: int | None) -> tuple[Array, int]:
+    """The array and the axis of functions that flatten where no axis is named."""
+    return (flat(x), 0) if axis is None else (x, axis)
+
+
+def along(axis: int, *parts: Any) -> tuple[Any, ...]:
+    """The index of ``parts`` along ``axis`` (counted from the front) and of everything along the others.
+
+    >>> along(1, slice(0, 2))
+    (slice(None, None, None), slice(0, 2, None))
+    """
+    return (*(slice(None),) * axis, *parts)
+
+
+def mapped(x: Any) -> bool:
+    """Whether ``x`` stands for several values at once (inside vmap), none of which can be asked for."""
+    while isinstance(x, Boxed):
+        if hasattr(x, "length"):
+            return True
+        x = getattr(x, "array", getattr(x, "primal", None))
+    return False
