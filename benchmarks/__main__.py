@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .harness import compare, is_noisy, run_process
-from .report import describe, document, environment, table, write
+from .report import costs, describe, document, environment, table, write
 from .workloads import CONTROL, load, names, needs
 
 
@@ -76,6 +76,9 @@ def main(argv: list[str] | None = None) -> int:
     rows = compare(chosen, pairs, seconds, run, lambda n: float(load(n).TOLERANCE), options.ours, theirs, say)
     noisy = is_noisy(rows[0])
     print(table(rows))
+    cost_table = costs(rows, lambda n: float(load(n).LIMIT))
+    if cost_table:
+        print(f"\n{cost_table}")
     if noisy:
         print("NOISY: the control, the same program on both sides, did not come out equal; run again on a quiet machine")
     write(options.json, document(rows, machine, noisy))

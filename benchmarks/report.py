@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,23 @@ def table(rows: list[Row]) -> str:
                 if getattr(row, side)
             )
             lines.append(f"  !! {row.name}: LOSSES DIFFER, the times do not compare: {losses}")
+    return "\n".join(lines)
+
+
+def costs(rows: list[Row], limit: Callable[[str], float]) -> str:
+    """What derivatives cost, in evaluations of the functions they are derivatives of; empty if no workload has such a figure.
+
+    ``limit`` says of a workload what its derivative may cost; ours beyond it is marked.
+    """
+    found = [row for row in rows if row.ours and "cost" in row.ours[0]]
+    if not found:
+        return ""
+    head = f"{'time / function':18s} {'ours':>9s} {'theirs':>9s} {'limit':>6s}"
+    lines = [head, "-" * len(head)]
+    for row in found:
+        ours, theirs, most = row.median("ours", "cost"), row.median("theirs", "cost"), limit(row.name)
+        mark = "  !! above the limit" if ours is not None and ours > most else ""
+        lines.append(f"{row.name:18s} {number(ours, 9, 2)} {number(theirs, 9, 2)} {number(most, 6, 1)}{mark}")
     return "\n".join(lines)
 
 

@@ -59,7 +59,8 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """The figures of one workload under one package.
 
     The first ``CHECKED`` steps give the loss to compare (so that the update is compared too, not only the forward pass); they and
-    a quarter of the time warm up. A workload with ``WHOLE`` is timed from its first step on, once: nothing in it repeats.
+    a quarter of the time warm up. A workload with ``make_base`` is compared with that, too (`cost`). One with ``WHOLE`` is timed
+    from its first step on, once: nothing in it repeats.
     """
     limit_threads(spec["threads"])
     # The package comes before NumPy, as in a program that starts with importing it: it may set what NumPy's BLAS reads. The control
@@ -81,11 +82,24 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
         timings(step, spec["seconds"] / 4, 1, 1)
         times = timings(step, spec["seconds"], workload.REPEAT, 5)
     peak = peak_mb()
-    return {
+    figures = {
         "seconds": statistics.median(times), "fastest": min(times), "timings": len(times), "loss": loss,
         "peak_mb": peak, "workload_mb": peak - before,
         "version": None if package is None else str(package.__version__),
     }  # fmt: skip
+    if hasattr(workload, "make_base"):
+        figures["cost"] = cost(step, workload.make_base(package, **spec["options"]), spec["seconds"], workload.REPEAT)
+    return figures
+
+
+def cost(step: Callable[[], float], base: Callable[[], float], seconds: float, repeat: int) -> float:
+    """The time of a step in steps of ``base``: the median over turns in which both run, so that a slow minute slows both."""
+    timings(base, seconds / 8, 1, 1)
+    ratios = []
+    for _ in range(5):
+        both = [timings(f, seconds / 10, repeat, 2) for f in (step, base)]
+        ratios.append(min(both[0]) / min(both[1]))
+    return statistics.median(ratios)
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""Write what follows from the registry of operations: the type stubs and the page of operations.
+"""Write what follows from the registry of operations: the type stubs and the pages of operations and NumPy functions.
 
     python docs/generate.py            write them
     python docs/generate.py --check    fail if one of them is stale
 
 The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors) and
-``nn/functional.pyi``; the page is ``docs/operations.md``.
+``nn/functional.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy_functions
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, TAKE_OUT, UFUNCS
 
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
@@ -69,6 +70,7 @@ def signature(f: Callable[..., Any], method: bool) -> str:
         for i, n in enumerate(names):
             params.append(n if method and i == 0 else f"{n}: {ARRAY_IN}")
         params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
+        params += [] if method else ["*", "out: Tensor | None = None"]
         result = ARRAY_OUT if op.outputs is None else "Any"
     else:
         star = False
@@ -86,6 +88,8 @@ def signature(f: Callable[..., Any], method: bool) -> str:
         extra = [f"{b}: Any = ..." for a, b in (("dim", "axis"), ("keepdim", "keepdims")) if a in names_in and wrapped is not f]
         if extra:
             params += ([] if star else ["*"]) + extra
+        if not method and f.__name__ in TAKE_OUT:
+            params += ([] if star or extra else ["*"]) + ["out: Tensor | None = None"]
         result = annotation(inspect.signature(wrapped).return_annotation, "return")
     if method and params and ":" not in params[0] and not params[0].startswith("*"):
         params[0] = "self"
@@ -177,9 +181,8 @@ def operations_page() -> str:
         public = ", ".join(f"`{n}`" for n in op.public_names)
         numpy = ", ".join(f"`{n}`" for n in by_op.get(name, []))
         rows.append(f"| `{name}` | {family} | {public} | {numpy} | {', '.join(op.rules) or '-'} | {doc.replace('|', '/')} |\n")
-    answered = sorted({f"np.{f.__name__}" for f in [*UFUNCS, *NUMPY_FUNCTIONS]})
-    rows += ["\n## NumPy functions that work on tensors\n\n", ", ".join(f"`{a}`" for a in answered), ".\n"]
-    rows += ["\nEvery other NumPy function raises `TypeError` on a tensor; none detaches silently.\n"]
+    rows += ["\nWhich derivative of which operation is tested how: [derivatives.md](derivatives.md). NumPy's functions on tensors: "]
+    rows += ["[numpy_functions.md](numpy_functions.md).\n"]
     return "".join(rows)
 
 
@@ -190,6 +193,7 @@ def main() -> int:
         ROOT / "core" / "methods.pyi": methods_stub,
         ROOT / "nn" / "functional.pyi": functional_stub,
         DOCS / "operations.md": operations_page,
+        DOCS / "numpy_functions.md": numpy_functions.page,
     }
     stale = []
     for path, make in files.items():

@@ -1,14 +1,29 @@
-"""What holds for all tests: machines are shared, so nothing is timed, not even by hypothesis; global state must not leak."""
+"""What holds for all tests: machines are shared, so nothing is timed, not even by hypothesis; global state must not leak.
+
+Also here: the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is evidence for the
+cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the reports, so
+that they arrive from xdist's workers too, and are written after a complete run, or after any run with ``--matrix FILE``.
+``docs/matrix.py`` makes the page of them.
+"""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone.core.registry import OPS
 
-settings.register_profile("shared machines", deadline=None)
+settings.register_profile("shared machines", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)  # --hypothesis-profile=search: new examples
 settings.load_profile("shared machines")
+
+ROOT = Path(__file__).parent.parent
+#: Where a complete run leaves its outcomes (not under version control).
+OUTCOMES = ROOT / "docs" / "_build" / "matrix.json"
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +35,86 @@ def no_leaks():
     assert state.grad_enabled, "the test left gradients off"
     assert state.height == 0, "the test left a transform open"
     assert tl.get_default_dtype() == tl.float32, "the test changed the default dtype"
+
+
+class Cell:
+    """What a running test says about its cells of the matrix."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self.item = item
+
+    def says(self, word: str) -> None:
+        """The test's cells do not apply to its operation, for the reason ``word``; "see samples": other samples decide."""
+        self.item.user_properties.append(("word", word))
+
+    def covers(self, op: str, column: str) -> None:
+        """This test is evidence for one more cell."""
+        self.item.user_properties.append(("cell", [op, column]))
+
+
+@pytest.fixture
+def cell(request) -> Cell:
+    """The running test's voice in the matrix."""
+    return Cell(request.node)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--matrix", metavar="FILE", help="write the outcomes per operation and mode to FILE, whatever part of the tests runs")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "covers(*columns): the test is evidence for these columns of the matrix, for the operation `op`")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Matrix(config), "matrix of operations")
+
+
+def pytest_runtest_setup(item):
+    op = getattr(item, "callspec", None) and item.callspec.params.get("op")
+    for marker in item.iter_markers("covers") if op is not None else ():
+        item.user_properties += [("cell", [op.__name__, column]) for column in marker.args]
+
+
+class Matrix:
+    """Collects the outcomes of the cells in the process that sees all reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.cells: dict[tuple[str, str], set[str]] = {}
+        self.ops = list(OPS)
+        self.partial = bool(config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False))
+        self.partial |= config.args_source != pytest.Config.ArgsSource.TESTPATHS and [Path(a).resolve() for a in config.args] != [
+            ROOT / "tests"
+        ]
+
+    def pytest_deselected(self, items):
+        self.partial |= bool(items)
+
+    def pytest_runtest_logreport(self, report):
+        cells = [tuple(value) for name, value in report.user_properties if name == "cell"]
+        words = [value for name, value in report.user_properties if name == "word"]
+        if not cells or not (report.when == "call" or report.outcome != "passed"):
+            return
+        outcome = words[0] if words and report.outcome == "passed" else report.outcome
+        for key in cells:
+            self.cells.setdefault(key, set()).add(outcome)
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        path = self.config.getoption("--matrix")
+        if path is None and (self.partial or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)):
+            return
+        table: dict[str, dict[str, str]] = {op: {} for op in self.ops}
+        for (op, column), outcomes in sorted(self.cells.items()):
+            if op in table:
+                table[op][column] = verdict(outcomes)
+        target = Path(path) if path else OUTCOMES
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(table, indent=1) + "\n")
+
+
+def verdict(outcomes: set[str]) -> str:
+    """The state of a cell with several tests: a failure counts most, then a pass, then the word why it does not apply."""
+    for state in ("failed", "passed"):
+        if state in outcomes:
+            return state
+    words = sorted(outcomes - {"skipped", "see samples"})
+    return words[0] if words else "skipped" if "skipped" in outcomes else ""

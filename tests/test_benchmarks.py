@@ -12,8 +12,9 @@ import pytest
 
 import benchmarks.__main__ as command
 import tensorflowlite_clone as tl
+from benchmarks import worker
 from benchmarks.harness import THREAD_VARIABLES, Row, compare, is_noisy, middle_half, run_process
-from benchmarks.report import describe, document, environment, table, write
+from benchmarks.report import costs, describe, document, environment, table, write
 from benchmarks.workloads import CONTROL, load, names, needs
 
 #: Workloads that make their own data and take well under a second.
@@ -70,6 +71,30 @@ def test_ours_alone_has_no_ratio():
 def test_table_shows_times_ratio_spread_and_memory():
     row = Row("w", [figures(0.001), figures(0.001), figures(0.001)], [figures(0.002), figures(0.003), figures(0.0015)])
     assert table([row]).splitlines()[-1].split() == ["w", "1.000", "2.000", "2.00", "1.75-2.50", "1.50", "3.00", "2.0", "2.0"]
+
+
+def test_costs_of_derivatives_are_shown_beside_their_limits():
+    plain = Row("plain", [figures(1.0)], [figures(1.0)])
+    cheap = Row("cheap", [figures(1.0) | {"cost": 3.0}, figures(1.0) | {"cost": 3.4}], [figures(1.0) | {"cost": 2.0}] * 2)
+    assert costs([plain], lambda n: 1.0) == ""
+    assert costs([plain, cheap], lambda n: 3.3).splitlines()[2:] == ["cheap                   3.20      2.00    3.3"]
+    assert costs([cheap], lambda n: 3.0).splitlines()[-1].endswith("3.0  !! above the limit")
+    alone = Row("cheap", cheap.ours, [])
+    assert costs([alone], lambda n: 3.3).splitlines()[-1].split() == ["cheap", "3.20", "-", "3.3"]
+
+
+def test_cost_is_the_ratio_of_steps_that_take_turns(monkeypatch):
+    order = []
+    spent = {"step": iter([9.0, 3.0, 6.0] * 5), "base": iter([1.0, 2.0, 1.5] * 6)}
+
+    def fake(f, seconds, repeat, least):
+        order.append(f())
+        return [next(spent[f()])]
+
+    monkeypatch.setattr("benchmarks.worker.timings", fake)
+    ratio = worker.cost(lambda: "step", lambda: "base", 1.0, 1)
+    assert order == ["base"] + ["step", "base"] * 5  # the base warms up first
+    assert ratio == pytest.approx(4.5)  # of 9 / 2, 3 / 1.5, 6 / 1, 9 / 2, 3 / 1.5
 
 
 def test_losses_that_differ_are_shown():

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import VersionError
+from tensorflowlite_clone.core.boxed import Boxed
+from tensorflowlite_clone.func import grad, hessian, jacfwd, jvp, vmap
 
 VIEWS = {
     "row": lambda t, k: t[k % t.shape[0]] if t.ndim else t,
@@ -60,9 +62,10 @@ def change(T, t, name, w, k, others):
         t.zero_()
 
 
-def run(T, x, w, program):
-    """The result of ``program`` on a (3, 4) tensor ``x`` and a 0-d one, ``w``."""
-    tensors = [x * 1.0, T.zeros(2, 3, dtype=T.float64)]
+def run(T, x, w, program, like=None):
+    """The result of ``program`` on a (3, 4) tensor ``x`` and a 0-d one, ``w``; inside a transform ``like`` is one of its values."""
+    zeros = T.zeros(2, 3, dtype=T.float64) if like is None else T.zeros_like(like)[:2, :3].clone()
+    tensors = [x * 1.0, zeros]
     for kind, which, k, extra in program:
         t = tensors[which % len(tensors)]
         if kind in VIEWS:
@@ -124,6 +127,88 @@ def test_random_programs_agree_with_pytorch(program):
     ours = tape(tl, program)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def numpy_program(u):
+    """A program of the kind NumPy's users write: filled by index, changed through slices, with views that see it."""
+    out = np.zeros_like(u)
+    out[0] = np.sin(u[0])
+    for i in range(1, len(u)):
+        out[i] = out[i - 1] * u[i] + 1.0
+    inner, head = out[1:-1], out[:2]
+    inner += u[2:] - u[:-2]
+    inner *= inner
+    head[...] = head[::-1].copy()
+    grid = out.reshape(2, -1)
+    grid[:, 0] = grid[:, 1].copy() * out[-1]
+    kept = out[:2]
+    total = np.sum(kept * kept)  # saves a part of the memory
+    out[-1] = total  # another part changes
+    return np.sum(out * out) + total
+
+
+def test_a_numpy_program_differentiates_in_every_mode():
+    u, t = np.array([0.3, 0.5, -0.7, 1.1]), np.array([1.0, -2.0, 0.5, 0.3])
+    h = 1e-5
+
+    def slope(f):
+        return (8 * (f(u + h * t) - f(u - h * t)) - (f(u + 2 * h * t) - f(u - 2 * h * t))) / (12 * h)
+
+    f = numpy_program
+    before = u.copy()
+    first, second = slope(f), slope(grad(f))
+    np.testing.assert_allclose(grad(f)(u) @ t, first, rtol=1e-8)
+    np.testing.assert_allclose(jvp(f, (u,), (t,))[1], first, rtol=1e-8)
+    np.testing.assert_allclose(vmap(f)(np.stack([u, 2 * u])), [f(u), f(2 * u)])
+    np.testing.assert_allclose(vmap(grad(f))(np.stack([u, u])) @ t, [first, first], rtol=1e-8)
+    np.testing.assert_allclose(jacfwd(f)(u) @ t, first, rtol=1e-8)
+    np.testing.assert_allclose(jvp(grad(f), (u,), (t,))[1], second, rtol=1e-7)
+    np.testing.assert_allclose(hessian(f)(u) @ t, second, rtol=1e-7)
+    np.testing.assert_allclose(grad(lambda u: np.sum(grad(f)(u) * t))(u), second, rtol=1e-7)
+    np.testing.assert_allclose(grad(lambda u: jvp(f, (u,), (t,))[1])(u), second, rtol=1e-7)
+    np.testing.assert_array_equal(u, before)
+
+
+def test_a_saved_part_stays_good_while_other_parts_change():
+    x = tl.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    u = x * 1.0
+    head, tail = u[:2], u[2:]
+    y = (head * head).sum()
+    tail.mul_(2.0)
+    u[2:] = y
+    y.backward(retain_graph=True)
+    assert x.grad.tolist() == [2.0, 4.0, 0.0]
+    u[1:] = 0.0
+    with pytest.raises(RuntimeError, match=r"of shape \(2,\), saved by mul .* was changed by x\[index\] = value"):
+        y.backward()
+
+
+NESTED = {
+    "grad": lambda f, x, d: np.sum(grad(f)(x) * d),
+    "jvp": lambda f, x, d: jvp(f, (x,), (d,))[1],
+    "vmap jvp": lambda f, x, d: vmap(lambda x: jvp(f, (x,), (d,))[1])(np.stack([x, x]))[1],
+    "vmap grad": lambda f, x, d: np.sum(vmap(grad(f))(np.stack([x, x]))[0] * d),
+    "jvp vmap": lambda f, x, d: jvp(vmap(f), (np.stack([x, x]),), (np.stack([d, d]),))[1][0],
+    "grad jvp": lambda f, x, d: grad(lambda s: jvp(lambda s: f(x + s * d), (s,), (np.array(1.0),))[0])(np.array(0.0)),
+}
+
+
+@settings(deadline=None, max_examples=120)
+@given(program=st.lists(STEP, min_size=1, max_size=8), mode=st.sampled_from(sorted(NESTED)))
+def test_random_programs_inside_transforms(program, mode):
+    program = [s for s in program if s[0] not in ("row", "set_from_other")] + [("rows", 0, 1, 0)]
+    w = tl.tensor(0.7, dtype=tl.float64)
+
+    def f(x):
+        return run(tl, x if isinstance(x, Boxed) else tl.Tensor(x), w, program, like=x)
+
+    rng = np.random.default_rng(1)
+    d = rng.normal(size=X.shape)
+    try:
+        slope = NESTED[mode](f, X, d)
+    except VersionError:
+        return
+    np.testing.assert_allclose(slope, numeric(program, d, 0.0), rtol=1e-6, atol=1e-7)
 
 
 def test_a_write_through_a_view_reaches_the_base_and_the_other_views():

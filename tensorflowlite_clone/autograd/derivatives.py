@@ -15,6 +15,8 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
+from ..core.hooks import WATCHED
+from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..func import vmap
 from . import kept
@@ -29,7 +31,8 @@ def backward(
 ) -> None:
     """Add the gradients of ``tensors`` to ``grad`` of the leaves they were computed from.
 
-    ``grad_tensors`` holds the cotangents (same shapes; None for one-element tensors). See `Tensor.backward`.
+    ``grad_tensors`` holds the cotangents (same shapes; None for one-element tensors). ``inputs`` are the only tensors to get a gradient;
+    those that are no leaves keep theirs from then on, as with `Tensor.retain_grad`. See `Tensor.backward`.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> backward([x.sum(), (x * x).sum()]); x.grad.tolist()
@@ -48,11 +51,15 @@ def backward(
     for t in targets:
         if t.node is None:
             raise GraphError(f"backward: an input does not require grad (shape {t.shape}); call requires_grad_() before the computation")
-    grads = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=[t.node for t in targets])
-    for t, g in zip(targets, grads, strict=True):
-        if g is not None:
-            new = _as_gradient(g, t)
-            t.grad = new if t.grad is None else t.grad + new
+        t.retain_grad()  # computed tensors keep it on its way; leaves are filled at the end
+    nodes = list(dict.fromkeys(t.node for t in targets))
+    found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=nodes)
+    for node, g in zip(nodes, found, strict=True):
+        if type(node) is Leaf and g is not None:
+            node.accumulate(g, False)
+            watchers = WATCHED.get(node)
+            if watchers is not None:
+                watchers.filled(node, create_graph)
 
 
 def grad(
@@ -120,7 +127,8 @@ def _as_gradient(g: Array | None, t: Tensor) -> Tensor | None:
         return None
     g = conjugated(g)
     if isinstance(g, Boxed) and g.level >= t.level:
-        return g  # as recorded, or mapped over (``is_grads_batched``)
+        recorded: Tensor = g  # type: ignore[assignment]  # as recorded, or mapped over (``is_grads_batched``)
+        return recorded
     if not isinstance(g, Boxed):
         # A rule may hand on a view of a seed or of another gradient: the caller gets memory of its own.
         g = np.array(g, t.dtype)
@@ -138,7 +146,7 @@ def _sequence(tensors: Any, op: str) -> list[Tensor]:
 
 
 def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list[Array]:
-    if given is None or isinstance(given, Boxed | np.ndarray):
+    if given is None or isinstance(given, Boxed | np.ndarray | np.generic | float | int | complex):
         given = [given] * len(roots) if given is None else [given]
     if len(given) != len(roots):
         raise ArgumentError(f"{op}: {len(roots)} tensors but {len(given)} gradients; give one gradient per tensor")

@@ -98,7 +98,8 @@ class _Item:
         self.packed, self.node, self.level, self.shape, self.dtype = packed, node, level, shape, dtype
         # Hooks that hand the tensor itself on keep its memory: then a change in place is an error as ever.
         self.memory = id(array) if isinstance(packed, Tensor) and packed.array is array else None
-        self.cell, self.version = (cell, cell[0] if cell else 0) if self.memory is not None else (None, 0)
+        self.cell: Any = cell if self.memory is not None else None
+        self.version: int = self.cell[0] if self.cell else 0
 
     def open(self, node: Any, source: Source, unpack: Callable[[Any], Any]) -> Any:
         """The tensor (or, for a result, the array) as it was saved."""

@@ -23,7 +23,8 @@ from ..core.function import Function as Operation
 from ..core.registry import METHODS, OPS
 from ..core.tape import ANSWER, Select, Source, open_saved
 from ..core.tensor import Tensor
-from ..core.where import NOWHERE, line, place_of
+from ..core.views import last_change, untouched
+from ..core.where import line, place_of
 from ..func.arguments import raised_height
 from .boxes import bare, boxed, highest, is_plain, varies
 from .context import FunctionCtx
@@ -179,7 +180,7 @@ class FunctionNode:
                 cell, then = value.version or (0, None, None), kept
             else:
                 continue
-            if cell[0] != then:
+            if cell[0] != then and not untouched(value.array if isinstance(value, Tensor) else value, cell, then):
                 raise self.outdated(source, value, then, cell)
 
     def outdated(self, source: Source, value: Any, then: int, cell: Any) -> VersionError:
@@ -187,7 +188,7 @@ class FunctionNode:
         what = f"its result {source[1]}" if source[0] == ANSWER else "an intermediate tensor"
         if source[0] != ANSWER and source[1] is not None:
             what = f"its argument {argument_name(self.function, source[1])}"
-        by, place = cell[2] or ("an operation", NOWHERE)
+        by, place = last_change(cell)
         return VersionError(
             f"{self.title()}: a saved tensor was changed in place: {what} of shape {shape_of(value)}, saved by {self.title()} at "
             f"{place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); use the out-of-place form "

@@ -25,6 +25,8 @@ class Boxed(Methods):
     """Anything that stands in for an ndarray and adds something to it."""
 
     __slots__ = ("level",)
+    #: Who else looks at the same elements (``core/views.py``); None if nobody does.
+    views: Any
     __array_priority__ = 1000
     #: At equal level the box of the higher rank handles the operation.
     rank: ClassVar[int] = 0
@@ -44,8 +46,8 @@ class Boxed(Methods):
         """Another box that holds the same."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
-    def become(self, result: Array) -> None:
-        """Hold what ``result``, a box of the same transform or a constant to it, holds."""
+    def become(self, result: Array, by: str = "") -> None:
+        """Hold what ``result``, a box of the same transform or a constant to it, holds, by the in-place operation ``by``."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
     def parts(self) -> tuple[Array, ...]:

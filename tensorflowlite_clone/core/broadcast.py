@@ -23,7 +23,7 @@ def conjugated(g: Array) -> Array:
     Inside the engine the rules are plain transposes, with the pairing Re(sum(c t)). Users see gradients in PyTorch's convention,
     the conjugate of that: a step against the gradient descends. So cotangents are conjugated where they come in and go out.
     """
-    return np.conjugate(g) if g.dtype.kind == "c" else g
+    return as_ndarray(np.conjugate(g)) if g.dtype.kind == "c" else g
 
 
 def unbroadcast(g: Array, shape: Shape) -> Array:

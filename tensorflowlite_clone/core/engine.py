@@ -56,6 +56,9 @@ def run_backward(
     wanted = None if inputs is None else {-node.seq: None for node in inputs}
     last = 1 if wanted is None else max(wanted, default=-(1 << 62))
     reach = None if wanted is None or all_reach else _reaching(list(nodes.values()), wanted)
+    if reach is not None and not reach.issuperset(nodes):  # a root that leads to none of the inputs
+        heap = sorted(reach.intersection(nodes))
+        nodes, pending = {key: nodes[key] for key in heap}, {key: pending[key] for key in heap}
     before, outer = state.grad_enabled, state.inputs_only
     state.inputs_only = inputs is not None
     if create_graph:
@@ -113,7 +116,7 @@ def _walk(
             if wanted is None:
                 node.accumulate(g, watchers is None and key in owned)
                 if watchers is not None:
-                    watchers.filled(node)
+                    watchers.filled(node, create_graph)
             continue
         if special is not None:
             grads = special(node, g)
@@ -224,6 +227,8 @@ def seed_for(root: Tensor, gradient: Any, op: str) -> Array:
     if gradient.shape != root.shape:
         raise GraphError(f"{op}: gradient has the wrong shape: it is {gradient.shape}, the tensor is {root.shape}; they must be equal")
     if gradient.dtype != root.dtype:
+        if gradient.dtype.kind == "c" and root.dtype.kind != "c":
+            raise GraphError(f"{op}: gradient is {gradient.dtype}, the tensor is real ({root.dtype}): pass a real gradient, its .real")
         gradient = gradient.astype(root.dtype) if isinstance(gradient, ndarray) else gradient.to(root.dtype)
     return gradient
 

@@ -37,6 +37,7 @@ from .explain import explain, refuse_complex
 from .publish import publish
 from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
 from .tensor import Tensor
+from .views import last_change, look, untouched
 from .where import NOWHERE, here, line, place_of
 
 RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
@@ -269,9 +270,8 @@ class Function(metaclass=OperationType):
         if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
             if isinstance(tensors[0].array, ndarray):
                 args[0].show(tensors[0])
-            else:  # inside a transform views are not followed, but marked
-                tensors[0].version = args[0].shared_cell()
-                tensors[0].version[1] = True
+            else:
+                look(args[0], tensors[0], cls, params)
         return tuple(tensors) if several else tensors[0]
 
     def replay(self, g: Array, level: int) -> tuple[Array, ...]:
@@ -307,20 +307,24 @@ class Function(metaclass=OperationType):
         for i, (source, value) in enumerate(zip(self.plan.save, self.saved, strict=True)):
             kept: Any = self.versions[i] if self.versions is not None else 0
             if source[0] == ANSWER:
-                cell, then = kept
-                now = cell[0]
+                self._check(source, value, *kept)
             elif isinstance(value, Tensor):
-                cell, then = value.version or (0, None, None), kept or 0
-                now = cell[0]
-            else:
-                continue
-            if now != then:
-                raise self.outdated(source, value, then, cell)
+                self._check(source, value, value.version, kept)
+            elif isinstance(value, tuple) and source[0] == INPUT:
+                for k, part in enumerate(value):
+                    if isinstance(part, Tensor):
+                        self._check(source, part, part.version, kept[k] if kept else 0)
+
+    def _check(self, source: Source, value: Any, cell: list[Any] | None, then: int) -> None:
+        if cell is None or cell[0] == then or untouched(value.array if isinstance(value, Tensor) else value, cell, then):
+            return
+        raise self.outdated(source, value, then, cell)
 
     def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
         """The error for a saved value that was changed in place since."""
-        what = "its result" if source[0] == ANSWER else f"its operand {self.names[source[1]]}"
-        by, place = cell[2] or ("an operation", NOWHERE)
+        operand = self.rest if isinstance(source[1], slice) else "" if source[0] == ANSWER else self.names[source[1]]
+        what = "its result" if source[0] == ANSWER else f"its operand {operand}"
+        by, place = last_change(cell)
         return VersionError(
             f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape_of(value)}, saved by "
             f"{self.title()} at {place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); "

@@ -83,12 +83,18 @@ class Watchers:
             state.grad_enabled = mode
         return conjugated(seen if create_graph else seen.array)
 
-    def filled(self, leaf: Any) -> None:
-        """Tell the functions that wait for the leaf's ``grad``."""
+    def filled(self, leaf: Any, create_graph: bool) -> None:
+        """Tell the functions that wait for the leaf's ``grad``; what they do is recorded with ``create_graph`` only."""
         tensor = leaf.tensor()
-        if tensor is not None:
+        if tensor is None:
+            return
+        mode = state.grad_enabled
+        state.grad_enabled = create_graph
+        try:
             for function in list(self.after.values()):
                 function(tensor)
+        finally:
+            state.grad_enabled = mode
 
 
 def _checked(new: Any, g: Tensor, function: Callable[..., Any]) -> Tensor:

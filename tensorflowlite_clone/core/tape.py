@@ -5,6 +5,7 @@ Not here: what an operation is (``function.py``) and the walk over the tape (``e
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
+from .._errors import OperandError, ShapeError
 from .._state import next_serial
 from .._typing import Array
 from .boxed import Boxed
-from .broadcast import shape_of
+from .broadcast import conjugated, shape_of
+from .where import NOWHERE
 
 if TYPE_CHECKING:
     from .function import Function
@@ -62,6 +65,10 @@ class Plan:
         return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
 
 
+#: Held while a ``grad`` is read and replaced, or added to: several threads may reach one leaf.
+ACCUMULATION = threading.RLock()
+
+
 class Leaf:
     """The tape node of a tensor that the user made: where its gradient is accumulated."""
 
@@ -74,23 +81,38 @@ class Leaf:
         self.seq = next_serial()
 
     def accumulate(self, g: Array, owned: bool) -> None:
-        """Add ``g`` to the tensor's ``grad``; take ``g`` itself if nobody else holds it (``owned``), else copy it."""
+        """Add ``g`` to the tensor's ``grad``; take ``g`` itself if nobody else holds it (``owned``), else copy it.
+
+        Raises `OperandError` and `ShapeError` where the user has set ``grad`` to what cannot be the gradient of this tensor.
+        """
         tensor = self.tensor()
         if tensor is None:
             return
         if g.dtype.kind == "c":
-            g, owned = np.conjugate(g), True
-        before = tensor.grad
-        if isinstance(g, Boxed):
-            g = g if getattr(g, "level", None) == tensor.level and type(g).rank else tensor.wrap(g, tensor.level)
-            tensor.grad = g.clone() if before is None else before + g  # the same gradient may go to several leaves
-        elif before is None:
-            dtype = tensor.dtype
-            tensor.grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
-        elif before.node is None and type(before.array) is ndarray:
-            np.add(before.array, g, out=before.array, casting="same_kind")
-        else:
-            tensor.grad = before + g
+            g, owned = conjugated(g), True
+        with ACCUMULATION:
+            before = tensor.grad
+            if before is None:
+                if isinstance(g, Boxed):
+                    tensor.grad = self._boxed(g, tensor).clone()  # the same gradient may go to several leaves
+                else:
+                    dtype = tensor.dtype
+                    tensor.grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
+                return
+            if getattr(before, "shape", None) != g.shape or not isinstance(before, Boxed):
+                raise _no_gradient(before, tensor)
+            if isinstance(g, Boxed):
+                tensor.grad = before + self._boxed(g, tensor)
+            elif before.node is None and type(before.array) is ndarray and before.array.flags.writeable:
+                np.add(before.array, g, out=before.array, casting="same_kind")
+                before.changed("backward, which adds to this grad", NOWHERE)
+            else:
+                tensor.grad = before + g
+
+    @staticmethod
+    def _boxed(g: Any, tensor: Tensor) -> Any:
+        """``g`` as a tensor of the leaf's level."""
+        return g if getattr(g, "level", None) == tensor.level and type(g).rank else tensor.wrap(g, tensor.level)
 
     @property
     def variable(self) -> Tensor | None:
@@ -106,6 +128,13 @@ class Leaf:
     def title() -> str:
         """The name that messages use."""
         return "a leaf tensor"
+
+
+def _no_gradient(grad: Any, tensor: Tensor) -> Exception:
+    """The error for a ``grad`` that the user has set and to which no gradient can be added."""
+    if not isinstance(grad, Boxed):
+        return OperandError(f"backward: the grad of a leaf must be a tensor or None: it was set to a {type(grad).__name__}; set it to None")
+    return ShapeError(f"backward: the grad of a leaf must have its shape: it was set to {grad.shape}, the leaf is {tensor.shape}; set it to None")
 
 
 class Select:
@@ -216,6 +245,14 @@ def versions_of(plan: Plan, saved: tuple[Any, ...], outputs: list[Tensor]) -> tu
         if kind == ANSWER:
             cell = outputs[key].memory_cell()
             versions.append((cell, cell[0]))
+        elif kind == INPUT and isinstance(value, tuple):
+            several = tuple(map(_version, value))
+            versions.append(several if any(several) else 0)
         else:
-            versions.append((getattr(value, "version", None) or (0,))[0])
+            versions.append(_version(value))
     return tuple(versions) if any(versions) else None
+
+
+def _version(value: Any) -> int:
+    cell = getattr(value, "version", None)
+    return cell[0] if cell else 0

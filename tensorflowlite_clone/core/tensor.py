@@ -20,7 +20,7 @@ from .._typing import Array, DType, Shape
 from .boxed import Boxed
 from .hooks import WATCHED, RemovableHandle, watch, watchers_of
 from .tape import Leaf
-from .views import Views
+from .views import Change, Views, lineage_of, note_change
 from .where import Place, caller
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Tensor(Boxed):
     node: Any
     #: In-place changes, counted in a list that all tensors on the same memory share (see `memory_cell`); None until needed.
     version: list[Any] | None
-    #: The tensors that are windows onto the same memory; None if there are no others.
-    views: Views | None
+    #: The tensors that are windows onto the same memory (a `Lineage` inside transforms); None if there are no others.
+    views: Any
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor) and data.level == state.height:
@@ -70,11 +70,6 @@ class Tensor(Boxed):
         t.grad = t.node = t.version = t.views = None
         return t
 
-    @property
-    def viewed(self) -> bool:
-        """Whether this tensor is a view or has views."""
-        return self.version is not None and bool(self.version[1])
-
     def constant(self, array: ndarray[Any, Any]) -> Tensor:
         """``array`` as a tensor of the same level, off the tape."""
         return Tensor.wrap(self.array.constant(array) if isinstance(self.array, Boxed) else array, self.level)
@@ -85,11 +80,11 @@ class Tensor(Boxed):
         out.node = self.node
         return out
 
-    def become(self, result: Array) -> None:
+    def become(self, result: Array, by: str = "") -> None:
         """Take over array and node of ``result``; a constant takes this tensor off the tape."""
         mine = isinstance(result, Tensor) and result.level == self.level
         self.array, self.node = (result.array, result.node) if mine else (result, None)
-        self.changed("an in-place operation")
+        self.changed(by)
 
     def parts(self) -> tuple[Array, ...]:
         """The array."""
@@ -199,9 +194,10 @@ class Tensor(Boxed):
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
         array = self.array.detach() if isinstance(self.array, Boxed) else self.array
         out = Tensor.wrap(array, self.level)
-        out.version = self.shared_cell()
         if isinstance(self.array, Boxed):
-            out.version[1] = True  # values of a transform do not share memory: neither may change from here on
+            lineage_of(self).detached = True
+        else:
+            out.version = self.shared_cell()
         return out
 
     def detach_(self) -> Tensor:
@@ -281,7 +277,7 @@ class Tensor(Boxed):
         """The version cell, made on first need: the number of in-place changes, whether others share the memory, the last change.
 
         The second element is None for memory of its own, False if only detached tensors or arrays share it, True if views do.
-        The third says which operation changed the memory last, and where.
+        The third holds the latest `Change`s: all of them (up to a limit) where there are views, else the last one.
         """
         if self.version is None:
             self.version = [0, None, None]
@@ -295,7 +291,13 @@ class Tensor(Boxed):
         return cell
 
     def show(self, view: Tensor) -> None:
-        """Make ``view``, a window onto this tensor's memory, known as such: it shares versions and history."""
+        """Make ``view``, a window onto this tensor's memory, known as such: it shares versions and history.
+
+        A copy, which some operations have to make instead, is none.
+        """
+        array, base = self.array, view.array.base
+        if base is not array and (base is None or base is not array.base) and not np.may_share_memory(array, view.array):
+            return
         cell = self.version
         if cell is None:
             cell = self.version = [0, True, None]
@@ -311,11 +313,18 @@ class Tensor(Boxed):
         if len(members) > views.limit:
             views.prune()
 
-    def changed(self, by: str, place: Place | None = None) -> None:
-        """Count one in-place change of the memory, made by the operation ``by`` (at ``place``, if the caller knows it)."""
+    def changed(self, by: str, place: Place | None = None, part: Array | None = None) -> None:
+        """Count one in-place change of the memory, made by the operation ``by`` (at ``place``, if the caller knows it).
+
+        ``part`` is what of the array was written to, if not all of it.
+        """
         cell = self.memory_cell()
         cell[0] += 1
-        cell[2] = (by, caller(sys._getframe(2)) if place is None else place)
+        place = caller(sys._getframe(2)) if place is None else place
+        if cell[1] and type(self.array) is ndarray:
+            note_change(cell, Change(cell[0], by, place, self.array if part is None else part))
+        else:
+            cell[2] = (Change(cell[0], by, place, None),)
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:

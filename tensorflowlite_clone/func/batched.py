@@ -11,6 +11,7 @@ from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
 from ..core.function import constant_value
 from ..core.tensor import Tensor
+from ..core.views import lineage_of, look
 
 if TYPE_CHECKING:
     from ..core.function import Function
@@ -45,14 +46,12 @@ class Map:
 class Batched(Boxed):
     """An array whose leading axis, of length ``length``, is hidden from the function that works on it."""
 
-    __slots__ = ("length", "value", "viewed")
+    __slots__ = ("__weakref__", "length", "value", "views")
     value: Array
     length: int
-    #: Whether it is a view or has views, and so must not change in place.
-    viewed: bool
 
     def __init__(self, value: Array, size: int, level: int) -> None:
-        self.value, self.length, self.level, self.viewed = value, size, level, False
+        self.value, self.length, self.level, self.views = value, size, level, None
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -75,7 +74,7 @@ class Batched(Boxed):
         """Another box of the same values."""
         return Batched(self.value, self.length, self.level)
 
-    def become(self, result: Array) -> None:
+    def become(self, result: Array, by: str = "") -> None:
         """Take over the values; a constant is the same for every example."""
         mine = isinstance(result, Batched) and result.level == self.level
         self.value = result.value if mine else np.broadcast_to(result, (self.length, *result.shape))
@@ -97,12 +96,12 @@ class Batched(Boxed):
             return tuple(Batched(a, size, level) for a in ans)
         out = Batched(ans, size, level)
         if op.is_view:
-            self.viewed = out.viewed = True
+            look(self, out, op, params)
         return out
 
     def detach(self) -> Array:
         """The same values, a constant to every transform but this one."""
-        self.viewed = True
+        lineage_of(self).detached = True
         value = self.value.detach() if isinstance(self.value, Boxed) else self.value
         return Batched(value, self.length, self.level)
 

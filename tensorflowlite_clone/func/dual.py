@@ -10,6 +10,7 @@ from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
 from ..core.function import constant_value
 from ..core.tensor import Tensor
+from ..core.views import lineage_of, look
 
 if TYPE_CHECKING:
     from ..core.function import Function
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 class Dual(Boxed):
     """A value (``primal``) with its derivative along one direction (``tangent``, same shape and dtype)."""
 
-    __slots__ = ("primal", "tangent", "viewed")
+    __slots__ = ("__weakref__", "primal", "tangent", "views")
     primal: Array
     tangent: Array
-    #: Whether it is a view or has views, and so must not change in place.
-    viewed: bool
 
     def __init__(self, primal: Array, tangent: Array, level: int) -> None:
-        self.primal, self.tangent, self.level, self.viewed = primal, tangent, level, False
+        self.primal, self.tangent, self.level, self.views = primal, tangent, level, None
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -41,15 +40,16 @@ class Dual(Boxed):
 
     def constant(self, array: Any) -> Dual:
         """``array`` with tangent 0."""
-        zero = np.zeros(array.shape, array.dtype)
-        inner = self.primal
-        return Dual(*((inner.constant(a) if isinstance(inner, Boxed) else a) for a in (array, zero)), self.level)
+        zero, inner = np.zeros(array.shape, array.dtype), self.primal
+        if isinstance(inner, Boxed):
+            return Dual(inner.constant(array), inner.constant(zero), self.level)
+        return Dual(array, zero, self.level)
 
     def twin(self) -> Dual:
         """Another dual with the same value and tangent."""
         return Dual(self.primal, self.tangent, self.level)
 
-    def become(self, result: Array) -> None:
+    def become(self, result: Array, by: str = "") -> None:
         """Take over value and tangent; a constant has tangent 0."""
         if isinstance(result, Dual) and result.level == self.level:
             self.primal, self.tangent = result.primal, result.tangent
@@ -71,7 +71,7 @@ class Dual(Boxed):
             return tuple(self.make(a, t, level) for a, t in zip(ans, tangent, strict=True))
         out = self.make(ans, tangent, level)
         if op.is_view and isinstance(out, Dual):
-            self.viewed = out.viewed = True
+            look(self, out, op, params)
         return out
 
     @staticmethod
@@ -83,7 +83,7 @@ class Dual(Boxed):
 
     def detach(self) -> Array:
         """The value alone, a constant to every transform."""
-        self.viewed = True
+        lineage_of(self).detached = True
         return self.primal.detach() if isinstance(self.primal, Boxed) else Tensor.wrap(self.primal, 0)
 
     def __bool__(self) -> bool:

@@ -84,7 +84,7 @@ def _by_matrix(a: Array, matrix: Array) -> Array | None:
 
     with np.errstate(over="ignore", invalid="ignore"):
         parallel(work, planes.shape[0], cost=planes.size * (2e-11 * matrix.shape[1] + 1e-10))
-        return out if math.isfinite(out.sum()) else None
+        return out if math.isfinite(abs(out.sum())) else None
 
 
 def adaptive_avg_pool2d(x: Array, *, output_size: Pair) -> Array:

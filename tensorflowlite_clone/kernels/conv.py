@@ -281,6 +281,8 @@ def conv2d_weight_grad(g: Array, x: Array, *, kernel_size: Pair, stride: Pair, p
     _check_gradient("conv2d_weight_grad", geo, g)
     if g.size == 0 or geo.taps == 0:
         return np.zeros(w_shape, g.dtype)
+    if geo.images == 1 and groups > 1:
+        return _gradient_of_each_group(geo, g, x).reshape(w_shape)
     with np.errstate(over="ignore", invalid="ignore"):
         if winograd.cost(geo) < geo.cost:
             total = _sum_of_slices(geo, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
@@ -303,6 +305,27 @@ def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], Array]) -> Array:
     for other in others:
         total += other
     return total
+
+
+def _gradient_of_each_group(geo: Geometry, g: Array, x: Array) -> Array:
+    """One image in many groups: each group is like an image whose kernels are its own -> (groups, O / groups, taps).
+
+    This is what the gradients of many examples come to, each with respect to the weight they share.
+    """
+    n, per_group = geo.groups, geo.filters // geo.groups
+    images, gs = x.reshape(n, geo.channels // n, *geo.size), g.reshape(n, 1, per_group, geo.length)
+    one = geo._replace(images=n, channels=geo.channels // n, filters=per_group, groups=1)
+    out = np.empty((n, 1, per_group, one.taps), g.dtype)
+
+    def work(lo: int, hi: int) -> None:
+        some = one.slices(lo, hi)
+        columns = Columns(one, g.dtype, some[0].stop - lo, side_by_side=False)
+        for s in some:
+            np.matmul(gs[s], columns.gather(images[s]).transpose(0, 1, 3, 2), out=out[s])
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        parallel(work, n, cost=_seconds(one))
+    return out
 
 
 def _correlate_gradient(geo: Geometry, g: Array, x: Array) -> Array:

@@ -43,7 +43,8 @@ def matmul(x: NDArray, y: NDArray) -> NDArray:
     if y.ndim == 2 and x.ndim > 2:
         product: NDArray = rows_of(x) @ y  # (rows, k) @ (k, m)
         return product.reshape(*x.shape[:-1], y.shape[1])
-    result: NDArray = np.matmul(x, y)
+    outer = x.ndim > 2 and x.shape[-1] == 1 == y.shape[-2]  # columns times rows: nothing is summed, and BLAS is slow at it
+    result: NDArray = np.multiply(x, y) if outer else np.matmul(x, y)
     return result
 
 

@@ -136,6 +136,8 @@ def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
         out = np.zeros(shape, values.dtype)
         out[parts] = values
         return out
+    if not values.size:
+        return np.zeros(shape, values.dtype)
     if len(parts) == 1 and isinstance(parts[0], np.ndarray) and parts[0].dtype == np.bool_:
         out = np.zeros(shape, values.dtype)  # a mask names every place once
         out[parts] = values

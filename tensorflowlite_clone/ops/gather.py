@@ -72,7 +72,7 @@ class ScatterPut(Linear, AxisWise, title="scatter"):
 
     def forward(x, src, index, *, axis):
         out = np.array(x)
-        out[_full_index(index, axis)] = src
+        out[_full_index(np.asarray(index, order="C"), axis)] = np.asarray(src, order="C")  # or NumPy might go another way round
         return out
 
     def grad_x(g, index, axis):
@@ -94,7 +94,7 @@ class LastAtPlace(AxisWise, title="scatter"):
     shape_params = ("size",)
 
     def forward(index, *, axis, size):
-        at = _full_index(index, axis)
+        at = _full_index(np.asarray(index, order="C"), axis)
         number = np.arange(index.size).reshape(index.shape)
         last = np.full(size, -1, np.int64)
         last[at] = number

@@ -18,7 +18,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.families import Linear
-from ..core.registry import install_method
+from ..core.registry import METHODS, install_method
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
 
@@ -41,8 +41,7 @@ class Slot:
         return hash(("Slot", self.position))
 
 
-#: What an index may be made of to need no reading.
-SIMPLE = {int, slice, type(None)}
+NUMBERS = {int, type(None)}
 SLOTS = tuple(Slot(i) for i in range(32))
 
 
@@ -172,10 +171,47 @@ class _Layout:
         return [*self.lined_up(size), own], spec, axes, places
 
 
-def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Array]]:
-    """A Python index as ``spec`` (without Ellipsis) and index arrays; masks become the integers of their true places."""
+def simple(p: Any) -> bool:
+    """Whether an index, or a part of one, needs no reading: an int, None, or a slice of those."""
+    if type(p) is slice:
+        return type(p.start) in NUMBERS and type(p.stop) in NUMBERS and type(p.step) in NUMBERS
+    return type(p) in NUMBERS
+
+
+def has_flags(index: Any) -> bool:
+    """Whether an index, or a part of one, is a single truth value."""
+    return any(map(_is_flag, index)) if isinstance(index, tuple) else _is_flag(index)
+
+
+def _is_flag(p: Any) -> bool:
+    return isinstance(p, bool | np.bool_) or (isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" and not p.shape)
+
+
+def without_flags(x: Array, index: Any) -> tuple[Array, tuple[Any, ...]]:
+    """A view of ``x`` and an index into it, that together mean ``x[index]``, with no single truth values in the index.
+
+    In their places the view has axes of length 1, and the index reads them once or not at all.
+    """
     parts = list(index) if isinstance(index, tuple) else [index]
-    parts = [_as_index(p) for p in parts]
+    flags = [_is_flag(p) for p in parts]
+    at = next((i for i, p in enumerate(parts) if p is Ellipsis), len(parts))
+    behind = parts[at + 1 :]
+    axes: list[Any] = [None if f else slice(None) for p, f in zip(parts, flags, strict=True) if p is not None for _ in range(f or _consumes(p))]
+    here = sum(f or _consumes(p) for p, f in zip(parts[:at], flags, strict=False) if p is not None)
+    axes[here:here] = [...] if behind else []
+    spec, _ = parse(tuple(axes), shape_of(x))
+    view = Slice.of(x, spec=spec)
+    read = [np.zeros(1 if concrete(p, "indexing") else 0, np.int64) if f else p for p, f in zip(parts, flags, strict=True)]
+    return view, tuple(read)
+
+
+def parse(index: Any, shape: tuple[int, ...], level: int | None = None) -> tuple[tuple[Any, ...], list[Array]]:
+    """A Python index as ``spec`` (without Ellipsis) and index arrays; masks become the integers of their true places.
+
+    Integer tensors of ``level`` stay tensors: the tape notices if they are changed before it needs them again.
+    """
+    parts = list(index) if isinstance(index, tuple) else [index]
+    parts = [_as_index(p, level) for p in parts]
     used = sum(_consumes(p) for p in parts)
     dots = [i for i, p in enumerate(parts) if p is Ellipsis]
     if len(dots) > 1:
@@ -201,14 +237,14 @@ def parse(index: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Arr
     return tuple(spec), arrays
 
 
-def _as_index(p: Any) -> Any:
+def _as_index(p: Any, level: int | None) -> Any:
     if p is None or p is Ellipsis or isinstance(p, slice):
         return slice(*(None if v is None else operator_index(v) for v in (p.start, p.stop, p.step))) if isinstance(p, slice) else p
     if isinstance(p, bool | np.bool_):
         return np.asarray(p)
     if isinstance(p, int | np.integer):
         return int(p)
-    if isinstance(p, Tensor) and isinstance(p.array, ndarray):
+    if isinstance(p, Tensor) and isinstance(p.array, ndarray) and (p.level != level or not p.array.ndim or p.array.dtype.kind == "b"):
         p = p.array
     if isinstance(p, list | range):
         p = np.asarray(p) if len(p) else np.zeros(0, np.int64)
@@ -236,6 +272,13 @@ def concrete(x: Array, op: str) -> ndarray[Any, Any]:
                 f"use where(mask, x, 0) or another operation of fixed shape instead"
             )
         x = inner
+    return np.asarray(x)
+
+
+def all_values(x: Array) -> ndarray[Any, Any]:
+    """The values of ``x`` as an ndarray, inside vmap those of all examples: for checks of every single value."""
+    while isinstance(x, Boxed):
+        x = x.parts()[0]
     return np.asarray(x)
 
 
@@ -274,13 +317,20 @@ def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Arra
 
 def get_item(self: Array, index: Any) -> Array:
     """``x[index]``: slices give views that share memory, index arrays and masks give copies."""
-    kind = type(index)
-    if kind is int or kind is slice or index is None:
-        return Slice.of(self, spec=(index,))
-    if kind is tuple and all(type(i) in SIMPLE for i in index):
-        return Slice.of(self, spec=index)
-    spec, arrays = parse(index, shape_of(self))
-    return GetItem.of(self, *arrays, spec=spec) if arrays else Slice.of(self, spec=spec)
+    if simple(index):
+        out = Slice.of(self, spec=(index,))
+    elif type(index) is tuple and all(map(simple, index)):
+        out = Slice.of(self, spec=index)
+    else:
+        if has_flags(index):
+            self, index = without_flags(self, index)
+        spec, arrays = parse(index, shape_of(self), self.level)
+        if arrays:
+            return GetItem.of(self, *arrays, spec=spec)
+        out = Slice.of(self, spec=spec)
+    if self.level and not out.shape:
+        return METHODS["clone"](out)  # inside a transform one element is a number, as in NumPy, and no view
+    return out
 
 
 install_method("__getitem__", get_item)

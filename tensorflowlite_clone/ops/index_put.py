@@ -5,6 +5,8 @@ Not here: reading (``index.py``), what an in-place change means (``mutation.py``
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +20,21 @@ from ..core.broadcast import shape_of, unbroadcast
 from ..core.families import Linear
 from ..core.hooks import hand_over
 from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.registry import install_method, public
 from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .compare import Where
 from .index import GetItem, PutItem, _Layout, fill, parse
-from .mutation import check_views, check_writable, foreign, in_dtype_of, is_plain, mutate, settle
+from .mutation import check_views, check_writable, foreign, in_dtype_of, is_plain, mutate, rebind, settle
 
 
 class IndexPut(Linear, title="indexed assignment"):
-    """``x`` with ``v`` in place of ``x[index]``; with ``into`` the values go into x's own memory."""
+    """``x`` with ``v`` in place of ``x[index]``, the last of several for one place; with ``into`` they go into x's own memory."""
 
     def forward(x, v, *indices, spec, into=False):
         out = x if into else np.array(x)
+        if indices:  # row-major, or NumPy might write them in another order
+            v, indices = np.asarray(v, order="C"), tuple(np.asarray(i, order="C") for i in indices)
         out[fill(spec, indices)] = v
         return out
 
@@ -38,7 +42,10 @@ class IndexPut(Linear, title="indexed assignment"):
         return Where.of(_touched(g.shape, indices, spec), 0.0, g)
 
     def grad_v(g, indices, v_shape, v_dtype, spec):
-        part = unbroadcast(GetItem.of(g, *indices, spec=spec), v_shape)
+        part = GetItem.of(g, *indices, spec=spec)
+        if any(math.prod(shape_of(i)) > 1 for i in indices):
+            part = Where.of(_stays(g.shape, shape_of(part), indices, spec), part, 0.0)
+        part = unbroadcast(part, v_shape)
         return part if part.dtype == v_dtype else Cast.of(part, dtype=v_dtype)
 
     @classmethod
@@ -79,12 +86,30 @@ def _touched(shape: tuple[int, ...], indices: tuple[Array, ...], spec: tuple[Any
     return mask
 
 
+def _stays(shape: tuple[int, ...], part: tuple[int, ...], indices: tuple[Array, ...], spec: tuple[Any, ...]) -> Any:
+    """Which of the values written to an array of ``shape`` no later one replaces; ``part`` is the indexed part's shape."""
+    number = np.arange(math.prod(part)).reshape(part)
+    last = IndexPut.of(np.full(shape, -1), number, *indices, spec=spec)
+    return np.equal(GetItem.of(last, *indices, spec=spec), number)
+
+
+def _fitting(value: Any, x: Array, indices: Sequence[Array], spec: tuple[Any, ...]) -> Array:
+    """``value`` in the dtype of ``x``, without what dimensions of size 1 it has in front of those of ``x[index]``, as in PyTorch."""
+    v = in_dtype_of(value, x)
+    shape = shape_of(v)
+    if not shape or shape[0] != 1:
+        return v
+    ndim = len(shape_of(GetItem.of(np.broadcast_to(np.zeros((), np.bool_), shape_of(x)), *indices, spec=spec)))
+    more = len(shape) - ndim
+    return np.reshape(v, shape[more:]) if more > 0 and shape[:more] == (1,) * more else v
+
+
 def set_item(self: Any, index: Any, value: Any) -> None:
     """``x[index] = value``: the value broadcasts to the indexed part."""
     name = "x[index] = value"
     if not is_plain(self):
         spec, indices = parse(index, self.shape)
-        mutate(self, name, lambda x: IndexPut.of(x, in_dtype_of(value, x), *indices, spec=spec))
+        rebind(self, name, lambda x: IndexPut.of(x, _fitting(value, x, indices, spec), *indices, spec=spec), part=() if indices else spec)
         return
     check_writable(self, name)
     spec, indices = parse(index, self.shape)
@@ -101,17 +126,16 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         source = Tensor.wrap(self.array, self.level)
         source.node = self.node
         # Nothing is saved of the old values, so the old memory itself takes the new ones.
-        node = IndexPut.of(source, in_dtype_of(value, self), *plain, spec=spec, into=True).node
+        node = IndexPut.of(source, _fitting(value, self, plain, spec), *plain, spec=spec, into=True).node
         self.shared_cell()
         hand_over(self.node, node)
         settle(self, node)
-        self.changed(name)
-        return
-    IndexPut.compute((self.array, in_dtype_of(value, self), *plain), {"spec": spec, "into": True})
-    self.changed(name)
+    else:
+        IndexPut.compute((self.array, _fitting(value, self, plain, spec), *plain), {"spec": spec, "into": True})
+    self.changed(name, part=None if indices or self.views is None else self.array[(*spec, ...)])
 
 
-Boxed.__setitem__ = set_item  # type: ignore[method-assign]
+install_method("__setitem__", set_item)
 
 
 @public("index_put")
@@ -128,7 +152,7 @@ def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = Fal
     if values.dtype != x.dtype:
         raise DTypeError(f"index_put: the values must have the input's dtype: they are {values.dtype}, the input {x.dtype}; convert them")
     if not accumulate:
-        return IndexPut.of(x, values, *arrays, spec=spec)
+        return IndexPut.of(x, _fitting(values, x, arrays, spec), *arrays, spec=spec)
     part = shape_of(GetItem.of(np.empty(shape_of(x), np.bool_), *arrays, spec=spec))
     return x + PutItem.of(np.broadcast_to(values, part), *arrays, spec=spec, shape=shape_of(x))
 

@@ -22,7 +22,7 @@ from ..core.registry import public
 from ..core.tensor import Tensor
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid
-from .arithmetic import Cast
+from .arithmetic import Cast, Divide
 from .gather import Gather
 from .reduce import Mean, Sum
 from .shape import Reshape
@@ -41,14 +41,15 @@ class CrossEntropy(Function):
     def grad_x(g, x, target, weight, ignore_index, reduction, label_smoothing):
         dtype, classes = np.dtype(x.dtype), x.shape[1]
         column = np.expand_dims(target, 1)
-        valid = Cast.of(np.not_equal(column, ignore_index), dtype=dtype)  # (N, 1)
-        onehot = Cast.of(np.equal(column, np.arange(classes)), dtype=dtype) * valid  # (N, C)
+        counts = np.not_equal(column, ignore_index)  # (N, 1)
+        onehot = Cast.of(np.logical_and(counts, np.equal(column, np.arange(classes))), dtype=dtype)  # (N, C)
         weights = np.ones(classes, dtype) if weight is None else weight
         rows = np.sum(onehot * weights, axis=1, keepdims=True)  # (N, 1): the weight of each row's label
-        p = Softmax.of(x, axis=1)
-        smooth = (p * np.sum(weights) - weights) * valid * (label_smoothing / classes)
+        p = np.where(counts, Softmax.of(x, axis=1), 0.0)  # ignored logits need not be finite
+        smooth = (p * np.sum(weights) - weights) * (label_smoothing / classes)
         scale = np.expand_dims(g, 1) if reduction == "none" else g
         scale = scale / np.sum(rows) if reduction == "mean" else scale
+        scale = np.where(counts, scale, 0.0)  # where all rows are ignored, the mean is 0/0
         return scale * ((p - onehot) * rows * (1.0 - label_smoothing) + smooth)
 
     @classmethod
@@ -79,7 +80,7 @@ class CrossEntropy(Function):
         else:
             weight = weight if mapped[2] else np.broadcast_to(weight, (size, *shape_of(weight)))
             counts = _label_weights(target, weight, params["ignore_index"])
-        return total / np.sum(counts, axis=1)
+        return Divide.of(total, np.sum(counts, axis=1))  # 0/0 without a warning where all labels are ignored
 
 
 def _label_weights(target: Array, weight: Array, ignore_index: int) -> Array:

@@ -26,6 +26,7 @@ from ..core.hooks import hand_over
 from ..core.registry import METHODS
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
+from ..core.views import Lineage, overlap
 from .compare import Where
 from .strided import order_of, read, window_of, write
 
@@ -132,18 +133,13 @@ def is_plain(t: Any) -> bool:
     return not isinstance(t, Boxed) or isinstance(getattr(t, "array", None), ndarray)
 
 
-def rebind(box: Any, name: str, compute: Callable[[Any], Any], same_shape: bool = True) -> Any:
+def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), same_shape: bool = True) -> Any:
     """`mutate` for a value inside a function transform: the box comes to hold the result, and nobody's memory is written to.
 
-    Views of boxes are not followed, so a box that is one, or has them, cannot change.
+    What the box looks at gets the result in its place, and whoever looks at the same elements sees it. ``part`` is a basic index: the
+    part that changes.
     """
-    if isinstance(box, Tensor) and box.is_leaf and box.node is not None and state.grad_enabled:
-        raise _argument(box, name)
-    if box.viewed:
-        raise TransformError(
-            f"{name}: inside a function transform, a value that is a view or has views (shape {box.shape}) cannot be changed in place; "
-            f"clone() it first, or use the out-of-place form, y = x + 1"
-        )
+    _check_lineage(box, name, same_shape)
     result = compute(box.twin())
     if result is NotImplemented:
         return result
@@ -154,8 +150,57 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], same_shape: bool 
         result = METHODS["to"](result, box.dtype) if isinstance(result, Boxed) else result.astype(box.dtype)
     if isinstance(result, Boxed) and result.level > box.level:
         raise foreign(box, name)
-    box.become(constant_value(result))
+    box.become(constant_value(result), name)
+    lineage = box.views
+    if lineage is not None:
+        written, root = lineage.window[part], box
+        while lineage.base is not None:
+            whole = _put_back(root, lineage)
+            root, lineage = lineage.base, lineage.base.views
+            root.become(constant_value(whole), name)
+        _refresh(root, written, name)
     return box
+
+
+def _check_lineage(box: Any, name: str, same_shape: bool) -> None:
+    """Raise, before anything changes, where the change could not reach all who look at the same elements."""
+    while True:
+        if isinstance(box, Tensor) and box.is_leaf and box.node is not None and state.grad_enabled:
+            raise _argument(box, name)
+        lineage = box.views
+        if lineage is None:
+            return
+        base = lineage.base
+        if not same_shape and base is None and not lineage.alive():
+            box.views = None  # nobody looks any more
+            return
+        broken = lineage.detached or not same_shape or (base is not None and base.dtype != box.dtype)
+        if broken or not lineage.window.flags.writeable:
+            raise TransformError(
+                f"{name}: inside a function transform this value (shape {box.shape}) has a twin made by detach(), or is a view that "
+                f"the change cannot be followed through; clone() it first, or use the out-of-place form, y = x + 1"
+            )
+        if base is None:
+            return
+        box = base
+
+
+def _put_back(view: Any, lineage: Lineage) -> Any:
+    """What the base becomes when ``view`` has changed: the view's elements where it looks, its own elsewhere."""
+    base, op = lineage.base, lineage.op
+    assert op is not None
+    seen = np.zeros(base.shape, np.bool_)
+    op.forward(seen, **lineage.params)[...] = True
+    return Where.of(seen, op.run_rule(op.names[0], (view,), [base], None, lineage.params), base)
+
+
+def _refresh(box: Any, written: ndarray[Any, Any], name: str) -> None:
+    """Let those who look at what was written see it."""
+    for viewer in box.views.alive():
+        lineage = viewer.views
+        if overlap(lineage.window, written):
+            viewer.become(constant_value(lineage.op.of(box.twin(), **lineage.params)), name)
+            _refresh(viewer, written, name)
 
 
 def _argument(t: Tensor, name: str) -> GraphError:

@@ -75,9 +75,14 @@ def _complex_logsumexp(x: Any, axis: Axes, keepdims: bool) -> Any:
     return total if keepdims else np.squeeze(total, axis)
 
 
-def _axis(input: Array, dim: int | None, op: str) -> int:
-    ndim = len(shape_of(input))
-    return normalize_axis(-1 if dim is None else dim, ndim, op)
+def _along(op: type[AxisWise], input: Array, dim: int | None, dtype: DTypeLike) -> Array:
+    """``op`` along ``dim``; a 0-d tensor has one element along it."""
+    x = to_operand(input, op.title())
+    x = x if dtype is None else cast(x, dtype)
+    axis = normalize_axis(-1 if dim is None else dim, len(shape_of(x)), op.title())
+    if not shape_of(x):
+        return np.reshape(op.of(np.reshape(x, (1,)), axis=0), ())
+    return op.of(x, axis=axis)
 
 
 @public("softmax", numpy=())
@@ -88,15 +93,13 @@ def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> A
     >>> tl.softmax(tl.zeros(4), dim=0).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    x = to_operand(input, "softmax")
-    return Softmax.of(x if dtype is None else cast(x, dtype), axis=_axis(x, dim, "softmax"))
+    return _along(Softmax, input, dim, dtype)
 
 
 @public("log_softmax")
 def _log_softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
     """``x_i - log(sum_j exp(x_j))`` along ``dim`` (the last by default); same shape."""
-    x = to_operand(input, "log_softmax")
-    return LogSoftmax.of(x if dtype is None else cast(x, dtype), axis=_axis(x, dim, "log_softmax"))
+    return _along(LogSoftmax, input, dim, dtype)
 
 
 @public("softmin", nn=True, method=False)

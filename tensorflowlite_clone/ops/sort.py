@@ -23,7 +23,7 @@ from .arithmetic import Cast, cast
 from .compare import Where
 from .extrema import ValuesIndices, _at_places, _shared
 from .gather import Gather
-from .index import concrete, get_item
+from .index import all_values, get_item
 from .reduce import _inexact_only
 from .shape import Reshape, Transpose
 
@@ -305,7 +305,7 @@ def _quantile_of(x: Array, q: Any, axis: Any, keepdim: bool, interpolation: str,
         raise DTypeError(f"{op}: q must have the input's dtype: they are {q.dtype} and {x.dtype}; convert it, q.to(input.dtype)")
     if len(shape_of(q)) > 1:
         raise ArgumentError(f"{op}: q must be a number or a vector: it is {shape_of(q)}")
-    known = concrete(q, op)
+    known = all_values(q)
     if known.size and not (known.min() >= 0 and known.max() <= 1):
         raise ArgumentError(f"{op}: q must lie in [0, 1]: it goes from {known.min()} to {known.max()}")
     shape = shape_of(x)

@@ -20,7 +20,7 @@ from ..core.registry import public
 from .complex import PairsOfParts
 from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
-from .index import concrete, get_item
+from .index import all_values, get_item
 from .pad import pad_axes
 from .repeat import Windows, WindowSum
 from .shape import _transpose
@@ -179,7 +179,7 @@ def _istft(
     start = n_fft // 2 if center else 0
     stop = total - start if length is None else start + length
     signal, envelope = (get_item(a, (Ellipsis, slice(start, min(stop, total)))) for a in (signal, envelope))
-    lowest = float(np.min(np.absolute(concrete(envelope, "istft")), initial=math.inf))
+    lowest = float(np.min(np.absolute(all_values(envelope)), initial=math.inf))
     if lowest < SMALLEST:
         raise ArgumentError(
             f"istft: the windows leave gaps: their squares sum to {lowest:.1e} somewhere; use a hop_length below {hop}, or center=True"

@@ -2,7 +2,8 @@
 
 One module per file of ``ops/``. Each defines
 
-* ``SAMPLES``: ``{"OperationClass": [Sample(...), ...]}``; the generated tests in ``test_operations.py`` run on them;
+* ``SAMPLES``: ``{"OperationClass": [Sample(...), ...]}``; the generated tests in ``test_operations.py`` and
+  ``test_operation_domains.py`` run on them;
 * ``CALLS``: ``[Call("name", lambda T, x: T.sum(x, dim=1), x)]``; ``test_against_torch.py`` runs each under this package and
   under PyTorch (``T``) and compares values and derivatives.
 

@@ -1,0 +1,149 @@
+"""What all transforms share: levels, which arguments they concern, and taking in and giving back tensors or ndarrays.
+
+Not here: any transform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .._errors import ArgumentError, OperandError, TransformError
+from .._state import state
+from .._typing import Array
+from ..core.boxed import Boxed
+from ..core.tensor import Tensor
+
+#: One positional argument, or several.
+Argnums = int | tuple[int, ...]
+
+
+@contextmanager
+def raised_height(record: bool | None = None) -> Iterator[int]:
+    """One transform more: its boxes get the new height as level. ``record=True`` records whatever the outer mode is."""
+    before, maps = state.grad_enabled, state.maps
+    state.height += 1
+    if record is not None:
+        state.grad_enabled = record
+    try:
+        yield state.height
+    except ValueError as error:  # NumPy says this of any failure in out[i] = x; the reason is what helps
+        if isinstance(error.__cause__, TransformError) and "setting an array element" in str(error):
+            raise error.__cause__.with_traceback(error.__traceback__) from None
+        raise
+    finally:
+        state.height -= 1
+        state.grad_enabled = before
+        state.maps = maps
+
+
+class Kind:
+    """Whether a transform was given tensors or ndarrays, and how to take and give back the same kind.
+
+    Results are detached if the caller was in ``no_grad`` when the transform began.
+    """
+
+    def __init__(self, leaves: Sequence[Any]) -> None:
+        self.tensors = any(isinstance(x, Tensor) for x in leaves)
+        self.recording = state.grad_enabled
+
+    def take(self, x: Any, op: str, what: str = "the arguments to differentiate or map over") -> Array:
+        """What a box of the transform holds: an ndarray, or a box of an outer transform or of a recorded tensor."""
+        if isinstance(x, Tensor) and x.node is None and isinstance(x.array, ndarray):
+            return x.array
+        if isinstance(x, Boxed | ndarray):
+            return x
+        if isinstance(x, bool | int | float | complex | np.generic):
+            return np.asarray(x)
+        raise OperandError(f"{op}: {what} must be tensors, arrays or numbers: got {type(x).__name__} {x!r:.40}; convert it with tl.tensor")
+
+    def give(self, x: Any) -> Any:
+        """A result: a tensor where tensors came in, else as NumPy would give it; in memory that the caller may write to."""
+        if isinstance(x, Boxed):
+            if isinstance(x, Tensor):
+                if not self.tensors and x.node is None and isinstance(x.array, ndarray):
+                    return writable(x.array)  # a constant that an operation made inside
+                if not self.recording:
+                    return x.detach()
+            return x
+        array = writable(np.asarray(x))
+        return Tensor.wrap(array, 0) if self.tensors else array
+
+
+def writable(a: Array) -> Array:
+    """``a``, or a copy of a read-only ndarray (a broadcast result)."""
+    return np.array(a) if isinstance(a, ndarray) and not a.flags.writeable else a
+
+
+def strip(x: Any, level: int) -> Any:
+    """Take off the tape of ``level`` from a result; a result may never have touched it."""
+    while isinstance(x, Tensor) and x.level == level:
+        x = x.array
+    return x
+
+
+def like(x: Any, array: ndarray[Any, Any]) -> Any:
+    """``array`` as the kind of thing that ``x`` is."""
+    return Tensor.wrap(array, 0) if isinstance(x, Tensor) else array
+
+
+def selected(args: tuple[Any, ...], argnums: Argnums, op: str) -> tuple[int, ...]:
+    """The positions that ``argnums`` names, counted from the front.
+
+    Raises `ArgumentError` for anything but ints in range that name each argument once.
+    """
+    nums = argnums if isinstance(argnums, tuple | list) else (argnums,)
+    for n in nums:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer):
+            raise ArgumentError(f"{op}: argnums must be an int or a tuple of ints: got {argnums!r}; count the positional arguments from 0")
+        if not -len(args) <= n < len(args):
+            raise ArgumentError(
+                f"{op}: argnums {n} is out of range: the function got {len(args)} positional argument(s); pass what is to be "
+                f"differentiated by position, not by keyword"
+            )
+    found = tuple(int(n) % len(args) for n in nums)
+    if not found or len(set(found)) != len(found):
+        raise ArgumentError(f"{op}: argnums must name at least one argument, and each once: got {argnums!r}")
+    return found
+
+
+def replaced(args: tuple[Any, ...], nums: tuple[int, ...], values: Sequence[Any]) -> list[Any]:
+    """The arguments with ``values`` at the positions ``nums``."""
+    full = list(args)
+    for n, v in zip(nums, values, strict=True):
+        full[n] = v
+    return full
+
+
+def split_aux(out: Any, has_aux: bool, op: str) -> tuple[Any, Any]:
+    """What a function returned as its output and its auxiliary values."""
+    if not has_aux:
+        return out, None
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TransformError(f"{op}: with has_aux=True the function must return (output, aux): got {type(out).__name__}; return a pair")
+    return out[0], out[1]
+
+
+def require_arrays(outs: Sequence[Any], op: str) -> None:
+    """Raise unless every result is a tensor, an array or a number."""
+    for o in outs:
+        if not isinstance(o, Boxed | ndarray | bool | int | float | complex | np.generic):
+            raise TransformError(
+                f"{op}: the function must return tensors or arrays (perhaps nested): it returned {type(o).__name__} {o!r:.40}; "
+                f"return other things with has_aux=True"
+            )
+    if not outs:
+        raise TransformError(f"{op}: the function must return tensors or arrays (perhaps nested): it returned none; return its result")
+
+
+def require_inexact(array: Array, op: str) -> None:
+    """Raise for arguments that have no derivative."""
+    if array.dtype.kind not in "fc":
+        raise TransformError(
+            f"{op}: only floating and complex arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float(), "
+            f"or leave it out of argnums"
+        )

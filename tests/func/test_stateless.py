@@ -1,0 +1,237 @@
+"""`functional_call` and `stack_module_state`: replacing, restoring, tied weights, names, threads, ensembles."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone._errors import ArgumentError, OperandError, ShapeError, StateDictError
+from tensorflowlite_clone.func import functional_call, grad, stack_module_state, vmap
+
+nn = tl.nn
+
+
+class Tied(nn.Module):
+    """Two layers that share one weight, and a buffer that the call replaces."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 3, bias=False)
+        self.second = nn.Linear(3, 3)
+        self.second.weight = self.first.weight
+        self.register_buffer("calls", tl.zeros(()))
+
+    def forward(self, x, fail=False):
+        self.calls = self.calls + 1.0
+        if fail:
+            raise ZeroDivisionError
+        return self.second(self.first(x))
+
+
+@pytest.fixture
+def model():
+    tl.manual_seed(0)
+    return Tied()
+
+
+X = tl.tensor(np.random.default_rng(0).normal(size=(4, 3)).astype("f4"))
+ONES = tl.ones(3, 3)
+
+
+def entries(module):
+    return [id(v) for v in (*module.parameters(), *module.buffers())]
+
+
+def near(a, b, tolerance=1e-5):
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=tolerance, atol=tolerance)
+
+
+def test_values_are_replaced_for_the_call_only(model):
+    before = entries(model)
+    out = functional_call(model, {"first.weight": ONES, "second.bias": tl.zeros(3)}, (X,))
+    near(out, X.numpy() @ np.ones((3, 3)) @ np.ones((3, 3)))
+    assert entries(model)[:2] == before[:2]
+    assert isinstance(model.first.weight, nn.Parameter)
+    assert model.second.weight is model.first.weight
+
+
+def test_what_is_not_named_keeps_its_value(model):
+    near(functional_call(model, {}, X).detach(), model(X).detach())
+
+
+def test_everything_is_restored_when_the_call_fails(model):
+    before = entries(model)
+    with pytest.raises(ZeroDivisionError):
+        functional_call(model, {"first.weight": ONES, "calls": tl.ones(())}, (X,), {"fail": True})
+    assert entries(model) == before
+    assert model.calls.item() == 0.0
+
+
+def test_a_replaced_buffer_is_handed_back_in_the_dict(model):
+    buffers = {"calls": tl.tensor(5.0)}
+    functional_call(model, ({"first.weight": ONES}, buffers), X)
+    assert buffers["calls"].item() == 6.0
+    assert model.calls.item() == 0.0
+
+
+def test_arguments_as_a_tuple_alone_or_by_name(model):
+    values = {"first.weight": ONES}
+    expected = functional_call(model, values, (X,)).detach()
+    near(functional_call(model, values, X).detach(), expected)
+    near(functional_call(model, values, None, {"x": X}).detach(), expected)
+    near(functional_call(nn.Identity(), {}, (X,)), X)
+
+
+def test_tied_weights(model):
+    both = functional_call(model, {"second.weight": ONES, "second.bias": tl.zeros(3)}, X)
+    near(both, X.numpy() @ np.ones((3, 3)) @ np.ones((3, 3)))
+    one = functional_call(model, {"second.weight": ONES, "second.bias": tl.zeros(3)}, X, tie_weights=False).detach()
+    near(one, (X.numpy() @ model.first.weight.detach().numpy().T) @ np.ones((3, 3)))
+    near(functional_call(model, {"first.weight": ONES, "second.weight": ONES, "second.bias": tl.zeros(3)}, X), both)
+    with pytest.raises(ArgumentError, match=r"'second\.weight' and 'first\.weight' are one tensor in the module but got different"):
+        functional_call(model, {"first.weight": ONES, "second.weight": 2 * ONES}, X)
+    g = grad(lambda p: functional_call(model, p, X).sum())({"first.weight": ONES})
+    w = tl.ones(3, 3, requires_grad=True)
+    (X @ w.T @ w.T).sum().backward()
+    near(g["first.weight"], w.grad)
+
+
+def test_names_under_strict(model):
+    full = {"first.weight": ONES, "second.bias": tl.zeros(3), "calls": tl.zeros(())}
+    functional_call(model, full, X, strict=True)
+    functional_call(model, full | {"second.weight": ONES}, X, strict=True)
+    functional_call(model, full | {"unknown": ONES}, X)
+    with pytest.raises(
+        StateDictError, match=r"names do not fit Tied: missing: \['second.bias'\]; unknown: \['third.weight'\]; with strict=True"
+    ):
+        functional_call(model, {"first.weight": ONES, "calls": tl.zeros(()), "third.weight": ONES}, X, strict=True)
+    with pytest.raises(StateDictError, match=r"missing: \['second.weight'\]"):
+        functional_call(model, full, X, strict=True, tie_weights=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([("first.weight", ONES)], ArgumentError, "parameters and buffers must be a dict or a tuple of dicts: got list; pass dict"),
+        (3, ArgumentError, "must be a dict or a tuple of dicts: got int"),
+        (
+            ({"calls": tl.zeros(())}, {"calls": tl.zeros(())}),
+            ArgumentError,
+            r"\['calls'\] stand\(s\) in several dicts; give each name once",
+        ),
+        ({"first.weight": [1.0]}, OperandError, "'first.weight' must be a tensor or an array: got list; make it one with tl.tensor"),
+        ({"first.weight": tl.ones(2, 3)}, ShapeError, r"'first.weight' has the wrong shape: it is \(2, 3\), the module's is \(3, 3\)"),
+    ],
+)
+def test_errors_teach(model, given, error, message):
+    before = entries(model)
+    with pytest.raises(error, match=f"functional_call: .*{message}" if not message.startswith("'") else message):
+        functional_call(model, given, X)
+    assert entries(model) == before
+
+
+def test_gradients_flow_to_the_values_given(model):
+    w = tl.ones(3, 3, requires_grad=True)
+    functional_call(model, {"first.weight": w}, X).sum().backward()
+    assert w.grad is not None
+    assert model.first.weight.grad is None
+
+
+def test_gradients_of_all_parameters_equal_those_of_backward():
+    tl.manual_seed(1)
+    model = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))
+    params = {n: p.detach() for n, p in model.named_parameters()}
+    g = grad(lambda p: functional_call(model, p, X).pow(2).sum())(params)
+    model(X).pow(2).sum().backward()
+    for name, p in model.named_parameters():
+        near(g[name], p.grad)
+
+
+def test_threads_do_not_see_each_others_values():
+    layer = nn.Linear(1, 1, bias=False)
+    wrong = []
+
+    def work(value):
+        w = tl.full((1, 1), float(value))
+        for _ in range(200):
+            found = functional_call(layer, {"weight": w}, tl.ones(1, 1)).item()
+            wrong.extend([value] if found != value else [])
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+    assert isinstance(layer.weight, nn.Parameter)
+
+
+def test_calls_of_one_module_nest():
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(1, 1, bias=False)
+
+        def forward(self, x, again=False):
+            first = functional_call(self, {"inner.weight": tl.full((1, 1), 2.0)}, (x,)) if again else 0.0
+            return first + 10.0 * self.inner(x)
+
+    out = functional_call(Outer(), {"inner.weight": tl.full((1, 1), 3.0)}, (tl.ones(1, 1), True))
+    assert out.item() == 10.0 * 2.0 + 10.0 * 3.0
+
+
+# ---- ensembles ------------------------------------------------------------------------------------------------------------------------
+def network():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, 3))
+
+
+def test_an_ensemble_runs_as_one():
+    tl.manual_seed(2)
+    models = [network().eval() for _ in range(4)]
+    params, buffers = stack_module_state(models)
+    assert params["0.weight"].shape == (4, 2, 1, 3, 3)
+    assert params["0.weight"].requires_grad
+    assert params["0.weight"].is_leaf
+    assert buffers["1.running_mean"].shape == (4, 2)
+    assert not buffers["1.running_mean"].requires_grad
+    x = tl.tensor(np.random.default_rng(1).normal(size=(5, 1, 5, 5)).astype("f4"))
+    out = vmap(lambda p, b, x: functional_call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(params, buffers, x)
+    for k, m in enumerate(models):
+        near(out[k].detach(), m(x).detach())
+    out.pow(2).sum().backward()
+    for k, m in enumerate(models):
+        m(x).pow(2).sum().backward()
+        for name, p in m.named_parameters():
+            near(params[name].grad[k], p.grad, 1e-4)
+
+
+def test_computed_parameters_stay_on_the_tape():
+    class Computed(nn.Module):
+        def __init__(self, w):
+            super().__init__()
+            self.register_buffer("w", w * 2.0)
+
+    ws = [tl.ones(2, requires_grad=True) for _ in range(3)]
+    _, buffers = stack_module_state([Computed(w) for w in ws])
+    buffers["w"].sum().backward()
+    assert ws[1].grad.tolist() == [2.0, 2.0]
+
+
+def test_models_that_cannot_be_stacked():
+    with pytest.raises(ArgumentError, match="stack_module_state: there are no models: got an empty list"):
+        stack_module_state([])
+    with pytest.raises(ArgumentError, match=r"must be of one class: got \['Linear', 'ReLU'\]"):
+        stack_module_state([nn.Linear(1, 1), nn.ReLU()])
+    with pytest.raises(ArgumentError, match="some models are in training mode and some are not"):
+        stack_module_state([nn.Linear(1, 1), nn.Linear(1, 1).eval()])
+    with pytest.raises(ShapeError, match=r"'weight' has different shapes: \[\(1, 1\), \(1, 2\)\]"):
+        stack_module_state([nn.Linear(1, 1), nn.Linear(2, 1)])
+    with pytest.raises(ArgumentError, match=r"not every model has the parameter\(s\) \['bias'\]"):
+        stack_module_state([nn.Linear(1, 1), nn.Linear(1, 1, bias=False)])
+    frozen = nn.Linear(1, 1)
+    frozen.weight.requires_grad_(False)
+    with pytest.raises(ArgumentError, match="'weight' requires grad in some models only"):
+        stack_module_state([nn.Linear(1, 1), frozen])
