@@ -7,7 +7,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Two installations into one environment at a time would break it, whatever -j says.
 .NOTPARALLEL:
-.PHONY: train test check lint types doctest fresh bench docs clean
+.PHONY: train test check lint types doctest fresh matrix bench docs clean
 
 train: $(VENV)/.viz
 	$(BIN)/python examples/train_mnist.py --dataset digits
@@ -29,6 +29,11 @@ doctest: $(VENV)/.test
 
 fresh: $(VENV)/.dev
 	$(BIN)/python docs/generate.py --check
+
+# The page of derivatives, from the outcomes of its tests. Run it with PyTorch installed (make bench) to fill that column too.
+matrix: $(VENV)/.test
+	$(PYTEST) -q -n $(JOBS) tests/test_operations.py tests/test_operation_domains.py tests/test_against_torch.py --matrix docs/_build/matrix.json
+	$(BIN)/python docs/matrix.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

@@ -76,6 +76,24 @@ def test_the_branch_not_taken_has_no_influence(name, dtype):
     np.testing.assert_allclose(vmap(grad(masked))(tl.stack([box, box])).numpy(), [[0.0, first]] * 2, rtol=tolerance)
 
 
+def test_one_masked_element_does_not_spoil_the_others():
+    """Beside a masked NaN, an element whose cotangent happens to be 0 keeps its second derivative."""
+
+    def f(x):
+        return np.sum(np.where(np.array([False, True, True]), np.sqrt(x) * np.array([1.0, 0.0, 1.0]) * x, 0.0))
+
+    x = np.array([0.0, 4.0, 9.0])
+    h = 1e-4
+    expected = np.stack([(grad(f)(x + h * e) - grad(f)(x - h * e)) / (2 * h) for e in np.eye(3)[1:]])
+    np.testing.assert_allclose(hessian(f)(x)[1:, 1:], expected[:, 1:], rtol=1e-6, atol=1e-9)
+
+    def g(x, c):
+        return np.sum(np.where(np.array([False, True]), np.sqrt(x) * c, 0.0))
+
+    mixed = jvp(lambda c: grad(lambda x: g(x, c))(np.array([0.0, 4.0])), (np.zeros(2),), (np.ones(2),))[1]
+    np.testing.assert_allclose(mixed, [0.0, 0.25])
+
+
 def test_slopes_that_count_stay_as_they_are():
     x = tl.tensor([0.0, 4.0], requires_grad=True)
     x.sqrt().sum().backward()

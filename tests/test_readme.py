@@ -1,10 +1,12 @@
-"""The code in the README runs as it stands there, its links lead somewhere, and its commands exist."""
+"""The code in the README and the guides runs as it stands there and prints what it says; links lead somewhere; commands exist."""
 
 from __future__ import annotations
 
 import re
 import runpy
 from pathlib import Path
+
+import tensorflowlite_clone as tl
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,9 +25,22 @@ def test_the_taste_runs(capsys):
     assert found["x"].grad.shape == (64,)
 
 
+def test_the_guide_to_derivatives_prints_what_it_says(capsys):
+    text = (ROOT / "docs" / "autograd.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    tl.manual_seed(0)
+    exec(compile(code, "docs/autograd.md", "exec"), {"__name__": "guide"})
+    printed = capsys.readouterr().out.splitlines()
+    promised = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.M)
+    assert len(printed) == len(promised) > 10
+    for line, promise in zip(printed, promised, strict=True):
+        assert promise.startswith(line), f"printed {line!r}, promised {promise!r}"
+
+
 def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_training_commands_are_understood():

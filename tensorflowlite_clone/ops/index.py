@@ -192,17 +192,12 @@ def without_flags(x: Array, index: Any) -> tuple[Array, tuple[Any, ...]]:
 
     In their places the view has axes of length 1, and the index reads them once or not at all.
     """
-    parts = list(index) if isinstance(index, tuple) else [index]
-    flags = [_is_flag(p) for p in parts]
-    at = next((i for i, p in enumerate(parts) if p is Ellipsis), len(parts))
-    behind = parts[at + 1 :]
-    axes: list[Any] = [None if f else slice(None) for p, f in zip(parts, flags, strict=True) if p is not None for _ in range(f or _consumes(p))]
-    here = sum(f or _consumes(p) for p, f in zip(parts[:at], flags, strict=False) if p is not None)
-    axes[here:here] = [...] if behind else []
-    spec, _ = parse(tuple(axes), shape_of(x))
-    view = Slice.of(x, spec=spec)
-    read = [np.zeros(1 if concrete(p, "indexing") else 0, np.int64) if f else p for p, f in zip(parts, flags, strict=True)]
-    return view, tuple(read)
+    parts = _parts(index, shape_of(x), x.level)
+    axes: list[Any] = []
+    for p in parts:
+        axes += [None] if _is_flag(p) else [slice(None)] * _consumes(p)
+    read = tuple(np.zeros(1 if concrete(p, "indexing") else 0, np.int64) if _is_flag(p) else p for p in parts)
+    return Slice.of(x, spec=tuple(axes)), read
 
 
 def parse(index: Any, shape: tuple[int, ...], level: int | None = None) -> tuple[tuple[Any, ...], list[Array]]:
@@ -210,20 +205,10 @@ def parse(index: Any, shape: tuple[int, ...], level: int | None = None) -> tuple
 
     Integer tensors of ``level`` stay tensors: the tape notices if they are changed before it needs them again.
     """
-    parts = list(index) if isinstance(index, tuple) else [index]
-    parts = [_as_index(p, level) for p in parts]
-    used = sum(_consumes(p) for p in parts)
-    dots = [i for i, p in enumerate(parts) if p is Ellipsis]
-    if len(dots) > 1:
-        raise DimensionError("indexing: only one Ellipsis ('...') can stand in an index")
-    if used > len(shape):
-        raise _too_many(shape, used)
-    at = dots[0] if dots else len(parts)
-    parts[at : at + len(dots)] = [slice(None)] * (len(shape) - used)
     spec: list[Any] = []
     arrays: list[Array] = []
     axis = 0
-    for p in parts:
+    for p in _parts(index, shape, level):
         if isinstance(p, Boxed | ndarray) and p.dtype.kind == "b":
             for places in _true_places(p, shape[axis : axis + p.ndim]):
                 spec.append(SLOTS[len(arrays)])
@@ -235,6 +220,20 @@ def parse(index: Any, shape: tuple[int, ...], level: int | None = None) -> tuple
             spec.append(p)
         axis += _consumes(p)
     return tuple(spec), arrays
+
+
+def _parts(index: Any, shape: tuple[int, ...], level: int | None) -> list[Any]:
+    """What an index into an array of ``shape`` is made of, with a slice for each dimension that Ellipsis or nothing stands for."""
+    parts = [_as_index(p, level) for p in (index if isinstance(index, tuple) else (index,))]
+    used = sum(_consumes(p) for p in parts)
+    dots = [i for i, p in enumerate(parts) if p is Ellipsis]
+    if len(dots) > 1:
+        raise DimensionError("indexing: only one Ellipsis ('...') can stand in an index")
+    if used > len(shape):
+        raise _too_many(shape, used)
+    at = dots[0] if dots else len(parts)
+    parts[at : at + len(dots)] = [slice(None)] * (len(shape) - used)
+    return parts
 
 
 def _as_index(p: Any, level: int | None) -> Any:
@@ -317,7 +316,7 @@ def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Arra
 
 def get_item(self: Array, index: Any) -> Array:
     """``x[index]``: slices give views that share memory, index arrays and masks give copies."""
-    if simple(index):
+    if type(index) is int or simple(index):
         out = Slice.of(self, spec=(index,))
     elif type(index) is tuple and all(map(simple, index)):
         out = Slice.of(self, spec=index)

@@ -18,13 +18,14 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, unbroadcast
 from ..core.families import Linear
+from ..core.function import constant_value
 from ..core.hooks import hand_over
 from ..core.publish import to_operand
 from ..core.registry import install_method, public
 from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .compare import Where
-from .index import GetItem, PutItem, _Layout, fill, parse
+from .index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
 from .mutation import check_views, check_writable, foreign, in_dtype_of, is_plain, mutate, rebind, settle
 
 
@@ -77,6 +78,7 @@ class IndexPut(Linear, title="indexed assignment"):
 
 def _touched(shape: tuple[int, ...], indices: tuple[Array, ...], spec: tuple[Any, ...]) -> Any:
     """Which elements of an array of ``shape`` the index names."""
+    indices = tuple(map(constant_value, indices))
     if any(isinstance(i, Boxed) for i in indices):
         ones = np.ones(shape_of(GetItem.of(np.ones(shape, np.int8), *indices, spec=spec)), np.int8)
         return np.greater(PutItem.of(ones, *indices, spec=spec, shape=shape), 0)
@@ -107,12 +109,14 @@ def _fitting(value: Any, x: Array, indices: Sequence[Array], spec: tuple[Any, ..
 def set_item(self: Any, index: Any, value: Any) -> None:
     """``x[index] = value``: the value broadcasts to the indexed part."""
     name = "x[index] = value"
+    if has_flags(index):
+        self, index = without_flags(self, index)
     if not is_plain(self):
         spec, indices = parse(index, self.shape)
         rebind(self, name, lambda x: IndexPut.of(x, _fitting(value, x, indices, spec), *indices, spec=spec), part=() if indices else spec)
         return
     check_writable(self, name)
-    spec, indices = parse(index, self.shape)
+    spec, indices = parse(index, self.shape, self.level)
     plain = [i.array if isinstance(i, Tensor) else i for i in indices]
     if isinstance(value, Boxed) and not (isinstance(value, Tensor) and isinstance(value.array, ndarray)):
         raise foreign(self, name)
@@ -126,7 +130,7 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         source = Tensor.wrap(self.array, self.level)
         source.node = self.node
         # Nothing is saved of the old values, so the old memory itself takes the new ones.
-        node = IndexPut.of(source, _fitting(value, self, plain, spec), *plain, spec=spec, into=True).node
+        node = IndexPut.of(source, _fitting(value, self, plain, spec), *indices, spec=spec, into=True).node
         self.shared_cell()
         hand_over(self.node, node)
         settle(self, node)
@@ -146,8 +150,11 @@ def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = Fal
     >>> tl.zeros(3).index_put((tl.tensor([0, 0]),), tl.tensor([1.0, 2.0]), accumulate=True).tolist()
     [3.0, 0.0, 0.0]
     """
-    x = to_operand(input, "index_put")
-    spec, arrays = parse(tuple(indices), shape_of(x))
+    x, indices = to_operand(input, "index_put"), tuple(indices)
+    if has_flags(indices):
+        view, indices = without_flags(x, indices)
+        return np.reshape(_index_put(view, indices, values, accumulate), shape_of(x))
+    spec, arrays = parse(indices, shape_of(x), x.level)
     values = to_operand(values, "index_put")
     if values.dtype != x.dtype:
         raise DTypeError(f"index_put: the values must have the input's dtype: they are {values.dtype}, the input {x.dtype}; convert them")
