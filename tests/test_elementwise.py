@@ -179,3 +179,18 @@ def test_np_divmod():
     quotient, rest = np.divmod(tl.tensor([7.0, -7.0]), 2)
     assert quotient.tolist() == [3.0, -4.0]
     assert rest.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["logaddexp", "logaddexp2"])
+@pytest.mark.parametrize("size", [1.0, 1e8, -1e8, 1e17, 1e300])
+def test_shares_in_logaddexp_add_up_to_one_at_any_size(name, size):
+    """Where the sum's logarithm has no digits left after the point, exp(x - log(sum)) would give each operand everything."""
+    f = getattr(tl, name)
+    x = tl.tensor([size, size, size], dtype=tl.float64)
+    y = tl.tensor([size, np.nextafter(size, np.inf), -np.inf], dtype=tl.float64)
+    gx, gy = (grad(lambda *a: f(*a).sum(), argnums=k)(x, y).numpy() for k in (0, 1))
+    np.testing.assert_allclose(gx + gy, 1.0, rtol=1e-15)
+    assert gx[0] == gy[0] == 0.5
+    assert (gx[2], gy[2]) == (1.0, 0.0)
+    second = grad(lambda x: grad(lambda x: f(x, y).sum())(x)[0])(x).numpy()
+    assert second[0] == (0.25 if name == "logaddexp" else pytest.approx(0.25 * math.log(2.0)))

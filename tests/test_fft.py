@@ -233,3 +233,15 @@ def test_spectrogram_of_many_signals_at_once():
     together = vmap(grad(loss))(tl.tensor(x)).numpy()
     close(together, np.stack([grad(loss)(tl.tensor(row)).numpy() for row in x]), 1e-10)
     assert before == LOOPED
+
+
+def test_istft_with_a_window_of_each_example():
+    z, windows = complex_normal(2, 5, 11), np.abs(normal(3, 8)) + 0.5
+
+    def loss(w):
+        return (tl.istft(tl.tensor(z), 8, hop_length=3, window=w) ** 2).sum()
+
+    together = vmap(grad(loss))(tl.tensor(windows)).numpy()
+    close(together, np.stack([grad(loss)(tl.tensor(w)).numpy() for w in windows]), 1e-10)
+    with pytest.raises(ValueError, match="istft: the windows leave gaps"):
+        vmap(loss)(tl.tensor(np.concatenate([windows, np.zeros((1, 8))])))

@@ -485,3 +485,34 @@ def test_numerical_failure_is_explained(name):
 def test_wrong_arguments_are_explained(call, message):
     with pytest.raises((RuntimeError, ValueError), match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "name", ["inv", "det", "slogdet", "cholesky", "qr", "svd", "svdvals", "eigh", "eigvals", "pinv", "matrix_rank", "cond"]
+)
+def test_float16_is_refused_where_lapack_has_none(name):
+    with pytest.raises(TypeError, match=r"linalg\.\w+: not computed in float16: A is float16 \(2, 2\); convert it, A.float\(\)"):
+        getattr(tl.linalg, name)(tl.eye(2, dtype=tl.float16))
+
+
+def test_float16_has_products_and_what_is_made_of_them():
+    x = tl.tensor([[1.0, 2.0], [0.5, 1.0]], dtype=tl.float16)
+    assert tl.linalg.matrix_power(x, 2).tolist() == [[2.0, 4.0], [1.0, 2.0]]
+    assert tl.linalg.matrix_norm(x).dtype == tl.linalg.matrix_exp(x).dtype == np.float16
+    assert [a.dtype for a in tl.linalg.lu(x)] == [np.float16] * 3
+
+
+def test_integer_matrices_are_converted():
+    a, b = np.array([[1, 2], [3, 5], [4, 4]]), np.array([[1], [2], [3]])
+    np.testing.assert_allclose(tl.linalg.lstsq(tl.tensor(a), tl.tensor(b)).solution.numpy(), np.linalg.lstsq(a, b)[0], rtol=1e-5)
+    factors = tl.linalg.lu(tl.tensor([[1, 2], [3, 4]]))
+    assert [f.dtype for f in factors] == [np.float32] * 3
+    np.testing.assert_allclose((factors.P @ factors.L @ factors.U).numpy(), [[1, 2], [3, 4]], rtol=1e-6)
+
+
+def test_infinite_hermitian_matrices_give_nan_or_an_error_but_no_warning():
+    a = tl.tensor([[INF, 1.0], [1.0, 2.0]])
+    try:
+        assert np.isnan(tl.linalg.eigvalsh(a).numpy()).any()
+    except tl.linalg.LinAlgError as error:
+        assert "has NaN or infinite entries" in str(error)

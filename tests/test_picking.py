@@ -342,3 +342,52 @@ def test_large_gather_and_scatter_add_equal_numpy(kind):
         np.testing.assert_allclose(source.grad.numpy(), expected, rtol=1e-12, atol=1e-12)
     with pytest.raises(DimensionError, match="gather: index 40 is out of range: dimension 1"):
         tl.tensor(x).gather(1, tl.tensor(np.full((30, 40, 3), 40)))
+
+
+def test_of_several_values_for_one_place_the_last_one_stays_and_gets_the_gradient():
+    """PyTorch gives the values that were overwritten a gradient too."""
+    v = tl.tensor([1.0, 2.0, 3.0, 4.0], dtype=tl.float64, requires_grad=True)
+    x = tl.zeros(3, dtype=tl.float64) * 1.0
+    x[tl.tensor([0, 2, 0, 1])] = v
+    assert x.tolist() == [3.0, 4.0, 2.0]
+    (x * tl.tensor([1.0, 10.0, 100.0], dtype=tl.float64)).sum().backward()
+    assert v.grad.tolist() == [0.0, 100.0, 1.0, 10.0]
+
+    def put(v, index):
+        return tl.zeros(3, dtype=tl.float64).index_put((index,), v)
+
+    indices = tl.tensor([[0, 0, 1, 1], [2, 1, 0, 2]])
+    many = vmap(grad(lambda v, i: (put(v, i) ** 2).sum() / 2))(tl.stack([v.detach(), v.detach() * 2]), indices)
+    assert many.tolist() == [[0.0, 2.0, 0.0, 4.0], [0.0, 4.0, 6.0, 8.0]]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_order_in_memory_does_not_decide_which_value_stays(order):
+    values = np.array(np.arange(6.0).reshape(2, 3), order=order)
+    v = tl.tensor(values, requires_grad=True)
+    out = tl.zeros(1, 2, dtype=tl.float64).index_put((tl.tensor([[0], [0]]), tl.tensor([[0, 1, 0]])), v)
+    assert out.tolist() == [[5.0, 4.0]]
+    out.sum().backward()
+    assert v.grad.tolist() == [[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
+    put = tl.zeros(1, 3, dtype=tl.float64).scatter(0, tl.zeros(2, 3, dtype=tl.int64), tl.tensor(values))
+    assert put.tolist() == [[3.0, 4.0, 5.0]]
+
+
+@pytest.mark.parametrize(
+    ("index", "shape"),
+    [(0, (1, 3)), (0, (1, 1, 3)), ((0, 1), (1,)), ((0, 1), (1, 1)), (slice(0, 2), (1, 2, 1)), (([0, 1], [1, 2]), (1, 2))],
+)
+def test_assigned_values_may_have_dimensions_of_size_1_in_front(index, shape):
+    """As in PyTorch; NumPy refuses some of them."""
+    index = tuple(tl.tensor(i) if isinstance(i, list) else i for i in index) if isinstance(index, tuple) else index
+    x, v = tl.ones(2, 3, dtype=tl.float64, requires_grad=True), tl.full(shape, 5.0, dtype=tl.float64, requires_grad=True)
+    y = x * 1.0
+    y[index] = v
+    (y * y).sum().backward()
+    written = (y.detach().numpy() == 5.0).sum()
+    assert v.grad.shape == v.shape
+    assert v.grad.sum().item() == 10.0 * written
+    assert x.grad.sum().item() == 2.0 * (6 - written)
+    z = tl.ones(2, 3, dtype=tl.float64)
+    z[index] = v.detach()
+    np.testing.assert_array_equal(z.numpy(), y.detach().numpy())

@@ -331,3 +331,62 @@ def test_higher_derivatives_through_written_views():
         up, down = (tl.tensor(x.detach().numpy() + s * e, requires_grad=True) for s in (1, -1))
         expected[:, j] = (tl.autograd.grad(f(up, w), up)[0] - tl.autograd.grad(f(down, w), down)[0]).numpy() / (2 * h)
     np.testing.assert_allclose(second, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_reshape_that_has_to_copy_is_no_view():
+    x = tl.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    y = x * 1.0
+    apart = y.t().reshape(-1)  # the memory runs the other way: a copy
+    apart.mul_(2.0)
+    assert y.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    (y.sum() + 3.0 * apart[0]).backward()
+    assert x.grad.tolist() == [[7.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+
+
+@pytest.mark.parametrize("mode", [tl.no_grad, tl.inference_mode])
+def test_a_view_made_while_nothing_was_recorded_is_still_a_view(mode):
+    """PyTorch refuses to write through such a view. The memory has a history all the same, and the derivative is that."""
+    x = tl.tensor([1.0, 2.0, 4.0], requires_grad=True)
+    y = x * 2.0
+    with mode():
+        view = y[:2]
+    view.mul_(3.0)
+    view[0] = x[2]
+    (y * tl.tensor([1.0, 10.0, 100.0])).sum().backward()
+    assert y.tolist() == [4.0, 12.0, 8.0]
+    assert x.grad.tolist() == [0.0, 60.0, 201.0]
+
+
+def test_a_view_cannot_leave_the_tape_alone():
+    y = tl.ones(2, requires_grad=True) * 1.0
+    with pytest.raises(RuntimeError, match=r"detach_: a view \(shape \(1,\)\) cannot leave the tape.*use detach\(\)"):
+        y[:1].detach_()
+    assert not y.detach_().requires_grad
+
+
+def parts_program(T, z, w):
+    """Writes through the real and imaginary parts of a complex tensor, and through complex views of a real one."""
+    y = z * 1.0
+    turned = y.t()
+    turned.imag[0].mul_(w)
+    y.real[:, 1] = w * 2.0
+    pairs = T.view_as_real(y)
+    pairs[..., 0].sin_()
+    pairs[0].mul_(pairs[1].clone())
+    parts = T.view_as_real(z) * 1.0
+    T.view_as_complex(parts).mul_(z)
+    T.view_as_complex(parts)[0].mul_(1j)
+    return (y.abs() ** 3).sum() + (turned.real * y.imag).sum() + (parts * parts[0]).sum()
+
+
+def test_complex_tensors_and_their_parts_are_views_of_each_other():
+    torch = pytest.importorskip("torch")
+    start = np.array([[1 + 2j, 3 - 1j], [0.5j, -1 + 0.1j]])
+    found = []
+    for T in (tl, torch):
+        z, w = T.tensor(start, requires_grad=True), T.tensor(3.0, dtype=T.float64, requires_grad=True)
+        first = T.autograd.grad(parts_program(T, z, w), [z, w], create_graph=True)
+        second = T.autograd.grad(first[0].abs().sum() + first[1], [z, w])
+        found.append([g.detach().numpy() for g in (*first, *second)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)

@@ -83,7 +83,7 @@ class _Detector(observe.Observer):
         """What is wrong with the values of ``a``: "" if nothing is."""
         while isinstance(a, Boxed):
             a = getattr(a, "array", None) if hasattr(a, "array") else getattr(a, "primal", getattr(a, "value", None))
-        if not isinstance(a, ndarray) or a.dtype.kind not in "fc" or not a.size:
+        if not isinstance(a, ndarray | np.generic) or a.dtype.kind not in "fc" or not a.size:
             return ""
         nans = int(np.count_nonzero(np.isnan(a))) if self.check_nan else 0
         if nans:

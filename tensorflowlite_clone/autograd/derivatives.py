@@ -16,6 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
 from ..core.hooks import WATCHED
+from ..core.registry import public
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..func import vmap
@@ -32,7 +33,7 @@ def backward(
     """Add the gradients of ``tensors`` to ``grad`` of the leaves they were computed from.
 
     ``grad_tensors`` holds the cotangents (same shapes; None for one-element tensors). ``inputs`` are the only tensors to get a gradient;
-    those that are no leaves keep theirs from then on, as with `Tensor.retain_grad`. See `Tensor.backward`.
+    those that are no leaves keep theirs from then on, as with `Tensor.retain_grad`. See `tensor.backward`.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> backward([x.sum(), (x * x).sum()]); x.grad.tolist()
@@ -60,6 +61,30 @@ def backward(
             watchers = WATCHED.get(node)
             if watchers is not None:
                 watchers.filled(node, create_graph)
+
+
+@public("backward", function=False)
+def _backward(
+    input: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Add the gradient of this tensor to ``grad`` of the leaves it was computed from.
+
+    ``gradient`` (same shape) is the cotangent to start from, 1 for a tensor with one element. The graph is freed unless
+    ``retain_graph`` (default: ``create_graph``); with ``create_graph`` the gradients can be differentiated again. With
+    ``inputs`` only those tensors receive gradients.
+
+    Raises `GraphError` if nothing was recorded, if the graph was freed, or if a non-scalar has no ``gradient``.
+
+    >>> x = Tensor(np.array(3.0), requires_grad=True)
+    >>> (x ** 2).backward(); x.grad.item()
+    6.0
+    """
+    require_node(input, "backward")
+    backward(input, gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
 
 
 def grad(

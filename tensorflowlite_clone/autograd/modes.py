@@ -14,8 +14,46 @@ from .._state import state
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+#: What marks the code of a generator function.
+_GENERATOR = 0x20
+
+
+def _always(mode: Callable[[], Any], function: F) -> F:
+    """``function``, run inside the context manager that ``mode()`` makes; a generator, whenever it runs."""
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_flags & _GENERATOR:
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with mode():
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+    @functools.wraps(function)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        inner = function(*args, **kwargs)
+        go_on, given = inner.send, None
+        while True:
+            try:
+                with mode():
+                    value = go_on(given)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                go_on, given = inner.send, (yield value)
+            except GeneratorExit:
+                with mode():
+                    inner.close()
+                raise
+            except BaseException as error:  # thrown in by the one who iterates
+                go_on, given = inner.throw, error
+
+    return generator  # type: ignore[return-value]
+
+
 class set_grad_enabled:  # noqa: N801  (PyTorch's name)
-    """Switch recording on or off in this thread; a context manager, and effective at once when called as a function.
+    """Switch recording on or off in this thread: a context manager, a decorator, and effective at once when called as a function.
 
     >>> with set_grad_enabled(False):
     ...     is_grad_enabled()
@@ -34,6 +72,12 @@ class set_grad_enabled:  # noqa: N801  (PyTorch's name)
 
     def __exit__(self, *exc: object) -> None:
         state.grad_enabled = self.before
+
+    def __call__(self, function: F) -> F:
+        """``function``, always in this mode; nothing else is switched."""
+        state.grad_enabled = self.before
+        mode = self.mode
+        return _always(lambda: set_grad_enabled(mode), function)
 
 
 class _Mode:
@@ -56,18 +100,8 @@ class _Mode:
         state.grad_enabled = self.before.pop()
 
     def __call__(self, function: F) -> F:
-        mode = self.mode
-
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            before = state.grad_enabled
-            state.grad_enabled = mode
-            try:
-                return function(*args, **kwargs)
-            finally:
-                state.grad_enabled = before
-
-        return wrapped  # type: ignore[return-value]
+        """``function``, always in this mode."""
+        return _always(type(self), function)
 
 
 class no_grad(_Mode):  # noqa: N801  (PyTorch's name)
@@ -123,13 +157,7 @@ class inference_mode:  # noqa: N801  (PyTorch's name)
 
     def __call__(self, function: F) -> F:
         """``function``, always in this mode."""
-
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-
-        return wrapped  # type: ignore[return-value]
+        return _always(lambda: inference_mode(not self.mode), function)
 
 
 def is_inference_mode_enabled() -> bool:

@@ -68,11 +68,16 @@ def _replace(op: type[Function], name: str | None, fast: Callable[..., Any]) -> 
 
 def specialise(op: type[Function]) -> None:
     """Replace ``op.of``, and the operator methods that lead to it, by compiled twins."""
-    if _aside:
-        op.specialised = False  # some other time
-        return
     if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS or not op.rules:
         return
+    with observe.lock:  # observers of other threads may come and go
+        if _aside:
+            op.specialised = False  # some other time
+        elif "of" not in vars(op):  # no other thread was faster
+            _specialise(op)
+
+
+def _specialise(op: type[Function]) -> None:
     slow = op.of
     fast = _compile_call(op, slow, range(len(op.names)))
     _twins.append((op, None, slow, fast))

@@ -18,6 +18,7 @@ share one rule, ``grad_xs``, which also knows its ``index`` among them, and thei
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from types import CodeType
@@ -64,7 +65,7 @@ class OperationType(type):
 class Function(metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
 
-    __slots__ = ("__weakref__", "code", "instruction", "parents", "plan", "saved", "seq", "shapes", "versions")
+    __slots__ = ("__weakref__", "code", "instruction", "parents", "plan", "saved", "selects", "seq", "shapes", "versions")
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
@@ -106,6 +107,8 @@ class Function(metaclass=OperationType):
     parents: tuple[Any, ...]
     plan: Plan
     saved: tuple[Any, ...] | None
+    #: The nodes of the outputs where there are several, weakly (None: that output has no derivative).
+    selects: tuple[weakref.ref[Select] | None, ...]
     seq: int
     #: The parents' shapes where the operation broadcasts; shape and dtype of each output where there are several.
     shapes: tuple[Any, ...] | None
@@ -265,6 +268,8 @@ class Function(metaclass=OperationType):
                     t.node = node
                 elif cls.outputs is not None and cls.outputs[i] not in cls.constant_outputs:
                     t.node = Select(node, i)
+            if several:
+                node.selects = tuple(None if t.node is None else weakref.ref(t.node) for t in tensors)
             for observer in state.observers:
                 observer.recorded(node)
         if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
@@ -282,11 +287,16 @@ class Function(metaclass=OperationType):
         for (kind, key), value in zip(self.plan.save, open_saved(self), strict=True):
             if kind == ANSWER:
                 value = Tensor.wrap(value, level)
-                value.node = self if self.outputs is None else Select(self, key)
+                value.node = self if self.outputs is None else self.select(key)
             values.append(value)
         gs = self.cotangents(g)
         grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in self.plan.steps]
         return self.fit(grads)
+
+    def select(self, i: int) -> Select | None:
+        """The node of output ``i``: the one its tensor has, while that is alive; None for an output without derivative."""
+        reference = self.selects[i]
+        return None if reference is None else reference() or Select(self, i)
 
     def fit(self, grads: list[Array]) -> tuple[Array, ...]:
         """Sum gradients back to their parents' shapes where the operation broadcast."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import OperandError, ShapeError
+from .._errors import OperandError, ShapeError, TransformError
 from .._state import state
 from .._typing import Array
 from .boxed import Boxed
@@ -77,6 +77,11 @@ class Watchers:
                     seen = _checked(new, seen, function)
             tensor = None if self.kept_by is None else self.kept_by()
             if tensor is not None:
+                if isinstance(seen.array, Boxed) and seen.array.level > level:
+                    raise TransformError(
+                        f"retain_grad: a tensor (shape {tensor.shape}) cannot keep the gradients of several examples at once, which vmap "
+                        f"or is_grads_batched asks for; ask for it among the inputs of grad, or compute without retain_grad()"
+                    )
                 kept = seen if create_graph or isinstance(seen.array, Boxed) else Tensor.wrap(np.array(seen.array), level)
                 tensor.grad = kept if tensor.grad is None else tensor.grad + kept
         finally:

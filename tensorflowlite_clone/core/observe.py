@@ -32,13 +32,14 @@ class Observer:
 
 
 _switches: list[tuple[Callable[[], None], Callable[[], None]]] = []
-_lock = threading.Lock()
+#: Held while observers are counted and the fast path stands aside or comes back, and while it grows.
+lock = threading.Lock()
 _active = 0
 
 
 def on_switch(first: Callable[[], None], last: Callable[[], None]) -> None:
     """Call ``first`` when the first observer comes (it may be there already) and ``last`` when the last one goes, in any thread."""
-    with _lock:
+    with lock:
         _switches.append((first, last))
         if _active:
             first()
@@ -83,7 +84,7 @@ def _without(observers: tuple[Any, ...], observer: Observer) -> tuple[Any, ...]:
 def _count(change: int) -> None:
     """Keep count of all observers; the first and the last one throw the switches."""
     global _active
-    with _lock:
+    with lock:
         before, _active = _active, _active + change
         if before == 0 or _active == 0:
             for first, last in _switches:

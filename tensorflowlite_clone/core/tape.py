@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -19,7 +19,7 @@ from .._state import next_serial
 from .._typing import Array
 from .boxed import Boxed
 from .broadcast import conjugated, shape_of
-from .where import NOWHERE
+from .where import NOWHERE, Place
 
 if TYPE_CHECKING:
     from .function import Function
@@ -65,6 +65,17 @@ class Plan:
         return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
 
 
+class Change(NamedTuple):
+    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known)."""
+
+    version: int
+    by: str
+    place: Place
+    part: ndarray[Any, Any] | None
+
+
+#: The change that adding to a ``grad`` is.
+FILLED = (Change(0, "backward, which adds to this grad", NOWHERE, None),)
 #: Held while a ``grad`` is read and replaced, or added to: several threads may reach one leaf.
 ACCUMULATION = threading.RLock()
 
@@ -99,13 +110,16 @@ class Leaf:
                     dtype = tensor.dtype
                     tensor.grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
                 return
-            if getattr(before, "shape", None) != g.shape or not isinstance(before, Boxed):
+            unfit = getattr(before, "shape", None) != g.shape or not isinstance(before, Boxed)
+            if unfit:
                 raise _no_gradient(before, tensor)
             if isinstance(g, Boxed):
                 tensor.grad = before + self._boxed(g, tensor)
             elif before.node is None and type(before.array) is ndarray and before.array.flags.writeable:
                 np.add(before.array, g, out=before.array, casting="same_kind")
-                before.changed("backward, which adds to this grad", NOWHERE)
+                cell = before.memory_cell()  # whoever saved the old value is told
+                cell[0] += 1
+                cell[2] = FILLED
             else:
                 tensor.grad = before + g
 
@@ -134,7 +148,9 @@ def _no_gradient(grad: Any, tensor: Tensor) -> Exception:
     """The error for a ``grad`` that the user has set and to which no gradient can be added."""
     if not isinstance(grad, Boxed):
         return OperandError(f"backward: the grad of a leaf must be a tensor or None: it was set to a {type(grad).__name__}; set it to None")
-    return ShapeError(f"backward: the grad of a leaf must have its shape: it was set to {grad.shape}, the leaf is {tensor.shape}; set it to None")
+    return ShapeError(
+        f"backward: the grad of a leaf must have its shape: it was set to {grad.shape}, the leaf is {tensor.shape}; set it to None"
+    )
 
 
 class Select:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,8 +19,8 @@ from .._state import get_default_dtype, state
 from .._typing import Array, DType, Shape
 from .boxed import Boxed
 from .hooks import WATCHED, RemovableHandle, watch, watchers_of
-from .tape import Leaf
-from .views import Change, Views, lineage_of, note_change
+from .tape import Change, Leaf
+from .views import Views, lineage_of, note_change
 from .where import Place, caller
 
 if TYPE_CHECKING:
@@ -171,25 +171,6 @@ class Tensor(Boxed):
         """The tape node of the operation that computed this tensor; None for leaves."""
         return None if self.is_leaf else self.node
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Sequence[Tensor] | None = None
-    ) -> None:
-        """Add the gradient of this tensor to ``grad`` of the leaves it was computed from.
-
-        ``gradient`` (same shape) is the cotangent to start from, 1 for a tensor with one element. The graph is freed unless
-        ``retain_graph`` (default: ``create_graph``); with ``create_graph`` the gradients can be differentiated again. With
-        ``inputs`` only those tensors receive gradients.
-
-        Raises `GraphError` if nothing was recorded, if the graph was freed, or if a non-scalar has no ``gradient``.
-
-        >>> x = Tensor(np.array(3.0), requires_grad=True)
-        >>> (x ** 2).backward(); x.grad.item()
-        6.0
-        """
-        from ..autograd import backward
-
-        backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
-
     def detach(self) -> Tensor:
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
         array = self.array.detach() if isinstance(self.array, Boxed) else self.array
@@ -201,7 +182,14 @@ class Tensor(Boxed):
         return out
 
     def detach_(self) -> Tensor:
-        """Take this tensor itself off the tape."""
+        """Take this tensor itself off the tape.
+
+        Raises `GraphError` for a view of a tensor on the tape: their memory has one history.
+        """
+        if self.node is not None and isinstance(self.views, Views) and self is not self.views.root():
+            raise GraphError(
+                f"detach_: a view (shape {self.shape}) cannot leave the tape of the tensor whose memory it shows; use detach()"
+            )
         self.node = None
         return self
 

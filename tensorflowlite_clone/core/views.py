@@ -10,12 +10,12 @@ Not here: what a change means (``ops/mutation.py``) and the operations that read
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
 
-from .tape import Leaf
+from .tape import Change, Leaf
 from .where import NOWHERE, Place
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 REMEMBERED = 2048
 #: How hard to look whether two windows have an element in common; if it is not clear, they count as having one.
 EFFORT = 1000
-
-
-class Change(NamedTuple):
-    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known)."""
-
-    version: int
-    by: str
-    place: Place
-    part: ndarray[Any, Any] | None
 
 
 def note_change(cell: list[Any], change: Change) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorflowlite_clone._errors import ArgumentError
-from tensorflowlite_clone.kernels.avg_pool import avg_pool2d, avg_pool2d_grad
+from tensorflowlite_clone.kernels.avg_pool import avg_pool2d, avg_pool2d_grad, in_single
 from tensorflowlite_clone.kernels.threads import parallel
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_grad", "adaptive_max_pool2d_indices"]
@@ -87,11 +87,16 @@ def _by_matrix(a: Array, matrix: Array) -> Array | None:
         return out if math.isfinite(abs(out.sum())) else None
 
 
+def _in_half(x: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return x.astype(np.float16)
+
+
 def adaptive_avg_pool2d(x: Array, *, output_size: Pair) -> Array:
     """Average over windows that divide each image into ``output_size`` parts: linear in ``x``.
 
     Args:
-        x: images, shape (N, C, H, W), float32 or float64.
+        x: images, shape (N, C, H, W), floating.
         output_size: (oh, ow), the number of windows along each axis.
 
     Returns:
@@ -106,6 +111,8 @@ def adaptive_avg_pool2d(x: Array, *, output_size: Pair) -> Array:
     """
     size = (x.shape[2], x.shape[3])
     _check("adaptive_avg_pool2d", size, output_size)
+    if x.dtype == np.float16:
+        return _in_half(adaptive_avg_pool2d(in_single(x), output_size=output_size))
     if x.size > 0 and _is_product(size, output_size):
         product = _by_matrix(x, _averaging_matrix(size, output_size, x.dtype))
         if product is not None:
@@ -126,7 +133,7 @@ def adaptive_avg_pool2d_grad(g: Array, *, input_size: Pair) -> Array:
     """The gradient of :func:`adaptive_avg_pool2d`, its transpose: linear in ``g``.
 
     Args:
-        g: gradient of the result, shape (N, C, oh, ow), float32 or float64.
+        g: gradient of the result, shape (N, C, oh, ow), floating.
         input_size: (H, W).
 
     Returns:
@@ -142,6 +149,8 @@ def adaptive_avg_pool2d_grad(g: Array, *, input_size: Pair) -> Array:
     """
     output_size = (g.shape[2], g.shape[3])
     _check("adaptive_avg_pool2d_grad", input_size, output_size)
+    if g.dtype == np.float16:
+        return _in_half(adaptive_avg_pool2d_grad(in_single(g), input_size=input_size))
     if g.size > 0 and _is_product(input_size, output_size):
         product = _by_matrix(g, _averaging_matrix(input_size, output_size, g.dtype).T)
         if product is not None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tensorflowlite_clone._errors import ArgumentError
 from tensorflowlite_clone.kernels.windows import Windows, as_planes, by_planes, check_shape, make_windows
 
-__all__ = ["avg_pool2d", "avg_pool2d_grad"]
+__all__ = ["avg_pool2d", "avg_pool2d_grad", "in_single"]
 
 Array: TypeAlias = NDArray[Any]
 Pair: TypeAlias = tuple[int, int]
@@ -41,6 +41,11 @@ def _divisors(windows: Windows, count_include_pad: bool, divisor_override: int |
     return table
 
 
+def in_single(x: Array) -> Array:
+    """float16 arrays as float32 ones, in which sums stay in range and keep their digits; others as they are."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
 def _divide(a: Array, divisor: float | Array, out: Array) -> None:
     """a / divisor, in the dtype of ``a``."""
     np.divide(a, divisor if isinstance(divisor, float) else divisor.astype(a.dtype), out=out)
@@ -54,7 +59,7 @@ def avg_pool2d(
     ``y[n, c, i, j] = sum_{a, b} x[n, c, i * stride + a - padding, ...] / count``.
 
     Args:
-        x: images, shape (N, C, H, W), float32 or float64.
+        x: images, shape (N, C, H, W), floating.
         kernel_size: height and width of the windows in pixels.
         stride: step of the windows in pixels.
         padding: pixels added before and after, at most half of the kernel.
@@ -77,8 +82,8 @@ def avg_pool2d(
     """
     windows = make_windows("avg_pool2d", (x.shape[2], x.shape[3]), kernel_size, stride, padding, (1, 1), ceil_mode)
     divisor = _divisors(windows, count_include_pad, divisor_override)
-    planes = as_planes(x)
-    out = np.empty((planes.shape[0], *windows.out_size), x.dtype)
+    dtype, planes = x.dtype, as_planes(in_single(x))
+    out = np.empty((planes.shape[0], *windows.out_size), planes.dtype)
 
     def work(some: slice) -> None:
         windows.reduce(np.add, windows.covered(planes[some], 0.0), out[some])
@@ -86,7 +91,7 @@ def avg_pool2d(
 
     with np.errstate(over="ignore", invalid="ignore"):
         by_planes(work, planes.shape[0], x.shape[2] * x.shape[3])
-    return out.reshape(*x.shape[:2], *windows.out_size)
+        return out.reshape(*x.shape[:2], *windows.out_size).astype(dtype, copy=False)
 
 
 def avg_pool2d_grad(
@@ -103,7 +108,7 @@ def avg_pool2d_grad(
     """The gradient of :func:`avg_pool2d`, its transpose: linear in ``g``.
 
     Args:
-        g: gradient of the result, shape (N, C, oh, ow), float32 or float64.
+        g: gradient of the result, shape (N, C, oh, ow), floating.
         input_size: (H, W).
         kernel_size: as in :func:`avg_pool2d`.
         stride: as in :func:`avg_pool2d`.
@@ -128,6 +133,7 @@ def avg_pool2d_grad(
     windows = make_windows("avg_pool2d_grad", input_size, kernel_size, stride, padding, (1, 1), ceil_mode)
     check_shape("avg_pool2d_grad", "g", g, (*g.shape[:2], *windows.out_size))
     divisor = _divisors(windows, count_include_pad, divisor_override)
+    dtype, g = g.dtype, in_single(g)
     gradients = as_planes(g)
     out = np.empty((gradients.shape[0], *input_size), g.dtype)
 
@@ -149,4 +155,4 @@ def avg_pool2d_grad(
 
     with np.errstate(over="ignore", invalid="ignore"):
         by_planes(work, gradients.shape[0], input_size[0] * input_size[1])
-    return out.reshape(*g.shape[:2], *input_size)
+        return out.reshape(*g.shape[:2], *input_size).astype(dtype, copy=False)

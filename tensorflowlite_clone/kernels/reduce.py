@@ -38,6 +38,13 @@ def _by_blas(a: NDArray) -> bool:
     return a.size >= _BLAS_WORTH and a.dtype.char in "fd"
 
 
+def _add(a: NDArray, axis: int | tuple[int, ...]) -> NDArray:
+    """``np.sum`` in the dtype of ``a``; float16 is summed in float32, as it would leave its range and lose its digits."""
+    if a.dtype.char == "e":
+        return np.asarray(np.add.reduce(a, axis=axis, dtype=np.float32)).astype(a.dtype)
+    return np.asarray(np.add.reduce(a, axis=axis, dtype=a.dtype))
+
+
 def row_sum(a: NDArray) -> NDArray:
     """Sums of the rows of a matrix, ``a.sum(1)``.
 
@@ -49,7 +56,7 @@ def row_sum(a: NDArray) -> NDArray:
     """
     if a.size >= _BLAS_WORTH_ROWS and a.shape[1] <= _BLAS_LIMIT and a.dtype.char in "fd" and a.flags.c_contiguous:
         return np.asarray(np.matmul(a, _ones(a.shape[1], a.dtype)))
-    return np.asarray(np.add.reduce(a, axis=1, dtype=a.dtype))
+    return _add(a, 1)
 
 
 def column_sum(a: NDArray) -> NDArray:
@@ -60,7 +67,7 @@ def column_sum(a: NDArray) -> NDArray:
     """
     rows = a.shape[0]
     if rows < 16 or not _by_blas(a) or not a.flags.c_contiguous:
-        return np.asarray(np.add.reduce(a, axis=0, dtype=a.dtype))
+        return _add(a, 0)
     if rows <= _BLAS_LIMIT:
         return np.asarray(np.matmul(_ones(rows, a.dtype), a))
     blocks = rows // _BLAS_LIMIT
@@ -104,7 +111,7 @@ def sum_to(g: NDArray, shape: tuple[int, ...]) -> NDArray:
     with np.errstate(all="ignore"):
         result = _sum_by_blas(g, axes) if _by_blas(g) and g.flags.c_contiguous else None
         if result is None:
-            result = np.asarray(np.add.reduce(g, axis=axes, dtype=g.dtype))
+            result = _add(g, axes)
     return result.reshape(shape)
 
 

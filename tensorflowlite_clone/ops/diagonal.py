@@ -16,6 +16,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
 from ..core.publish import to_operand
 from ..core.registry import implements, public
+from .arithmetic import Clone
 from .reduce import _sum
 from .shape import Reshape
 
@@ -120,7 +121,7 @@ def _diag_embed(input: Array, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 @public("diag")
 def _diag(input: Array, diagonal: int = 0) -> Array:
-    """A matrix with the vector ``input`` on its diagonal, or the diagonal of a matrix.
+    """A matrix with the vector ``input`` on its diagonal, or a copy of the diagonal of a matrix.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.diag(tl.tensor([1, 2]), 1).tolist()
@@ -129,7 +130,7 @@ def _diag(input: Array, diagonal: int = 0) -> Array:
     ndim = len(shape_of(input))
     if ndim not in (1, 2):
         raise ShapeError(f"diag: needs a vector or a matrix: the input is {shape_of(input)}; use diagonal or diag_embed for stacks")
-    return _diag_embed(input, diagonal) if ndim == 1 else _diagonal(input, diagonal)
+    return _diag_embed(input, diagonal) if ndim == 1 else Clone.of(_diagonal(input, diagonal))
 
 
 @implements(np.diag)

@@ -14,6 +14,7 @@ from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.publish import to_operand
 from ..core.registry import public
+from .arithmetic import cast
 from .index import get_item
 from .reduce import Sum
 from .shape import Reshape
@@ -28,6 +29,8 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     [0.0]
     """
     x, y = to_operand(x1, "cosine_similarity"), to_operand(x2, "cosine_similarity")
+    if x.dtype == y.dtype == np.float16:  # whose products may leave its range
+        return cast(_cosine_similarity(cast(x, np.float32), cast(y, np.float32), dim, eps), np.float16)
     products = x * y
     axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - len(shape_of(products))
     lengths = [v.norm(2, axis).clamp(min=eps) for v in (x, y)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from .._typing import Array
 from ..core.dtypes import inexact_type
 from ..core.families import Elementwise
 from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.registry import OPS, public
 from ..kernels.select import select
 from .compare import Where
 
@@ -118,12 +117,15 @@ class Cbrt(_Inexact, numpy=np.cbrt):
         return g / (ans * ans * 3.0)
 
 
-def _share(power: Callable[..., Array], x: Array, y: Array, ans: Array) -> Array:
-    """The share of ``x`` in the sum with ``y`` whose logarithm is ``ans``: among infinities all of it, and half of it at a tie."""
-    infinite = np.isinf(ans)
-    share = power(np.where(infinite, 0.0, x) - np.where(infinite, 0.0, ans))
-    share = np.where(np.logical_and(infinite, np.not_equal(x, ans)), 0.0, share)
-    return np.where(np.logical_and(infinite, np.equal(x, y)), 0.5, share)
+def _share(x: Array, y: Array, scale: float) -> Array:
+    """The share ``1 / (1 + exp(scale (y - x)))`` of ``x`` in a sum of two exponentials; half of it where both are equally infinite.
+
+    From the difference, not from the sum's logarithm, whose last digit may be worth more than 1.
+    """
+    same = np.logical_and(np.isinf(x), np.equal(x, y))
+    difference = np.where(same, 0.0, x) - np.where(same, 0.0, y)
+    share: Array = OPS["Sigmoid"].of(difference if scale == 1.0 else difference * scale)
+    return share
 
 
 class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
@@ -131,11 +133,11 @@ class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
 
     forward = np.logaddexp
 
-    def grad_x(g, x, y, ans):
-        return g * _share(np.exp, x, y, ans)
+    def grad_x(g, x, y):
+        return g * _share(x, y, 1.0)
 
-    def grad_y(g, x, y, ans):
-        return g * _share(np.exp, y, x, ans)
+    def grad_y(g, x, y):
+        return g * _share(y, x, 1.0)
 
 
 class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
@@ -143,11 +145,11 @@ class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
 
     forward = np.logaddexp2
 
-    def grad_x(g, x, y, ans):
-        return g * _share(np.exp2, x, y, ans)
+    def grad_x(g, x, y):
+        return g * _share(x, y, math.log(2.0))
 
-    def grad_y(g, x, y, ans):
-        return g * _share(np.exp2, y, x, ans)
+    def grad_y(g, x, y):
+        return g * _share(y, x, math.log(2.0))
 
 
 class XLogY(_Inexact, title="xlogy"):

@@ -323,11 +323,11 @@ def get_item(self: Array, index: Any) -> Array:
     else:
         if has_flags(index):
             self, index = without_flags(self, index)
-        spec, arrays = parse(index, shape_of(self), self.level)
+        spec, arrays = parse(index, shape_of(self), self.level if isinstance(self, Boxed) else None)
         if arrays:
             return GetItem.of(self, *arrays, spec=spec)
         out = Slice.of(self, spec=spec)
-    if self.level and not out.shape:
+    if isinstance(self, Boxed) and self.level and not out.shape:
         return METHODS["clone"](out)  # inside a transform one element is a number, as in NumPy, and no view
     return out
 

@@ -26,7 +26,7 @@ from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .compare import Where
 from .index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
-from .mutation import check_views, check_writable, foreign, in_dtype_of, is_plain, mutate, rebind, settle
+from .mutation import check_views, check_writable, foreign, history_of, in_dtype_of, is_plain, mutate, rebind, settle
 
 
 class IndexPut(Linear, title="indexed assignment"):
@@ -128,7 +128,7 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.level != self.level:
             raise foreign(self, name)
         source = Tensor.wrap(self.array, self.level)
-        source.node = self.node
+        source.node = history_of(self)
         # Nothing is saved of the old values, so the old memory itself takes the new ones.
         node = IndexPut.of(source, _fitting(value, self, plain, spec), *indices, spec=spec, into=True).node
         self.shared_cell()

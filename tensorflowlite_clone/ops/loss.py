@@ -45,7 +45,7 @@ class CrossEntropy(Function):
         onehot = Cast.of(np.logical_and(counts, np.equal(column, np.arange(classes))), dtype=dtype)  # (N, C)
         weights = np.ones(classes, dtype) if weight is None else weight
         rows = np.sum(onehot * weights, axis=1, keepdims=True)  # (N, 1): the weight of each row's label
-        p = np.where(counts, Softmax.of(x, axis=1), 0.0)  # ignored logits need not be finite
+        p = Softmax.of(np.where(counts, x, 0.0), axis=1)  # ignored logits need not be finite
         smooth = (p * np.sum(weights) - weights) * (label_smoothing / classes)
         scale = np.expand_dims(g, 1) if reduction == "none" else g
         scale = scale / np.sum(rows) if reduction == "mean" else scale

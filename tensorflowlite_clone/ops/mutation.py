@@ -53,7 +53,7 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     if shared:
         check_views(t, name)
         source = Tensor.wrap(np.array(t.array), t.level)
-    source.node = t.node
+    source.node = history_of(t)
     result = compute(source)
     if result is NotImplemented:
         return result
@@ -63,8 +63,6 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
             raise foreign(t, name)
         check_fit(t, name, constant)
         result, fresh = Where.of(np.ones((), np.bool_), constant, source), True
-        if t.node is None:
-            result = Tensor.wrap(result.array, t.level)  # a view that was made without recording, of memory that is on the tape
     if not isinstance(result, Tensor) or result.level != t.level or not isinstance(result.array, ndarray):
         raise foreign(t, name)
     check_fit(t, name, result)
@@ -80,6 +78,15 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
         t.node = result.node
     t.changed(name)
     return t
+
+
+def history_of(t: Tensor) -> Any:
+    """The node of ``t``; for a view that was made while nothing was recorded, that of its window onto the memory it looks at."""
+    if t.node is not None or t.views is None:
+        return t.node
+    root = Tensor.wrap(t.views.array, t.level)
+    root.node = t.views.root_node()
+    return None if root.node is None else read(root, t.array).node
 
 
 def settle(t: Tensor, node: Any) -> None:

@@ -20,14 +20,16 @@ from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
+from .arithmetic import cast
 from .conv import fold_axis, spread, unfold_axis
 from .pool import AvgPool
-from .reduce import Mean
+from .reduce import Mean, wide
 from .shape import Reshape
 
 
 def _standardised(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """``(x - mean) / sqrt(var + eps)`` over axes, and ``1 / sqrt(var + eps)``."""
+    """``(x - mean) / sqrt(var + eps)`` over axes, and ``1 / sqrt(var + eps)``; of float16 in float32, as squares may leave its range."""
+    x = cast(x, np.float32) if x.dtype == np.float16 else x
     centred = x - Mean.of(x, axis=axes, keepdims=True)
     rstd = 1.0 / np.sqrt(Mean.of(centred * centred, axis=axes, keepdims=True) + eps)
     return centred * rstd, rstd
@@ -36,7 +38,7 @@ def _standardised(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, A
 def _through(g: Array, standard: Array, rstd: Array, axes: tuple[int, ...]) -> Array:
     """The gradient of the standardisation."""
     along = Mean.of(g * standard, axis=axes, keepdims=True)
-    return (g - Mean.of(g, axis=axes, keepdims=True) - standard * along) * rstd
+    return cast((g - Mean.of(g, axis=axes, keepdims=True) - standard * along) * rstd, g.dtype)
 
 
 def _last(x: Array, n: int) -> tuple[int, ...]:
@@ -65,7 +67,7 @@ class LayerNorm(Function):
 
     @fused(lambda g, x, n, eps: kernels.layer_norm_grad_weight(g, x, n, eps))
     def grad_w(g, x, n, eps):
-        return np.sum(g * _standardised(x, _last(x, n), eps)[0], axis=_first(x, n))
+        return cast(np.sum(g * _standardised(x, _last(x, n), eps)[0], axis=_first(x, n)), g.dtype)
 
     @fused(lambda g, n: kernels.layer_norm_grad_bias(g, n))
     def grad_b(g, n):
@@ -117,7 +119,7 @@ class BatchNorm(Function):
     constant_outputs = ("mean", "var")
 
     def forward(x, w, b, *, eps):
-        mean, var = kernels.batch_norm_stats(x)
+        mean, var = kernels.batch_norm_stats(wide(x))  # of float16 in float32, as its variance may leave the range
         return kernels.batch_norm(x, mean, var, w, b, eps), mean, var
 
     @fused(lambda g, x, w, mean, var, eps: kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, eps), w)[0])
@@ -129,7 +131,7 @@ class BatchNorm(Function):
     @fused(lambda g, x, mean, var, eps: kernels.batch_norm_grad_weight(g, x, mean, _reciprocal_deviation(var, eps)))
     def grad_w(g_out, x, mean, var, eps):
         axes = _other_axes(x)
-        return np.sum(g_out * _standardised(x, axes, eps)[0], axis=axes)
+        return cast(np.sum(g_out * _standardised(x, axes, eps)[0], axis=axes), g_out.dtype)
 
     @fused(kernels.batch_norm_grad_bias)
     def grad_b(g_out):
@@ -259,7 +261,9 @@ def _batch_norm(
         shift = -running_mean * scale
         return _affine(x, scale, shift if bias is None else shift + bias)
     n = math.prod(shape) // max(shape[1], 1)
-    if n <= 1:
+    if not n:  # no examples: nothing to standardise, and statistics of nothing do not count
+        return _affine(x, weight, bias)
+    if n == 1:
         raise ShapeError(f"batch_norm: training needs more than one value per channel: the input is {shape}; use a larger batch or eval()")
     out, mean, var = BatchNorm.of(x, weight, bias, eps=eps)
     for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, n / (n - 1))):
@@ -342,6 +346,8 @@ def _instance_norm(
         return _batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     shape = shape_of(x)
     n = math.prod(shape[2:])
+    if len(shape) >= 3 and not math.prod(shape):
+        return _affine(x, weight, bias)
     if len(shape) < 3 or n <= 1:
         raise ShapeError(f"{op}: needs more than one value per channel and example: the input is {shape}; use a larger input")
     if running_mean is None and running_var is None:
@@ -377,7 +383,8 @@ def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, 
     shape = _normalized_shape("rms_norm", normalized_shape, shape_of(x))
     _fits("rms_norm", "weight", weight, shape, f"normalized_shape is {shape}")
     small = float(np.finfo(x.dtype).eps) if eps is None else eps
-    scaled = x / np.sqrt(Mean.of(x * x, axis=_last(x, len(shape)), keepdims=True) + small)
+    v = cast(x, np.float32) if x.dtype == np.float16 else x  # squares of float16 may leave its range
+    scaled = cast(v / np.sqrt(Mean.of(v * v, axis=_last(v, len(shape)), keepdims=True) + small), x.dtype)
     return scaled if weight is None else scaled * weight
 
 

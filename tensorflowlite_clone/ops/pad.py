@@ -15,6 +15,7 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import to_operand
 from ..core.registry import public
+from .arithmetic import Clone
 from .compare import Where
 from .index import Slice, SlicePut
 from .join import Concatenate
@@ -110,4 +111,5 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
     if mode != "constant" and value:
         raise ArgumentError(f"pad: only mode 'constant' takes a value: mode is {mode!r}, value is {value}")
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
-    return pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, value or 0, "pad")
+    out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, value or 0, "pad")
+    return out if any(w > 0 for w in widths) else Clone.of(out)  # never memory of the input's

@@ -21,6 +21,16 @@ from .arithmetic import Cast, cast
 WORTH = 2_048
 
 
+def wide(x: Any) -> Any:
+    """float16 arrays as float32 ones, in which squares and sums stay in range and keep their digits; others as they are."""
+    return x.astype(np.float32) if x.dtype.char == "e" else x
+
+
+def narrow(result: Any, x: Any) -> Any:
+    """``result`` in the dtype of ``x``, after a computation on `wide` values."""
+    return result.astype(x.dtype) if x.dtype.char == "e" else result
+
+
 def fast_sum(x: Any, axis: Axes, keepdims: bool) -> Any:
     """``np.sum``; for larger float arrays along some of their axes by matrix products, which are several times faster."""
     if axis is None or x.size < WORTH or x.dtype.char not in "fd":
@@ -36,7 +46,7 @@ class Sum(Linear, Reduction):
     """Sum over axes."""
 
     def forward(x, *, axis=None, keepdims=False):
-        return fast_sum(x, axis, keepdims)
+        return narrow(fast_sum(wide(x), axis, keepdims), x)
 
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape), x_shape)
@@ -49,7 +59,9 @@ class Mean(Linear, Reduction):
 
     def forward(x, *, axis=None, keepdims=False):
         n = count(x.shape, axis)
-        return fast_sum(x, axis, keepdims) / n if n else np.full(np.sum(x, axis=axis, keepdims=keepdims).shape, np.nan, x.dtype)
+        if not n:
+            return np.full(np.sum(x, axis=axis, keepdims=keepdims).shape, np.nan, x.dtype)
+        return narrow(fast_sum(wide(x), axis, keepdims) / n, x)
 
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
@@ -59,7 +71,7 @@ class Product(Reduction, title="prod"):
     """Product over axes, with exact derivatives of every order whatever the number of zeros."""
 
     def forward(x, *, axis=None, keepdims=False):
-        return np.prod(x, axis=axis, keepdims=keepdims)
+        return narrow(np.prod(wide(x), axis=axis, keepdims=keepdims), x)
 
     def grad_x(g, x, axis, keepdims):
         return expand_reduced(g, axis, keepdims, x.shape) * products_of_others(x, axis)
@@ -73,9 +85,10 @@ class Variance(Reduction, title="var"):
 
     def forward(x, *, axis=None, correction=1, keepdims=False):
         n = count(x.shape, axis)
-        centred = x - fast_sum(x, axis, True) / max(n, 1)
+        centred = wide(x)
+        centred = centred - fast_sum(centred, axis, True) / max(n, 1)
         squares = fast_sum(centred * centred, axis, keepdims)
-        return squares / max(n - correction, 0.0)
+        return narrow(squares / max(n - correction, 0.0), x)
 
     def grad_x(g, x, axis, correction, keepdims):
         n = count(x.shape, axis)
@@ -91,7 +104,7 @@ class Norm(Reduction):
     quiet = True
 
     def forward(x, *, p, axis=None, keepdims=False):
-        return np.sum(np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1.0 / p)
+        return narrow(np.sum(np.abs(wide(x)) ** p, axis=axis, keepdims=keepdims) ** (1.0 / p), x)
 
     def grad_x(g, x, ans, p, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
@@ -107,7 +120,8 @@ class Norm2(Reduction, title="norm"):
     real_only = True
 
     def forward(x, *, axis=None, keepdims=False):
-        return np.sqrt(fast_sum(x * x, axis, keepdims))
+        v = wide(x)
+        return narrow(np.sqrt(fast_sum(v * v, axis, keepdims)), x)
 
     def grad_x(g, x, ans, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)

@@ -19,6 +19,7 @@ from ..core.families import Shaping
 from ..core.publish import to_operand
 from ..core.registry import implements, public
 from ..core.tensor import Tensor
+from .arithmetic import Clone
 from .index import concrete, get_item
 from .shape import BroadcastTo, Flip, Reshape, _shape_argument, _transpose
 
@@ -114,7 +115,9 @@ def _repeated(x: Array, counts: tuple[int, ...], op: str) -> Array:
     apart = [n for s in shape for n in (1, s)]  # (a, b) -> (1, a, 1, b) -> (2, a, 3, b) -> (2 a, 3 b)
     laid = [n for c, s in zip(counts, shape, strict=True) for n in (c, s)]
     many = BroadcastTo.of(Reshape.of(x, shape=tuple(apart)), shape=tuple(laid))
-    return Reshape.of(many, shape=tuple(c * s for c, s in zip(counts, shape, strict=True)))
+    out = Reshape.of(many, shape=tuple(c * s for c, s in zip(counts, shape, strict=True)))
+    copied = any(c > 1 and n > 1 for c, n in zip(counts, shape, strict=True))
+    return out if copied else Clone.of(out)  # never memory of the input's
 
 
 @implements(np.tile)

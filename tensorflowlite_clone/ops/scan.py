@@ -16,23 +16,24 @@ from ..core.tensor import Tensor
 from .arithmetic import cast
 from .extrema import ValuesIndices
 from .gather import Gather
+from .reduce import narrow, wide
 
 
 class CumSum(Linear, AxisWise, title="cumsum"):
     """Running sum along an axis."""
 
     def forward(x, *, axis):
-        return np.cumsum(x, axis=axis, dtype=x.dtype)
+        return narrow(np.cumsum(wide(x), axis=axis, dtype=wide(x).dtype), x)
 
     def grad_x(g, axis):
-        return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+        return np.flip(CumSum.of(np.flip(g, axis), axis=axis), axis)
 
 
 class CumProd(AxisWise, title="cumprod"):
     """Running product along an axis, with exact derivatives of every order whatever the number of zeros."""
 
     def forward(x, *, axis):
-        return np.cumprod(x, axis=axis, dtype=x.dtype)
+        return narrow(np.cumprod(wide(x), axis=axis, dtype=wide(x).dtype), x)
 
     def grad_x(g, x, axis):
         return cumprod_gradient(g, x, axis)

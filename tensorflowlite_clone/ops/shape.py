@@ -52,7 +52,8 @@ class BroadcastTo(Shaping, title="expand"):
     is_view = True
 
     def forward(x, *, shape):
-        return np.broadcast_to(x, shape)
+        out = np.broadcast_to(x, shape)
+        return np.reshape(x, shape) if out.size == x.size else out  # nothing repeats: it may be written to
 
     def grad_x(g, x_shape):
         return unbroadcast(g, x_shape)
@@ -98,12 +99,12 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Flip(Shaping, numpy=np.flip):
-    """The elements in reverse order along axes."""
+    """The elements in reverse order along axes: a copy, as in PyTorch."""
 
     axis_params = ("axis",)
 
     def forward(x, *, axis=None):
-        return np.flip(x, axis)
+        return np.array(np.flip(x, axis), order="C")
 
     def grad_x(g, axis):
         return np.flip(g, axis)
@@ -224,7 +225,8 @@ def _movedim(input: Array, source: int | Sequence[int], destination: int | Seque
 def _flip(input: Array, *dims: Any) -> Array:
     """The elements in reverse order along ``dims``."""
     ndim = len(shape_of(input))
-    return Flip.of(input, axis=tuple(normalize_axis(d, ndim, "flip") for d in _shape_argument(dims)))
+    axes = tuple(normalize_axis(d, ndim, "flip") for d in _shape_argument(dims))
+    return Flip.of(input, axis=axes if ndim else ())
 
 
 @public("t")

@@ -20,7 +20,7 @@ from ..core.registry import public
 from .complex import PairsOfParts
 from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
-from .index import all_values, get_item
+from .index import all_values
 from .pad import pad_axes
 from .repeat import Windows, WindowSum
 from .shape import _transpose
@@ -168,7 +168,7 @@ def _istft(
     if return_complex:
         frames = FourierTransform.of(y, axis=(axis,), inverse=True, norm=norm)
     else:
-        first_half = y if half else get_item(y, (Ellipsis, slice(0, n_fft // 2 + 1)))
+        first_half = y if half else y[..., : n_fft // 2 + 1]
         frames = HalfSpectrumToReal.of(first_half, axis=axis, n=n_fft, norm=norm)
     count = shape[-1]
     total = n_fft + hop * (count - 1)
@@ -178,7 +178,7 @@ def _istft(
     envelope = WindowSum.of(squares, axis=0, **place)
     start = n_fft // 2 if center else 0
     stop = total - start if length is None else start + length
-    signal, envelope = (get_item(a, (Ellipsis, slice(start, min(stop, total)))) for a in (signal, envelope))
+    signal, envelope = (a[..., start : min(stop, total)] for a in (signal, envelope))
     lowest = float(np.min(np.absolute(all_values(envelope)), initial=math.inf))
     if lowest < SMALLEST:
         raise ArgumentError(

@@ -1,12 +1,14 @@
 """Windows onto an array's memory order: `as_strided`, its transpose, and writing into a window.
 
-Any view of a tensor is such a window, however it was made. In-place changes through views are differentiated with these three.
+Any view of a tensor is such a window, however it was made; one that shows the real numbers of a complex tensor, or the reverse, is one
+onto its parts. In-place changes through views are differentiated with these three.
 
 Not here: which tensors are views of which (``core/views.py``), what an in-place change means (``inplace.py``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +24,7 @@ from ..core.publish import to_operand
 from ..core.registry import public
 from ..core.tensor import Tensor
 from .arithmetic import Cast
+from .complex import REAL_OF, FromPairs, PairsOfParts
 from .shape import Transpose
 
 #: Size, strides and first element of a window, in elements of the row-major array it looks at.
@@ -30,7 +33,23 @@ Window = tuple[tuple[int, ...], tuple[int, ...], int]
 
 def _view(x: ndarray[Any, Any], size: Sequence[int], stride: Sequence[int], offset: int) -> ndarray[Any, Any]:
     flat = np.ascontiguousarray(x).reshape(-1)
-    return as_strided(flat[offset:] if flat.size else flat, size, [s * flat.itemsize for s in stride])
+    return as_strided(
+        flat[offset:] if flat.size else flat,
+        size,
+        [s * flat.itemsize for s in stride],
+        writeable=flat.flags.writeable and not _repeats(size, stride),
+    )
+
+
+def _repeats(size: Sequence[int], stride: Sequence[int]) -> bool:
+    """Whether a window shows some element more than once."""
+    reach = 0
+    for s, n in sorted((abs(s), n) for n, s in zip(size, stride, strict=True) if n > 1):
+        if s <= reach:  # perhaps: look at every place
+            places = sum(np.arange(n).reshape((-1,) + (1,) * i) * s for i, (n, s) in enumerate(zip(size, stride, strict=True)))
+            return np.unique(places).size < math.prod(size)
+        reach += s * (n - 1)
+    return False
 
 
 def _places(count: int, size: Sequence[int], stride: Sequence[int], offset: int) -> ndarray[Any, Any]:
@@ -115,27 +134,46 @@ def order_of(root: ndarray[Any, Any]) -> tuple[int, ...]:
 
 
 def window_of(root: ndarray[Any, Any], view: ndarray[Any, Any]) -> Window:
-    """How ``view`` looks at the memory of ``root`` in row-major order (see `order_of`)."""
+    """How ``view`` looks at the memory of ``root`` in row-major order (see `order_of`).
+
+    Where one of them is real and the other complex, as with `real` and `view_as_complex`, both are taken as real numbers. Raises
+    `GraphError` for other views of another dtype.
+    """
+    item = min(root.itemsize, view.itemsize)
+    size, stride = view.shape, tuple(s // item for s in view.strides)
     if view.dtype != root.dtype:
-        raise GraphError(
-            f"in-place write through a view: the view shows {view.dtype}, the memory holds {root.dtype}; "
-            f"write to the tensor itself, or clone() it before taking views of it"
-        )
-    item = root.itemsize
-    return view.shape, tuple(s // item for s in view.strides), (view.ctypes.data - root.ctypes.data) // item
+        if root.dtype != REAL_OF.get(view.dtype) and view.dtype != REAL_OF.get(root.dtype):
+            raise GraphError(
+                f"in-place write through a view: the view shows {view.dtype}, the memory holds {root.dtype}; "
+                f"write to the tensor itself, or clone() it before taking views of it"
+            )
+        if view.dtype.kind == "c":
+            size, stride = (*size, 2), (*stride, 1)
+    return size, stride, (view.ctypes.data - root.ctypes.data) // item
 
 
 def read(root: Tensor, view: ndarray[Any, Any]) -> Any:
     """The tensor that ``view`` is, as a recorded window onto ``root``."""
     size, stride, offset = window_of(root.array, view)
-    return AsStrided.of(_row_major(root), size=size, stride=stride, offset=offset)
+    whole = _row_major(root)
+    if view.dtype == root.dtype:
+        return AsStrided.of(whole, size=size, stride=stride, offset=offset)
+    if view.dtype.kind != "c":
+        return AsStrided.of(PairsOfParts.of(whole), size=size, stride=stride, offset=offset)
+    return FromPairs.of(AsStrided.of(whole, size=size, stride=stride, offset=offset))
 
 
 def write(root: Tensor, view: ndarray[Any, Any], value: Tensor) -> Any:
     """``root`` after ``value`` has been written into its window ``view``: the memory has it already, this records it."""
     size, stride, offset = window_of(root.array, view)
     axes = order_of(root.array)
-    out = StridedPut.of(_row_major(root), value, size=size, stride=stride, offset=offset, written=True)
+    whole: Any = _row_major(root)
+    parts = view.dtype != root.dtype
+    if parts:
+        whole, value = (whole, PairsOfParts.of(value)) if view.dtype.kind == "c" else (PairsOfParts.of(whole), value)
+    out = StridedPut.of(whole, value, size=size, stride=stride, offset=offset, written=True)
+    if parts and view.dtype.kind != "c":
+        out = FromPairs.of(out)
     back = tuple(int(i) for i in np.argsort(axes))
     return out if back == tuple(range(len(back))) else Transpose.of(out, axes=back)
 

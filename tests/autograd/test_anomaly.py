@@ -157,3 +157,11 @@ def test_training_under_detection_gives_the_same_numbers():
         results.append([p.grad.numpy() for p in net.parameters()])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_gradients_of_one_number_are_looked_at_too():
+    """NumPy makes scalars of them."""
+    x = tl.tensor(1.0, requires_grad=True)
+    y = x * float("inf")
+    with detect_anomaly(), pytest.raises(RuntimeError, match="mul: NaN in 1 of 1 elements of the gradient for its operand x"):
+        y.backward(tl.tensor(0.0))

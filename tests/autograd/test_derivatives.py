@@ -237,3 +237,120 @@ def test_the_graph_can_be_walked():
     assert [leaf.variable is t for (leaf, _), t in zip(product.next_functions, (x, w), strict=True)] == [True, True]
     values, _ = tl.sort(x * w)
     assert values.grad_fn.next_functions[0][0].title() == "mul"
+
+
+# ---- what grad is filled with -----------------------------------------------------------------------------------------------
+def test_inputs_of_backward_are_filled_as_leaves_are():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    told = []
+    x.register_post_accumulate_grad_hook(lambda t: told.append(t.grad.tolist()))
+    (x * w).sum().backward(inputs=[x, x])
+    held = x.grad
+    (x * w).sum().backward(inputs=[x])
+    assert held is x.grad
+    assert held.tolist() == [6.0, 8.0]
+    assert told == [[3.0, 4.0], [6.0, 8.0]]
+    assert w.grad is None
+    (x + w).sum().backward(inputs=[x, w], create_graph=True)
+    with tl.no_grad():
+        w.grad.zero_()
+    assert x.grad.tolist() == [7.0, 9.0]
+
+
+def test_a_computed_input_of_backward_keeps_its_gradient():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    (y * y).sum().backward(inputs=[y], retain_graph=True)
+    assert y.retains_grad
+    assert y.grad.tolist() == [4.0, 8.0]
+    assert x.grad is None
+    y.retain_grad()
+    (y * y).sum().backward(inputs=[y])
+    assert y.grad.tolist() == [8.0, 16.0]
+
+
+def test_post_accumulate_hooks_may_step():
+    x = leaf(1.0, 2.0)
+    x.register_post_accumulate_grad_hook(lambda t: t.sub_(0.1 * t.grad))
+    (x * 10.0).sum().backward()
+    np.testing.assert_allclose(x.detach().numpy(), [0.0, 1.0])
+
+
+def test_adding_to_a_grad_that_was_saved_is_an_error():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (x * 2.0).sum().backward()
+    y = (w * x.grad).sum()
+    (x * 5.0).sum().backward()
+    with pytest.raises(RuntimeError, match=r"mul: a value needed .* was changed by backward, which adds to this grad"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.zeros(2), "must be a tensor or None: it was set to a ndarray"),
+        (tl.zeros(3), r"must have its shape: it was set to \(3,\), the leaf is \(2,\)"),
+        (tl.zeros(2, 2), r"must have its shape: it was set to \(2, 2\)"),
+    ],
+)
+def test_a_grad_that_cannot_be_one(value, message):
+    x = leaf(1.0, 2.0)
+    x.grad = value
+    with pytest.raises((RuntimeError, TypeError, ValueError), match=f"backward: the grad of a leaf {message}"):
+        (x * 2.0).sum().backward()
+
+
+def test_a_read_only_grad_is_replaced():
+    x = leaf(1.0, 2.0)
+    x.grad = tl.ones((), dtype=tl.float64).expand(2)
+    (x * 2.0).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_complex_gradients_of_one_number_are_arrays():
+    z = tl.tensor(1 + 2j, requires_grad=True)
+    (z.abs() ** 2).backward()
+    assert z.grad.mul_(2.0).item() == 4 + 8j
+    with pytest.raises(RuntimeError, match=r"gradient is complex64, the tensor is real \(float32\)"):
+        z.abs().backward(tl.tensor(1j))
+
+
+def test_numbers_may_be_gradients():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward(2.0)
+    assert x.grad.tolist() == [4.0, 8.0]
+
+
+def test_second_derivatives_go_through_the_results_of_operations_with_several():
+    """A saved result is the tensor that the user has: derivatives with respect to it, and its hooks, see what comes back to it."""
+    torch = pytest.importorskip("torch")
+    found = []
+    for m in (tl, torch):
+        x = m.tensor([[1.0, 5.0], [3.0, 4.0]], dtype=m.float64, requires_grad=True)
+        q, r = m.linalg.qr(x)
+        seen = []
+        q.register_hook(seen.append)
+        (g,) = m.autograd.grad((r**3).sum(), x, create_graph=True)
+        second = m.autograd.grad((g * g).sum(), [q, x])
+        found.append([t.detach().numpy() for t in (*second, seen[-1])])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_a_tensor_cannot_keep_the_gradients_of_several_examples():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    y.retain_grad()
+    with pytest.raises(RuntimeError, match=r"retain_grad: .* several examples at once"):
+        grad(y * y, x, tl.eye(2, dtype=tl.float64), is_grads_batched=True)
+    assert y.grad is None
+
+
+def test_roots_that_lead_nowhere_are_not_walked():
+    x, w = leaf(1.0, 2.0), leaf(3.0)
+    y, other = x * 2.0, w * 3.0
+    seen = []
+    other.register_hook(seen.append)
+    (g,) = grad([y.sum(), other], x, [None, tl.ones(1, dtype=tl.float64)])
+    assert g.tolist() == [2.0, 2.0]
+    assert not seen

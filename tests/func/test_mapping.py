@@ -192,3 +192,27 @@ def test_shared_operands_are_not_copied_for_every_example(computed):
     for _, shapes in computed:
         assert (5, 3, 4) not in shapes
         assert (5, 4, 3) not in shapes
+
+
+@pytest.mark.parametrize(
+    "name", ["softmax", "log_softmax", "logsumexp", "cumsum", "cumprod", "logcumsumexp", "sort", "flip", "prod", "max"]
+)
+def test_examples_of_one_number_have_one_element_along_an_axis(name):
+    def f(x):
+        out = getattr(tl, name)(x, 0)
+        return out[0] if isinstance(out, tuple) else out
+
+    xs = tl.tensor([0.5, -2.0, 3.0])
+    near(vmap(f)(xs).numpy(), np.stack([f(x).numpy() for x in xs]))
+    near(vmap(grad(f))(xs).numpy(), np.stack([grad(f)(x).numpy() for x in xs]))
+
+
+def test_shares_of_quantiles_may_differ_between_examples():
+    shares = tl.tensor([0.1, 0.5, 0.9, 0.2, 1.0], dtype=tl.float64)
+    for method in ("linear", "lower", "nearest"):
+        found = vmap(lambda x, q, method=method: tl.quantile(x, q, interpolation=method))(tl.tensor(A), shares)
+        near(found.numpy(), [np.quantile(a, q, method=method) for a, q in zip(A, shares.numpy(), strict=True)])
+    slopes = vmap(grad(lambda q: tl.quantile(tl.tensor(A[:, 0]), q)))(shares)
+    near(slopes.numpy(), [grad(lambda q: tl.quantile(tl.tensor(A[:, 0]), q))(q).numpy() for q in shares])
+    with pytest.raises(ArgumentError, match=r"quantile: q must lie in \[0, 1\]: it goes from 0.1 to 2.0"):
+        vmap(lambda q: tl.quantile(tl.tensor(A), q))(tl.tensor([0.1, 2.0], dtype=tl.float64))

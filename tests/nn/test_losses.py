@@ -104,3 +104,38 @@ def test_unknown_reduction_is_an_error():
 def test_class_weights_move_with_the_module():
     loss = nn.CrossEntropyLoss(weight=tl.ones(3))
     assert loss.double().weight.dtype == np.float64
+
+
+@pytest.mark.parametrize("weight", [None, W])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_rows_that_are_all_ignored_have_no_gradient(weight, smoothing):
+    """The mean of nothing is NaN, but a step along its gradient must not destroy the network; the same in every mode."""
+
+    def loss(x):
+        w = None if weight is None else tl.tensor(weight)
+        return nn.functional.cross_entropy(x, tl.full((2,), -100, dtype=tl.int64), w, label_smoothing=smoothing)
+
+    x = tl.tensor(X[:2], requires_grad=True)
+    value = loss(x)
+    assert np.isnan(value.item())
+    (g,) = tl.autograd.grad(value, x, create_graph=True)
+    (h,) = tl.autograd.grad((g * tl.tensor(Y[:2])).sum(), x)
+    each = tl.func.vmap(tl.func.grad(loss))(tl.stack([x.detach(), x.detach()]))
+    for derivative in (g.detach(), h, each, tl.func.grad(loss)(x.detach()), tl.func.jvp(loss, (x.detach(),), (tl.tensor(Y[:2]),))[1]):
+        assert not np.any(derivative.numpy())
+
+
+def test_ignored_logits_need_not_be_finite():
+    x = X[:3].copy()
+    x[1] = [np.inf, np.nan, 0.0]
+    target = tl.tensor([0, -100, 2])
+    x1, x2 = tl.tensor(x, requires_grad=True), tl.tensor(x[[0, 2]], requires_grad=True)
+    mine = nn.functional.cross_entropy(x1, target)
+    (g,) = tl.autograd.grad(mine, x1, create_graph=True)
+    (h,) = tl.autograd.grad((g**2).sum(), x1)
+    other = nn.functional.cross_entropy(x2, target[[0, 2]])
+    (g2,) = tl.autograd.grad(other, x2, create_graph=True)
+    (h2,) = tl.autograd.grad((g2**2).sum(), x2)
+    for a, b in ((g, g2), (h, h2)):
+        np.testing.assert_allclose(a.detach().numpy()[[0, 2]], b.detach().numpy(), rtol=1e-12)
+        assert not np.any(a.detach().numpy()[1])

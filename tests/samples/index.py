@@ -40,6 +40,8 @@ SAMPLES = {
         sample(X, normal(4, 2, seed=3), spec=(1,)),
         sample(X, normal(), spec=(slice(0, 2), 1)),
         sample(X, normal(2, 4, 2, seed=4), np.array([0, 2]), spec=(SLOTS[0], FULL, FULL)),
+        sample(X, normal(3, 4, 2, seed=5), np.array([0, 2, 0]), spec=(SLOTS[0], FULL, FULL)),  # of two values for a place the last stays
+        sample(X, normal(3, 1, seed=6), np.array([[1], [1]]), np.array([[0, 2, 0]]), spec=(SLOTS[0], SLOTS[1], FULL)),
     ],
 }
 

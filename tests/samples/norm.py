@@ -38,6 +38,8 @@ CALLS = [
     call("instance_norm running", lambda T, x: running(T, lambda x, m, v: f(T).instance_norm(x, m, v, momentum=0.3), x), X),
     call("instance_norm evaluation", lambda T, x: running(T, lambda x, m, v: f(T).instance_norm(x, m, v, use_input_stats=False), x), X),
     call("rms_norm", lambda T, x, w: (f(T).rms_norm(x, (5,), w), f(T).rms_norm(x, (4, 5), eps=1e-3)), X, normal(5)),
+    call("batch_norm of no examples", lambda T, x, w, b: f(T).batch_norm(x, None, None, w, b, True), normal(0, 4), normal(4), normal(4, seed=1)),
+    call("batch_norm of no examples, running", lambda T, x: running(T, lambda x, m, v: f(T).batch_norm(x, m, v, training=True), x), normal(0, 4, 3)),
     call("normalize", lambda T, x: (f(T).normalize(x), f(T).normalize(x, p=1, dim=0)), X),
     call("local_response_norm", lambda T, x: (f(T).local_response_norm(x, 2, 0.5), f(T).local_response_norm(x, 3, 0.5, 0.5, 2.0)), X),
     call("local_response_norm images", lambda T, x: f(T).local_response_norm(x, 3, 1.0), normal(2, 3, 2, 2)),

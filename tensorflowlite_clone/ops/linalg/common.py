@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..._errors import LinAlgError, ShapeError
+from ..._errors import DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import align, conjugated, shape_of
 from ...core.function import Function
@@ -39,8 +39,10 @@ class FromTriangle(MatrixFunction, title="linalg.hermitian"):
 
     def forward(x, *, upper):
         half = np.triu(x, 1) if upper else np.tril(x, -1)
-        diagonal = np.eye(x.shape[-1], dtype=x.dtype) * (x.real if x.dtype.kind == "c" else x)
-        return half + np.conjugate(np.swapaxes(half, -1, -2)) + diagonal
+        out = half + np.conjugate(np.swapaxes(half, -1, -2))
+        places = np.arange(x.shape[-1])
+        out[..., places, places] = (x.real if x.dtype.kind == "c" else x)[..., places, places]
+        return out
 
     def grad_x(g):
         return hermitian_part(g)
@@ -107,17 +109,24 @@ def reciprocal_of_difference(d: Array, tolerance: Array) -> Array:
 
 
 # ---- checks ------------------------------------------------------------------------------------------------------------------
-def matrices(x: Any, op: str, name: str = "A") -> Array:
-    """``x`` as an operand with at least two dimensions."""
+def matrices(x: Any, op: str, name: str = "A", *, half: bool = False) -> Array:
+    """``x`` as an operand with at least two dimensions; float16 only where ``half`` allows it, as LAPACK has no such matrices."""
     x = to_operand(x, op)
     if len(shape_of(x)) < 2:
         raise ShapeError(f"{op}: needs a matrix or a stack of matrices: {name} is {shape_of(x)}; give it at least two dimensions")
+    if x.dtype == np.float16 and not half:
+        raise too_narrow(op, x, name)
     return x
 
 
-def square(x: Any, op: str, name: str = "A") -> Array:
+def too_narrow(op: str, x: Any, name: str = "A") -> DTypeError:
+    """The error for matrices of float16."""
+    return DTypeError(f"{op}: not computed in float16: {name} is float16 {tuple(shape_of(x))}; convert it, {name}.float()")
+
+
+def square(x: Any, op: str, name: str = "A", *, half: bool = False) -> Array:
     """``x`` as an operand that is a square matrix, or a stack of them."""
-    x = matrices(x, op, name)
+    x = matrices(x, op, name, half=half)
     shape = shape_of(x)
     if shape[-1] != shape[-2]:
         raise ShapeError(f"{op}: needs square matrices: {name} is {shape}; its last two dimensions must be equal")
@@ -180,8 +189,10 @@ def singular(op: str, x: Any, within: str | None = None) -> LinAlgError | None:
     )
 
 
-def no_convergence(op: str, x: Any) -> LinAlgError:
+def no_convergence(op: str, x: Any) -> Exception:
     """The error for a decomposition that did not converge, which happens with NaN and infinity."""
+    if x.dtype == np.float16:
+        return too_narrow(op, x)
     index = first_failure(x, lambda a: not np.all(np.isfinite(a)))
     a = x[index] if index else x
     bad = "has NaN or infinite entries" if not np.all(np.isfinite(a)) else "is ill-conditioned or has too many equal values"

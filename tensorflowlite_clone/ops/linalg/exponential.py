@@ -40,4 +40,4 @@ def matrix_exp(A: Array) -> Array:
     the Fréchet derivative of the matrix exponential" (2009); N. Higham, S. Relton, "Higher order Fréchet derivatives of matrix functions"
     (2014).
     """
-    return MatrixExp.of(square(A, "linalg.matrix_exp"))
+    return MatrixExp.of(square(A, "linalg.matrix_exp", half=True))

@@ -338,9 +338,9 @@ def lu(A: Array, *, pivot: bool = True) -> LUResult:
     Derivative: M. Seeger et al., "Auto-differentiating linear algebra" (2017); F. de Hoog, R. Anderssen, M. Lukas, "Differentiation of
     matrix functionals using triangular factorization" (2011).
     """
-    a = matrices(A, "linalg.lu")
+    a = matrices(A, "linalg.lu", half=True)
     factors, _, order, _ = LU.of(a, pivot=pivot)
-    return LUResult(_permutation(order, a.dtype), *_unpacked(factors))
+    return LUResult(_permutation(order, factors.dtype), *_unpacked(factors))
 
 
 def _unpacked(factors: Array) -> tuple[Array, Array]:
@@ -358,7 +358,7 @@ def lu_factor(A: Array, *, pivot: bool = True) -> LUFactors:
     >>> LU.tolist(), pivots.tolist()
     ([[4.0, 4.0], [0.25, 1.0]], [2, 2])
     """
-    factors, pivots, _, _ = LU.of(matrices(A, "linalg.lu_factor"), pivot=pivot)
+    factors, pivots, _, _ = LU.of(matrices(A, "linalg.lu_factor", half=True), pivot=pivot)
     return LUFactors(factors, (pivots + 1).to(np.int32))
 
 
@@ -422,7 +422,7 @@ def lu_unpack(LU_data: Array, LU_pivots: Array, unpack_data: bool = True, unpack
     [[1.0, 2.0], [4.0, 4.0]]
     """
     factors, places = as_operands("lu_unpack", LU_data, LU_pivots)
-    factors = matrices(factors, "lu_unpack", "LU_data")
+    factors = matrices(factors, "lu_unpack", "LU_data", half=True)
     empty = np.zeros((0,), factors.dtype)
     lower, upper = _unpacked(factors) if unpack_data else (empty, empty)
     m, k = shape_of(factors)[-2], shape_of(places)[-1]

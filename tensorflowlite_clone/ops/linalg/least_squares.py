@@ -13,7 +13,9 @@ from ..._errors import ArgumentError, ShapeError
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
+from ...core.dtypes import inexact_type
 from ...core.registry import implements, public
+from ..arithmetic import cast
 from ..matmul import MatMul, as_operands
 from .common import FromTriangle, MatrixFunction, adjoint, matrices, no_convergence, square
 from .norms import norm_of_matrices
@@ -234,6 +236,7 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
     op = "linalg.lstsq"
     a, b = as_operands(op, A, B)
     a = matrices(a, op)
+    a = cast(a, inexact_type(a.dtype))
     vector = len(shape_of(b)) == len(shape_of(a)) - 1 and shape_of(b) == shape_of(a)[:-1]
     if not vector:
         b = matrices(b, op, "B")

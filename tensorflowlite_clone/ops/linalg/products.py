@@ -33,7 +33,7 @@ def _np_matmul(x1: Array, x2: Array) -> Array:
 
 @implements(np.linalg.matrix_transpose)
 def _np_matrix_transpose(x: Array) -> Array:
-    return transposed(matrices(x, "np.linalg.matrix_transpose", "x"))
+    return transposed(matrices(x, "np.linalg.matrix_transpose", "x", half=True))
 
 
 def multi_dot(tensors: Sequence[Array]) -> Array:
@@ -116,7 +116,7 @@ def diagonal(A: Array, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Ar
     >>> tl.linalg.diagonal(tl.tensor([[[1, 2], [3, 4]]])).tolist()
     [[1, 4]]
     """
-    x = matrices(A, "linalg.diagonal")
+    x = matrices(A, "linalg.diagonal", half=True)
     i, j = (normalize_axis(d, len(shape_of(x)), "linalg.diagonal") for d in (dim1, dim2))
     if i == j:
         raise ArgumentError(f"linalg.diagonal: the two dimensions must differ: dim1 is {dim1}, dim2 is {dim2}")
@@ -172,7 +172,7 @@ def householder_product(A: Array, tau: Array) -> Array:
     """
     op = "linalg.householder_product"
     a, t = as_operands(op, A, tau)
-    a = matrices(a, op)
+    a = matrices(a, op, half=True)
     (m, n), k = shape_of(a)[-2:], shape_of(t)[-1] if shape_of(t) else 0
     if m < n or k > n or shape_of(t)[:-1] != shape_of(a)[:-2]:
         raise ShapeError(

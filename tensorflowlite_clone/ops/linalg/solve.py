@@ -281,7 +281,7 @@ def matrix_power(A: Array, n: int) -> Array:
     >>> tl.matrix_power(tl.tensor([[1.0, 1.0], [0.0, 1.0]]), 5).tolist()
     [[1.0, 5.0], [0.0, 1.0]]
     """
-    x = square(A, "linalg.matrix_power")
+    x = square(A, "linalg.matrix_power", half=True)
     if not isinstance(n, int | np.integer):
         raise ArgumentError(f"linalg.matrix_power: the exponent must be an integer: got {n!r}; use linalg.eigh for other powers")
     n = int(n)
