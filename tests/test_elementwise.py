@@ -194,3 +194,11 @@ def test_shares_in_logaddexp_add_up_to_one_at_any_size(name, size):
     assert (gx[2], gy[2]) == (1.0, 0.0)
     second = grad(lambda x: grad(lambda x: f(x, y).sum())(x)[0])(x).numpy()
     assert second[0] == (0.25 if name == "logaddexp" else pytest.approx(0.25 * math.log(2.0)))
+
+
+def test_softmax_without_dim_takes_pytorchs_and_warns():
+    for shape, dim in (((3,), 0), ((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4, 2), 1)):
+        x = tl.Tensor(np.random.default_rng(0).normal(size=shape))
+        with pytest.warns(UserWarning, match=rf"softmax: dim is not given: taking {dim} for {len(shape)} dimension"):
+            y = tl.nn.functional.softmax(x)
+        np.testing.assert_array_equal(y.numpy(), tl.softmax(x, dim).numpy())

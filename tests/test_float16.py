@@ -81,3 +81,10 @@ def test_gradients_of_biases_count_every_example():
     c = tl.zeros(2, dtype=tl.float16, requires_grad=True)
     F.conv1d(tl.ones(40, 1, 101, dtype=tl.float16), tl.ones(2, 1, 2, dtype=tl.float16), c).sum().backward()
     np.testing.assert_array_equal(c.grad.numpy(), np.full(2, 4000, np.float16))
+
+
+def test_gradients_of_broadcast_operands_count_beyond_2048():
+    b = tl.zeros(1, dtype=tl.float16, requires_grad=True)
+    (tl.zeros(4000, 1, dtype=tl.float16) + b).sum().backward()
+    assert b.grad.dtype == np.float16
+    assert b.grad.item() == 4000.0

@@ -37,7 +37,8 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     lead = g.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if axes:
-        g = np.sum(g, axis=axes)
+        half = g.dtype == np.float16 and isinstance(g, ndarray)  # sums in float16 stop counting at 2048
+        g = np.sum(g, axis=axes, dtype=np.float32).astype(np.float16) if half else np.sum(g, axis=axes)
     return g if g.shape == shape else np.reshape(g, shape)
 
 

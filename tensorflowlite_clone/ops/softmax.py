@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..core.families import AxisWise, Reduction
 from ..core.function import fused
 from ..core.publish import to_operand
 from ..core.registry import public
+from ..core.where import stacklevel
 from ..kernels import softmax as kernels
 from .arithmetic import Cast, cast
 
@@ -79,7 +81,14 @@ def _along(op: type[AxisWise], input: Array, dim: int | None, dtype: DTypeLike) 
     """``op`` along ``dim``; a 0-d tensor has one element along it."""
     x = to_operand(input, op.title())
     x = x if dtype is None else cast(x, dtype)
-    axis = normalize_axis(-1 if dim is None else dim, len(shape_of(x)), op.title())
+    if dim is None:
+        dim = 0 if len(shape_of(x)) in (0, 1, 3) else 1
+        warnings.warn(
+            f"{op.title()}: dim is not given: taking {dim} for {len(shape_of(x))} dimension(s), as PyTorch does; pass dim=",
+            UserWarning,
+            stacklevel=stacklevel(),
+        )
+    axis = normalize_axis(dim, len(shape_of(x)), op.title())
     if not shape_of(x):
         return np.reshape(op.of(np.reshape(x, (1,)), axis=0), ())
     return op.of(x, axis=axis)
@@ -87,7 +96,7 @@ def _along(op: type[AxisWise], input: Array, dim: int | None, dtype: DTypeLike) 
 
 @public("softmax", numpy=())
 def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
-    """``exp(x_i) / sum_j exp(x_j)`` along ``dim`` (the last by default); same shape.
+    """``exp(x_i) / sum_j exp(x_j)`` along ``dim``; same shape. Without ``dim`` a warning says which was taken.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.softmax(tl.zeros(4), dim=0).tolist()
@@ -98,7 +107,7 @@ def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> A
 
 @public("log_softmax")
 def _log_softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
-    """``x_i - log(sum_j exp(x_j))`` along ``dim`` (the last by default); same shape."""
+    """``x_i - log(sum_j exp(x_j))`` along ``dim``; same shape. Without ``dim`` a warning says which was taken."""
     return _along(LogSoftmax, input, dim, dtype)
 
 

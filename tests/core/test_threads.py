@@ -11,7 +11,6 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.autograd.graph import saved_tensors_hooks
-from tensorflowlite_clone.core import compile as compiler
 from tensorflowlite_clone.core import observe
 from tensorflowlite_clone.core.families import Elementwise
 from tensorflowlite_clone.core.registry import OPS
@@ -73,7 +72,12 @@ class Told(observe.Observer):
 
 
 @pytest.fixture
-def operation():
+def compiler():
+    return pytest.importorskip("tensorflowlite_clone.core.compile", exc_type=ImportError)
+
+
+@pytest.fixture
+def operation(compiler):
     """An operation that no thread has recorded yet."""
 
     class TwiceForThreads(Elementwise, method=False):
@@ -90,7 +94,7 @@ def operation():
     compiler._twins[:] = [t for t in compiler._twins if t[0] is not TwiceForThreads]
 
 
-def test_an_observer_that_comes_while_an_operation_is_compiled_is_told(operation, monkeypatch):
+def test_an_observer_that_comes_while_an_operation_is_compiled_is_told(compiler, operation, monkeypatch):
     """The compiled call must not take its place after the others have stood aside."""
     told, threads, compile_call, compiled = Told(), [], compiler._compile_call, threading.Event()
 
@@ -119,7 +123,7 @@ def test_an_observer_that_comes_while_an_operation_is_compiled_is_told(operation
     assert told.count == 2
 
 
-def test_two_threads_may_compile_one_operation(operation):
+def test_two_threads_may_compile_one_operation(compiler, operation):
     in_threads(*[lambda: operation.of(tl.ones(2, requires_grad=True))] * 4)
     compiler.specialise(operation)
     assert sum(t[0] is operation and t[1] is None for t in compiler._twins) <= 1
