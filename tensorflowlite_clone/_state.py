@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from itertools import count
 from typing import Any
-from typing import Any
 
 import numpy as np
 

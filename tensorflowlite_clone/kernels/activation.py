@@ -183,7 +183,7 @@ def sigmoid_grad(g: NDArray, ans: NDArray) -> NDArray:
     >>> sigmoid_grad(np.array([2.0]), np.array([0.5]))
     array([0.5])
     """
-    if 0 < ans.ndim and ans.size <= FEW and ans.itemsize > 2:
+    if ans.ndim > 0 and ans.size <= FEW and ans.itemsize > 2:
         return g * (ans * (1.0 - ans))
     return chunked(_sigmoid_grad_step, g, ans, cost=0.35)
 
@@ -200,7 +200,7 @@ def tanh_grad(g: NDArray, ans: NDArray) -> NDArray:
     >>> tanh_grad(np.array([2.0]), np.array([0.5]))
     array([1.5])
     """
-    if 0 < ans.ndim and ans.size <= FEW and ans.itemsize > 2:  # what `chunked` costs is more than the three passes
+    if ans.ndim > 0 and ans.size <= FEW and ans.itemsize > 2:  # what `chunked` costs is more than the three passes
         return g * (1.0 - ans * ans)
     return chunked(_tanh_grad_step, g, ans, cost=0.35)
 

@@ -122,9 +122,7 @@ class Optimizer:
                 if p.grad is not None:
                     g = p.grad.array
                     if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
-                        raise OperandError(
-                            f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it"
-                        )
+                        raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
                     target = p if p.dtype.kind != "c" else Tensor.wrap(_parts(p.array), p.level)
                     self.update(target, g if target is p else _parts(g), self.state.setdefault(p, {}), group)
                     p.changed(name, place)
