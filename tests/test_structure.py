@@ -187,4 +187,3 @@ def test_numpy_functions_without_an_operation_raise_and_never_detach(monkeypatch
         np.cbrt.at(x, [0])
     with pytest.raises(TypeError, match=r"np\.packbits: not answered for tensors, and never silently detached: .*x\.detach\(\)"):
         np.packbits(x)
-

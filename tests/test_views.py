@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import VersionError
+from tensorflowlite_clone.core import views, windows
 from tensorflowlite_clone.core.boxed import Boxed
 from tensorflowlite_clone.func import grad, hessian, jacfwd, jvp, vmap
+from tensorflowlite_clone.ops import mutation
 
 VIEWS = {
     "row": lambda t, k: t[k % t.shape[0]] if t.ndim else t,
@@ -390,3 +392,40 @@ def test_complex_tensors_and_their_parts_are_views_of_each_other():
         found.append([g.detach().numpy() for g in (*first, *second)])
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [100, 3000])
+def test_filling_step_by_step_looks_at_each_view_a_few_times_only(n, monkeypatch):
+    """Every step saves a view of the step before; that must not make the later writes slower."""
+    looked = []
+
+    def counted(a, b, look=windows.overlap):
+        looked.append(1)
+        return look(a, b)
+
+    for module in (views, mutation):
+        monkeypatch.setattr(module, "overlap", counted)
+    w = tl.tensor([0.5, 1.0], dtype=tl.float64, requires_grad=True)
+    y = tl.zeros(n, 2, dtype=tl.float64)
+    y[0] = w
+    for i in range(1, n):
+        y[i] = y[i - 1] * w
+    y.sum().backward()
+    assert len(looked) <= 4 * n
+    np.testing.assert_allclose(w.grad.numpy(), [4.0 - (n + 2) * 0.5 ** (n - 1), n * (n + 1) / 2], rtol=1e-12)
+
+
+def test_windows_are_found_by_what_they_show():
+    rng = np.random.default_rng(0)
+    memory = np.zeros((6, 7, 5))
+    found, parts = windows.Windows(), []
+    for i in range(200):
+        index = tuple(slice(*sorted(rng.integers(0, n + 1, 2)), int(rng.integers(1, 4))) for n in memory.shape)
+        part = memory[index].transpose(rng.permutation(3))
+        part = part[::-1] if i % 3 else part
+        parts.append(part)
+        found.add(part, i)
+    for part in parts:
+        near = set(found.near(part))
+        assert near >= {i for i, other in enumerate(parts) if np.shares_memory(part, other)}
+        assert near == {i for i, other in enumerate(parts) if np.may_share_memory(part, other)}

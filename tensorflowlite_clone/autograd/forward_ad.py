@@ -108,6 +108,10 @@ class DualTensor(Dual):
             f"{name}: a dual tensor has no such attribute while its level is open; take it apart first, unpack_dual(y).primal.{name}"
         )
 
+    def backward(self, *args: Any, **kwargs: Any) -> None:
+        """That of its value, when the level is left; until then `TransformError`."""
+        self.__getattr__("backward")(*args, **kwargs)
+
     def __float__(self) -> float:
         return super().__float__() if self.scope.open else float(_value(self))
 

@@ -97,7 +97,7 @@ class Leaf:
         Raises `OperandError` and `ShapeError` where the user has set ``grad`` to what cannot be the gradient of this tensor.
         """
         tensor = self.tensor()
-        if tensor is None:
+        if tensor is None or tensor.node is None:  # gone, or frozen since
             return
         if g.dtype.kind == "c":
             g, owned = conjugated(g), True

@@ -155,6 +155,8 @@ class Tensor(Boxed):
                 )
             if self.node is None:
                 self.node = Leaf(self)
+                if isinstance(self.views, Views):
+                    self.views.leaves = True
         elif not self.is_leaf:
             raise GraphError(f"requires_grad: a computed tensor ({self.node.title()}) cannot stop requiring grad; use x.detach()")
         else:

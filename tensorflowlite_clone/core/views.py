@@ -17,51 +17,87 @@ from numpy import ndarray
 
 from .tape import Change, Leaf
 from .where import NOWHERE, Place
+from .windows import Windows, address, overlap
 
 if TYPE_CHECKING:
     from .boxed import Boxed
     from .function import Function
     from .tensor import Tensor
 
-#: So many changes of one memory are remembered one by one; values saved before those count as changed.
-REMEMBERED = 2048
-#: How hard to look whether two windows have an element in common; if it is not clear, they count as having one.
-EFFORT = 1000
+#: So many windows that were written to are remembered; after that, all values saved before count as changed.
+REMEMBERED = 1 << 16
+
+
+class Changes:
+    """The in-place changes of one memory that others look at: the latest for every window that was written to."""
+
+    __slots__ = ("before", "count", "last", "latest", "new", "since", "windows")
+
+    def __init__(self, before: int) -> None:
+        #: The version the memory had before the first change that is known here.
+        self.before, self.count = before, 0
+        #: Values saved before this version count as changed.
+        self.since = before
+        self.last: Change | None = None
+        self.latest: dict[Any, list[Any]] = {}
+        self.windows: Windows[list[Any]] = Windows()
+        #: Entries of ``latest`` that are not in ``windows`` yet.
+        self.new: list[list[Any]] = []
+
+    def note(self, change: Change) -> None:
+        """One change more."""
+        self.last = change
+        self.count += 1
+        part = change.part
+        if part is None or len(self.latest) >= REMEMBERED:
+            self.since = change.version
+            self.latest, self.windows, self.new = {}, Windows(), []
+            return
+        key = (address(part), part.shape, part.strides)
+        entry = self.latest.get(key)
+        if entry is None:
+            entry = self.latest[key] = [change.version, part]
+            self.new.append(entry)
+        else:
+            entry[0] = change.version
+
+    def touched(self, array: ndarray[Any, Any], then: int) -> bool:
+        """Whether a change since version ``then`` wrote to what ``array`` looks at, or may have."""
+        if then < self.since:
+            return True
+        for entry in self.new:
+            self.windows.add(entry[1], entry)
+        self.new = []
+        return any(version > then and overlap(array, part) for version, part in self.windows.near(array))
 
 
 def note_change(cell: list[Any], change: Change) -> None:
     """Add ``change`` to what the version cell remembers."""
     changes = cell[2]
-    if not isinstance(changes, list):
-        changes = cell[2] = list(changes or ())
-    changes.append(change)
-    if len(changes) > REMEMBERED:
-        del changes[: REMEMBERED // 2]
-
-
-def overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
-    """Whether two windows onto one memory have an element in common, or may have one."""
-    return bool(np.may_share_memory(a, b, max_work=EFFORT))  # type: ignore[arg-type]  # any number of candidates is allowed
+    if not isinstance(changes, Changes):
+        changes = cell[2] = Changes(change.version - 1)
+    changes.note(change)
 
 
 def last_change(cell: list[Any] | tuple[Any, ...]) -> tuple[str, Place]:
     """Which operation changed the memory last, and where."""
     changes = cell[2]
-    return (changes[-1].by, changes[-1].place) if changes else ("an operation", NOWHERE)
+    last = changes.last if isinstance(changes, Changes) else changes[-1] if changes else None
+    return ("an operation", NOWHERE) if last is None else (last.by, last.place)
 
 
 def untouched(array: Any, cell: list[Any] | tuple[Any, ...], then: int) -> bool:
     """Whether the changes since version ``then`` all wrote to other parts of the memory than ``array`` looks at."""
-    since = [c for c in cell[2] or () if c.version > then]
-    if not isinstance(array, ndarray) or len(since) < cell[0] - then:
-        return False
-    return not any(c.part is None or overlap(array, c.part) for c in since)
+    changes = cell[2]
+    if not isinstance(array, ndarray) or not isinstance(changes, Changes) or changes.before + changes.count != cell[0]:
+        return False  # not known
+    return not changes.touched(array, then)
 
 
 class Views:
     """A tensor with memory of its own (the root) and the views of it that are alive; nobody is kept alive by it."""
 
-    __slots__ = ("array", "limit", "members", "node")
+    __slots__ = ("array", "leaves", "limit", "members", "node", "placed", "windows")
 
     def __init__(self, root: Tensor) -> None:
         self.array: ndarray[Any, Any] = root.array
@@ -69,11 +105,17 @@ class Views:
         self.node: Any = None if root.node is None else weakref.ref(root.node)
         self.members: list[weakref.ref[Tensor]] = [weakref.ref(root)]
         self.limit = 16
+        #: Whether a member may have been made a leaf.
+        self.leaves = False
+        #: The members by the bytes they show, as far as they have been placed.
+        self.windows: Windows[weakref.ref[Tensor]] = Windows()
+        self.placed = 0
 
     def prune(self) -> None:
         """Forget the members that are gone."""
         self.members = [self.members[0], *(m for m in self.members[1:] if m() is not None)]
         self.limit = 2 * len(self.members) + 16
+        self.windows, self.placed = Windows(), 0
 
     def root(self) -> Tensor | None:
         """The root, if it is alive and still spans this memory."""
@@ -83,6 +125,24 @@ class Views:
     def alive(self) -> list[Tensor]:
         """The living members, the root among them."""
         return [t for m in self.members if (t := m()) is not None and t.views is self]
+
+    def several(self) -> bool:
+        """Whether anybody but the root is alive."""
+        root = self.root()
+        if any((t := m()) is not None and t is not root for m in reversed(self.members)):
+            return True
+        if len(self.members) > 1:
+            self.prune()
+        return False
+
+    def near(self, array: ndarray[Any, Any]) -> list[Tensor]:
+        """The living members, the root among them, that may show elements of ``array``."""
+        for m in self.members[self.placed :]:
+            t = m()
+            if t is not None:
+                self.windows.add(self.array if t is self.root() else t.array, m)
+        self.placed = len(self.members)
+        return [t for m in self.windows.near(array) if (t := m()) is not None and t.views is self]
 
     def root_node(self) -> Any:
         """The node of the whole memory; None if it is constant, or if nobody holds it any more."""
@@ -96,7 +156,7 @@ class Views:
         node = self.root_node()
         if type(node) is Leaf:
             return node
-        return next((t for t in self.alive() if type(t.node) is Leaf), None)
+        return next((t for t in self.alive() if type(t.node) is Leaf), None) if self.leaves else None
 
 
 class Lineage:

@@ -122,6 +122,7 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         raise foreign(self, name)
     if isinstance(value, Tensor) and (value.node is None or not state.grad_enabled):
         value = value.array
+    part = None if indices or self.views is None else self.array[(*spec, ...)]
     on_tape = self.node is not None or (self.views is not None and self.views.root_node() is not None)
     if state.grad_enabled and (on_tape or isinstance(value, Tensor)):
         check_views(self, name)
@@ -133,10 +134,10 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         node = IndexPut.of(source, _fitting(value, self, plain, spec), *indices, spec=spec, into=True).node
         self.shared_cell()
         hand_over(self.node, node)
-        settle(self, node)
+        settle(self, node, part)
     else:
         IndexPut.compute((self.array, _fitting(value, self, plain, spec), *plain), {"spec": spec, "into": True})
-    self.changed(name, part=None if indices or self.views is None else self.array[(*spec, ...)])
+    self.changed(name, part=part)
 
 
 install_method("__setitem__", set_item)

@@ -26,9 +26,10 @@ from ..core.hooks import hand_over
 from ..core.registry import METHODS
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
-from ..core.views import Lineage, overlap
+from ..core.views import Lineage
+from ..core.windows import overlap
 from .compare import Where
-from .strided import order_of, read, window_of, write
+from .strided import order_of, read, write
 
 
 def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = False) -> Any:
@@ -89,11 +90,13 @@ def history_of(t: Tensor) -> Any:
     return None if root.node is None else read(root, t.array).node
 
 
-def settle(t: Tensor, node: Any) -> None:
-    """``t``, whose memory has been written already, is now the result of ``node``: tell the memory it looks at, and its other views."""
-    views = t.views
-    others = [] if views is None else [m for m in views.alive() if m is not t]
-    if views is None or (t is views.root() and not others):
+def settle(t: Tensor, node: Any, part: ndarray[Any, Any] | None = None) -> None:
+    """``t``, whose memory has been written already, is now the result of ``node``: tell the memory it looks at, and its other views.
+
+    ``part`` is what of the memory was written to, if not all that t shows.
+    """
+    views, part = t.views, t.array if part is None else part
+    if views is None:
         t.node = node
         return
     value = Tensor.wrap(t.array, t.level)
@@ -104,17 +107,18 @@ def settle(t: Tensor, node: Any) -> None:
     else:
         root.node = views.root_node()
         if root.node is None:  # nobody holds the whole any more: what is left of it is what the living views show
-            for m in others:
-                if m.node is not None:
+            for m in views.alive():
+                if m is not t and m.node is not None:
                     root.node = write(root, m.array, m).node
         root.node = write(root, t.array, value).node
         t.node = None if root.node is None else read(root, t.array).node
     views.node = None if root.node is None else weakref.ref(root.node)
-    for m in others:
-        if m is views.root():
-            hand_over(m.node, root.node)
-            m.node = root.node
-        elif np.may_share_memory(m.array, t.array):
+    whole = views.root()
+    if whole is not None and whole is not t:
+        hand_over(whole.node, root.node)
+        whole.node = root.node
+    for m in views.near(part):
+        if m is not t and m is not whole and overlap(m.array, part):
             fresh = read(root, m.array).node
             hand_over(m.node, fresh)
             m.node = fresh
@@ -232,11 +236,8 @@ def check_views(t: Tensor, name: str) -> None:
             f"{'' if tensor is None else f' (shape {tensor.shape})'}, which cannot be changed in place while operations are recorded; "
             f"do it under no_grad(), or clone() the leaf first"
         )
-    members = t.views.alive()
-    if members != [t.views.root()]:
+    if t.views.several():
         order_of(t.views.array)
-        for m in members:
-            window_of(t.views.array, m.array)
 
 
 def foreign(t: Boxed, name: str) -> OperandError:

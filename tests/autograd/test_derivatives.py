@@ -354,3 +354,12 @@ def test_roots_that_lead_nowhere_are_not_walked():
     (g,) = grad([y.sum(), other], x, [None, tl.ones(1, dtype=tl.float64)])
     assert g.tolist() == [2.0, 2.0]
     assert not seen
+
+
+def test_a_leaf_frozen_since_gets_no_gradient():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = (x * w).sum()
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None
+    assert w.grad.tolist() == [1.0, 2.0]
