@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError
+from .._errors import ArgumentError, TransformError
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
@@ -47,6 +47,8 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         pullback = Pullback(func, args, kwargs, argnums, has_aux, "jacrev")
+        _require_real(pullback.inputs, "jacrev", "argument")
+        _require_real(pullback.outputs, "jacrev", "result")
         rows = [_rows(pullback, k, chunk_size) for k in range(len(pullback.outputs))]
         result = unflatten(pullback.out_tree, rows)
         return (result, pullback.aux) if has_aux else result
@@ -117,6 +119,7 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
         primals = [kind.take(x, "jacfwd") for x in leaves]
         for p in primals:
             require_inexact(p, "jacfwd")
+        _require_real(primals, "jacfwd", "argument")
         counts = [math.prod(shape_of(p)) for p in primals]
         size = sum(counts)
         with raised_height() as outer:
@@ -148,6 +151,16 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
         return result, map_leaves(lambda x: kind.give(_first_of(split(x, level)[0], outer)) if isinstance(x, Boxed) else x, aux)
 
     return jacobian
+
+
+def _require_real(values: Iterable[Any], op: str, what: str) -> None:
+    """Raise for complex values: where a function is not holomorphic, one complex number per element is not the Jacobian."""
+    for x in values:
+        if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
+            raise TransformError(
+                f"{op}: a Jacobian is made of real numbers: this {what} is {x.dtype} {shape_of(x)}; let the function take and return "
+                f"real and imaginary parts (view_as_real), or use jvp and vjp"
+            )
 
 
 def _basis(p: Array, start: int, size: int) -> Array:
