@@ -107,7 +107,8 @@ def package_stub() -> str:
     """``tensorflowlite_clone/__init__.pyi``: the imports of ``__init__.py`` and the public functions."""
     lines = [HEAD]
     tree = ast.parse((ROOT / "__init__.py").read_text())
-    for node in tree.body:
+    checked = [n for node in tree.body if isinstance(node, ast.If) for n in node.body]
+    for node in [*tree.body, *checked]:
         if isinstance(node, ast.ImportFrom):
             for a in node.names:
                 name = a.asname or a.name

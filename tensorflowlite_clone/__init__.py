@@ -9,12 +9,15 @@ tensor([2., 4.])
 
 import math as _math
 import os as _os
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 # OpenBLAS's threads spin while they wait and take the cores from the kernels' own threads; 2^4 cycles instead of 2^26 is enough.
 # It is read when NumPy loads: a program that imports NumPy first sets it itself, or does without.
 _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
-from . import autograd, cuda, datasets, fft, func, linalg, nn, ops, optim, utils
+from . import autograd, fft, func, linalg, ops
 from ._state import get_default_dtype, set_default_dtype
 from ._version import __version__
 from .autograd import (
@@ -49,10 +52,27 @@ from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.random import Generator, default_generator
 
+if _TYPE_CHECKING:
+    from . import cuda, datasets, nn, optim, utils
+
 globals().update(_FUNCTIONS)
 
 #: PyTorch's other names of dtypes.
 float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
-__all__ = sorted([n for n in dir() if not n.startswith("_")])
+#: Loaded when they are first used.
+_LATER = {"cuda", "datasets", "nn", "optim", "utils"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATER:
+        return _import_module(f".{name}", __name__)  # which also makes it an attribute
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
+__all__ = sorted([*(n for n in globals() if not n.startswith("_")), *_LATER])

@@ -5,15 +5,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from . import autograd as autograd
-from . import cuda as cuda
-from . import datasets as datasets
 from . import fft as fft
 from . import func as func
 from . import linalg as linalg
-from . import nn as nn
 from . import ops as ops
-from . import optim as optim
-from . import utils as utils
 from ._state import get_default_dtype as get_default_dtype
 from ._state import set_default_dtype as set_default_dtype
 from ._version import __version__ as __version__
@@ -44,6 +39,11 @@ from .kernels.threads import get_num_threads as get_num_threads
 from .kernels.threads import set_num_threads as set_num_threads
 from .ops.random import Generator as Generator
 from .ops.random import default_generator as default_generator
+from . import cuda as cuda
+from . import datasets as datasets
+from . import nn as nn
+from . import optim as optim
+from . import utils as utils
 
 import builtins
 
