@@ -243,8 +243,12 @@ def _cases(op: type[Function], differentiable: list[int], needs: int, indent: st
         versions.append(version)
     lines = []
     if plan.answers or inputs:
-        lines += ["frame = getframe(1)", "code = node.code = frame.f_code", "node.instruction = frame.f_lasti"]
-        lines += ["if code.co_filename in INSIDE: node.code, node.instruction = caller(frame)"]
+        place = ["frame = getframe(1)", "code = node.code = frame.f_code", "node.instruction = frame.f_lasti"]
+        place += ["if code.co_filename in INSIDE: node.code, node.instruction = caller(frame)"]
+        if plan.answers:
+            lines += place
+        else:  # a number that is saved cannot change
+            lines += [f"if mask & {sum(1 << i for i in set(inputs))}:", *("    " + line for line in place)]
     lines += [f"node.plan = plans_{needs}[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
     lines += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})"]
     recorded = f"({', '.join(versions)}{',' if versions else ''})"

@@ -161,14 +161,14 @@ def zero_wins(rule: Rule) -> Rule:
         # Only where there is NaN: elsewhere r still depends on g, though g is 0 here.
         return OPS["Where"].of(np.logical_and(np.equal(g, 0), np.isnan(r)), 0.0, r) if has_nan(r) else r
 
-    kernel = getattr(rule, "kernel", None)
-    if kernel is not None:
+    kernel = getattr(rule, "kernel", rule)
 
-        def guarded_kernel(g: Any, *values: Any) -> Any:
-            r = kernel(g, *values)
-            return np.where(g == 0, r.dtype.type(0), r) if has_nan(r) else r
+    def guarded_kernel(g: Any, *values: Any) -> Any:
+        r = kernel(g, *values)
+        square = np.vdot(r, r)  # squares do not cancel, so NaN shows: one fast pass over the memory
+        return r if square == square else np.where(g == 0, r.dtype.type(0), r)
 
-        guarded.kernel = guarded_kernel  # type: ignore[attr-defined]
+    guarded.kernel = guarded_kernel  # type: ignore[attr-defined]
     return guarded
 
 
@@ -176,8 +176,8 @@ def has_nan(x: Array) -> bool:
     """Whether NaN is among the values of ``x``, or of what its boxes hold."""
     if isinstance(x, Boxed):
         return any(map(has_nan, x.parts()))
-    flat = np.asarray(x).reshape(-1)
-    return bool(np.isnan(np.dot(flat, flat)))  # squares do not cancel: one fast pass over the memory
+    square = np.vdot(x, x)
+    return bool(square != square)
 
 
 def shift_axes(axis: Any, ndim: int, op: str) -> Any:
