@@ -244,7 +244,10 @@ def _cases(op: type[Function], differentiable: list[int], needs: int, indent: st
     lines = []
     if plan.answers or inputs:
         place = ["frame = getframe(1)", "code = node.code = frame.f_code", "node.instruction = frame.f_lasti"]
-        place += ["if code.co_filename in INSIDE: node.code, node.instruction = caller(frame)"]
+        # Called by a public function of this package: the line is one frame further out, or, rarely, more.
+        place += ["if code.co_filename in INSIDE:"]
+        place += ["    frame = frame.f_back or frame", "    code = node.code = frame.f_code", "    node.instruction = frame.f_lasti"]
+        place += ["    if code.co_filename in INSIDE: node.code, node.instruction = caller(frame)"]
         if plan.answers:
             lines += place
         else:  # a number that is saved cannot change

@@ -44,7 +44,7 @@ def function_of(cls: type[Function], name: str) -> Callable[..., Any]:
     if k == 1 and not cls.params:
 
         def function(input: Array, *, out: Any = None) -> Any:
-            result = cls.of(to_operand(input, name))
+            result = cls.of(input if isinstance(input, Boxed) else to_operand(input, name))
             return result if out is None else write_out(out, result, name)
 
     elif k == 2 and not cls.params:

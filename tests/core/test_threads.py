@@ -178,3 +178,20 @@ def test_anomaly_detection_in_one_thread_stops_no_other():
         passed.set()
 
     in_threads(watched, unwatched)
+
+
+def test_a_public_function_may_be_the_first_thing_a_thread_runs():
+    """There is no caller then whose line could be kept."""
+    import _thread
+    import time
+
+    x = tl.ones(2, requires_grad=True)
+    tl.tanh(x)
+    found: list = []
+    _thread.start_new_thread(lambda: found.append(tl.tanh(x)), ())
+    _thread.start_new_thread(tl.tanh, (x,))
+    for _ in range(200):
+        if found:
+            break
+        time.sleep(0.01)
+    assert found[0].requires_grad
