@@ -26,6 +26,7 @@ from ..core.families import Linear, Reduction
 from ..core.function import Function
 from ..core.tape import Cotangents
 from ..core.where import NOWHERE, Place, caller, line, place_of
+from ..ops.index import all_values
 
 __all__ = ["AnomalyError", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 
@@ -81,8 +82,7 @@ class _Detector(observe.Observer):
 
     def bad(self, a: Any) -> str:
         """What is wrong with the values of ``a``: "" if nothing is."""
-        while isinstance(a, Boxed):
-            a = getattr(a, "array", None) if hasattr(a, "array") else getattr(a, "primal", getattr(a, "value", None))
+        a = _inside(a)
         if not isinstance(a, ndarray | np.generic) or a.dtype.kind not in "fc" or not a.size:
             return ""
         nans = int(np.count_nonzero(np.isnan(a))) if self.check_nan else 0
@@ -146,12 +146,16 @@ class _Detector(observe.Observer):
         return error
 
 
+def _inside(value: Any) -> Any:
+    """The array in ``value``, if that is a box."""
+    return all_values(value) if isinstance(value, Boxed) else value
+
+
 def _ranges(names: Any, values: Any) -> str:
     """Shapes, dtypes and ranges: ``x is float32 (3,), from -1 to 2``."""
     told = []
     for name, value in zip(names, values, strict=False):
-        while isinstance(value, Boxed):
-            value = getattr(value, "array", None) if hasattr(value, "array") else getattr(value, "primal", getattr(value, "value", None))
+        value = _inside(value)
         text = f"{name} is {describe(value)}"
         if isinstance(value, ndarray) and value.size and value.dtype.kind in "biuf":
             finite = value[np.isfinite(value)]

@@ -19,13 +19,14 @@ from .._errors import GraphError, OperandError, TransformError
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
+from ..core.function import constant_value
 from ..core.hooks import hand_over
 from ..core.tape import ANSWER, INPUT, PARAM, Source
 from ..core.tensor import Tensor
 from ..core.transpose import jvp_by_transposition
 from ..core.where import here
 from ..func.batched import Batched
-from .boxes import bare, boxed, highest, varies
+from .boxes import boxed, highest, varies
 from .context import FunctionCtx
 from .modes import no_grad
 from .node import FunctionNode, Saves, checked_tangents
@@ -314,7 +315,7 @@ class Application:
         self.inside = True
         ans = self.of(*primals)
         operands, outs = [boxed(p) for p in primals], [boxed(a) for a in ans]
-        lower = [bare(p) for p in primals]
+        lower = [constant_value(p) for p in primals]
         ctx = self.context(operands, outs, (False,) * len(self.args), highest(primals) is not None, lower)
         if ctx._kept.dirty:
             raise TransformError(f"{self.__name__}: mark_dirty: nothing can be changed in place in forward mode; return a new tensor")
@@ -326,7 +327,7 @@ class Application:
         found = checked_tangents(function, function._jvp(ctx, *self.filled(given, other=None)), self._forms(outs))
         constant = {id(t) for t in ctx._kept.constant}
         slopes = [
-            None if id(o) in constant or o.dtype.kind not in "fc" or found[j] is None else bare(found[j])
+            None if id(o) in constant or o.dtype.kind not in "fc" or found[j] is None else constant_value(found[j])
             for j, o in zip(self.spots, outs, strict=True)
         ]
         return tuple(ans), tuple(slopes)

@@ -17,12 +17,13 @@ from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
+from ..core.function import constant_value
 from ..core.tape import Source
 from ..core.transpose import LOOPED
 from ..func.arguments import raised_height, strip
 from ..func.batched import Batched, Map
 from ..ops.random import default_generator
-from .boxes import bare, boxed
+from .boxes import boxed
 from .context import FunctionCtx
 from .node import fit_gradient
 
@@ -63,7 +64,7 @@ def _by_users_rule(call: Application, size: int, values: list[Array], mapped: li
         raise TransformError(
             f"{name}: vmap returned {len(call.template)} result(s) but {len(out_dims)} out_dims {out_dims!r}; give an int or None for each"
         )
-    return [_to_front(name, bare(r), out_dims[j], size) for j, r in zip(call.spots, results, strict=True)]
+    return [_to_front(name, constant_value(r), out_dims[j], size) for j, r in zip(call.spots, results, strict=True)]
 
 
 def _to_front(name: str, r: Array, dim: Any, size: int) -> Array:
@@ -106,7 +107,7 @@ def _by_loop(call: Application, level: int, size: int, values: list[Array], mapp
     if recipes[0] is not None:
         call.recipe = _merged(call.__name__, recipes, level, size)
     try:
-        return [np.stack([bare(o) for o in column]) for column in zip(*columns, strict=True)]
+        return [np.stack([constant_value(o) for o in column]) for column in zip(*columns, strict=True)]
     except (ValueError, RuntimeError) as error:
         raise TransformError(
             f"{call.__name__}: inside vmap its results differ in shape from example to example, "
@@ -179,7 +180,7 @@ def _merge(sources: Sequence[Source], words: str, level: int, size: int) -> Sour
         if kind != "value" and all(s[1] == key for s in sources):
             return kind, key
         if kind == "value" and all(isinstance(s[1], Boxed) and s[1].shape == key.shape for s in sources):
-            return kind, Batched(np.stack([bare(s[1]) for s in sources]), size, level)
+            return kind, Batched(np.stack([constant_value(s[1]) for s in sources]), size, level)
         if kind == "value" and all(_same(s[1], key) for s in sources):
             return kind, key
     return "conflict", words
@@ -191,7 +192,7 @@ def _by_mapping(call: Application, size: int, values: list[Array], mapped: list[
     derived = _mapped_function(call.function, size, randomness, tuple(call.filled(mapped, other=False)))
     out = derived.apply(*call.filled([boxed(v) for v in values]))
     call.recipe = None
-    return [bare(r) for r in call.accept(out)]
+    return [constant_value(r) for r in call.accept(out)]
 
 
 @contextmanager
@@ -209,7 +210,7 @@ def _owns(this: Map, x: Any) -> bool:
 
 def _hide(x: Any, this: Map) -> Any:
     """A tensor with the axis of the examples hidden; anything else unchanged."""
-    return this.box(bare(x)) if isinstance(x, Boxed) else x
+    return this.box(constant_value(x)) if isinstance(x, Boxed) else x
 
 
 def _show(x: Any, this: Map) -> Any:
@@ -219,7 +220,7 @@ def _show(x: Any, this: Map) -> Any:
     x = strip(x, this.level)
     if _owns(this, x):
         return boxed(x.value)
-    return boxed(np.broadcast_to(bare(x), (this.size, *shape_of(x))))
+    return boxed(np.broadcast_to(constant_value(x), (this.size, *shape_of(x))))
 
 
 @lru_cache(maxsize=64)

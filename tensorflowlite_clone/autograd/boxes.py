@@ -14,7 +14,6 @@ from numpy import ndarray
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.tensor import Tensor
-from ..func.batched import Batched
 from ..func.dual import Dual
 
 
@@ -37,20 +36,10 @@ def highest(values: Iterable[Any]) -> Boxed | None:
 def varies(x: Any) -> bool:
     """Whether some derivative is being taken of ``x``: it is, or holds, a tensor on a tape or a dual."""
     while isinstance(x, Boxed):
-        if isinstance(x, Tensor):
-            if x.node is not None:
-                return True
-            x = x.array
-        elif isinstance(x, Dual):
+        if isinstance(x, Dual) or (isinstance(x, Tensor) and x.node is not None):
             return True
-        else:
-            x = x.value if isinstance(x, Batched) else None
+        x = x.parts()[0]
     return False
-
-
-def bare(x: Array) -> Array:
-    """The array of a constant tensor; anything else unchanged."""
-    return x.array if isinstance(x, Tensor) and is_plain(x) else x
 
 
 def boxed(x: Array) -> Any:

@@ -19,8 +19,9 @@ from .._errors import ArgumentError, GraphError, OperandError, ShapeError, Trans
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
+from ..core.function import constant_value
 from ..func.dual import Dual
-from .boxes import bare, boxed, is_plain
+from .boxes import boxed, is_plain
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -218,7 +219,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             )
     if tangent.dtype != tensor.dtype:
         tangent = tangent.to(tensor.dtype)
-    return DualTensor(bare(tensor), bare(tangent), scope)
+    return DualTensor(constant_value(tensor), constant_value(tangent), scope)
 
 
 def _height(t: Any) -> float:

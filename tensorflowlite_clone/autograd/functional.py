@@ -18,12 +18,13 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
+from ..core.function import constant_value
 from ..core.tensor import Tensor
 from ..func.arguments import raised_height, require_inexact, strip
 from ..func.forward import make_dual, split
 from ..func.mapping import vmap
 from ..func.reverse import converted
-from .boxes import bare, boxed
+from .boxes import boxed
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -46,7 +47,7 @@ def _inputs(inputs: Any, op: str, create_graph: bool) -> tuple[list[Array], bool
     items, several = _as_tuple(inputs, op, "inputs")
     for t in items:
         require_inexact(t, op)
-    return [bare(t if create_graph else t.detach()) for t in items], several
+    return [constant_value(t if create_graph else t.detach()) for t in items], several
 
 
 def _vectors(v: Any, forms: Sequence[Any], op: str, models: str, create_graph: bool) -> list[Array]:
@@ -66,7 +67,8 @@ def _vectors(v: Any, forms: Sequence[Any], op: str, models: str, create_graph: b
                 f"{op}: v has the wrong shape: entry {i} is {shape_of(t)}, its partner in {models} is {shape_of(f)}; make them equal"
             )
     fitting = [
-        converted(bare(t if create_graph else t.detach()), f.dtype, op, "vector", "partner") for t, f in zip(items, forms, strict=True)
+        converted(constant_value(t if create_graph else t.detach()), f.dtype, op, "vector", "partner")
+        for t, f in zip(items, forms, strict=True)
     ]
     return [np.asarray(x) if isinstance(x, np.generic) else x for x in fitting]
 
@@ -74,7 +76,7 @@ def _vectors(v: Any, forms: Sequence[Any], op: str, models: str, create_graph: b
 def _give(x: Array, create_graph: bool) -> Any:
     """A result as a tensor of its own, off the tape unless it shall be differentiated."""
     if isinstance(x, Boxed):
-        return x if create_graph or bare(x) is not x else x.detach()
+        return x if create_graph or constant_value(x) is not x else x.detach()
     return Tensor.wrap(np.array(x), 0)
 
 
@@ -107,7 +109,7 @@ class _Recorded:
 
     def values(self) -> list[Array]:
         """The results, off this tape."""
-        return [bare(strip(o, self.level)) for o in self.outs]
+        return [constant_value(strip(o, self.level)) for o in self.outs]
 
     def pull(self, cotangents: dict[int, Array], create_graph: bool) -> list[Array]:
         """The gradients of the inputs for these cotangents of results; zeros where there is no influence, unless strict."""
@@ -139,7 +141,7 @@ class _Recorded:
 
 
 def _depends(g: Array) -> bool:
-    return isinstance(g, Boxed) and bare(g) is g
+    return isinstance(g, Boxed) and constant_value(g) is g
 
 
 def _basis(form: Any) -> ndarray[Any, Any]:
@@ -153,7 +155,7 @@ def _rows(one: Callable[[Any], list[Array]], basis: ndarray[Any, Any], forms: Se
         return [np.zeros((0, *shape_of(f)), f.dtype) for f in forms]
     if vectorize:
         columns: tuple[Any, ...] = vmap(lambda c: tuple(map(boxed, one(c))))(Tensor.wrap(basis, 0))
-        return list(map(bare, columns))
+        return list(map(constant_value, columns))
     found = [one(c) for c in basis]
     return [np.stack(column) for column in zip(*found, strict=True)]
 
@@ -216,7 +218,7 @@ def _pushed(
                 f"{op}: with strict=True and create_graph=True the derivative must depend on the inputs: that of result {i} "
                 f"(shape {o.shape}) is constant"
             )
-        values.append(bare(value))
+        values.append(constant_value(value))
         slopes.append(slope)
     return values, slopes, several
 
@@ -264,7 +266,7 @@ def _by_rows(
     for i, o in enumerate(run.outs):
 
         def one(c: Any, i: int = i) -> list[Array]:
-            return run.pull({i: bare(c)}, create_graph)
+            return run.pull({i: constant_value(c)}, create_graph)
 
         blocks = _rows(one, _basis(o), xs, vectorize)
         matrix.append([np.reshape(b, (*shape_of(o), *shape_of(x))) for b, x in zip(blocks, xs, strict=True)])
@@ -285,7 +287,7 @@ def _by_columns(
             def of_input(y: Any) -> Any:
                 return func(*[y if j == k else boxed(z) for j, z in enumerate(xs)])
 
-            outs, slopes, several = _pushed(of_input, [xs[k]], [bare(t)], "jacobian", strict, create_graph)
+            outs, slopes, several = _pushed(of_input, [xs[k]], [constant_value(t)], "jacobian", strict, create_graph)
             return slopes
 
         basis = _basis(x)
@@ -328,7 +330,7 @@ def _gradient_of(func: Callable[..., Any], op: str, strict: bool) -> Callable[[S
     """``func``, which must return one scalar, as a function that gives its value and its gradients, for outer transforms."""
 
     def gradient(xs: Sequence[Any]) -> tuple[Any, list[Any]]:
-        run = _Recorded(func, [bare(x) for x in xs], op, strict)
+        run = _Recorded(func, [constant_value(x) for x in xs], op, strict)
         if run.several or int(np.prod(run.outs[0].shape)) != 1:
             raise ArgumentError(
                 f"{op}: the function must return one tensor with a single element: it returned shape(s) {[o.shape for o in run.outs]}; "
@@ -389,5 +391,5 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 
     run = _Recorded(of_inputs, xs, "vhp", strict)
     products = run.pull(dict(enumerate(vs)), create_graph)
-    value = bare(strip(kept[0], run.level))
+    value = constant_value(strip(kept[0], run.level))
     return _give(value, create_graph), _shaped([_give(p, create_graph) for p in products], several)

@@ -22,12 +22,13 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import run_backward
+from ..core.function import constant_value
 from ..core.tensor import Tensor
 from ..core.where import stacklevel
 from ..func.forward import jvp
 from ..func.mapping import vmap
 from ..func.reverse import Pullback
-from .boxes import bare, boxed
+from .boxes import boxed
 from .derivatives import grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -171,7 +172,7 @@ def gradgradcheck(
             return tuple(o for o in _as_tuple(func(*full)) if isinstance(o, Boxed) and getattr(o, "requires_grad", True))
 
         pullback = Pullback(of_places, tuple(xs[i] for i in places), {}, tuple(range(len(places))), False, "gradgradcheck")
-        pulled = pullback.gradients({k: bare(c) for k, c in enumerate(cs)}, retain=False)
+        pulled = pullback.gradients({k: constant_value(c) for k, c in enumerate(cs)}, retain=False)
         return tuple(boxed(g) for g in pulled if g is not None)
 
     return gradcheck(
@@ -299,7 +300,7 @@ class _Check:
                 raise GradcheckError(
                     f"gradcheck: the tangent of result {j} has the dtype {s.dtype}, the result {v.dtype}; they must be equal"
                 )
-        return [bare(s.detach() if isinstance(s, Tensor) else s) for s in slopes]
+        return [constant_value(s.detach() if isinstance(s, Tensor) else s) for s in slopes]
 
     def _checked_results(self, i: int, x: Any) -> tuple[Any, ...]:
         results = _as_tuple(self.func(*[x if k == i else a for k, a in enumerate(self.inputs)]))

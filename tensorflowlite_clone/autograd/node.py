@@ -20,13 +20,14 @@ from ..core.boxed import Boxed
 from ..core.broadcast import as_ndarray, conjugated, shape_of, unbroadcast
 from ..core.engine import run_backward
 from ..core.function import Function as Operation
+from ..core.function import constant_value
 from ..core.registry import METHODS, OPS
 from ..core.tape import ANSWER, Select, Source, open_saved
 from ..core.tensor import Tensor
 from ..core.views import last_change, untouched
 from ..core.where import line, place_of
 from ..func.arguments import raised_height
-from .boxes import bare, boxed, highest, is_plain, varies
+from .boxes import boxed, highest, is_plain, varies
 from .context import FunctionCtx
 
 #: Shape and dtype of a tensor.
@@ -227,7 +228,7 @@ class FunctionNode:
                 tangents[k] = Tensor.wrap(np.zeros(*form), level).requires_grad_()
             slopes = checked_tangents(self.function, self.function._jvp(self.ctx, *tangents), self.outputs)
         pairs = [
-            (s, conjugated(bare(c)))
+            (s, conjugated(constant_value(c)))
             for s, c in zip(slopes, cotangents, strict=True)
             if c is not None and isinstance(s, Tensor) and s.level == level and s.node is not None
         ]
@@ -302,14 +303,14 @@ def _is_once(function: Any) -> bool:
 
 
 def _sealed(r: Any, level: int, parents: tuple[Any, ...], owner: str) -> Tensor:
-    t = Tensor.wrap(r.array if isinstance(r, Tensor) and r.level == level else bare(r), level)
+    t = Tensor.wrap(r.array if isinstance(r, Tensor) and r.level == level else constant_value(r), level)
     if t.dtype.kind in "fc":
         t.node = Exhausted(parents, owner)
     return t
 
 
 def _at_level(r: Any, level: int) -> Tensor:
-    return r if isinstance(r, Tensor) and r.level == level else Tensor.wrap(bare(r), level)
+    return r if isinstance(r, Tensor) and r.level == level else Tensor.wrap(constant_value(r), level)
 
 
 def argument_name(function: Any, k: int) -> str:

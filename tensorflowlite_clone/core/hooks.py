@@ -2,7 +2,7 @@
 
 Nodes know nothing of their hooks: those stand in a table beside the tape, which is empty in most programs.
 
-Not here: the users' methods (``autograd/hooks.py``), the hooks of modules (``nn/hooks.py``).
+Not here: the users' methods (``tensor.py``), the hooks of modules (``nn/hooks.py``).
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Change(NamedTuple):
 
 
 #: The change that adding to a ``grad`` is.
-FILLED = (Change(0, "backward, which adds to this grad", NOWHERE, None),)
+FILLED = Change(0, "backward, which adds to this grad", NOWHERE, None)
 #: Held while a ``grad`` is read and replaced, or added to: several threads may reach one leaf.
 ACCUMULATION = threading.RLock()
 

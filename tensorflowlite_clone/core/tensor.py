@@ -314,7 +314,7 @@ class Tensor(Boxed):
         if cell[1] and type(self.array) is ndarray:
             note_change(cell, Change(cell[0], by, place, self.array if part is None else part))
         else:
-            cell[2] = (Change(cell[0], by, place, None),)
+            cell[2] = Change(cell[0], by, place, None)
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:

@@ -82,7 +82,7 @@ def note_change(cell: list[Any], change: Change) -> None:
 def last_change(cell: list[Any] | tuple[Any, ...]) -> tuple[str, Place]:
     """Which operation changed the memory last, and where."""
     changes = cell[2]
-    last = changes.last if isinstance(changes, Changes) else changes[-1] if changes else None
+    last: Change | None = changes.last if isinstance(changes, Changes) else changes
     return ("an operation", NOWHERE) if last is None else (last.by, last.place)
 
 

@@ -10,7 +10,6 @@ from .._errors import TransformError
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
 from ..core.function import constant_value
-from ..core.tensor import Tensor
 from ..core.views import lineage_of, look
 
 if TYPE_CHECKING:
@@ -32,14 +31,9 @@ class Map:
     def concerns(self, x: Any) -> bool:
         """Whether ``x``, or what its boxes hold, has a value for each example."""
         while isinstance(x, Boxed):
-            if isinstance(x, Batched):
-                if x.level == self.level:
-                    return True
-                x = x.value
-            elif isinstance(x, Tensor):
-                x = x.array
-            else:
-                x = getattr(x, "primal", None)
+            if isinstance(x, Batched) and x.level == self.level:
+                return True
+            x = x.parts()[0]
         return False
 
 

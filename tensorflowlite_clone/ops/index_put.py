@@ -26,7 +26,7 @@ from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .compare import Where
 from .index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
-from .mutation import check_views, check_writable, foreign, history_of, in_dtype_of, is_plain, mutate, rebind, settle
+from .mutation import check_views, check_writable, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle
 
 
 class IndexPut(Linear, title="indexed assignment"):
@@ -111,7 +111,7 @@ def set_item(self: Any, index: Any, value: Any) -> None:
     name = "x[index] = value"
     if has_flags(index):
         self, index = without_flags(self, index)
-    if not is_plain(self):
+    if not has_memory(self):
         spec, indices = parse(index, self.shape)
         rebind(self, name, lambda x: IndexPut.of(x, _fitting(value, x, indices, spec), *indices, spec=spec), part=() if indices else spec)
         return
@@ -123,8 +123,7 @@ def set_item(self: Any, index: Any, value: Any) -> None:
     if isinstance(value, Tensor) and (value.node is None or not state.grad_enabled):
         value = value.array
     part = None if indices or self.views is None else self.array[(*spec, ...)]
-    on_tape = self.node is not None or (self.views is not None and self.views.root_node() is not None)
-    if state.grad_enabled and (on_tape or isinstance(value, Tensor)):
+    if state.grad_enabled and (on_tape(self) or isinstance(value, Tensor)):
         check_views(self, name)
         if isinstance(value, Tensor) and value.level != self.level:
             raise foreign(self, name)

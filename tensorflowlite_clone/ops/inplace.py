@@ -35,7 +35,7 @@ from . import (  # the files whose functions get twins: they must be loaded befo
     trigonometric,
 )
 from .compare import Where
-from .mutation import check_writable, in_dtype_of, is_plain, mutate, rebind, write_directly
+from .mutation import check_writable, has_memory, in_dtype_of, mutate, rebind, write_directly
 
 TWINNED = (activation, arithmetic, compare, diagonal, exponential, gather, grid, matmul, piecewise, scan, shape, special, trigonometric)
 
@@ -118,7 +118,7 @@ def _reshape(name: str) -> None:
     function = METHODS[name]
 
     def method(input: Array, *args: Any, **kwargs: Any) -> Array:
-        if not is_plain(input):
+        if not has_memory(input):
             return rebind(input, f"{name}_", lambda t: function(t, *args, **kwargs), same_shape=False)
         check_writable(input, f"{name}_")
         count, shared, _ = input.version or (0, None, None)

@@ -39,12 +39,11 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     for views of one, `ShapeError` and `DTypeError` for results that do not fit, `OperandError` for tensors without memory
     of their own. Returns ``t``, or NotImplemented if ``compute`` does.
     """
-    if not is_plain(t):
+    if not has_memory(t):
         return rebind(t, name, compute)
     check_writable(t, name)
     source = Tensor.wrap(t.array, t.level)
-    on_tape = t.node is not None or (t.views is not None and t.views.root_node() is not None)
-    if not on_tape or not state.grad_enabled:
+    if not (on_tape(t) and state.grad_enabled):
         result = compute(source)
         if getattr(result, "node", None) is None:
             return result if result is NotImplemented else _write(t, name, result)
@@ -79,6 +78,11 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
         t.node = result.node
     t.changed(name)
     return t
+
+
+def on_tape(t: Tensor) -> bool:
+    """Whether ``t``, or the memory it looks at, has a history."""
+    return t.node is not None or (t.views is not None and t.views.root_node() is not None)
 
 
 def history_of(t: Tensor) -> Any:
@@ -139,7 +143,7 @@ def check_writable(t: Any, name: str) -> None:
         )
 
 
-def is_plain(t: Any) -> bool:
+def has_memory(t: Any) -> bool:
     """Whether ``t`` has memory to write to (or is no tensor at all), and is not a value of a function transform."""
     return not isinstance(t, Boxed) or isinstance(getattr(t, "array", None), ndarray)
 
@@ -283,7 +287,7 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
     """Run ``ufunc`` on t's memory itself, if nothing is to be recorded and dtypes and shapes agree; else leave it to `mutate`."""
     if not isinstance(t, Tensor) or state.observers:
         return False
-    if state.grad_enabled and (t.node is not None or (t.views is not None and t.views.root_node() is not None)):
+    if state.grad_enabled and on_tape(t):
         return False
     array = t.array
     if type(array) is not ndarray or array.dtype.kind != "f" or not array.flags.writeable:

@@ -7,7 +7,6 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, TransformError
-from tensorflowlite_clone.core.function import Function
 from tensorflowlite_clone.func import grad, hessian, jacfwd, jacrev, jvp, vmap
 
 rng = np.random.default_rng(5)
@@ -139,20 +138,6 @@ def test_jacobians_nest():
 def test_errors_teach(jacobian, argnums, arguments, error, message):
     with pytest.raises(error, match=f"{jacobian.__name__}: {message}"):
         jacobian(np.sin, argnums)(*arguments)
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The operations computed on arrays, with the shapes of their operands."""
-    log: list[tuple[str, tuple[tuple[int, ...], ...]]] = []
-    compute = Function.compute.__func__
-
-    def noted(cls, args, params):
-        log.append((cls.__name__, tuple(np.shape(a) for a in args)))
-        return compute(cls, args, params)
-
-    monkeypatch.setattr(Function, "compute", classmethod(noted))
-    return log
 
 
 def test_forward_jacobians_compute_values_once(computed):

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, ShapeError, TransformError
-from tensorflowlite_clone.core.function import Function
 from tensorflowlite_clone.func import grad, jvp, vmap
 
 rng = np.random.default_rng(6)
@@ -142,20 +141,6 @@ def test_what_an_example_knows_of_itself():
         return x
 
     near(vmap(f)(A), A)
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The operations computed on arrays, with the shapes of their operands."""
-    log: list[tuple[str, tuple[tuple[int, ...], ...]]] = []
-    compute = Function.compute.__func__
-
-    def noted(cls, args, params):
-        log.append((cls.__name__, tuple(np.shape(a) for a in args)))
-        return compute(cls, args, params)
-
-    monkeypatch.setattr(Function, "compute", classmethod(noted))
-    return log
 
 
 def test_per_sample_gradients_of_a_linear_layer_are_one_product(computed):

@@ -1,0 +1,510 @@
+"""`autograd.Function`: what forward and backward are given, what is saved, and what is kept alive."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from function_styles import ROWS, STYLES, Generated, NewStyle, OldStyle, Scaled, X
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone._errors import GraphError, OperandError, TransformError, VersionError
+from tensorflowlite_clone.autograd import Function
+from tensorflowlite_clone.func import grad, jvp, vmap
+
+
+# ---- the protocol -----------------------------------------------------------------------------------------------------------------------
+def test_arguments_that_are_no_tensors_arrive_untouched():
+    seen = []
+    options, array = {"a": [1, None]}, np.arange(3)
+
+    class Takes(Function):
+        @staticmethod
+        def forward(ctx, x, *rest):
+            seen.extend(rest)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return (g * 2,) + (None,) * 5
+
+    x = tl.ones(2, requires_grad=True)
+    Takes.apply(x, 3, "sum", None, options, array).sum().backward()
+    assert seen[:3] == [3, "sum", None]
+    assert seen[3] is options
+    assert seen[4] is array
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_forward_sees_the_callers_tensors_and_records_nothing():
+    x = tl.ones(2, requires_grad=True)
+    facts = []
+
+    class Sees(Function):
+        @staticmethod
+        def forward(ctx, t, u):
+            facts.extend([t is x, t.requires_grad, tl.is_grad_enabled(), ctx.needs_input_grad, (t * 2).requires_grad])
+            return t + u
+
+        @staticmethod
+        def backward(ctx, g):
+            facts.extend([tl.is_grad_enabled(), g.requires_grad])
+            return g, None
+
+    y = Sees.apply(x, tl.ones(2))
+    assert facts == [True, True, False, (True, False), False]
+    y.sum().backward(create_graph=True)
+    y2 = Sees.apply(x, tl.ones(2))
+    y2.sum().backward()
+    assert facts[5:7] == [True, False]
+    assert facts[-2:] == [False, False]
+
+
+def test_several_results_of_which_some_are_no_tensors():
+    class Several(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, "two", x * 3, [x]
+
+        @staticmethod
+        def backward(ctx, a, word, b, items):
+            assert word is items is None
+            return 2 * a + 3 * b
+
+    x = tl.tensor(X, requires_grad=True)
+    a, word, b, items = Several.apply(x)
+    assert word == "two"
+    assert items[0] is x
+    b.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.full(3, 3.0))
+    a, _, b, _ = Several.apply(x)
+    (a.sum() + b.sum()).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.full(3, 8.0))
+    np.testing.assert_array_equal(grad(lambda x: tl.sum(Several.apply(x)[2]))(tl.tensor(X)).numpy(), np.full(3, 3.0))
+
+
+def test_a_tuple_of_one_result_stays_a_tuple():
+    class One(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return (x * 2,)
+
+        @staticmethod
+        def backward(ctx, g):
+            return (g * 2,)
+
+    x = tl.ones(2, requires_grad=True)
+    out = One.apply(x)
+    assert isinstance(out, tuple)
+    out[0].sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_missing_gradients_are_zeros_or_none(materialize):
+    seen = []
+
+    class Two(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(materialize)
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, a, b):
+            seen.append(a)
+            return 3 * b
+
+    x = tl.tensor(X, requires_grad=True)
+    Two.apply(x)[1].sum().backward()
+    if materialize:
+        assert seen[0].tolist() == [0.0, 0.0, 0.0]
+        assert seen[0].dtype == tl.float64
+    else:
+        assert seen[0] is None
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_missing_tangents_are_zeros_or_none(materialize):
+    seen = []
+
+    class Sum(Function):
+        @staticmethod
+        def forward(x, y):
+            return x + y
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.set_materialize_grads(materialize)
+
+        @staticmethod
+        def jvp(ctx, s, t):
+            seen.append(t)
+            return s
+
+    y = tl.tensor(X)
+    jvp(lambda x: Sum.apply(x, y), (tl.tensor(X),), (tl.tensor(X),))
+    assert seen[0].tolist() == [0.0, 0.0, 0.0] if materialize else seen[0] is None
+
+
+def test_results_without_a_derivative():
+    class MaxAndWhere(Function):
+        @staticmethod
+        def forward(ctx, x):
+            index, mask = x.argmax(), (x > 0).to(x.dtype)
+            ctx.mark_non_differentiable(mask)
+            ctx.save_for_backward(mask)
+            return x.relu(), mask, index
+
+        @staticmethod
+        def backward(ctx, g, g_mask, g_index):
+            assert g_mask.tolist() == [0.0, 0.0, 0.0]
+            (mask,) = ctx.saved_tensors
+            return g * mask
+
+    x = tl.tensor(X, requires_grad=True)
+    y, mask, index = MaxAndWhere.apply(x)
+    assert (y.requires_grad, mask.requires_grad, index.requires_grad) == (True, False, False)
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 0.0]
+    _, slopes = jvp(MaxAndWhere.apply, (tl.tensor(X),), (tl.tensor(X),))
+    np.testing.assert_array_equal(slopes[0].numpy(), X * (X > 0))
+    assert slopes[1].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_gradient_is_none_where_there_is_no_influence():
+    class Floor(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x.floor() + y
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g
+
+    x, y = tl.tensor(X, requires_grad=True), tl.tensor(X, requires_grad=True)
+    Floor.apply(x, y).sum().backward()
+    assert x.grad is None
+    assert y.grad.tolist() == [1.0, 1.0, 1.0]
+    assert tl.autograd.grad(Floor.apply(x, y).sum(), x, allow_unused=True) == (None,)
+
+
+def test_a_gradient_that_the_argument_broadcasts_to_is_summed_and_has_its_dtype():
+    class Add(Function):
+        @staticmethod
+        def forward(ctx, x, b):
+            return x + b
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g
+
+    x, b = tl.ones(2, 3, dtype=tl.float64, requires_grad=True), tl.ones(3, requires_grad=True)
+    Add.apply(x, b).sum().backward()
+    assert b.grad.tolist() == [2.0, 2.0, 2.0]
+    assert b.grad.dtype == tl.float32
+    x.grad = b.grad = None
+    _, gb = tl.autograd.grad(Add.apply(x, b).sum(), (x, b), create_graph=True)
+    assert (gb.shape, gb.dtype) == ((3,), tl.float32)
+
+
+def test_an_input_returned_as_it_is():
+    class Reverse(Function):
+        @staticmethod
+        def forward(ctx, x, scale):
+            ctx.scale = scale
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return -ctx.scale * g, None
+
+    x = tl.tensor(X, requires_grad=True)
+    y = Reverse.apply(x, 2.0)
+    assert y is not x
+    assert np.shares_memory(y.detach().numpy(), x.detach().numpy())
+    y.sum().backward()
+    assert x.grad.tolist() == [-2.0, -2.0, -2.0]
+    assert x.is_leaf
+    with pytest.raises(OperandError, match="read-only"):
+        Reverse.apply(x * 1, 2.0).mul_(2.0)  # its derivative would go past Reverse
+    np.testing.assert_array_equal(grad(lambda x: tl.sum(Reverse.apply(x, 3.0)))(tl.tensor(X)).numpy(), np.full(3, -3.0))
+    assert vmap(lambda x: Reverse.apply(x, 1.0))(tl.tensor(ROWS)).shape == (4, 3)
+    constant = tl.tensor(X)
+    assert Reverse.apply(constant, 1.0) is not constant
+    assert constant.node is None
+
+
+def test_an_argument_changed_in_place():
+    class Double_(Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.mul_(2)
+            ctx.mark_dirty(x)
+            ctx.save_for_backward(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            (doubled,) = ctx.saved_tensors
+            assert doubled.tolist() == [2.0, 4.0, -3.0]
+            return 2 * g
+
+    leaf = tl.tensor(X, requires_grad=True)
+    x = leaf * 1
+    y = Double_.apply(x)
+    assert y is x
+    assert x.tolist() == [2.0, 4.0, -3.0]
+    (x * x).sum().backward()
+    np.testing.assert_allclose(leaf.grad.numpy(), 8 * X)
+    with pytest.raises(GraphError, match="Double_: mark_dirty: a leaf tensor that requires grad"):
+        Double_.apply(leaf)
+    with pytest.raises(TransformError, match="nothing can be changed in place"):
+        vmap(Double_.apply)(tl.tensor(ROWS))
+    base = tl.tensor(ROWS, requires_grad=True) * 1
+    with pytest.raises(GraphError, match="is a view or has views"):
+        Double_.apply(base[0])
+    constant = tl.tensor(X)
+    assert Double_.apply(constant) is constant
+
+
+def test_what_was_saved_before_an_argument_changed_in_place_is_noticed():
+    class Double_(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x.mul_(2)
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g
+
+    leaf = tl.tensor(X, requires_grad=True)
+    x = leaf * 1
+    z = x * x
+    Double_.apply(x)
+    with pytest.raises(VersionError, match="mul"):
+        z.sum().backward()
+
+
+@pytest.mark.parametrize("saved", ["argument", "result", "intermediate"])
+def test_saved_tensors_that_change_in_place_are_an_error_that_says_which(saved):
+    scratch = []
+
+    class Exp(Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = x.exp()
+            scratch.append(y.clone())
+            ctx.save_for_backward({"argument": x, "result": y, "intermediate": scratch[-1]}[saved])
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0]
+
+    x = tl.tensor(X, requires_grad=True) * 1
+    y = Exp.apply(x)
+    with tl.no_grad():
+        {"argument": x, "result": y, "intermediate": scratch[-1]}[saved].add_(1.0)
+    words = {"argument": r"its argument 'x' \(number 0\)", "result": "its result 0", "intermediate": "an intermediate tensor"}[saved]
+    with pytest.raises(VersionError, match=rf"Exp: a saved tensor was changed in place: {words}.*test_function_protocol\.py.*changed by add_"):
+        y.sum().backward()
+
+
+def test_a_graph_is_walked_once_unless_retained():
+    x = tl.tensor(X, requires_grad=True)
+    y = OldStyle.apply(x, 2).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    np.testing.assert_allclose(x.grad.numpy(), 4 * X)
+    with pytest.raises(GraphError, match="already used"):
+        y.backward()
+    z = OldStyle.apply(x, 2)
+    node = z.grad_fn
+    z.sum().backward()
+    with pytest.raises(GraphError, match=r"already used.*OldStyle"):
+        z.sum().backward()
+    with pytest.raises(GraphError, match="already used"):
+        _ = node.saved_tensors
+
+
+def test_the_node_shows_the_context_as_in_pytorch():
+    x = tl.tensor(X, requires_grad=True)
+    y = OldStyle.apply(x, 2)
+    assert y.grad_fn.n == 2
+    assert y.grad_fn.saved_tensors[0] is x
+    assert y.grad_fn.next_functions[0][0] is x.node
+    with pytest.raises(AttributeError):
+        _ = y.grad_fn.nothing
+
+
+def test_saved_results_are_on_the_tape_again():
+    x = tl.tensor(X, requires_grad=True)
+    y = OldStyle.apply(x, 2)
+    assert y.grad_fn.saved_tensors[1].grad_fn is y.grad_fn
+    assert Scaled.apply(x, x)[0].requires_grad
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_cycle_keeps_the_graph_alive(style):
+    gc.collect()
+    gc.disable()
+    try:
+        x = tl.tensor(X, requires_grad=True)
+        y = style.apply(x, 2)
+        references = [weakref.ref(y), weakref.ref(y.grad_fn), weakref.ref(y.grad_fn.ctx)]
+        a, b = Scaled.apply(x, x)
+        references += [weakref.ref(a), weakref.ref(a.grad_fn), weakref.ref(b)]
+        (g,) = tl.autograd.grad(y.sum() + b, x, create_graph=True)
+        references.append(weakref.ref(g))
+        del y, a, b, g
+        assert [r() for r in references] == [None] * 7
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_cycle_keeps_mapped_graphs_alive(style):
+    x = tl.tensor(ROWS, requires_grad=True)
+    vmap(lambda x: style.apply(x, 2))(x)  # what is made once for all calls is made now
+    gc.collect()
+    gc.disable()
+    try:
+        inner = x * 2
+        y = vmap(lambda x: style.apply(x, 2))(inner)
+        g = vmap(grad(lambda x: tl.sum(style.apply(x, 3))))(inner)
+        references = [weakref.ref(t) for t in (inner, y, y.grad_fn, g)]
+        del inner, y, g
+        assert [r() for r in references] == [None] * 4
+    finally:
+        gc.enable()
+
+
+def test_saved_tensors_are_freed_by_backward():
+    gc.collect()
+    gc.disable()
+    try:
+        x = tl.tensor(X, requires_grad=True)
+        middle = x * 2
+        reference = weakref.ref(middle)
+        y = OldStyle.apply(middle, 2)
+        del middle
+        assert reference() is not None
+        y.sum().backward()
+        assert reference() is None
+    finally:
+        gc.enable()
+
+
+def test_gradients_never_share_memory():
+    class Weighted(Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(w)
+            return (x * w).sum(), x.sum()
+
+        @staticmethod
+        def backward(ctx, g, h):
+            (w,) = ctx.saved_tensors
+            return w, w
+
+    x, w = tl.tensor(X, requires_grad=True), tl.tensor(X, requires_grad=True)
+    for create_graph in (False, True):
+        x.grad = w.grad = None
+        sum(Weighted.apply(x, w)).backward(create_graph=create_graph)
+        x.grad.detach().zero_()
+        assert w.tolist() == X.tolist()
+        assert w.grad.tolist() == X.tolist()
+
+
+def test_hooks_see_the_gradients_of_a_function():
+    x = tl.tensor(X, requires_grad=True)
+    seen = []
+    y = OldStyle.apply(x, 2)
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    x.register_hook(lambda g: g * 10)
+    y.sum().backward()
+    assert seen == [[1.0, 1.0, 1.0]]
+    np.testing.assert_allclose(x.grad.numpy(), 20 * X)
+
+
+def test_hooks_on_saved_tensors_pack_them():
+    packed = []
+    x = tl.tensor(X, requires_grad=True)
+    with tl.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t.numpy().copy(), lambda a: tl.tensor(a)):
+        y = OldStyle.apply(x, 3)
+    assert len(packed) == 2
+    (g,) = tl.autograd.grad(y.sum(), x, create_graph=True)
+    (h,) = tl.autograd.grad(g.sum(), x)
+    np.testing.assert_allclose(h.numpy(), 6 * X)
+
+
+@pytest.mark.parametrize("style", [OldStyle, NewStyle, Generated])
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_inside_of_a_checkpoint(style, reentrant):
+    x = tl.tensor(X, requires_grad=True)
+    y = tl.utils.checkpoint.checkpoint(lambda x: style.apply((x * 2).exp(), 3).sin(), x, use_reentrant=reentrant)
+    y.sum().backward()
+    z = tl.tensor(X, requires_grad=True)
+    ((z * 2).exp() ** 3).sin().sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), z.grad.numpy())
+
+
+def test_in_a_module_with_parameters():
+    class Linear(Function):
+        @staticmethod
+        def forward(ctx, x, w, b):
+            ctx.save_for_backward(x, w)
+            return x @ w.T + b
+
+        @staticmethod
+        def backward(ctx, g):
+            x, w = ctx.saved_tensors
+            return g @ w if ctx.needs_input_grad[0] else None, g.T @ x, g
+
+    layer = tl.nn.Linear(3, 2)
+    x = tl.randn(5, 3)
+    Linear.apply(x, layer.weight, layer.bias).pow(2).sum().backward()
+    mine = [p.grad.numpy().copy() for p in layer.parameters()]
+    layer.zero_grad()
+    layer(x).pow(2).sum().backward()
+    for a, p in zip(mine, layer.parameters(), strict=True):
+        np.testing.assert_allclose(a, p.grad.numpy(), rtol=1e-5)
+
+
+def test_complex_gradients_are_in_pytorchs_convention():
+    torch = pytest.importorskip("torch")
+
+    def program(T, base):
+        class Square(base):
+            @staticmethod
+            def forward(ctx, z):
+                ctx.save_for_backward(z)
+                return z * z
+
+            @staticmethod
+            def backward(ctx, g):
+                (z,) = ctx.saved_tensors
+                return g * (2 * z).conj()
+
+        class Norm(base):
+            @staticmethod
+            def forward(ctx, z):
+                ctx.save_for_backward(z)
+                return (z * z.conj()).real
+
+            @staticmethod
+            def backward(ctx, g):
+                (z,) = ctx.saved_tensors
+                return 2 * g * z
+
+        z = T.tensor([1 + 2j, 0.5 - 1j], dtype=T.complex128, requires_grad=True)
+        x = T.tensor([1.0, 2.0], dtype=T.float64, requires_grad=True)
+        (Norm.apply(Square.apply(z)) * x).sum().backward()
+        return z.grad.tolist(), x.grad.tolist()
+
+    np.testing.assert_allclose(program(tl, Function)[0], program(torch, torch.autograd.Function)[0])
+    np.testing.assert_allclose(program(tl, Function)[1], program(torch, torch.autograd.Function)[1])
