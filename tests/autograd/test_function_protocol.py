@@ -310,7 +310,9 @@ def test_saved_tensors_that_change_in_place_are_an_error_that_says_which(saved):
     with tl.no_grad():
         {"argument": x, "result": y, "intermediate": scratch[-1]}[saved].add_(1.0)
     words = {"argument": r"its argument 'x' \(number 0\)", "result": "its result 0", "intermediate": "an intermediate tensor"}[saved]
-    with pytest.raises(VersionError, match=rf"Exp: a saved tensor was changed in place: {words}.*test_function_protocol\.py.*changed by add_"):
+    with pytest.raises(
+        VersionError, match=rf"Exp: a saved tensor was changed in place: {words}.*test_function_protocol\.py.*changed by add_"
+    ):
         y.sum().backward()
 
 
