@@ -27,6 +27,12 @@ OUTCOMES = ROOT / "docs" / "_build" / "matrix.json"
 
 
 @pytest.fixture(autouse=True)
+def seeded(request):
+    """Start every test from the same random numbers (``--seed N``: others), whichever tests ran before it, on whichever worker."""
+    tl.manual_seed(request.config.getoption("seed"))
+
+
+@pytest.fixture(autouse=True)
 def no_leaks():
     """Fail a test that leaves the gradient mode, the transform height or the default dtype changed."""
     from tensorflowlite_clone._state import state
@@ -60,6 +66,7 @@ def cell(request) -> Cell:
 
 def pytest_addoption(parser):
     parser.addoption("--matrix", metavar="FILE", help="write the outcomes per operation and mode to FILE, whatever part of the tests runs")
+    parser.addoption("--seed", type=int, default=0, metavar="N", help="the random numbers every test starts from")
 
 
 def pytest_configure(config):
