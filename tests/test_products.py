@@ -146,6 +146,40 @@ def test_saved_operands_are_watched_for_changes_in_place():
         out.sum().backward()
 
 
+STACKS = {
+    "one stack": ((6, 50, 40), (6, 40, 30), 6),
+    "stacks of stacks": ((3, 2, 50, 40), (3, 2, 40, 30), 3),
+    "one matrix for the stack": ((50, 40), (6, 40, 30), 6),
+    "one matrix in a stack of one": ((6, 50, 40), (1, 40, 30), 6),
+    "the second axis broadcasts": ((3, 1, 50, 40), (3, 4, 40, 30), 3),
+    "outer products": ((6, 300, 1), (6, 1, 300), 6),
+    "outer products with one row": ((6, 300, 1), (1, 1, 300), 6),
+    "a stack of one": ((1, 50, 40), (1, 40, 30), 0),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_stack_over_threads_is_the_stack(monkeypatch, name):
+    from tensorflowlite_clone.kernels import product
+
+    *shapes, expected = STACKS[name]
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=shape) for shape in shapes)
+    slices = []
+
+    def parallel(work, n, *, cost, blas):
+        for i in range(n):
+            slices.append(i)
+            work(i, i + 1)
+
+    monkeypatch.setattr(product, "WORTH_IT", 0.0)
+    monkeypatch.setattr(product, "parallel", parallel)
+    np.testing.assert_allclose(product.matmul(x, y), x @ y, rtol=1e-13)
+    assert slices == list(range(expected))
+    with pytest.raises(ValueError, match="mismatch"):
+        product.matmul(np.ones((2, 3, 4)), np.ones((2, 5, 4)))
+
+
 def test_half_precision_is_summed_in_single_precision():
     x = np.full((1, 4096), 1.0, np.float16)
     assert matmul(x, x.T).tolist() == [[4096.0]]  # in half precision the sum stops at 2048

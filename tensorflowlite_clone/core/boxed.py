@@ -58,6 +58,10 @@ class Boxed(Methods):
         """Carry out ``op`` on ``args``, among which this is the highest box."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
+    def elementwise(self, kernel: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """``kernel``, which treats each element alike, on what the boxes among ``args`` hold; None where only operations may do it."""
+        return None
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         handler = UFUNCS.get(ufunc)
         if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):

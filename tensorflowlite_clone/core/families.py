@@ -29,9 +29,11 @@ class Elementwise(Function):
 
     @classmethod
     def rule_for(cls, i: int) -> tuple[Rule, tuple[int, ...], tuple[Source, ...]]:
-        """The rule as it is written, made safe where it is steep."""
+        """The rule as it is written, made safe where it is steep and fast in the boxes that only hide an axis."""
         rule, cotangents, sources = super().rule_for(i)
-        return (zero_wins(rule) if cls.steep and cotangents else rule), cotangents, sources
+        if cls.steep and cotangents:
+            rule = zero_wins(rule)
+        return (lifted(rule) if cotangents and hasattr(rule, "kernel") else rule), cotangents, sources
 
     @classmethod
     def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
@@ -147,6 +149,19 @@ class Bilinear(Function):
                 arrays[k] = added if n == 0 else None
         ans = cls.of(*primals, **params)
         return ans, _total([cls.of(*arrays, **params) for arrays in operands], ans)
+
+
+def lifted(rule: Rule) -> Rule:
+    """``rule`` whose kernel also runs on what boxes hold, where these can tell that an element-wise kernel may (`Boxed.elementwise`)."""
+    kernel = rule.kernel  # type: ignore[attr-defined]
+
+    def either(g: Array, *values: Any) -> Any:
+        if isinstance(g, Boxed) and (found := g.elementwise(kernel, (g, *values))) is not None:
+            return found
+        return rule(g, *values)
+
+    either.kernel = kernel  # type: ignore[attr-defined]
+    return either
 
 
 def zero_wins(rule: Rule) -> Rule:

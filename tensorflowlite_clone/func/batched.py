@@ -14,6 +14,7 @@ from ..core.views import lineage_of, look
 
 if TYPE_CHECKING:
     from ..core.function import Function
+    from ..core.tape import Rule
 
 
 class Map:
@@ -92,6 +93,19 @@ class Batched(Boxed):
         if op.is_view:
             look(self, out, op, params)
         return out
+
+    def elementwise(self, kernel: Rule, args: tuple[Any, ...]) -> Any:
+        """The kernel on the values of all examples, where all arrays have them, in one shape, and nothing but this box around them."""
+        shape, values = self.value.shape, []
+        for a in args:
+            if type(a) is Batched and a.level == self.level:
+                a = a.value
+                if type(a) is not np.ndarray or a.shape != shape:
+                    return None
+            elif isinstance(a, Boxed | np.ndarray):
+                return None
+            values.append(a)
+        return Batched(kernel(*values), self.length, self.level)
 
     def detach(self) -> Array:
         """The same values, a constant to every transform but this one."""

@@ -2,12 +2,13 @@
 
 Here: ``conv2d``, ``conv2d_input_grad``, ``conv2d_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
 groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/conv.py``),
-Winograd's algorithm (``winograd.py``), pooling (``pool.py``).
+Winograd's algorithm (``winograd.py``), the copies of windows (``runs.py``, ``im2col.py``), pooling (``pool.py``).
 
-Three ways, fastest first where they apply:
+Four ways; estimates of their costs, fitted to timings, choose among those that apply:
 
 * 1x1 kernels are matrix products on the images as they lie;
 * kernels of height 3 that move by one row go through ``winograd.py`` when there are enough channels;
+* windows that move by one pixel are copied as long runs (``runs.py``), a few images at a time, and multiplied;
 * everything else copies the windows of a few images at a time into columns (im2col), in a buffer small enough to stay in cache,
   and multiplies. The gradient of the columns goes back by kh*kw slice additions (col2im). Groups, down to one channel each
   (depthwise), are one more axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
@@ -25,14 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorflowlite_clone._errors import ShapeError
-from tensorflowlite_clone.kernels import winograd
+from tensorflowlite_clone.kernels import runs, winograd
 from tensorflowlite_clone.kernels.im2col import Columns, Geometry, Padding, Pair, conv2d_output_size, filters_first, geometry
+from tensorflowlite_clone.kernels.runs import Runs
 from tensorflowlite_clone.kernels.threads import one_blas_thread, parallel
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_output_size", "conv2d_weight_grad"]
 
 Array: TypeAlias = NDArray[Any]
 _Work: TypeAlias = Callable[[int, int], None]
+
+_FEW_TAPS = 32  # see _correlate_gradient
 
 
 # ---------------------------------------------------------------------------------------------------------- convolution
@@ -76,10 +80,20 @@ def conv2d(
     if geo.taps == 0:
         out.fill(0)
         return out if bias is None else np.add(out, bias[:, None, None], out=out)
-    work = (_winograd if winograd.cost(geo) < geo.cost else _correlate)(geo, x, w, out, bias)
+    work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[_best_way(geo)](geo, x, w, out, bias)
     with np.errstate(over="ignore", invalid="ignore"):
         parallel(work, geo.images, cost=_seconds(geo))
     return out
+
+
+def _costs(geo: Geometry) -> dict[str, float]:
+    """What each way is expected to cost, in nanoseconds per image."""
+    return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": winograd.cost(geo)}
+
+
+def _best_way(geo: Geometry) -> str:
+    costs = _costs(geo)
+    return min(costs, key=costs.__getitem__)
 
 
 def _correlate(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
@@ -107,6 +121,23 @@ def _correlate(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None
     return work
 
 
+def _correlate_runs(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
+    """Windows that move by one pixel: runs and a matrix product for each of a few images at a time; the bias weighs a tap of ones."""
+    matrix = w.reshape(geo.groups, geo.filters // geo.groups, geo.taps)
+    if bias is not None:
+        matrix = np.concatenate([matrix, bias.reshape(geo.groups, -1, 1)], axis=2)
+
+    def work(lo: int, hi: int) -> None:
+        images, results = x[lo:hi], out[lo:hi]
+        buffers = Runs(geo, images, ones=bias is not None)
+        for s in buffers.slices(hi - lo):
+            b = s.stop - s.start
+            np.matmul(matrix, buffers.gather(images[s]), out=buffers.products[:b])
+            np.copyto(results[s], buffers.outputs[:b])
+
+    return work
+
+
 def _winograd(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
     """Kernels of height 3, where this pays."""
     with one_blas_thread():
@@ -127,7 +158,7 @@ def _winograd(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None)
 
 def _seconds(geo: Geometry) -> float:
     """Estimate of the time for all images on one core."""
-    return geo.images * geo.cost * 1e-9
+    return geo.images * min(_costs(geo).values()) * 1e-9
 
 
 def _is_finite(a: Array) -> bool:
@@ -207,7 +238,7 @@ def _input_grad_costs(geo: Geometry) -> dict[str, float]:
     costs = {"col2im": adding, "winograd": 1.15 * winograd.cost(geo)}
     if geo.stride == (1, 1) and not geo.is_product:
         turned = _turned(geo)
-        costs["turned"] = min(turned.cost, winograd.cost(turned))
+        costs["turned"] = min(_costs(turned).values())
     return costs
 
 
@@ -284,13 +315,18 @@ def conv2d_weight_grad(g: Array, x: Array, *, kernel_size: Pair, stride: Pair, p
     if geo.images == 1 and groups > 1:
         return _gradient_of_each_group(geo, g, x).reshape(w_shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        if winograd.cost(geo) < geo.cost:
+        if winograd.cost(geo) < _gradient_cost(geo):
             total = _sum_of_slices(geo, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
             with one_blas_thread():
                 result = winograd.fold_weight_grad(total, w_shape)
             if _is_finite(result):  # see _winograd
                 return result
         return _sum_of_slices(geo, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
+
+
+def _gradient_cost(geo: Geometry) -> float:
+    """What the general way to the weight gradient is expected to cost, in nanoseconds per image: few rows, long sums, and ``g`` turned."""
+    return geo.length * (geo.taps * (0.035 * geo.filters + geo.copying * geo.groups) + geo.filters * geo.copying)
 
 
 def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], Array]) -> Array:
@@ -329,12 +365,20 @@ def _gradient_of_each_group(geo: Geometry, g: Array, x: Array) -> Array:
 
 
 def _correlate_gradient(geo: Geometry, g: Array, x: Array) -> Array:
-    """The general way: (O / groups, b * L) @ (b * L, taps) for a few images at a time -> (groups, O / groups, taps)."""
+    """The general way: (O / groups, b * L) @ (b * L, taps) for a few images at a time -> (groups, O / groups, taps).
+
+    Where there are few taps, ``g`` stays as it lies: a product for each image takes less time than to put its rows side by side.
+    """
     shape = (geo.groups, geo.filters // geo.groups, geo.taps)
+    as_they_lie = geo.groups == 1 and geo.taps < _FEW_TAPS and not geo.is_small
     total, part = np.zeros(shape, g.dtype), np.empty(shape, g.dtype)
     some = geo.slices(0, x.shape[0])
-    columns = Columns(geo, g.dtype, some[0].stop, side_by_side=True)
+    columns = Columns(geo, g.dtype, some[0].stop, side_by_side=not as_they_lie)
     for s in some:
-        np.matmul(filters_first(g[s], geo.groups), columns.gather(x[s]).transpose(0, 2, 1), out=part)
+        if as_they_lie:
+            rows = g[s].reshape(-1, *shape[:2], geo.length)
+            np.add.reduce(np.matmul(rows, columns.gather(x[s]).transpose(0, 1, 3, 2)), out=part)
+        else:
+            np.matmul(filters_first(g[s], geo.groups), columns.gather(x[s]).transpose(0, 2, 1), out=part)
         total += part
     return total

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tensorflowlite_clone.kernels.threads import WORTH_IT, parallel
+
 __all__ = ["contract", "matmul", "rows_of", "stacked_product"]
 
 NDArray: TypeAlias = np.ndarray[Any, Any]
@@ -43,9 +45,32 @@ def matmul(x: NDArray, y: NDArray) -> NDArray:
     if y.ndim == 2 and x.ndim > 2:
         product: NDArray = rows_of(x) @ y  # (rows, k) @ (k, m)
         return product.reshape(*x.shape[:-1], y.shape[1])
-    outer = x.ndim > 2 and x.shape[-1] == 1 == y.shape[-2]  # columns times rows: nothing is summed, and BLAS is slow at it
-    result: NDArray = np.multiply(x, y) if outer else np.matmul(x, y)
-    return result
+    if x.ndim <= 2 and y.ndim <= 2:
+        result: NDArray = np.matmul(x, y)
+        return result
+    return _stacked(x, y)
+
+
+def _stacked(x: NDArray, y: NDArray) -> NDArray:
+    """``x @ y`` for stacks of matrices, which NumPy takes one after the other: split over threads where there is enough to do."""
+    summed = x.shape[-1]
+    outer = summed == 1 == y.shape[-2]  # columns times rows: nothing is summed, and BLAS is slow at it
+    product = np.multiply if outer else np.matmul
+    stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    size = math.prod(stack) * x.shape[-2] * y.shape[-1]
+    cost = size * max(summed * 0.03e-9, 0.5e-9)
+    if cost < WORTH_IT or stack[0] < 2 or summed != y.shape[-2]:
+        result: NDArray = product(x, y)
+        return result
+    out = np.empty((*stack, x.shape[-2], y.shape[-1]), np.result_type(x, y))
+    shared = [a.ndim < out.ndim or a.shape[0] == 1 for a in (x, y)]
+
+    def work(lo: int, hi: int) -> None:
+        left, right = (a if s else a[lo:hi] for a, s in zip((x, y), shared, strict=True))
+        product(left, right, out=out[lo:hi])
+
+    parallel(work, stack[0], cost=cost, blas=not outer)
+    return out
 
 
 def rows_of(x: NDArray) -> NDArray:

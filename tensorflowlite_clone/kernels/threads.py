@@ -22,9 +22,9 @@ from tensorflowlite_clone._errors import ArgumentError
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["get_num_threads", "one_blas_thread", "parallel", "set_num_threads"]
+__all__ = ["WORTH_IT", "get_num_threads", "one_blas_thread", "parallel", "set_num_threads"]
 
-_WORTH_IT = 300e-6  # seconds of work below which the 20-50 us of a dispatch do not pay
+WORTH_IT = 300e-6  # seconds of work below which the 20-50 us of a dispatch do not pay
 
 
 def _available_cpus() -> int:
@@ -250,7 +250,7 @@ def parallel(work: Callable[[int, int], None], n: int, *, cost: float, blas: boo
     >>> bool((y == np.sqrt(x)).all())
     True
     """
-    threads = 1 if cost < _WORTH_IT or n < 2 or _inside.yes else min(get_num_threads(), _available_cpus(), n)
+    threads = 1 if cost < WORTH_IT or n < 2 or _inside.yes else min(get_num_threads(), _available_cpus(), n)
     if threads < 2 or (blas and not _blas.acquire()):
         if n > 0:
             work(0, n)

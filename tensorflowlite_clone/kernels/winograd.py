@@ -46,9 +46,9 @@ def cost(geo: Geometry) -> float:
     """
     if geo.kernel[0] != 3 or geo.stride[0] != 1 or geo.dilation[0] != 1 or geo.groups != 1 or min(map(min, geo.padding)) < 0:
         return math.inf
-    columns = -(-geo.out_size[0] // _M) * geo.out_size[1]
-    products = _K * geo.channels * geo.kernel[1] * (0.02 * geo.filters + 0.25)  # and the copies into columns
-    return columns * (products + 7.5 * (geo.channels + geo.filters))
+    width = geo.out_size[1]
+    products = _K * geo.channels * geo.kernel[1] * (0.02 * geo.filters + geo.copying)  # and the copies into columns
+    return -(-geo.out_size[0] // _M) * width * (products + (4 + 90 / width) * (geo.channels + geo.filters))
 
 
 class _Inputs:

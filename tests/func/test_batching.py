@@ -12,9 +12,11 @@ import pytest
 from modes import as_function, close, differentiable, direction
 from samples import Sample, collect
 
+from tensorflowlite_clone.core.families import Elementwise
 from tensorflowlite_clone.core.registry import OPS
 from tensorflowlite_clone.core.transpose import LOOPED
-from tensorflowlite_clone.func import jvp, vjp, vmap
+from tensorflowlite_clone.func import grad, jvp, vjp, vmap
+from tensorflowlite_clone.nn.functional import relu
 
 SAMPLES, _ = collect()
 
@@ -153,3 +155,20 @@ def test_the_counter_counts():
     batch_by_loop(OPS["Exp"], 0, [np.zeros((0, 2))], [True], {})
     assert LOOPED == {"Exp": 1}
     LOOPED.clear()
+
+
+def test_an_elementwise_rule_s_kernel_runs_on_all_examples_and_its_body_under_another_tape(monkeypatch):
+    where = OPS["Where"]
+    bodies = []
+
+    def batch(size, values, mapped, params):
+        bodies.append(size)
+        return Elementwise.batch.__func__(where, size, values, mapped, params)
+
+    monkeypatch.setattr(where, "batch", batch)
+    x = np.array([[1.0, -2.0], [-3.0, 4.0], [0.0, 5.0]])
+    slope = vmap(grad(lambda x: (relu(x) * x).sum()))
+    np.testing.assert_array_equal(slope(x), 2 * np.maximum(x, 0))
+    assert not bodies  # relu's kernel
+    np.testing.assert_array_equal(jvp(slope, (x,), (x,))[1], 2 * np.maximum(x, 0))
+    assert bodies  # where the values are duals themselves, the body derives

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorflowlite_clone._errors import ShapeError
-from tensorflowlite_clone.kernels import conv, im2col, winograd
+from tensorflowlite_clone.kernels import conv, im2col, runs, winograd
 from tensorflowlite_clone.kernels.conv import conv2d, conv2d_input_grad, conv2d_output_size, conv2d_weight_grad
 from tensorflowlite_clone.kernels.threads import get_num_threads, set_num_threads
 
@@ -73,7 +73,13 @@ def each_way_to_input_gradient(request, monkeypatch):
     use_for_input_gradient(monkeypatch, request.param)
 
 
-@pytest.mark.usefixtures("each_way_to_input_gradient")
+@pytest.fixture(params=["runs", "columns"])
+def each_copy_of_windows(request, monkeypatch):
+    """Run a test with windows copied as runs wherever these apply, and never."""
+    use_runs(monkeypatch, request.param == "runs")
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
 @pytest.mark.parametrize("options", GRID, ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", ""))
 @pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (1, 1)], ids=str)
 def test_conv2d_grid_equals_definition(options, kernel):
@@ -91,6 +97,12 @@ def use_winograd(monkeypatch, yes):
     """Decide for or against Winograd's algorithm, whatever would pay."""
     real = winograd.cost
     monkeypatch.setattr(winograd, "cost", lambda geo: 0.0 if yes and real(geo) < np.inf else np.inf)
+
+
+def use_runs(monkeypatch, yes):
+    """Decide for or against runs, whatever would pay."""
+    real = runs.cost
+    monkeypatch.setattr(runs, "cost", lambda geo: 0.0 if yes and real(geo) < np.inf else np.inf)
 
 
 def use_for_input_gradient(monkeypatch, way):
@@ -139,6 +151,44 @@ def test_winograd_any_shape_equals_general_way(n, c, o, size, padding):
     for one, two, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
         np.testing.assert_allclose(two, other, rtol=0, atol=1e-10)
+
+
+@given(
+    n=st.integers(1, 7),
+    groups=st.integers(1, 3),
+    c=st.integers(1, 3),
+    o=st.integers(1, 3),
+    size=st.tuples(st.integers(4, 20), st.integers(5, 20)),
+    kernel=st.sampled_from([(1, 2), (2, 2), (3, 3), (3, 2), (1, 3)]),
+    dilation=st.sampled_from([(1, 1), (2, 1), (1, 2)]),
+    padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
+    order=st.permutations(range(4)),
+    with_bias=st.booleans(),
+)
+@settings(max_examples=80, deadline=None)
+def test_runs_equal_columns(n, groups, c, o, size, kernel, dilation, padding, order, with_bias):
+    options = PLAIN | {"padding": padding, "dilation": dilation, "groups": groups}
+    x, w, _ = operands(8, n, c * groups, size, o * groups, kernel, options)
+    x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))  # the same values in any memory layout
+    bias = np.arange(1.0, o * groups + 1) if with_bias else None
+    results = []
+    for yes in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            use_runs(patch, yes)
+            results.append(conv2d(x, w, bias=bias, **options))
+    np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((0, 0), (-1, -2))], ids=str)
+def test_runs_infinity_stays_in_its_windows(monkeypatch, padding):
+    use_runs(monkeypatch, True)
+    options = PLAIN | {"padding": padding}
+    x, w, _ = operands(6, 4, 2, (12, 12), 3, (3, 3), options)
+    x[2, 1, 6, 11] = np.inf  # at the end of a row, behind which the next begins
+    x[1, 0, 11, 11] = np.nan  # at the end of an image
+    y = conv2d(x, w, bias=np.ones(3), **options)
+    use_runs(monkeypatch, False)
+    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(conv2d(x, w, bias=np.ones(3), **options)))
 
 
 def test_winograd_is_used_where_it_pays_and_is_as_exact(monkeypatch):
