@@ -3,33 +3,30 @@
 Each transform takes one box off the arguments, until forward runs on constants. On the way back every level makes its own context
 (by ``setup_context``, or by lifting the one that an old-style forward filled) and records a node, runs jvp, or stacks examples.
 
-Not here: the node (``node.py``), the rules of vmap (``batching.py``), the class that users derive from (``function.py``).
+Not here: what a level of reverse mode records (``recording.py``), contexts that fit every level (``recipe.py``), the rules of vmap
+(``batching.py``), the class that users derive from (``function.py``).
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy import ndarray
 
-from .._errors import GraphError, OperandError, TransformError
+from .._errors import TransformError
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.function import constant_value
-from ..core.hooks import hand_over
-from ..core.tape import ANSWER, INPUT, PARAM, Source
 from ..core.tensor import Tensor
 from ..core.transpose import jvp_by_transposition
-from ..core.where import here
 from ..func.batched import Batched
 from .boxes import boxed, highest, varies
 from .context import FunctionCtx
-from .modes import no_grad
-from .node import FunctionNode, Saves, checked_tangents
+from .node import checked_tangents
+from .recipe import Recipe, replaced
+from .recording import Recording
 
 
 class Application:
@@ -94,12 +91,15 @@ class Application:
         operands = [boxed(a) for a in arrays]
         function = self.function
         args = self.filled(operands)
-        with no_grad():
+        mode, state.grad_enabled = state.grad_enabled, False
+        try:
             if function._has_setup:
                 out = function.forward(*args)
             else:
                 ctx = FunctionCtx(function.__name__, tuple(self.needs))
                 out = function.forward(ctx, *args)
+        finally:
+            state.grad_enabled = mode
         results = self.accept(out)
         numbers = {id(o): i for i, o in enumerate(operands)}
         self.results, self.aliases = results, [numbers.get(id(r)) for r in results]
@@ -146,60 +146,7 @@ class Application:
     # ---- reverse mode -------------------------------------------------------------------------------------------------------
     def record(self, arrays: Sequence[Array], params: dict[str, Any], level: int) -> tuple[Tensor, ...]:
         """Carry out the call on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
-        mine = [isinstance(a, Tensor) and a.level == level for a in arrays]
-        lower = [a.array if m else a for a, m in zip(arrays, mine, strict=True)]
-        nested = highest(lower) is not None
-        wanted = [m and a.node is not None and state.grad_enabled for a, m in zip(arrays, mine, strict=True)]
-        needs = tuple(self.filled(wanted, other=False))
-        self.needs = [a or b for a, b in zip(self.needs, needs, strict=True)] if self.inside else list(needs)
-        if nested:
-            self.inside = True
-            outs = self.of(*lower)
-            operands = [Tensor.wrap(a.array, level) if m else boxed(a) for a, m in zip(arrays, mine, strict=True)]
-        else:
-            outs = self.compute(arrays)
-            operands = [boxed(a) for a in arrays]
-        aliases = [None] * len(outs) if nested else self.aliases
-        tensors = [Tensor.wrap(o, level) if i is None else operands[i] for o, i in zip(outs, aliases, strict=True)]
-        ctx = self.context(operands, tensors, needs, nested, lower)
-        kept = ctx._kept
-        if nested:  # what setup_context saw were stand-ins without a node
-            partners = {id(o): a for o, a in zip(operands, arrays, strict=True) if isinstance(a, Boxed)}
-            kept.saved, kept.for_forward = _replaced((kept.saved, kept.for_forward), partners)
-            vars(ctx).update(_replaced(dict(vars(ctx)), partners))
-        dirty = self._dirty(kept.dirty, operands, nested)
-        recorded = any(wanted)
-        parents = tuple(a.node for a, w in zip(arrays, wanted, strict=True) if w)
-        constant = {id(t) for t in kept.constant}
-        final: list[Tensor] = []
-        differentiable = []
-        for n, (t, i) in enumerate(zip(tensors, aliases, strict=True)):
-            if t.dtype.kind in "fc" and id(t) not in constant:
-                differentiable.append(self.spots[n])
-            if i is not None and i in dirty:
-                self._check_dirty(arrays[i], recorded)
-                final.append(arrays[i])
-            elif nested:
-                final.append(t)
-            else:
-                final.append(_shared(t, self.results[n], operands, recorded, level))
-        self.results = []
-        if recorded and differentiable:
-            node = FunctionNode(self.function, ctx, level, nested)
-            node.parents = parents
-            node.arguments = tuple(i for i, w in zip(self.places, wanted, strict=True) if w)
-            node.forms = tuple(self.filled([(o.shape, o.dtype) for o in operands], other=None))
-            node.outputs = tuple(self._forms(final))
-            node.differentiable = tuple(differentiable)
-            self._save(node, kept, arrays, tensors, final, dirty)
-            for n, t in enumerate(final):
-                if t.node is not None:
-                    hand_over(t.node, node)
-                node.mark(t, self.spots[n])
-            node.code, node.instruction = here()
-            for observer in state.observers:
-                observer.recorded(node)
-        return tuple(final)
+        return Recording(self, arrays, level).results()
 
     def context(self, operands: list[Any], tensors: list[Any], needs: tuple[bool, ...], nested: bool, lower: list[Any]) -> FunctionCtx:
         """The context of one level, filled by ``setup_context`` or by lifting that of an old-style forward."""
@@ -232,77 +179,19 @@ class Application:
         """The context that forward filled, with the tensors that the caller gets in the place of those that forward returned."""
         partners = {id(r): t for r, t in zip(self.results, tensors, strict=True)}
         kept = ctx._kept
-        kept.saved, kept.for_forward = _replaced((kept.saved, kept.for_forward), partners)
-        kept.constant = _replaced(kept.constant, partners)
+        kept.saved = tuple([partners.get(id(t), t) for t in kept.saved])
+        if kept.for_forward is not None or kept.constant:
+            kept.for_forward, kept.constant = replaced((kept.for_forward, kept.constant), partners)
         if vars(ctx):
-            vars(ctx).update(_replaced(dict(vars(ctx)), partners))
+            vars(ctx).update(replaced(dict(vars(ctx)), partners))
         return ctx
 
-    def _forms(self, outs: Sequence[Any]) -> list[Any]:
+    def forms(self, outs: Sequence[Any]) -> list[Any]:
+        """Shape and dtype of every result of forward, of which ``outs`` are the tensors; None for what is none."""
         forms: list[Any] = [None] * len(self.template)
         for j, t in zip(self.spots, outs, strict=True):
             forms[j] = (t.shape, t.dtype)
         return forms
-
-    def _dirty(self, marked: tuple[Any, ...], operands: list[Any], nested: bool) -> set[int]:
-        """The numbers of the operands that were changed in place."""
-        if marked and nested:
-            raise TransformError(
-                f"{self.__name__}: mark_dirty: nothing can be changed in place inside nested transforms; return a new tensor"
-            )
-        numbers = {id(o): i for i, o in enumerate(operands)}
-        for t in marked:
-            if id(t) not in numbers:
-                raise OperandError(
-                    f"{self.__name__}: mark_dirty: got something that is no argument of forward: a {type(t).__name__}; mark arguments"
-                )
-        dirty = {numbers[id(t)] for t in marked}
-        if dirty - set(self.aliases):
-            raise GraphError(f"{self.__name__}: mark_dirty: an argument changed in place must be a result of forward as well; return it")
-        return dirty
-
-    def _check_dirty(self, t: Tensor, recorded: bool) -> None:
-        if recorded and t.node is not None and t.is_leaf:
-            raise GraphError(
-                f"{self.__name__}: mark_dirty: a leaf tensor that requires grad (shape {t.shape}) was changed in place; "
-                f"call it on a computed tensor, or under no_grad()"
-            )
-        if recorded and t.version is not None and t.version[1]:
-            raise GraphError(
-                f"{self.__name__}: mark_dirty: the argument of shape {t.shape} is a view or has views, which would not learn of the "
-                f"change; clone() it first"
-            )
-
-    def _save(self, node: FunctionNode, kept: Any, arrays: Sequence[Any], tensors: list[Any], final: list[Any], dirty: set[int]) -> None:
-        """Hand what was saved over to the node."""
-        saved = kept.saved
-        if self.function._backward is None and kept.for_forward is not None:
-            saved = kept.for_forward
-        inputs = {id(a): i for i, a in enumerate(arrays) if i not in dirty}
-        results = {id(t): n for n, t in enumerate(tensors)}
-        sources: list[Source] = []
-        values: list[Any] = []
-        versions: list[Any] = []
-        for t in saved:
-            if t is None:
-                sources.append((PARAM, None))
-                values.append(None)
-                versions.append(0)
-            elif id(t) in results and id(t) not in inputs:
-                n = results[id(t)]
-                cell = final[n].memory_cell()
-                sources.append((ANSWER, self.spots[n]))
-                values.append(final[n].array)
-                versions.append((cell, cell[0]))
-            else:
-                i = inputs.get(id(t))
-                sources.append((INPUT, None if i is None else self.places[i]))
-                values.append(t)
-                versions.append((getattr(t, "version", None) or (0,))[0])
-        mask = sum(1 << i for i in self.places)
-        node.plan = Saves(sources, mask, sum(1 << i for i in node.arguments))
-        node.saved, node.versions = tuple(values), tuple(versions)
-        kept.saved, kept.for_forward, kept.dirty, kept.constant, kept.node = (), None, (), (), weakref.ref(node)
 
     # ---- forward mode -------------------------------------------------------------------------------------------------------
     def jvp(self, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
@@ -324,7 +213,7 @@ class Application:
             boxed(t) if t is not None else Tensor.wrap(np.zeros(o.shape, o.dtype), 0) if materialize and o.dtype.kind in "fc" else None
             for o, t in zip(operands, tangents, strict=True)
         ]
-        found = checked_tangents(function, function._jvp(ctx, *self.filled(given, other=None)), self._forms(outs))
+        found = checked_tangents(function, function._jvp(ctx, *self.filled(given, other=None)), self.forms(outs))
         constant = {id(t) for t in ctx._kept.constant}
         slopes = [
             None if id(o) in constant or o.dtype.kind not in "fc" or found[j] is None else constant_value(found[j])
@@ -342,110 +231,3 @@ class Application:
         outs = map_call(self, level, size, values, mapped)
         self.results, self.aliases = [], [None] * len(outs)
         return tuple(Batched(o, size, level) for o in outs)
-
-
-class Recipe:
-    """What an old-style forward left in its context, with arguments and results named by number, so that each level can fill them in."""
-
-    __slots__ = ("attributes", "computed", "constant", "dirty", "for_forward", "materialize", "saved")
-
-    #: Each is ("input", i), ("result", j), ("value", x), ("tuple", parts), ("list", parts) or ("conflict", words).
-    saved: list[Source]
-    for_forward: list[Source] | None
-    attributes: dict[str, Source]
-    dirty: list[Source]
-    constant: list[Source]
-    materialize: bool
-    #: Words for a floating tensor that is neither argument nor result; empty if there is none.
-    computed: str
-
-    @classmethod
-    def of(cls, ctx: FunctionCtx, operands: Sequence[Any], results: Sequence[Any]) -> Recipe:
-        """The recipe of a context that forward has filled."""
-        known: dict[int, Source] = {id(r): ("result", j) for j, r in enumerate(results)}
-        known |= {id(o): ("input", i) for i, o in enumerate(operands)}
-        kept = ctx._kept
-
-        def name(x: Any) -> Source:
-            return _named(x, known)
-
-        self = cls()
-        self.saved = list(map(name, kept.saved))
-        self.for_forward = None if kept.for_forward is None else list(map(name, kept.for_forward))
-        self.attributes = {k: name(v) for k, v in vars(ctx).items()}
-        self.dirty, self.constant, self.materialize = list(map(name, kept.dirty)), list(map(name, kept.constant)), kept.materialize
-        everything = {f"item {i} of save_for_backward": s for i, s in enumerate(self.saved)}
-        everything |= {f"item {i} of save_for_forward": s for i, s in enumerate(self.for_forward or ())}
-        everything |= {f"ctx.{k}": s for k, s in self.attributes.items()}
-        self.computed = next((words for words, s in everything.items() if _is_computed(s)), "")
-        return self
-
-    def lift(self, owner: str, needs: tuple[bool, ...], operands: Sequence[Any], results: Sequence[Any]) -> FunctionCtx:
-        """A context with the arguments and results of another level."""
-
-        def fill(source: Source) -> Any:
-            return _filled(source, owner, operands, results)
-
-        ctx = FunctionCtx(owner, needs)
-        vars(ctx).update({k: fill(s) for k, s in self.attributes.items()})
-        kept = ctx._kept
-        kept.saved = tuple(map(fill, self.saved))
-        kept.for_forward = None if self.for_forward is None else tuple(map(fill, self.for_forward))
-        kept.dirty, kept.constant = tuple(map(fill, self.dirty)), tuple(map(fill, self.constant))
-        kept.materialize = self.materialize
-        return ctx
-
-
-# Functions that call themselves stand here: closures that do so are reference cycles, and would keep tensors alive.
-def _named(x: Any, known: dict[int, Source]) -> Source:
-    if type(x) in (tuple, list):
-        return type(x).__name__, [_named(v, known) for v in x]
-    return known.get(id(x), ("value", x)) if isinstance(x, Boxed) else ("value", x)
-
-
-def _filled(source: Source, owner: str, operands: Sequence[Any], results: Sequence[Any]) -> Any:
-    kind, key = source
-    if kind == "conflict":
-        raise TransformError(
-            f"{owner}: {key} differs from example to example, and vmap has one context for all; split forward into forward(...) and "
-            f"setup_context(ctx, inputs, output), and write vmap(info, in_dims, *args)"
-        )
-    if kind in ("tuple", "list"):
-        parts = [_filled(part, owner, operands, results) for part in key]
-        return tuple(parts) if kind == "tuple" else parts
-    return operands[key] if kind == "input" else results[key] if kind == "result" else key
-
-
-def _is_computed(source: Source) -> bool:
-    kind, key = source
-    if kind in ("tuple", "list"):
-        return any(map(_is_computed, key))
-    return kind == "value" and isinstance(key, Boxed) and key.dtype.kind in "fc"
-
-
-def _replaced(tree: Any, partners: dict[int, Any]) -> Any:
-    """``tree`` (nested tuples, lists and dicts) with every object replaced by its partner, if it has one."""
-    if type(tree) in (tuple, list):
-        return type(tree)([_replaced(v, partners) for v in tree])
-    if type(tree) is dict:
-        return {k: _replaced(v, partners) for k, v in tree.items()}
-    return partners.get(id(tree), tree)
-
-
-def _shared(t: Tensor, result: Any, operands: Sequence[Tensor], recorded: bool, level: int) -> Tensor:
-    """A result as its own tensor; where its memory is that of an operand, it is read-only as long as gradients depend on it.
-
-    Writing into it would have to change the operand's history by a derivative that only the user's Function knows.
-    """
-    source = next((a for a in operands if isinstance(a.array, ndarray) and np.may_share_memory(a.array, result.array)), None)
-    if source is None:
-        t.version = result.version
-        return t
-    out = Tensor.wrap(t.array, level)
-    if recorded:
-        out.array = out.array.view()
-        out.array.flags.writeable = False
-        out.version = source.shared_cell()
-    else:
-        source.show(out)
-    return out

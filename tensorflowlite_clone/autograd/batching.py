@@ -26,9 +26,10 @@ from ..ops.random import default_generator
 from .boxes import boxed
 from .context import FunctionCtx
 from .node import fit_gradient
+from .recipe import Recipe
 
 if TYPE_CHECKING:
-    from .application import Application, Recipe
+    from .application import Application
 
 
 class VmapInfo(NamedTuple):
@@ -146,7 +147,6 @@ def _merged(name: str, recipes: Sequence[Recipe], level: int, size: int) -> Reci
 
     Where it is not, the recipe says so, and it is an error as soon as a derivative asks for the context.
     """
-    from .application import Recipe
 
     def merge(sources: Sequence[Source], words: str) -> Source:
         return _merge(sources, words, level, size)
