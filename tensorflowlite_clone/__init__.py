@@ -9,13 +9,17 @@ tensor([2., 4.])
 
 import math as _math
 import os as _os
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 # OpenBLAS's threads spin while they wait and take the cores from the kernels' own threads; 2^4 cycles instead of 2^26 is enough.
-# It is read when NumPy loads: a program that imports NumPy first sets it itself, or does without.
 _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
+    from .kernels.threads import let_blas_sleep as _let_blas_sleep
+
+    _let_blas_sleep()
 
 from . import autograd, fft, func, linalg, ops
 from ._state import get_default_dtype, set_default_dtype

@@ -22,7 +22,7 @@ from tensorflowlite_clone._errors import ArgumentError
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["WORTH_IT", "get_num_threads", "one_blas_thread", "parallel", "set_num_threads"]
+__all__ = ["WORTH_IT", "get_num_threads", "let_blas_sleep", "one_blas_thread", "parallel", "set_num_threads"]
 
 WORTH_IT = 300e-6  # seconds of work below which the 20-50 us of a dispatch do not pay
 
@@ -62,8 +62,25 @@ def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
             if getter is not None and setter is not None:
                 getter.argtypes, getter.restype = [], ctypes.c_int
                 setter.argtypes, setter.restype = [ctypes.c_int], None
+                _read_timeout_again(library)
                 return getter, setter
     return None
+
+
+def _read_timeout_again(library: Any) -> None:
+    """Let OPENBLAS_THREAD_TIMEOUT, which OpenBLAS reads when it is loaded, count where it was set later.
+
+    OpenBLAS's threads are stopped, and start anew when they are next needed. Not while another thread may be in BLAS, and not where
+    OpenBLAS shows no such functions.
+    """
+    names = ("openblas_thread_timeout", "openblas_read_env", "blas_thread_shutdown_")
+    timeout, read, stop = (getattr(library, name, None) for name in names)
+    wanted = os.environ.get("OPENBLAS_THREAD_TIMEOUT", "")
+    if timeout is None or read is None or stop is None or not wanted.isdecimal() or timeout() == int(wanted):
+        return
+    if threading.active_count() == 1:
+        read()
+        stop()
 
 
 class _BlasHold:
@@ -121,6 +138,14 @@ class _BlasHold:
 
 
 _blas = _BlasHold()
+
+
+def let_blas_sleep() -> None:
+    """Look BLAS up now, so that its threads heed ``OPENBLAS_THREAD_TIMEOUT`` also in a program that loaded NumPy first.
+
+    Later there may be other threads, and it could not be done any more.
+    """
+    _ = _blas.access
 
 
 @contextmanager

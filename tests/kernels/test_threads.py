@@ -273,3 +273,31 @@ def test_waiting_workers_do_not_keep_the_program_alive():
         assert threads._workers.count == 2
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, 4), ("20", 20)])
+@pytest.mark.parametrize("first", ["numpy", "tensorflowlite_clone"])
+def test_blas_threads_sleep_whichever_is_imported_first(first, chosen, expected):
+    program = f"""
+        import {first}
+        import ctypes
+        import numpy as np
+        import tensorflowlite_clone as tl
+
+        blas = ctypes.CDLL(np._core._multiarray_umath.__file__)
+        if not hasattr(blas, "openblas_thread_timeout"):
+            print("skip")
+        else:
+            x = np.random.default_rng(0).normal(size=(600, 600))
+            exact = np.einsum("ij,jk->ik", x, x)  # without BLAS
+            for _ in range(3):
+                np.testing.assert_allclose((tl.tensor(x) @ tl.tensor(x)).numpy(), exact, atol=1e-10)
+            print(blas.openblas_thread_timeout())
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_THREAD_TIMEOUT", "OPENBLAS_NUM_THREADS")}
+    environment |= {} if chosen is None else {"OPENBLAS_THREAD_TIMEOUT": chosen}
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, env=environment)
+    assert run.returncode == 0, run.stderr
+    if run.stdout.strip() == "skip":
+        pytest.skip("NumPy's BLAS is not OpenBLAS, or hides its settings")
+    assert int(run.stdout) == expected
