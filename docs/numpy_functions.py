@@ -192,13 +192,17 @@ ever detached silently: what cannot be followed raises.
 * `dtype=`, `keepdims=`, `where=` and `initial=` work in reductions; elements that `where=` leaves out have derivative 0. `out=` takes a
   tensor and is an in-place write on the tape; a plain array cannot hold what is being differentiated, so it raises, and so does `y += x` on
   a plain array `y`: write `y = y + x`.
-* `np.array`, `np.asarray` and writing into a plain array (`out[i] = x`) raise inside transforms: collect the parts in a list and
-  `np.stack` it.
+* `np.array`, `np.asarray` and writing into a plain array (`out[i] = x`) raise, inside transforms and for tensors that require grad: make
+  the array by `np.zeros_like(x, shape=...)`, or collect the parts in a list and `np.stack` it.
+* In-place changes are followed (`f[i] = ...`, `u[1:] -= ...`, also through views). Where a derivative needs the old value, as in
+  `q /= np.linalg.norm(q)`, reverse mode raises and names both lines: write `q = q / np.linalg.norm(q)`.
 * A list of tensors is not seen by NumPy's dispatcher where an array is meant (`np.sin([x, y])`); stack it first. Sequences are fine where
   NumPy takes several arrays (`np.stack([x, y])`), and lists of numbers beside a tensor (`np.dot(x, [1.0, 2.0])`).
-* *Methods* of tensors are PyTorch's: `x.max(axis=0)` is a pair of values and indices, `x.std()` divides by n - 1, `x.size()` is a method.
-  Programs for both call functions: `np.max(x, axis=0)`.
-* Values keep the tensor's precision: integers meet floats in the default dtype, as in PyTorch.
+* *Methods* of tensors are PyTorch's: `x.max(axis=0)` is a pair of values and indices, `x.std()` and `x.var()` divide by n - 1,
+  `x.repeat(2)` tiles, `x.sort()` returns a pair and leaves x alone, `x.nonzero()` is a matrix, `x.size()` a method.
+  Programs for both call functions: `np.max(x, axis=0)`, `np.std(x)`.
+* Values keep the tensor's precision: integers meet floats in the default dtype, as in PyTorch. Only in a transform of float64 *arrays*, a
+  NumPy program, the default is float64, so that `np.where(x > 0, 0.1, 0.7)` is what it is in NumPy.
 
 """
 

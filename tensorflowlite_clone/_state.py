@@ -25,10 +25,16 @@ class ThreadState(threading.local):
     observers: tuple[Any, ...] = ()
     #: Whether the backward pass under way gives the gradients of chosen tensors and accumulates none.
     inputs_only: bool = False
-    #: How many function transforms (grad, jvp, vmap) are active; each box remembers the height it was made at.
+    #: The backward pass under way (``core/hooks.py``), if any gradient is watched.
+    walk: Any = None
+    #: The level of the innermost function transform (grad, jvp, vmap) under way, 0 if there is none; its boxes remember it.
     height: int = 0
+    #: The highest level there was: no two transforms have the same, so a value that escaped from one is never taken for another's.
+    highest: int = 0
     #: The vmaps under way, outermost first (``func/batched.py``): random functions ask them what each example shall get.
     maps: tuple[Any, ...] = ()
+    #: The default dtype inside a transform of NumPy's own arrays; None: that of the process.
+    default_dtype: DType | None = None
 
 
 state = ThreadState()
@@ -47,7 +53,7 @@ def get_default_dtype() -> DType:
     >>> get_default_dtype()
     dtype('float32')
     """
-    return _Default.dtype
+    return _Default.dtype if state.default_dtype is None else state.default_dtype
 
 
 def set_default_dtype(d: DTypeLike) -> None:
@@ -60,4 +66,4 @@ def set_default_dtype(d: DTypeLike) -> None:
     dtype = np.dtype(d)
     if dtype.kind != "f":
         raise DTypeError(f"set_default_dtype: only floating dtypes can be the default: got {dtype}; pass float32 or float64")
-    _Default.dtype = dtype
+    _Default.dtype, state.default_dtype = dtype, None

@@ -263,7 +263,7 @@ BAD_CALLS = {
     "branch inside vmap": (
         lambda: vmap(lambda x: x if x > 0 else -x)(np.ones(3)), RuntimeError, "bool: inside vmap", "3 values", r"where\(\)",
     ),
-    "float inside vmap": (lambda: vmap(lambda x: float(x))(np.ones(3)), RuntimeError, "float: inside vmap", "3 values", "return values"),
+    "float inside vmap": (lambda: vmap(lambda x: float(x))(np.ones(3)), RuntimeError, "float: inside vmap", "3 values", "np.zeros_like"),
     "item inside vmap": (lambda: vmap(lambda x: x.item())(np.ones(3)), RuntimeError, "item: inside vmap", "3 values", "return values"),
     "tolist inside vmap": (
         lambda: vmap(lambda x: x.tolist())(np.ones((3, 2))), RuntimeError, "tolist: inside vmap", r"\(2,\) each", "return values",

@@ -128,6 +128,54 @@ def test_twins_inside_vmap_and_jvp_would_not_see_the_change():
                 run(f)
 
 
+def constants_in_place(x, w):
+    """Constants overwrite what is looked at, and then it is written to again: by index, through a view, as a whole."""
+    y = np.zeros_like(x * w)
+    y += 1.0
+    y[1] += 2.0
+    view = y[1:]
+    view += x[1:]
+    y.fill_(3.0)
+    y[0] *= w[0]
+    view /= x[2]
+    view[0] += 1.0
+    y[...] = y + np.ones(3)
+    z = x * w
+    rest = z[1:]
+    z[:] = x
+    rest[0] *= w[1]
+    z[0] += w[0]
+    return np.sum(y * y * x * w) + np.sum(z * z * w) + rest[1]
+
+
+def constants_out_of_place(x, w):
+    y = np.stack([3.0 * w[0] + 1.0, 3.0 / x[2] + 2.0, 3.0 / x[2] + 1.0])
+    z = np.stack([x[0] + w[0], x[1] * w[1], x[2]])
+    return np.sum(y * y * x * w) + np.sum(z * z * w) + z[2]
+
+
+@pytest.mark.parametrize("transform", ["grad", "jvp", "vmap", "vmap grad", "jvp grad", "grad grad", "grad jvp", "vmap grad grad"])
+@pytest.mark.parametrize("followed", ["x", "w"])
+def test_constants_may_take_the_place_of_what_is_looked_at(transform, followed):
+    """Derivatives are of one argument, the batch is of the other: what is written is constant to some transforms only."""
+
+    def apply(f):
+        for name in reversed(transform.split()):
+            inner = f
+            if name == "grad":
+                f = lambda a, b, inner=inner: grad(lambda a: np.sum(inner(a, b)))(a)  # noqa: E731
+            elif name == "jvp":
+                f = lambda a, b, inner=inner: jvp(lambda a: inner(a, b), (a,), (np.array([0.3, -1.0, 0.7]),))[1]  # noqa: E731
+            else:
+                f = vmap(f, in_dims=(None, 0))
+        return f
+
+    values = np.random.default_rng(0).uniform(0.5, 2.0, size=(3, 3))
+    a, b = values[0], (values[1:] if "vmap" in transform else values[1])
+    first, second = (apply(f if followed == "x" else lambda a, b, f=f: f(b, a))(a, b) for f in (constants_in_place, constants_out_of_place))
+    np.testing.assert_allclose(first, second, rtol=1e-12)
+
+
 def test_arguments_of_grad_cannot_be_changed_in_place():
     def f(x):
         x.mul_(2.0)

@@ -13,7 +13,7 @@ from numpy_cases.constants import CONSTANT, CONVERSIONS, ELSEWHERE, WITHOUT_ARRA
 from numpy_checks import as_tuple, central, close, direction, flat, plain
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone._errors import TransformError
+from tensorflowlite_clone._errors import GraphError, TransformError
 from tensorflowlite_clone.core.boxed import Boxed
 from tensorflowlite_clone.core.registry import NUMPY_FUNCTIONS, REFUSED, UFUNCS
 from tensorflowlite_clone.core.transpose import LOOPED
@@ -280,6 +280,63 @@ def test_a_plain_array_cannot_take_a_traced_value(f, transform):
     }[transform]
     with pytest.raises(TransformError, match="inside vmap" if transform == "vmap" and f is write_element else r"np\.stack"):
         run()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+def test_an_element_of_a_plain_array_cannot_be_a_recorded_tensor(dtype):
+    """Outside of transforms too: NumPy would ask for the number, and the derivative would be lost without a word."""
+    x, out = tl.tensor([3.0, 4.0], dtype=tl.float64, requires_grad=True), np.zeros(3, dtype)
+    for write in (lambda: out.__setitem__(slice(0, 2), x), lambda: _store(out, 0, x[0]), lambda: _store(out, (1,), x.sum() * 2.0)):
+        with pytest.raises((GraphError, ValueError)) as caught:
+            write()
+        assert "lose it; " in f"{caught.value}{caught.value.__cause__}"
+    assert not out.any()
+    _store(out, 0, x[0].detach())
+    _store(out, 1, float(x[1]))
+    with tl.no_grad():
+        _store(out, 2, x[0])
+    assert out.tolist() == [3.0, 4.0, 3.0]
+    held = [0.0]
+    _store(held, 0, x[0])
+    assert held[0].requires_grad
+
+
+def _store(out, place, value):
+    out[place] = value
+
+
+LISTS = {
+    "einsum": lambda x, m: np.einsum("i,ij,j", x, [[1.0, 2.0], [0.5, 3.0]], [0.1, 0.7]),
+    "einsum with sublists": lambda x, m: np.einsum(x, [0], m, [0, 1], [1]),
+    "broadcast_arrays": lambda x, m: np.broadcast_arrays(x, [[0.1], [0.7]])[0],
+    "solve a list": lambda x, m: np.linalg.solve([[1.1, 0.2], [0.3, 1.7]], x),
+    "solve for a list": lambda x, m: np.linalg.solve(m, [0.1, 0.7]),
+    "lstsq": lambda x, m: np.linalg.lstsq([[1.1, 0.2], [0.3, 1.7]], x, rcond=None)[0],
+    "tensorsolve": lambda x, m: np.linalg.tensorsolve([[1.1, 0.2], [0.3, 1.7]], x),
+    "matmul": lambda x, m: np.linalg.matmul([[1.1, 0.2], [0.3, 1.7]], m),
+    "outer": lambda x, m: np.linalg.outer([0.1, 0.7], x),
+    "cross": lambda x, m: np.linalg.cross([0.1, 0.7, 0.3], np.append(x, 1.0)),
+    "vecdot": lambda x, m: np.linalg.vecdot([0.1, 0.7], x),
+    "tensordot": lambda x, m: np.linalg.tensordot([0.1, 0.7], m, axes=1),
+    "multi_dot": lambda x, m: np.linalg.multi_dot([[[1.1, 0.2], [0.3, 1.7]], m, [0.1, 0.7]]),
+}
+
+
+@pytest.mark.parametrize("name", list(LISTS))
+def test_lists_of_numbers_beside_a_tensor_are_arrays(name):
+    f, x, m = LISTS[name], np.array([0.4, 1.3]), np.array([[2.0, 0.3], [0.1, 1.5]])
+    close(f(tl.tensor(x), tl.tensor(m)), f(x, m), 1e-14)
+    ts = (direction(x, 1), direction(m, 2))
+    close(jvp(f, (x, m), ts)[1], central(as_tuple(f), [x, m], ts, 1e-4)[0], 1e-8)
+
+
+def test_a_fit_at_whole_places_is_as_exact_as_its_values():
+    y, places, weights = A.ravel()[:6], np.arange(6) * 7, np.arange(1, 7)
+    close(np.polyfit(places, tl.tensor(y), 2), np.polyfit(places, y, 2), 1e-12)
+    close(np.polyfit(places, tl.tensor(y), 2, w=weights), np.polyfit(places, y, 2, w=weights), 1e-12)
+    close(np.polyfit(tl.tensor(y), places, 1), np.polyfit(y, places, 1), 1e-12)
+    assert np.polyfit(places, tl.tensor(y, dtype=tl.float32), 1).dtype == np.float32
+    assert np.polyfit(tl.tensor(places), places, 1).dtype == np.float32
 
 
 def test_parameters_may_be_given_by_name():

@@ -76,6 +76,8 @@ BAD_CALLS = [
         r"gather: index 5 is out of range: dimension 1 of \(3, 4\) has size 4",
     ),
     ("gather floats", lambda x: x.gather(1, x), DTypeError, "gather: index must hold integers: got float64"),
+    ("take a list", lambda x: x.take([0, 1]), OperandError, r"take: index must be a tensor of integers: got list \[0, 1\]; .* x\[index\]"),
+    ("gather a list", lambda x: x.gather(1, [[0]]), OperandError, "gather: index must be a tensor of integers: got list"),
     ("gather dimensions", lambda x: x.gather(1, tl.tensor([0, 1])), ShapeError, "gather: index must have as many dimensions"),
     ("scatter range", lambda x: x.scatter(1, tl.tensor(INDEX), 0.0), DimensionError, "scatter: index 5 is out of range"),
     (
@@ -391,3 +393,15 @@ def test_assigned_values_may_have_dimensions_of_size_1_in_front(index, shape):
     z = tl.ones(2, 3, dtype=tl.float64)
     z[index] = v.detach()
     np.testing.assert_array_equal(z.numpy(), y.detach().numpy())
+
+
+def test_one_hot_inside_vmap_needs_the_number_of_classes():
+    labels = tl.tensor([[0, 2], [1, 1], [3, 0]])
+    made = vmap(lambda i: F.one_hot(i, 4))(labels)
+    assert made.dtype == np.int64
+    np.testing.assert_array_equal(made.numpy(), F.one_hot(labels, 4).numpy())
+    np.testing.assert_array_equal(vmap(vmap(lambda i: F.one_hot(i, 5), out_dims=1), in_dims=1)(labels).shape, (2, 5, 3))
+    with pytest.raises(RuntimeError, match="one_hot: inside vmap the values differ"):
+        vmap(F.one_hot)(labels)
+    with pytest.raises(ValueError, match="one_hot: label 3 needs at least 4 classes: num_classes is 3"):
+        vmap(lambda i: F.one_hot(i, 3))(labels)

@@ -8,7 +8,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from . import function, graph
+from . import anomaly_mode, function, grad_mode, graph
 from .anomaly import (
     AnomalyError,
     detect_anomaly,
@@ -20,6 +20,7 @@ from .anomaly import (
 from .derivatives import backward, grad
 from .function import Function
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .variable import Variable
 
 if _TYPE_CHECKING:
     from . import forward_ad, functional
@@ -52,6 +53,8 @@ __all__ = [
     "AnomalyError",
     "Function",
     "GradcheckError",
+    "Variable",
+    "anomaly_mode",
     "backward",
     "detect_anomaly",
     "enable_grad",
@@ -59,6 +62,7 @@ __all__ = [
     "function",
     "functional",
     "grad",
+    "grad_mode",
     "gradcheck",
     "gradgradcheck",
     "graph",

@@ -11,36 +11,40 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, GraphError, OperandError
-from .._typing import Array
+from .._typing import Array, DType
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
 from ..core.hooks import WATCHED
+from ..core.node import GradientEdge
 from ..core.registry import public
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..func import vmap
 from . import kept
 
+#: What a derivative is taken of, or with respect to.
+Target = Tensor | GradientEdge
+
 
 def backward(
-    tensors: Tensor | Sequence[Tensor],
+    tensors: Target | Sequence[Target],
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensor | Sequence[Tensor] | None = None,
+    inputs: Target | Sequence[Target] | dict[Any, Target] | None = None,
 ) -> None:
     """Add the gradients of ``tensors`` to ``grad`` of the leaves they were computed from.
 
     ``grad_tensors`` holds the cotangents (same shapes; None for one-element tensors). ``inputs`` are the only tensors to get a gradient;
-    those that are no leaves keep theirs from then on, as with `Tensor.retain_grad`. See `tensor.backward`.
+    those that are no leaves keep theirs from then on, as with `Tensor.retain_grad`. Gradient edges (`graph.get_gradient_edge`) may stand
+    for tensors, those of leaves also among ``inputs``. See `tensor.backward`.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> backward([x.sum(), (x * x).sum()]); x.grad.tolist()
     [3.0, 5.0]
     """
-    roots = _sequence(tensors, "backward")
-    seeds = _seeds(roots, grad_tensors, "backward", create_graph)
+    roots, seeds = _start(tensors, grad_tensors, "backward", create_graph)
     level = roots[0].level
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
@@ -48,19 +52,26 @@ def backward(
         if not keep:
             kept.used(roots[0].node)
         return
-    targets = _sequence(inputs, "backward")
-    for t in targets:
+    targets = []
+    for t in _sequence(list(inputs.values()) if isinstance(inputs, dict) else inputs, "backward"):
+        if isinstance(t, GradientEdge):
+            leaf = getattr(t.end(), "variable", None)
+            if leaf is None:
+                raise GraphError("backward: an edge among the inputs must be that of a leaf: a computed one has no grad; use autograd.grad")
+            t = leaf
         if t.node is None:
             raise GraphError(f"backward: an input does not require grad (shape {t.shape}); call requires_grad_() before the computation")
         t.retain_grad()  # computed tensors keep it on its way; leaves are filled at the end
+        targets.append(t)
     nodes = list(dict.fromkeys(t.node for t in targets))
     found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=nodes)
     for node, g in zip(nodes, found, strict=True):
         if type(node) is Leaf and g is not None:
-            node.accumulate(g, False)
             watchers = WATCHED.get(node)
-            if watchers is not None:
-                watchers.filled(node, create_graph)
+            if watchers is None:
+                node.accumulate(g, False)
+            else:
+                watchers.fill(node, g, level, create_graph)
 
 
 @public("backward", function=False)
@@ -69,7 +80,7 @@ def _backward(
     gradient: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensor | Sequence[Tensor] | None = None,
+    inputs: Target | Sequence[Target] | dict[Any, Target] | None = None,
 ) -> None:
     """Add the gradient of this tensor to ``grad`` of the leaves it was computed from.
 
@@ -88,8 +99,8 @@ def _backward(
 
 
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    outputs: Target | Sequence[Target],
+    inputs: Target | Sequence[Target] | dict[Any, Target],
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -97,14 +108,16 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """The gradients of ``outputs`` with respect to ``inputs``, returned instead of accumulated.
+) -> Any:
+    """The gradients of ``outputs`` with respect to ``inputs``, returned instead of accumulated: a tuple, or a dict where ``inputs`` is one.
 
     With ``create_graph`` they can be differentiated again. An input that had no influence is an error unless ``allow_unused``
     (then None) or ``materialize_grads`` (then zeros). With ``is_grads_batched`` every tensor of ``grad_outputs`` has one more axis
     in front, and so have the gradients: several vector-Jacobian products in one walk. ``only_inputs`` is always true.
+    Gradient edges (`graph.get_gradient_edge`) may stand for tensors, with ``grad_outputs`` where they are outputs.
 
-    Raises `GraphError` for outputs or inputs that are not on the tape, or whose graph was freed.
+    Raises `GraphError` for outputs or inputs that are not on the tape, or whose graph was freed, `ArgumentError` for arguments that
+    contradict each other.
 
     >>> x = Tensor(np.array(2.0), requires_grad=True)
     >>> (dy,) = grad(x ** 3, x, create_graph=True)
@@ -116,54 +129,92 @@ def grad(
     """
     if not only_inputs:
         raise ArgumentError("grad: only_inputs=False is not offered (PyTorch ignores it); use backward() to fill the grad of all leaves")
+    if materialize_grads and allow_unused is False:
+        raise ArgumentError(
+            "grad: materialize_grads gives zeros to inputs without influence, which allow_unused=False forbids; leave one of them out"
+        )
+    if isinstance(inputs, dict):
+        several = (outputs, list(inputs.values()), grad_outputs, retain_graph, create_graph, only_inputs, allow_unused)
+        named: Any = dict(zip(inputs, grad(*several, is_grads_batched, materialize_grads), strict=True))
+        return named
     if is_grads_batched:
         if grad_outputs is None:
             raise ArgumentError("grad: is_grads_batched needs grad_outputs, each with a leading axis; pass for example an identity matrix")
         seeds = [grad_outputs] if isinstance(grad_outputs, Boxed | np.ndarray) else list(grad_outputs)
 
-        def once(*gs: Any) -> tuple[Tensor | None, ...]:
+        def once(*gs: Any) -> Any:
             return grad(outputs, inputs, gs, retain_graph, create_graph, True, allow_unused, materialize_grads=materialize_grads)
 
-        batched: tuple[Tensor | None, ...] = vmap(once)(*(g if isinstance(g, Boxed) else Tensor(g) for g in seeds))
+        batched: Any = vmap(once)(*(g if isinstance(g, Boxed) else Tensor(g) for g in seeds))
         return batched
-    roots, targets = _sequence(outputs, "grad"), _sequence(inputs, "grad")
-    for i, t in enumerate(targets):
-        if t.node is None:
-            raise GraphError(f"grad: inputs[{i}] does not require grad (shape {t.shape}); call requires_grad_() before the computation")
-    seeds = _seeds(roots, grad_outputs, "grad", create_graph)
+    targets = _sequence(inputs, "grad")
+    ends = [t.end() if isinstance(t, GradientEdge) else t.node for t in targets]
+    for i, (t, end) in enumerate(zip(targets, ends, strict=True)):
+        if end is None:
+            raise GraphError(f"grad: inputs[{i}] does not require grad{_form(t)}; call requires_grad_() before the computation")
+    roots, seeds = _start(outputs, grad_outputs, "grad", create_graph)
     level = roots[0].level
     keep = create_graph if retain_graph is None else retain_graph
-    found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=[t.node for t in targets])
+    found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=ends)
     results: list[Tensor | None] = []
     for i, (t, g) in enumerate(zip(targets, found, strict=True)):
         if g is None and materialize_grads:
+            if isinstance(t, GradientEdge):
+                raise ArgumentError(f"grad: materialize_grads needs shapes: inputs[{i}] is an edge without gradient; give the tensor")
             g = np.zeros(t.shape, t.dtype)
         if g is None and not allow_unused:
             raise GraphError(
-                f"grad: inputs[{i}] (shape {t.shape}) was not used to compute the outputs; pass allow_unused=True to get None for it, "
+                f"grad: inputs[{i}]{_form(t)} was not used to compute the outputs; pass allow_unused=True to get None for it, "
                 f"or materialize_grads=True for zeros"
             )
-        results.append(_as_gradient(g, t))
+        results.append(None if g is None else _as_gradient(g, level if isinstance(t, GradientEdge) else t.level, getattr(t, "dtype", None)))
     return tuple(results)
 
 
-def _as_gradient(g: Array | None, t: Tensor) -> Tensor | None:
-    if g is None:
-        return None
+def _form(t: Target) -> str:
+    return "" if isinstance(t, GradientEdge) else f" (shape {t.shape})"
+
+
+def _as_gradient(g: Array, level: int, dtype: DType | None) -> Tensor:
     g = conjugated(g)
-    if isinstance(g, Boxed) and g.level >= t.level:
+    if isinstance(g, Boxed) and g.level >= level:
         recorded: Tensor = g  # type: ignore[assignment]  # as recorded, or mapped over (``is_grads_batched``)
         return recorded
     if not isinstance(g, Boxed):
         # A rule may hand on a view of a seed or of another gradient: the caller gets memory of its own.
-        g = np.array(g, t.dtype)
-    return Tensor.wrap(g, t.level)
+        g = np.array(g, dtype)
+    return Tensor.wrap(g, level)
 
 
-def _sequence(tensors: Any, op: str) -> list[Tensor]:
-    items: list[Any] = [tensors] if isinstance(tensors, Boxed) else list(tensors)
+def _start(outputs: Any, given: Any, op: str, create_graph: bool) -> tuple[list[Tensor], list[Array]]:
+    """What the walk starts from, and with which gradients; stand-ins with the nodes of edges in their places."""
+    roots = _sequence(outputs, op)
+    if any(isinstance(root, GradientEdge) for root in roots):
+        several = isinstance(given, list | tuple)
+        roots = [_root(t, given[i] if several and i < len(given) else given, op) for i, t in enumerate(roots)]
+    return roots, _seeds(roots, given, op, create_graph)
+
+
+def _root(t: Any, seed: Any, op: str) -> Tensor:
+    if not isinstance(t, GradientEdge):
+        known: Tensor = t
+        return known
+    end = t.end()
+    leaf = getattr(end, "variable", None)
+    if leaf is not None:
+        found: Tensor = leaf
+        return found
+    if seed is None:
+        raise GraphError(f"{op}: a gradient edge has no shape: give the gradient to start from, {op}(edge, ..., a tensor)")
+    root = Tensor.wrap(seed.array, seed.level) if isinstance(seed, Tensor) else Tensor(seed)
+    root.node = end
+    return root
+
+
+def _sequence(tensors: Any, op: str) -> list[Any]:
+    items: list[Any] = [tensors] if isinstance(tensors, Boxed | GradientEdge) else list(tensors)
     for i, t in enumerate(items):
-        if not isinstance(t, Tensor):
+        if not isinstance(t, Tensor | GradientEdge):
             raise OperandError(f"{op}: expected tensors: item {i} is a {type(t).__name__}; pass a tensor or a sequence of tensors")
     if not items:
         raise ArgumentError(f"{op}: got an empty sequence of tensors; pass at least one")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +23,6 @@ from ..func.dual import Dual
 from .boxes import boxed, is_plain
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
-
-_serial = count(1).__next__
-#: Between two heights there is room for this many levels, so that none has the level of another or of a transform, ever.
-_ROOM = 2.0**40
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -45,7 +40,7 @@ class _Level:
     def __init__(self) -> None:
         self.height = state.height
         #: Above everything made at this height, below everything made in transforms inside; later levels above earlier ones.
-        self.order: Any = state.height + _serial() / _ROOM
+        self.order = state.highest = max(state.height, state.highest) + 1
         self.open = True
 
 
@@ -115,6 +110,18 @@ class DualTensor(Dual):
 
     def __float__(self) -> float:
         return super().__float__() if self.scope.open else float(_value(self))
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The array of its value, when the level is left."""
+        return self.__getattr__("numpy")(force=force)
+
+    def item(self) -> Any:
+        """The number that its value is, when the level is left."""
+        return self.__getattr__("item")()
+
+    def tolist(self) -> Any:
+        """The numbers of its value, when the level is left."""
+        return self.__getattr__("tolist")()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return super().__array__(dtype, copy) if self.scope.open else np.array(_value(self), dtype=dtype, copy=copy)
@@ -222,11 +229,11 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     return DualTensor(constant_value(tensor), constant_value(tangent), scope)
 
 
-def _height(t: Any) -> float:
+def _height(t: Any) -> int:
     """The highest level among the boxes in ``t`` that take part in a transform."""
     if not isinstance(t, Boxed):
-        return 0.0
-    own = 0.0 if is_plain(t) else t.level
+        return 0
+    own = 0 if is_plain(t) else t.level
     return max(own, *map(_height, t.parts()))
 
 

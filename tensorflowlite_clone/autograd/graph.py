@@ -1,23 +1,38 @@
-"""What nodes save, and who keeps it: `saved_tensors_hooks`.
+"""The graph as users see it: who keeps what nodes save (`saved_tensors_hooks`), hooks on several gradients at once.
 
-Not here: what is saved (the rules name it, ``core/function.py``), recomputing instead of keeping (``utils/checkpoint.py``).
+Not here: `Node` and `GradientEdge` themselves (``core/node.py``), what is saved (the rules name it, ``core/function.py``), recomputing
+instead of keeping (``utils/checkpoint.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError, ShapeError
+from .._errors import ArgumentError, GraphError, OperandError, ShapeError
 from .._state import state
 from ..core import observe
+from ..core.hooks import RemovableHandle, watch
+from ..core.node import GradientEdge, Node, get_gradient_edge
 from ..core.tape import ANSWER, INPUT, Packed, Source
 from ..core.tensor import Tensor
 
-__all__ = ["disable_saved_tensors_hooks", "increment_version", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "register_multi_grad_hook",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
 
 
 class saved_tensors_hooks(observe.Observer):  # noqa: N801  (PyTorch's name)
@@ -144,6 +159,26 @@ class save_on_cpu(saved_tensors_hooks):  # noqa: N801  (PyTorch's name)
         super().__init__(lambda t: t.clone(), lambda t: t)
 
 
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801  (PyTorch's name)
+    """Inside the block, what operations save may be changed in place afterwards: the gradients are those of the values that were saved.
+
+    Every saved tensor is copied when it is saved (PyTorch's waits until it is changed), so that it costs memory and time. Unlike PyTorch's,
+    blocks nest, and backward may run outside.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.ones(2, requires_grad=True)
+    >>> with allow_mutation_on_saved_tensors():
+    ...     y = x.clone()
+    ...     z = (y ** 2).sum()
+    ...     _ = y.mul_(7.0)
+    >>> z.backward(); x.grad.tolist()
+    [2.0, 2.0]
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda t: t.clone(), lambda t: t)
+
+
 #: Why hooks are forbidden, innermost last.
 _forbidden: list[str] = []
 
@@ -158,7 +193,65 @@ def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
         _forbidden.pop()
 
 
-def increment_version(tensor: Tensor | list[Tensor] | tuple[Tensor, ...]) -> None:
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     """Count an in-place change of ``tensor`` (or of each) that was made behind the library's back, on its NumPy array."""
     for t in [tensor] if isinstance(tensor, Tensor) else tensor:
         t.changed("increment_version")
+
+
+def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[..., Any], *, mode: str = "all") -> RemovableHandle:
+    """Call ``fn`` once per backward pass that reaches some of ``tensors``; nothing that it returns is used.
+
+    With ``mode="all"`` it gets the list of their gradients, as soon as the last one is complete, with None for those that the pass does
+    not reach; with ``"any"`` the first gradient alone.
+
+    Raises `ArgumentError` for another mode and `GraphError` for a tensor that does not require grad.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x, y = tl.tensor([1.0], requires_grad=True), tl.tensor([2.0], requires_grad=True)
+    >>> handle = register_multi_grad_hook([x, y], lambda gs: print([g.tolist() for g in gs]))
+    >>> (x * y).sum().backward()
+    [[2.0], [1.0]]
+    >>> handle.remove()
+    """
+    if mode not in ("all", "any"):
+        raise ArgumentError(f"register_multi_grad_hook: mode must be 'all' or 'any': got {mode!r}; choose one")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise OperandError(f"register_multi_grad_hook: expected tensors: item {i} is a {type(t).__name__}; give tensors only")
+        if t.node is None:
+            raise GraphError(
+                f"register_multi_grad_hook: tensor {i} does not require grad (shape {t.shape}), no gradient comes to it; leave it out"
+            )
+    hook = _Several([t.node for t in tensors], fn, mode)
+    handles = [watch(t.node, partial(hook.see, i)) for i, t in enumerate(tensors)]
+
+    def forget() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return RemovableHandle({}, forget)
+
+
+class _Several:
+    """A hook on the gradients of several nodes: what came is noted with the backward pass under way."""
+
+    def __init__(self, nodes: list[Any], fn: Callable[..., Any], mode: str) -> None:
+        self.nodes, self.fn, self.mode = list(map(weakref.ref, nodes)), fn, mode
+
+    def see(self, i: int, g: Tensor) -> None:
+        """The gradient of node ``i`` is complete."""
+        notes = state.walk.notes
+        if self.mode == "any":
+            if self not in notes:
+                notes[self] = True
+                self.fn(g)
+            return
+        if self not in notes:
+            expected = {k for k, r in enumerate(self.nodes) if (node := r()) is not None and state.walk.reaches(node)}
+            notes[self] = expected, [None] * len(self.nodes)
+        expected, found = notes[self]
+        found[i] = g
+        expected.discard(i)
+        if not expected:
+            self.fn(found)

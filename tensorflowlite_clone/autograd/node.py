@@ -53,7 +53,7 @@ class FunctionNode:
 
     __slots__ = (
         "__weakref__", "arguments", "code", "ctx", "differentiable", "forms", "function", "instruction", "level", "lowered", "nested",
-        "outputs", "parents", "plan", "saved", "seq", "versions",
+        "outputs", "parents", "plan", "saved", "seq", "versions", "watchers",
     )  # fmt: skip
 
     function: Any
@@ -136,7 +136,6 @@ class FunctionNode:
         return found
 
     released: Any = Operation.released
-    next_functions: Any = Operation.next_functions
 
     def title(self) -> str:
         """The name that messages use: that of the user's class."""
@@ -269,7 +268,7 @@ class FunctionNode:
 class Exhausted:
     """What stands on the tape for a gradient that cannot be differentiated again: reaching it is an error."""
 
-    __slots__ = ("__weakref__", "owner", "parents", "plan", "saved", "seq")
+    __slots__ = ("__weakref__", "owner", "parents", "plan", "saved", "seq", "watchers")
 
     def __init__(self, parents: tuple[Any, ...], owner: str) -> None:
         self.parents, self.owner = parents, owner

@@ -8,6 +8,7 @@ operations (``x.tanh()``, ``x + y``) are installed on `Boxed` by the registry; t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -95,13 +96,17 @@ class Boxed(Methods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise self.untraceable("array")
 
+    def followed(self) -> bool:
+        """Whether a function transform takes the derivative with respect to this value, or holds it for several examples."""
+        return True
+
     def untraceable(self, what: str) -> TransformError:
         """The error for making a plain array or number of a value that a function transform follows."""
         return TransformError(
             f"{what}: a value inside a function transform ({type(self).__name__} of shape {self.shape}) cannot become a plain array or "
             f"number, or be written into one (out[i] = x), which would lose its derivative; collect the parts in a list and join them "
-            f"with np.stack or np.concatenate; to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]; "
-            f"x.detach() is the value as a constant"
+            f"with np.stack or np.concatenate; for functions of the math module use NumPy's, np.sqrt(x); to index an ndarray x with it, "
+            f"make x a tensor: tl.tensor(x)[i]; x.detach() is the value as a constant"
         )
 
     @property
@@ -119,6 +124,15 @@ class Boxed(Methods):
             raise TypeError("iteration over a 0-d tensor: it has no first dimension to go along; use .item() for its value")
         box: Any = self
         return (box[i] for i in range(self.shape[0]))
+
+    def __format__(self, spec: str) -> str:
+        """One number as ``spec`` says, inside vmap those of all examples; several as `str` does."""
+        if not spec or prod(self.shape) != 1:
+            return format(str(self), spec)
+        value: Any = self
+        while isinstance(value, Boxed):
+            value = value.parts()[0]
+        return format(value.item(), spec) if value.size == 1 else f"[{', '.join(format(v, spec) for v in value.ravel().tolist())}]"
 
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())

@@ -18,8 +18,9 @@ from numpy import ndarray
 
 from .._state import next_serial, state
 from . import observe, registry
+from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
-from .explain import explain
+from .explain import explain, plain_result
 from .function import Function
 from .publish import operator_of
 from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan
@@ -111,8 +112,8 @@ def _compile_call(op: type[Function], slow: Callable[..., Any], order: Any) -> C
     scope: dict[str, Any] = {
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
         "Tensor": Tensor, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__, "new_node": op.__new__,
-        "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "shape_of": shape_of, "explain": explain,
-        "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
+        "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
+        "shape_of": shape_of, "explain": explain, "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
         scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in range(1 << len(op.names))]
@@ -142,7 +143,8 @@ def _call_source(op: type[Function], order: Any) -> str:
     lines += ["        with errstate(all='ignore'): " + call if op.quiet else "        " + call]
     values = f"({arrays},), dict({keywords[2:]})"
     lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
-    lines += ["    if type(ans) is not ndarray: ans = as_ndarray(ans)"]
+    result = f"plain_result(op, ans, dict({keywords[2:]})) if isinstance(ans, Boxed) else as_ndarray(ans)"
+    lines += [f"    if type(ans) is not ndarray: ans = {result}"]
     lines += ["    out = new(Tensor)", "    out.array = ans", "    out.level = level", "    out.grad = None"]
     lines += ["    out.version = out.views = None"]
     if op.is_view:

@@ -18,7 +18,8 @@ from .._errors import GraphError
 from .._state import state
 from .._typing import Array
 from .boxed import Boxed
-from .hooks import WATCHED
+from .hooks import AWAITED, STEPS, WATCHED, Awaited, Walk
+from .node import inputs_of, outputs_of
 from .tape import Leaf
 from .tensor import Tensor
 
@@ -59,16 +60,20 @@ def run_backward(
     if reach is not None and not reach.issuperset(nodes):  # a root that leads to none of the inputs
         heap = sorted(reach.intersection(nodes))
         nodes, pending = {key: nodes[key] for key in heap}, {key: pending[key] for key in heap}
-    before, outer = state.grad_enabled, state.inputs_only
+    before, outer, around = state.grad_enabled, state.inputs_only, state.walk
     state.inputs_only = inputs is not None
+    state.walk = Walk(list(nodes.values()), reach) if len(WATCHED) else None
     if create_graph:
         state.grad_enabled = True
-    step = _special_step(level, create_graph) if create_graph or state.observers else None
+    awaited = Awaited(list(nodes.values()), level, create_graph) if inputs is None and len(AWAITED) else None
+    step = _special_step(level, create_graph, awaited) if create_graph or state.observers or awaited or len(STEPS) else None
     try:
         with np.errstate(all="ignore"):
             _walk(heap, pending, nodes, owned, level, step, create_graph, retain_graph, wanted, last, reach)
+            if awaited is not None:
+                awaited.finish()
     finally:
-        state.grad_enabled, state.inputs_only = before, outer
+        state.grad_enabled, state.inputs_only, state.walk = before, outer, around
     return [] if inputs is None or wanted is None else [wanted[-node.seq] for node in inputs]
 
 
@@ -114,9 +119,10 @@ def _walk(
                 return  # every other node is older than all the inputs
         if type(node) is Leaf:
             if wanted is None:
-                node.accumulate(g, watchers is None and key in owned)
-                if watchers is not None:
-                    watchers.filled(node, create_graph)
+                if watchers is None:
+                    node.accumulate(g, key in owned)
+                else:
+                    watchers.fill(node, g, level, create_graph)
             continue
         if special is not None:
             grads = special(node, g)
@@ -170,11 +176,11 @@ def _walk(
             following = None
 
 
-def _special_step(level: int, create_graph: bool) -> Callable[[Any, Array], tuple[Array, ...]]:
-    """A step that records itself, or that tells the observers, or both."""
+def _special_step(level: int, create_graph: bool, awaited: Awaited | None) -> Callable[[Any, Array], tuple[Array, ...]]:
+    """A step that records itself, tells the observers, or calls the hooks of nodes."""
     observers = state.observers
 
-    def step(node: Any, g: Array) -> tuple[Array, ...]:
+    def bare(node: Any, g: Array) -> tuple[Array, ...]:
         if not create_graph and node.saved is None:
             raise node.released()
         grads: tuple[Array, ...] = node.replay(g, level) if create_graph else node.plan.step(node, g)
@@ -182,7 +188,19 @@ def _special_step(level: int, create_graph: bool) -> Callable[[Any, Array], tupl
             observer.derived(node, g, grads)
         return grads
 
-    return step
+    def hooked(node: Any, g: Array) -> tuple[Array, ...]:
+        if node not in STEPS:
+            return bare(node, g)
+        watchers = WATCHED.add(node)
+        place, count = outputs_of(node)
+        entered = watchers.enter(g, place, count, level, create_graph)
+        return watchers.leave(bare(node, entered), entered, place, count, level, create_graph, inputs_of(node))
+
+    step = hooked if len(STEPS) else bare
+    if awaited is None:
+        return step
+    take = awaited.take
+    return lambda node, g: take(node.parents, step(node, g))
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

@@ -9,6 +9,8 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
 from .._typing import Array
+from .boxed import Boxed
+from .broadcast import as_ndarray
 
 if TYPE_CHECKING:
     from .function import Function
@@ -38,6 +40,8 @@ def operands(op: type[Function], args: tuple[Array, ...]) -> str:
 def explain(op: type[Function], args: tuple[Array, ...], params: dict[str, Any], error: Exception) -> Exception:
     """The exception to raise instead of ``error``."""
     title, facts = op.title(), operands(op, args)
+    if (boxed := boxed_parameter(op, params)) is not None:
+        return boxed
     if isinstance(error, ShapeError | DTypeError | DimensionError | ArgumentError | OperandError):
         return error  # a kernel or a check already said it
     for a in args:
@@ -63,6 +67,24 @@ def explain(op: type[Function], args: tuple[Array, ...], params: dict[str, Any],
     if isinstance(error, TypeError):
         return DTypeError(message)
     return ShapeError(message) if isinstance(error, ValueError) else RuntimeError(message)
+
+
+def boxed_parameter(op: type[Function], params: dict[str, Any]) -> OperandError | None:
+    """The error for a tensor where an operation takes a plain number, with respect to which it has no derivative; None if there is none."""
+    for name, value in params.items():
+        if isinstance(value, Boxed):
+            return OperandError(
+                f"{op.title()}: {name} must be a number: it is {type(value).__name__} of shape {value.shape}; pass {name}.item(), or, for "
+                f"a derivative with respect to {name}, write the formula with operations of tensors"
+            )
+    return None
+
+
+def plain_result(op: type[Function], ans: Any, params: dict[str, Any]) -> Array:
+    """The result of ``forward`` as an ndarray; a box comes of a tensor among the parameters, whose derivative would be lost."""
+    if isinstance(ans, Boxed):
+        raise boxed_parameter(op, params) or OperandError(f"{op.title()}: computed {type(ans).__name__} of plain arrays; return an ndarray")
+    return as_ndarray(ans)
 
 
 def refuse_complex(op: type[Function], args: tuple[Array, ...]) -> None:

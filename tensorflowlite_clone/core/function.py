@@ -32,9 +32,9 @@ from .._state import next_serial, state
 from .._typing import Array
 from . import registry
 from .boxed import Boxed
-from .broadcast import as_ndarray, shape_of, unbroadcast
+from .broadcast import shape_of, unbroadcast
 from .dtypes import inexact_type, result_type
-from .explain import explain, refuse_complex
+from .explain import explain, plain_result, refuse_complex
 from .publish import publish
 from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
 from .tensor import Tensor
@@ -65,7 +65,7 @@ class OperationType(type):
 class Function(metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
 
-    __slots__ = ("__weakref__", "code", "instruction", "parents", "plan", "saved", "selects", "seq", "shapes", "versions")
+    __slots__ = ("__weakref__", "code", "instruction", "parents", "plan", "saved", "selects", "seq", "shapes", "versions", "watchers")
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
@@ -187,7 +187,7 @@ class Function(metaclass=OperationType):
                 ans = cls.forward(*args, **params)
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise explain(cls, args, params, error) from error
-        ans = as_ndarray(ans) if cls.outputs is None else tuple(map(as_ndarray, ans))
+        ans = plain_result(cls, ans, params) if cls.outputs is None else tuple(plain_result(cls, a, params) for a in ans)
         for observer in state.observers:
             observer.computed(cls, args, params, ans)
         return ans
@@ -349,11 +349,6 @@ class Function(metaclass=OperationType):
             f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}{where}) "
             f"again; pass retain_graph=True to the first backward, or run the forward computation again"
         )
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes this one hands gradients to, each with the number of the output it computed (PyTorch's view of the graph)."""
-        return tuple((p.parents[0], p.index) if isinstance(p, Select) else (p, 0) for p in self.parents)
 
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0

@@ -83,7 +83,7 @@ ACCUMULATION = threading.RLock()
 class Leaf:
     """The tape node of a tensor that the user made: where its gradient is accumulated."""
 
-    __slots__ = ("__weakref__", "parents", "saved", "seq", "tensor")
+    __slots__ = ("__weakref__", "parents", "saved", "seq", "tensor", "watchers")
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)  # not a strong reference: the tensor owns its leaf
@@ -133,11 +133,6 @@ class Leaf:
         """The leaf tensor, while it is alive."""
         return self.tensor()
 
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """Nothing: gradients end here."""
-        return ()
-
     @staticmethod
     def title() -> str:
         """The name that messages use."""
@@ -156,7 +151,7 @@ def _no_gradient(grad: Any, tensor: Tensor) -> Exception:
 class Select:
     """The tape node of one output of an operation with several outputs."""
 
-    __slots__ = ("__weakref__", "index", "parents", "saved", "seq")
+    __slots__ = ("__weakref__", "index", "parents", "saved", "seq", "watchers")
 
     def __init__(self, node: Any, index: int) -> None:
         self.parents = (node,)
@@ -176,12 +171,6 @@ class Select:
     def replay(self, g: Array, level: int) -> tuple[Cotangents]:
         """The same for ``create_graph``."""
         return (Cotangents({self.index: g}),)
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """Those of the operation."""
-        functions: tuple[tuple[Any, int], ...] = self.parents[0].next_functions
-        return functions
 
     def title(self) -> str:
         """The name that messages use."""

@@ -18,10 +18,10 @@ from .._errors import ArgumentError, DTypeError, GraphError, OperandError
 from .._state import get_default_dtype, state
 from .._typing import Array, DType, Shape
 from .boxed import Boxed
-from .hooks import WATCHED, RemovableHandle, watch, watchers_of
+from .hooks import WATCHED, RemovableHandle, watch
 from .tape import Change, Leaf
 from .views import Views, lineage_of, note_change
-from .where import Place, caller
+from .where import Place, caller, storing
 
 if TYPE_CHECKING:
     from .function import Function
@@ -83,7 +83,12 @@ class Tensor(Boxed):
     def become(self, result: Array, by: str = "") -> None:
         """Take over array and node of ``result``; a constant takes this tensor off the tape."""
         mine = isinstance(result, Tensor) and result.level == self.level
-        self.array, self.node = (result.array, result.node) if mine else (result, None)
+        array, self.node = (result.array, result.node) if mine else (result, None)
+        if isinstance(self.array, Boxed) and not isinstance(array, Boxed):  # it stays a box: its views are followed as a box's are
+            inner = self.array.twin()
+            inner.become(array, by)
+            array = inner
+        self.array = array
         self.changed(by)
 
     def parts(self) -> tuple[Array, ...]:
@@ -170,8 +175,31 @@ class Tensor(Boxed):
 
     @property
     def grad_fn(self) -> Any:
-        """The tape node of the operation that computed this tensor; None for leaves."""
-        return None if self.is_leaf else self.node
+        """The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves."""
+        if self.is_leaf:
+            return None
+        from .node import shown_as
+
+        return shown_as(self.node)
+
+    @property
+    def output_nr(self) -> int:
+        """Which of the results of `grad_fn` this tensor is; 0 for leaves."""
+        return getattr(self.node, "index", 0)
+
+    @property
+    def _version(self) -> int:
+        """How often the memory was changed in place."""
+        return 0 if self.version is None else int(self.version[0])
+
+    def _is_view(self) -> bool:
+        """Whether this tensor is a window onto the memory of another one."""
+        return isinstance(self.views, Views) and self is not self.views.root()
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor whose memory this view shows; None if it is no view, and when that tensor is gone."""
+        return self.views.root() if self._is_view() else None
 
     def detach(self) -> Tensor:
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
@@ -219,7 +247,7 @@ class Tensor(Boxed):
         if self.node is None:
             raise GraphError(f"retain_grad: the tensor does not require grad (shape {self.shape}); compute it from one that does")
         if not self.is_leaf:
-            watchers_of(self.node).kept_by = weakref.ref(self)
+            WATCHED.add(self.node).kept_by = weakref.ref(self)
 
     @property
     def retains_grad(self) -> bool:
@@ -260,7 +288,7 @@ class Tensor(Boxed):
         if self.node is None or not self.is_leaf:
             what = "does not require grad" if self.node is None else f"was computed by {self.node.title()}"
             raise GraphError(f"register_post_accumulate_grad_hook: only leaves accumulate: this tensor {what}; use register_hook")
-        return watch(self.node, hook, after=True)
+        return watch(self.node, hook, "after")
 
     # ---- shared memory ------------------------------------------------------------------------------------------------------
     def memory_cell(self) -> list[Any]:
@@ -343,24 +371,33 @@ class Tensor(Boxed):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:
         if self.followed():
             raise self.untraceable("array")
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        inner = self.array if self.node is None and isinstance(self.array, Boxed) else self.numpy()
+        return np.array(inner, dtype=dtype, copy=copy)
 
     def followed(self) -> bool:
         """Whether a function transform takes the derivative with respect to this tensor, or holds it for several examples."""
-        return self.level > 0 and (self.node is not None or not isinstance(self.array, ndarray))
+        return self.level > 0 and (self.node is not None or (isinstance(self.array, Boxed) and self.array.followed()))
 
     def __float__(self) -> float:
-        if self.followed():
-            raise self.untraceable("float")
+        self._may_become_a_number("float", sys._getframe(1))
         return float(self.item())
 
     def __int__(self) -> int:
         return int(self.item())
 
     def __complex__(self) -> complex:
-        if self.followed():
-            raise self.untraceable("complex")
+        self._may_become_a_number("complex", sys._getframe(1))
         return complex(self.item())
+
+    def _may_become_a_number(self, what: str, frame: Any) -> None:
+        """Raise where the number would lose a derivative that somebody counts on: in a transform, and as an element of an array."""
+        if self.followed():
+            raise self.untraceable(what)
+        if self.node is not None and state.grad_enabled and storing(frame):
+            raise GraphError(
+                "out[i] = x: the tensor x requires grad, and the plain array out would silently lose it; let out be a tensor, as made by "
+                "np.zeros_like(x, shape=...), or write x.detach()"
+            )
 
     def __index__(self) -> int:
         if self.dtype.kind not in "biu":
@@ -373,9 +410,6 @@ class Tensor(Boxed):
                 f"bool: the truth value of a tensor with {self.numel()} elements (shape {self.shape}) is ambiguous; use .any() or .all()"
             )
         return bool(self.array)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.numel() == 1 else format(str(self), spec)
 
     def __hash__(self) -> int:
         return id(self)

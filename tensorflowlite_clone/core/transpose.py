@@ -28,8 +28,8 @@ def jvp_by_transposition(op: type[Function], primals: list[Array], tangents: lis
     if not op.rules:
         ans = op.of(*primals, **params)
         return ans, tuple(None for _ in ans) if isinstance(ans, tuple) else None
-    state.height += 1
-    level, mode = state.height, state.grad_enabled
+    outer, mode = state.height, state.grad_enabled
+    level = state.height = state.highest = max(outer, state.highest) + 1
     state.grad_enabled = True
     try:
         xs = [p if t is None else _leaf(p, level) for p, t in zip(primals, tangents, strict=True)]
@@ -53,7 +53,7 @@ def jvp_by_transposition(op: type[Function], primals: list[Array], tangents: lis
         values = [o.array if isinstance(o, Tensor) and o.level == level else o for o in outs]
         return (tuple(values), tuple(ts)) if isinstance(ans, tuple) else (values[0], ts[0])
     finally:
-        state.height, state.grad_enabled = level - 1, mode
+        state.height, state.grad_enabled = outer, mode
 
 
 def _leaf(array: Array, level: int) -> Tensor:

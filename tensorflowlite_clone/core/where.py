@@ -44,6 +44,13 @@ def here() -> Place:
     return caller(sys._getframe(1))
 
 
+def storing(frame: FrameType) -> bool:
+    """Whether ``frame`` is carrying out an assignment ``a[i] = x``."""
+    from opcode import opmap
+
+    return frame.f_code.co_code[frame.f_lasti] == opmap["STORE_SUBSCR"]
+
+
 def stacklevel() -> int:
     """The ``stacklevel`` with which a warning given by the calling function points at the user's line."""
     inside, level, frame = INSIDE or know_inside(), 1, sys._getframe(1)

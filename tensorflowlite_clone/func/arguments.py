@@ -17,18 +17,27 @@ from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.tensor import Tensor
+from .batched import Batched
+from .dual import Dual
 
+#: The dtypes of NumPy programs that know of no others.
+DOUBLE = (np.dtype(np.float64), np.dtype(np.complex128))
 #: One positional argument, or several.
 Argnums = int | tuple[int, ...]
 
 
 @contextmanager
-def raised_height(record: bool | None = None) -> Iterator[int]:
-    """One transform more: its boxes get the new height as level. ``record=True`` records whatever the outer mode is."""
-    before, maps = state.grad_enabled, state.maps
-    state.height += 1
+def raised_height(record: bool | None = None, kind: Kind | None = None) -> Iterator[int]:
+    """One transform more: its boxes get the new height as level. ``record=True`` records whatever the outer mode is.
+
+    ``kind`` is that of the arguments: whether the numbers inside are NumPy's.
+    """
+    before, maps, default, outer = state.grad_enabled, state.maps, state.default_dtype, state.height
+    state.height = state.highest = max(outer, state.highest) + 1
     if record is not None:
         state.grad_enabled = record
+    if kind is not None and kind.double:
+        state.default_dtype = np.dtype(np.float64)
     try:
         yield state.height
     except ValueError as error:  # NumPy says this of any failure in out[i] = x; the reason is what helps
@@ -36,9 +45,10 @@ def raised_height(record: bool | None = None) -> Iterator[int]:
             raise error.__cause__.with_traceback(error.__traceback__) from None
         raise
     finally:
-        state.height -= 1
+        state.height = outer
         state.grad_enabled = before
         state.maps = maps
+        state.default_dtype = default
 
 
 class Kind:
@@ -50,6 +60,8 @@ class Kind:
     def __init__(self, leaves: Sequence[Any]) -> None:
         self.tensors = any(isinstance(x, Tensor) for x in leaves)
         self.recording = state.grad_enabled
+        #: Whether it is NumPy's float64, in which integers inside become what they become in NumPy, and no float32 tensors.
+        self.double = not self.tensors and any(np.asarray(x).dtype in DOUBLE for x in leaves if isinstance(x, ndarray | np.generic | float))
 
     def take(self, x: Any, op: str, what: str = "the arguments to differentiate or map over") -> Array:
         """What a box of the transform holds: an ndarray, or a box of an outer transform or of a recorded tensor."""
@@ -63,6 +75,8 @@ class Kind:
 
     def give(self, x: Any) -> Any:
         """A result: a tensor where tensors came in, else as NumPy would give it; in memory that the caller may write to."""
+        if isinstance(x, Boxed) and x.level > state.height:
+            x = without_ended(x)
         if isinstance(x, Boxed):
             if isinstance(x, Tensor):
                 if not self.tensors and x.node is None and isinstance(x.array, ndarray):
@@ -72,6 +86,18 @@ class Kind:
             return x
         array = writable(np.asarray(x))
         return Tensor.wrap(array, 0) if self.tensors else array
+
+
+def without_ended(x: Any) -> Any:
+    """What a box holds without those of transforms that have ended: of a derivative the value is a constant, of examples there is none."""
+    while type(x) in (Tensor, Dual, Batched) and x.level > state.height:  # dual tensors of `forward_ad` know themselves when they end
+        if isinstance(x, Batched):
+            raise TransformError(
+                f"vmap: a value of each example (shape {x.shape} each) was kept until its vmap had ended, where it has no meaning; "
+                f"return it from the function instead of putting it into a list, an attribute or a global variable"
+            )
+        x = x.parts()[0]
+    return x
 
 
 def writable(a: Array) -> Array:

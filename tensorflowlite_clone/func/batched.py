@@ -123,7 +123,10 @@ class Batched(Boxed):
         self._one_value("bool")
 
     def __float__(self) -> float:
-        self._one_value("float")
+        raise TransformError(
+            f"float: inside vmap this is {self.length} values at once (shape {self.shape} each), not one; for out[i] = x let out be like "
+            f"x, np.zeros_like(x, shape=...); for functions of the math module use NumPy's, np.sqrt(x)"
+        )
 
     def __int__(self) -> int:
         self._one_value("int")

@@ -84,6 +84,9 @@ class Dual(Boxed):
     def detach(self) -> Array:
         """The value alone, a constant to every transform."""
         lineage_of(self).detached = True
+        return self._constant()
+
+    def _constant(self) -> Any:
         return self.primal.detach() if isinstance(self.primal, Boxed) else Tensor.wrap(self.primal, 0)
 
     def __bool__(self) -> bool:
@@ -92,8 +95,25 @@ class Dual(Boxed):
     def __float__(self) -> float:
         raise self.untraceable("float")
 
+    def __complex__(self) -> complex:
+        raise self.untraceable("complex")
+
     def __int__(self) -> int:
         return int(self.primal)
+
+    def item(self) -> Any:
+        """The value of a box of one element, as a Python number without derivative."""
+        return self._constant().item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers without derivatives."""
+        return self._constant().tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """Refuse, unless ``force`` says that the derivative may be lost."""
+        if not force:
+            raise self.untraceable("numpy")
+        return self._constant().numpy(force=True).copy()
 
     @property
     def device(self) -> Any:

@@ -45,7 +45,7 @@ def jvp(
     ps, tree = flatten(tuple(primals))
     ts = flatten_as(tree, tuple(tangents), "jvp", "tangents", "primals")
     kind = Kind([*ps, *ts])
-    with raised_height() as level:
+    with raised_height(kind=kind) as level:
         duals = [make_dual(kind.take(p, "jvp"), kind.take(t, "jvp", "tangents"), level, "jvp") for p, t in zip(ps, ts, strict=True)]
         out = func(*unflatten(tree, duals))
     out, aux = split_aux(out, has_aux, "jvp")

@@ -122,7 +122,7 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
         _require_real(primals, "jacfwd", "argument")
         counts = [math.prod(shape_of(p)) for p in primals]
         size = sum(counts)
-        with raised_height() as outer:
+        with raised_height(kind=kind) as outer:
             this = Map(outer, size, randomness)
             state.maps = (*state.maps, this)
             with raised_height() as level:

@@ -108,7 +108,7 @@ def _run(
 ) -> Any:
     """All examples at once."""
     kind = Kind(leaves)
-    with raised_height() as level:
+    with raised_height(kind=kind) as level:
         this = Map(level, size, randomness)
         boxed = [x if d is None else this.box(_to_front(kind.take(x, "vmap"), d)) for x, d in zip(leaves, dims, strict=True)]
         state.maps = (*state.maps, this)

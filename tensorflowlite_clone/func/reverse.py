@@ -31,7 +31,7 @@ class Pullback:
         leaves, self.in_tree = flatten(tuple(args[n] for n in nums))
         self.single = not isinstance(argnums, tuple | list)
         self.kind = Kind(leaves)
-        with raised_height(record=True) as level:
+        with raised_height(record=True, kind=self.kind) as level:
             self.level = level
             self.inputs = [_input(self.kind.take(x, op), level, op) for x in leaves]
             out = func(*replaced(args, nums, unflatten(self.in_tree, list(self.inputs))), **kwargs)

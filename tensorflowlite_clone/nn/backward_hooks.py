@@ -125,7 +125,7 @@ class _Pass:
 class Gate:
     """A tape node between tensors and their aliases, which shows the gradients of the whole group to a function."""
 
-    __slots__ = ("__weakref__", "count", "level", "look", "parents", "places", "saved", "seq")
+    __slots__ = ("__weakref__", "count", "level", "look", "parents", "places", "saved", "seq", "watchers")
     plan: ClassVar[_Pass] = _Pass()
 
     def __init__(self, tensors: Sequence[Tensor], places: Sequence[int], count: int, look: Callable[[Gradients], Gradients]) -> None:
@@ -149,7 +149,7 @@ class Gate:
                 gx = Tensor.wrap(gx if isinstance(gx, Boxed) else np.array(gx), self.level)
             seen[self.places[i]] = gx
         mode = state.grad_enabled
-        state.grad_enabled = create_graph
+        state.grad_enabled = create_graph or (mode and self.level > 0)  # transforms around differentiate what hooks do
         try:
             found = self.look(tuple(seen))
             grads: list[Array | None] = []
@@ -160,7 +160,7 @@ class Gate:
                     continue
                 if old is not None and new.dtype != old.dtype:
                     new = new.to(old.dtype)
-                grads.append(conjugated(new if create_graph else new.array))
+                grads.append(conjugated(new) if create_graph else _lent(conjugated(new.array)))
         finally:
             state.grad_enabled = mode
         return tuple(grads)
@@ -168,7 +168,12 @@ class Gate:
     @staticmethod
     def title() -> str:
         """The name that messages use."""
-        return "module backward hook"
+        return "BackwardHookFunction"
+
+
+def _lent(g: Array) -> Array:
+    """``g``, which a hook may have kept, as a view: the walk takes no memory of others for its own."""
+    return g.view() if type(g) is ndarray else g
 
 
 def gate(values: tuple[Any, ...], look: Callable[[Gradients], Gradients]) -> tuple[tuple[Any, ...], bool]:

@@ -76,7 +76,7 @@ class _BatchNorm(Module):
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
             with no_grad():
-                self.num_batches_tracked += 1
+                self.num_batches_tracked.add_(1)  # not +=, which would make a value of a transform the buffer
             if self.momentum is None:  # the average of all batches so far
                 momentum = 1.0 / self.num_batches_tracked.item()
         use_batch = self.training or self.running_mean is None
@@ -142,7 +142,7 @@ class _InstanceNorm(_BatchNorm):
         self._check(input)
         if len(input.shape) == self.dimensions[0]:
             return self.forward(input.unsqueeze(0)).squeeze(0)
-        n, c = input.shape[:2]
+        c = input.shape[1]
         if c != self.num_features:
             raise ShapeError(
                 f"{type(self).__name__}: input must have {self.num_features} channels (dimension 1): it is {tuple(input.shape)}"
@@ -151,18 +151,8 @@ class _InstanceNorm(_BatchNorm):
             return F.group_norm(input, c, self.weight, self.bias, self.eps)
         if not self.training:
             return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
-        # (N, C, ...) -> (1, N*C, ...): each channel of each example is a channel of its own
-        means, variances = self.running_mean.repeat(n), self.running_var.repeat(n)
         momentum = 0.0 if self.momentum is None else self.momentum
-        out = F.batch_norm(input.reshape(1, n * c, *input.shape[2:]), means, variances, None, None, True, momentum, self.eps)
-        with no_grad():
-            self.running_mean.copy_(means.reshape(n, c).mean(0))
-            self.running_var.copy_(variances.reshape(n, c).mean(0))
-        out = out.reshape(*input.shape)
-        spread = (-1,) + (1,) * (len(input.shape) - 2)
-        if self.weight is not None:
-            out = out * self.weight.reshape(*spread)
-        return out if self.bias is None else out + self.bias.reshape(*spread)
+        return F.instance_norm(input, self.running_mean, self.running_var, self.weight, self.bias, True, momentum, self.eps)
 
 
 class InstanceNorm1d(_InstanceNorm):

@@ -13,14 +13,12 @@ class Parameter(Tensor):
     """A leaf tensor that a `Module` registers when it is assigned to an attribute.
 
     ``data`` is an array or tensor whose memory is shared; ``requires_grad`` is on unless said otherwise. Operations on a
-    parameter give plain tensors.
+    parameter give plain tensors. Unlike those it takes any attributes, for notes of the user (``weight.shared = True``).
 
     >>> Parameter(np.ones(2, "f4"))
     Parameter containing:
     tensor([1., 1.], requires_grad=True)
     """
-
-    __slots__ = ()
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         if data is None:
@@ -36,4 +34,10 @@ class Parameter(Tensor):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return Parameter, (np.array(self.numpy(force=True)), self.requires_grad)
+        return _rebuild, (np.array(self.numpy(force=True)), self.requires_grad, self.__dict__)
+
+
+def _rebuild(array: np.ndarray[Any, Any], requires_grad: bool, notes: dict[str, Any]) -> Parameter:
+    parameter = Parameter(array, requires_grad)
+    parameter.__dict__.update(notes)
+    return parameter

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise
 from ..core.function import fused
@@ -296,6 +297,8 @@ def _mish(input: Array, inplace: bool = False) -> Array:
 @public("hardtanh", nn=True, method=False)
 def _hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Array:
     """``x`` clipped to [min_val, max_val]; the derivative at the bounds is 0. Shape: any -> same."""
+    if isinstance(min_val, Boxed) or isinstance(max_val, Boxed):
+        return clamp(input, min_val, max_val)
     if min_val > max_val:
         raise ArgumentError(f"hardtanh: min_val must not exceed max_val: got {min_val} and {max_val}; swap them")
     return HardTanh.of(to_operand(input, "hardtanh"), low=min_val, high=max_val)

@@ -17,6 +17,7 @@ from ..core.publish import to_operand
 from ..core.registry import OPS, implements, install_method, public
 from ..core.tensor import Tensor
 from ..kernels import select as kernels
+from .index import concrete
 
 
 class Equal(NonDifferentiable, numpy=np.equal, public="eq"):
@@ -207,7 +208,7 @@ def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
     [1.0, 6.0]
     """
     if input is None and other is None:
-        return tuple(Tensor.wrap(i, 0) for i in to_operand(condition, "where").detach().numpy().nonzero())
+        return tuple(Tensor.wrap(i, 0) for i in np.atleast_1d(concrete(to_operand(condition, "where"), "where")).nonzero())
     if getattr(condition, "dtype", None) not in (np.dtype(np.bool_), np.dtype(np.uint8)) and not isinstance(condition, bool):
         raise DTypeError(
             f"where: the condition must be boolean: got {getattr(condition, 'dtype', type(condition).__name__)}; compare first, x > 0"
@@ -262,10 +263,6 @@ install_method("__eq__", lambda self, other: Equal.of(self, other) if _comparabl
 install_method("__ne__", lambda self, other: NotEqual.of(self, other) if _comparable(other) else NotImplemented)
 
 
-def _plain(x: Any) -> Any:
-    return x.detach().numpy() if isinstance(x, Tensor) else x
-
-
 @public("isclose")
 def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """Whether ``|input - other| <= atol + rtol |other|``, element by element."""
@@ -275,10 +272,10 @@ def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-0
 @public("allclose")
 def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input - other| <= atol + rtol |other|`` everywhere."""
-    return bool(np.allclose(_plain(input), _plain(other), rtol, atol, equal_nan))
+    return bool(np.allclose(concrete(input, "allclose", True), concrete(other, "allclose", True), rtol, atol, equal_nan))
 
 
 @public("equal")
 def _equal(input: Array, other: Array) -> bool:
     """Whether both have one shape and all elements are equal."""
-    return shape_of(input) == shape_of(other) and bool(np.array_equal(_plain(input), _plain(other)))
+    return shape_of(input) == shape_of(other) and bool(np.array_equal(concrete(input, "equal", True), concrete(other, "equal", True)))

@@ -69,8 +69,11 @@ def _plain(data: Any, op: str) -> Any:
 
 
 def _own_array(x: Boxed, op: str) -> ndarray[Any, Any]:
-    if not isinstance(x, Tensor) or not isinstance(x.array, ndarray):
-        raise OperandError(f"{op}: the value belongs to a function transform and has no numbers to copy; use x.clone(), or stack([...])")
+    if not isinstance(x, Tensor) or not isinstance(x.array, ndarray) or x.followed():
+        raise OperandError(
+            f"{op}: the value belongs to a function transform, and a copy of its numbers would lose its derivative; use x.clone(), "
+            f"or stack([...]); x.detach() is the value as a constant"
+        )
     return x.array
 
 
@@ -225,7 +228,7 @@ def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
 
 def _number(value: Any, op: str) -> Any:
     """A fill value: a number, or the number in a one-element tensor."""
-    if isinstance(value, Tensor) and isinstance(value.array, ndarray):
+    if isinstance(value, Tensor) and isinstance(value.array, ndarray) and not value.followed():
         return value.item()
     if isinstance(value, bool | int | float | complex | np.generic):
         return value

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
+from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
@@ -21,7 +21,7 @@ from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
 from .arithmetic import Cast, cast
 from .compare import Where
-from .index import GetItem, PutItem, Slot, concrete, get_item
+from .index import GetItem, PutItem, Slot, all_values, concrete, get_item
 from .shape import Reshape
 
 #: Elements from which places in the flattened array are worth computing.
@@ -129,6 +129,11 @@ def _diagnose(op: str, shape: tuple[int, ...], index: Any, axis: int) -> Excepti
 
 
 def _index(index: Array, op: str) -> Array:
+    if not isinstance(index, Boxed | np.ndarray):
+        raise OperandError(
+            f"{op}: index must be a tensor of integers: got {type(index).__name__} {index!r:.40}; convert it with tl.tensor(...), "
+            f"or use x[index]"
+        )
     if index.dtype.kind not in "iu":
         raise DTypeError(f"{op}: index must hold integers: got {index.dtype} {shape_of(index)}; convert it, index.long()")
     return index
@@ -345,12 +350,13 @@ def _np_flatnonzero(a: Array) -> Array:
 
 @public("one_hot", nn=True, method=False)
 def _one_hot(tensor: Array, num_classes: int = -1) -> Array:
-    """Vectors with a 1 at the place each label names: int64 (*, num_classes)."""
-    labels = concrete(_index(to_operand(tensor, "one_hot"), "one_hot"), "one_hot")
+    """Vectors with a 1 at the place each label names: int64 (*, num_classes); inside vmap say ``num_classes``."""
+    x = _index(to_operand(tensor, "one_hot"), "one_hot")
+    labels = concrete(x, "one_hot") if num_classes == -1 else all_values(x)
     top = int(labels.max(initial=-1)) + 1
     if labels.size and int(labels.min()) < 0:
         raise ArgumentError(f"one_hot: labels must not be negative: the smallest is {int(labels.min())}")
     n = top if num_classes == -1 else num_classes
     if top > n:
         raise ArgumentError(f"one_hot: label {top - 1} needs at least {top} classes: num_classes is {n}")
-    return Tensor.wrap((labels[..., None] == np.arange(n)).astype(np.int64), 0)
+    return Cast.of(np.equal(np.expand_dims(x, -1), Tensor.wrap(np.arange(n), 0)), dtype=np.dtype(np.int64))

@@ -261,15 +261,20 @@ def _consumes(p: Any) -> int:
     return p.ndim if isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" else 1
 
 
-def concrete(x: Array, op: str) -> ndarray[Any, Any]:
-    """The values of ``x`` as an ndarray, for results whose shape (or success) depends on them; inside vmap there are several."""
+def concrete(x: Array, op: str, answer: bool = False) -> ndarray[Any, Any]:
+    """The values of ``x`` as an ndarray, for results whose shape (or success) depends on them; inside vmap there are several.
+
+    ``answer`` says that the result is a plain yes or no.
+    """
     while isinstance(x, Boxed):
         inner = getattr(x, "array", None) if isinstance(x, Tensor) else getattr(x, "primal", None)
         if inner is None:
-            raise TransformError(
-                f"{op}: inside vmap the values differ from example to example, and with them the shape of the result; "
-                f"use where(mask, x, 0) or another operation of fixed shape instead"
+            what, fix = (
+                ("the answer", "compare element by element, with isclose or ==, and choose by where()")
+                if answer
+                else ("the shape of the result", "use where(mask, x, 0) or another operation of fixed shape instead")
             )
+            raise TransformError(f"{op}: inside vmap the values differ from example to example, and with them {what}; {fix}")
         x = inner
     return np.asarray(x)
 

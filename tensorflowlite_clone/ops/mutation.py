@@ -287,10 +287,10 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
     """Run ``ufunc`` on t's memory itself, if nothing is to be recorded and dtypes and shapes agree; else leave it to `mutate`."""
     if not isinstance(t, Tensor) or state.observers:
         return False
-    if state.grad_enabled and on_tape(t):
-        return False
     array = t.array
     if type(array) is not ndarray or array.dtype.kind != "f" or not array.flags.writeable:
+        return False
+    if state.grad_enabled and on_tape(t):
         return False
     data: list[Any] = []
     for other in others:

@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, ShapeError, TransformError
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.function import Function, fused
 from ..core.publish import to_operand
@@ -273,18 +274,24 @@ def _batch_norm(
 
 
 def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -> None:
-    """``running = (1 - momentum) running + momentum factor now``, in place."""
-    value = now.array if isinstance(now, Tensor) else now
+    """``running = (1 - momentum) running + momentum factor now``, in place; inside vmap ``running`` must be mapped where ``now`` is."""
+    value = now.detach() if isinstance(now, Boxed) else now
     held = running.array if isinstance(running, Tensor) else running
-    if not isinstance(value, ndarray) or not isinstance(held, ndarray):
+    while isinstance(value, Tensor):
+        value = value.array
+    if isinstance(value, ndarray) and isinstance(held, ndarray):
+        held *= 1.0 - momentum
+        held += (value * (momentum * factor)).astype(held.dtype)
+        if isinstance(running, Tensor):
+            running.changed("batch_norm")
+        return
+    moved = running * (1.0 - momentum) + value * (momentum * factor)
+    if not isinstance(running, Boxed) or (isinstance(moved, Boxed) and moved.level > running.level):
         raise TransformError(
-            f"{op}: running statistics cannot be updated inside a function transform; "
-            f"use eval(), or track_running_stats=False, or GroupNorm or LayerNorm"
+            f"{op}: running statistics cannot be updated inside a function transform; use eval(), or track_running_stats=False, or "
+            f"GroupNorm or LayerNorm, or map over the buffers as well, so that each example has its own"
         )
-    held *= 1.0 - momentum
-    held += (value * (momentum * factor)).astype(held.dtype)
-    if isinstance(running, Tensor):
-        running.changed("batch_norm")
+    running.copy_(moved)
 
 
 @public("group_norm", method=False)

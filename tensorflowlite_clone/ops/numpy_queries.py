@@ -20,7 +20,7 @@ from .operands import holds_box, operand
 
 def _values(x: Any, op: str) -> Any:
     """The values alone, for an answer that has no derivative."""
-    return concrete(operand(x, op), op) if holds_box(x) else x
+    return concrete(operand(x, op), op, answer=True) if holds_box(x) else x
 
 
 # ---- comparisons of whole arrays -----------------------------------------------------------------------------------------------

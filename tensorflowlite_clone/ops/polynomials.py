@@ -13,6 +13,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.dtypes import inexact_type, promote_types
 from ..core.families import AxisWise
 from ..core.publish import to_operand
 from ..core.registry import implements, public
@@ -195,7 +196,9 @@ def _roots(p: Any) -> Array:
 
 @implements(np.polyfit)
 def _polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
-    at, values = inexact(operand(x, "np.polyfit")), inexact(operand(y, "np.polyfit"))
+    at, values = operand(x, "np.polyfit"), operand(y, "np.polyfit")
+    joint = inexact_type(promote_types(at.dtype, values.dtype))  # whole places are as exact as the values that stand there
+    at, values = (a if a.dtype.kind in "fc" else converted(a, joint) for a in (at, values))
     if len(shape_of(at)) != 1 or len(shape_of(values)) not in (1, 2) or shape_of(at)[0] != shape_of(values)[0]:
         raise ShapeError(f"np.polyfit: needs a vector x and as many rows of y: they are {shape_of(at)} and {shape_of(values)}")
     if full or rcond is not None:

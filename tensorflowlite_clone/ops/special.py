@@ -8,6 +8,7 @@ import numpy as np
 
 from .._errors import ArgumentError
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.families import Elementwise
 from ..core.publish import to_operand
 from ..core.registry import install_method, public
@@ -126,7 +127,10 @@ def _logit(input: Array, eps: float | None = None) -> Array:
     >>> tl.logit(tl.tensor([0.5, 1.0])).tolist()
     [0.0, inf]
     """
-    return Logit.of(to_operand(input, "logit"), eps=eps)
+    x = to_operand(input, "logit")
+    if isinstance(eps, Boxed):
+        return Logit.of(np.clip(x, eps, 1.0 - eps), eps=None)
+    return Logit.of(x, eps=eps)
 
 
 install_method("polygamma", lambda input, n: _polygamma(n, input))

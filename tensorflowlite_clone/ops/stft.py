@@ -266,6 +266,8 @@ def _kaiser_window(
     Source: J. Kaiser, R. Schafer, "On the use of the I0-sinh window for spectrum analysis" (1980), eq. 1.
     """
 
+    beta = float(beta)
+
     def formula(p: Any) -> Any:
         inside = np.maximum(1.0 - (p / math.pi - 1.0) ** 2, 0.0)
         return np.i0(beta * np.sqrt(inside)) / np.i0(beta)

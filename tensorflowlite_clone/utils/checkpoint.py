@@ -24,7 +24,14 @@ from ..core.tape import Cotangents, Select
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Recorder, Region, Replayable, version_of, without_outer_hooks
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+__all__ = [
+    "CheckpointError",
+    "checkpoint",
+    "checkpoint_sequential",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+]
 
 ContextFunction = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
 CHECKS = ("default", "none")
@@ -86,7 +93,8 @@ def checkpoint(
     if not state.grad_enabled:
         with first:
             return function(*args, **kwargs)
-    early = bool(early_stop) if _early_stop.override is None else _early_stop.override
+    early = bool(early_stop) if _overrides.early_stop is None else _overrides.early_stop
+    debug = debug if _overrides.debug is None else _overrides.debug
     region = Region(function, args, kwargs, second, preserve_rng_state, determinism_check, debug)
     watch = Recorder() if early else None
     with first, without_outer_hooks(), nullcontext() if watch is None else observing(watch):
@@ -95,11 +103,38 @@ def checkpoint(
     return output
 
 
-class _EarlyStop(threading.local):
-    override: bool | None = None
+class _Overrides(threading.local):
+    """What holds for every checkpoint in a block, whatever its arguments say; None: they count."""
+
+    early_stop: bool | None = None
+    debug: bool | None = None
 
 
-_early_stop = _EarlyStop()
+_overrides = _Overrides()
+
+
+@contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+    """Let every non-reentrant `checkpoint` called in the block list its operations when two runs differ, or none; None: as ``debug`` says.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x, runs = tl.ones(1, requires_grad=True), []
+    >>> def f(x):
+    ...     runs.append(1)
+    ...     return x.exp() if len(runs) == 1 else x.sin().exp()
+    >>> with set_checkpoint_debug_enabled(True):
+    ...     y = checkpoint(f, x)
+    >>> try:
+    ...     y.backward()
+    ... except CheckpointError as error:
+    ...     print(str(error).splitlines()[-1])
+    recomputation: sin, exp
+    """
+    before, _overrides.debug = _overrides.debug, enabled
+    try:
+        yield
+    finally:
+        _overrides.debug = before
 
 
 @contextmanager
@@ -117,11 +152,11 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     at the end
     >>> y.backward()  # runs f again, but not to its end
     """
-    before, _early_stop.override = _early_stop.override, bool(enable)
+    before, _overrides.early_stop = _overrides.early_stop, bool(enable)
     try:
         yield
     finally:
-        _early_stop.override = before
+        _overrides.early_stop = before
 
 
 def checkpoint_sequential(
@@ -195,7 +230,7 @@ class _BackwardInBackward:
 class Reentrant:
     """The tape node of a reentrant checkpoint."""
 
-    __slots__ = ("__weakref__", "parents", "saved", "seq")
+    __slots__ = ("__weakref__", "parents", "saved", "seq", "watchers")
     plan: ClassVar[_BackwardInBackward] = _BackwardInBackward()
 
     def __init__(self, run: Replayable) -> None:

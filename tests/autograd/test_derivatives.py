@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.autograd import backward, grad
 from tensorflowlite_clone.core.hooks import WATCHED
+from tensorflowlite_clone.utils.checkpoint import checkpoint
 
 
 def leaf(*values, dtype=tl.float64):
@@ -187,6 +189,33 @@ def test_hooks_must_return_tensors():
     x.register_hook(lambda g: "gradient")
     with pytest.raises(TypeError, match=r"hook .*lambda.*: returned a str; return a tensor"):
         (x * 2).sum().backward()
+
+
+@pytest.mark.parametrize("kind", ["leaf", "computed", "accumulated", "node", "leaf node", "metadata", "checkpoint"])
+def test_a_hook_that_holds_its_own_tensor_is_collected(kind):
+    gc.collect()
+    before = len(WATCHED)
+    x = leaf(1.0)
+    y = checkpoint(lambda x: x * 2, x, use_reentrant=True) if kind == "checkpoint" else x * 2
+    hook = partial(print, x, y)  # holds what it is registered on
+    if kind == "leaf":
+        x.register_hook(hook)
+    elif kind == "accumulated":
+        x.register_post_accumulate_grad_hook(hook)
+    elif kind == "node":
+        y.grad_fn.register_hook(hook)
+    elif kind == "leaf node":
+        y.grad_fn.next_functions[0][0].register_prehook(hook)
+    elif kind == "metadata":
+        y.grad_fn.metadata["tensor"] = y
+    else:
+        y.register_hook(hook)
+    assert len(WATCHED) > before
+    alive = weakref.ref(x), weakref.ref(y)
+    del x, y, hook
+    gc.collect()
+    assert [a() for a in alive] == [None, None]
+    assert len(WATCHED) == before
 
 
 def test_hooks_do_not_keep_the_graph():

@@ -277,3 +277,34 @@ def test_agreement_with_pytorch():
     for a, b in zip(mine[:3], theirs[:3], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
     assert mine[3] is theirs[3] is None
+
+
+def test_levels_keep_their_order_after_very_many_transforms():
+    state = tl._state.state
+    before, state.highest = state.highest, 2**60
+    try:
+
+        def f(x):
+            with fw.dual_level():
+                outer = fw.make_dual(x, x * 2.0)
+                with fw.dual_level():
+                    inner = fw.make_dual(outer * x, tl.ones_like(x))
+                    slope = fw.unpack_dual(grad(lambda y: (y * inner).sum())(x)).tangent
+                return (fw.unpack_dual(outer * outer).tangent * slope).sum()
+
+        assert grad(f)(tl.tensor(3.0)).item() == 24.0  # of 4 x^2
+        assert vmap(grad(f))(tl.tensor([3.0, 1.0])).tolist() == [24.0, 8.0]
+    finally:
+        state.highest = before
+
+
+def test_a_pullback_made_before_a_level_takes_its_cotangents():
+    x = tl.tensor([1.0, 2.0])
+    _, pull = tl.func.vjp(lambda y: y**2, x)
+    _, push = tl.func.linearize(lambda y: y**2, x)
+    with fw.dual_level():
+        c = fw.make_dual(x * 1.0, tl.tensor([1.0, -1.0]))
+        for made in (pull(c)[0], push(c)):
+            value, tangent = fw.unpack_dual(made)
+            assert value.tolist() == [2.0, 8.0]
+            assert tangent.tolist() == [2.0, -4.0]

@@ -338,7 +338,7 @@ def test_the_node_shows_the_context_as_in_pytorch():
     y = OldStyle.apply(x, 2)
     assert y.grad_fn.n == 2
     assert y.grad_fn.saved_tensors[0] is x
-    assert y.grad_fn.next_functions[0][0] is x.node
+    assert y.grad_fn.next_functions[0][0].variable is x
     with pytest.raises(AttributeError):
         _ = y.grad_fn.nothing
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, ShapeError, TransformError
-from tensorflowlite_clone.func import grad, jvp, vmap
+from tensorflowlite_clone.func import grad, hessian, jacrev, jvp, vmap
 
 rng = np.random.default_rng(6)
 A, B, W = rng.normal(size=(5, 3)), rng.normal(size=(3, 5)), rng.normal(size=(3, 2))
@@ -115,7 +115,7 @@ def test_a_closure_is_shared_and_differentiable():
         (lambda: vmap(lambda x: "text")(A), TransformError, "vmap: the function must return tensors or arrays .*: it returned str 'text'"),
         (lambda: vmap(lambda x: None)(A), TransformError, "vmap: the function must return tensors or arrays .*: it returned none"),
         (lambda: vmap(lambda x: x if x[0] > 0 else -x)(A), TransformError, r"bool: inside vmap this is 5 values at once .* use where"),
-        (lambda: vmap(lambda x: float(x[0]))(A), TransformError, "float: inside vmap this is 5 values at once"),
+        (lambda: vmap(lambda x: float(x[0]))(A), TransformError, "float: inside vmap this is 5 values at once.*np.zeros_like.*use NumPy's"),
         (lambda: vmap(lambda x: x.tolist())(A), TransformError, "tolist: inside vmap this is 5 values at once"),
         (lambda: vmap(lambda x: x[0].item())(A), TransformError, "item: inside vmap this is 5 values at once"),
         (lambda: vmap(lambda x: x.numpy())(A), TransformError, "numpy: inside vmap this is 5 values at once"),
@@ -201,3 +201,52 @@ def test_shares_of_quantiles_may_differ_between_examples():
     near(slopes.numpy(), [grad(lambda q: tl.quantile(tl.tensor(A[:, 0]), q))(q).numpy() for q in shares])
     with pytest.raises(ArgumentError, match=r"quantile: q must lie in \[0, 1\]: it goes from 0.1 to 2.0"):
         vmap(lambda q: tl.quantile(tl.tensor(A), q))(tl.tensor([0.1, 2.0], dtype=tl.float64))
+
+
+# ---- values that outlive their vmap -------------------------------------------------------------------------------------------------
+def test_a_value_kept_from_an_ended_vmap_is_refused_where_it_meets_another():
+    kept = []
+    vmap(lambda x: (kept.append(x), x)[1])(np.arange(2.0))
+    uses = {
+        "vmap": lambda: vmap(lambda y: y + kept[0])(np.ones(2)),
+        "vmap of another size": lambda: vmap(lambda y: y * kept[0])(np.ones(3)),
+        "as it is": lambda: vmap(lambda y: kept[0], out_dims=0)(np.ones(3)),
+        "grad": lambda: grad(lambda y: np.sum(y * kept[0]))(np.ones(2)),
+        "jvp": lambda: jvp(lambda y: y * kept[0], (np.ones(2),), (np.ones(2),)),
+        "jacrev": lambda: jacrev(lambda y: y * kept[0])(np.ones(2)),
+        "nested": lambda: vmap(lambda z: vmap(lambda y: y * z + kept[0])(np.ones(2)))(np.ones(2)),
+        "has_aux": lambda: grad(lambda y: (np.sum(y), kept[0]), has_aux=True)(np.ones(2)),
+    }
+    for name, use in uses.items():
+        with pytest.raises(TransformError, match=r"vmap: a value of each example \(shape .*return it from the function"):
+            use()
+            pytest.fail(name)
+
+
+def test_a_value_kept_from_an_inner_vmap_is_refused_in_the_outer():
+    def f(x):
+        kept = []
+        vmap(lambda y: (kept.append(y * x), y)[1])(np.ones(3))
+        return kept[0] + x
+
+    with pytest.raises(TransformError, match="vmap: a value of each example"):
+        vmap(f)(np.ones(3))
+
+
+def test_values_kept_from_ended_derivatives_are_constants():
+    kept = []
+    x = np.array([1.0, 2.0])
+    near(grad(lambda y: (kept.append(y * y), np.sum(y**3))[1])(x), 3 * x**2)
+    jvp(lambda y: (kept.append(y * y), y)[1], (x,), (x,))
+    for kept_one in kept:
+        check_constant(kept_one, x)
+
+
+def check_constant(k, x):
+    """``k``, which is x^2, has no influence on derivatives."""
+    near(grad(lambda y: np.sum(y * k))(x), x**2)
+    near(hessian(lambda y: np.sum(y**2 * k))(x), np.diag(2 * x**2))
+    near(vmap(lambda y: y * k)(np.ones((3, 2))), np.tile(x**2, (3, 1)))
+    value, slope = jvp(lambda y: y * k, (x,), (x,))
+    near(value, x**3)
+    near(slope, x**3)

@@ -9,7 +9,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, OperandError, ShapeError, StateDictError
-from tensorflowlite_clone.func import functional_call, grad, stack_module_state, vmap
+from tensorflowlite_clone.func import functional_call, grad, hvp, jacfwd, jacrev, jvp, linearize, stack_module_state, vjp, vmap
 
 nn = tl.nn
 
@@ -235,3 +235,81 @@ def test_models_that_cannot_be_stacked():
     frozen.weight.requires_grad_(False)
     with pytest.raises(ArgumentError, match="'weight' requires grad in some models only"):
         stack_module_state([nn.Linear(1, 1), frozen])
+
+
+# ---- batch norm in training ---------------------------------------------------------------------------------------------------------
+def batch_normed():
+    """A network with batch norm in float64, its parameters, fresh buffers, and inputs (6, 3)."""
+    tl.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)).double()
+    inputs = tl.randn(6, 3, dtype=tl.float64)
+    return model, dict(model.named_parameters()), {k: b.clone() for k, b in model.named_buffers()}, inputs
+
+
+def moved_buffers(model, inputs):
+    """What the buffers of ``model`` are after one pass in training."""
+    model(inputs)
+    return dict(model.named_buffers())
+
+
+@pytest.mark.parametrize("mode", ["vjp", "jvp", "jacrev", "jacfwd", "hvp", "linearize"])
+def test_running_statistics_move_under_derivatives(mode):
+    model, params, buffers, x = batch_normed()
+
+    def f(p):
+        return functional_call(model, (p, buffers), (x,)).pow(2).sum()
+
+    run = {
+        "vjp": lambda: vjp(f, params),
+        "jvp": lambda: jvp(f, (params,), (params,)),
+        "jacrev": lambda: jacrev(f)(params),
+        "jacfwd": lambda: jacfwd(f)(params),
+        "hvp": lambda: hvp(f, (params,), (params,)),
+        "linearize": lambda: linearize(f, params),
+    }
+    run[mode]()
+    for name, b in moved_buffers(model, x).items():
+        near(buffers[name], b)
+        assert type(buffers[name]) is tl.Tensor
+        assert not buffers[name].requires_grad
+
+
+def test_running_statistics_of_an_ensemble_move_each_by_themselves():
+    models = []
+    for seed in range(3):
+        tl.manual_seed(seed)
+        models.append(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double())
+    x = tl.randn(6, 3, dtype=tl.float64)
+    params, buffers = stack_module_state(models)
+
+    def loss(p, b, x):
+        return functional_call(models[0], (p, b), (x,)).pow(2).sum(), b
+
+    grads, moved = vmap(grad(loss, has_aux=True), in_dims=(0, 0, None))(params, buffers, x)
+    for k, m in enumerate(models):
+        m(x).pow(2).sum().backward()
+        for name, b in m.named_buffers():
+            near(moved[name][k], b)
+            assert not moved[name].requires_grad
+        for name, p in m.named_parameters():
+            near(grads[name][k].detach(), p.grad)
+    twice = vmap(lambda p, b: (functional_call(models[0], (p, b), (x,)), functional_call(models[0], (p, b), (x,)), b)[2])(params, buffers)
+    assert twice["1.num_batches_tracked"].tolist() == [2, 2, 2]
+
+
+def test_running_statistics_of_instance_norm_move_each_by_themselves():
+    model = nn.InstanceNorm1d(2, track_running_stats=True).double()
+    x = tl.tensor(np.random.default_rng(0).normal(size=(3, 4, 2, 5)))
+    _, buffers = stack_module_state([model] * 3)
+    moved = vmap(lambda b, x: (functional_call(model, b, (x,)), b)[1])(buffers, x)
+    for k in range(3):
+        model.reset_running_stats()
+        for name, b in moved_buffers(model, x[k]).items():
+            near(moved[name][k], b)
+
+
+def test_running_statistics_that_all_examples_share_are_refused_and_stay():
+    model, params, buffers, x = batch_normed()
+    with pytest.raises(RuntimeError, match=r"batch_norm: running statistics cannot be updated.*or map over the buffers as well"):
+        vmap(lambda x: functional_call(model, (params, buffers), (x,)))(tl.stack([x, x]))
+    assert buffers["1.running_mean"].tolist() == [0.0] * 4

@@ -378,3 +378,52 @@ def test_copies_have_the_hooks_of_the_original():
     twin = copy.deepcopy(layer)
     twin(tl.ones(1))
     assert seen == [twin]
+
+
+class Square(nn.Module):
+    def forward(self, x):
+        return x * x
+
+
+@pytest.mark.parametrize("kind", ["hook", "pre hook"])
+def test_backward_hooks_inside_transforms_are_part_of_what_is_differentiated(kind):
+    def f(x):
+        square = Square()
+        if kind == "hook":
+            square.register_full_backward_hook(lambda module, grad_input, grad_output: (grad_input[0] * x,))
+        else:
+            square.register_full_backward_pre_hook(lambda module, grad_output: (grad_output[0] * x,))
+        y = square(x)
+        return (y * y).sum()  # its gradient is 4 x^3, and 4 x^4 with the hook
+
+    x, once = tl.tensor([1.0, 2.0], dtype=tl.float64), tl.ones(2, dtype=tl.float64)
+    assert func.grad(f)(x).tolist() == [4.0, 64.0]
+    assert func.grad(lambda x: func.grad(f)(x).sum())(x).tolist() == [16.0, 128.0]
+    assert func.jvp(func.grad(f), (x,), (once,))[1].tolist() == [16.0, 128.0]
+    assert func.vmap(func.grad(f))(tl.stack([x, x])).tolist() == [[4.0, 64.0]] * 2
+
+
+def test_what_backward_hooks_keep_and_return_stays_theirs():
+    square, kept = Square(), []
+    mine = tl.tensor([7.0, 8.0])
+    square.register_full_backward_hook(lambda module, grad_input, grad_output: kept.append(grad_input[0]))
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    square(x).sum().backward()
+    x.grad.zero_()
+    assert kept[0].tolist() == [2.0, 4.0]
+    square.register_full_backward_hook(lambda module, grad_input, grad_output: (mine,))
+    y = tl.tensor([1.0, 2.0], requires_grad=True)
+    square(y).sum().backward()
+    y.grad.zero_()
+    assert mine.tolist() == [7.0, 8.0]
+
+
+def test_the_graph_through_backward_hooks_can_be_walked():
+    square = Square()
+    square.register_full_backward_hook(lambda module, grad_input, grad_output: None)
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    names, node = [], square(x).grad_fn
+    while node is not None:
+        names.append(node.name())
+        node = node.next_functions[0][0] if node.next_functions else None
+    assert names == ["BackwardHookFunctionBackward", "MulBackward0", "BackwardHookFunctionBackward", "AccumulateGrad"]

@@ -278,6 +278,15 @@ def test_copies_have_memory_of_their_own(make):
     assert all(p.grad is None for p in twin.parameters())  # as in PyTorch
 
 
+def test_a_parameter_takes_notes_of_the_user():
+    weight = nn.Linear(2, 3).weight
+    weight.shared = True
+    again = pickle.loads(pickle.dumps(weight))
+    assert (again.shared, again.tolist(), again.requires_grad) == (True, weight.tolist(), True)
+    assert not hasattr(copy.deepcopy(weight), "shared")  # as with PyTorch
+    assert not hasattr(nn.Linear(2, 3).weight, "shared")
+
+
 def test_parameter_is_a_leaf_and_what_is_computed_from_it_is_a_tensor():
     p = nn.Parameter(tl.ones(2))
     assert p.requires_grad and p.is_leaf and type(p * 2) is tl.Tensor and type(p.detach()) is tl.Tensor

@@ -16,6 +16,7 @@ from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import inexact_type
 from ...core.registry import implements, public
 from ..arithmetic import cast
+from ..index import concrete
 from ..matmul import MatMul, as_operands
 from .common import FromTriangle, MatrixFunction, adjoint, matrices, no_convergence, square
 from .norms import norm_of_matrices
@@ -76,7 +77,7 @@ def _tolerances(op: str, x: Array, rtol: Any, atol: Any) -> dict[str, Any]:
     given = {}
     for name, value in (("rtol", rtol), ("atol", atol)):
         if isinstance(value, Boxed):
-            value = value.detach().numpy()
+            value = concrete(value, op)
         if value is not None and np.any(np.asarray(value) < 0):
             raise ArgumentError(f"{op}: {name} must not be negative: got {value!r:.60}")
         given[name] = value

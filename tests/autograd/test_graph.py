@@ -1,0 +1,502 @@
+"""The graph as users see it: nodes, edges, hooks on nodes and on several gradients; the same programs as PyTorch, with the same outcome."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone._errors import ArgumentError, GraphError, OperandError, ShapeError
+from tensorflowlite_clone.autograd import graph
+from tensorflowlite_clone.core.hooks import STEPS, WATCHED
+from tensorflowlite_clone.func import grad, jvp, vmap
+from tensorflowlite_clone.utils.checkpoint import checkpoint
+
+
+def leaf(*values):
+    return tl.tensor(values, dtype=tl.float64, requires_grad=True)
+
+
+def listed(x):
+    """Results of a program of either library, as plain lists and numbers."""
+    if isinstance(x, tuple | list):
+        return [listed(v) for v in x]
+    if isinstance(x, dict):
+        return {k: listed(v) for k, v in x.items()}
+    return x.tolist() if hasattr(x, "tolist") else x
+
+
+# ---- programs that run with both libraries: T is the library, x a leaf of two numbers ---------------------------------------------
+def order_of_all_hooks(T, x):
+    log = []
+    y = x * 2
+    z = y.exp()
+    y.grad_fn.register_hook(lambda gi, go: log.append(("leave y", gi, go)))
+    y.grad_fn.register_prehook(lambda go: log.append(("enter y", go)))
+    y.register_hook(lambda g: log.append(("tensor y", g)))
+    z.grad_fn.register_hook(lambda gi, go: log.append(("leave z", gi, go)))
+    accumulate = y.grad_fn.next_functions[0][0]
+    accumulate.register_hook(lambda gi, go: log.append(("leave leaf", gi, go, x.grad.tolist())))
+    accumulate.register_prehook(lambda go: log.append(("enter leaf", go, x.grad)))
+    x.register_post_accumulate_grad_hook(lambda p: log.append(("filled", p.grad.tolist())))
+    x.register_hook(lambda g: log.append(("tensor leaf", g)))
+    z.sum().backward()
+    return log
+
+
+def hooks_replace(T, x):
+    y = x * 3
+    y.grad_fn.register_prehook(lambda go: (go[0] * 10,))
+    y.grad_fn.register_prehook(lambda go: (go[0] + 1,))
+    y.grad_fn.register_hook(lambda gi, go: (gi[0] * go[0], *gi[1:]))
+    y.grad_fn.register_hook(lambda gi, go: (gi[0] + 0.5, *gi[1:]))
+    y.sum().backward()
+    return x.grad
+
+
+def leaves_are_filled_as_soon_as_they_can_be(T, x):
+    log = []
+    weights = [T.full((2,), float(k), dtype=T.float64, requires_grad=True) for k in (2, 3, 5)]
+    for k, w in enumerate(weights):
+        w.register_post_accumulate_grad_hook(lambda p, k=k: (log.append((k, p.grad.tolist())), setattr(p, "grad", None))[0])
+        w.register_hook(lambda g: g * 2)
+    h = x.detach()
+    for k, w in enumerate(weights):
+        h = h * w + weights[0]  # the first is needed to the end
+        h.register_hook(lambda g, k=k: log.append(("hidden", k)))
+    h.sum().backward()
+    return log, [w.grad for w in weights]
+
+
+def a_leaf_node_replaces(T, x):
+    y = x * 3
+    y.grad_fn.next_functions[0][0].register_prehook(lambda go: (go[0] * 10,))
+    y.sum().backward()
+    given = T.autograd.grad((x * 3).sum(), x)[0]  # does not accumulate: the leaf's node does not run
+    return x.grad, given
+
+
+def hooks_of_wanted_tensors(T, x):
+    log = []
+    y = x * 2
+    y.grad_fn.register_prehook(lambda go: log.append("enter"))
+    y.grad_fn.register_hook(lambda gi, go: log.append("leave"))
+    y.register_hook(lambda g: g * 5)
+    g = T.autograd.grad(y.sum(), y, retain_graph=True)[0]  # the node itself is not run
+    return log[:], g, T.autograd.grad(y.sum(), x), log
+
+
+def hooks_are_differentiated(T, x):
+    y = x**3
+    y.grad_fn.register_hook(lambda gi, go: (gi[0] * x, *gi[1:]))
+    y.grad_fn.register_prehook(lambda go: (go[0] * x,))
+    (g,) = T.autograd.grad(y.sum(), x, create_graph=True)
+    (h,) = T.autograd.grad(g.sum(), x)
+    return g, h
+
+
+def several_outputs(T, x):
+    log = []
+    values, _ = (x * x).sort(descending=True)
+    values.grad_fn.register_hook(lambda gi, go: log.append((gi, go[0])))
+    values.grad_fn.register_prehook(lambda go: (go[0] * 2, *go[1:]))
+    values[0].backward()
+    return log, x.grad
+
+
+def several_gradients(T, x):
+    log = []
+    y, w, unused = x * 2, x.detach().clone().requires_grad_(), x.detach().clone().requires_grad_()
+    handle = T.autograd.graph.register_multi_grad_hook(
+        [w, unused, y], lambda gs: log.append([None if g is None else g.tolist() for g in gs])
+    )
+    (y * w).sum().backward(retain_graph=True)
+    (y * y).sum().backward(retain_graph=True)
+    handle.remove()
+    (y * w).sum().backward()
+    return log
+
+
+def any_of_several_gradients(T, x):
+    log = []
+    w = x.detach().clone().requires_grad_()
+    T.autograd.graph.register_multi_grad_hook([x, w], lambda g: log.append(g.tolist()), mode="any")
+    (x * 2).sum().backward()
+    (w * 3).sum().backward()
+    (x * w).sum().backward()
+    return log[:2], len(log)
+
+
+def edges(T, x):
+    edge_of = T.autograd.graph.get_gradient_edge
+    y = x * 2
+    z, through, at_leaf = y.exp(), edge_of(y), edge_of(x)
+    back = through.node is y.grad_fn, through.output_nr, at_leaf.node is y.grad_fn.next_functions[0][0]
+    del y
+    inner = T.autograd.grad(z.sum(), through, retain_graph=True)[0]
+    both = T.autograd.grad(z.sum(), [at_leaf, through], retain_graph=True)
+    z.sum().backward(inputs=[at_leaf], retain_graph=True)
+    filled = x.grad.clone()
+    T.autograd.backward(through, T.ones_like(x), retain_graph=True)
+    started = T.autograd.grad(through, x, T.ones_like(x))[0]
+    return back, inner, both, filled, x.grad, started
+
+
+def an_edge_of_one_output(T, x):
+    values, _ = (x * x).sort()
+    edge = T.autograd.graph.get_gradient_edge(values)
+    out = (values * values).sum()
+    del values
+    return edge.output_nr, T.autograd.grad(out, edge)[0]
+
+
+def nodes_are_walked(T, x):
+    c = T.ones_like(x)
+    y = x * c
+    z = y + 1
+    names = [node.name() for node in (z.grad_fn, y.grad_fn)]
+    same = z.grad_fn.next_functions[0][0] is y.grad_fn, z.grad_fn is z.grad_fn, z.grad_fn is y.grad_fn
+    follow = [(node is None, k) for node, k in y.grad_fn.next_functions]
+    leaf_node = y.grad_fn.next_functions[0][0]
+    z.grad_fn.metadata["k"] = 1
+    kinds = isinstance(z.grad_fn, T.autograd.graph.Node), isinstance(leaf_node, T.autograd.graph.Node), isinstance(x, T.autograd.graph.Node)
+    return (
+        names,
+        same,
+        follow,
+        leaf_node.variable is x,
+        type(leaf_node).__name__,
+        leaf_node.next_functions,
+        z.grad_fn.metadata,
+        kinds,
+        x.grad_fn,
+    )
+
+
+def saved_tensors_are_shown(T, x):
+    power, c = x.pow(2), T.ones_like(x)
+    e = x.exp()
+    shown = power.grad_fn._saved_self, power.grad_fn._saved_exponent, (x * c).grad_fn._saved_self, (x * c).grad_fn._saved_other
+    same = power.grad_fn._saved_self is x, e.grad_fn._saved_result is e, e.grad_fn._saved_result.grad_fn is e.grad_fn
+    again = T.autograd.grad(e.grad_fn._saved_result.sum(), x, retain_graph=True)[0]
+    e.sum().backward()
+    try:
+        _ = e.grad_fn._saved_result
+    except RuntimeError:
+        freed = True
+    return shown, same[1:], again, freed
+
+
+def numbers_of_results_and_versions(T, x):
+    values, indices = x.sort()
+    c = T.ones_like(x)
+    versions = [c._version]
+    c.add_(1)
+    versions.append(c._version)
+    view = c[1:]
+    view.mul_(2)
+    c.detach().add_(1)
+    T.autograd.graph.increment_version([c, view])
+    numbers = [t.output_nr for t in (x, values, indices)]
+    bases = view._base is c, c._base, view[0]._base is c
+    return numbers, [*versions, c._version, view._version], bases, [t._is_view() for t in (view, c, values)]
+
+
+def saved_values_may_change(T, x):
+    with T.autograd.graph.allow_mutation_on_saved_tensors():
+        y = x.clone()
+        z = y.sin()
+        y.sin_()
+        y[0] = 3.0
+        w = y.exp()
+        w.mul_(3.0)
+        (z.sum() + w.sum()).backward()
+    return x.grad
+
+
+def inputs_by_name(T, x):
+    w = x.detach().clone().requires_grad_()
+    grads = T.autograd.grad((x * w).sum(), {"w": w, "x": x})
+    T.autograd.backward((x * w * w).sum(), inputs={"w": w})
+    return grads, x.grad, w.grad
+
+
+def variables(T, x):
+    V = T.autograd.Variable
+    v = V(x * 2, requires_grad=True)
+    (v * v).sum().backward()
+    return v.grad, x.grad, isinstance(v, V), V(x).requires_grad, type(v) is type(x)
+
+
+def inner_hooks_of_a_checkpoint(T, x):
+    log = []
+
+    def f(x):
+        y = x.sin()
+        y.grad_fn.register_hook(lambda gi, go: log.append((gi, go)))
+        return y.exp()
+
+    run = torch.utils.checkpoint.checkpoint if T is torch else checkpoint
+    run(f, x, use_reentrant=False).sum().backward()
+    return log[:1], x.grad
+
+
+PROGRAMS = [
+    order_of_all_hooks, leaves_are_filled_as_soon_as_they_can_be,
+    hooks_replace, a_leaf_node_replaces, hooks_of_wanted_tensors, hooks_are_differentiated, several_outputs,
+    several_gradients, any_of_several_gradients, edges, an_edge_of_one_output, nodes_are_walked, saved_tensors_are_shown,
+    numbers_of_results_and_versions, saved_values_may_change, inputs_by_name, variables, inner_hooks_of_a_checkpoint,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)
+def test_programs_do_what_they_do_with_pytorch(program):
+    expected = listed(program(torch, torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)))
+    found = listed(program(tl, leaf(1.0, 2.0)))
+    assert repr(rounded(found)) == repr(rounded(expected))
+
+
+def rounded(x):
+    if isinstance(x, list):
+        return [rounded(v) for v in x]
+    if isinstance(x, dict):
+        return {k: rounded(v) for k, v in x.items()}
+    return float(f"{x:.10g}") if isinstance(x, float) else x
+
+
+# ---- our own contract -------------------------------------------------------------------------------------------------------------
+class Both(tl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, n):
+        ctx.n = n
+        ctx.save_for_backward(x)
+        return x * n, x * x
+
+    @staticmethod
+    def backward(ctx, g, h):
+        return g * ctx.n + h * 2 * ctx.saved_tensors[0], None
+
+
+def test_hooks_see_the_node_of_a_users_function():
+    x, log = leaf(1.0, 2.0), []
+    y, z = Both.apply(x, 3)
+    assert y.grad_fn is z.grad_fn
+    assert (y.grad_fn.name(), y.output_nr, z.output_nr, y.grad_fn.n) == ("BothBackward", 0, 1, 3)
+    y.grad_fn.register_hook(lambda gi, go: log.append(listed((gi, go))))
+    y.grad_fn.register_prehook(lambda go: (go[0], go[1] * 10 if go[1] is not None else None))
+    z.sum().backward(retain_graph=True)
+    assert log == [[[[20.0, 40.0]], [None, [10.0, 10.0]]]]
+    y.grad_fn.n = 5  # the context's attribute
+    edge = graph.get_gradient_edge(y)
+    (y * y).sum().backward(inputs=[x])
+    assert x.grad.tolist() == [20.0 + 5 * 6.0, 40.0 + 5 * 12.0]
+    del y
+    assert edge.node is z.grad_fn
+
+
+def test_every_node_has_a_name_that_is_a_word():
+    x = tl.tensor([[1.0, 2.0], [3.0, 5.0]], dtype=tl.float64, requires_grad=True)
+    u, s, v = tl.linalg.svd(x)
+    assert u.grad_fn is s.grad_fn is v.grad_fn
+    assert [t.output_nr for t in (u, s, v)] == [0, 1, 2]
+    named = [s, x[0], tl.nn.functional.log_softmax(x, 1), checkpoint(lambda x: x * 2, x, use_reentrant=True)]
+    names = ["LinalgSvdBackward0", "IndexingBackward0", "LogSoftmaxBackward0", "checkpointBackward"]
+    assert [t.grad_fn.name() for t in named] == names
+    assert [type(t.grad_fn).__name__ for t in named] == names
+    assert repr(s.grad_fn).startswith("<LinalgSvdBackward0 object at 0x")
+
+
+def test_a_hook_of_a_node_may_keep_what_it_sees_and_returns():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    mine, kept = tl.tensor([7.0, 8.0], dtype=tl.float64), []
+    s = x + y
+    s.grad_fn.register_prehook(lambda go: (mine,))
+    s.grad_fn.register_hook(lambda gi, go: kept.extend(gi))
+    s.sum().backward()
+    t = x * y
+    t.grad_fn.register_hook(lambda gi, go: (mine, mine))
+    t.sum().backward()
+    x.grad.zero_()
+    assert y.grad.tolist() == [14.0, 16.0]
+    assert mine.tolist() == [7.0, 8.0]
+    assert [k.tolist() for k in kept] == [[7.0, 8.0]] * 2
+
+
+def test_hooks_of_nodes_see_complex_gradients_as_users_know_them():
+    def program(T):
+        log = []
+        z = T.tensor([1.0 + 2.0j], dtype=T.complex128, requires_grad=True)
+        y = z * (2.0 - 1.0j)
+        y.grad_fn.register_hook(lambda gi, go: log.append((gi[0], go[0])))
+        y.grad_fn.register_prehook(lambda go: (go[0] * 1j,))
+        y.abs().sum().backward()
+        return listed((log, z.grad))
+
+    np.testing.assert_allclose(program(tl)[1], program(torch)[1])
+    np.testing.assert_allclose(program(tl)[0], program(torch)[0])
+
+
+def test_hooks_are_taken_away_and_leave_nothing():
+    gc.collect()
+    before = len(WATCHED), len(STEPS)
+    x, log = leaf(1.0, 2.0), []
+    y = x * 2
+    with y.grad_fn.register_hook(lambda gi, go: log.append("leave")):
+        handle = y.grad_fn.register_prehook(lambda go: log.append("enter"))
+        y.sum().backward(retain_graph=True)
+    y.sum().backward(retain_graph=True)
+    handle.remove()
+    handle.remove()
+    y.sum().backward()
+    assert log == ["enter", "leave", "enter"]
+    assert (len(WATCHED), len(STEPS)) == before
+
+
+def test_a_hook_that_is_taken_away_on_the_way_is_not_called():
+    gc.collect()
+    before = len(WATCHED)
+    x, log = leaf(1.0, 2.0), []
+    handle = x.register_post_accumulate_grad_hook(lambda p: log.append("filled"))
+    y = x * 2
+    with y.register_hook(lambda g: handle.remove()):
+        y.sum().backward()
+    assert (log, x.grad.tolist(), len(WATCHED)) == ([], [2.0, 2.0], before)
+
+
+def test_a_handle_on_a_node_keeps_the_node_and_no_cycle_keeps_the_handle():
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf(1.0, 2.0)
+        y = x * 2
+        y.grad_fn.metadata["y"] = "kept with the node"
+        node, gone = y.grad_fn, weakref.ref(y.grad_fn)
+        del y
+        assert node.metadata == {"y": "kept with the node"}
+        assert node.next_functions[0][0].variable is x
+        del node
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_several_gradients_in_one_walk_pass_hooks_of_nodes():
+    x, shapes = leaf(1.0, 2.0), []
+    y = x * x
+    y.grad_fn.register_hook(lambda gi, go: shapes.append(gi[0].shape) or tuple(None if g is None else g * 2 for g in gi))
+    (g,) = tl.autograd.grad(y, x, tl.eye(2, dtype=tl.float64), is_grads_batched=True)
+    assert g.tolist() == [[4.0, 0.0], [0.0, 8.0]]
+    assert shapes == [(2,)]
+
+
+def hooked_tensor(y, x):
+    y.register_hook(lambda g: g * x)
+
+
+def hooked_node(y, x):
+    y.grad_fn.register_hook(lambda gi, go: tuple(None if g is None else g * x for g in gi))
+
+
+def prehooked_node(y, x):
+    y.grad_fn.register_prehook(lambda go: (go[0] * x,))
+
+
+@pytest.mark.parametrize("hooked", [hooked_tensor, hooked_node, prehooked_node])
+def test_hooks_inside_transforms_are_part_of_what_is_differentiated(hooked):
+    def f(x):
+        y = x * x
+        hooked(y, x)
+        return (y * y).sum()  # its gradient is 4 x^3, and 4 x^4 with the hook
+
+    x, once = tl.tensor([1.0, 2.0], dtype=tl.float64), tl.ones(2, dtype=tl.float64)
+    slope, second = [4.0, 64.0], [16.0, 128.0]
+    assert grad(f)(x).tolist() == slope
+    assert grad(lambda x: grad(f)(x).sum())(x).tolist() == second
+    assert jvp(grad(f), (x,), (once,))[1].tolist() == second
+    assert vmap(grad(f))(tl.stack([x, x])).tolist() == [slope, slope]
+    leaf = x.clone().requires_grad_()
+    grad(f)(leaf).sum().backward()
+    assert leaf.grad.tolist() == second
+    with tl.no_grad():
+        assert not grad(f)(leaf).requires_grad
+
+
+def test_wanted_gradients_are_those_that_hooks_left():
+    x, log = leaf(1.0, 2.0), []
+    y = x * 2
+    y.register_hook(lambda g: g * 5)
+    graph.register_multi_grad_hook([x, y], lambda gs: log.append([None if g is None else g.tolist() for g in gs]))
+    found = tl.autograd.grad(y.sum(), [y, x], retain_graph=True)  # PyTorch's first is 1 here, and 5 if it is asked for alone
+    assert [g.tolist() for g in found] == [[5.0, 5.0], [10.0, 10.0]]
+    assert tl.autograd.grad(y.sum(), y)[0].tolist() == [5.0, 5.0]
+    assert log == [[[10.0, 10.0], [5.0, 5.0]], [None, [5.0, 5.0]]]
+
+
+def test_backward_inside_a_hook_has_a_pass_of_its_own():
+    x, w, log = leaf(1.0), leaf(2.0), []
+    graph.register_multi_grad_hook([x, w], lambda gs: log.append([None if g is None else g.tolist() for g in gs]))
+    y = x * w
+    y.register_hook(tl.enable_grad()(lambda g: (x * 3).sum().backward()))
+    y.sum().backward()
+    assert log == [[[3.0], None], [[2.0], [1.0]]]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (
+            lambda x: graph.get_gradient_edge(tl.ones(2)),
+            GraphError,
+            r"get_gradient_edge: the tensor does not require grad \(shape \(2,\)\)",
+        ),
+        (lambda x: graph.get_gradient_edge(3.0), OperandError, "get_gradient_edge: needs a tensor: got float"),
+        (lambda x: graph.register_multi_grad_hook([x], print, mode="some"), ArgumentError, "mode must be 'all' or 'any': got 'some'"),
+        (lambda x: graph.register_multi_grad_hook([x, tl.ones(1)], print), GraphError, r"tensor 1 does not require grad \(shape \(1,\)\)"),
+        (lambda x: graph.register_multi_grad_hook([3.0], print), OperandError, "item 0 is a float"),
+        (lambda x: tl.autograd.backward(graph.get_gradient_edge(x * 2)), GraphError, "backward: a gradient edge has no shape"),
+        (
+            lambda x: (x * 2).sum().backward(inputs=[graph.get_gradient_edge(x * 2)]),
+            GraphError,
+            "backward: an edge among the inputs must be that of a leaf",
+        ),
+        (
+            lambda x: tl.autograd.grad(x.sum(), graph.get_gradient_edge(x * 2)),
+            GraphError,
+            r"inputs\[0\] was not used to compute the outputs",
+        ),
+        (
+            lambda x: tl.autograd.grad(x.sum(), graph.get_gradient_edge(x * 2), materialize_grads=True),
+            ArgumentError,
+            r"materialize_grads needs shapes: inputs\[0\] is an edge",
+        ),
+        (
+            lambda x: tl.autograd.grad(x.sum(), x, materialize_grads=True, allow_unused=False),
+            ArgumentError,
+            "materialize_grads gives zeros .*, which allow_unused=False forbids",
+        ),
+        (lambda x: (x * 2).grad_fn._saved_nothing, AttributeError, "mul: has not saved 'nothing'"),
+        (lambda x: (x * 2).grad_fn.nothing, AttributeError, "nothing"),
+    ],
+)
+def test_bad_calls_say_what_is_wrong(call, error, words):
+    with pytest.raises(error, match=words):
+        call(leaf(1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("hook", "error", "words"),
+    [
+        (lambda gi, go: gi[:1], GraphError, "hook .*<lambda>: returned the wrong number of gradients: 1 for 2"),
+        (lambda gi, go: (3.0, None), OperandError, "hook .*: returned a float"),
+        (lambda gi, go: (gi[0].sum(), None), ShapeError, r"returned a gradient of another shape: \(\) for \(2,\)"),
+    ],
+)
+def test_what_a_hook_of_a_node_returns_is_checked(hook, error, words):
+    y = leaf(1.0, 2.0) * 2
+    y.grad_fn.register_hook(hook)
+    with pytest.raises(error, match=words):
+        y.sum().backward()

@@ -1,0 +1,96 @@
+"""A number that a transform follows, given where functions take plain numbers: differentiated or refused, never silently a constant."""
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone._errors import TransformError
+from tensorflowlite_clone.func import grad, hessian, jacfwd, jvp, vmap
+
+F = tl.nn.functional
+X = tl.tensor([0.3, -0.7, 1.2, 2.0], dtype=tl.float64)
+PROBABILITIES = tl.tensor([0.1, 0.5, 0.98], dtype=tl.float64)
+T = tl.tensor(0.41, dtype=tl.float64)
+
+COPIES = {
+    "tensor": lambda t: tl.tensor(t),
+    "tensor of a list": lambda t: tl.tensor([t, 1.0]),
+    "tensor of a nested list": lambda t: tl.tensor([[1.0], [t]]),
+    "as_tensor of a list": lambda t: tl.as_tensor([t, t]),
+    "asarray of a list": lambda t: tl.asarray([t, 1.0]),
+    "scalar_tensor": lambda t: tl.scalar_tensor(t),
+    "new_tensor": lambda t: X.new_tensor([t, t]),
+    "full": lambda t: tl.full((2,), t),
+    "full_like": lambda t: tl.full_like(X, t),
+    "new_full": lambda t: X.new_full((2,), t),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_of_followed_numbers_is_refused(name):
+    make = COPIES[name]
+    for run in (
+        lambda: grad(lambda t: make(t).sum())(T),
+        lambda: grad(lambda t: make(t * 2.0).sum())(T),
+        lambda: jvp(make, (T,), (T,)),
+        lambda: vmap(make)(tl.stack([T, T])),
+        lambda: grad(grad(lambda t: make(t).sum()))(T),
+        lambda: vmap(grad(lambda t: make(t).sum()))(tl.stack([T, T])),
+    ):
+        with pytest.raises(TypeError, match=r"(inside a transform|belongs to a function transform).*; |must be a number"):
+            run()
+
+
+def test_the_shape_of_a_window_is_a_plain_number():
+    for run in (lambda f: grad(lambda t: f(t).sum())(T), lambda f: jvp(f, (T,), (T,)), lambda f: vmap(f)(T[None])):
+        with pytest.raises(TransformError, match="float: "):
+            run(lambda t: tl.kaiser_window(5, beta=t))
+    assert tl.kaiser_window(5, beta=T).shape == (5,)
+
+
+def test_a_copy_of_a_constant_inside_a_transform_is_no_error():
+    constant = tl.tensor(3.0)
+    made = grad(lambda t: t * tl.tensor([constant, 2.0]).sum() * tl.full((2,), constant).sum() * tl.tensor(t.detach()))(T)
+    assert made.item() == pytest.approx(5.0 * 6.0 * 0.41)
+
+
+FOLLOWED = {
+    "hardtanh": (lambda t: F.hardtanh(X, -t, t), lambda t: X.clamp(-t, t)),
+    "hardtanh, one bound": (lambda t: F.hardtanh(X, -1.0, t), lambda t: X.clamp(-1.0, t)),
+    "logit": (lambda t: tl.logit(PROBABILITIES, eps=t / 4), lambda t: tl.logit(PROBABILITIES.clamp(t / 4, 1 - t / 4))),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_followed_parameter_is_differentiated(name):
+    made, plain = FOLLOWED[name]
+    for f, g in ((made, plain), (lambda t: (made(t) ** 2).sum(), lambda t: (plain(t) ** 2).sum())):
+        np.testing.assert_allclose(jacfwd(f)(T).numpy(), jacfwd(g)(T).numpy())
+        assert jacfwd(f)(T).abs().sum() > 0
+    np.testing.assert_allclose(hessian(f)(T).numpy(), hessian(g)(T).numpy())
+    np.testing.assert_allclose(made(T).numpy(), plain(T).numpy())
+
+
+NUMBERS_ONLY = {
+    "leaky_relu": (lambda t: F.leaky_relu(X, t), "leaky_relu: negative_slope must be a number"),
+    "elu": (lambda t: F.elu(X, t), "elu: alpha must be a number"),
+    "softplus": (lambda t: F.softplus(X, t), "softplus: beta must be a number"),
+    "var": (lambda t: tl.var(X, correction=t), "var: correction must be a number"),
+    "layer_norm": (lambda t: F.layer_norm(X, (4,), eps=t), "layer_norm: eps must be a number"),
+    "label smoothing": (
+        lambda t: F.cross_entropy(X[None], tl.tensor([1]), label_smoothing=t),
+        "cross_entropy: .*smoothing must be a number",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS_ONLY)
+def test_a_followed_parameter_that_must_be_a_number_is_refused_by_name(name):
+    f, message = NUMBERS_ONLY[name]
+    for run in (
+        lambda: grad(lambda t: f(t).sum())(T),
+        lambda: jvp(f, (T,), (T,)),
+        lambda: f(T.clone().requires_grad_()),
+    ):
+        with pytest.raises(TypeError, match=message):
+            run()
