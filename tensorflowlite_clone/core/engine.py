@@ -19,7 +19,7 @@ from .._state import state
 from .._typing import Array
 from .boxed import Boxed
 from .hooks import WATCHED
-from .tape import Leaf
+from .tape import Leaf, narrowed
 from .tensor import Tensor
 
 
@@ -78,7 +78,7 @@ def _walk(
     nodes: dict[int, Any],
     owned: set[int],
     level: int,
-    special: Callable[[Any, Array], tuple[Array, ...]] | None,
+    special: Callable[[Any, Any, Array], tuple[Array, ...]] | None,
     create_graph: bool,
     retain_graph: bool,
     wanted: dict[int, Array | None] | None,
@@ -118,11 +118,12 @@ def _walk(
                 if watchers is not None:
                     watchers.filled(node, create_graph)
             continue
+        plan = node.plan if reach is None else narrowed(node, reach)
         if special is not None:
-            grads = special(node, g)
+            grads = special(node, plan, g)
         else:
             try:
-                grads = node.plan.step(node, g)
+                grads = plan.step(node, g)
             except TypeError:
                 if node.saved is None:
                     raise node.released() from None
@@ -170,14 +171,15 @@ def _walk(
             following = None
 
 
-def _special_step(level: int, create_graph: bool) -> Callable[[Any, Array], tuple[Array, ...]]:
+def _special_step(level: int, create_graph: bool) -> Callable[[Any, Any, Array], tuple[Array, ...]]:
     """A step that records itself, or that tells the observers, or both."""
     observers = state.observers
 
-    def step(node: Any, g: Array) -> tuple[Array, ...]:
+    def step(node: Any, plan: Any, g: Array) -> tuple[Array, ...]:
         if not create_graph and node.saved is None:
             raise node.released()
-        grads: tuple[Array, ...] = node.replay(g, level) if create_graph else node.plan.step(node, g)
+        only = () if plan is node.plan else (plan,)
+        grads: tuple[Array, ...] = node.replay(g, level, *only) if create_graph else plan.step(node, g)
         for observer in observers:
             observer.derived(node, g, grads)
         return grads

@@ -279,8 +279,8 @@ class Function(metaclass=OperationType):
                 look(args[0], tensors[0], cls, params)
         return tuple(tensors) if several else tensors[0]
 
-    def replay(self, g: Array, level: int) -> tuple[Array, ...]:
-        """The gradients for the parents as recorded tensor operations, for ``create_graph``."""
+    def replay(self, g: Array, level: int, plan: Plan | None = None) -> tuple[Array, ...]:
+        """The gradients for the parents, or those in ``plan``, as recorded tensor operations, for ``create_graph``."""
         if self.saved is None:
             raise self.released()
         values = []
@@ -290,7 +290,7 @@ class Function(metaclass=OperationType):
                 value.node = self if self.outputs is None else self.select(key)
             values.append(value)
         gs = self.cotangents(g)
-        grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in self.plan.steps]
+        grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in (plan or self.plan).steps]
         return self.fit(grads)
 
     def select(self, i: int) -> Select | None:
