@@ -287,8 +287,9 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
     op = plan.op
     scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast}
     lines = ["def step(node, g):"]
+    unpack = f"{', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"
     if plan.save:
-        lines += [f"    {', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"]
+        lines += [f"    {unpack}"]
     tensors = [j for j, s in enumerate(plan.save) if plan.is_tensor(s)]
     answers = [j for j, s in enumerate(plan.save) if s[0] == ANSWER]
     if tensors or answers:
@@ -297,9 +298,9 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
         changed = [f"versions[{j}][0][0]" for j in answers]
         changed += [f"(0 if s{j}.version is None else s{j}.version[0]) != versions[{j}]" for j in tensors]
         if answers:
-            lines += [f"    if {' or '.join(changed)}: node.check_versions()"]
+            lines += [f"    if {' or '.join(changed)}: node.check_versions(); {unpack}"]
         else:
-            lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions()"]
+            lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions(); {unpack}"]
     lines += [f"    s{j} = s{j}.array" for j in tensors]
     several = op.broadcasts and len(op.names) > 1
     if several:

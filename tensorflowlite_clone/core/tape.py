@@ -97,12 +97,16 @@ def narrowed(node: Any, reach: set[int]) -> Any:
 
 
 class Change(NamedTuple):
-    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known)."""
+    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known).
+
+    ``before`` has what tensors were at earlier versions, where that is kept (see `views.earlier`).
+    """
 
     version: int
     by: str
     place: Place
     part: ndarray[Any, Any] | None
+    before: dict[tuple[int, int], Any] | None = None
 
 
 #: The change that adding to a ``grad`` is.
@@ -267,7 +271,7 @@ def open_saved(node: Function) -> tuple[Any, ...]:
     if isinstance(saved, Packed):
         return saved.open(node)
     node.check_versions()
-    values: tuple[Any, ...] = saved
+    values: tuple[Any, ...] = node.saved  # type: ignore[assignment]
     return values
 
 
