@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.func import grad, jvp, vmap
+from tensorflowlite_clone._errors import VersionError
+from tensorflowlite_clone.func import grad, hessian, jacfwd, jacrev, jvp, vmap
 
 
 def test_results_may_change_inside_grad():
@@ -215,3 +216,73 @@ def test_augmented_assignment_inside_vmap_and_jvp_is_out_of_place():
     assert given.tolist() == [[1.0] * 3] * 2
     _, slope = jvp(f, (np.ones(3),), (np.ones(3),))
     np.testing.assert_array_equal(slope, [4.0, 4.0, 4.0])
+
+
+# ---- changed after it was saved -------------------------------------------------------------------------------------------------
+
+MATRIX = np.random.default_rng(0).normal(size=(4, 4))
+
+
+def power_iteration(x):
+    q = x * 1.0
+    for _ in range(5):
+        q = MATRIX @ q
+        q /= np.linalg.norm(q)
+    return (q * np.arange(4.0)).sum()
+
+
+def weights(x):
+    w = np.exp(x)
+    w /= w.sum()
+    w *= w
+    w += np.sin(w)
+    return (w**2).sum()
+
+
+def orthogonalised(x):
+    w = x * 2.0
+    basis = np.stack([x, x**2], 1)
+    w -= basis @ (basis.T @ w)
+    w /= np.sqrt(w @ w)
+    return np.sum(w**3)
+
+
+def joined(x):
+    a = np.sin(x)
+    b = np.concatenate([a, a * a, x])
+    a *= b[:4]
+    return (a * b[4:8] * b[8:]).sum()
+
+
+@pytest.mark.parametrize("f", [power_iteration, weights, orthogonalised, joined], ids=lambda f: f.__name__)
+def test_a_value_changed_whole_after_it_was_saved_is_found_again(f):
+    x = np.random.default_rng(1).normal(size=4)
+    steps = 1e-6 * np.eye(4)
+    g = np.asarray(grad(f)(x))
+    np.testing.assert_allclose(g, [(f(x + h) - f(x - h)) / 2e-6 for h in steps], atol=1e-8)
+    np.testing.assert_allclose(jvp(f, (x,), (g,))[1], g @ g, rtol=1e-12)
+    h = np.asarray(hessian(f)(x))
+    np.testing.assert_allclose(h, [(np.asarray(grad(f)(x + h)) - np.asarray(grad(f)(x - h))) / 2e-6 for h in steps], atol=1e-7)
+    for outer, inner in ((jacrev, jacrev), (jacrev, jacfwd), (jacfwd, jacfwd)):
+        np.testing.assert_allclose(outer(inner(f))(x), h, atol=1e-12)
+    np.testing.assert_allclose(vmap(grad(f))(np.stack([x, x + 0.1]))[0], g, atol=1e-14)
+
+
+def test_a_part_that_is_changed_after_it_was_saved_is_still_an_error():
+    def f(x):
+        w = x * 1.0
+        y = w * w
+        w[0] = 1.0
+        return y.sum()
+
+    with pytest.raises(VersionError, match=r"mul: a value needed for the gradient was changed in place"):
+        grad(f)(np.ones(3))
+
+
+def test_outside_of_transforms_it_is_an_error_as_in_pytorch():
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    w = x * 1.0
+    y = w * w
+    w /= 2.0
+    with pytest.raises(VersionError, match="mul: a value needed"):
+        y.sum().backward()

@@ -47,8 +47,11 @@ class Boxed(Methods):
         """Another box that holds the same."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
-    def become(self, result: Array, by: str = "") -> None:
-        """Hold what ``result``, a box of the same transform or a constant to it, holds, by the in-place operation ``by``."""
+    def become(self, result: Array, by: str = "", before: Any = None) -> None:
+        """Hold what ``result``, a box of the same transform or a constant to it, holds, by the in-place operation ``by``.
+
+        ``before`` is what this box was until now, where those who saved it shall find that.
+        """
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
     def parts(self) -> tuple[Array, ...]:

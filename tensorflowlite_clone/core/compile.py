@@ -23,7 +23,7 @@ from .broadcast import as_ndarray, shape_of, unbroadcast
 from .explain import explain, plain_result
 from .function import Function
 from .publish import operator_of
-from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan
+from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .tensor import Tensor
 from .where import caller, know_inside
 
@@ -39,6 +39,7 @@ _aside = False
 def install() -> None:
     """Let every operation compile itself when it is first recorded."""
     Function.specialise = specialise
+    Plan.write = staticmethod(_written_step)
     observe.on_switch(_stand_aside, _come_back)
 
 
@@ -279,10 +280,18 @@ def _compiled_plan(op: type[Function], mask: int, needs: int) -> Plan | None:
     if needs & ~mask:
         return None
     plan = Plan(op, mask, needs, len(op.names))
+    plan.step = _written_step(plan)
+    return plan
+
+
+def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
+    """The first-order step of a plan, written out."""
+    op = plan.op
     scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast}
     lines = ["def step(node, g):"]
+    unpack = f"{', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"
     if plan.save:
-        lines += [f"    {', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"]
+        lines += [f"    {unpack}"]
     tensors = [j for j, s in enumerate(plan.save) if plan.is_tensor(s)]
     answers = [j for j, s in enumerate(plan.save) if s[0] == ANSWER]
     if tensors or answers:
@@ -291,9 +300,9 @@ def _compiled_plan(op: type[Function], mask: int, needs: int) -> Plan | None:
         changed = [f"versions[{j}][0][0]" for j in answers]
         changed += [f"(0 if s{j}.version is None else s{j}.version[0]) != versions[{j}]" for j in tensors]
         if answers:
-            lines += [f"    if {' or '.join(changed)}: node.check_versions()"]
+            lines += [f"    if {' or '.join(changed)}: node.check_versions(); {unpack}"]
         else:
-            lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions()"]
+            lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions(); {unpack}"]
     lines += [f"    s{j} = s{j}.array" for j in tensors]
     several = op.broadcasts and len(op.names) > 1
     if several:
@@ -304,16 +313,19 @@ def _compiled_plan(op: type[Function], mask: int, needs: int) -> Plan | None:
         # The rule names its cotangent or does not need it: `source` puts cotangents first.
         first = "g" if plan.steps[m][3] else ""
         arguments = (first + values).removeprefix(", ")
-        if kernel is None:
+        if rule is no_gradient:
+            lines += [f"    g{m} = None"]
+        elif kernel is None:
             lines += [f"    g{m} = rule{m}({arguments})"]
         else:
             scope[f"kernel{m}"] = kernel
             lines += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
-    if several:
+    wanted = [m for m, step in enumerate(plan.steps) if step[1] is not no_gradient]
+    if several and wanted:
         lines += ["    if shapes is not None:"]
-        for m in range(len(plan.steps)):
+        for m in wanted:
             lines += [f"        if g{m}.shape != shapes[{m}]: g{m} = unbroadcast(g{m}, shapes[{m}])"]
     lines += [f"    return ({', '.join(f'g{m}' for m in range(len(plan.steps)))},)"]
-    exec(compile("\n".join(lines), f"<compiled {op.__name__} step {mask},{needs}>", "exec"), scope)
-    plan.step = scope["step"]
-    return plan
+    exec(compile("\n".join(lines), f"<compiled {op.__name__} step {plan.mask},{plan.needs}>", "exec"), scope)
+    step: Callable[[Any, Any], Any] = scope["step"]
+    return step

@@ -20,7 +20,7 @@ from .._typing import Array
 from .boxed import Boxed
 from .hooks import AWAITED, STEPS, WATCHED, Awaited, Walk
 from .node import inputs_of, outputs_of
-from .tape import Leaf
+from .tape import Leaf, narrowed
 from .tensor import Tensor
 
 
@@ -83,7 +83,7 @@ def _walk(
     nodes: dict[int, Any],
     owned: set[int],
     level: int,
-    special: Callable[[Any, Array], tuple[Array, ...]] | None,
+    special: Callable[[Any, Any, Array], tuple[Array, ...]] | None,
     create_graph: bool,
     retain_graph: bool,
     wanted: dict[int, Array | None] | None,
@@ -124,11 +124,12 @@ def _walk(
                 else:
                     watchers.fill(node, g, level, create_graph)
             continue
+        plan = node.plan if reach is None else narrowed(node, reach)
         if special is not None:
-            grads = special(node, g)
+            grads = special(node, plan, g)
         else:
             try:
-                grads = node.plan.step(node, g)
+                grads = plan.step(node, g)
             except TypeError:
                 if node.saved is None:
                     raise node.released() from None
@@ -176,31 +177,32 @@ def _walk(
             following = None
 
 
-def _special_step(level: int, create_graph: bool, awaited: Awaited | None) -> Callable[[Any, Array], tuple[Array, ...]]:
+def _special_step(level: int, create_graph: bool, awaited: Awaited | None) -> Callable[[Any, Any, Array], tuple[Array, ...]]:
     """A step that records itself, tells the observers, or calls the hooks of nodes."""
     observers = state.observers
 
-    def bare(node: Any, g: Array) -> tuple[Array, ...]:
+    def bare(node: Any, plan: Any, g: Array) -> tuple[Array, ...]:
         if not create_graph and node.saved is None:
             raise node.released()
-        grads: tuple[Array, ...] = node.replay(g, level) if create_graph else node.plan.step(node, g)
+        only = () if plan is node.plan else (plan,)
+        grads: tuple[Array, ...] = node.replay(g, level, *only) if create_graph else plan.step(node, g)
         for observer in observers:
             observer.derived(node, g, grads)
         return grads
 
-    def hooked(node: Any, g: Array) -> tuple[Array, ...]:
+    def hooked(node: Any, plan: Any, g: Array) -> tuple[Array, ...]:
         if node not in STEPS:
-            return bare(node, g)
+            return bare(node, plan, g)
         watchers = WATCHED.add(node)
         place, count = outputs_of(node)
         entered = watchers.enter(g, place, count, level, create_graph)
-        return watchers.leave(bare(node, entered), entered, place, count, level, create_graph, inputs_of(node))
+        return watchers.leave(bare(node, plan, entered), entered, place, count, level, create_graph, inputs_of(node))
 
     step = hooked if len(STEPS) else bare
     if awaited is None:
         return step
     take = awaited.take
-    return lambda node, g: take(node.parents, step(node, g))
+    return lambda node, plan, g: take(node.parents, step(node, plan, g))
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

@@ -38,7 +38,7 @@ from .explain import explain, plain_result, refuse_complex
 from .publish import publish
 from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
 from .tensor import Tensor
-from .views import last_change, look, untouched
+from .views import earlier, last_change, look, untouched
 from .where import NOWHERE, here, line, place_of
 
 RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
@@ -279,8 +279,8 @@ class Function(metaclass=OperationType):
                 look(args[0], tensors[0], cls, params)
         return tuple(tensors) if several else tensors[0]
 
-    def replay(self, g: Array, level: int) -> tuple[Array, ...]:
-        """The gradients for the parents as recorded tensor operations, for ``create_graph``."""
+    def replay(self, g: Array, level: int, plan: Plan | None = None) -> tuple[Array, ...]:
+        """The gradients for the parents, or those in ``plan``, as recorded tensor operations, for ``create_graph``."""
         if self.saved is None:
             raise self.released()
         values = []
@@ -290,7 +290,7 @@ class Function(metaclass=OperationType):
                 value.node = self if self.outputs is None else self.select(key)
             values.append(value)
         gs = self.cotangents(g)
-        grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in self.plan.steps]
+        grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in (plan or self.plan).steps]
         return self.fit(grads)
 
     def select(self, i: int) -> Select | None:
@@ -312,23 +312,35 @@ class Function(metaclass=OperationType):
         return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.shapes))
 
     def check_versions(self) -> None:
-        """Raise if a saved value was changed in place since it was saved."""
-        assert self.saved is not None
-        for i, (source, value) in enumerate(zip(self.plan.save, self.saved, strict=True)):
-            kept: Any = self.versions[i] if self.versions is not None else 0
+        """Raise if a saved value was changed in place since it was saved; where the old value is kept, take that instead."""
+        assert isinstance(self.saved, tuple)
+        saved, versions = list(self.saved), list(self.versions or [0] * len(self.saved))
+        for i, (source, value, kept) in enumerate(zip(self.plan.save, self.saved, tuple(versions), strict=True)):
             if source[0] == ANSWER:
-                self._check(source, value, *kept)
+                old = self._old(source, value, *kept)
+                if old is not None:
+                    saved[i], versions[i] = old.array, ([0, None, None], 0)
             elif isinstance(value, Tensor):
-                self._check(source, value, value.version, kept)
+                old = self._old(source, value, value.version, kept)
+                if old is not None:
+                    saved[i], versions[i] = old, 0
             elif isinstance(value, tuple) and source[0] == INPUT:
+                parts, thens = list(value), list(kept or [0] * len(value))
                 for k, part in enumerate(value):
-                    if isinstance(part, Tensor):
-                        self._check(source, part, part.version, kept[k] if kept else 0)
+                    if isinstance(part, Tensor) and (old := self._old(source, part, part.version, thens[k])) is not None:
+                        parts[k], thens[k] = old, 0
+                saved[i], versions[i] = tuple(parts), tuple(thens)
+        self.saved, self.versions = tuple(saved), tuple(versions)
 
-    def _check(self, source: Source, value: Any, cell: list[Any] | None, then: int) -> None:
+    def _old(self, source: Source, value: Any, cell: list[Any] | None, then: int) -> Tensor | None:
+        """None for a value that is as it was at version ``then``; else the tensor that it was."""
         if cell is None or cell[0] == then or untouched(value.array if isinstance(value, Tensor) else value, cell, then):
-            return
-        raise self.outdated(source, value, then, cell)
+            return None
+        result = source[0] == ANSWER
+        old = None if result and self.is_view else earlier(None if result else value, cell, then)
+        if old is None:
+            raise self.outdated(source, value, then, cell)
+        return old
 
     def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
         """The error for a saved value that was changed in place since."""

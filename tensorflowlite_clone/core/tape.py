@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -37,7 +37,10 @@ class Plan:
     ``mask`` says which arrays are tensors of the recording level, ``needs`` which of them need a gradient (bit i: array i).
     """
 
-    __slots__ = ("answers", "mask", "names", "needs", "save", "step", "steps")
+    __slots__ = ("answers", "count", "mask", "narrow", "needs", "op", "save", "step", "steps")
+
+    #: Set by ``compile.py``: writes out the step of a plan.
+    write: ClassVar[Callable[[Plan], Callable[[Any, Any], Any]] | None] = None
 
     def __init__(self, op: type[Function], mask: int, needs: int, count: int) -> None:
         save: list[Source] = []
@@ -47,11 +50,23 @@ class Plan:
                 rule, cotangents, sources = op.rule_for(i)
                 save += [s for s in sources if s not in save]
                 steps.append((i, rule, getattr(rule, "kernel", None), cotangents, tuple(map(save.index, sources))))
-        self.mask, self.needs = mask, needs
+        self.op, self.mask, self.needs, self.count = op, mask, needs, count
+        self.narrow: dict[int, Plan] = {}
         self.save = tuple(save)
         self.steps = tuple(steps)
         self.answers = any(kind == ANSWER for kind, _ in save)
         self.step: Callable[[Any, Any], Any] = partial(first_order_step, self)
+
+    def only(self, wanted: int) -> Plan:
+        """The same plan with no gradients but those of some parents (bit m: parent m)."""
+        plan = self.narrow.get(wanted)
+        if plan is None:
+            plan = Plan(self.op, self.mask, self.needs, self.count)
+            plan.steps = tuple(s if wanted >> m & 1 else (s[0], no_gradient, None, (), ()) for m, s in enumerate(plan.steps))
+            if not isinstance(self.step, partial) and Plan.write is not None:
+                plan.step = Plan.write(plan)
+            self.narrow[wanted] = plan
+        return plan
 
     def lower(self, source: Source, value: Any) -> Any:
         """A saved value as the first-order rules see it: tensors of the recording level give what they hold."""
@@ -65,13 +80,33 @@ class Plan:
         return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
 
 
+def no_gradient() -> None:
+    """The rule for a parent from which no way leads to what a derivative is asked for."""
+
+
+def narrowed(node: Any, reach: set[int]) -> Any:
+    """The plan of ``node`` without the gradients of parents that are not in ``reach`` (by negated serial number)."""
+    plan = node.plan
+    if type(plan) is not Plan or len(node.parents) == 1:
+        return plan
+    wanted = bit = 0
+    for bit, parent in enumerate(node.parents):
+        if -parent.seq in reach:
+            wanted |= 1 << bit
+    return plan if wanted == (2 << bit) - 1 else plan.only(wanted)
+
+
 class Change(NamedTuple):
-    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known)."""
+    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known).
+
+    ``before`` has what tensors were at earlier versions, where that is kept (see `views.earlier`).
+    """
 
     version: int
     by: str
     place: Place
     part: ndarray[Any, Any] | None
+    before: dict[tuple[int, int], Any] | None = None
 
 
 #: The change that adding to a ``grad`` is.
@@ -225,7 +260,7 @@ def open_saved(node: Function) -> tuple[Any, ...]:
     if isinstance(saved, Packed):
         return saved.open(node)
     node.check_versions()
-    values: tuple[Any, ...] = saved
+    values: tuple[Any, ...] = node.saved  # type: ignore[assignment]
     return values
 
 

@@ -80,7 +80,7 @@ class Tensor(Boxed):
         out.node = self.node
         return out
 
-    def become(self, result: Array, by: str = "") -> None:
+    def become(self, result: Array, by: str = "", before: Tensor | None = None) -> None:
         """Take over array and node of ``result``; a constant takes this tensor off the tape."""
         mine = isinstance(result, Tensor) and result.level == self.level
         array, self.node = (result.array, result.node) if mine else (result, None)
@@ -89,7 +89,7 @@ class Tensor(Boxed):
             inner.become(array, by)
             array = inner
         self.array = array
-        self.changed(by)
+        self.changed(by, before=before)
 
     def parts(self) -> tuple[Array, ...]:
         """The array."""
@@ -331,18 +331,23 @@ class Tensor(Boxed):
         if len(members) > views.limit:
             views.prune()
 
-    def changed(self, by: str, place: Place | None = None, part: Array | None = None) -> None:
+    def changed(self, by: str, place: Place | None = None, part: Array | None = None, before: Tensor | None = None) -> None:
         """Count one in-place change of the memory, made by the operation ``by`` (at ``place``, if the caller knows it).
 
-        ``part`` is what of the array was written to, if not all of it.
+        ``part`` is what of the array was written to, if not all of it; ``before`` what this tensor was until now, where those who
+        saved it shall find that.
         """
         cell = self.memory_cell()
         cell[0] += 1
         place = caller(sys._getframe(2)) if place is None else place
+        kept = None if cell[2] is None else cell[2].before
+        if before is not None:
+            kept = {} if kept is None else kept
+            kept[cell[0] - 1, id(self)] = before
         if cell[1] and type(self.array) is ndarray:
-            note_change(cell, Change(cell[0], by, place, self.array if part is None else part))
+            note_change(cell, Change(cell[0], by, place, self.array if part is None else part, kept))
         else:
-            cell[2] = Change(cell[0], by, place, None)
+            cell[2] = Change(cell[0], by, place, None, kept)
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:

@@ -31,18 +31,23 @@ REMEMBERED = 1 << 16
 class Changes:
     """The in-place changes of one memory that others look at: the latest for every window that was written to."""
 
-    __slots__ = ("before", "count", "last", "latest", "new", "since", "windows")
+    __slots__ = ("count", "first", "last", "latest", "new", "since", "windows")
 
-    def __init__(self, before: int) -> None:
+    def __init__(self, first: int) -> None:
         #: The version the memory had before the first change that is known here.
-        self.before, self.count = before, 0
+        self.first, self.count = first, 0
         #: Values saved before this version count as changed.
-        self.since = before
+        self.since = first
         self.last: Change | None = None
         self.latest: dict[Any, list[Any]] = {}
         self.windows: Windows[list[Any]] = Windows()
         #: Entries of ``latest`` that are not in ``windows`` yet.
         self.new: list[list[Any]] = []
+
+    @property
+    def before(self) -> dict[tuple[int, int], Any] | None:
+        """What tensors were at earlier versions, where that is kept."""
+        return None if self.last is None else self.last.before
 
     def note(self, change: Change) -> None:
         """One change more."""
@@ -86,10 +91,22 @@ def last_change(cell: list[Any] | tuple[Any, ...]) -> tuple[str, Place]:
     return ("an operation", NOWHERE) if last is None else (last.by, last.place)
 
 
+def earlier(t: Any, cell: list[Any] | tuple[Any, ...], then: int) -> Tensor | None:
+    """What ``t``, or the tensor with this version cell alone, was at version ``then``, where that is kept."""
+    change = cell[2]
+    before = None if change is None else change.before
+    if before is None:
+        return None
+    if t is not None:
+        old: Tensor | None = before.get((then, id(t)))
+        return old
+    return next((old for (version, _), old in before.items() if version == then), None)
+
+
 def untouched(array: Any, cell: list[Any] | tuple[Any, ...], then: int) -> bool:
     """Whether the changes since version ``then`` all wrote to other parts of the memory than ``array`` looks at."""
     changes = cell[2]
-    if not isinstance(array, ndarray) or not isinstance(changes, Changes) or changes.before + changes.count != cell[0]:
+    if not isinstance(array, ndarray) or not isinstance(changes, Changes) or changes.first + changes.count != cell[0]:
         return False  # not known
     return not changes.touched(array, then)
 

@@ -69,7 +69,7 @@ class Batched(Boxed):
         """Another box of the same values."""
         return Batched(self.value, self.length, self.level)
 
-    def become(self, result: Array, by: str = "") -> None:
+    def become(self, result: Array, by: str = "", before: Any = None) -> None:
         """Take over the values; a constant is the same for every example."""
         mine = isinstance(result, Batched) and result.level == self.level
         self.value = result.value if mine else np.broadcast_to(result, (self.length, *result.shape))

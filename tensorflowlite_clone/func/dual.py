@@ -49,7 +49,7 @@ class Dual(Boxed):
         """Another dual with the same value and tangent."""
         return Dual(self.primal, self.tangent, self.level)
 
-    def become(self, result: Array, by: str = "") -> None:
+    def become(self, result: Array, by: str = "", before: Any = None) -> None:
         """Take over value and tangent; a constant has tangent 0."""
         if isinstance(result, Dual) and result.level == self.level:
             self.primal, self.tangent = result.primal, result.tangent

@@ -10,8 +10,9 @@ Four ways; estimates of their costs, fitted to timings, choose among those that 
 * kernels of height 3 that move by one row go through ``winograd.py`` when there are enough channels;
 * windows that move by one pixel are copied as long runs (``runs.py``), a few images at a time, and multiplied;
 * everything else copies the windows of a few images at a time into columns (im2col), in a buffer small enough to stay in cache,
-  and multiplies. The gradient of the columns goes back by kh*kw slice additions (col2im). Groups, down to one channel each
-  (depthwise), are one more axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
+  and multiplies. The gradient of the columns goes back by kh*kw slice additions (col2im), unless it can be had as a convolution:
+  one with turned kernels, or at stride s one for each of s*s phases. Groups, down to one channel each (depthwise), are one more
+  axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
 
 The batch is split over threads (``threads.py``), each with its own buffers.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,9 +206,13 @@ def conv2d_input_grad(g: Array, w: Array, *, input_size: Pair, stride: Pair, pad
     costs = _input_grad_costs(geo)
     way = min(costs, key=costs.__getitem__)
     if way == "turned":
-        blocks = w.reshape(groups, geo.filters // groups, *w.shape[1:])[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
-        flipped = np.ascontiguousarray(blocks).reshape(geo.channels, geo.filters // groups, *geo.kernel)
-        return conv2d(g, flipped, stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
+        return conv2d(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
+    if way == "phases":
+        out = np.empty(shape, g.dtype)
+        for phase in _phases(geo):
+            part = _turned_kernels(w[phase.taps], groups)
+            out[phase.pixels] = conv2d(g, part, stride=(1, 1), padding=phase.padding, dilation=(1, 1), groups=groups) if part.size else 0
+        return out
     out = np.empty(shape, g.dtype)
     work = (_spread_winograd if way == "winograd" else _spread)(geo, g, w, out)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -232,6 +237,41 @@ def _turned(geo: Geometry) -> Geometry:
     return geo._replace(channels=geo.filters, filters=geo.channels, size=geo.out_size, out_size=geo.size, padding=padding)
 
 
+def _turned_kernels(w: Array, groups: int) -> Array:
+    """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, kh, kw) -> (C, O / groups, kh, kw)."""
+    filters, per_group = w.shape[0] // groups, w.shape[1]
+    blocks = w.reshape(groups, filters, per_group, *w.shape[2:])[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
+
+
+class _Phase(NamedTuple):
+    """Every s-th pixel of the input, and the taps that see it: the gradients of such pixels are a convolution at stride 1."""
+
+    taps: tuple[slice, ...]
+    pixels: tuple[slice, ...]
+    padding: Padding
+    out_size: Pair
+
+
+def _phases(geo: Geometry) -> list[_Phase]:
+    """The phases of the input's pixels: at pixel y the taps a with ``y + padding - a`` divisible by s, of the outputs that quotient."""
+    axes = []
+    for size, k, o, s, (before, _) in zip(geo.size, geo.kernel, geo.out_size, geo.stride, geo.padding, strict=True):
+        axis = []
+        for first in range(min(s, size)):
+            tap = (first + before) % s
+            taps, pixels, output = max(0, -(-(k - tap) // s)), -(-(size - first) // s), (first + before - tap) // s
+            ahead = taps - 1 - output
+            axis.append((slice(tap, None, s), slice(first, None, s), (ahead, pixels - o - ahead + taps - 1), pixels))
+        axes.append(axis)
+    every = slice(None)
+    return [
+        _Phase((every, every, ty, tx), (every, every, py, px), (pad_y, pad_x), (ny, nx))
+        for ty, py, pad_y, ny in axes[0]
+        for tx, px, pad_x, nx in axes[1]
+    ]
+
+
 def _input_grad_costs(geo: Geometry) -> dict[str, float]:
     """What each way to the input gradient is expected to cost, in nanoseconds per image."""
     adding = geo.cost + 0.35 * geo.length * geo.taps * geo.groups  # to add columns into images is dearer than to copy them out
@@ -239,6 +279,12 @@ def _input_grad_costs(geo: Geometry) -> dict[str, float]:
     if geo.stride == (1, 1) and not geo.is_product:
         turned = _turned(geo)
         costs["turned"] = min(_costs(turned).values())
+    if geo.stride != (1, 1) and geo.dilation == (1, 1):
+        turned, costs["phases"] = _turned(geo), 0.7 * geo.channels * geo.size[0] * geo.size[1]  # to write every s-th pixel
+        for phase in _phases(geo):
+            kernel = len(range(*phase.taps[2].indices(geo.kernel[0]))), len(range(*phase.taps[3].indices(geo.kernel[1])))
+            one = turned._replace(kernel=kernel, out_size=phase.out_size, stride=(1, 1), padding=phase.padding)
+            costs["phases"] += min(_costs(one).values()) if min(kernel) else 0
     return costs
 
 

@@ -18,7 +18,7 @@ from ..core.explain import operands
 from ..core.families import Bilinear
 from ..core.function import fused
 from ..core.publish import OPERANDS, to_operand
-from ..core.registry import implements, install_method, public
+from ..core.registry import OPS, implements, install_method, public
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from .shape import Reshape
@@ -127,6 +127,8 @@ def matmul(input: Array, other: Array) -> Array:
     if shape_of(input)[-1] != shape_of(other)[-1 if ny == 1 else -2]:
         inner = "x.shape[-1] must equal " + ("y.shape[-1]" if ny == 1 else "y.shape[-2]")
         raise ShapeError(f"matmul: inner dimensions differ: x is {shape_of(input)}, y is {shape_of(other)}; {inner}")
+    if nx == ny == 1:
+        return OPS["Contract"].of(input, other, spec=("a", "a", ""))
     if ny == 1 and nx == 2:
         return MatVec.of(input, other)
     if nx == 1 and ny == 2:
@@ -138,7 +140,7 @@ def matmul(input: Array, other: Array) -> Array:
     if ny == 1:
         del shape[-1]
     if nx == 1:
-        del shape[-1 if ny == 1 else -2]
+        del shape[-2]
     return Reshape.of(out, shape=tuple(shape))
 
 

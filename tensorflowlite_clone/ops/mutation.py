@@ -1,7 +1,8 @@
 """What an in-place change means: `mutate`, the one place that decides it.
 
 On plain memory it writes and counts the version up; on a tensor that is on the tape the tensor becomes the result of the operation,
-and whoever saved the old value is told at backward. A recorded change through a view is a write into a window of the memory it
+and whoever saved the old value is told at backward. Inside function transforms, where programs written for NumPy are differentiated,
+the old value of a whole tensor is kept for them. A recorded change through a view is a write into a window of the memory it
 looks at: `settle` tells that memory and its other views. A value inside a function transform comes to hold the result.
 
 Not here: the methods that change tensors (``inplace.py``, ``inplace_random.py``, ``index_put.py``), windows (``strided.py``).
@@ -76,7 +77,8 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     else:
         t.array = result.array if fresh and result.version is None and result.array.base is None else np.array(result.array)
         t.node = result.node
-    t.changed(name)
+    whole = t.views is None or t is t.views.root()
+    t.changed(name, before=source if t.level and whole else None)
     return t
 
 
@@ -165,8 +167,8 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
         result = METHODS["to"](result, box.dtype) if isinstance(result, Boxed) else result.astype(box.dtype)
     if isinstance(result, Boxed) and result.level > box.level:
         raise foreign(box, name)
-    box.become(constant_value(result), name)
     lineage = box.views
+    box.become(constant_value(result), name, None if lineage is not None else box.twin())
     if lineage is not None:
         written, root = lineage.window[part], box
         while lineage.base is not None:

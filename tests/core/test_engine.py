@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import weakref
@@ -99,6 +100,30 @@ def test_autograd_grad_leaves_grad_alone():
     (g,) = tl.autograd.grad(x * x * x, x)
     assert g.item() == 12.0
     assert x.grad is None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("way", ["compiled", "general"])
+def test_gradients_that_lead_nowhere_are_not_computed(monkeypatch, way, create_graph):
+    from tensorflowlite_clone.kernels import conv
+
+    computed = []
+    for name in ("conv2d_input_grad", "conv2d_weight_grad"):
+        kernel = getattr(conv, name)
+        monkeypatch.setattr(
+            conv, name, lambda *args, name=name, kernel=kernel, **options: computed.append(name) or kernel(*args, **options)
+        )
+    x, w, b = leaf(np.ones((1, 2, 5, 5))), leaf(np.ones((3, 2, 3, 3))), leaf(np.ones(3))
+    with tl.autograd.detect_anomaly() if way == "general" else contextlib.nullcontext():
+        y = tl.conv2d(x, w, b).tanh().sum()
+        everything = tl.autograd.grad(y, [x, w, b], retain_graph=True, create_graph=create_graph)
+        assert computed == ["conv2d_input_grad", "conv2d_weight_grad"]
+        for inputs, names in (([0], ["conv2d_input_grad"]), ([1], ["conv2d_weight_grad"]), ([2], []), ([0, 2], ["conv2d_input_grad"])):
+            computed.clear()
+            some = tl.autograd.grad(y, [(x, w, b)[i] for i in inputs], retain_graph=True, create_graph=create_graph)
+            assert computed == names
+            for i, g in zip(inputs, some, strict=True):
+                np.testing.assert_array_equal(g.detach().numpy(), everything[i].detach().numpy())
 
 
 def test_autograd_grad_of_an_intermediate_and_unused():

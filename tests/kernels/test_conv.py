@@ -67,7 +67,7 @@ GRID = [
 ]
 
 
-@pytest.fixture(params=["turned", "winograd", "col2im"])
+@pytest.fixture(params=["turned", "phases", "winograd", "col2im"])
 def each_way_to_input_gradient(request, monkeypatch):
     """Run a test with each way to the input gradient; where one does not apply, with the best of the others."""
     use_for_input_gradient(monkeypatch, request.param)
