@@ -168,7 +168,8 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
     if isinstance(result, Boxed) and result.level > box.level:
         raise foreign(box, name)
     lineage = box.views
-    box.become(constant_value(result), name, None if lineage is not None else box.twin())
+    whole = lineage is None and part == ()
+    box.become(constant_value(result), name, box.twin() if whole else None)
     if lineage is not None:
         written, root = lineage.window[part], box
         while lineage.base is not None:
