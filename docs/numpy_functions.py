@@ -195,7 +195,7 @@ ever detached silently: what cannot be followed raises.
 * `np.array`, `np.asarray` and writing into a plain array (`out[i] = x`) raise, inside transforms and for tensors that require grad: make
   the array by `np.zeros_like(x, shape=...)`, or collect the parts in a list and `np.stack` it.
 * In-place changes are followed (`f[i] = ...`, `u[1:] -= ...`, also through views), those of a whole value (`q /= np.linalg.norm(q)`) also
-  where a derivative needs the old one. Where it needs the old value of a *part*, reverse mode raises and names both lines: `copy()` it first.
+  where a derivative needs the old one. Where it needs the old value of a *part*, reverse mode raises and names both lines: copy it first.
 * A list of tensors is not seen by NumPy's dispatcher where an array is meant (`np.sin([x, y])`); stack it first. Sequences are fine where
   NumPy takes several arrays (`np.stack([x, y])`), and lists of numbers beside a tensor (`np.dot(x, [1.0, 2.0])`).
 * *Methods* of tensors are PyTorch's: `x.max(axis=0)` is a pair of values and indices, `x.std()` and `x.var()` divide by n - 1,
