@@ -187,7 +187,8 @@ class Function(metaclass=OperationType):
                 ans = cls.forward(*args, **params)
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise explain(cls, args, params, error) from error
-        ans = plain_result(cls, ans, params) if cls.outputs is None else tuple(plain_result(cls, a, params) for a in ans)
+        if type(ans) is not ndarray:
+            ans = plain_result(cls, ans, params) if cls.outputs is None else tuple(plain_result(cls, a, params) for a in ans)
         for observer in state.observers:
             observer.computed(cls, args, params, ans)
         return ans
