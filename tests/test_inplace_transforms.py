@@ -254,7 +254,32 @@ def joined(x):
     return (a * b[4:8] * b[8:]).sum()
 
 
-@pytest.mark.parametrize("f", [power_iteration, weights, orthogonalised, joined], ids=lambda f: f.__name__)
+class Square(tl.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return x * x
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * (x + y / x)
+
+
+def users_function(x):
+    q = tl.as_tensor(x) * 1.0 if isinstance(x, np.ndarray) else x * 1.0
+    r = Square.apply(q)
+    q /= 2.0
+    s = r * q
+    r *= 3.0
+    total = (s * r).sum()
+    return total.item() if isinstance(x, np.ndarray) else total
+
+
+@pytest.mark.parametrize("f", [power_iteration, weights, orthogonalised, joined, users_function], ids=lambda f: f.__name__)
 def test_a_value_changed_whole_after_it_was_saved_is_found_again(f):
     x = np.random.default_rng(1).normal(size=4)
     steps = 1e-6 * np.eye(4)

@@ -24,7 +24,7 @@ from ..core.function import constant_value
 from ..core.registry import METHODS, OPS
 from ..core.tape import ANSWER, Select, Source, open_saved
 from ..core.tensor import Tensor
-from ..core.views import last_change, untouched
+from ..core.views import earlier, last_change, untouched
 from ..core.where import line, place_of
 from ..func.arguments import raised_height
 from .boxes import boxed, highest, is_plain, varies
@@ -171,17 +171,28 @@ class FunctionNode:
         return t
 
     def check_versions(self) -> None:
-        """Raise if a saved tensor was changed in place since it was saved."""
+        """Raise if a saved tensor was changed in place since it was saved; where the old value is kept, take that instead."""
         for i, (source, value) in enumerate(zip(self.plan.save, self.saved, strict=True)):
             kept: Any = 0 if self.versions is None else self.versions[i]
-            if source[0] == ANSWER:
+            result = source[0] == ANSWER
+            if result:
                 cell, then = kept or ((0, None, None), 0)
             elif isinstance(value, Tensor):
                 cell, then = value.version or (0, None, None), kept
             else:
                 continue
-            if cell[0] != then and not untouched(value.array if isinstance(value, Tensor) else value, cell, then):
+            if cell[0] == then or untouched(value.array if isinstance(value, Tensor) else value, cell, then):
+                continue
+            old = earlier(None if result else value, cell, then)
+            if old is None:
                 raise self.outdated(source, value, then, cell)
+            self._replace(i, old.array if result else old, ([0, None, None], 0) if result else 0)
+
+    def _replace(self, i: int, value: Any, version: Any) -> None:
+        """Save something else in place ``i``."""
+        saved, versions = list(self.saved), list(self.versions or [0] * len(self.saved))
+        saved[i], versions[i] = value, version
+        self.saved, self.versions = tuple(saved), tuple(versions)
 
     def outdated(self, source: Source, value: Any, then: int, cell: Any) -> VersionError:
         """The error for a saved tensor that was changed in place since."""
