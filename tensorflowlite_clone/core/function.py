@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError, VersionError
+from .._errors import GraphError, OperandError
 from .._state import next_serial, state
 from .._typing import Array
 from . import registry
@@ -38,7 +38,8 @@ from .explain import explain, plain_result, refuse_complex
 from .publish import publish
 from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
 from .tensor import Tensor
-from .views import earlier, last_change, look, untouched
+from .versions import Versioned
+from .views import look
 from .where import NOWHERE, here, line, place_of
 
 RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
@@ -62,10 +63,10 @@ class OperationType(type):
         return super().__new__(mcs, name, bases, body, **kwargs)
 
 
-class Function(metaclass=OperationType):
+class Function(Versioned, metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
 
-    __slots__ = ("__weakref__", "code", "instruction", "parents", "plan", "saved", "selects", "seq", "shapes", "versions", "watchers")
+    __slots__ = ("__weakref__", "code", "instruction", "parents", "selects", "seq", "shapes", "watchers")
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
@@ -105,14 +106,11 @@ class Function(metaclass=OperationType):
     name: ClassVar[str] = ""
 
     parents: tuple[Any, ...]
-    plan: Plan
-    saved: tuple[Any, ...] | None
     #: The nodes of the outputs where there are several, weakly (None: that output has no derivative).
     selects: tuple[weakref.ref[Select] | None, ...]
     seq: int
     #: The parents' shapes where the operation broadcasts; shape and dtype of each output where there are several.
     shapes: tuple[Any, ...] | None
-    versions: tuple[Any, ...] | None
     #: Where in the user's program it was recorded; the compiled calls leave it out where nothing that can change is saved.
     code: CodeType | None
     instruction: int
@@ -311,48 +309,6 @@ class Function(metaclass=OperationType):
             return (g,)
         assert self.shapes is not None
         return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.shapes))
-
-    def check_versions(self) -> None:
-        """Raise if a saved value was changed in place since it was saved; where the old value is kept, take that instead."""
-        assert isinstance(self.saved, tuple)
-        saved, versions = list(self.saved), list(self.versions or [0] * len(self.saved))
-        for i, (source, value, kept) in enumerate(zip(self.plan.save, self.saved, tuple(versions), strict=True)):
-            if source[0] == ANSWER:
-                old = self._old(source, value, *kept)
-                if old is not None:
-                    saved[i], versions[i] = old.array, ([0, None, None], 0)
-            elif isinstance(value, Tensor):
-                old = self._old(source, value, value.version, kept)
-                if old is not None:
-                    saved[i], versions[i] = old, 0
-            elif isinstance(value, tuple) and source[0] == INPUT:
-                parts, thens = list(value), list(kept or [0] * len(value))
-                for k, part in enumerate(value):
-                    if isinstance(part, Tensor) and (old := self._old(source, part, part.version, thens[k])) is not None:
-                        parts[k], thens[k] = old, 0
-                saved[i], versions[i] = tuple(parts), tuple(thens)
-        self.saved, self.versions = tuple(saved), tuple(versions)
-
-    def _old(self, source: Source, value: Any, cell: list[Any] | None, then: int) -> Tensor | None:
-        """None for a value that is as it was at version ``then``; else the tensor that it was."""
-        if cell is None or cell[0] == then or untouched(value.array if isinstance(value, Tensor) else value, cell, then):
-            return None
-        result = source[0] == ANSWER
-        old = None if result and self.is_view else earlier(None if result else value, cell, then)
-        if old is None:
-            raise self.outdated(source, value, then, cell)
-        return old
-
-    def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
-        """The error for a saved value that was changed in place since."""
-        operand = self.rest if isinstance(source[1], slice) else "" if source[0] == ANSWER else self.names[source[1]]
-        what = "its result" if source[0] == ANSWER else f"its operand {operand}"
-        by, place = last_change(cell)
-        return VersionError(
-            f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape_of(value)}, saved by "
-            f"{self.title()} at {place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); "
-            f"use the out-of-place form (y = x + 1, not x += 1), or clone() it first"
-        )
 
     def released(self) -> GraphError:
         """The error for a second walk over a part of the tape whose saved values were freed."""
