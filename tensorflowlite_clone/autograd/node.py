@@ -13,19 +13,18 @@ from typing import Any, Never
 import numpy as np
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError, ShapeError, VersionError
+from .._errors import GraphError, OperandError, ShapeError
 from .._state import next_serial, state
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
-from ..core.broadcast import as_ndarray, conjugated, shape_of, unbroadcast
+from ..core.broadcast import as_ndarray, conjugated, unbroadcast
 from ..core.engine import run_backward
 from ..core.function import Function as Operation
 from ..core.function import constant_value
 from ..core.registry import METHODS, OPS
 from ..core.tape import ANSWER, Select, Source, open_saved
 from ..core.tensor import Tensor
-from ..core.views import earlier, last_change, untouched
-from ..core.where import line, place_of
+from ..core.versions import Versioned
 from ..func.arguments import raised_height
 from .boxes import boxed, highest, is_plain, varies
 from .context import FunctionCtx
@@ -48,22 +47,21 @@ class Saves:
         return node.first_order(g)
 
 
-class FunctionNode:
+class FunctionNode(Versioned):
     """One recorded call: the context, the arguments that need gradients, and the forms of arguments and results."""
 
     __slots__ = (
         "__weakref__", "arguments", "code", "ctx", "differentiable", "forms", "function", "instruction", "level", "lowered", "nested",
-        "outputs", "parents", "plan", "saved", "seq", "versions", "watchers",
+        "outputs", "parents", "seq", "watchers",
     )  # fmt: skip
 
     function: Any
     ctx: FunctionCtx
     level: int
+    kept_as = "a saved tensor"
     parents: tuple[Any, ...]
-    plan: Saves
-    saved: Any
+    plan: Any
     seq: int
-    versions: tuple[Any, ...] | None
     #: Where in the user's program it was applied.
     code: CodeType | None
     instruction: int
@@ -144,7 +142,7 @@ class FunctionNode:
 
     def __getattr__(self, name: str) -> Any:
         """The context's attributes: ``y.grad_fn.saved_tensors``, as in PyTorch, where node and context are one."""
-        if name in FunctionNode.__slots__:
+        if name in FunctionNode.__slots__ or name in Versioned.__slots__:
             raise AttributeError(name)
         return getattr(self.ctx, name)
 
@@ -170,41 +168,11 @@ class FunctionNode:
         self.mark(t, source[1])
         return t
 
-    def check_versions(self) -> None:
-        """Raise if a saved tensor was changed in place since it was saved; where the old value is kept, take that instead."""
-        for i, (source, value) in enumerate(zip(self.plan.save, self.saved, strict=True)):
-            kept: Any = 0 if self.versions is None else self.versions[i]
-            result = source[0] == ANSWER
-            if result:
-                cell, then = kept or ((0, None, None), 0)
-            elif isinstance(value, Tensor):
-                cell, then = value.version or (0, None, None), kept
-            else:
-                continue
-            if cell[0] == then or untouched(value.array if isinstance(value, Tensor) else value, cell, then):
-                continue
-            old = earlier(None if result else value, cell, then)
-            if old is None:
-                raise self.outdated(source, value, then, cell)
-            self._replace(i, old.array if result else old, ([0, None, None], 0) if result else 0)
-
-    def _replace(self, i: int, value: Any, version: Any) -> None:
-        """Save something else in place ``i``."""
-        saved, versions = list(self.saved), list(self.versions or [0] * len(self.saved))
-        saved[i], versions[i] = value, version
-        self.saved, self.versions = tuple(saved), tuple(versions)
-
-    def outdated(self, source: Source, value: Any, then: int, cell: Any) -> VersionError:
-        """The error for a saved tensor that was changed in place since."""
-        what = f"its result {source[1]}" if source[0] == ANSWER else "an intermediate tensor"
-        if source[0] != ANSWER and source[1] is not None:
-            what = f"its argument {argument_name(self.function, source[1])}"
-        by, place = last_change(cell)
-        return VersionError(
-            f"{self.title()}: a saved tensor was changed in place: {what} of shape {shape_of(value)}, saved by {self.title()} at "
-            f"{place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); use the out-of-place form "
-            f"(y = x + 1, not x += 1), or clone() it first"
-        )
+    def names_of(self, source: Source) -> str:
+        """An argument, a result, or what forward computed besides."""
+        if source[0] == ANSWER:
+            return f"its result {source[1]}"
+        return "an intermediate tensor" if source[1] is None else f"its argument {argument_name(self.function, source[1])}"
 
     # ---- the user's backward ------------------------------------------------------------------------------------------------
     def _run(self, cotangents: Sequence[Any], *, lowered: bool, record: bool) -> list[Any]:

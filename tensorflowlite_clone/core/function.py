@@ -88,6 +88,7 @@ class Function(Versioned, metaclass=OperationType):
     real_only: ClassVar[bool] = False
     #: Whether the result shares the memory of the first array.
     is_view: ClassVar[bool] = False
+    kept_as: ClassVar[str] = "a value needed for the gradient"
 
     # ---- what is derived when the class is made ---------------------------------------------------------------------------
     names: ClassVar[tuple[str, ...]] = ()
@@ -309,6 +310,12 @@ class Function(Versioned, metaclass=OperationType):
             return (g,)
         assert self.shapes is not None
         return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.shapes))
+
+    def names_of(self, source: Source) -> str:
+        """An operand or the result."""
+        if source[0] == ANSWER:
+            return "its result"
+        return f"its operand {self.rest if isinstance(source[1], slice) else self.names[source[1]]}"
 
     def released(self) -> GraphError:
         """The error for a second walk over a part of the tape whose saved values were freed."""

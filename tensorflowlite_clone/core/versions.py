@@ -24,14 +24,19 @@ class Versioned:
     saved: tuple[Any, ...] | None
     versions: tuple[Any, ...] | None
 
-    if TYPE_CHECKING:
-        names: ClassVar[tuple[str, ...]]
-        rest: ClassVar[str | None]
-        is_view: ClassVar[bool]
+    #: Whether results share the memory of an operand: then their version cell is that of another tensor.
+    is_view: ClassVar[bool] = False
+    #: What messages call a value that was saved.
+    kept_as: ClassVar[str]
 
-        @classmethod
-        def title(cls) -> str:
+    if TYPE_CHECKING:
+
+        def title(self) -> str:
             """The name that messages use."""
+
+    def names_of(self, source: Source) -> str:
+        """What messages call the value from ``source``."""
+        raise TypeError(f"{type(self).__name__} is an abstract node")
 
     def check_versions(self) -> None:
         """Raise if a saved value was changed in place since it was saved; where the old value is kept, take that instead."""
@@ -66,11 +71,9 @@ class Versioned:
 
     def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
         """The error for a saved value that was changed in place since."""
-        operand = self.rest if isinstance(source[1], slice) else "" if source[0] == ANSWER else self.names[source[1]]
-        what = "its result" if source[0] == ANSWER else f"its operand {operand}"
         by, place = last_change(cell)
         return VersionError(
-            f"{self.title()}: a value needed for the gradient was changed in place: {what} of shape {shape_of(value)}, saved by "
+            f"{self.title()}: {self.kept_as} was changed in place: {self.names_of(source)} of shape {shape_of(value)}, saved by "
             f"{self.title()} at {place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); "
             f"use the out-of-place form (y = x + 1, not x += 1), or clone() it first"
         )

@@ -249,6 +249,7 @@ class _Phase(NamedTuple):
 
     taps: tuple[slice, ...]
     pixels: tuple[slice, ...]
+    kernel: Pair
     padding: Padding
     out_size: Pair
 
@@ -262,13 +263,13 @@ def _phases(geo: Geometry) -> list[_Phase]:
             tap = (first + before) % s
             taps, pixels, output = max(0, -(-(k - tap) // s)), -(-(size - first) // s), (first + before - tap) // s
             ahead = taps - 1 - output
-            axis.append((slice(tap, None, s), slice(first, None, s), (ahead, pixels - o - ahead + taps - 1), pixels))
+            axis.append((slice(tap, None, s), slice(first, None, s), taps, (ahead, pixels - o - ahead + taps - 1), pixels))
         axes.append(axis)
     every = slice(None)
     return [
-        _Phase((every, every, ty, tx), (every, every, py, px), (pad_y, pad_x), (ny, nx))
-        for ty, py, pad_y, ny in axes[0]
-        for tx, px, pad_x, nx in axes[1]
+        _Phase((every, every, ty, tx), (every, every, py, px), (ky, kx), (pad_y, pad_x), (ny, nx))
+        for ty, py, ky, pad_y, ny in axes[0]
+        for tx, px, kx, pad_x, nx in axes[1]
     ]
 
 
@@ -282,9 +283,8 @@ def _input_grad_costs(geo: Geometry) -> dict[str, float]:
     if geo.stride != (1, 1) and geo.dilation == (1, 1):
         turned, costs["phases"] = _turned(geo), 0.7 * geo.channels * geo.size[0] * geo.size[1]  # to write every s-th pixel
         for phase in _phases(geo):
-            kernel = len(range(*phase.taps[2].indices(geo.kernel[0]))), len(range(*phase.taps[3].indices(geo.kernel[1])))
-            one = turned._replace(kernel=kernel, out_size=phase.out_size, stride=(1, 1), padding=phase.padding)
-            costs["phases"] += min(_costs(one).values()) if min(kernel) else 0
+            one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=(1, 1), padding=phase.padding)
+            costs["phases"] += min(_costs(one).values()) if min(phase.kernel) else 0
     return costs
 
 

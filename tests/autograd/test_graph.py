@@ -6,6 +6,7 @@ import gc
 import weakref
 
 import pytest
+from graph_results import leaf, listed
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, GraphError, OperandError, ShapeError
@@ -13,19 +14,6 @@ from tensorflowlite_clone.autograd import graph
 from tensorflowlite_clone.core.hooks import STEPS, WATCHED
 from tensorflowlite_clone.func import grad, jvp, vmap
 from tensorflowlite_clone.utils.checkpoint import checkpoint
-
-
-def leaf(*values):
-    return tl.tensor(values, dtype=tl.float64, requires_grad=True)
-
-
-def listed(x):
-    """Results of a program of either library, as plain lists and numbers."""
-    if isinstance(x, tuple | list):
-        return [listed(v) for v in x]
-    if isinstance(x, dict):
-        return {k: listed(v) for k, v in x.items()}
-    return x.tolist() if hasattr(x, "tolist") else x
 
 
 # ---- our own contract -------------------------------------------------------------------------------------------------------------

@@ -7,24 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from graph_results import leaf, listed
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.utils.checkpoint import checkpoint
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; pip install -e '.[bench]' to compare with it")
-
-
-def leaf(*values):
-    return tl.tensor(values, dtype=tl.float64, requires_grad=True)
-
-
-def listed(x):
-    """Results of a program of either library, as plain lists and numbers."""
-    if isinstance(x, tuple | list):
-        return [listed(v) for v in x]
-    if isinstance(x, dict):
-        return {k: listed(v) for k, v in x.items()}
-    return x.tolist() if hasattr(x, "tolist") else x
 
 
 # ---- programs that run with both libraries: T is the library, x a leaf of two numbers ---------------------------------------------
