@@ -9,7 +9,8 @@ Not here: the users' methods (``tensor.py``), the hooks of modules (``nn/hooks.p
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +79,7 @@ class Watchers:
 
         if not self.before and self.kept_by is None:
             return g
-        mode = state.grad_enabled
-        state.grad_enabled = create_graph or (mode and level > 0)  # transforms around differentiate what hooks do
-        try:
+        with _calling(create_graph, level):
             seen = shown(g, level)
             for function in list(self.before.values()):
                 new = function(seen)
@@ -95,8 +94,6 @@ class Watchers:
                     )
                 kept = seen if create_graph or isinstance(seen.array, Boxed) else Tensor.wrap(np.array(seen.array), level)
                 tensor.grad = kept if tensor.grad is None else tensor.grad + kept
-        finally:
-            state.grad_enabled = mode
         return conjugated(seen if create_graph else seen.array)
 
     def fill(self, leaf: Any, g: Array, level: int, create_graph: bool) -> None:
@@ -111,13 +108,9 @@ class Watchers:
     def enter(self, g: Any, place: int, count: int, level: int, create_graph: bool) -> Any:
         """Show the gradients of a node's ``count`` outputs; those it shall work with. ``place`` is the output of a single one."""
         outputs = given = _outputs(g, place, count, level)
-        mode = state.grad_enabled
-        state.grad_enabled = create_graph or (mode and level > 0)
-        try:
+        with _calling(create_graph, level):
             for function in list(self.entering.values()):
                 outputs = _replaced(function(outputs), outputs, function)
-        finally:
-            state.grad_enabled = mode
         if outputs is given:
             return g
         if type(g) is not Cotangents:
@@ -131,13 +124,9 @@ class Watchers:
         """Show the gradients of a node's inputs, and of its outputs; those that go on. ``of`` says which parent each input is, if any."""
         outputs = _outputs(g, place, count, level)
         inputs = given = tuple(None if k is None or grads[k] is None else shown(grads[k], level) for k in of)
-        mode = state.grad_enabled
-        state.grad_enabled = create_graph or (mode and level > 0)
-        try:
+        with _calling(create_graph, level):
             for function in list(self.leaving.values()):
                 inputs = _replaced(function(inputs, outputs), inputs, function)
-        finally:
-            state.grad_enabled = mode
         if inputs is given:
             return grads
         changed = list(grads)
@@ -151,13 +140,20 @@ class Watchers:
         tensor = leaf.tensor()
         if tensor is None:
             return
-        mode = state.grad_enabled
-        state.grad_enabled = create_graph
-        try:
+        with _calling(create_graph):
             for function in list(self.after.values()):
                 function(tensor)
-        finally:
-            state.grad_enabled = mode
+
+
+@contextmanager
+def _calling(create_graph: bool, level: int = 0) -> Iterator[None]:
+    """While hooks run: what they do is recorded with ``create_graph``, and for the transforms around, which differentiate it."""
+    mode = state.grad_enabled
+    state.grad_enabled = create_graph or (mode and level > 0)
+    try:
+        yield
+    finally:
+        state.grad_enabled = mode
 
 
 def shown(g: Array, level: int) -> Tensor:
