@@ -22,7 +22,8 @@ import numpy_functions
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, TAKE_OUT, UFUNCS
+from tensorflowlite_clone.core.publish import TAKE_OUT
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
 
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core.registry import FUNCTIONS, TAKE_OUT
+from tensorflowlite_clone.core.publish import TAKE_OUT
+from tensorflowlite_clone.core.registry import FUNCTIONS
 
 
 def leaf(*values):

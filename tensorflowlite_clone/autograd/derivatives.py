@@ -17,7 +17,7 @@ from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
 from ..core.hooks import WATCHED
 from ..core.node import GradientEdge
-from ..core.registry import public
+from ..core.publish import public
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..func import vmap

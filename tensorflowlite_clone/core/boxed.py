@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._errors import TransformError
+from .._errors import DTypeError, OperandError, ShapeError, TransformError
 from .._typing import Array, DType, Shape
+from .dtypes import CATEGORY
 from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
 
@@ -91,8 +92,6 @@ class Boxed(Methods):
     @staticmethod
     def _into(kwargs: dict[str, Any], name: str, call: Callable[[dict[str, Any]], Any]) -> Any:
         """The result of ``call`` without ``out=``, written into it in place."""
-        from .publish import write_out
-
         rest = {key: value for key, value in kwargs.items() if key != "out"}
         return write_out(kwargs["out"], call(rest), name)
 
@@ -139,6 +138,24 @@ class Boxed(Methods):
 
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())
+
+
+def write_out(out: Any, result: Any, name: str) -> Any:
+    """Write ``result`` into the tensor ``out``, in place and on the tape, as ``out=`` asks; returns ``out``."""
+    if isinstance(out, tuple) and len(out) == 1:
+        (out,) = out
+    if not isinstance(out, Boxed):
+        raise OperandError(
+            f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor "
+            f"instead (y = y + x, not y += x, where y is a plain array)"
+        )
+    if isinstance(result, tuple):
+        raise OperandError(f"{name}: out= takes one result, the operation has {len(result)}; assign the returned tensors instead")
+    if result.shape != out.shape:
+        raise ShapeError(f"{name}: out= has another shape than the result: {out.shape} and {result.shape}; give a tensor of that shape")
+    if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:
+        raise DTypeError(f"{name}: the result is {result.dtype} and does not fit out= of {out.dtype}; give a tensor of that dtype")
+    return out.copy_(result)
 
 
 def unsupported(np_function: Callable[..., Any], name: str) -> TypeError:

@@ -1,27 +1,84 @@
-"""What follows from an operation's class for its users: the public function, the tensor method, the operator."""
+"""What users call: handwritten functions and the answers to NumPy (`public`, `implements`), and what follows from an operation's class.
+
+Not here: the tables in which all of it is entered (``registry.py``), what an operation is (``function.py``).
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy import ndarray
 
-from .._errors import DTypeError, OperandError, ShapeError
+from .._errors import OperandError
 from .._typing import Array
 from . import registry
-from .boxed import Boxed
-from .dtypes import CATEGORY
+from .boxed import Boxed, write_out
 from .tensor import Tensor
 
 if TYPE_CHECKING:
     from .function import Function
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 OPERANDS = (Boxed, ndarray, bool, int, float, complex, np.generic)
+
+#: Handwritten functions that take PyTorch's ``out=``; those that follow from a class all do.
+TAKE_OUT = {
+    "abs", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "amax", "amin", "any", "baddbmm", "bmm", "cat",
+    "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat", "concatenate", "cross", "cumprod", "cumsum", "diag", "div",
+    "divide", "dot", "dstack", "float_power", "floor_divide", "gather", "hstack", "index_select", "inner", "kron", "lerp",
+    "logsumexp", "masked_select", "matmul", "mean", "mm", "mul", "multiply", "mv", "nansum", "norm", "outer", "polygamma", "pow",
+    "prod", "remainder", "rsub", "softmax", "stack", "std", "sub", "subtract", "sum", "take", "take_along_dim", "tensordot", "tril",
+    "triu", "var", "vdot", "vstack", "where", "xlogy",
+}  # fmt: skip
 
 #: What operators are called in Python.
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"}
+
+
+def public(
+    name: str,
+    *aliases: str,
+    method: bool = True,
+    function: bool = True,
+    numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = (),
+    nn: bool = False,
+) -> Callable[[F], F]:
+    """Publish a handwritten function as ``tl.<name>`` (and each alias), as a tensor method, and as the answer to NumPy functions.
+
+    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``. With ``nn`` the function lives
+    in ``nn.functional`` instead of the top level.
+    """
+
+    def publish(f: F) -> F:
+        f.__name__, f.__qualname__ = name, name
+        face = accept_numpy_names(f)
+        for n in (name, *aliases):
+            if nn:
+                registry.NN_FUNCTIONS[n] = face
+            elif function:
+                registry.FUNCTIONS[n] = accept_out(face) if n in TAKE_OUT else face
+            if method:
+                registry.install_method(n, face)
+        for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
+            registry.answer_numpy(np_function, face)
+        return face
+
+    return publish
+
+
+def implements(*np_functions: Callable[..., Any]) -> Callable[[F], F]:
+    """Make the decorated function the answer to NumPy functions whose signature it repeats."""
+
+    def enter(f: F) -> F:
+        for np_function in np_functions:
+            registry.answer_numpy(np_function, f)
+        return f
+
+    return enter
 
 
 def publish(cls: type[Function], names: tuple[str, ...], method: Any, operator: str | None) -> None:
@@ -109,24 +166,6 @@ def _named(f: Callable[..., Any], name: str, cls: type[Function]) -> Callable[..
     return f
 
 
-def write_out(out: Any, result: Any, name: str) -> Any:
-    """Write ``result`` into the tensor ``out``, in place and on the tape, as ``out=`` asks; returns ``out``."""
-    if isinstance(out, tuple) and len(out) == 1:
-        (out,) = out
-    if not isinstance(out, Boxed):
-        raise OperandError(
-            f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor "
-            f"instead (y = y + x, not y += x, where y is a plain array)"
-        )
-    if isinstance(result, tuple):
-        raise OperandError(f"{name}: out= takes one result, the operation has {len(result)}; assign the returned tensors instead")
-    if result.shape != out.shape:
-        raise ShapeError(f"{name}: out= has another shape than the result: {out.shape} and {result.shape}; give a tensor of that shape")
-    if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:
-        raise DTypeError(f"{name}: the result is {result.dtype} and does not fit out= of {out.dtype}; give a tensor of that dtype")
-    return registry.METHODS["copy_"](out, result)
-
-
 def to_operand(x: Any, name: str) -> Any:
     """``x`` as a box: arrays and numbers become tensors; lists and other objects are an error that says what to do."""
     if isinstance(x, Boxed):
@@ -134,3 +173,36 @@ def to_operand(x: Any, name: str) -> Any:
     if isinstance(x, ndarray | bool | int | float | complex | np.generic):
         return Tensor(x)
     raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
+
+
+def accept_out(f: F) -> F:
+    """Let ``f`` accept ``out=``, a tensor that its result is written into."""
+
+    @functools.wraps(f)
+    def face(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = f(*args, **kwargs)
+        if out is None:
+            return result
+        return write_out(out, result, f.__name__)
+
+    return face  # type: ignore[return-value]
+
+
+def accept_numpy_names(f: F) -> F:
+    """Let ``f`` accept ``axis`` for ``dim`` and ``keepdims`` for ``keepdim`` where it has those parameters."""
+    code = f.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}
+    if not renames:
+        return f
+
+    @functools.wraps(f)
+    def face(*args: Any, **kwargs: Any) -> Any:
+        for numpy_name in renames.keys() & kwargs.keys():
+            name = renames[numpy_name]
+            if name in kwargs:
+                raise OperandError(f"{f.__name__}: got both {name}= and its NumPy name {numpy_name}=; pass one of them")
+            kwargs[name] = kwargs.pop(numpy_name)
+        return f(*args, **kwargs)
+
+    return face  # type: ignore[return-value]

@@ -1,6 +1,6 @@
 """The tables of operations: which class answers which NumPy function, public name, method and operator.
 
-Operations enter themselves when their class is made; handwritten public functions enter with the `public` decorator.
+Operations enter themselves when their class is made; handwritten public functions with the `public` decorator (``publish.py``).
 Everything that can be derived from the tables (methods, NumPy interop, type stubs, documentation, generated tests) reads them.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from .methods import Methods
 
 if TYPE_CHECKING:
     from .function import Function
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: Every operation class by name, in the order of definition.
 OPS: dict[str, type[Function]] = {}
@@ -53,63 +51,10 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
-#: Handwritten functions that take PyTorch's ``out=``; those that follow from a class all do.
-TAKE_OUT = {
-    "abs", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "amax", "amin", "any", "baddbmm", "bmm", "cat",
-    "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat", "concatenate", "cross", "cumprod", "cumsum", "diag", "div",
-    "divide", "dot", "dstack", "float_power", "floor_divide", "gather", "hstack", "index_select", "inner", "kron", "lerp",
-    "logsumexp", "masked_select", "matmul", "mean", "mm", "mul", "multiply", "mv", "nansum", "norm", "outer", "polygamma", "pow",
-    "prod", "remainder", "rsub", "softmax", "stack", "std", "sub", "subtract", "sum", "take", "take_along_dim", "tensordot", "tril",
-    "triu", "var", "vdot", "vstack", "where", "xlogy",
-}  # fmt: skip
-
-
 def install_method(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` the method ``name`` of every box."""
     METHODS[name] = function
     setattr(Methods, name, function)
-
-
-def public(
-    name: str,
-    *aliases: str,
-    method: bool = True,
-    function: bool = True,
-    numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = (),
-    nn: bool = False,
-) -> Callable[[F], F]:
-    """Publish a handwritten function as ``tl.<name>`` (and each alias), as a tensor method, and as the answer to NumPy functions.
-
-    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``. With ``nn`` the function lives
-    in ``nn.functional`` instead of the top level.
-    """
-
-    def publish(f: F) -> F:
-        f.__name__, f.__qualname__ = name, name
-        face = accept_numpy_names(f)
-        for n in (name, *aliases):
-            if nn:
-                NN_FUNCTIONS[n] = face
-            elif function:
-                FUNCTIONS[n] = accept_out(face) if n in TAKE_OUT else face
-            if method:
-                install_method(n, face)
-        for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
-            answer_numpy(np_function, face)
-        return face
-
-    return publish
-
-
-def implements(*np_functions: Callable[..., Any]) -> Callable[[F], F]:
-    """Make the decorated function the answer to NumPy functions whose signature it repeats."""
-
-    def enter(f: F) -> F:
-        for np_function in np_functions:
-            answer_numpy(np_function, f)
-        return f
-
-    return enter
 
 
 def refuse(advice: str, *np_functions: Callable[..., Any]) -> None:
@@ -207,38 +152,3 @@ def drop_neutral(np_function: Callable[..., Any], kwargs: dict[str, Any]) -> dic
             )
         kept[key] = value
     return kept
-
-
-def accept_out(f: F) -> F:
-    """Let ``f`` accept ``out=``, a tensor that its result is written into."""
-
-    @functools.wraps(f)
-    def face(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        result = f(*args, **kwargs)
-        if out is None:
-            return result
-        from .publish import write_out
-
-        return write_out(out, result, f.__name__)
-
-    return face  # type: ignore[return-value]
-
-
-def accept_numpy_names(f: F) -> F:
-    """Let ``f`` accept ``axis`` for ``dim`` and ``keepdims`` for ``keepdim`` where it has those parameters."""
-    code = f.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}
-    if not renames:
-        return f
-
-    @functools.wraps(f)
-    def face(*args: Any, **kwargs: Any) -> Any:
-        for numpy_name in renames.keys() & kwargs.keys():
-            name = renames[numpy_name]
-            if name in kwargs:
-                raise OperandError(f"{f.__name__}: got both {name}= and its NumPy name {numpy_name}=; pass one of them")
-            kwargs[name] = kwargs.pop(numpy_name)
-        return f(*args, **kwargs)
-
-    return face  # type: ignore[return-value]

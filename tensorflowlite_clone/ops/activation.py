@@ -16,8 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise
 from ..core.function import fused
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
 from ..kernels import gates
 from ..kernels.select import select

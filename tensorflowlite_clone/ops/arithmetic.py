@@ -17,8 +17,8 @@ from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, Linear, NonDifferentiable
-from ..core.publish import OPERANDS, to_operand
-from ..core.registry import OPS, install_method, public
+from ..core.publish import OPERANDS, public, to_operand
+from ..core.registry import OPS, install_method
 from .compare import Where
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Elementwise, NonDifferentiable
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from ..kernels.bessel import modified
 from .arithmetic import Cast
 from .matmul import MatMul

@@ -15,8 +15,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import align, normalize_axes, normalize_axis, shape_of
 from ..core.families import Bilinear
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from .index import get_item
 from .operands import along, box, converted, flat, inexact, operand
 from .search import SearchSorted

@@ -13,8 +13,8 @@ from ..core.broadcast import shape_of
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.function import fused
-from ..core.publish import to_operand
-from ..core.registry import OPS, implements, install_method, public
+from ..core.publish import implements, public, to_operand
+from ..core.registry import OPS, install_method
 from ..core.tensor import Tensor
 from ..kernels import select as kernels
 from .index import concrete

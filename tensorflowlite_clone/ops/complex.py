@@ -17,8 +17,8 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.dtypes import COMPLEX_OF
 from ..core.families import Elementwise, Linear
-from ..core.publish import to_operand
-from ..core.registry import implements, install_method, public
+from ..core.publish import implements, public, to_operand
+from ..core.registry import install_method
 from .arithmetic import Absolute, Cast, Sign, cast
 from .compare import Where
 

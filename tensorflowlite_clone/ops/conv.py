@@ -15,8 +15,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
 from ..core.function import fused
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..kernels import conv as kernels
 from ..kernels.reduce import sum_to
 from .index import PutItem

@@ -16,7 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
-from ..core.registry import implements, public
+from ..core.publish import implements, public
 from ..core.tensor import Tensor
 
 

@@ -14,8 +14,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from .arithmetic import Clone
 from .reduce import _sum
 from .shape import Reshape

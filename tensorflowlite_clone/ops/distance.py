@@ -12,8 +12,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from .arithmetic import cast
 from .index import get_item
 from .reduce import Sum

@@ -13,8 +13,7 @@ import numpy as np
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.dropout import bernoulli_mask
 from .draw import constant, fresh

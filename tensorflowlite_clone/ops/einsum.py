@@ -25,7 +25,7 @@ from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
 from ..core.function import Function
-from ..core.registry import implements, public
+from ..core.publish import implements, public
 from ..kernels import product as kernels
 from .diagonal import Diagonal
 from .matmul import as_operands

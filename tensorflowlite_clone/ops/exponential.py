@@ -9,8 +9,8 @@ import numpy as np
 from .._typing import Array
 from ..core.dtypes import inexact_type
 from ..core.families import Elementwise
-from ..core.publish import to_operand
-from ..core.registry import OPS, public
+from ..core.publish import public, to_operand
+from ..core.registry import OPS
 from ..kernels.select import select
 from .compare import Where
 

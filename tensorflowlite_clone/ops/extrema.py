@@ -14,8 +14,7 @@ from .._errors import DimensionError
 from .._typing import Array, Dims
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Reduction
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..kernels.reduce import row_max
 from .arithmetic import Cast
 from .gather import Gather

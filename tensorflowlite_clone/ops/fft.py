@@ -17,8 +17,7 @@ from .._typing import Array, DType, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
-from ..core.publish import to_operand
-from ..core.registry import accept_numpy_names, implements
+from ..core.publish import accept_numpy_names, implements, to_operand
 from .arithmetic import cast
 from .create import finish
 from .index import Slice, SlicePut

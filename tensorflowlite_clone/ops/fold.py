@@ -14,8 +14,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Linear
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..kernels.im2col import Columns, Geometry, conv2d_output_size, geometry
 from .conv import Pair, pair
 from .pool import PerImage

@@ -12,8 +12,7 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from .shape import BroadcastTo, Reshape
 
 

@@ -14,7 +14,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.registry import implements
+from ..core.publish import implements
 from ..core.tensor import Tensor
 from .gather import ScatterAdd
 from .index import concrete

@@ -20,8 +20,8 @@ from ..core.broadcast import shape_of, unbroadcast
 from ..core.families import Linear
 from ..core.function import constant_value
 from ..core.hooks import hand_over
-from ..core.publish import to_operand
-from ..core.registry import install_method, public
+from ..core.publish import public, to_operand
+from ..core.registry import install_method
 from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .compare import Where

@@ -16,8 +16,8 @@ from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.registry import METHODS, public
+from ..core.publish import public, to_operand
+from ..core.registry import METHODS
 from ..core.tensor import Tensor
 from . import (  # the files whose functions get twins: they must be loaded before the twins are made
     activation,

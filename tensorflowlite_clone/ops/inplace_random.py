@@ -12,7 +12,7 @@ from .._errors import ArgumentError, DTypeError, TransformError
 from .._state import state
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
-from ..core.registry import public
+from ..core.publish import public
 from ..core.tensor import Tensor
 from .draw import separate
 from .mutation import mutate

@@ -17,8 +17,7 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Elementwise
 from ..core.function import Function, fused
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid

@@ -12,8 +12,7 @@ import numpy as np
 
 from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .activation import LogSigmoid
 from .arithmetic import Cast

@@ -17,8 +17,8 @@ from ..core.broadcast import align, shape_of
 from ..core.explain import operands
 from ..core.families import Bilinear
 from ..core.function import fused
-from ..core.publish import OPERANDS, to_operand
-from ..core.registry import OPS, implements, install_method, public
+from ..core.publish import OPERANDS, implements, public, to_operand
+from ..core.registry import OPS, install_method
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from .shape import Reshape

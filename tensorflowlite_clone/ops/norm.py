@@ -17,8 +17,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.function import Function, fused
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
 from .arithmetic import cast

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._typing import Array
-from ..core.registry import public
+from ..core.publish import public
 from .arithmetic import Clone
 from .numpy_picking import _argpartition, _choose, _compress, _searchsorted
 

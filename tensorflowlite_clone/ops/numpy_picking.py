@@ -17,7 +17,8 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise
-from ..core.registry import METHODS, implements
+from ..core.publish import implements
+from ..core.registry import METHODS
 from ..core.tensor import Tensor
 from .arithmetic import NanToNum
 from .gather import Gather

@@ -12,7 +12,8 @@ import numpy as np
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
-from ..core.registry import implements, refuse
+from ..core.publish import implements
+from ..core.registry import refuse
 from ..core.tensor import Tensor
 from .index import concrete
 from .operands import holds_box, operand

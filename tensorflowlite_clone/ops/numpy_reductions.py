@@ -15,7 +15,7 @@ import numpy as np
 from .._errors import ArgumentError
 from .._typing import Array, Axes, DTypeLike
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
-from ..core.registry import implements
+from ..core.publish import implements
 from .compare import Where
 from .extrema import AMax, AMin, ArgMax, ArgMin
 from .index import concrete

@@ -13,8 +13,7 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from .arithmetic import Clone
 from .compare import Where
 from .index import Slice, SlicePut

@@ -16,8 +16,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.function import fused
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from ..kernels import select as kernels
 from .arithmetic import cast
 from .compare import Where

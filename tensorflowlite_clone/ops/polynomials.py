@@ -15,8 +15,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type, promote_types
 from ..core.families import AxisWise
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from .calculus import WholeConvolution
 from .index import concrete
 from .operands import box, converted, inexact, mapped, operand

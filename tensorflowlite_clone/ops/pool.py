@@ -16,8 +16,7 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear, Linear
 from ..core.function import Function
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
 from .conv import fold_axis, pair, spread, unfold_axis
 from .extrema import ValuesIndices

@@ -15,8 +15,7 @@ from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Array
 from ..core.broadcast import align, normalize_axis, shape_of
 from ..core.families import Bilinear
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from .einsum import Contract
 from .matmul import MatMul, as_operands, matmul
 from .shape import Reshape

@@ -25,8 +25,7 @@ from .._state import get_default_dtype
 from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .create import finish, size_of
 from .draw import constant, drawn, floating, fresh

@@ -12,8 +12,8 @@ from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
-from ..core.publish import to_operand
-from ..core.registry import OPS, public
+from ..core.publish import public, to_operand
+from ..core.registry import OPS
 from ..kernels.reduce import sum_to
 from .arithmetic import Cast, cast
 

@@ -10,8 +10,7 @@ import numpy as np
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .arithmetic import cast
 from .extrema import ValuesIndices

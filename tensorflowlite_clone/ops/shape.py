@@ -18,7 +18,8 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, unbroadcast
 from ..core.families import Shaping
 from ..core.function import fused
-from ..core.registry import implements, install_method, public
+from ..core.publish import implements, public
+from ..core.registry import install_method
 from .index import get_item
 
 

@@ -12,8 +12,7 @@ from .._typing import Array, Axes, Dims, DTypeLike
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
 from ..core.function import fused
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.where import stacklevel
 from ..kernels import softmax as kernels
 from .arithmetic import Cast, cast

@@ -16,8 +16,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
-from ..core.publish import to_operand
-from ..core.registry import implements, public
+from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .arithmetic import Cast, cast
 from .compare import Where

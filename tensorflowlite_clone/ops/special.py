@@ -10,8 +10,8 @@ from .._errors import ArgumentError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.families import Elementwise
-from ..core.publish import to_operand
-from ..core.registry import install_method, public
+from ..core.publish import public, to_operand
+from ..core.registry import install_method
 from ..kernels import special as kernels
 from .arithmetic import PowerOfNumber
 from .compare import Where

@@ -16,7 +16,7 @@ from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
-from ..core.registry import implements, public
+from ..core.publish import implements, public
 from .arithmetic import Cast
 from .compare import Where
 from .gather import Gather

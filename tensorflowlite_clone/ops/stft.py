@@ -15,8 +15,7 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array, DTypeLike
 from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from .complex import PairsOfParts
 from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform

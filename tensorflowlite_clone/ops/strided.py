@@ -20,8 +20,7 @@ from .._errors import ArgumentError, GraphError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Linear
-from ..core.publish import to_operand
-from ..core.registry import public
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .arithmetic import Cast
 from .complex import REAL_OF, FromPairs, PairsOfParts

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._typing import Array
 from ...core.broadcast import conjugated
-from ...core.registry import public
+from ...core.publish import public
 from ...kernels import linalg as kernels
 from ..compare import Where
 from .common import MatrixFunction, corner, square, transposed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._typing import Array
-from ...core.registry import public
+from ...core.publish import public
 from ...kernels import linalg as kernels
 from .common import MatrixFunction, square, transposed
 

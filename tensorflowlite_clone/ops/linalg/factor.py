@@ -15,7 +15,7 @@ import numpy as np
 from ..._errors import ArgumentError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
-from ...core.registry import implements, public
+from ...core.publish import implements, public
 from ...kernels import linalg as kernels
 from ..arithmetic import Cast
 from ..diagonal import Tril, Triu

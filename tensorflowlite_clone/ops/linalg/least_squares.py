@@ -14,7 +14,7 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import inexact_type
-from ...core.registry import implements, public
+from ...core.publish import implements, public
 from ..arithmetic import cast
 from ..index import concrete
 from ..matmul import MatMul, as_operands

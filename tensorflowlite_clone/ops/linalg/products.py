@@ -13,8 +13,7 @@ import numpy as np
 from ..._errors import ArgumentError, ShapeError
 from ..._typing import Array, DTypeLike
 from ...core.broadcast import conjugated, normalize_axis, shape_of
-from ...core.publish import to_operand
-from ...core.registry import accept_numpy_names, implements, public
+from ...core.publish import accept_numpy_names, implements, public, to_operand
 from ..arithmetic import cast
 from ..diagonal import Diagonal, Tril
 from ..matmul import MatMul, as_operands, matmul

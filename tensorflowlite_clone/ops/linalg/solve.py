@@ -14,7 +14,7 @@ import numpy as np
 from ..._errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.registry import implements, public
+from ...core.publish import implements, public
 from ...kernels import linalg as kernels
 from ..compare import Where
 from ..diagonal import Tril, Triu

@@ -22,7 +22,7 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import COMPLEX_OF
-from ...core.registry import implements, public
+from ...core.publish import implements, public
 from ..arithmetic import Cast
 from .common import (
     FromTriangle,
