@@ -13,7 +13,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import func, nn, optim
 from tensorflowlite_clone._state import state
-from tensorflowlite_clone.autograd import kept
+from tensorflowlite_clone.autograd import leak_warning
 from tensorflowlite_clone.core.registry import OPS
 from tensorflowlite_clone.utils.checkpoint import checkpoint
 
@@ -352,11 +352,11 @@ def test_a_thousand_training_steps_do_not_grow(mode):
 # ---- losses that are kept ---------------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def fresh_watch():
-    kept.recent.roots.clear()
-    kept.recent.window = kept.WINDOW
+    leak_warning.recent.roots.clear()
+    leak_warning.recent.window = leak_warning.WINDOW
     yield
-    kept.recent.roots.clear()
-    kept.recent.window = kept.WINDOW
+    leak_warning.recent.roots.clear()
+    leak_warning.recent.window = leak_warning.WINDOW
 
 
 def train(steps, keep):
@@ -412,7 +412,7 @@ def test_losses_that_only_a_cycle_holds_do_not_warn(fresh_watch, no_collector):
         holder = {"loss": loss}
         holder["self"] = holder
         loss.backward()
-    assert kept.recent.window > kept.WINDOW
+    assert leak_warning.recent.window > leak_warning.WINDOW
 
 
 def test_retained_graphs_do_not_count(fresh_watch):

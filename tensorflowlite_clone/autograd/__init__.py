@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from . import anomaly_mode, function, grad_mode, graph
-from .anomaly import (
+from .anomaly_mode import (
     AnomalyError,
     detect_anomaly,
     from_environment,
@@ -17,9 +17,9 @@ from .anomaly import (
     is_anomaly_enabled,
     set_detect_anomaly,
 )
-from .derivatives import backward, grad
+from .backward import backward, grad
 from .function import Function
-from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .variable import Variable
 
 if _TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """`Function`: operations with derivatives that users write, in PyTorch's form.
 
-Here: the class users derive from, and `once_differentiable`. Not here: how a call passes through the transforms (``application.py``,
-``batching.py``), its node on the tape (``node.py``), operations of this package (``core/function.py``).
+Here: the class users derive from, and `once_differentiable`. Not here: how a call passes through the transforms and its node
+on the tape (``custom/``), operations of this package (``core/function.py``).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .._errors import GraphError
-from .application import Application
-from .batching import VmapInfo
-from .context import FunctionCtx
-from .modes import no_grad
+from .custom.call import Application
+from .custom.context import FunctionCtx
+from .custom.mapping import VmapInfo
+from .grad_mode import no_grad
 
 __all__ = ["Function", "FunctionCtx", "VmapInfo", "once_differentiable"]
 

@@ -28,8 +28,8 @@ from ..core.where import stacklevel
 from ..func.forward import jvp
 from ..func.mapping import vmap
 from ..func.reverse import Pullback
+from .backward import grad
 from .boxes import boxed
-from .derivatives import grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 

@@ -1,6 +1,6 @@
 """What an old-style forward, ``forward(ctx, ...)``, left in its context, in a form that fits every level of nested transforms.
 
-Not here: which level needs a context (``application.py``), the context itself (``context.py``).
+Not here: which level needs a context (``call.py``), the context itself (``context.py``).
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._errors import TransformError
-from ..core.boxed import Boxed
-from ..core.tape import Source
+from ..._errors import TransformError
+from ...core.boxed import Boxed
+from ...core.tape import Source
 from .context import FunctionCtx
 
 

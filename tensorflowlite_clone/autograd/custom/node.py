@@ -1,7 +1,7 @@
 """The tape node of one call of a user's `Function`, and what the engine asks of it: the step through the user's backward.
 
 It keeps what was saved as the nodes of operations do (``core/tape.py``), so that hooks on saved tensors see it too. Not here: how the
-call came about (``application.py``).
+call came about (``call.py``).
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, Never
 import numpy as np
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError, ShapeError
-from .._state import next_serial, state
-from .._typing import Array, DType, Shape
-from ..core.boxed import Boxed
-from ..core.broadcast import as_ndarray, conjugated, unbroadcast
-from ..core.engine import run_backward
-from ..core.function import Function as Operation
-from ..core.function import constant_value
-from ..core.registry import METHODS, OPS
-from ..core.tape import ANSWER, Select, Source, open_saved
-from ..core.tensor import Tensor
-from ..core.versions import Versioned
-from ..func.arguments import raised_height
-from .boxes import boxed, highest, is_plain, varies
+from ..._errors import GraphError, OperandError, ShapeError
+from ..._state import next_serial, state
+from ..._typing import Array, DType, Shape
+from ...core.boxed import Boxed
+from ...core.broadcast import as_ndarray, conjugated, unbroadcast
+from ...core.engine import run_backward
+from ...core.function import Function as Operation
+from ...core.function import constant_value
+from ...core.registry import METHODS, OPS
+from ...core.tape import ANSWER, Select, Source, open_saved
+from ...core.tensor import Tensor
+from ...core.versions import Versioned
+from ...func.arguments import raised_height
+from ..boxes import boxed, highest, is_plain, varies
 from .context import FunctionCtx
 
 #: Shape and dtype of a tensor.

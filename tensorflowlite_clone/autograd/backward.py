@@ -21,7 +21,7 @@ from ..core.publish import public
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..func import vmap
-from . import kept
+from . import leak_warning
 
 #: What a derivative is taken of, or with respect to.
 Target = Tensor | GradientEdge
@@ -50,7 +50,7 @@ def backward(
     if inputs is None:
         run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep)
         if not keep:
-            kept.used(roots[0].node)
+            leak_warning.used(roots[0].node)
         return
     targets = []
     for t in _sequence(list(inputs.values()) if isinstance(inputs, dict) else inputs, "backward"):

@@ -13,7 +13,7 @@ that only the cycle collector has yet to free, which is run before anything is s
 It costs one weak reference per backward pass, and nothing per operation. What it cannot see: losses that are added up and never walked
 (an evaluation without `no_grad`), which look just like the sum over time steps that a recurrent network is trained with.
 
-Not here: the walk (``core/engine.py``), `backward` itself (``derivatives.py``).
+Not here: the walk (``core/engine.py``), `backward` itself (``backward.py``).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each transform takes one box off the arguments, until forward runs on constants.
 (by ``setup_context``, or by lifting the one that an old-style forward filled) and records a node, runs jvp, or stacks examples.
 
 Not here: what a level of reverse mode records (``recording.py``), contexts that fit every level (``recipe.py``), the rules of vmap
-(``batching.py``), the class that users derive from (``function.py``).
+(``mapping.py``), the class that users derive from (``autograd/function.py``).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._errors import TransformError
-from .._state import state
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.function import constant_value
-from ..core.tensor import Tensor
-from ..core.transpose import jvp_by_transposition
-from ..func.batched import Batched
-from .boxes import boxed, highest, varies
+from ..._errors import TransformError
+from ..._state import state
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.function import constant_value
+from ...core.tensor import Tensor
+from ...core.transpose import jvp_by_transposition
+from ...func.batched import Batched
+from ..boxes import boxed, highest, varies
 from .context import FunctionCtx
 from .node import checked_tangents
 from .recipe import Recipe, replaced
@@ -223,7 +223,7 @@ class Application:
 
     # ---- vmap ---------------------------------------------------------------------------------------------------------------
     def _mapped(self, arrays: Sequence[Array], level: int, size: int) -> tuple[Array, ...]:
-        from .batching import map_call
+        from .mapping import map_call
 
         self.inside = True
         mapped = [isinstance(a, Batched) and a.level == level for a in arrays]

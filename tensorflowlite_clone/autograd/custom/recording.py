@@ -1,6 +1,6 @@
 """One level of reverse mode in the call of a user's `Function`: its operands, its results, and the node it leaves on the tape.
 
-Not here: which level's turn it is, and where contexts come from (``application.py``); the node (``node.py``).
+Not here: which level's turn it is, and where contexts come from (``call.py``); the node (``node.py``).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError, TransformError
-from .._state import state
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.hooks import hand_over
-from ..core.tape import ANSWER, INPUT, PARAM, Source
-from ..core.tensor import Tensor
-from ..core.where import here
-from .boxes import boxed, is_plain
+from ..._errors import GraphError, OperandError, TransformError
+from ..._state import state
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.hooks import hand_over
+from ...core.tape import ANSWER, INPUT, PARAM, Source
+from ...core.tensor import Tensor
+from ...core.where import here
+from ..boxes import boxed, is_plain
 from .context import FunctionCtx, Kept
 from .node import FunctionNode, Saves
 from .recipe import replaced
 
 if TYPE_CHECKING:
-    from .application import Application
+    from .call import Application
 
 _NOTHING: frozenset[int] = frozenset()
 

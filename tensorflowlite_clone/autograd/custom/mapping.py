@@ -1,6 +1,6 @@
 """vmap of a user's `Function`: by the user's own rule, by mapping forward and backward, or by one call per example.
 
-Not here: how a call gets here (``application.py``), the vmap rules of operations (``core/families.py``).
+Not here: how a call gets here (``call.py``), the vmap rules of operations (``core/families.py``).
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._errors import TransformError
-from .._state import state
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
-from ..core.function import constant_value
-from ..core.tape import Source
-from ..core.transpose import LOOPED
-from ..func.arguments import raised_height, strip
-from ..func.batched import Batched, Map
-from ..ops.random import default_generator
-from .boxes import boxed
+from ..._errors import TransformError
+from ..._state import state
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import normalize_axis, shape_of
+from ...core.function import constant_value
+from ...core.tape import Source
+from ...core.transpose import LOOPED
+from ...func.arguments import raised_height, strip
+from ...func.batched import Batched, Map
+from ...ops.random import default_generator
+from ..boxes import boxed
 from .context import FunctionCtx
 from .node import fit_gradient
 from .recipe import Recipe
 
 if TYPE_CHECKING:
-    from .application import Application
+    from .call import Application
 
 
 class VmapInfo(NamedTuple):
@@ -226,7 +226,7 @@ def _show(x: Any, this: Map) -> Any:
 @lru_cache(maxsize=64)
 def _mapped_function(base: Any, size: int, randomness: str, mapped: tuple[bool, ...]) -> Any:
     """``base`` for ``size`` examples at once: its arguments have the examples' axis in front where ``mapped``, all its results have it."""
-    from .function import Function
+    from ..function import Function
 
     if not base._has_setup:
         raise TransformError(
