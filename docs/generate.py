@@ -178,7 +178,7 @@ def operations_page() -> str:
     rows += ["| operation | family | public | NumPy | derivative with respect to | |\n| --- | --- | --- | --- | --- | --- |\n"]
     kinds = [c for c in vars(families).values() if isinstance(c, type) and c.__module__ == families.__name__]
     for name, op in sorted(OPS.items()):
-        family = ", ".join(c.__name__ for c in op.__bases__ if c in kinds) or "Function"
+        family = ", ".join(c.__name__ for c in op.__bases__ if c in kinds) or "Operation"
         doc = (inspect.getdoc(op) or "").splitlines()[0] if op.__doc__ else ""
         public = ", ".join(f"`{n}`" for n in op.public_names)
         numpy = ", ".join(f"`{n}`" for n in by_op.get(name, []))

@@ -234,11 +234,11 @@ MODES = {
 def run_and_count(mode, x):
     """Run one mode; the boxes and nodes that are still alive beyond those that were there before."""
     from tensorflowlite_clone.core.boxed import Boxed
-    from tensorflowlite_clone.core.function import Function
+    from tensorflowlite_clone.core.operation import Operation
     from tensorflowlite_clone.core.tape import Select
 
     def alive():
-        return {id(o) for o in gc.get_objects() if issubclass(type(o), Boxed | Function | Select)}
+        return {id(o) for o in gc.get_objects() if issubclass(type(o), Boxed | Operation | Select)}
 
     before = alive()
     mode(x)

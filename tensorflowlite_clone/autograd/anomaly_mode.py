@@ -23,7 +23,7 @@ from ..core import observe
 from ..core.boxed import Boxed
 from ..core.explain import describe
 from ..core.families import Linear, Reduction
-from ..core.function import Function
+from ..core.operation import Operation
 from ..core.tape import Cotangents
 from ..core.where import NOWHERE, Place, caller, line, place_of
 from ..ops.index import all_values
@@ -46,7 +46,7 @@ class _Origin:
             place = caller(frame)
             if place[0] is frame.f_code:
                 self.places.insert(0, place)
-            if frame.f_code is Function.replay.__code__ and self.deriving is None:
+            if frame.f_code is Operation.replay.__code__ and self.deriving is None:
                 self.deriving = frame.f_locals["self"]
             if frame.f_code.co_name == "forward":
                 module = frame.f_locals.get("self")
@@ -91,7 +91,7 @@ class _Detector(observe.Observer):
         infinities = int(np.count_nonzero(np.isinf(a))) if self.check_inf else 0
         return f"Inf in {infinities} of {a.size} elements" if infinities else ""
 
-    def computed(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
+    def computed(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
         """Stop if the result is bad; moving bad data around is no fault yet."""
         what = next((w for a in (ans if isinstance(ans, tuple) else (ans,)) if (w := self.bad(a))), "")
         if not what:

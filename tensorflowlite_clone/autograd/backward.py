@@ -15,8 +15,8 @@ from .._typing import Array, DType
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
+from ..core.grad_fn import GradientEdge
 from ..core.hooks import WATCHED
-from ..core.node import GradientEdge
 from ..core.publish import public
 from ..core.tape import Leaf
 from ..core.tensor import Tensor

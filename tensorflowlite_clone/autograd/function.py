@@ -1,7 +1,7 @@
 """`Function`: operations with derivatives that users write, in PyTorch's form.
 
 Here: the class users derive from, and `once_differentiable`. Not here: how a call passes through the transforms and its node
-on the tape (``custom/``), operations of this package (``core/function.py``).
+on the tape (``custom/``), operations of this package (``core/operation.py``).
 """
 
 from __future__ import annotations

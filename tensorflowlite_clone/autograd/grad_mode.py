@@ -1,6 +1,6 @@
 """The gradient modes: `no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`.
 
-Not here: what recording is (``core/function.py``).
+Not here: what recording is (``core/operation.py``).
 """
 
 from __future__ import annotations

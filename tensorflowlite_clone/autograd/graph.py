@@ -1,6 +1,6 @@
 """The graph as users see it: who keeps what nodes save (`saved_tensors_hooks`), hooks on several gradients at once.
 
-Not here: `Node` and `GradientEdge` themselves (``core/node.py``), what is saved (the rules name it, ``core/function.py``), recomputing
+Not here: `Node` and `GradientEdge` themselves (``core/grad_fn.py``), what is saved (the rules name it, ``core/operation.py``), recomputing
 instead of keeping (``utils/checkpoint.py``).
 """
 
@@ -17,8 +17,8 @@ from numpy import ndarray
 from .._errors import ArgumentError, GraphError, OperandError, ShapeError
 from .._state import state
 from ..core import observe
+from ..core.grad_fn import GradientEdge, Node, get_gradient_edge
 from ..core.hooks import RemovableHandle, watch
-from ..core.node import GradientEdge, Node, get_gradient_edge
 from ..core.tape import ANSWER, INPUT, Packed, Source
 from ..core.tensor import Tensor
 

@@ -20,7 +20,7 @@ from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
 
 if TYPE_CHECKING:
-    from .function import Function
+    from .operation import Operation
 
 
 class Boxed(Methods):
@@ -59,7 +59,7 @@ class Boxed(Methods):
         """What the box holds."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
-    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` on ``args``, among which this is the highest box."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 

@@ -1,7 +1,7 @@
 """The fast path: a call and a first-order backward step, written out per operation and per set of arrays that need gradients.
 
 The only clever file, and optional: without it everything works the same, only slower. What it writes out is what
-`Function.of`, `Function.record` and `first_order_step` do for the common case, tensors of one level holding ndarrays of one
+`Operation.of`, `Operation.record` and `first_order_step` do for the common case, tensors of one level holding ndarrays of one
 dtype (or a Python number beside one); every other case is handed to them. The text of the generated functions can be read with
 ``source_of(op)``.
 """
@@ -21,7 +21,7 @@ from . import observe, registry
 from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
 from .explain import explain, plain_result
-from .function import Function
+from .operation import Operation
 from .publish import operator_of
 from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .tensor import Tensor
@@ -32,13 +32,13 @@ ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)
 
 
 #: What stands aside while operations are observed, and what takes its place: operation, method (None: ``op.of``), slow, fast.
-_twins: list[tuple[type[Function], str | None, Any, Any]] = []
+_twins: list[tuple[type[Operation], str | None, Any, Any]] = []
 _aside = False
 
 
 def install() -> None:
     """Let every operation compile itself when it is first recorded."""
-    Function.specialise = specialise
+    Operation.specialise = specialise
     Plan.write = staticmethod(_written_step)
     observe.on_switch(_stand_aside, _come_back)
 
@@ -61,14 +61,14 @@ def _come_back() -> None:
         _replace(op, name, fast)
 
 
-def _replace(op: type[Function], name: str | None, fast: Callable[..., Any]) -> None:
+def _replace(op: type[Operation], name: str | None, fast: Callable[..., Any]) -> None:
     if name is None:
         op.of = staticmethod(fast)  # type: ignore[method-assign]
     else:
         registry.install_method(name, fast)
 
 
-def specialise(op: type[Function]) -> None:
+def specialise(op: type[Operation]) -> None:
     """Replace ``op.of``, and the operator methods that lead to it, by compiled twins."""
     if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS or not op.rules:
         return
@@ -79,7 +79,7 @@ def specialise(op: type[Function]) -> None:
             _specialise(op)
 
 
-def _specialise(op: type[Function]) -> None:
+def _specialise(op: type[Operation]) -> None:
     slow = op.of
     fast = _compile_call(op, slow, range(len(op.names)))
     _twins.append((op, None, slow, fast))
@@ -103,12 +103,12 @@ def _specialise(op: type[Function]) -> None:
         _replace(op, name, fast)
 
 
-def source_of(op: type[Function]) -> str:
+def source_of(op: type[Operation]) -> str:
     """The text of the compiled call of ``op``, for reading."""
     return _call_source(op, range(len(op.names)))
 
 
-def _compile_call(op: type[Function], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
+def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
     know_inside().add(f"<compiled {op.__name__}>")
     scope: dict[str, Any] = {
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
@@ -129,7 +129,7 @@ def _subsets(bits: int) -> list[int]:
     return [sum(c) for n in range(1, len(singles) + 1) for c in combinations(singles, n)]
 
 
-def _call_source(op: type[Function], order: Any) -> str:
+def _call_source(op: type[Operation], order: Any) -> str:
     """The text of ``call``: fetch, compute, record."""
     k = len(op.names)
     positional = [f"a{i}" for i in order]
@@ -158,7 +158,7 @@ def _call_source(op: type[Function], order: Any) -> str:
     return "\n".join(lines)
 
 
-def _fetch(op: type[Function]) -> list[str]:
+def _fetch(op: type[Operation]) -> list[str]:
     """Lines that take ``d`` (array), ``n`` (node) and ``v`` (version) out of every operand, and leave ``mask`` 0 for the slow path."""
     k = len(op.names)
     promoted = [i for i, n in enumerate(op.names) if op.promotion and (op.promoted is None or n in op.promoted)]
@@ -215,7 +215,7 @@ def _fetch(op: type[Function]) -> list[str]:
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 
-def _cases(op: type[Function], differentiable: list[int], needs: int, indent: str) -> list[str]:
+def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: str) -> list[str]:
     """Nested ifs over the arrays that may need gradients; at each end, what the node saves."""
     if differentiable:
         i, rest = differentiable[0], differentiable[1:]
@@ -275,7 +275,7 @@ def _cases(op: type[Function], differentiable: list[int], needs: int, indent: st
     return [indent + line for line in lines]
 
 
-def _compiled_plan(op: type[Function], mask: int, needs: int) -> Plan | None:
+def _compiled_plan(op: type[Operation], mask: int, needs: int) -> Plan | None:
     """The plan of one case with its step written out; None where a needed array is not a tensor."""
     if needs & ~mask:
         return None

@@ -18,8 +18,8 @@ from .._errors import GraphError
 from .._state import state
 from .._typing import Array
 from .boxed import Boxed
+from .grad_fn import inputs_of, outputs_of
 from .hooks import AWAITED, STEPS, WATCHED, Awaited, Walk
-from .node import inputs_of, outputs_of
 from .tape import Leaf, narrowed
 from .tensor import Tensor
 

@@ -13,12 +13,12 @@ import numpy as np
 from .._typing import Array
 from .boxed import Boxed
 from .broadcast import align, normalize_axis, shape_of
-from .function import Function
+from .operation import Operation
 from .registry import OPS
 from .tape import Rule, Source
 
 
-class Elementwise(Function):
+class Elementwise(Operation):
     """One result element depends on one element of each operand: the Jacobian is diagonal, and its own transpose."""
 
     broadcasts = True
@@ -53,7 +53,7 @@ class Elementwise(Function):
         return cls.of(*(values if len(values) == 1 else align(values, mapped, size)), **params)
 
 
-class NonDifferentiable(Function):
+class NonDifferentiable(Operation):
     """Element-wise operations whose derivative is zero or does not exist: comparisons, rounding to integers, logic."""
 
     broadcasts = True
@@ -70,7 +70,7 @@ class NonDifferentiable(Function):
         return cls.of(*align(values, mapped, size), **params)
 
 
-class AxisWise(Function):
+class AxisWise(Operation):
     """Operations along named axes. ``axis_params`` hold axes, ``shape_params`` hold shapes of which the hidden axis becomes part.
 
     An axis parameter is an int, a tuple of ints or None (all axes).
@@ -107,7 +107,7 @@ class Reduction(AxisWise):
         return super().batch(size, values, mapped, params)
 
 
-class Linear(Function):
+class Linear(Operation):
     """Operations linear in all their arrays taken together: the tangent goes through the operation itself."""
 
     @classmethod
@@ -127,7 +127,7 @@ class Shaping(Linear, AxisWise):
     axis_params: ClassVar[tuple[str, ...]] = ()
 
 
-class Bilinear(Function):
+class Bilinear(Operation):
     """Operations linear in each of two arrays, perhaps plus a third (the others have no derivative): f(x, y, b) = f(x, y) + L b."""
 
     promotion: ClassVar[str | None] = "same"

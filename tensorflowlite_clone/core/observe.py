@@ -15,13 +15,13 @@ from .._state import ThreadState, state
 from .._typing import Array
 
 if TYPE_CHECKING:
-    from .function import Function
+    from .operation import Operation
 
 
 class Observer:
     """Is told of every operation of the thread that added it."""
 
-    def computed(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
+    def computed(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
         """``op.forward`` was run on plain ``args`` and gave ``ans``."""
 
     def recorded(self, node: Any) -> None:

@@ -1,6 +1,6 @@
 """What users call: handwritten functions and the answers to NumPy (`public`, `implements`), and what follows from an operation's class.
 
-Not here: the tables in which all of it is entered (``registry.py``), what an operation is (``function.py``).
+Not here: the tables in which all of it is entered (``registry.py``), what an operation is (``operation.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .boxed import Boxed, write_out
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .function import Function
+    from .operation import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +81,7 @@ def implements(*np_functions: Callable[..., Any]) -> Callable[[F], F]:
     return enter
 
 
-def publish(cls: type[Function], names: tuple[str, ...], method: Any, operator: str | None) -> None:
+def publish(cls: type[Operation], names: tuple[str, ...], method: Any, operator: str | None) -> None:
     """Enter the public function, method and operator that follow from the class."""
     for name in names:
         registry.FUNCTIONS[name] = function_of(cls, name)
@@ -95,7 +95,7 @@ def publish(cls: type[Function], names: tuple[str, ...], method: Any, operator: 
             registry.install_method(f"__r{operator}__", operator_of(cls, operator, reflected=True))
 
 
-def function_of(cls: type[Function], name: str) -> Callable[..., Any]:
+def function_of(cls: type[Operation], name: str) -> Callable[..., Any]:
     """The public function of an operation: PyTorch's names ``input`` and ``other`` for the first arrays."""
     k = len(cls.names)
     if k == 1 and not cls.params:
@@ -138,7 +138,7 @@ def function_of(cls: type[Function], name: str) -> Callable[..., Any]:
     return function
 
 
-def method_of(cls: type[Function], name: str) -> Callable[..., Any]:
+def method_of(cls: type[Operation], name: str) -> Callable[..., Any]:
     """The tensor method of an operation."""
     if not cls.params and len(cls.names) == 1:
         return _named(lambda input: cls.of(input), name, cls)
@@ -147,7 +147,7 @@ def method_of(cls: type[Function], name: str) -> Callable[..., Any]:
     return _named(function_of(cls, name), name, cls)
 
 
-def operator_of(cls: type[Function], operator: str, reflected: bool = False) -> Callable[..., Any]:
+def operator_of(cls: type[Operation], operator: str, reflected: bool = False) -> Callable[..., Any]:
     """The operator method of an operation; unknown operands get Python's NotImplemented, so that their own class may answer."""
     name = f"__{'r' if reflected else ''}{operator}__"
     if len(cls.names) == 1:
@@ -159,7 +159,7 @@ def operator_of(cls: type[Function], operator: str, reflected: bool = False) -> 
     return _named(lambda a, b: cls.of(a, b) if isinstance(b, known) else NotImplemented, name, cls)
 
 
-def _named(f: Callable[..., Any], name: str, cls: type[Function]) -> Callable[..., Any]:
+def _named(f: Callable[..., Any], name: str, cls: type[Operation]) -> Callable[..., Any]:
     f.__name__ = f.__qualname__ = name
     f.__doc__ = cls.__doc__
     f.__op__ = cls  # type: ignore[attr-defined]

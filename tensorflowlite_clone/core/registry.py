@@ -16,10 +16,10 @@ from .._errors import ArgumentError, OperandError
 from .methods import Methods
 
 if TYPE_CHECKING:
-    from .function import Function
+    from .operation import Operation
 
 #: Every operation class by name, in the order of definition.
-OPS: dict[str, type[Function]] = {}
+OPS: dict[str, type[Operation]] = {}
 #: What ``tl.<name>`` is.
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 #: What ``tensor.<name>`` is (methods and operators).

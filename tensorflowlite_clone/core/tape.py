@@ -1,6 +1,6 @@
 """What the tape is made of besides operations: save plans, leaves, the nodes of single outputs, and the first-order step.
 
-Not here: what an operation is (``function.py``) and the walk over the tape (``engine.py``).
+Not here: what an operation is (``operation.py``) and the walk over the tape (``engine.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .broadcast import conjugated, shape_of
 from .where import NOWHERE, Place
 
 if TYPE_CHECKING:
-    from .function import Function
+    from .operation import Operation
     from .tensor import Tensor
 
 Rule = Callable[..., Any]
@@ -42,7 +42,7 @@ class Plan:
     #: Set by ``compile.py``: writes out the step of a plan.
     write: ClassVar[Callable[[Plan], Callable[[Any, Any], Any]] | None] = None
 
-    def __init__(self, op: type[Function], mask: int, needs: int, count: int) -> None:
+    def __init__(self, op: type[Operation], mask: int, needs: int, count: int) -> None:
         save: list[Source] = []
         steps = []
         for i in range(count):
@@ -228,7 +228,7 @@ class Cotangents:
         return Cotangents(items)
 
 
-def first_order_step(plan: Plan, node: Function, g: Array) -> tuple[Array, ...]:
+def first_order_step(plan: Plan, node: Operation, g: Array) -> tuple[Array, ...]:
     """The gradients for the parents of ``node``, on what the tensors hold. The compiler replaces this by a specialised twin."""
     if node.saved is None:
         raise node.released()
@@ -249,12 +249,12 @@ class Packed:
 
     __slots__ = ()
 
-    def open(self, node: Function) -> tuple[Any, ...]:
+    def open(self, node: Operation) -> tuple[Any, ...]:
         """The saved values, as the node saved them."""
         raise TypeError(f"{type(self).__name__} is an abstract keeper of saved values")
 
 
-def open_saved(node: Function) -> tuple[Any, ...]:
+def open_saved(node: Operation) -> tuple[Any, ...]:
     """The values that ``node`` saved, after a check that none of them was changed."""
     saved: Any = node.saved
     if isinstance(saved, Packed):
@@ -279,7 +279,7 @@ def take(source: Source, ans: Any, args: tuple[Array, ...], data: list[Array], p
 
 
 def versions_of(plan: Plan, saved: tuple[Any, ...], outputs: list[Tensor]) -> tuple[Any, ...] | None:
-    """What `Function.check_versions` compares with: per saved value a version, or the cell and version of a result."""
+    """What `Operation.check_versions` compares with: per saved value a version, or the cell and version of a result."""
     versions: list[Any] = []
     for (kind, key), value in zip(plan.save, saved, strict=True):
         if kind == ANSWER:

@@ -24,7 +24,7 @@ from .views import Views, lineage_of, note_change
 from .where import Place, caller, storing
 
 if TYPE_CHECKING:
-    from .function import Function
+    from .operation import Operation
 
 
 class Tensor(Boxed):
@@ -95,7 +95,7 @@ class Tensor(Boxed):
         """The array."""
         return (self.array,)
 
-    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` one level down and record it."""
         return op.record(args, params, self.level)
 
@@ -178,7 +178,7 @@ class Tensor(Boxed):
         """The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves."""
         if self.is_leaf:
             return None
-        from .node import shown_as
+        from .grad_fn import shown_as
 
         return shown_as(self.node)
 

@@ -1,6 +1,6 @@
 """What a node of the tape does when a value that it saved was changed in place since: find the old one, or say who changed it.
 
-Not here: how changes are counted and remembered (`Tensor.changed`, ``views.py``), the nodes themselves (``function.py``).
+Not here: how changes are counted and remembered (`Tensor.changed`, ``views.py``), the nodes themselves (``operation.py``).
 """
 
 from __future__ import annotations

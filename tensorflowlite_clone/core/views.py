@@ -21,7 +21,7 @@ from .windows import Windows, address, overlap
 
 if TYPE_CHECKING:
     from .boxed import Boxed
-    from .function import Function
+    from .operation import Operation
     from .tensor import Tensor
 
 #: So many windows that were written to are remembered; after that, all values saved before count as changed.
@@ -184,7 +184,7 @@ class Lineage:
 
     __slots__ = ("base", "detached", "op", "params", "viewers", "window")
 
-    def __init__(self, window: ndarray[Any, Any], base: Any = None, op: type[Function] | None = None, params: Any = None) -> None:
+    def __init__(self, window: ndarray[Any, Any], base: Any = None, op: type[Operation] | None = None, params: Any = None) -> None:
         self.window, self.base, self.op, self.params = window, base, op, params
         self.viewers: list[weakref.ref[Any]] = []
         #: Whether a detached twin may be about, which a change could not reach.
@@ -205,7 +205,7 @@ def lineage_of(box: Boxed) -> Lineage:
     return lineage
 
 
-def look(base: Boxed, view: Any, op: type[Function], params: dict[str, Any]) -> None:
+def look(base: Boxed, view: Any, op: type[Operation], params: dict[str, Any]) -> None:
     """Make ``view`` known as ``op`` of ``base``; views that show other numbers, as the parts of complex ones, are not followed."""
     lineage = lineage_of(base)
     if view.dtype != base.dtype:

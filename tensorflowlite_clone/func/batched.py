@@ -9,11 +9,11 @@ import numpy as np
 from .._errors import TransformError
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
-from ..core.function import constant_value
+from ..core.operation import constant_value
 from ..core.views import lineage_of, look
 
 if TYPE_CHECKING:
-    from ..core.function import Function
+    from ..core.operation import Operation
     from ..core.tape import Rule
 
 
@@ -78,7 +78,7 @@ class Batched(Boxed):
         """The values of all examples."""
         return (self.value,)
 
-    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's batching rule on the values of this level."""
         level, size = self.level, self.length
         values, mapped = [], []

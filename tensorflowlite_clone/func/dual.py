@@ -8,12 +8,12 @@ import numpy as np
 
 from .._typing import Array, DType, Shape
 from ..core.boxed import Boxed
-from ..core.function import constant_value
+from ..core.operation import constant_value
 from ..core.tensor import Tensor
 from ..core.views import lineage_of, look
 
 if TYPE_CHECKING:
-    from ..core.function import Function
+    from ..core.operation import Operation
 
 
 class Dual(Boxed):
@@ -60,7 +60,7 @@ class Dual(Boxed):
         """The value and its tangent."""
         return (self.primal, self.tangent)
 
-    def process(self, op: type[Function], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's forward-mode rule on the values and tangents of this level."""
         level = self.level
         mine = [isinstance(a, Dual) and a.level == level for a in args]

@@ -15,7 +15,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
 from ..kernels import gates

@@ -12,7 +12,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
 from ..core.registry import OPS, install_method
 from ..core.tensor import Tensor

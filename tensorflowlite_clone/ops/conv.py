@@ -14,7 +14,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import conv as kernels
 from ..kernels.reduce import sum_to

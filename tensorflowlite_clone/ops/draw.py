@@ -19,7 +19,7 @@ from .._state import state
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import align, shape_of
-from ..core.function import Function
+from ..core.operation import Operation
 from ..core.publish import to_operand
 from ..core.tensor import Tensor
 
@@ -51,7 +51,7 @@ def constant(values: Any) -> Array:
     return values if isinstance(values, Boxed) else Tensor.wrap(values, 0)
 
 
-class Draw(Function):
+class Draw(Operation):
     """What ``draw`` makes of the values of x (and y): random numbers, constants for every derivative.
 
     Inside vmap ``draw`` gets all examples at once, so each has numbers of its own; ``lead``, of the shape of the examples alone,

@@ -24,7 +24,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
-from ..core.function import Function
+from ..core.operation import Operation
 from ..core.publish import implements, public
 from ..kernels import product as kernels
 from .diagonal import Diagonal
@@ -64,7 +64,7 @@ class _Plan(NamedTuple):
     """What an equation comes to for operands of given shapes."""
 
     #: Per operand, what brings it to labels that all stand elsewhere too.
-    prepare: tuple[tuple[tuple[type[Function], dict[str, Any]], ...], ...]
+    prepare: tuple[tuple[tuple[type[Operation], dict[str, Any]], ...], ...]
     #: Which two of the operands at hand are multiplied; their product comes last.
     pairs: tuple[tuple[int, int, kernels.Spec], ...]
     #: The order of the axes of an operand that is alone.
@@ -111,10 +111,10 @@ def _terms(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
 def _plan(equation: str, shapes: tuple[Shape, ...]) -> _Plan:
     terms, out = _terms(equation, shapes)
     sizes: dict[str, int] = {}
-    prepare: list[list[tuple[type[Function], dict[str, Any]]]] = []
+    prepare: list[list[tuple[type[Operation], dict[str, Any]]]] = []
     dims: list[list[int]] = []
     for i, (labels, shape) in enumerate(zip(terms, shapes, strict=True)):
-        steps: list[tuple[type[Function], dict[str, Any]]] = []
+        steps: list[tuple[type[Operation], dict[str, Any]]] = []
         lengths = list(shape)
         while (twice := next((c for c in labels if labels.count(c) > 1), None)) is not None:
             j, k = labels.index(twice), labels.rindex(twice)

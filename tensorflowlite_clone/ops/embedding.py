@@ -14,7 +14,7 @@ from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, S
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Linear
-from ..core.function import Function, fused
+from ..core.operation import Operation, fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import add_rows
@@ -84,7 +84,7 @@ def _weighed_rows_grad(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ..
     return add_rows(w_shape[0], indices.reshape(-1), flat)
 
 
-class TakeWeighedRows(Function, title="embedding"):
+class TakeWeighedRows(Operation, title="embedding"):
     """`TakeRows` of a table w (rows, dim) where the share (*) of each index scales its gradient: 0 for padding, 1 / count by frequency."""
 
     def forward(w, indices, shares):

@@ -18,8 +18,8 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, unbroadcast
 from ..core.families import Linear
-from ..core.function import constant_value
 from ..core.hooks import hand_over
+from ..core.operation import constant_value
 from ..core.publish import public, to_operand
 from ..core.registry import install_method
 from ..core.tensor import Tensor

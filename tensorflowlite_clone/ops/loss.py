@@ -16,7 +16,7 @@ from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Elementwise
-from ..core.function import Function, fused
+from ..core.operation import Operation, fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import softmax as kernels
@@ -28,7 +28,7 @@ from .shape import Reshape
 from .softmax import LogSoftmax, Softmax
 
 
-class CrossEntropy(Function):
+class CrossEntropy(Operation):
     """Cross-entropy of logits x (N, C) with labels (N), class weights (C) or None."""
 
     real_only = True

@@ -16,7 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import align, shape_of
 from ..core.explain import operands
 from ..core.families import Bilinear
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import OPERANDS, implements, public, to_operand
 from ..core.registry import OPS, install_method
 from ..kernels import product as kernels

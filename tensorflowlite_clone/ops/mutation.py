@@ -22,8 +22,8 @@ from .._state import state
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import CATEGORY
-from ..core.function import constant_value
 from ..core.hooks import hand_over
+from ..core.operation import constant_value
 from ..core.registry import METHODS
 from ..core.tape import Leaf
 from ..core.tensor import Tensor

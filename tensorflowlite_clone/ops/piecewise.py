@@ -15,7 +15,7 @@ from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.families import Elementwise, NonDifferentiable
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
 from ..kernels import select as kernels
 from .arithmetic import cast

@@ -17,7 +17,7 @@ from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, unbroadcast
 from ..core.families import Shaping
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import implements, public
 from ..core.registry import install_method
 from .index import get_item

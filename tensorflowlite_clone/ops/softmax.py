@@ -11,7 +11,7 @@ import numpy as np
 from .._typing import Array, Axes, Dims, DTypeLike
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
-from ..core.function import fused
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.where import stacklevel
 from ..kernels import softmax as kernels

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._typing import Array
 from ..core.families import Elementwise
-from ..core.function import fused
+from ..core.operation import fused
 from ..kernels import activation as kernels
 from .compare import Where
 

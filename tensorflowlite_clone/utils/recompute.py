@@ -22,8 +22,8 @@ from .._errors import VersionError
 from .._state import next_serial, state
 from ..autograd.graph import saved_tensors_hooks
 from ..core.boxed import Boxed
-from ..core.function import Function
 from ..core.observe import Observer, observing
+from ..core.operation import Operation
 from ..core.tape import Packed, open_saved
 from ..core.tensor import Tensor
 from ..func.batched import Batched
@@ -330,7 +330,7 @@ def _signature(node: Any) -> tuple[Any, ...]:
 
 def _title(signature: tuple[Any, ...]) -> str:
     kind: Any = signature[0]
-    return str(kind.title()) if issubclass(kind, Function) else str(kind.__name__).lower()
+    return str(kind.title()) if issubclass(kind, Operation) else str(kind.__name__).lower()
 
 
 def _saved(node: Any) -> tuple[Any, ...]:

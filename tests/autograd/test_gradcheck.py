@@ -8,7 +8,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, GraphError
 from tensorflowlite_clone.autograd import Function, GradcheckError, gradcheck, gradgradcheck
-from tensorflowlite_clone.core.function import Function as Operation
+from tensorflowlite_clone.core.operation import Operation
 from tensorflowlite_clone.core.registry import OPS
 
 ALL = {"check_forward_ad": True, "check_batched_grad": True, "check_batched_forward_grad": True, "check_grad_dtypes": True}

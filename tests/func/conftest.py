@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensorflowlite_clone.core.function import Function
+from tensorflowlite_clone.core.operation import Operation
 
 
 @pytest.fixture
 def computed(monkeypatch):
     """The operations computed on arrays, with the shapes of their operands."""
     log: list[tuple[str, tuple[tuple[int, ...], ...]]] = []
-    compute = Function.compute.__func__
+    compute = Operation.compute.__func__
 
     def noted(cls, args, params):
         log.append((cls.__name__, tuple(np.shape(a) for a in args)))
         return compute(cls, args, params)
 
-    monkeypatch.setattr(Function, "compute", classmethod(noted))
+    monkeypatch.setattr(Operation, "compute", classmethod(noted))
     return log

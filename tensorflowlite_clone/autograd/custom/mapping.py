@@ -17,7 +17,7 @@ from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.function import constant_value
+from ...core.operation import constant_value
 from ...core.tape import Source
 from ...core.transpose import LOOPED
 from ...func.arguments import raised_height, strip

@@ -19,8 +19,7 @@ from ..._typing import Array, DType, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import as_ndarray, conjugated, unbroadcast
 from ...core.engine import run_backward
-from ...core.function import Function as Operation
-from ...core.function import constant_value
+from ...core.operation import Operation, constant_value
 from ...core.registry import METHODS, OPS
 from ...core.tape import ANSWER, Select, Source, open_saved
 from ...core.tensor import Tensor

@@ -13,12 +13,12 @@ import numpy as np
 from ..._errors import DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import align, conjugated, shape_of
-from ...core.function import Function
+from ...core.operation import Operation
 from ...core.publish import to_operand
 from ..compare import Where
 
 
-class MatrixFunction(Function):
+class MatrixFunction(Operation):
     """Operations on the last two axes of every operand. Leading axes broadcast, so a hidden one has only to be lined up."""
 
     promotion: ClassVar[str | None] = "inexact"

@@ -1,4 +1,4 @@
-"""`Function`, the base of every operation: named derivative rules, save plans, and the one entry `Function.of`.
+"""`Operation`, the base of every operation: named derivative rules, save plans, and the one entry `Operation.of`.
 
 Here: what an operation *is* and how it is carried out, recorded and replayed. Not here: any particular operation (``ops/``),
 the derived modes of each family (``families.py``), the walk over the tape (``engine.py``), the fast path (``compile.py``).
@@ -63,7 +63,7 @@ class OperationType(type):
         return super().__new__(mcs, name, bases, body, **kwargs)
 
 
-class Function(Versioned, metaclass=OperationType):
+class Operation(Versioned, metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
 
     __slots__ = ("__weakref__", "code", "instruction", "parents", "selects", "seq", "shapes", "watchers")
@@ -101,7 +101,7 @@ class Function(Versioned, metaclass=OperationType):
     #: What `rule_for` gave, by array.
     lines: ClassVar[dict[str, tuple[Rule, tuple[int, ...], tuple[Source, ...]]]]
     #: Set by ``compile.py``: replaces an operation's entry by a faster one when it is first recorded.
-    specialise: ClassVar[Callable[[type[Function]], None] | None] = None
+    specialise: ClassVar[Callable[[type[Operation]], None] | None] = None
     specialised: ClassVar[bool] = False
     public_names: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = ""
@@ -230,8 +230,8 @@ class Function(Versioned, metaclass=OperationType):
         """Carry out the operation on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
         if not cls.specialised:
             cls.specialised = True
-            if Function.specialise is not None:
-                Function.specialise(cls)
+            if Operation.specialise is not None:
+                Operation.specialise(cls)
         data = []
         mask = needs = 0
         for i, a in enumerate(args):
@@ -421,7 +421,7 @@ def _to_dtype(a: Array, dtype: np.dtype[Any], cast: Rule) -> Array:
     return value
 
 
-def _not_an_operand(cls: type[Function], a: Any) -> str:
+def _not_an_operand(cls: type[Operation], a: Any) -> str:
     return f"{cls.title()}: operands must be tensors, arrays or numbers: got {type(a).__name__} {a!r:.60}; convert it with tl.tensor(...)"
 
 
@@ -437,7 +437,7 @@ def _parameters(f: Callable[..., Any]) -> tuple[str, ...]:
     return names
 
 
-def _describe(cls: type[Function], forward: Any) -> None:
+def _describe(cls: type[Operation], forward: Any) -> None:
     """Read the names of arrays and parameters off ``forward`` and check the rules against them."""
     if isinstance(forward, np.ufunc):
         cls.names = ("x", "y", "z")[: forward.nin]

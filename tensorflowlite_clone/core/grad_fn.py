@@ -3,7 +3,7 @@
 The nodes of the tape itself stay small and know nothing of this: a `Node` is a handle on one of them, made when it is asked for, and the
 same one as long as somebody holds it.
 
-Not here: the nodes themselves (``tape.py``, ``function.py``), how hooks are called (``hooks.py``), the walk (``engine.py``).
+Not here: the nodes themselves (``tape.py``, ``operation.py``), how hooks are called (``hooks.py``), the walk (``engine.py``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from .._errors import GraphError, OperandError
 from .boxed import Boxed
-from .function import Function
 from .hooks import WATCHED, RemovableHandle, watch
+from .operation import Operation
 from .tape import ANSWER, INPUT, PARAM, Leaf, Select, Source, open_saved
 from .tensor import Tensor
 
@@ -86,7 +86,7 @@ class Node:
         return watch(self.tape, fn, "entering")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_") and isinstance(self.tape, Function):
+        if name.startswith("_saved_") and isinstance(self.tape, Operation):
             return _saved(self.tape, name.removeprefix("_saved_"))
         return getattr(self.tape, name)
 
@@ -120,14 +120,14 @@ def _name_of(tape: Any) -> str:
     if type(tape) is Leaf:
         return "AccumulateGrad"
     title = re.sub(r"\W+(\w?)", lambda m: m[1].upper(), tape.title())
-    if not isinstance(tape, Function):
+    if not isinstance(tape, Operation):
         return f"{title}Backward"
     return "".join(word[:1].upper() + word[1:] for word in title.split("_")) + "Backward0"
 
 
 def inputs_of(tape: Any) -> tuple[int | None, ...]:
     """For each input of a node's operation which of its parents it is; None for a constant."""
-    if not isinstance(tape, Function):
+    if not isinstance(tape, Operation):
         return tuple(range(len(tape.parents)))
     parents = {step[0]: k for k, step in enumerate(tape.plan.steps)}
     fixed = len(tape.names)
@@ -142,7 +142,7 @@ def outputs_of(tape: Any) -> tuple[int, int]:
     return alone[0], 1 if several is None else len(several)
 
 
-def _saved(tape: Function, name: str) -> Any:
+def _saved(tape: Operation, name: str) -> Any:
     """What an operation saved under ``name``, the name of an operand or parameter, or ``result``; None for an operand it does not need."""
     if tape.saved is None:
         raise tape.released()
@@ -159,7 +159,7 @@ def _saved(tape: Function, name: str) -> Any:
     )
 
 
-def _called(tape: Function, source: Source) -> str | None:
+def _called(tape: Operation, source: Source) -> str | None:
     kind, key = source
     if kind == INPUT:
         return tape.rest if isinstance(key, slice) else tape.names[key]
@@ -168,7 +168,7 @@ def _called(tape: Function, source: Source) -> str | None:
     return str(key) if kind == PARAM else None
 
 
-def _on_tape(tape: Function, source: Source, value: Any) -> Any:
+def _on_tape(tape: Operation, source: Source, value: Any) -> Any:
     if source[0] != ANSWER:
         return value
     inner = [t.level for t in (value,) if isinstance(t, Boxed)]
@@ -191,7 +191,7 @@ class GradientEdge(NamedTuple):
         if type(self.ownership_token) is Select:
             return self.ownership_token
         tape = self.node.tape
-        return tape.select(self.output_nr) if isinstance(tape, Function) and tape.outputs is not None else tape
+        return tape.select(self.output_nr) if isinstance(tape, Operation) and tape.outputs is not None else tape
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
