@@ -1,9 +1,9 @@
-"""Type aliases shared by the whole package; no code that runs beyond the aliases themselves."""
+"""Types shared by the whole package: aliases, and what lower floors know of the classes of higher ones. No code that runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -19,3 +19,43 @@ DType: TypeAlias = np.dtype[Any]
 DTypeLike: TypeAlias = Any
 Axes: TypeAlias = int | tuple[int, ...] | None
 Dims: TypeAlias = int | Sequence[int] | None
+
+
+class OperationLike(Protocol):
+    """An operation as those below it see it: a class derived from ``core.operation.Operation``, which says what all of this is."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def rest(self) -> str | None: ...
+    @property
+    def params(self) -> tuple[str, ...]: ...
+    @property
+    def defaults(self) -> dict[str, Any]: ...
+    @property
+    def outputs(self) -> tuple[str, ...] | None: ...
+    @property
+    def rules(self) -> dict[str, Callable[..., Any]]: ...
+    @property
+    def broadcasts(self) -> bool: ...
+    @property
+    def is_view(self) -> bool: ...
+    def forward(self, *args: Any, **params: Any) -> Any: ...
+    def title(self) -> str: ...
+    def of(self, *args: Array, **params: Any) -> Any: ...
+    def record(self, args: tuple[Array, ...], params: dict[str, Any], level: int) -> Any: ...
+    def jvp(self, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]: ...
+    def batch(self, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any: ...
+    def rule_for(self, i: int) -> tuple[Callable[..., Any], tuple[int, ...], tuple[tuple[str, Any], ...]]: ...
+    def run_rule(self, name: str, gs: tuple[Array, ...], primals: list[Array], ans: Any, params: dict[str, Any]) -> Array: ...
+    def diagnose(self, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None: ...
+
+
+class TensorLike(Protocol):
+    """A tensor as those below it see it (``core.tensor.Tensor``)."""
+
+    array: Array
+    node: Any
+    version: Any
+    views: Any
+    level: int

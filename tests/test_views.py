@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import VersionError
-from tensorflowlite_clone.core import views, windows
+from tensorflowlite_clone.core import versions, windows
 from tensorflowlite_clone.core.boxed import Boxed
 from tensorflowlite_clone.func import grad, hessian, jacfwd, jvp, vmap
 from tensorflowlite_clone.ops import mutation
@@ -403,7 +403,7 @@ def test_filling_step_by_step_looks_at_each_view_a_few_times_only(n, monkeypatch
         looked.append(1)
         return look(a, b)
 
-    for module in (views, mutation):
+    for module in (versions, mutation):
         monkeypatch.setattr(module, "overlap", counted)
     w = tl.tensor([0.5, 1.0], dtype=tl.float64, requires_grad=True)
     y = tl.zeros(n, 2, dtype=tl.float64)

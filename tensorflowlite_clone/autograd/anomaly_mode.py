@@ -24,6 +24,7 @@ from ..core.boxed import Boxed
 from ..core.explain import describe
 from ..core.families import Linear, Reduction
 from ..core.operation import Operation
+from ..core.saved import SavingNode
 from ..core.tape import Cotangents
 from ..core.where import NOWHERE, Place, caller, line, place_of
 from ..ops.index import all_values
@@ -91,7 +92,7 @@ class _Detector(observe.Observer):
         infinities = int(np.count_nonzero(np.isinf(a))) if self.check_inf else 0
         return f"Inf in {infinities} of {a.size} elements" if infinities else ""
 
-    def computed(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
+    def computed(self, op: Any, args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
         """Stop if the result is bad; moving bad data around is no fault yet."""
         what = next((w for a in (ans if isinstance(ans, tuple) else (ans,)) if (w := self.bad(a))), "")
         if not what:
@@ -124,14 +125,14 @@ class _Detector(observe.Observer):
 
     def _backward_error(self, node: Any, i: int, g: Any, what: str) -> AnomalyError:
         incoming = list(g.items.values()) if isinstance(g, Cotangents) else [g]
-        steps = getattr(node.plan, "steps", None)
         names = getattr(node, "names", ())
-        number = steps[i][0] if steps else i
+        number = node.plan.steps[i].array if isinstance(node, Operation) else i
         operand = names[number] if number < len(names) else f"number {number}"
         origin = self.origins.get(node)
         where = origin.text() if origin is not None else f"recorded at {place_of(node)}"
         labels, values = ["the gradient that came in"] * len(incoming), incoming
-        for source, value in zip(getattr(node.plan, "save", ()), node.saved if isinstance(node.saved, tuple) else (), strict=False):
+        known = isinstance(node, SavingNode) and isinstance(node.saved, tuple)
+        for source, value in zip(node.sources(), node.saved, strict=True) if known else ():
             if source[0] == "input" and isinstance(source[1], int):
                 labels, values = [*labels, names[source[1]]], [*values, value]
             elif source[0] == "answer":

@@ -16,7 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import require_node, run_backward, seed_for
 from ..core.grad_fn import GradientEdge
-from ..core.hooks import WATCHED
+from ..core.hooks import Showing
 from ..core.publish import public
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
@@ -67,11 +67,7 @@ def backward(
     found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=nodes)
     for node, g in zip(nodes, found, strict=True):
         if type(node) is Leaf and g is not None:
-            watchers = WATCHED.get(node)
-            if watchers is None:
-                node.accumulate(g, False)
-            else:
-                watchers.fill(node, g, level, create_graph)
+            Showing(level, create_graph).fill(node, g)
 
 
 @public("backward", function=False)

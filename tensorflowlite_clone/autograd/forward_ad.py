@@ -18,7 +18,7 @@ from .._errors import ArgumentError, GraphError, OperandError, ShapeError, Trans
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.operation import constant_value
+from ..core.levels import constant_value
 from ..func.dual import Dual
 from .boxes import boxed, is_plain
 

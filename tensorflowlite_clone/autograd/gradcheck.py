@@ -22,7 +22,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import run_backward
-from ..core.operation import constant_value
+from ..core.levels import constant_value
 from ..core.tensor import Tensor
 from ..core.where import stacklevel
 from ..func.forward import jvp

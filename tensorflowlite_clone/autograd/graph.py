@@ -18,9 +18,10 @@ from .._errors import ArgumentError, GraphError, OperandError, ShapeError
 from .._state import state
 from ..core import observe
 from ..core.grad_fn import GradientEdge, Node, get_gradient_edge
-from ..core.hooks import RemovableHandle, watch
-from ..core.tape import ANSWER, INPUT, Packed, Source
+from ..core.plan import ANSWER, INPUT, Source
+from ..core.saved import Packed
 from ..core.tensor import Tensor
+from ..core.watchers import RemovableHandle, watch
 
 __all__ = [
     "GradientEdge",
@@ -96,7 +97,7 @@ class _Kept(Packed):
 
     def open(self, node: Any) -> tuple[Any, ...]:
         """Unpack everything."""
-        return tuple(self._open(node, source, item) for source, item in zip(node.plan.save, self.items, strict=True))
+        return tuple(self._open(node, source, item) for source, item in zip(node.sources(), self.items, strict=True))
 
     def _open(self, node: Any, source: Source, item: Any) -> Any:
         if isinstance(item, list):
@@ -114,7 +115,7 @@ class _Item:
         # Hooks that hand the tensor itself on keep its memory: then a change in place is an error as ever.
         self.memory = id(array) if isinstance(packed, Tensor) and packed.array is array else None
         self.cell: Any = cell if self.memory is not None else None
-        self.version: int = self.cell[0] if self.cell else 0
+        self.version: int = 0 if self.cell is None else self.cell.count
 
     def open(self, node: Any, source: Source, unpack: Callable[[Any], Any]) -> Any:
         """The tensor (or, for a result, the array) as it was saved."""
@@ -129,7 +130,7 @@ class _Item:
                 f"{self.shape}, saved by {node.title()}; it must give back the same shape and dtype"
             )
         cell = t.version or self.cell
-        if self.memory is not None and id(t.array) == self.memory and cell is not None and cell[0] != self.version:
+        if self.memory is not None and id(t.array) == self.memory and cell is not None and cell.count != self.version:
             raise node.outdated(source, t, self.version, cell)
         if self.level is None:
             return t.array
@@ -139,7 +140,7 @@ class _Item:
 
 
 def _named(node: Any) -> Iterator[tuple[Source, Any]]:
-    return zip(node.plan.save, node.saved, strict=True)
+    return zip(node.sources(), node.saved, strict=True)
 
 
 class save_on_cpu(saved_tensors_hooks):  # noqa: N801  (PyTorch's name)

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._errors import DTypeError, OperandError, ShapeError, TransformError
-from .._typing import Array, DType, Shape
+from .._typing import Array, DType, OperationLike, Shape
 from .dtypes import CATEGORY
 from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 
 class Boxed(Methods):
@@ -32,6 +29,10 @@ class Boxed(Methods):
     __array_priority__ = 1000
     #: At equal level the box of the higher rank handles the operation.
     rank: ClassVar[int] = 0
+    #: Whether it stands for several values at once.
+    batched: ClassVar[bool] = False
+    #: Whether a derivative is being taken of it (not of what it holds).
+    differentiated: bool = False
     level: int
     shape: Shape
     dtype: DType
@@ -59,7 +60,7 @@ class Boxed(Methods):
         """What the box holds."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
-    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` on ``args``, among which this is the highest box."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 

@@ -1,7 +1,7 @@
 """The fast path: a call and a first-order backward step, written out per operation and per set of arrays that need gradients.
 
 The only clever file, and optional: without it everything works the same, only slower. What it writes out is what
-`Operation.of`, `Operation.record` and `first_order_step` do for the common case, tensors of one level holding ndarrays of one
+`Operation.of`, `Recorded.record` and `Plan.run` do for the common case, tensors of one level holding ndarrays of one
 dtype (or a Python number beside one); every other case is handed to them. The text of the generated functions can be read with
 ``source_of(op)``.
 """
@@ -22,9 +22,11 @@ from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
 from .explain import explain, plain_result
 from .operation import Operation
+from .plan import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .publish import operator_of
-from .tape import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
+from .recording import Recorded
 from .tensor import Tensor
+from .versions import Cell
 from .where import caller, know_inside
 
 MAX_ARRAYS = 5
@@ -38,7 +40,7 @@ _aside = False
 
 def install() -> None:
     """Let every operation compile itself when it is first recorded."""
-    Operation.specialise = specialise
+    Recorded.specialise = specialise
     Plan.write = staticmethod(_written_step)
     observe.on_switch(_stand_aside, _come_back)
 
@@ -112,7 +114,8 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> 
     know_inside().add(f"<compiled {op.__name__}>")
     scope: dict[str, Any] = {
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
-        "Tensor": Tensor, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__, "new_node": op.__new__,
+        "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
+        "new_node": op.__new__,
         "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
         "shape_of": shape_of, "explain": explain, "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
@@ -236,7 +239,7 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
         elif kind == INPUT:
             saved.append(f"a{key}")
             inputs.append(key)
-            version = f"(0 if v{key} is None else v{key}[0])"
+            version = f"(0 if v{key} is None else v{key}.count)"
         elif kind == SHAPE:
             saved.append(f"shape_of(d{key})")
         elif kind == DTYPE:
@@ -259,7 +262,7 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
     lines += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})"]
     recorded = f"({', '.join(versions)}{',' if versions else ''})"
     if plan.answers:
-        lines += ["cell = out.memory_cell()" if op.is_view else "cell = out.version = [0, None, None]", f"node.versions = {recorded}"]
+        lines += ["cell = out.memory_cell()" if op.is_view else "cell = out.version = Cell()", f"node.versions = {recorded}"]
     elif inputs:
         lines += [f"node.versions = None if {' and '.join(f'v{i} is None' for i in inputs)} else {recorded}"]
     else:
@@ -286,7 +289,7 @@ def _compiled_plan(op: type[Operation], mask: int, needs: int) -> Plan | None:
 
 def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
     """The first-order step of a plan, written out."""
-    op = plan.op
+    op: Any = plan.op
     scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast}
     lines = ["def step(node, g):"]
     unpack = f"{', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"
@@ -297,8 +300,8 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
     if tensors or answers:
         lines += ["    versions = node.versions"]
         fresh = " or ".join(f"s{j}.version is not None" for j in tensors)
-        changed = [f"versions[{j}][0][0]" for j in answers]
-        changed += [f"(0 if s{j}.version is None else s{j}.version[0]) != versions[{j}]" for j in tensors]
+        changed = [f"versions[{j}][0].count" for j in answers]
+        changed += [f"(0 if s{j}.version is None else s{j}.version.count) != versions[{j}]" for j in tensors]
         if answers:
             lines += [f"    if {' or '.join(changed)}: node.check_versions(); {unpack}"]
         else:
@@ -307,11 +310,11 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
     several = op.broadcasts and len(op.names) > 1
     if several:
         lines += ["    shapes = node.shapes"]
-    for m, (_, rule, kernel, _, positions) in enumerate(plan.steps):
+    for m, (_, rule, kernel, cotangents, positions) in enumerate(plan.steps):
         scope[f"rule{m}"] = rule
         values = "".join(f", s{j}" for j in positions)
         # The rule names its cotangent or does not need it: `source` puts cotangents first.
-        first = "g" if plan.steps[m][3] else ""
+        first = "g" if cotangents else ""
         arguments = (first + values).removeprefix(", ")
         if rule is no_gradient:
             lines += [f"    g{m} = None"]
@@ -320,7 +323,7 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
         else:
             scope[f"kernel{m}"] = kernel
             lines += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
-    wanted = [m for m, step in enumerate(plan.steps) if step[1] is not no_gradient]
+    wanted = [m for m, step in enumerate(plan.steps) if step.rule is not no_gradient]
     if several and wanted:
         lines += ["    if shapes is not None:"]
         for m in wanted:

@@ -7,8 +7,8 @@ engine itself allocated are changed in place. Saved values are dropped as they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ from .._errors import GraphError
 from .._state import state
 from .._typing import Array
 from .boxed import Boxed
-from .grad_fn import inputs_of, outputs_of
-from .hooks import AWAITED, STEPS, WATCHED, Awaited, Walk
-from .tape import Leaf, narrowed
+from .hooks import Awaited, Showing
+from .tape import Leaf
 from .tensor import Tensor
+from .watchers import AWAITED, STEPS, WATCHED
 
 
 def run_backward(
@@ -40,169 +40,175 @@ def run_backward(
     are added to the ``grad`` of the leaves. With ``create_graph`` the seeds are tensors of ``level`` and so are the gradients.
     ``all_reach`` says that every node leads to some of the inputs, as where a transform made all leaves of its level.
     """
-    pending: dict[int, Any] = {}
-    nodes: dict[int, Any] = {}
-    owned: set[int] = set()
-    heap: list[int] = []
-    for root, seed in zip(roots, seeds, strict=True):
-        node = root.node
-        if node is None:
-            continue
-        key = -node.seq
-        if key in pending:
-            pending[key] = pending[key] + seed
-        else:
-            pending[key], nodes[key] = seed, node
-            heappush(heap, key)
-    wanted = None if inputs is None else {-node.seq: None for node in inputs}
-    last = 1 if wanted is None else max(wanted, default=-(1 << 62))
-    reach = None if wanted is None or all_reach else _reaching(list(nodes.values()), wanted)
-    if reach is not None and not reach.issuperset(nodes):  # a root that leads to none of the inputs
-        heap = sorted(reach.intersection(nodes))
-        nodes, pending = {key: nodes[key] for key in heap}, {key: pending[key] for key in heap}
-    before, outer, around = state.grad_enabled, state.inputs_only, state.walk
-    state.inputs_only = inputs is not None
-    state.walk = Walk(list(nodes.values()), reach) if len(WATCHED) else None
+    walk = Walk(level, create_graph, retain_graph, inputs)
+    walk.start(roots, seeds, all_reach)
+    before = state.grad_enabled, state.inputs_only, state.walk
+    state.inputs_only, state.walk = inputs is not None, walk
     if create_graph:
         state.grad_enabled = True
-    awaited = Awaited(list(nodes.values()), level, create_graph) if inputs is None and len(AWAITED) else None
-    step = _special_step(level, create_graph, awaited) if create_graph or state.observers or awaited or len(STEPS) else None
     try:
         with np.errstate(all="ignore"):
-            _walk(heap, pending, nodes, owned, level, step, create_graph, retain_graph, wanted, last, reach)
-            if awaited is not None:
-                awaited.finish()
+            walk.run()
     finally:
-        state.grad_enabled, state.inputs_only, state.walk = before, outer, around
-    return [] if inputs is None or wanted is None else [wanted[-node.seq] for node in inputs]
+        state.grad_enabled, state.inputs_only, state.walk = before
+    return [] if inputs is None else [walk.wanted[-node.seq] for node in inputs]
 
 
-def _walk(
-    heap: list[int],
-    pending: dict[int, Any],
-    nodes: dict[int, Any],
-    owned: set[int],
-    level: int,
-    special: Callable[[Any, Any, Array], tuple[Array, ...]] | None,
-    create_graph: bool,
-    retain_graph: bool,
-    wanted: dict[int, Array | None] | None,
-    last: int,
-    reach: set[int] | None,
-) -> None:
-    """The loop of `run_backward`. Keys are negated serial numbers, so that the heap gives the newest node first.
+class Walk:
+    """One walk. Keys are negated serial numbers, so that the heap gives the newest node first.
 
-    The newest of a node's parents is next where nothing in the heap is newer, and is handed on without going through the heap.
-    ``special`` takes the place of the nodes' first-order steps.
+    ``waiting`` has, by key, the nodes that some gradient has come to: the node, the sum of its gradients, and whether the engine owns
+    that sum. ``wanted`` are the gradients asked for, and ``reach`` the nodes that lead to those (None: all do).
     """
-    watched = WATCHED if len(WATCHED) else None
-    following: int | None = None  # the key of the node that comes next, if it is in hand
-    newest: Any = None
-    newest_g: Any = None
-    while True:
-        if following is not None:
-            key, node, g = following, newest, newest_g
-        elif heap:
-            key = heappop(heap)
-            node = nodes.pop(key)
-            g = pending.pop(key)
-        else:
-            return
-        following = None
-        watchers = None if watched is None else watched.get(node)
-        if watchers is not None:
-            g = watchers.see(g, level, create_graph)
-        if wanted is not None:
-            if key in wanted:
-                wanted[key] = g
-            if key >= last:
-                return  # every other node is older than all the inputs
-        if type(node) is Leaf:
-            if wanted is None:
-                if watchers is None:
-                    node.accumulate(g, key in owned)
-                else:
-                    watchers.fill(node, g, level, create_graph)
-            continue
-        plan = node.plan if reach is None else narrowed(node, reach)
-        if special is not None:
-            grads = special(node, plan, g)
-        else:
-            try:
-                grads = plan.step(node, g)
-            except TypeError:
-                if node.saved is None:
-                    raise node.released() from None
-                raise
-        if not retain_graph and node.saved:
-            node.saved = None
-        for parent, gx in zip(node.parents, grads):  # noqa: B905  (strict= costs 60 ns per node)
-            if gx is None:
+
+    __slots__ = (
+        "_reached", "accumulates", "awaited", "create_graph", "heap", "level", "notes", "observers", "reach", "retain_graph", "roots",
+        "showing", "waiting", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, level: int, create_graph: bool, retain_graph: bool, inputs: Sequence[Any] | None) -> None:
+        self.level, self.create_graph, self.retain_graph = level, create_graph, retain_graph
+        self.accumulates = inputs is None
+        self.wanted: dict[int, Array | None] = {-node.seq: None for node in inputs or ()}
+        self.heap: list[int] = []
+        self.waiting: dict[int, list[Any]] = {}
+        self.reach: set[int] | None = None
+        self.observers = state.observers
+        self.showing = Showing(level, create_graph)
+        self.awaited: Awaited | None = None
+        self.roots: list[Any] = []
+        #: For hooks that remember something until the walk is over.
+        self.notes: dict[Any, Any] = {}
+        self._reached: set[int] | None = None
+
+    def start(self, roots: Sequence[Tensor], seeds: Sequence[Array], all_reach: bool) -> None:
+        """Hand the seeds to the nodes of the roots."""
+        for root, seed in zip(roots, seeds, strict=True):
+            if root.node is None:
                 continue
-            key = -parent.seq
-            if key == following:
-                if key in owned and type(gx) is ndarray:
-                    np.add(newest_g, gx, out=newest_g)
-                else:
-                    newest_g = newest_g + gx
-                    if type(newest_g) is ndarray:
-                        owned.add(key)
-                    else:  # a NumPy scalar, or a box
-                        owned.discard(key)
-            elif key in pending:
-                if key in owned and type(gx) is ndarray:
-                    total = pending[key]
-                    np.add(total, gx, out=total)
-                else:
-                    total = pending[key] = pending[key] + gx
-                    if type(total) is ndarray:
-                        owned.add(key)
+            key = -root.node.seq
+            if key in self.waiting:
+                _add(self.waiting[key], seed)
+            else:
+                self.waiting[key] = [root.node, seed, False]
+        self.roots = [entry[0] for entry in self.waiting.values()]
+        if not self.accumulates and not all_reach:
+            self.reach = _reaching(self.roots, self.wanted)
+            self.waiting = {key: entry for key, entry in self.waiting.items() if key in self.reach}
+        elif self.accumulates and len(AWAITED):
+            self.awaited = Awaited(self.roots, self.showing)
+        self.heap = list(self.waiting)
+        heapify(self.heap)
+
+    def run(self) -> None:
+        """Visit the nodes. The newest of a node's parents is next where nothing in the heap is newer, and does not go through it."""
+        heap, waiting, reach, retain = self.heap, self.waiting, self.reach, self.retain_graph
+        wanted = None if self.accumulates else self.wanted
+        last = 1 if wanted is None else max(wanted, default=-(1 << 62))
+        watched = WATCHED if len(WATCHED) else None
+        special = bool(self.create_graph or self.observers or self.awaited or len(STEPS))
+        entry: list[Any] | None = None  # what comes next, if it is in hand, and its key
+        following = 0
+        while True:
+            if entry is None:
+                if not heap:
+                    break
+                following = heappop(heap)
+                entry = waiting.pop(following)
+            node, g, owned = entry
+            entry = None
+            watchers = None if watched is None else watched.get(node)
+            if watchers is not None:
+                g, owned = self.showing.see(watchers, g), False
+            if wanted is not None:
+                if following in wanted:
+                    wanted[following] = g
+                if following >= last:
+                    break  # every other node is older than all the inputs
+            if type(node) is Leaf:
+                if wanted is None:
+                    if watchers is None:
+                        node.accumulate(g, owned)
                     else:
-                        owned.discard(key)
-            elif reach is None or key in reach:
-                if type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None:
-                    owned.add(key)  # a rule's fresh result, in nobody else's hands
-                if following is None:
-                    following, newest, newest_g = key, parent, gx
+                        self.showing.fill(node, g)
+                continue
+            plan = node.plan
+            if plan is not None and reach is not None:
+                plan = plan.toward(node.parents, reach)
+            if special:
+                grads = self._special_step(node, plan, g)
+            else:
+                try:
+                    grads = node.step(g) if plan is None else plan.step(node, g)
+                except TypeError:
+                    if node.saved is None:
+                        raise node.released() from None
+                    raise
+            if not retain and node.saved:
+                node.saved = None
+            for parent, gx in zip(node.parents, grads):  # noqa: B905  (strict= costs 60 ns per node)
+                if gx is None:
                     continue
-                if key < following:
-                    key, parent, gx, following, newest, newest_g = following, newest, newest_g, key, parent, gx
-                pending[key] = gx
-                nodes[key] = parent
-                heappush(heap, key)
-        if following is not None and heap and heap[0] < following:
-            pending[following] = newest_g
-            nodes[following] = newest
-            heappush(heap, following)
-            following = None
+                key = -parent.seq
+                known = entry if key == following else waiting.get(key)
+                if known is not None:
+                    _add(known, gx)
+                elif reach is None or key in reach:
+                    # A leaf takes a rule's fresh result, in nobody else's hands, as its own.
+                    fresh = [parent, gx, type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None]
+                    if entry is None:
+                        entry, following = fresh, key
+                        continue
+                    if key < following:
+                        entry, fresh, following, key = fresh, entry, key, following
+                    waiting[key] = fresh
+                    heappush(heap, key)
+            if entry is not None and heap and heap[0] < following:
+                waiting[following] = entry
+                heappush(heap, following)
+                entry = None
+        if self.awaited is not None:
+            self.awaited.finish()
 
-
-def _special_step(level: int, create_graph: bool, awaited: Awaited | None) -> Callable[[Any, Any, Array], tuple[Array, ...]]:
-    """A step that records itself, tells the observers, or calls the hooks of nodes."""
-    observers = state.observers
-
-    def bare(node: Any, plan: Any, g: Array) -> tuple[Array, ...]:
-        if not create_graph and node.saved is None:
+    def _special_step(self, node: Any, plan: Any, g: Any) -> tuple[Any, ...]:
+        """The step of a node where somebody looks: it records itself, observers are told, hooks of nodes called, leaves filled early."""
+        watchers = WATCHED.get(node) if len(STEPS) and node in STEPS else None
+        if watchers is not None:
+            place, count = node.results()
+            g = self.showing.enter(watchers, g, place, count)
+        if not self.create_graph and node.saved is None:
             raise node.released()
-        only = () if plan is node.plan else (plan,)
-        grads: tuple[Array, ...] = node.replay(g, level, *only) if create_graph else plan.step(node, g)
-        for observer in observers:
+        if self.create_graph:
+            grads = node.replay(g, self.level, plan)
+        elif plan is None:
+            grads = node.step(g)
+        else:
+            grads = plan.step(node, g)
+        for observer in self.observers:
             observer.derived(node, g, grads)
-        return grads
+        if watchers is not None:
+            grads = self.showing.leave(watchers, grads, g, place, count, node.operands())
+        return grads if self.awaited is None else self.awaited.take(node.parents, grads)
 
-    def hooked(node: Any, plan: Any, g: Array) -> tuple[Array, ...]:
-        if node not in STEPS:
-            return bare(node, plan, g)
-        watchers = WATCHED.add(node)
-        place, count = outputs_of(node)
-        entered = watchers.enter(g, place, count, level, create_graph)
-        return watchers.leave(bare(node, plan, entered), entered, place, count, level, create_graph, inputs_of(node))
+    def reaches(self, node: Any) -> bool:
+        """Whether a gradient comes to ``node``."""
+        if self._reached is None:
+            self._reached, stack = set(), list(self.roots)
+            while stack:
+                found = stack.pop()
+                if found.seq not in self._reached and (self.reach is None or -found.seq in self.reach):
+                    self._reached.add(found.seq)
+                    stack.extend(found.parents)
+        return node.seq in self._reached
 
-    step = hooked if len(STEPS) else bare
-    if awaited is None:
-        return step
-    take = awaited.take
-    return lambda node, plan, g: take(node.parents, step(node, plan, g))
+
+def _add(entry: list[Any], g: Any) -> None:
+    """One gradient more for the node of ``entry``; in place where the engine owns the sum, which a NumPy scalar or a box never is."""
+    if entry[2] and type(g) is ndarray:
+        np.add(entry[1], g, out=entry[1])
+    else:
+        total = entry[1] = entry[1] + g
+        entry[2] = type(total) is ndarray
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
-from .._typing import Array
+from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .broadcast import as_ndarray
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 
 def describe(x: Any) -> str:
@@ -29,7 +26,7 @@ def describe(x: Any) -> str:
     return f"{x!r:.40}"
 
 
-def operands(op: type[Operation], args: tuple[Array, ...]) -> str:
+def operands(op: OperationLike, args: tuple[Array, ...]) -> str:
     """All operands of a call: ``x is float32 (3, 4), y is float32 (5, 2)``."""
     named = [f"{n} is {describe(a)}" for n, a in zip(op.names, args, strict=False)]
     rest = args[len(op.names) :]
@@ -37,7 +34,7 @@ def operands(op: type[Operation], args: tuple[Array, ...]) -> str:
     return ", ".join(named) + (", ..." if len(rest) > 6 else "")
 
 
-def explain(op: type[Operation], args: tuple[Array, ...], params: dict[str, Any], error: Exception) -> Exception:
+def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], error: Exception) -> Exception:
     """The exception to raise instead of ``error``."""
     title, facts = op.title(), operands(op, args)
     if (boxed := boxed_parameter(op, params)) is not None:
@@ -69,7 +66,7 @@ def explain(op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]
     return ShapeError(message) if isinstance(error, ValueError) else RuntimeError(message)
 
 
-def boxed_parameter(op: type[Operation], params: dict[str, Any]) -> OperandError | None:
+def boxed_parameter(op: OperationLike, params: dict[str, Any]) -> OperandError | None:
     """The error for a tensor where an operation takes a plain number, with respect to which it has no derivative; None if there is none."""
     for name, value in params.items():
         if isinstance(value, Boxed):
@@ -80,14 +77,14 @@ def boxed_parameter(op: type[Operation], params: dict[str, Any]) -> OperandError
     return None
 
 
-def plain_result(op: type[Operation], ans: Any, params: dict[str, Any]) -> Array:
+def plain_result(op: OperationLike, ans: Any, params: dict[str, Any]) -> Array:
     """The result of ``forward`` as an ndarray; a box comes of a tensor among the parameters, whose derivative would be lost."""
     if isinstance(ans, Boxed):
         raise boxed_parameter(op, params) or OperandError(f"{op.title()}: computed {type(ans).__name__} of plain arrays; return an ndarray")
     return as_ndarray(ans)
 
 
-def refuse_complex(op: type[Operation], args: tuple[Array, ...]) -> None:
+def refuse_complex(op: OperationLike, args: tuple[Array, ...]) -> None:
     """Raise if there is a complex number among the operands of an operation that has no meaning for them."""
     if any(getattr(a, "dtype", np.dtype(type(a) if type(a) is complex else bool)).kind == "c" for a in args):
         raise DTypeError(f"{op.title()}: not defined for complex numbers: {operands(op, args)}; use x.real, x.imag or x.abs()")

@@ -14,8 +14,8 @@ from .._typing import Array
 from .boxed import Boxed
 from .broadcast import align, normalize_axis, shape_of
 from .operation import Operation
+from .plan import Rule, Source
 from .registry import OPS
-from .tape import Rule, Source
 
 
 class Elementwise(Operation):

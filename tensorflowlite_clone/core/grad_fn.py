@@ -3,7 +3,7 @@
 The nodes of the tape itself stay small and know nothing of this: a `Node` is a handle on one of them, made when it is asked for, and the
 same one as long as somebody holds it.
 
-Not here: the nodes themselves (``tape.py``, ``operation.py``), how hooks are called (``hooks.py``), the walk (``engine.py``).
+Not here: the nodes themselves (``tape.py``, ``recording.py``), how hooks are called (``hooks.py``), the walk (``engine.py``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from .._errors import GraphError, OperandError
 from .boxed import Boxed
-from .hooks import WATCHED, RemovableHandle, watch
-from .operation import Operation
-from .tape import ANSWER, INPUT, PARAM, Leaf, Select, Source, open_saved
+from .plan import ANSWER, INPUT, PARAM, Source
+from .recording import Recorded
+from .tape import Leaf, Select
 from .tensor import Tensor
+from .watchers import WATCHED, RemovableHandle, watch
 
 
 class Node:
@@ -49,7 +50,7 @@ class Node:
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes it hands gradients to, each with the number of the output it computed; ``(None, 0)`` for constant operands."""
         parents = self.tape.parents
-        return tuple((None, 0) if k is None else (shown_as(parents[k]), getattr(parents[k], "index", 0)) for k in inputs_of(self.tape))
+        return tuple((None, 0) if k is None else (shown_as(parents[k]), getattr(parents[k], "index", 0)) for k in self.tape.operands())
 
     @property
     def metadata(self) -> dict[Any, Any]:
@@ -86,7 +87,7 @@ class Node:
         return watch(self.tape, fn, "entering")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_") and isinstance(self.tape, Operation):
+        if name.startswith("_saved_") and isinstance(self.tape, Recorded):
             return _saved(self.tape, name.removeprefix("_saved_"))
         return getattr(self.tape, name)
 
@@ -116,39 +117,28 @@ def shown_as(tape: Any) -> Node:
     return found
 
 
+def _grad_fn(t: Tensor) -> Node | None:
+    """The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves."""
+    return None if t.is_leaf else shown_as(t.node)
+
+
+Tensor.grad_fn = property(_grad_fn)  # tensors know nothing of handles
+
+
 def _name_of(tape: Any) -> str:
     if type(tape) is Leaf:
         return "AccumulateGrad"
     title = re.sub(r"\W+(\w?)", lambda m: m[1].upper(), tape.title())
-    if not isinstance(tape, Operation):
+    if not isinstance(tape, Recorded):
         return f"{title}Backward"
     return "".join(word[:1].upper() + word[1:] for word in title.split("_")) + "Backward0"
 
 
-def inputs_of(tape: Any) -> tuple[int | None, ...]:
-    """For each input of a node's operation which of its parents it is; None for a constant."""
-    if not isinstance(tape, Operation):
-        return tuple(range(len(tape.parents)))
-    parents = {step[0]: k for k, step in enumerate(tape.plan.steps)}
-    fixed = len(tape.names)
-    last = max(tape.plan.mask.bit_length(), fixed)
-    return tuple(parents.get(i) for i in range(last) if i in parents or i >= fixed or tape.differentiable_mask >> i & 1)
-
-
-def outputs_of(tape: Any) -> tuple[int, int]:
-    """Which output a gradient that comes alone belongs to, and how many outputs there are."""
-    several = getattr(tape, "outputs", None)
-    alone: tuple[int, ...] = getattr(tape, "differentiable", (0,))
-    return alone[0], 1 if several is None else len(several)
-
-
-def _saved(tape: Operation, name: str) -> Any:
+def _saved(tape: Recorded, name: str) -> Any:
     """What an operation saved under ``name``, the name of an operand or parameter, or ``result``; None for an operand it does not need."""
-    if tape.saved is None:
-        raise tape.released()
-    names = tape.names
+    names, values = tape.names, tape.opened()
     wanted = {"self": names[:1], "other": names[1:2]}.get(name, (name,))
-    for source, value in zip(tape.plan.save, open_saved(tape), strict=True):
+    for source, value in zip(tape.plan.save, values, strict=True):
         if _called(tape, source) in wanted or (name == "result" and source == (ANSWER, 0)):
             return _on_tape(tape, source, value)
     if any(n in names for n in wanted):
@@ -159,7 +149,7 @@ def _saved(tape: Operation, name: str) -> Any:
     )
 
 
-def _called(tape: Operation, source: Source) -> str | None:
+def _called(tape: Recorded, source: Source) -> str | None:
     kind, key = source
     if kind == INPUT:
         return tape.rest if isinstance(key, slice) else tape.names[key]
@@ -168,7 +158,7 @@ def _called(tape: Operation, source: Source) -> str | None:
     return str(key) if kind == PARAM else None
 
 
-def _on_tape(tape: Operation, source: Source, value: Any) -> Any:
+def _on_tape(tape: Recorded, source: Source, value: Any) -> Any:
     if source[0] != ANSWER:
         return value
     inner = [t.level for t in (value,) if isinstance(t, Boxed)]
@@ -191,7 +181,7 @@ class GradientEdge(NamedTuple):
         if type(self.ownership_token) is Select:
             return self.ownership_token
         tape = self.node.tape
-        return tape.select(self.output_nr) if isinstance(tape, Operation) and tape.outputs is not None else tape
+        return tape.select(self.output_nr) if isinstance(tape, Recorded) and tape.outputs is not None else tape
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:

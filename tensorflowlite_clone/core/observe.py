@@ -9,19 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._state import ThreadState, state
-from .._typing import Array
-
-if TYPE_CHECKING:
-    from .operation import Operation
+from .._typing import Array, OperationLike
 
 
 class Observer:
     """Is told of every operation of the thread that added it."""
 
-    def computed(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
+    def computed(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
         """``op.forward`` was run on plain ``args`` and gave ``ans``."""
 
     def recorded(self, node: Any) -> None:

@@ -1,7 +1,7 @@
 """`Operation`, the base of every operation: named derivative rules, save plans, and the one entry `Operation.of`.
 
-Here: what an operation *is* and how it is carried out, recorded and replayed. Not here: any particular operation (``ops/``),
-the derived modes of each family (``families.py``), the walk over the tape (``engine.py``), the fast path (``compile.py``).
+Here: what an operation *is* and how it is carried out. Not here: any particular operation (``ops/``), how it is recorded
+(``recording.py``), the derived modes of each family (``families.py``), the fast path (``compile.py``).
 
 An operation is a final class::
 
@@ -18,29 +18,23 @@ share one rule, ``grad_xs``, which also knows its ``index`` among them, and thei
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from functools import partial
-from types import CodeType
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError
-from .._state import next_serial, state
+from .._errors import OperandError
+from .._state import state
 from .._typing import Array
 from . import registry
 from .boxed import Boxed
-from .broadcast import shape_of, unbroadcast
 from .dtypes import inexact_type, result_type
 from .explain import explain, plain_result, refuse_complex
+from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
-from .tape import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Plan, Rule, Select, Source, open_saved, take, versions_of
-from .tensor import Tensor
-from .versions import Versioned
-from .views import look
-from .where import NOWHERE, here, line, place_of
+from .recording import Recorded
 
 RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
 
@@ -63,10 +57,8 @@ class OperationType(type):
         return super().__new__(mcs, name, bases, body, **kwargs)
 
 
-class Operation(Versioned, metaclass=OperationType):
+class Operation(Recorded, metaclass=OperationType):
     """An operation; an instance is a node of the tape."""
-
-    __slots__ = ("__weakref__", "code", "instruction", "parents", "selects", "seq", "shapes", "watchers")
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
@@ -88,7 +80,6 @@ class Operation(Versioned, metaclass=OperationType):
     real_only: ClassVar[bool] = False
     #: Whether the result shares the memory of the first array.
     is_view: ClassVar[bool] = False
-    kept_as: ClassVar[str] = "a value needed for the gradient"
 
     # ---- what is derived when the class is made ---------------------------------------------------------------------------
     names: ClassVar[tuple[str, ...]] = ()
@@ -97,24 +88,10 @@ class Operation(Versioned, metaclass=OperationType):
     params: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     rules: ClassVar[dict[str, Rule]] = {}
-    plans: ClassVar[dict[tuple[int, int, int], Plan]]
     #: What `rule_for` gave, by array.
     lines: ClassVar[dict[str, tuple[Rule, tuple[int, ...], tuple[Source, ...]]]]
-    #: Set by ``compile.py``: replaces an operation's entry by a faster one when it is first recorded.
-    specialise: ClassVar[Callable[[type[Operation]], None] | None] = None
-    specialised: ClassVar[bool] = False
     public_names: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = ""
-
-    parents: tuple[Any, ...]
-    #: The nodes of the outputs where there are several, weakly (None: that output has no derivative).
-    selects: tuple[weakref.ref[Select] | None, ...]
-    seq: int
-    #: The parents' shapes where the operation broadcasts; shape and dtype of each output where there are several.
-    shapes: tuple[Any, ...] | None
-    #: Where in the user's program it was recorded; the compiled calls leave it out where nothing that can change is saved.
-    code: CodeType | None
-    instruction: int
 
     def __init_subclass__(
         cls,
@@ -224,108 +201,6 @@ class Operation(Versioned, metaclass=OperationType):
         cast = registry.OPS["Cast"].of
         return tuple(_to_dtype(a, dtype, cast) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
 
-    # ---- the tape ---------------------------------------------------------------------------------------------------------
-    @classmethod
-    def record(cls, args: tuple[Array, ...], params: dict[str, Any], level: int) -> Any:
-        """Carry out the operation on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
-        if not cls.specialised:
-            cls.specialised = True
-            if Operation.specialise is not None:
-                Operation.specialise(cls)
-        data = []
-        mask = needs = 0
-        for i, a in enumerate(args):
-            if isinstance(a, Tensor) and a.level == level:
-                data.append(a.array)
-                mask |= 1 << i
-                if a.node is not None:
-                    needs |= 1 << i
-            else:
-                data.append(constant_value(a))
-        ans = cls.of(*data, **params)
-        needs &= cls.differentiable_mask
-        several = cls.outputs is not None
-        tensors = [Tensor.wrap(a, level) for a in (ans if several else (ans,))]
-        if needs and state.grad_enabled:
-            node = cls.__new__(cls)
-            key = (mask, needs, len(args))
-            plan = cls.plans.get(key)
-            if plan is None:
-                plan = cls.plans[key] = Plan(cls, *key)
-            node.plan = plan
-            node.seq = next_serial()
-            node.parents = tuple(args[step[0]].node for step in plan.steps)
-            node.saved = tuple(take(source, ans, args, data, params) for source in plan.save)
-            node.versions = versions_of(plan, node.saved, tensors)
-            node.code, node.instruction = here()
-            node.shapes = None
-            if cls.broadcasts:
-                node.shapes = tuple(shape_of(data[step[0]]) for step in plan.steps)
-            elif several:
-                node.shapes = tuple((t.shape, t.dtype) for t in tensors)
-            for i, t in enumerate(tensors):
-                if not several:
-                    t.node = node
-                elif cls.outputs is not None and cls.outputs[i] not in cls.constant_outputs:
-                    t.node = Select(node, i)
-            if several:
-                node.selects = tuple(None if t.node is None else weakref.ref(t.node) for t in tensors)
-            for observer in state.observers:
-                observer.recorded(node)
-        if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
-            if isinstance(tensors[0].array, ndarray):
-                args[0].show(tensors[0])
-            else:
-                look(args[0], tensors[0], cls, params)
-        return tuple(tensors) if several else tensors[0]
-
-    def replay(self, g: Array, level: int, plan: Plan | None = None) -> tuple[Array, ...]:
-        """The gradients for the parents, or those in ``plan``, as recorded tensor operations, for ``create_graph``."""
-        if self.saved is None:
-            raise self.released()
-        values = []
-        for (kind, key), value in zip(self.plan.save, open_saved(self), strict=True):
-            if kind == ANSWER:
-                value = Tensor.wrap(value, level)
-                value.node = self if self.outputs is None else self.select(key)
-            values.append(value)
-        gs = self.cotangents(g)
-        grads = [rule(*[gs[k] for k in ks], *[values[j] for j in js]) for _, rule, _, ks, js in (plan or self.plan).steps]
-        return self.fit(grads)
-
-    def select(self, i: int) -> Select | None:
-        """The node of output ``i``: the one its tensor has, while that is alive; None for an output without derivative."""
-        reference = self.selects[i]
-        return None if reference is None else reference() or Select(self, i)
-
-    def fit(self, grads: list[Array]) -> tuple[Array, ...]:
-        """Sum gradients back to their parents' shapes where the operation broadcast."""
-        if not self.broadcasts or self.shapes is None:
-            return tuple(grads)
-        return tuple(g if g is None or g.shape == s else unbroadcast(g, s) for g, s in zip(grads, self.shapes, strict=True))
-
-    def cotangents(self, g: Array) -> tuple[Array, ...]:
-        """The cotangent of every output; zeros for those that had no influence."""
-        if self.outputs is None:
-            return (g,)
-        assert self.shapes is not None
-        return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.shapes))
-
-    def names_of(self, source: Source) -> str:
-        """An operand or the result."""
-        if source[0] == ANSWER:
-            return "its result"
-        return f"its operand {self.rest if isinstance(source[1], slice) else self.names[source[1]]}"
-
-    def released(self) -> GraphError:
-        """The error for a second walk over a part of the tape whose saved values were freed."""
-        place = place_of(self)
-        where = "" if place == line(NOWHERE) else f", recorded at {place}"
-        return GraphError(
-            f"backward: the graph was already used and its saved values are freed: reached {self.title()} (node {self.seq}{where}) "
-            f"again; pass retain_graph=True to the first backward, or run the forward computation again"
-        )
-
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0
 
@@ -403,11 +278,6 @@ class Operation(Versioned, metaclass=OperationType):
         from .transpose import batch_by_loop
 
         return batch_by_loop(cls, size, values, mapped, params)
-
-
-def constant_value(a: Array) -> Array:
-    """What a tensor that is no part of any tape holds, where it is an operand among boxes of a transform; anything else itself."""
-    return a.array if isinstance(a, Tensor) and a.node is None and type(a.array) is ndarray else a
 
 
 def _to_dtype(a: Array, dtype: np.dtype[Any], cast: Rule) -> Array:

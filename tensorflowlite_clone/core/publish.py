@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy import ndarray
 
 from .._errors import OperandError
-from .._typing import Array
+from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed, write_out
 from .tensor import Tensor
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +78,7 @@ def implements(*np_functions: Callable[..., Any]) -> Callable[[F], F]:
     return enter
 
 
-def publish(cls: type[Operation], names: tuple[str, ...], method: Any, operator: str | None) -> None:
+def publish(cls: OperationLike, names: tuple[str, ...], method: Any, operator: str | None) -> None:
     """Enter the public function, method and operator that follow from the class."""
     for name in names:
         registry.FUNCTIONS[name] = function_of(cls, name)
@@ -95,7 +92,7 @@ def publish(cls: type[Operation], names: tuple[str, ...], method: Any, operator:
             registry.install_method(f"__r{operator}__", operator_of(cls, operator, reflected=True))
 
 
-def function_of(cls: type[Operation], name: str) -> Callable[..., Any]:
+def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
     """The public function of an operation: PyTorch's names ``input`` and ``other`` for the first arrays."""
     k = len(cls.names)
     if k == 1 and not cls.params:
@@ -138,7 +135,7 @@ def function_of(cls: type[Operation], name: str) -> Callable[..., Any]:
     return function
 
 
-def method_of(cls: type[Operation], name: str) -> Callable[..., Any]:
+def method_of(cls: OperationLike, name: str) -> Callable[..., Any]:
     """The tensor method of an operation."""
     if not cls.params and len(cls.names) == 1:
         return _named(lambda input: cls.of(input), name, cls)
@@ -147,7 +144,7 @@ def method_of(cls: type[Operation], name: str) -> Callable[..., Any]:
     return _named(function_of(cls, name), name, cls)
 
 
-def operator_of(cls: type[Operation], operator: str, reflected: bool = False) -> Callable[..., Any]:
+def operator_of(cls: OperationLike, operator: str, reflected: bool = False) -> Callable[..., Any]:
     """The operator method of an operation; unknown operands get Python's NotImplemented, so that their own class may answer."""
     name = f"__{'r' if reflected else ''}{operator}__"
     if len(cls.names) == 1:
@@ -159,7 +156,7 @@ def operator_of(cls: type[Operation], operator: str, reflected: bool = False) ->
     return _named(lambda a, b: cls.of(a, b) if isinstance(b, known) else NotImplemented, name, cls)
 
 
-def _named(f: Callable[..., Any], name: str, cls: type[Operation]) -> Callable[..., Any]:
+def _named(f: Callable[..., Any], name: str, cls: OperationLike) -> Callable[..., Any]:
     f.__name__ = f.__qualname__ = name
     f.__doc__ = cls.__doc__
     f.__op__ = cls  # type: ignore[attr-defined]

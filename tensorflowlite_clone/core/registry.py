@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._errors import ArgumentError, OperandError
+from .._typing import OperationLike
 from .methods import Methods
 
-if TYPE_CHECKING:
-    from .operation import Operation
-
 #: Every operation class by name, in the order of definition.
-OPS: dict[str, type[Operation]] = {}
+OPS: dict[str, OperationLike] = {}
 #: What ``tl.<name>`` is.
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 #: What ``tensor.<name>`` is (methods and operators).

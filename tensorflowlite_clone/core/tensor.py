@@ -1,7 +1,7 @@
 """`Tensor`: an array, the tape node that made it, and the attributes PyTorch's users expect.
 
 Here: what concerns the box itself (array, dtype, graph, conversion to Python and NumPy, printing). Not here: operations; those
-enter from ``ops/`` through the registry and are methods of every box. In-place changes are in ``inplace.py``.
+enter from ``ops/`` through the registry and are methods of every box, those that change it in place from ``ops/inplace/``.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError
 from .._state import get_default_dtype, state
-from .._typing import Array, DType, Shape
+from .._typing import Array, DType, OperationLike, Shape
 from .boxed import Boxed
-from .hooks import WATCHED, RemovableHandle, watch
-from .tape import Change, Leaf
-from .views import Views, lineage_of, note_change
+from .device import CPU
+from .tape import Leaf
+from .versions import Cell
+from .views import Views, lineage_of
+from .watchers import WATCHED, RemovableHandle, watch
 from .where import Place, caller, storing
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 
 class Tensor(Boxed):
@@ -48,8 +47,10 @@ class Tensor(Boxed):
     grad: Any
     #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
     node: Any
-    #: In-place changes, counted in a list that all tensors on the same memory share (see `memory_cell`); None until needed.
-    version: list[Any] | None
+    #: The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves. ``grad_fn.py`` gives it.
+    grad_fn: Any
+    #: In-place changes, counted in a cell that all tensors on the same memory share; None until needed.
+    version: Cell | None
     #: The tensors that are windows onto the same memory (a `Lineage` inside transforms); None if there are no others.
     views: Any
 
@@ -91,11 +92,16 @@ class Tensor(Boxed):
         self.array = array
         self.changed(by, before=before)
 
+    @property
+    def differentiated(self) -> bool:  # type: ignore[override]
+        """Whether it is on a tape."""
+        return self.node is not None
+
     def parts(self) -> tuple[Array, ...]:
         """The array."""
         return (self.array,)
 
-    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out ``op`` one level down and record it."""
         return op.record(args, params, self.level)
 
@@ -125,8 +131,6 @@ class Tensor(Boxed):
     @property
     def device(self) -> Any:
         """Always the CPU."""
-        from .device import CPU
-
         return CPU
 
     def numel(self) -> int:
@@ -174,15 +178,6 @@ class Tensor(Boxed):
         return self.node is None or type(self.node) is Leaf
 
     @property
-    def grad_fn(self) -> Any:
-        """The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves."""
-        if self.is_leaf:
-            return None
-        from .grad_fn import shown_as
-
-        return shown_as(self.node)
-
-    @property
     def output_nr(self) -> int:
         """Which of the results of `grad_fn` this tensor is; 0 for leaves."""
         return getattr(self.node, "index", 0)
@@ -190,7 +185,7 @@ class Tensor(Boxed):
     @property
     def _version(self) -> int:
         """How often the memory was changed in place."""
-        return 0 if self.version is None else int(self.version[0])
+        return 0 if self.version is None else self.version.count
 
     def _is_view(self) -> bool:
         """Whether this tensor is a window onto the memory of another one."""
@@ -237,7 +232,7 @@ class Tensor(Boxed):
             )
         self.changed("data")
         # A cell of its own: the new memory is not shared with what shared the old.
-        self.array, self.version, self.views = new, [self.memory_cell()[0], None, None], None
+        self.array, self.version, self.views = new, Cell.at(self.memory_cell().count), None
 
     def retain_grad(self) -> None:
         """Keep the gradient of a computed tensor in its ``grad`` as well, at every later backward.
@@ -291,21 +286,17 @@ class Tensor(Boxed):
         return watch(self.node, hook, "after")
 
     # ---- shared memory ------------------------------------------------------------------------------------------------------
-    def memory_cell(self) -> list[Any]:
-        """The version cell, made on first need: the number of in-place changes, whether others share the memory, the last change.
-
-        The second element is None for memory of its own, False if only detached tensors or arrays share it, True if views do.
-        The third holds the latest `Change`s: all of them (up to a limit) where there are views, else the last one.
-        """
+    def memory_cell(self) -> Cell:
+        """The version cell, made on first need."""
         if self.version is None:
-            self.version = [0, None, None]
+            self.version = Cell()
         return self.version
 
-    def shared_cell(self) -> list[Any]:
+    def shared_cell(self) -> Cell:
         """The version cell, marked as that of memory which others share."""
         cell = self.memory_cell()
-        if cell[1] is None:
-            cell[1] = False
+        if cell.shared is None:
+            cell.shared = False
         return cell
 
     def show(self, view: Tensor) -> None:
@@ -316,12 +307,8 @@ class Tensor(Boxed):
         array, base = self.array, view.array.base
         if base is not array and (base is None or base is not array.base) and not np.may_share_memory(array, view.array):
             return
-        cell = self.version
-        if cell is None:
-            cell = self.version = [0, True, None]
-        else:
-            cell[1] = True
-        view.version = cell
+        view.version = cell = self.memory_cell()
+        cell.shared = True
         views = self.views
         if views is None:
             views = self.views = Views(self)
@@ -338,16 +325,10 @@ class Tensor(Boxed):
         saved it shall find that.
         """
         cell = self.memory_cell()
-        cell[0] += 1
         place = caller(sys._getframe(2)) if place is None else place
-        kept = None if cell[2] is None else cell[2].before
-        if before is not None:
-            kept = {} if kept is None else kept
-            kept[cell[0] - 1, id(self)] = before
-        if cell[1] and type(self.array) is ndarray:
-            note_change(cell, Change(cell[0], by, place, self.array if part is None else part, kept))
-        else:
-            cell[2] = Change(cell[0], by, place, None, kept)
+        told = cell.shared and type(self.array) is ndarray
+        written = self.array if part is None else part
+        cell.note(by, place, written if told else None, None if before is None else (id(self), before))
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:

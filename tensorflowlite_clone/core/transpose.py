@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._state import state
-from .._typing import Array
+from .._typing import Array, OperationLike
 from .broadcast import shape_of
 from .engine import run_backward
 from .tensor import Tensor
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 #: How often each operation was batched by a Python loop; tests read it.
 LOOPED: dict[str, int] = {}
 
 
-def jvp_by_transposition(
-    op: type[Operation], primals: list[Array], tangents: list[Array | None], params: dict[str, Any]
-) -> tuple[Any, Any]:
+def jvp_by_transposition(op: OperationLike, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
     """Result and tangent of ``op``.
 
     The vector-Jacobian product ``u -> J^T u`` is linear in ``u``, so differentiating it along the tangent once more, with
@@ -64,7 +59,7 @@ def _leaf(array: Array, level: int) -> Tensor:
     return t
 
 
-def batch_by_loop(op: type[Operation], size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+def batch_by_loop(op: Any, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
     """One call per entry, results stacked. Counted in `LOOPED`, so that tests see which operations still do it."""
     if size:
         LOOPED[op.__name__] = LOOPED.get(op.__name__, 0) + 1

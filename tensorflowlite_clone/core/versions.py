@@ -1,79 +1,144 @@
-"""What a node of the tape does when a value that it saved was changed in place since: find the old one, or say who changed it.
+"""What happened in place to one memory: `Cell` counts the changes and remembers what later questions need.
 
-Not here: how changes are counted and remembered (`Tensor.changed`, ``views.py``), the nodes themselves (``operation.py``).
+Tensors on the same memory share one cell. It says whether a value saved at some version still is what it was (`Cell.untouched`), what
+it was where that is kept (`Cell.earlier`), and who changed it last.
+
+Not here: who looks at a memory (``views.py``), what a node does when a saved value has changed (``saved.py``), what a change means
+(``ops/``).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, NamedTuple
 
-from .._errors import VersionError
-from .broadcast import shape_of
-from .tape import ANSWER, INPUT, Plan, Source
-from .tensor import Tensor
-from .views import earlier, last_change, untouched
-from .where import line, place_of
+from numpy import ndarray
+
+from .where import NOWHERE, Place
+from .windows import Windows, address, overlap
+
+#: So many windows that were written to are remembered; after that, all values saved before count as changed.
+REMEMBERED = 1 << 16
 
 
-class Versioned:
-    """A node that saved values, with the versions they had."""
+class Change(NamedTuple):
+    """One in-place change: the version it made, the operation, where, and the part of the memory it wrote to (None: not known).
 
-    __slots__ = ("plan", "saved", "versions")
+    ``before`` has what tensors were at earlier versions, where that is kept (see `Cell.earlier`).
+    """
 
-    plan: Plan
-    saved: tuple[Any, ...] | None
-    versions: tuple[Any, ...] | None
+    version: int
+    by: str
+    place: Place
+    part: ndarray[Any, Any] | None
+    before: dict[tuple[int, int], Any] | None = None
 
-    #: Whether results share the memory of an operand: then their version cell is that of another tensor.
-    is_view: ClassVar[bool] = False
-    #: What messages call a value that was saved.
-    kept_as: ClassVar[str]
 
-    if TYPE_CHECKING:
+#: The change that adding to a ``grad`` is.
+FILLED = Change(0, "backward, which adds to this grad", NOWHERE, None)
 
-        def title(self) -> str:
-            """The name that messages use."""
 
-    def names_of(self, source: Source) -> str:
-        """What messages call the value from ``source``."""
-        raise TypeError(f"{type(self).__name__} is an abstract node")
+class Changes:
+    """The in-place changes of one memory that others look at: the latest for every window that was written to."""
 
-    def check_versions(self) -> None:
-        """Raise if a saved value was changed in place since it was saved; where the old value is kept, take that instead."""
-        assert isinstance(self.saved, tuple)
-        saved, versions = list(self.saved), list(self.versions or [0] * len(self.saved))
-        for i, (source, value, kept) in enumerate(zip(self.plan.save, self.saved, tuple(versions), strict=True)):
-            if source[0] == ANSWER:
-                old = self._old(source, value, *kept)
-                if old is not None:
-                    saved[i], versions[i] = old.array, ([0, None, None], 0)
-            elif isinstance(value, Tensor):
-                old = self._old(source, value, value.version, kept)
-                if old is not None:
-                    saved[i], versions[i] = old, 0
-            elif isinstance(value, tuple) and source[0] == INPUT:
-                parts, thens = list(value), list(kept or [0] * len(value))
-                for k, part in enumerate(value):
-                    if isinstance(part, Tensor) and (old := self._old(source, part, part.version, thens[k])) is not None:
-                        parts[k], thens[k] = old, 0
-                saved[i], versions[i] = tuple(parts), tuple(thens)
-        self.saved, self.versions = tuple(saved), tuple(versions)
+    __slots__ = ("count", "first", "last", "latest", "new", "since", "windows")
 
-    def _old(self, source: Source, value: Any, cell: list[Any] | None, then: int) -> Tensor | None:
-        """None for a value that is as it was at version ``then``; else the tensor that it was."""
-        if cell is None or cell[0] == then or untouched(value.array if isinstance(value, Tensor) else value, cell, then):
+    def __init__(self, first: int) -> None:
+        #: The version the memory had before the first change that is known here.
+        self.first, self.count = first, 0
+        #: Values saved before this version count as changed.
+        self.since = first
+        self.last: Change | None = None
+        self.latest: dict[Any, list[Any]] = {}
+        self.windows: Windows[list[Any]] = Windows()
+        #: Entries of ``latest`` that are not in ``windows`` yet.
+        self.new: list[list[Any]] = []
+
+    def note(self, change: Change) -> None:
+        """One change more."""
+        self.last = change
+        self.count += 1
+        part = change.part
+        if part is None or len(self.latest) >= REMEMBERED:
+            self.since = change.version
+            self.latest, self.windows, self.new = {}, Windows(), []
+            return
+        key = (address(part), part.shape, part.strides)
+        entry = self.latest.get(key)
+        if entry is None:
+            entry = self.latest[key] = [change.version, part]
+            self.new.append(entry)
+        else:
+            entry[0] = change.version
+
+    def touched(self, array: ndarray[Any, Any], then: int) -> bool:
+        """Whether a change since version ``then`` wrote to what ``array`` looks at, or may have."""
+        if then < self.since:
+            return True
+        for entry in self.new:
+            self.windows.add(entry[1], entry)
+        self.new = []
+        return any(version > then and overlap(array, part) for version, part in self.windows.near(array))
+
+
+class Cell:
+    """The version of one memory, shared by all tensors on it. Cells are made by the thousand and most never change: no ``__init__``."""
+
+    #: The number of in-place changes so far.
+    count: int = 0
+    #: Whether others share the memory: None if not, False if only detached tensors or arrays do, True if views do.
+    shared: bool | None = None
+    #: The latest change; where there are views, all of them (up to a limit).
+    known: Change | Changes | None = None
+
+    @classmethod
+    def at(cls, count: int) -> Cell:
+        """A cell of new memory that goes on counting from ``count``."""
+        cell = cls()
+        cell.count = count
+        return cell
+
+    @property
+    def last(self) -> Change | None:
+        """The latest change, if it is known."""
+        known = self.known
+        return known.last if isinstance(known, Changes) else known
+
+    def note(self, by: str, place: Place, part: ndarray[Any, Any] | None = None, before: tuple[int, Any] | None = None) -> None:
+        """One change more: by the operation ``by`` at ``place``, to ``part`` of memory that others share (None: not told).
+
+        ``before`` is the id of the tensor that was changed and what it was, where those who saved it shall find that.
+        """
+        last = self.last
+        kept = None if last is None else last.before
+        if before is not None:
+            kept = {} if kept is None else kept
+            kept[self.count, before[0]] = before[1]
+        self.count += 1
+        change = Change(self.count, by, place, part, kept)
+        if part is None:
+            self.known = change
+            return
+        if not isinstance(self.known, Changes):
+            self.known = Changes(self.count - 1)
+        self.known.note(change)
+
+    def filled(self) -> None:
+        """One change more: a gradient was added to what is somebody's ``grad``."""
+        self.count += 1
+        self.known = FILLED
+
+    def untouched(self, array: Any, then: int) -> bool:
+        """Whether the changes since version ``then`` all wrote to other parts of the memory than ``array`` looks at."""
+        known = self.known
+        if not isinstance(array, ndarray) or not isinstance(known, Changes) or known.first + known.count != self.count:
+            return False  # not known
+        return not known.touched(array, then)
+
+    def earlier(self, t: Any, then: int) -> Any:
+        """What the tensor ``t`` (None: the only one with this cell) was at version ``then``; None where that is not kept."""
+        last = self.last
+        if last is None or last.before is None:
             return None
-        result = source[0] == ANSWER
-        old = None if result and self.is_view else earlier(None if result else value, cell, then)
-        if old is None:
-            raise self.outdated(source, value, then, cell)
-        return old
-
-    def outdated(self, source: Source, value: Any, then: int, cell: list[Any]) -> VersionError:
-        """The error for a saved value that was changed in place since."""
-        by, place = last_change(cell)
-        return VersionError(
-            f"{self.title()}: {self.kept_as} was changed in place: {self.names_of(source)} of shape {shape_of(value)}, saved by "
-            f"{self.title()} at {place_of(self)} (version {then}), was changed by {by} at {line(place)} (version {cell[0]}); "
-            f"use the out-of-place form (y = x + 1, not x += 1), or clone() it first"
-        )
+        if t is not None:
+            return last.before.get((then, id(t)))
+        return next((old for (version, _), old in last.before.items() if version == then), None)

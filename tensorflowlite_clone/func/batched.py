@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from collections.abc import Callable
+from typing import Any, Never
 
 import numpy as np
 
 from .._errors import TransformError
-from .._typing import Array, DType, Shape
+from .._typing import Array, DType, OperationLike, Shape
 from ..core.boxed import Boxed
-from ..core.operation import constant_value
+from ..core.device import CPU
+from ..core.levels import constant_value, mapped
 from ..core.views import lineage_of, look
-
-if TYPE_CHECKING:
-    from ..core.operation import Operation
-    from ..core.tape import Rule
 
 
 class Map:
@@ -31,17 +29,14 @@ class Map:
 
     def concerns(self, x: Any) -> bool:
         """Whether ``x``, or what its boxes hold, has a value for each example."""
-        while isinstance(x, Boxed):
-            if isinstance(x, Batched) and x.level == self.level:
-                return True
-            x = x.parts()[0]
-        return False
+        return mapped(x, self.level)
 
 
 class Batched(Boxed):
     """An array whose leading axis, of length ``length``, is hidden from the function that works on it."""
 
     __slots__ = ("__weakref__", "length", "value", "views")
+    batched = True
     value: Array
     length: int
 
@@ -78,7 +73,7 @@ class Batched(Boxed):
         """The values of all examples."""
         return (self.value,)
 
-    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's batching rule on the values of this level."""
         level, size = self.level, self.length
         values, mapped = [], []
@@ -94,7 +89,7 @@ class Batched(Boxed):
             look(self, out, op, params)
         return out
 
-    def elementwise(self, kernel: Rule, args: tuple[Any, ...]) -> Any:
+    def elementwise(self, kernel: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """The kernel on the values of all examples, where all arrays have them, in one shape, and nothing but this box around them."""
         shape, values = self.value.shape, []
         for a in args:
@@ -159,8 +154,6 @@ class Batched(Boxed):
     @property
     def device(self) -> Any:
         """Always the CPU."""
-        from ..core.device import CPU
-
         return CPU
 
     @property

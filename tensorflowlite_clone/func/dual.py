@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .._typing import Array, DType, Shape
+from .._typing import Array, DType, OperationLike, Shape
 from ..core.boxed import Boxed
-from ..core.operation import constant_value
+from ..core.device import CPU
+from ..core.levels import constant_value
 from ..core.tensor import Tensor
 from ..core.views import lineage_of, look
-
-if TYPE_CHECKING:
-    from ..core.operation import Operation
 
 
 class Dual(Boxed):
     """A value (``primal``) with its derivative along one direction (``tangent``, same shape and dtype)."""
 
     __slots__ = ("__weakref__", "primal", "tangent", "views")
+    differentiated = True
     primal: Array
     tangent: Array
 
@@ -60,7 +59,7 @@ class Dual(Boxed):
         """The value and its tangent."""
         return (self.primal, self.tangent)
 
-    def process(self, op: type[Operation], args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+    def process(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """The operation's forward-mode rule on the values and tangents of this level."""
         level = self.level
         mine = [isinstance(a, Dual) and a.level == level for a in args]
@@ -118,8 +117,6 @@ class Dual(Boxed):
     @property
     def device(self) -> Any:
         """Always the CPU."""
-        from ..core.device import CPU
-
         return CPU
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
@@ -20,7 +20,7 @@ from .._state import next_serial, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
-from ..core.tape import Cotangents, Select
+from ..core.tape import Cotangents, Node, Select
 from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -113,30 +113,24 @@ class BackwardHooks:
         return tuple(new)
 
 
-class _Pass:
-    """The first-order step of a gate."""
-
-    @staticmethod
-    def step(node: Gate, g: Cotangents) -> tuple[Array | None, ...]:
-        """Show the gradients, as tensors that are not recorded."""
-        return node.show(g, False)
-
-
-class Gate:
+class Gate(Node):
     """A tape node between tensors and their aliases, which shows the gradients of the whole group to a function."""
 
-    __slots__ = ("__weakref__", "count", "level", "look", "parents", "places", "saved", "seq", "watchers")
-    plan: ClassVar[_Pass] = _Pass()
+    __slots__ = ("count", "level", "look", "places")
 
     def __init__(self, tensors: Sequence[Tensor], places: Sequence[int], count: int, look: Callable[[Gradients], Gradients]) -> None:
         self.parents = tuple(t.node for t in tensors)
         #: Where the tensors stand among the ``count`` arguments or results.
         self.places, self.count = places, count
         self.level, self.look = tensors[0].level, look
-        self.saved: tuple[Any, ...] = ()
+        self.saved = ()
         self.seq = next_serial()
 
-    def replay(self, g: Cotangents, level: int) -> tuple[Array | None, ...]:
+    def step(self, g: Cotangents) -> tuple[Array | None, ...]:
+        """Show the gradients, as tensors that are not recorded."""
+        return self.show(g, False)
+
+    def replay(self, g: Cotangents, level: int, plan: Any = None) -> tuple[Array | None, ...]:
         """The same for ``create_graph``: what the hooks do is recorded."""
         return self.show(g, True)
 
@@ -165,8 +159,7 @@ class Gate:
             state.grad_enabled = mode
         return tuple(grads)
 
-    @staticmethod
-    def title() -> str:
+    def title(self) -> str:
         """The name that messages use."""
         return "BackwardHookFunction"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._errors import OperandError
-from ..core.hooks import RemovableHandle
+from ..core.watchers import RemovableHandle
 from .backward_hooks import BackwardHooks
 
 if TYPE_CHECKING:

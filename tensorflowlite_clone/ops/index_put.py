@@ -18,11 +18,11 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, unbroadcast
 from ..core.families import Linear
-from ..core.hooks import hand_over
-from ..core.operation import constant_value
+from ..core.levels import constant_value
 from ..core.publish import public, to_operand
 from ..core.registry import install_method
 from ..core.tensor import Tensor
+from ..core.watchers import hand_over
 from .arithmetic import Cast
 from .compare import Where
 from .index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags

@@ -19,6 +19,7 @@ from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
 from ..core.registry import METHODS
 from ..core.tensor import Tensor
+from ..core.versions import Cell
 from . import (  # the files whose functions get twins: they must be loaded before the twins are made
     activation,
     arithmetic,
@@ -121,10 +122,10 @@ def _reshape(name: str) -> None:
         if not has_memory(input):
             return rebind(input, f"{name}_", lambda t: function(t, *args, **kwargs), same_shape=False)
         check_writable(input, f"{name}_")
-        count, shared, _ = input.version or (0, None, None)
+        cell = input.memory_cell()
         result = function(input, *args, **kwargs)
-        if shared is None:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
-            input.version, input.views = [count, None, None], None
+        if cell.shared is None:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
+            input.version, input.views = Cell.at(cell.count), None
         input.array, input.node = result.array, result.node
         input.changed(f"{name}_")
         return input

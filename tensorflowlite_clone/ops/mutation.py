@@ -22,12 +22,12 @@ from .._state import state
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import CATEGORY
-from ..core.hooks import hand_over
-from ..core.operation import constant_value
+from ..core.levels import constant_value
 from ..core.registry import METHODS
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..core.views import Lineage
+from ..core.watchers import hand_over
 from ..core.windows import overlap
 from .compare import Where
 from .strided import order_of, read, write
@@ -50,7 +50,7 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
             return result if result is NotImplemented else _write(t, name, result)
     # From here on the change is recorded. What it saves of the old value must not be overwritten: either the old memory stays with
     # `source` and the tensor moves to memory of its own, or, where others share the memory, `source` gets a copy.
-    shared = t.node is None or (t.version is not None and t.version[1] is not None)
+    shared = t.node is None or (t.version is not None and t.version.shared is not None)
     if shared:
         check_views(t, name)
         source = Tensor.wrap(np.array(t.array), t.level)

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, Never
 
 from .._errors import ArgumentError, GraphError, OperandError, TransformError
 from .._state import next_serial, state
@@ -20,7 +20,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import run_backward
 from ..core.observe import observing
-from ..core.tape import Cotangents, Select
+from ..core.tape import Cotangents, Node, Select
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Recorder, Region, Replayable, version_of, without_outer_hooks
 
@@ -198,15 +198,21 @@ def checkpoint_sequential(
 
 
 # ---- the reentrant form ----------------------------------------------------------------------------------------------------------
-class _BackwardInBackward:
-    """The step of a `Reentrant` node: run the function again, recorded, and call backward on its results."""
+class Reentrant(Node):
+    """The tape node of a reentrant checkpoint: its step runs the function again, recorded, and calls backward on the results."""
 
-    @staticmethod
-    def step(node: Reentrant, g: Cotangents) -> tuple[Array | None, ...]:
+    __slots__ = ()
+
+    def __init__(self, run: Replayable) -> None:
+        self.parents = tuple(t.node for t, _, _ in run.tensors if t.node is not None)
+        self.saved = (run,)
+        self.seq = next_serial()
+
+    def step(self, g: Cotangents) -> tuple[Array | None, ...]:
         """The gradients for the arguments; those of everything else the function used are accumulated on the way."""
-        if node.saved is None:
-            raise node.released()
-        (run,) = node.saved
+        if self.saved is None:
+            raise self.released()
+        (run,) = self.saved
         if state.inputs_only:
             raise GraphError(
                 "checkpoint: use_reentrant=True calls backward inside backward and cannot serve autograd.grad, func.grad or "
@@ -226,31 +232,11 @@ class _BackwardInBackward:
         grads = [a.grad for a, (t, _, _) in zip((a for a in args if isinstance(a, Tensor)), run.tensors, strict=True) if t.node is not None]
         return tuple(None if d is None else conjugated(d.array) for d in grads)
 
-
-class Reentrant:
-    """The tape node of a reentrant checkpoint."""
-
-    __slots__ = ("__weakref__", "parents", "saved", "seq", "watchers")
-    plan: ClassVar[_BackwardInBackward] = _BackwardInBackward()
-
-    def __init__(self, run: Replayable) -> None:
-        self.parents = tuple(t.node for t, _, _ in run.tensors if t.node is not None)
-        self.saved: tuple[Replayable, ...] | None = (run,)
-        self.seq = next_serial()
-
-    def replay(self, g: Any, level: int) -> Any:
+    def replay(self, g: Any, level: int, plan: Any = None) -> Never:
         """Refuse: backward inside backward records nothing that could be differentiated again."""
         raise GraphError("checkpoint: use_reentrant=True has no second derivative (create_graph=True); pass use_reentrant=False")
 
-    def released(self) -> GraphError:
-        """The error for a second walk."""
-        return GraphError(
-            f"backward: the graph was already used and its saved values are freed: reached checkpoint (node {self.seq}) again; "
-            f"pass retain_graph=True to the first backward, or run the forward computation again"
-        )
-
-    @staticmethod
-    def title() -> str:
+    def title(self) -> str:
         """The name that messages use."""
         return "checkpoint"
 

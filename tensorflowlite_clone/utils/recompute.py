@@ -24,7 +24,7 @@ from ..autograd.graph import saved_tensors_hooks
 from ..core.boxed import Boxed
 from ..core.observe import Observer, observing
 from ..core.operation import Operation
-from ..core.tape import Packed, open_saved
+from ..core.saved import Packed, SavingNode
 from ..core.tensor import Tensor
 from ..func.batched import Batched
 from ..func.dual import Dual
@@ -86,7 +86,7 @@ def without_outer_hooks() -> Iterator[None]:
 
 def version_of(t: Tensor) -> int:
     """How often the memory of ``t`` was changed in place."""
-    return 0 if t.version is None else int(t.version[0])
+    return 0 if t.version is None else t.version.count
 
 
 def leaves_of(tree: Any) -> Iterator[Any]:
@@ -118,7 +118,7 @@ class Forgotten(Packed):
         """The saved values, after a check that the recomputation itself did not change them in place."""
         if self.twin is None:
             self.region.recompute()
-        values = open_saved(self.twin)  # the twin may be forgotten itself, by a checkpoint inside this one
+        values = self.twin.opened()  # the twin may be forgotten itself, by a checkpoint inside this one
         node.versions = self.twin.versions
         return tuple(map(self.region.original, values))
 
@@ -128,7 +128,7 @@ class Forgotten(Packed):
 
     def __len__(self) -> int:
         node: Any = self.node()
-        return len(node.plan.save)
+        return len(node.sources())
 
 
 class Stop(BaseException):
@@ -186,7 +186,7 @@ class Region(Replayable):
             return
         self.check_arguments("by the function itself")
         self.nodes = list(map(weakref.ref, nodes))
-        self.signatures = list(map(_signature, nodes))
+        self.signatures = [node.signature() for node in nodes]
         self.saved = list(map(_saved, nodes))
         seen: set[int] = set()
         for i, node in enumerate(nodes):
@@ -258,7 +258,7 @@ class Region(Replayable):
 
     def _compare(self, nodes: list[Any], expected: list[int]) -> None:
         """Raise unless the nodes of the recomputation are those of the forward pass that have the ``expected`` numbers."""
-        found, then = list(map(_signature, nodes)), [self.signatures[i] for i in expected]
+        found, then = [node.signature() for node in nodes], [self.signatures[i] for i in expected]
         if found != then:
             k = next((i for i, (a, b) in enumerate(zip(then, found, strict=False)) if a != b), min(len(found), len(then)))
             names = [_title(run[k]) if k < len(run) else "nothing" for run in (then, found)]
@@ -322,12 +322,6 @@ def recorded(output: Any, start: int) -> list[Any]:
     return [found[seq] for seq in sorted(found)]
 
 
-def _signature(node: Any) -> tuple[Any, ...]:
-    """What must be the same in two runs of one function."""
-    plan = getattr(node, "plan", None)
-    return type(node), getattr(plan, "mask", None), getattr(plan, "needs", None), len(node.parents)
-
-
 def _title(signature: tuple[Any, ...]) -> str:
     kind: Any = signature[0]
     return str(kind.title()) if issubclass(kind, Operation) else str(kind.__name__).lower()
@@ -338,7 +332,7 @@ def _saved(node: Any) -> tuple[Any, ...]:
     saved = node.saved
     if isinstance(saved, Forgotten):
         return saved.region.saved[saved.index]
-    if type(saved) is not tuple or not hasattr(node, "versions"):
+    if type(saved) is not tuple or not isinstance(node, SavingNode):
         return ()
     return tuple((v.shape, v.dtype) for v in leaves_of(saved) if isinstance(v, Boxed | np.ndarray))
 

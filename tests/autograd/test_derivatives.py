@@ -11,7 +11,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.autograd import backward, grad
-from tensorflowlite_clone.core.hooks import WATCHED
+from tensorflowlite_clone.core.watchers import WATCHED
 from tensorflowlite_clone.utils.checkpoint import checkpoint
 
 

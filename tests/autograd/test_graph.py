@@ -11,7 +11,7 @@ from graph_results import leaf, listed
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, GraphError, OperandError, ShapeError
 from tensorflowlite_clone.autograd import graph
-from tensorflowlite_clone.core.hooks import STEPS, WATCHED
+from tensorflowlite_clone.core.watchers import STEPS, WATCHED
 from tensorflowlite_clone.func import grad, jvp, vmap
 from tensorflowlite_clone.utils.checkpoint import checkpoint
 

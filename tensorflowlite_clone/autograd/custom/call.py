@@ -18,7 +18,7 @@ from ..._errors import TransformError
 from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.operation import constant_value
+from ...core.levels import constant_value
 from ...core.tensor import Tensor
 from ...core.transpose import jvp_by_transposition
 from ...func.batched import Batched

@@ -17,8 +17,8 @@ from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.operation import constant_value
-from ...core.tape import Source
+from ...core.levels import constant_value
+from ...core.plan import Source
 from ...core.transpose import LOOPED
 from ...func.arguments import raised_height, strip
 from ...func.batched import Batched, Map

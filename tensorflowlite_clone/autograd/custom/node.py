@@ -7,7 +7,6 @@ call came about (``call.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import CodeType
 from typing import Any, Never
 
 import numpy as np
@@ -19,11 +18,12 @@ from ..._typing import Array, DType, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import as_ndarray, conjugated, unbroadcast
 from ...core.engine import run_backward
-from ...core.operation import Operation, constant_value
+from ...core.levels import constant_value
+from ...core.plan import ANSWER, Source
 from ...core.registry import METHODS, OPS
-from ...core.tape import ANSWER, Select, Source, open_saved
+from ...core.saved import SavingNode
+from ...core.tape import Node, Select
 from ...core.tensor import Tensor
-from ...core.versions import Versioned
 from ...func.arguments import raised_height
 from ..boxes import boxed, highest, is_plain, varies
 from .context import FunctionCtx
@@ -32,38 +32,19 @@ from .context import FunctionCtx
 Form = tuple[Shape, DType]
 
 
-class Saves:
-    """What one node saved: where each value comes from. The engine finds the node's first-order step here."""
-
-    __slots__ = ("mask", "needs", "save")
-
-    def __init__(self, save: Sequence[Source], mask: int, needs: int) -> None:
-        self.save, self.mask, self.needs = tuple(save), mask, needs
-
-    @staticmethod
-    def step(node: FunctionNode, g: Any) -> tuple[Array | None, ...]:
-        """The gradients for the parents, on what the tensors hold."""
-        return node.first_order(g)
-
-
-class FunctionNode(Versioned):
+class FunctionNode(SavingNode):
     """One recorded call: the context, the arguments that need gradients, and the forms of arguments and results."""
 
     __slots__ = (
-        "__weakref__", "arguments", "code", "ctx", "differentiable", "forms", "function", "instruction", "level", "lowered", "nested",
-        "outputs", "parents", "seq", "watchers",
+        "arguments", "ctx", "differentiable", "forms", "function", "level", "lowered", "nested", "origins", "outputs",
     )  # fmt: skip
 
     function: Any
     ctx: FunctionCtx
     level: int
     kept_as = "a saved tensor"
-    parents: tuple[Any, ...]
-    plan: Any
-    seq: int
-    #: Where in the user's program it was applied.
-    code: CodeType | None
-    instruction: int
+    #: Where each saved value comes from.
+    origins: tuple[Source, ...]
     #: For each parent, the number of the argument it belongs to.
     arguments: tuple[int, ...]
     #: For each argument of forward its form; None for what is no tensor.
@@ -88,7 +69,7 @@ class FunctionNode(Versioned):
             t.node = self if len(self.differentiable) == 1 else Select(self, j)
 
     # ---- the engine's side --------------------------------------------------------------------------------------------------
-    def first_order(self, g: Any) -> tuple[Array | None, ...]:
+    def step(self, g: Any) -> tuple[Array | None, ...]:
         """The gradients for the parents, on what the tensors of this level hold."""
         if self.saved is None:
             raise self.released()
@@ -105,7 +86,7 @@ class FunctionNode(Versioned):
         own = any(isinstance(c, Tensor) and c.level == self.level for c in cotangents)  # then the result depends on them at this level
         return tuple(None if r is None else self._stripped(r, None if own else self.level) for r in grads)
 
-    def replay(self, g: Any, level: int) -> tuple[Array | None, ...]:
+    def replay(self, g: Any, level: int, plan: Any = None) -> tuple[Array | None, ...]:
         """The gradients for the parents as recorded tensor operations, for ``create_graph``."""
         if self.saved is None:
             raise self.released()
@@ -132,7 +113,13 @@ class FunctionNode(Versioned):
                 found.append(np.zeros(*form) if materialize and form is not None else None)
         return found
 
-    released: Any = Operation.released
+    def results(self) -> tuple[int, int]:
+        """The first result with a derivative, and the number of results."""
+        return self.differentiable[0], len(self.outputs)
+
+    def signature(self) -> tuple[Any, ...]:
+        """Which arguments were tensors, and which of them needed gradients."""
+        return type(self), len(self.parents), tuple(form is not None for form in self.forms), self.arguments
 
     def title(self) -> str:
         """The name that messages use: that of the user's class."""
@@ -141,20 +128,18 @@ class FunctionNode(Versioned):
 
     def __getattr__(self, name: str) -> Any:
         """The context's attributes: ``y.grad_fn.saved_tensors``, as in PyTorch, where node and context are one."""
-        if name in FunctionNode.__slots__ or name in Versioned.__slots__:
+        if any(name in vars(kind) for kind in FunctionNode.__mro__):  # a slot that is not filled yet
             raise AttributeError(name)
         return getattr(self.ctx, name)
 
     # ---- saved tensors ------------------------------------------------------------------------------------------------------
     def unpack(self) -> tuple[Any, ...]:
         """The saved tensors as backward shall see them now."""
-        if self.saved is None:
-            raise self.released()
-        return tuple(self._shown(s, v) for s, v in zip(self.plan.save, open_saved(self), strict=True))  # type: ignore[arg-type]
+        return tuple(self._shown(s, v) for s, v in zip(self.origins, self.opened(), strict=True))
 
     def _below(self) -> list[Any]:
         """What the saved tensors of this level hold."""
-        return [v.array if isinstance(v, Tensor) and v.level == self.level else v for v in open_saved(self)]  # type: ignore[arg-type]
+        return [v.array if isinstance(v, Tensor) and v.level == self.level else v for v in self.opened()]
 
     def _shown(self, source: Source, value: Any) -> Any:
         if source[0] != ANSWER:
@@ -162,12 +147,16 @@ class FunctionNode(Versioned):
         if self.lowered:
             return boxed(value)
         t = Tensor.wrap(value, self.level)
-        kept = None if self.versions is None else self.versions[self.plan.save.index(source)]
+        kept = None if self.versions is None else self.versions[self.origins.index(source)]
         t.version = kept[0] if kept is not None else None
         self.mark(t, source[1])
         return t
 
-    def names_of(self, source: Source) -> str:
+    def sources(self) -> tuple[Source, ...]:
+        """Where each saved value comes from."""
+        return self.origins
+
+    def name_of(self, source: Source) -> str:
         """An argument, a result, or what forward computed besides."""
         if source[0] == ANSWER:
             return f"its result {source[1]}"
@@ -243,18 +232,20 @@ class FunctionNode(Versioned):
         return r.view() if isinstance(r, ndarray) else r
 
 
-class Exhausted:
+class Exhausted(Node):
     """What stands on the tape for a gradient that cannot be differentiated again: reaching it is an error."""
 
-    __slots__ = ("__weakref__", "owner", "parents", "plan", "saved", "seq", "watchers")
+    __slots__ = ("owner",)
 
     def __init__(self, parents: tuple[Any, ...], owner: str) -> None:
-        self.parents, self.owner = parents, owner
-        self.plan = _Refusal
-        self.saved: tuple[Any, ...] = ()
+        self.parents, self.owner, self.saved = parents, owner, ()
         self.seq = next_serial()
 
-    def replay(self, g: Array, level: int) -> Never:
+    def step(self, g: Array) -> Never:
+        """There is no derivative."""
+        self.replay(g, 0)
+
+    def replay(self, g: Array, level: int, plan: Any = None) -> Never:
         """There is no derivative."""
         raise GraphError(
             f"{self.owner}: its backward is marked once_differentiable, but its gradient was differentiated again; "
@@ -264,15 +255,6 @@ class Exhausted:
     def title(self) -> str:
         """The name that messages use."""
         return f"the gradient of {self.owner}"
-
-
-class _Refusal:
-    """The first-order step of `Exhausted`."""
-
-    @staticmethod
-    def step(node: Exhausted, g: Array) -> Never:
-        """There is no derivative."""
-        node.replay(g, 0)
 
 
 def _is_once(function: Any) -> bool:

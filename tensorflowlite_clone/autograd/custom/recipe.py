@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._errors import TransformError
 from ...core.boxed import Boxed
-from ...core.tape import Source
+from ...core.plan import Source
 from .context import FunctionCtx
 
 

@@ -16,13 +16,14 @@ from ..._errors import GraphError, OperandError, TransformError
 from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.hooks import hand_over
-from ...core.tape import ANSWER, INPUT, PARAM, Source
+from ...core.plan import ANSWER, INPUT, PARAM, Source
+from ...core.saved import version_of
 from ...core.tensor import Tensor
+from ...core.watchers import hand_over
 from ...core.where import here
 from ..boxes import boxed, is_plain
 from .context import FunctionCtx, Kept
-from .node import FunctionNode, Saves
+from .node import FunctionNode
 from .recipe import replaced
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Recording:
                 f"{name}: mark_dirty: a leaf tensor that requires grad (shape {t.shape}) was changed in place; "
                 f"call it on a computed tensor, or under no_grad()"
             )
-        if recorded and t.version is not None and t.version[1]:
+        if recorded and t.version is not None and t.version.shared:
             raise GraphError(
                 f"{name}: mark_dirty: the argument of shape {t.shape} is a view or has views, which would not learn of the "
                 f"change; clone() it first"
@@ -206,20 +207,12 @@ class Recording:
                 cell = final[n].memory_cell()
                 sources.append((ANSWER, call.spots[n]))
                 values.append(final[n].array)
-                versions.append((cell, cell[0]))
+                versions.append((cell, cell.count))
             else:
                 i = inputs.get(id(t))
                 sources.append((INPUT, None if i is None else call.places[i]))
                 values.append(t)
-                versions.append((getattr(t, "version", None) or (0,))[0])
-        node.plan = Saves(sources, _mask(call.places), _mask(node.arguments))
+                versions.append(version_of(t))
+        node.origins = tuple(sources)
         node.saved, node.versions = tuple(values), tuple(versions)
         kept.saved, kept.for_forward, kept.dirty, kept.constant, kept.node = (), None, (), (), weakref.ref(node)
-
-
-def _mask(numbers: tuple[int, ...]) -> int:
-    """A number with these bits set."""
-    mask = 0
-    for i in numbers:
-        mask |= 1 << i
-    return mask

@@ -1,0 +1,180 @@
+"""How an operation gets onto the tape, and what its node does there: `Recorded`, the node's side of every operation.
+
+Here: `record`, which the box of reverse mode asks of an operation as the others ask for ``jvp`` and ``batch``; and `replay`, the
+derivative as recorded operations. Not here: what an operation is (``operation.py``), its first-order step (``plan.py``), the same
+things written out for speed (``compile.py``).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy import ndarray
+
+from .._state import next_serial, state
+from .._typing import Array, DType, Shape
+from .broadcast import shape_of, unbroadcast
+from .levels import constant_value
+from .plan import ANSWER, INPUT, Plan, Source, take
+from .saved import SavingNode, version_of
+from .tape import Select
+from .tensor import Tensor
+from .views import look
+from .where import here
+
+
+class Recorded(SavingNode):
+    """The node of a recorded operation; the operation's class derives from this, and says the rest."""
+
+    __slots__ = ("forms", "plan", "selects", "shapes")
+
+    plan: Plan
+    #: The parents' shapes where the operation broadcasts; None where no gradient has to be summed back.
+    shapes: tuple[Shape, ...] | None
+    #: Shape and dtype of each output, where there are several.
+    forms: tuple[tuple[Shape, DType], ...]
+    #: The nodes of the outputs where there are several, weakly (None: that output has no derivative).
+    selects: tuple[weakref.ref[Select] | None, ...]
+
+    kept_as = "a value needed for the gradient"
+    plans: ClassVar[dict[tuple[int, int, int], Plan]]
+    #: Set by ``compile.py``: replaces an operation's entry by a faster one when it is first recorded.
+    specialise: ClassVar[Callable[[Any], None] | None] = None
+    specialised: ClassVar[bool] = False
+
+    if TYPE_CHECKING:  # what the operation's class says
+        of: ClassVar[Callable[..., Any]]
+        names: ClassVar[tuple[str, ...]]
+        rest: ClassVar[str | None]
+        outputs: ClassVar[tuple[str, ...] | None]
+        constant_outputs: ClassVar[tuple[str, ...]]
+        broadcasts: ClassVar[bool]
+        differentiable_mask: ClassVar[int]
+
+    @classmethod
+    def record(cls, args: tuple[Array, ...], params: dict[str, Any], level: int) -> Any:
+        """Carry out the operation on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
+        if not cls.specialised:
+            cls.specialised = True
+            if Recorded.specialise is not None:
+                Recorded.specialise(cls)
+        op: Any = cls
+        data = []
+        mask = needs = 0
+        for i, a in enumerate(args):
+            if isinstance(a, Tensor) and a.level == level:
+                data.append(a.array)
+                mask |= 1 << i
+                if a.node is not None:
+                    needs |= 1 << i
+            else:
+                data.append(constant_value(a))
+        ans = cls.of(*data, **params)
+        needs &= cls.differentiable_mask
+        several = cls.outputs is not None
+        tensors = [Tensor.wrap(a, level) for a in (ans if several else (ans,))]
+        if needs and state.grad_enabled:
+            node = cls.__new__(cls)
+            key = (mask, needs, len(args))
+            plan = cls.plans.get(key)
+            if plan is None:
+                plan = cls.plans[key] = Plan(op, *key)
+            node._put(plan, ans, args, data, params, tensors)
+        if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
+            if isinstance(tensors[0].array, ndarray):
+                args[0].show(tensors[0])
+            else:
+                look(args[0], tensors[0], op, params)
+        return tuple(tensors) if several else tensors[0]
+
+    def _put(self, plan: Plan, ans: Any, args: tuple[Array, ...], data: list[Array], params: dict[str, Any], tensors: list[Tensor]) -> None:
+        """Fill the node, and let the results know it."""
+        self.plan = plan
+        self.seq = next_serial()
+        self.parents = tuple(args[step.array].node for step in plan.steps)
+        self.saved = tuple(take(source, ans, args, data, params) for source in plan.save)
+        self.versions = _versions_of(plan, self.saved, tensors)
+        self.code, self.instruction = here()
+        self.shapes = tuple(shape_of(data[step.array]) for step in plan.steps) if self.broadcasts else None
+        if self.outputs is None:
+            tensors[0].node = self
+        else:
+            self.forms = tuple((t.shape, t.dtype) for t in tensors)
+            for i, (t, name) in enumerate(zip(tensors, self.outputs, strict=True)):
+                if name not in self.constant_outputs:
+                    t.node = Select(self, i)
+            self.selects = tuple(None if t.node is None else weakref.ref(t.node) for t in tensors)
+        for observer in state.observers:
+            observer.recorded(self)
+
+    def replay(self, g: Array, level: int, plan: Plan | None = None) -> tuple[Array, ...]:
+        """The gradients for the parents, or those in ``plan``, as recorded tensor operations, for ``create_graph``."""
+        values = []
+        for (kind, key), value in zip(self.plan.save, self.opened(), strict=True):
+            if kind == ANSWER:
+                value = Tensor.wrap(value, level)
+                value.node = self if self.outputs is None else self.select(key)
+            values.append(value)
+        gs = self.cotangents(g)
+        steps = (plan or self.plan).steps
+        return self.fit([step.rule(*[gs[k] for k in step.cotangents], *[values[j] for j in step.values]) for step in steps])
+
+    def select(self, i: int) -> Select | None:
+        """The node of output ``i``: the one its tensor has, while that is alive; None for an output without derivative."""
+        reference = self.selects[i]
+        return None if reference is None else reference() or Select(self, i)
+
+    def fit(self, grads: list[Array]) -> tuple[Array, ...]:
+        """Sum gradients back to their parents' shapes where the operation broadcast."""
+        if self.shapes is None:
+            return tuple(grads)
+        return tuple(g if g is None or g.shape == s else unbroadcast(g, s) for g, s in zip(grads, self.shapes, strict=True))
+
+    def cotangents(self, g: Any) -> tuple[Array, ...]:
+        """The cotangent of every output; zeros for those that had no influence."""
+        if self.outputs is None:
+            return (g,)
+        return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.forms))
+
+    def sources(self) -> tuple[Source, ...]:
+        """Where each saved value comes from."""
+        return self.plan.save
+
+    def name_of(self, source: Source) -> str:
+        """An operand or the result."""
+        if source[0] == ANSWER:
+            return "its result"
+        return f"its operand {self.rest if isinstance(source[1], slice) else self.names[source[1]]}"
+
+    def operands(self) -> tuple[int | None, ...]:
+        """For each operand that has a derivative here, or was one of any number, which parent it is."""
+        parents = {step.array: k for k, step in enumerate(self.plan.steps)}
+        fixed = len(self.names)
+        last = max(self.plan.mask.bit_length(), fixed)
+        return tuple(parents.get(i) for i in range(last) if i in parents or i >= fixed or self.differentiable_mask >> i & 1)
+
+    def results(self) -> tuple[int, int]:
+        """The first output, and their number."""
+        return 0, 1 if self.outputs is None else len(self.outputs)
+
+    def signature(self) -> tuple[Any, ...]:
+        """The operation, which operands were tensors, and which of them needed gradients."""
+        return type(self), len(self.parents), self.plan.mask, self.plan.needs
+
+
+def _versions_of(plan: Plan, saved: tuple[Any, ...], outputs: list[Tensor]) -> tuple[Any, ...] | None:
+    """What `SavingNode.check_versions` compares with: per saved value a version, or the cell and version of a result."""
+    versions: list[Any] = []
+    for (kind, key), value in zip(plan.save, saved, strict=True):
+        if kind == ANSWER:
+            cell = outputs[key].memory_cell()
+            versions.append((cell, cell.count))
+        elif kind == INPUT and isinstance(value, tuple):
+            several = tuple(map(version_of, value))
+            versions.append(several if any(several) else 0)
+        else:
+            versions.append(version_of(value))
+    return tuple(versions) if any(versions) else None
