@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that these files belong to, installed or not
 import numpy_functions
 
 import tensorflowlite_clone as tl
@@ -71,8 +73,8 @@ def signature(f: Callable[..., Any], method: bool) -> str:
         for i, n in enumerate(names):
             params.append(n if method and i == 0 else f"{n}: {ARRAY_IN}")
         params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
-        params += [] if method else ["*", "out: Tensor | None = None"]
-        result = ARRAY_OUT if op.outputs is None else "Any"
+        params += ["*", "out: Tensor | None = None"] if op.outputs is None and not method else []
+        result = ARRAY_OUT if op.outputs is None else f"tuple[{', '.join([ARRAY_OUT] * len(op.outputs))}]"
     else:
         star = False
         for i, p in enumerate(inspect.signature(wrapped).parameters.values()):
@@ -178,7 +180,8 @@ def operations_page() -> str:
     rows += ["| operation | family | public | NumPy | derivative with respect to | |\n| --- | --- | --- | --- | --- | --- |\n"]
     kinds = [c for c in vars(families).values() if isinstance(c, type) and c.__module__ == families.__name__]
     for name, op in sorted(OPS.items()):
-        family = ", ".join(c.__name__ for c in op.__bases__ if c in kinds) or "Operation"
+        family = [next(k.__name__ for k in base.__mro__ if k in kinds) for base in op.__bases__]
+        family = ", ".join(k for k in family if k != "General") or "General"
         doc = (inspect.getdoc(op) or "").splitlines()[0] if op.__doc__ else ""
         public = ", ".join(f"`{n}`" for n in op.public_names)
         numpy = ", ".join(f"`{n}`" for n in by_op.get(name, []))

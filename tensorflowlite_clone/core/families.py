@@ -15,12 +15,41 @@ from .boxed import Boxed
 from .broadcast import align, normalize_axis, shape_of
 from .operation import Operation
 from .plan import Rule, Source
-from .registry import OPS
+from .transpose import batch_by_loop, jvp_by_transposition
 
 
-class Elementwise(Operation):
+class General(Operation):
+    """Operations of no particular kind: forward mode by transposition, vmap by one call per entry."""
+
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """By transposing the vector-Jacobian product, which is linear in its cotangent."""
+        return jvp_by_transposition(cls, primals, tangents, params)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """One call per entry."""
+        return batch_by_loop(cls, size, values, mapped, params)
+
+
+class LinedUp(General):
+    """Operations that broadcast over leading axes, of which the hidden one becomes the first."""
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The same operation, with the hidden axes lined up."""
+        return cls.of(*(values if len(values) == 1 else align(values, mapped, size)), **params)
+
+    @classmethod
+    def moving(cls, tangents: list[Array | None]) -> list[tuple[str, Array]]:
+        """The arrays that have both a tangent and a rule."""
+        return [(n, t) for n, t in zip(cls.names, tangents, strict=True) if t is not None and n in cls.rules]
+
+
+class Elementwise(LinedUp):
     """One result element depends on one element of each operand: the Jacobian is diagonal, and its own transpose."""
 
+    instead = "ElementwiseTuple"
     broadcasts = True
     numbers_allowed = True
     promotion: ClassVar[str | None] = "same"
@@ -40,22 +69,56 @@ class Elementwise(Operation):
         """The rule applied to the tangent."""
         ans = cls.of(*primals, **params)
         with np.errstate(all="ignore"):  # as in the backward pass: an infinite slope is a result, not a warning
-            terms = [
-                cls.run_rule(n, (t,), primals, ans, params)
-                for n, t in zip(cls.names, tangents, strict=True)
-                if t is not None and n in cls.rules
-            ]
-            return ans, _total(terms, ans)
+            return ans, _total([cls.run_rule(n, (t,), primals, ans, params) for n, t in cls.moving(tangents)], ans)
+
+
+class Inexact(Elementwise):
+    """Functions with real values: integers become floats first; infinities and NaN are results, not warnings."""
+
+    promotion = "inexact"
+    quiet = True
+
+
+class ElementwiseTuple(LinedUp):
+    """Element-wise operations with several ``outputs``, all of the operands' joint shape.
+
+    Rules take the cotangents of the outputs by name: ``def grad_x(g_sin, g_cos, sin, cos)``.
+    """
+
+    outputs: ClassVar[tuple[str, ...] | None] = ()
+    numbers_allowed = True
+    promotion: ClassVar[str | None] = "same"
 
     @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The same operation, with the hidden axes lined up."""
-        return cls.of(*(values if len(values) == 1 else align(values, mapped, size)), **params)
+    def of(cls, *args: Array, **params: Any) -> Any:
+        """On operands of one shape, so that every output has it too, and the rules need no more than the formula of one element."""
+        shapes = {a.shape for a in args if isinstance(a, Boxed | np.ndarray)}
+        if len(shapes) > 1:
+            try:
+                shape = np.broadcast_shapes(*shapes)
+            except ValueError:  # `forward` says which operands do not fit
+                return super().of(*args, **params)
+            args = tuple(np.broadcast_to(a, shape) if isinstance(a, Boxed | np.ndarray) and a.shape != shape else a for a in args)
+        return super().of(*args, **params)
+
+    @classmethod
+    def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
+        """The rules applied to the tangent in the place of each output's cotangent, and 0 in those of the others."""
+        answers = cls.of(*primals, **params)
+        nothing = [np.zeros(ans.shape, ans.dtype) for ans in answers]
+        moved: list[Array | None] = []
+        with np.errstate(all="ignore"):
+            for k, (name, ans) in enumerate(zip(cls.outputs or (), answers, strict=True)):
+                moving = [] if name in cls.constant_outputs else cls.moving(tangents)
+                gs = [(n, (*nothing[:k], t, *nothing[k + 1 :])) for n, t in moving]
+                moved.append(_total([cls.run_rule(n, g, primals, answers, params) for n, g in gs], ans))
+        return answers, tuple(moved)
 
 
-class NonDifferentiable(Operation):
+class NonDifferentiable(LinedUp):
     """Element-wise operations whose derivative is zero or does not exist: comparisons, rounding to integers, logic."""
 
+    instead = "ElementwiseTuple, without rules"
     broadcasts = True
     promotion: ClassVar[str | None] = "same"
 
@@ -64,13 +127,8 @@ class NonDifferentiable(Operation):
         """No tangent."""
         return cls.of(*primals, **params), None
 
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The same operation, with the hidden axes lined up."""
-        return cls.of(*align(values, mapped, size), **params)
 
-
-class AxisWise(Operation):
+class AxisWise(General):
     """Operations along named axes. ``axis_params`` hold axes, ``shape_params`` hold shapes of which the hidden axis becomes part.
 
     An axis parameter is an int, a tuple of ints or None (all axes).
@@ -107,7 +165,7 @@ class Reduction(AxisWise):
         return super().batch(size, values, mapped, params)
 
 
-class Linear(Operation):
+class Linear(General):
     """Operations linear in all their arrays taken together: the tangent goes through the operation itself."""
 
     @classmethod
@@ -127,9 +185,10 @@ class Shaping(Linear, AxisWise):
     axis_params: ClassVar[tuple[str, ...]] = ()
 
 
-class Bilinear(Operation):
+class Bilinear(General):
     """Operations linear in each of two arrays, perhaps plus a third (the others have no derivative): f(x, y, b) = f(x, y) + L b."""
 
+    instead = "General"
     promotion: ClassVar[str | None] = "same"
     #: The array that is added to the product (a bias, which may be None), if there is one.
     addend: ClassVar[str | None] = None
@@ -174,7 +233,7 @@ def zero_wins(rule: Rule) -> Rule:
     def guarded(g: Array, *values: Any) -> Any:
         r = rule(g, *values)
         # Only where there is NaN: elsewhere r still depends on g, though g is 0 here.
-        return OPS["Where"].of(np.logical_and(np.equal(g, 0), np.isnan(r)), 0.0, r) if has_nan(r) else r
+        return np.where(np.logical_and(np.equal(g, 0), np.isnan(r)), 0.0, r) if has_nan(r) else r
 
     kernel = getattr(rule, "kernel", rule)
 
@@ -212,5 +271,5 @@ def _total(terms: list[Array], ans: Array) -> Array | None:
     for term in terms[1:]:
         total = total + term
     if total.dtype.kind == "c" and ans.dtype.kind != "c":  # |z| and the like: the rule is a transpose, of which the real part counts
-        total = OPS["Cast"].of(total, dtype=ans.dtype)
+        total = np.real(total).astype(ans.dtype)
     return total if shape_of(total) == ans.shape else np.broadcast_to(total, ans.shape)

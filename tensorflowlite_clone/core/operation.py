@@ -64,6 +64,8 @@ class Operation(Recorded, metaclass=OperationType):
     forward: ClassVar[Callable[..., Any]]
     #: Names of several outputs; None where there is one.
     outputs: ClassVar[tuple[str, ...] | None] = None
+    #: The family for several outputs, where this one is for operations with one.
+    instead: ClassVar[str | None] = None
     #: Outputs that have no derivative (indices, counts).
     constant_outputs: ClassVar[tuple[str, ...]] = ()
     #: How operands are brought to one dtype first: "same", "inexact" (same, and integers become floats) or None.
@@ -198,8 +200,7 @@ class Operation(Recorded, metaclass=OperationType):
             raise OperandError(f"{cls.title()}: operands must be numbers; got dtypes {sorted(map(str, dtypes))}") from None
         if cls.promotion == "inexact":
             dtype = inexact_type(dtype)
-        cast = registry.OPS["Cast"].of
-        return tuple(_to_dtype(a, dtype, cast) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
+        return tuple(_to_dtype(a, dtype) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
 
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0
@@ -264,25 +265,21 @@ class Operation(Recorded, metaclass=OperationType):
         values = [take(s, ans, tuple(primals), primals, params) for s in sources]
         return rule(*[gs[k] for k in cotangents], *values)
 
-    # ---- derived modes; the families override them --------------------------------------------------------------------------
+    # ---- derived modes, which the families have -----------------------------------------------------------------------------
     @classmethod
     def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
-        """Result and tangent, by transposing the vector-Jacobian product (which is linear in its cotangent)."""
-        from .transpose import jvp_by_transposition
-
-        return jvp_by_transposition(cls, primals, tangents, params)
+        """Result and tangent."""
+        raise NotImplementedError(f"{cls.__name__}: derive from a family, such as Elementwise or General")
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The operation with a hidden leading axis: one call per entry, where no family knows better."""
-        from .transpose import batch_by_loop
-
-        return batch_by_loop(cls, size, values, mapped, params)
+        """The operation with a hidden leading axis: ``values[i]`` has it, of length ``size``, in front where ``mapped[i]``."""
+        raise NotImplementedError(f"{cls.__name__}: derive from a family, such as Elementwise or General")
 
 
-def _to_dtype(a: Array, dtype: np.dtype[Any], cast: Rule) -> Array:
+def _to_dtype(a: Array, dtype: np.dtype[Any]) -> Array:
     if isinstance(a, Boxed | ndarray):
-        return a if a.dtype == dtype else cast(a, dtype=dtype)
+        return a if a.dtype == dtype else a.astype(dtype)
     if a is None:
         return a
     value = a.item() if isinstance(a, np.generic) else a
@@ -323,6 +320,8 @@ def _describe(cls: type[Operation], forward: Any) -> None:
     cls.forward = staticmethod(forward)
     cls.rules = {k[5:]: v for k, v in vars(cls).items() if k.startswith("grad_")}
     cls.plans, cls.lines = {}, {}
+    if cls.outputs is not None or cls.constant_outputs:
+        _check_outputs(cls)
     for array, rule in cls.rules.items():
         if array not in cls.names and array != cls.rest:
             raise TypeError(f"{cls.__name__}.grad_{array}: no such array; forward takes {', '.join(cls.names)}")
@@ -333,12 +332,39 @@ def _describe(cls: type[Operation], forward: Any) -> None:
             try:
                 kind, _ = cls.source(name)
             except KeyError:
+                if name in ("g", "ans"):
+                    raise TypeError(
+                        f"{cls.__name__}.grad_{array}: {name!r} belongs to operations with one result; here every output has its own: "
+                        f"{', '.join(('g_' if name == 'g' else '') + o for o in cls.outputs or ())}"
+                    ) from None
                 known = ["g", "ans"] if cls.outputs is None else [p + o for o in cls.outputs for p in ("g_", "")]
                 known += [n for a in cls.names for n in (a, f"{a}_shape")] + list(cls.params)
                 raise TypeError(f"{cls.__name__}.grad_{array}: unknown name {name!r}; a rule can use {', '.join(known)}") from None
+            if kind == "cotangent" and name[2:] in cls.constant_outputs:
+                raise TypeError(f"{cls.__name__}.grad_{array}: {name!r} is always 0: {name[2:]!r} is one of constant_outputs; leave it out")
             if kind == "cotangent" and seen_value:
                 raise TypeError(f"{cls.__name__}.grad_{array}: cotangents (g...) come first in a rule's parameters")
             seen_value = seen_value or kind != "cotangent"
     cls.differentiable_mask = sum(1 << i for i, n in enumerate(cls.names) if n in cls.rules)
     if cls.rest in cls.rules:
         cls.differentiable_mask |= -1 << len(cls.names)
+
+
+def _check_outputs(cls: type[Operation]) -> None:
+    """Refuse names of outputs that cannot be right, and families that have one result."""
+    outputs, constant = cls.outputs, cls.constant_outputs
+    where = f"{cls.__name__}: outputs = {outputs!r}"
+    if cls.instead is not None and outputs is not None:
+        family = next(base.__name__ for base in cls.__mro__ if "instead" in vars(base))
+        raise TypeError(f"{where}: the operations of {family} have one result; derive from {cls.instead}")
+    if not isinstance(outputs, tuple) or len(outputs) < 2 or len({*outputs}) < len(outputs):
+        raise TypeError(f'{where}: must be the names of two results or more, ("values", "indices"); leave it out where there is one')
+    taken = {*outputs} & {"g", "ans", cls.rest, *cls.names, *cls.params}
+    if taken:
+        raise TypeError(f"{where}: {', '.join(sorted(taken))} already means something else in the rules; rename the output")
+    if not isinstance(constant, tuple) or not {*constant} <= {*outputs}:
+        raise TypeError(f"{where}: constant_outputs = {constant!r} must be a tuple of some of them")
+    if cls.broadcasts:
+        raise TypeError(f"{where}: cannot be combined with broadcasts = True; derive from ElementwiseTuple, or sum in the rules")
+    if isinstance(cls.forward, np.ufunc) and cls.forward.nout != len(outputs):
+        raise TypeError(f"{where}: np.{cls.forward.__name__} has {cls.forward.nout}")

@@ -95,13 +95,13 @@ def publish(cls: OperationLike, names: tuple[str, ...], method: Any, operator: s
 def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
     """The public function of an operation: PyTorch's names ``input`` and ``other`` for the first arrays."""
     k = len(cls.names)
-    if k == 1 and not cls.params:
+    if k == 1 and not cls.params and cls.outputs is None:
 
         def function(input: Array, *, out: Any = None) -> Any:
             result = cls.of(input if isinstance(input, Boxed) else to_operand(input, name))
             return result if out is None else write_out(out, result, name)
 
-    elif k == 2 and not cls.params:
+    elif k == 2 and not cls.params and cls.outputs is None:
 
         def function(input: Array, other: Array, *, out: Any = None) -> Any:  # type: ignore[misc]
             if not (isinstance(input, Boxed) or isinstance(other, Boxed)):
@@ -116,7 +116,7 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
             if len(args) > len(order):
                 raise TypeError(f"{name}() takes at most {len(order)} arguments ({', '.join(order)}); got {len(args)}")
             given = dict(zip(order, args, strict=False))
-            out = kwargs.pop("out", None)
+            out = kwargs.pop("out", None) if cls.outputs is None else None
             for key, value in kwargs.items():
                 if key not in order or key in given:
                     raise TypeError(f"{name}(): unexpected argument {key!r}; it takes {', '.join(order)}")
@@ -161,6 +161,12 @@ def _named(f: Callable[..., Any], name: str, cls: OperationLike) -> Callable[...
     f.__doc__ = cls.__doc__
     f.__op__ = cls  # type: ignore[attr-defined]
     return f
+
+
+def to_operands(name: str, *given: Any) -> list[Any]:
+    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors."""
+    boxed = any(isinstance(a, Boxed) for a in given)
+    return [a if boxed and isinstance(a, ndarray) else to_operand(a, name) for a in given]
 
 
 def to_operand(x: Any, name: str) -> Any:

@@ -14,25 +14,19 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
-from ..core.families import Elementwise
+from ..core.families import Elementwise, Inexact
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
 from ..kernels import gates
 from ..kernels.select import select
 from .compare import Where
+from .exponential import Sigmoid
 from .piecewise import clamp
 from .shape import Reshape
 from .special import Erf
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-
-
-class _Activation(Elementwise):
-    """Real functions of real numbers."""
-
-    promotion = "inexact"
-    quiet = True
 
 
 class ReLU(Elementwise, public="relu"):
@@ -46,17 +40,7 @@ class ReLU(Elementwise, public="relu"):
         return Where.of(np.not_equal(ans, 0.0), g, 0.0)
 
 
-class Sigmoid(_Activation, public="sigmoid"):
-    """``1 / (1 + exp(-x))``. Shape: any -> same."""
-
-    forward = kernels.sigmoid
-
-    @fused(kernels.sigmoid_grad)
-    def grad_x(g, ans):
-        return g * ans * (1.0 - ans)
-
-
-class LogSigmoid(_Activation, title="logsigmoid"):
+class LogSigmoid(Inexact, title="logsigmoid"):
     """``log(1 / (1 + exp(-x)))``. Shape: any -> same."""
 
     real_only = True
@@ -67,7 +51,7 @@ class LogSigmoid(_Activation, title="logsigmoid"):
         return g * Sigmoid.of(-x)
 
 
-class SiLU(_Activation, title="silu"):
+class SiLU(Inexact, title="silu"):
     """``x sigmoid(x)`` (S. Elfwing et al. 2017). Shape: any -> same."""
 
     forward = kernels.silu
@@ -78,7 +62,7 @@ class SiLU(_Activation, title="silu"):
         return g * s * (1.0 + x * (1.0 - s))
 
 
-class GELU(_Activation, title="gelu"):
+class GELU(Inexact, title="gelu"):
     """``x Phi(x)``, Phi the normal distribution function (D. Hendrycks, K. Gimpel 2016). Shape: any -> same."""
 
     real_only = True
@@ -90,7 +74,7 @@ class GELU(_Activation, title="gelu"):
         return g * (0.5 * (1.0 + Erf.of(x * math.sqrt(0.5))) + x * density)
 
 
-class GELUTanh(_Activation, title="gelu"):
+class GELUTanh(Inexact, title="gelu"):
     """``x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``, an approximation of `GELU`. Shape: any -> same."""
 
     real_only = True
@@ -103,7 +87,7 @@ class GELUTanh(_Activation, title="gelu"):
         return g * (0.5 * (1.0 + t) + 0.5 * c * x * (1.0 - t * t) * (1.0 + 0.134145 * x * x))
 
 
-class Softplus(_Activation):
+class Softplus(Inexact):
     """``log(1 + exp(beta x)) / beta``, and x where ``beta x > threshold``. Shape: any -> same."""
 
     real_only = True
@@ -118,7 +102,7 @@ class Softplus(_Activation):
         return g * np.where(linear, 1.0, Sigmoid.of(np.where(linear, 0.0, z)))
 
 
-class LeakyReLU(_Activation, title="leaky_relu"):
+class LeakyReLU(Inexact, title="leaky_relu"):
     """``x`` where positive, ``negative_slope x`` elsewhere. Shape: any -> same."""
 
     real_only = True
@@ -131,7 +115,7 @@ class LeakyReLU(_Activation, title="leaky_relu"):
         return np.where(np.greater(x, 0.0), g, g * negative_slope)
 
 
-class ELU(_Activation, title="elu"):
+class ELU(Inexact, title="elu"):
     """``scale x`` where positive, ``scale alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015). Shape: any -> same."""
 
     real_only = True
@@ -150,7 +134,7 @@ def _scaled(x: Any, scale: float) -> Any:
     return x if scale == 1.0 else np.multiply(x, scale, out=x if x.ndim else None)
 
 
-class Mish(_Activation, title="mish"):
+class Mish(Inexact, title="mish"):
     """``x tanh(softplus(x))`` (D. Misra 2019). Shape: any -> same."""
 
     real_only = True
@@ -176,7 +160,7 @@ class HardTanh(Elementwise, title="hardtanh"):
         return Where.of(np.logical_and(np.greater(x, low), np.less(x, high)), g, 0.0)
 
 
-class HardSigmoid(_Activation, title="hardsigmoid"):
+class HardSigmoid(Inexact, title="hardsigmoid"):
     """``min(max(x + 3, 0), 6) / 6``. Shape: any -> same."""
 
     real_only = True
@@ -188,7 +172,7 @@ class HardSigmoid(_Activation, title="hardsigmoid"):
         return Where.of(np.less(np.abs(x), 3.0), g / 6.0, 0.0)
 
 
-class HardSwish(_Activation, title="hardswish"):
+class HardSwish(Inexact, title="hardswish"):
     """``x min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019). Shape: any -> same."""
 
     real_only = True
@@ -200,7 +184,7 @@ class HardSwish(_Activation, title="hardswish"):
         return Where.of(np.greater_equal(x, 3.0), g, inside)
 
 
-class Softsign(_Activation, title="softsign"):
+class Softsign(Inexact, title="softsign"):
     """``x / (1 + |x|)`` of real numbers. Shape: any -> same."""
 
     real_only = True

@@ -1,6 +1,6 @@
-"""Arithmetic: sums, products, quotients, powers, signs; and `Cast`, the change of dtype.
+"""Arithmetic: sums, products, quotients, powers, signs.
 
-Extrema, bounds, remainders and rounding are in ``piecewise.py``.
+Not here: extrema, bounds, remainders and rounding (``piecewise.py``), the change of dtype (``cast.py``).
 """
 
 from __future__ import annotations
@@ -12,62 +12,14 @@ import numpy as np
 
 from .._errors import ArgumentError
 from .._state import get_default_dtype
-from .._typing import Array, DTypeLike
+from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import result_type
-from ..core.families import Elementwise, Linear, NonDifferentiable
+from ..core.families import Elementwise, Inexact, NonDifferentiable
 from ..core.publish import OPERANDS, public, to_operand
-from ..core.registry import OPS, install_method
+from ..core.registry import install_method
+from .cast import Cast, cast
 from .compare import Where
-
-
-class Cast(Linear, Elementwise, title="to"):
-    """The same values in another dtype. Shape: any -> same."""
-
-    promotion = None
-
-    def forward(x, *, dtype):
-        if x.dtype.kind == "c" and dtype.kind != "c":
-            x = x.real
-        return x.astype(dtype, copy=False)
-
-    def grad_x(g, x_dtype):
-        return Cast.of(g, dtype=x_dtype)
-
-
-class CastToIntegers(NonDifferentiable, title="to"):
-    """The values (of complex ones the real parts) rounded towards zero, or whether they are not zero, as booleans. Shape: any -> same."""
-
-    promotion = None
-    quiet = True
-
-    def forward(x, *, dtype):
-        return (x.real if x.dtype.kind == "c" and dtype.kind != "b" else x).astype(dtype)
-
-
-class Clone(Elementwise, public="clone"):
-    """A copy with its own memory, on the tape. Shape: any -> same."""
-
-    promotion = None
-
-    def forward(x):
-        return np.array(x)
-
-    def grad_x(g):
-        return g
-
-
-class Contiguous(Elementwise, title="contiguous"):
-    """A copy whose memory is in row-major order. Shape: any -> same."""
-
-    promotion = None
-
-    def forward(x):
-        return np.array(x, order="C")
-
-    def grad_x(g):
-        return g
 
 
 class Add(Elementwise, numpy=np.add, operator="add", title="add"):
@@ -106,12 +58,10 @@ class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), opera
         return g * x
 
 
-class Divide(Elementwise, numpy=np.divide, public="true_divide", operator="truediv", title="div"):
+class Divide(Inexact, numpy=np.divide, public="true_divide", operator="truediv", title="div"):
     """Quotient; integers give floats. Shape: broadcast."""
 
     steep = True
-    promotion = "inexact"
-    quiet = True
     forward = np.divide
 
     def grad_x(g, y):
@@ -139,12 +89,10 @@ class Positive(Elementwise, numpy=np.positive, public="positive", operator="pos"
         return g
 
 
-class Reciprocal(Elementwise, numpy=np.reciprocal, public="reciprocal"):
+class Reciprocal(Inexact, numpy=np.reciprocal, public="reciprocal"):
     """``1 / x``. Shape: any -> same."""
 
     steep = True
-    promotion = "inexact"
-    quiet = True
     forward = np.reciprocal
 
     def grad_x(g, x):
@@ -269,18 +217,6 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
         return np.zeros(g.shape, g.dtype)
 
 
-class NanToNum(Elementwise):
-    """NaN and infinities replaced by numbers. Shape: any -> same."""
-
-    real_only = True
-
-    def forward(x, *, nan, posinf, neginf):
-        return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-
-    def grad_x(g, x):
-        return Where.of(np.isfinite(x), g, 0.0)
-
-
 @public("add")
 def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
@@ -392,15 +328,6 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) 
     return input + (quotient if value == 1 else quotient * value)
 
 
-@public("nan_to_num")
-def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
-    """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
-    x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}
-    if x.dtype.kind == "c":  # each part by itself, as NumPy does it
-        return OPS["FromParts"].of(NanToNum.of(np.real(x), **values), NanToNum.of(np.imag(x), **values))
-    return NanToNum.of(x, **values)
-
-
 @public("deg2rad", numpy=(np.deg2rad, np.radians))
 def _deg2rad(input: Array) -> Array:
     """Degrees as radians. Shape: any -> same."""
@@ -411,74 +338,3 @@ def _deg2rad(input: Array) -> Array:
 def _rad2deg(input: Array) -> Array:
     """Radians as degrees. Shape: any -> same."""
     return input * (180.0 / math.pi)
-
-
-# ---- dtypes -----------------------------------------------------------------------------------------------------------------
-def cast(input: Array, dtype: DTypeLike) -> Array:
-    """``input`` in another dtype; itself if it has that dtype."""
-    kind = np.dtype(dtype)
-    if input.dtype == kind:
-        return input
-    return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
-
-
-@public("to", function=False)
-def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Array:
-    """In another dtype (given as such, or that of another tensor); a device may be named, there is only the CPU."""
-    for a in args:
-        if isinstance(a, Boxed):
-            dtype = a.dtype
-        elif isinstance(a, str | Device):
-            device = a
-        elif not isinstance(a, bool):
-            dtype = a
-    if device is not None:
-        Device(device)
-    out = input if dtype is None else cast(input, dtype)
-    return Clone.of(out) if copy and out is input else out
-
-
-def _convert(name: str, dtype: Any) -> None:
-    def method(input: Array) -> Array:
-        return cast(input, dtype)
-
-    method.__doc__ = f"The values as {np.dtype(dtype)}."
-    public(name, function=False)(method)
-
-
-for _name, _dtype in (
-    ("half", np.float16), ("float", np.float32), ("double", np.float64), ("bool", np.bool_), ("byte", np.uint8), ("char", np.int8),
-    ("short", np.int16), ("int", np.int32), ("long", np.int64),
-):  # fmt: skip
-    _convert(_name, _dtype)
-
-
-@public("type", function=False)
-def _type(input: Array, dtype: DTypeLike = None) -> Any:
-    """In another dtype; without one, the name of this one."""
-    return str(input.dtype) if dtype is None else cast(input, dtype)
-
-
-@public("astype", function=False)
-def _astype(input: Array, dtype: DTypeLike, copy: bool = True) -> Array:
-    """In another dtype (NumPy's name for `to`)."""
-    return cast(input, dtype)
-
-
-@public("type_as", function=False)
-def _type_as(input: Array, other: Array) -> Array:
-    """In the dtype of another tensor."""
-    return cast(input, other.dtype)
-
-
-@public("cpu", function=False)
-def _cpu(input: Array) -> Array:
-    """The tensor itself: there is only the CPU."""
-    return input
-
-
-@public("contiguous", function=False)
-def _contiguous(input: Array) -> Array:
-    """The tensor itself if its memory is in row-major order, else a copy that is."""
-    array = getattr(input, "array", None)
-    return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)

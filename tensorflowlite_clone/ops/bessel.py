@@ -12,21 +12,19 @@ import numpy as np
 
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.families import Elementwise, NonDifferentiable
+from ..core.families import Inexact, NonDifferentiable
 from ..core.publish import implements, public, to_operand
 from ..kernels.bessel import modified
-from .arithmetic import Cast
+from .cast import Cast
 from .matmul import MatMul
 from .operands import box, inexact, operand
 from .shape import Reshape
 
 
-class BesselI(Elementwise, title="i0"):
+class BesselI(Inexact, title="i0"):
     """``I_n(x)``, the modified Bessel function of the first kind of integer order n >= 0. Shape: any -> same."""
 
     real_only = True
-    promotion = "inexact"
-    quiet = True
 
     def forward(x, *, order):
         return modified(x, order, False).astype(x.dtype)
@@ -37,12 +35,10 @@ class BesselI(Elementwise, title="i0"):
         return g * ((BesselI.of(x, order=order - 1) + BesselI.of(x, order=order + 1)) * 0.5)
 
 
-class BesselIScaled(Elementwise, title="i0e"):
+class BesselIScaled(Inexact, title="i0e"):
     """``exp(-|x|) I_n(x)``, which does not overflow. Shape: any -> same."""
 
     real_only = True
-    promotion = "inexact"
-    quiet = True
 
     def forward(x, *, order):
         return modified(x, order, True).astype(x.dtype)

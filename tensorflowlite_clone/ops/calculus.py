@@ -13,8 +13,8 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import align, normalize_axes, normalize_axis, shape_of
-from ..core.families import Bilinear
+from ..core.broadcast import normalize_axes, normalize_axis, shape_of
+from ..core.families import Bilinear, LinedUp
 from ..core.publish import implements, public, to_operand
 from .index import get_item
 from .operands import along, box, converted, flat, inexact, operand
@@ -22,15 +22,10 @@ from .search import SearchSorted
 
 
 # ---- convolution ---------------------------------------------------------------------------------------------------------------
-class _Sliding(Bilinear):
+class _Sliding(Bilinear, LinedUp):
     """Products summed over a window that slides along the last axis; leading axes broadcast."""
 
     broadcasts = True
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """Leading axes are free: only line up the hidden one."""
-        return cls.of(*align(values, mapped, size))
 
 
 class WholeConvolution(_Sliding, title="convolve"):

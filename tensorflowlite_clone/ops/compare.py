@@ -14,9 +14,10 @@ from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
-from ..core.registry import OPS, install_method
+from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..kernels import select as kernels
+from .cast import Cast
 from .index import concrete
 
 
@@ -252,7 +253,7 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
     if input.dtype.kind != "c" and (isinstance(value, complex) or getattr(value, "dtype", input.dtype).kind == "c"):
         raise DTypeError(f"masked_fill: a complex value does not fit a tensor of {input.dtype}; take its real part, or x.cdouble() first")
     filled = Where.of(mask, value, input)
-    return filled if filled.dtype == input.dtype else OPS["Cast"].of(filled, dtype=np.dtype(input.dtype))
+    return filled if filled.dtype == input.dtype else Cast.of(filled, dtype=np.dtype(input.dtype))
 
 
 def _comparable(other: Any) -> bool:

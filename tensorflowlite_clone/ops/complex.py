@@ -19,8 +19,10 @@ from ..core.dtypes import COMPLEX_OF
 from ..core.families import Elementwise, Linear
 from ..core.publish import implements, public, to_operand
 from ..core.registry import install_method
-from .arithmetic import Absolute, Cast, Sign, cast
+from .arithmetic import Absolute, Sign
+from .cast import Cast
 from .compare import Where
+from .index import concrete
 
 #: The real dtype of each part.
 REAL_OF = {whole: part for part, whole in COMPLEX_OF.items() if part != np.float16}
@@ -322,8 +324,6 @@ def _np_isrealobj(x: Array) -> bool:
 
 @implements(np.real_if_close)
 def _np_real_if_close(a: Array, tol: float = 100) -> Array:
-    from .index import concrete
-
     if a.dtype.kind != "c":
         return a
     values = concrete(a, "np.real_if_close")
@@ -341,15 +341,3 @@ def _is_conj(input: Array) -> bool:
 def _resolve(input: Array) -> Array:
     """The tensor itself: nothing is put off."""
     return to_operand(input, "resolve_conj")
-
-
-def _complex_method(name: str, dtype: Any) -> None:
-    def method(input: Array) -> Array:
-        return cast(input, dtype)
-
-    method.__doc__ = f"The values as {np.dtype(dtype)}."
-    public(name, function=False)(method)
-
-
-_complex_method("cfloat", np.complex64)
-_complex_method("cdouble", np.complex128)

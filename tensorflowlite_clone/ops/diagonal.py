@@ -15,7 +15,7 @@ from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
 from ..core.publish import implements, public, to_operand
-from .arithmetic import Clone
+from .cast import Clone
 from .reduce import _sum
 from .shape import Reshape
 

@@ -13,7 +13,7 @@ from .._errors import ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.publish import public, to_operand
-from .arithmetic import cast
+from .cast import cast
 from .index import get_item
 from .reduce import Sum
 from .shape import Reshape

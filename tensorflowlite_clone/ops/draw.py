@@ -18,8 +18,8 @@ from .._errors import DTypeError, TransformError
 from .._state import state
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
-from ..core.broadcast import align, shape_of
-from ..core.operation import Operation
+from ..core.broadcast import shape_of
+from ..core.families import LinedUp
 from ..core.publish import to_operand
 from ..core.tensor import Tensor
 
@@ -51,7 +51,7 @@ def constant(values: Any) -> Array:
     return values if isinstance(values, Boxed) else Tensor.wrap(values, 0)
 
 
-class Draw(Operation):
+class Draw(LinedUp):
     """What ``draw`` makes of the values of x (and y): random numbers, constants for every derivative.
 
     Inside vmap ``draw`` gets all examples at once, so each has numbers of its own; ``lead``, of the shape of the examples alone,
@@ -62,11 +62,6 @@ class Draw(Operation):
         if lead is not None:
             x = np.broadcast_to(x, np.broadcast_shapes(np.shape(x), lead.shape))
         return draw(x) if y is None else draw(x, y)
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """All examples at once."""
-        return cls.of(*align(values, mapped, size), **params)
 
 
 def drawn(op: str, x: Any, draw: Callable[..., Any], y: Any = None) -> Array:

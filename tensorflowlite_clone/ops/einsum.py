@@ -25,10 +25,9 @@ from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
 from ..core.operation import Operation
-from ..core.publish import implements, public
+from ..core.publish import implements, public, to_operands
 from ..kernels import product as kernels
 from .diagonal import Diagonal
-from .matmul import as_operands
 from .reduce import Sum
 from .shape import Reshape, Transpose
 
@@ -232,7 +231,7 @@ def _einsum(equation: Any, *operands: Any) -> Array:
         operands = tuple(operands[0])
     if not operands:
         raise ArgumentError(f"einsum: there are no operands: the equation is {equation!r}; pass a tensor for each of its terms")
-    return contract_all(equation, as_operands("einsum", *operands))
+    return contract_all(equation, to_operands("einsum", *operands))
 
 
 @implements(np.einsum)

@@ -13,8 +13,8 @@ from numpy import ndarray
 from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.families import Linear
-from ..core.operation import Operation, fused
+from ..core.families import General, Linear
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import add_rows
@@ -84,7 +84,7 @@ def _weighed_rows_grad(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ..
     return add_rows(w_shape[0], indices.reshape(-1), flat)
 
 
-class TakeWeighedRows(Operation, title="embedding"):
+class TakeWeighedRows(General, title="embedding"):
     """`TakeRows` of a table w (rows, dim) where the share (*) of each index scales its gradient: 0 for padding, 1 / count by frequency."""
 
     def forward(w, indices, shares):

@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and roots."""
+"""Exponentials and the logistic function, logarithms and roots."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ import numpy as np
 
 from .._typing import Array
 from ..core.dtypes import inexact_type
-from ..core.families import Elementwise
+from ..core.families import Inexact
+from ..core.operation import fused
 from ..core.publish import public, to_operand
-from ..core.registry import OPS
+from ..kernels import activation as kernels
 from ..kernels.select import select
 from .compare import Where
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
 
-class _Inexact(Elementwise):
-    """Functions with real values: integers become floats first; infinities and NaN are results, not warnings."""
+class _Steep(Inexact):
+    """Functions that have an infinite slope somewhere, or whose values overflow."""
 
     steep = True
-    promotion = "inexact"
-    quiet = True
 
 
-class Exp(_Inexact, numpy=np.exp, public="exp"):
+class Exp(_Steep, numpy=np.exp, public="exp"):
     """Exponential ``e^x``. Shape: any -> same."""
 
     forward = np.exp
@@ -34,7 +33,7 @@ class Exp(_Inexact, numpy=np.exp, public="exp"):
         return g * ans
 
 
-class Exp2(_Inexact, numpy=np.exp2, public="exp2"):
+class Exp2(_Steep, numpy=np.exp2, public="exp2"):
     """Power of two ``2^x``. Shape: any -> same."""
 
     forward = np.exp2
@@ -43,7 +42,7 @@ class Exp2(_Inexact, numpy=np.exp2, public="exp2"):
         return g * ans * LN2
 
 
-class Expm1(_Inexact, numpy=np.expm1, public="expm1"):
+class Expm1(_Steep, numpy=np.expm1, public="expm1"):
     """``e^x - 1``, accurate near 0. Shape: any -> same."""
 
     forward = np.expm1
@@ -52,7 +51,7 @@ class Expm1(_Inexact, numpy=np.expm1, public="expm1"):
         return g * (ans + 1.0)
 
 
-class Log(_Inexact, numpy=np.log, public="log"):
+class Log(_Steep, numpy=np.log, public="log"):
     """Natural logarithm. Shape: any -> same."""
 
     forward = np.log
@@ -61,7 +60,7 @@ class Log(_Inexact, numpy=np.log, public="log"):
         return g / x
 
 
-class Log2(_Inexact, numpy=np.log2, public="log2"):
+class Log2(_Steep, numpy=np.log2, public="log2"):
     """Logarithm to base 2. Shape: any -> same."""
 
     forward = np.log2
@@ -70,7 +69,7 @@ class Log2(_Inexact, numpy=np.log2, public="log2"):
         return g / (x * LN2)
 
 
-class Log10(_Inexact, numpy=np.log10, public="log10"):
+class Log10(_Steep, numpy=np.log10, public="log10"):
     """Logarithm to base 10. Shape: any -> same."""
 
     forward = np.log10
@@ -79,7 +78,7 @@ class Log10(_Inexact, numpy=np.log10, public="log10"):
         return g / (x * LN10)
 
 
-class Log1p(_Inexact, numpy=np.log1p, public="log1p"):
+class Log1p(_Steep, numpy=np.log1p, public="log1p"):
     """``log(1 + x)``, accurate near 0. Shape: any -> same."""
 
     forward = np.log1p
@@ -88,7 +87,7 @@ class Log1p(_Inexact, numpy=np.log1p, public="log1p"):
         return g / (x + 1.0)
 
 
-class Sqrt(_Inexact, numpy=np.sqrt, public="sqrt"):
+class Sqrt(_Steep, numpy=np.sqrt, public="sqrt"):
     """Square root; its derivative at 0 is infinite. Shape: any -> same."""
 
     forward = np.sqrt
@@ -97,7 +96,7 @@ class Sqrt(_Inexact, numpy=np.sqrt, public="sqrt"):
         return g * 0.5 / ans
 
 
-class RSqrt(_Inexact, public="rsqrt"):
+class RSqrt(_Steep, public="rsqrt"):
     """``1 / sqrt(x)``. Shape: any -> same."""
 
     def forward(x):
@@ -107,7 +106,7 @@ class RSqrt(_Inexact, public="rsqrt"):
         return g * -0.5 * ans / x
 
 
-class Cbrt(_Inexact, numpy=np.cbrt):
+class Cbrt(_Steep, numpy=np.cbrt):
     """Cube root, of negative numbers too. Shape: any -> same."""
 
     real_only = True
@@ -117,6 +116,16 @@ class Cbrt(_Inexact, numpy=np.cbrt):
         return g / (ans * ans * 3.0)
 
 
+class Sigmoid(Inexact, public="sigmoid"):
+    """``1 / (1 + exp(-x))``. Shape: any -> same."""
+
+    forward = kernels.sigmoid
+
+    @fused(kernels.sigmoid_grad)
+    def grad_x(g, ans):
+        return g * ans * (1.0 - ans)
+
+
 def _share(x: Array, y: Array, scale: float) -> Array:
     """The share ``1 / (1 + exp(scale (y - x)))`` of ``x`` in a sum of two exponentials; half of it where both are equally infinite.
 
@@ -124,11 +133,11 @@ def _share(x: Array, y: Array, scale: float) -> Array:
     """
     same = np.logical_and(np.isinf(x), np.equal(x, y))
     difference = np.where(same, 0.0, x) - np.where(same, 0.0, y)
-    share: Array = OPS["Sigmoid"].of(difference if scale == 1.0 else difference * scale)
+    share: Array = Sigmoid.of(difference if scale == 1.0 else difference * scale)
     return share
 
 
-class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
+class LogAddExp(_Steep, numpy=np.logaddexp, public="logaddexp"):
     """``log(e^x + e^y)``, stable. Shape: broadcast."""
 
     forward = np.logaddexp
@@ -140,7 +149,7 @@ class LogAddExp(_Inexact, numpy=np.logaddexp, public="logaddexp"):
         return g * _share(y, x, 1.0)
 
 
-class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
+class LogAddExp2(_Steep, numpy=np.logaddexp2, public="logaddexp2"):
     """``log2(2^x + 2^y)``, stable. Shape: broadcast."""
 
     forward = np.logaddexp2
@@ -152,7 +161,7 @@ class LogAddExp2(_Inexact, numpy=np.logaddexp2, public="logaddexp2"):
         return g * _share(y, x, math.log(2.0))
 
 
-class XLogY(_Inexact, title="xlogy"):
+class XLogY(_Steep, title="xlogy"):
     """``x log(y)``, 0 where x is 0 (unless y is NaN). Shape: broadcast."""
 
     real_only = True

@@ -16,7 +16,7 @@ from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, sha
 from ..core.families import Reduction
 from ..core.publish import public, to_operand
 from ..kernels.reduce import row_max
-from .arithmetic import Cast
+from .cast import Cast
 from .gather import Gather
 from .shape import Reshape
 

@@ -18,7 +18,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
 from ..core.publish import accept_numpy_names, implements, to_operand
-from .arithmetic import cast
+from .cast import cast
 from .create import finish
 from .index import Slice, SlicePut
 from .repeat import _roll

@@ -18,7 +18,7 @@ from ..core.families import AxisWise, Linear
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
-from .arithmetic import Cast, cast
+from .cast import Cast, cast
 from .compare import Where
 from .index import GetItem, PutItem, Slot, all_values, concrete, get_item
 from .shape import Reshape

@@ -18,9 +18,10 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.families import Linear
-from ..core.registry import METHODS, install_method
+from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
+from .cast import Clone
 
 
 class Slot:
@@ -333,7 +334,7 @@ def get_item(self: Array, index: Any) -> Array:
             return GetItem.of(self, *arrays, spec=spec)
         out = Slice.of(self, spec=spec)
     if isinstance(self, Boxed) and self.level and not out.shape:
-        return METHODS["clone"](out)  # inside a transform one element is a number, as in NumPy, and no view
+        return Clone.of(out)  # inside a transform one element is a number, as in NumPy, and no view
     return out
 
 

@@ -23,7 +23,7 @@ from ..core.publish import public, to_operand
 from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..core.watchers import hand_over
-from .arithmetic import Cast
+from .cast import Cast
 from .compare import Where
 from .index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
 from .mutation import check_views, check_writable, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle

@@ -15,20 +15,21 @@ from numpy import ndarray
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.families import Elementwise
-from ..core.operation import Operation, fused
+from ..core.families import Elementwise, General, Inexact
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid
-from .arithmetic import Cast, Divide
+from .arithmetic import Divide
+from .cast import Cast
 from .gather import Gather
 from .reduce import Mean, Sum
 from .shape import Reshape
 from .softmax import LogSoftmax, Softmax
 
 
-class CrossEntropy(Operation):
+class CrossEntropy(General):
     """Cross-entropy of logits x (N, C) with labels (N), class weights (C) or None."""
 
     real_only = True
@@ -88,12 +89,10 @@ def _label_weights(target: Array, weight: Array, ignore_index: int) -> Array:
     return Gather.of(weight, np.where(counts, target, 0), axis=1) * Cast.of(counts, dtype=np.dtype(weight.dtype))
 
 
-class LogClamped(Elementwise):
+class LogClamped(Inexact):
     """``log(x)``, but at least -100, with the derivative ``1 / max(x, 1e-12)``: what binary cross-entropy is made of."""
 
     real_only = True
-    promotion = "inexact"
-    quiet = True
 
     def forward(x):
         return np.maximum(np.log(x), -100.0).astype(x.dtype, copy=False)
@@ -102,12 +101,10 @@ class LogClamped(Elementwise):
         return g / np.maximum(x, 1e-12)
 
 
-class BinaryCrossEntropy(Elementwise, title="binary_cross_entropy"):
+class BinaryCrossEntropy(Inexact, title="binary_cross_entropy"):
     """``-(y log x + (1 - y) log(1 - x))`` with logarithms of at least -100."""
 
     real_only = True
-    promotion = "inexact"
-    quiet = True
 
     def forward(x, y):
         return (y - 1.0) * np.maximum(np.log1p(-x), -100.0) - y * np.maximum(np.log(x), -100.0)

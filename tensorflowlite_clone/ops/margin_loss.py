@@ -15,7 +15,7 @@ from .._typing import Array
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .activation import LogSigmoid
-from .arithmetic import Cast
+from .cast import Cast
 from .gather import Gather
 from .loss import broadcastable, class_weights, integer_labels, pair, reduced, same_shape
 

@@ -13,18 +13,19 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import align, shape_of
+from ..core.broadcast import shape_of
 from ..core.explain import operands
-from ..core.families import Bilinear
+from ..core.families import Bilinear, LinedUp
 from ..core.operation import fused
-from ..core.publish import OPERANDS, implements, public, to_operand
-from ..core.registry import OPS, install_method
+from ..core.publish import OPERANDS, implements, public, to_operand, to_operands
+from ..core.registry import install_method
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
+from .einsum import Contract
 from .shape import Reshape
 
 
-class MatMul(Bilinear, title="matmul"):
+class MatMul(Bilinear, LinedUp, title="matmul"):
     """Matrix product of the last two axes; leading axes broadcast. Shapes: (..., n, k) and (..., k, m) -> (..., n, m)."""
 
     broadcasts = True
@@ -49,7 +50,7 @@ class MatMul(Bilinear, title="matmul"):
         if mapped[1] and not mapped[0] and len(shape_of(x)) == 2 and len(shape_of(y)) == 3 and shape_of(y)[2] == 1:
             rows = cls.of(np.reshape(y, shape_of(y)[:2]), np.swapaxes(x, 0, 1))  # (size, k) @ (k, n)
             return np.reshape(rows, (*shape_of(rows), 1))
-        return cls.of(*align(values, mapped, size))
+        return super().batch(size, values, mapped, params)
 
     @classmethod
     def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
@@ -96,12 +97,6 @@ def flat_rows(a: Array) -> Array:
     return a if len(shape) == 2 else np.reshape(a, (math.prod(shape[:-1]), shape[-1]))
 
 
-def as_operands(op: str, *arrays: Any) -> list[Any]:
-    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors."""
-    boxed = any(isinstance(a, Boxed) for a in arrays)
-    return [a if boxed and isinstance(a, np.ndarray) else to_operand(a, op) for a in arrays]
-
-
 def matmul(input: Array, other: Array) -> Array:
     """Matrix product: (n, k) @ (k, m), with vectors as rows or columns, and leading dimensions broadcast.
 
@@ -116,7 +111,7 @@ def matmul(input: Array, other: Array) -> Array:
     [3.0, 3.0]
     """
     if not (isinstance(input, Boxed) and isinstance(other, Boxed)):
-        input, other = as_operands("matmul", input, other)
+        input, other = to_operands("matmul", input, other)
     nx, ny = len(shape_of(input)), len(shape_of(other))
     if nx >= 2 and ny >= 2:
         return MatMul.of(input, other)
@@ -128,7 +123,7 @@ def matmul(input: Array, other: Array) -> Array:
         inner = "x.shape[-1] must equal " + ("y.shape[-1]" if ny == 1 else "y.shape[-2]")
         raise ShapeError(f"matmul: inner dimensions differ: x is {shape_of(input)}, y is {shape_of(other)}; {inner}")
     if nx == ny == 1:
-        return OPS["Contract"].of(input, other, spec=("a", "a", ""))
+        return Contract.of(input, other, spec=("a", "a", ""))
     if ny == 1 and nx == 2:
         return MatVec.of(input, other)
     if nx == 1 and ny == 2:

@@ -23,12 +23,12 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import CATEGORY
 from ..core.levels import constant_value
-from ..core.registry import METHODS
 from ..core.tape import Leaf
 from ..core.tensor import Tensor
 from ..core.views import Lineage
 from ..core.watchers import hand_over
 from ..core.windows import overlap
+from .cast import cast
 from .compare import Where
 from .strided import order_of, read, write
 
@@ -68,7 +68,7 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
         raise foreign(t, name)
     check_fit(t, name, result)
     if result.dtype != t.dtype:
-        result, fresh = METHODS["to"](result, t.dtype), True
+        result, fresh = cast(result, t.dtype), True
     hand_over(t.node, result.node)
     if shared:
         np.copyto(t.array, result.array)
@@ -164,7 +164,7 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
     if same_shape:
         check_fit(box, name, result)
     if result.dtype != box.dtype:
-        result = METHODS["to"](result, box.dtype) if isinstance(result, Boxed) else result.astype(box.dtype)
+        result = cast(result, box.dtype) if isinstance(result, Boxed) else result.astype(box.dtype)
     if isinstance(result, Boxed) and result.level > box.level:
         raise foreign(box, name)
     lineage = box.views
@@ -322,4 +322,4 @@ def in_dtype_of(value: Any, t: Tensor) -> Any:
     if value.dtype == t.dtype:
         return value
     with np.errstate(all="ignore"):
-        return METHODS["to"](value, t.dtype) if isinstance(value, Boxed) else value.astype(t.dtype)
+        return cast(value, t.dtype) if isinstance(value, Boxed) else value.astype(t.dtype)

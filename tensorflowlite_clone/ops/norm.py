@@ -16,11 +16,12 @@ from .._errors import ArgumentError, ShapeError, TransformError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
-from ..core.operation import Operation, fused
+from ..core.families import General
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
-from .arithmetic import cast
+from .cast import cast
 from .conv import fold_axis, spread, unfold_axis
 from .pool import AvgPool
 from .reduce import Mean, wide
@@ -50,7 +51,7 @@ def _first(x: Array, n: int) -> tuple[int, ...]:
     return tuple(range(len(shape_of(x)) - n))
 
 
-class LayerNorm(Operation):
+class LayerNorm(General):
     """Standardisation over the last ``n`` axes, times weight, plus bias (each of those axes' shape, or None)."""
 
     real_only = True
@@ -106,7 +107,7 @@ def _reciprocal_deviation(var: Any, eps: float) -> Any:
         return 1.0 / np.sqrt(var + eps)
 
 
-class BatchNorm(Operation):
+class BatchNorm(General):
     """Standardisation over all axes but 1, with the batch's own statistics, times weight, plus bias (C) or None.
 
     The statistics are outputs without derivative, for the running averages; their influence on the result is in the rules: the

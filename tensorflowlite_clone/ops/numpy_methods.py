@@ -10,7 +10,7 @@ from typing import Any
 
 from .._typing import Array
 from ..core.publish import public
-from .arithmetic import Clone
+from .cast import Clone
 from .numpy_picking import _argpartition, _choose, _compress, _searchsorted
 
 

@@ -20,10 +20,10 @@ from ..core.families import AxisWise
 from ..core.publish import implements
 from ..core.registry import METHODS
 from ..core.tensor import Tensor
-from .arithmetic import NanToNum
 from .gather import Gather
 from .index import PutItem, Slot, concrete, get_item
 from .operands import along, box, converted, flat, flattened, mapped, operand
+from .piecewise import NanToNum
 from .search import _search
 
 

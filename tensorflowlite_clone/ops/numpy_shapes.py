@@ -18,7 +18,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.dtypes import result_type
 from ..core.publish import implements
-from .arithmetic import Clone
+from .cast import Clone
 from .create import _np_full_like as _full_of_number
 from .grid import _grid
 from .index import concrete

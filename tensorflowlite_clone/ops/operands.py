@@ -18,7 +18,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type
 from ..core.tensor import Tensor
-from .arithmetic import cast
+from .cast import cast
 from .shape import Reshape
 
 

@@ -14,7 +14,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
-from .arithmetic import Clone
+from .cast import Clone
 from .compare import Where
 from .index import Slice, SlicePut
 from .join import Concatenate

@@ -18,8 +18,9 @@ from ..core.families import Elementwise, NonDifferentiable
 from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
 from ..kernels import select as kernels
-from .arithmetic import cast
+from .cast import cast
 from .compare import Where
+from .complex import FromParts
 
 
 class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
@@ -251,6 +252,18 @@ class RoundToInteger(_Step, numpy=np.rint, title="round"):
         return np.zeros(g.shape, g.dtype)
 
 
+class NanToNum(Elementwise):
+    """NaN and infinities replaced by numbers. Shape: any -> same."""
+
+    real_only = True
+
+    def forward(x, *, nan, posinf, neginf):
+        return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+    def grad_x(g, x):
+        return Where.of(np.isfinite(x), g, 0.0)
+
+
 @public("round")
 def _round(input: Array, *, decimals: int = 0) -> Array:
     """The nearest multiple of ``10^-decimals``, the even one at ties. Shape: any -> same."""
@@ -264,6 +277,15 @@ def _round(input: Array, *, decimals: int = 0) -> Array:
 @implements(np.round, np.around)
 def _np_round(a: Array, decimals: int = 0) -> Array:
     return _round(a, decimals=decimals)
+
+
+@public("nan_to_num")
+def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
+    """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
+    x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}
+    if x.dtype.kind == "c":  # each part by itself, as NumPy does it
+        return FromParts.of(NanToNum.of(np.real(x), **values), NanToNum.of(np.imag(x), **values))
+    return NanToNum.of(x, **values)
 
 
 @public("clamp", "clip")

@@ -14,8 +14,7 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.families import Bilinear, Linear
-from ..core.operation import Operation
+from ..core.families import Bilinear, General, Linear
 from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
 from .conv import fold_axis, pair, spread, unfold_axis
@@ -23,7 +22,7 @@ from .extrema import ValuesIndices
 from .shape import Reshape
 
 
-class PerImage(Operation):
+class PerImage(General):
     """Operations on images (N, C, H, W) that treat every image alike: a hidden axis is just more images."""
 
     @classmethod

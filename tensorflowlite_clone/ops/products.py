@@ -13,15 +13,15 @@ import numpy as np
 
 from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Array
-from ..core.broadcast import align, normalize_axis, shape_of
-from ..core.families import Bilinear
-from ..core.publish import implements, public, to_operand
+from ..core.broadcast import normalize_axis, shape_of
+from ..core.families import Bilinear, LinedUp
+from ..core.publish import implements, public, to_operand, to_operands
 from .einsum import Contract
-from .matmul import MatMul, as_operands, matmul
+from .matmul import MatMul, matmul
 from .shape import Reshape
 
 
-class Cross(Bilinear, title="cross"):
+class Cross(Bilinear, LinedUp, title="cross"):
     """Vector products of 3-vectors along ``axis``, which is counted from the last; other axes broadcast.
 
     The triple product ``g . (x cross y)`` does not change when its vectors move round, so each derivative is a cross product too.
@@ -38,11 +38,6 @@ class Cross(Bilinear, title="cross"):
     def grad_y(g, x, axis):
         return Cross.of(g, x, axis=axis)
 
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """Only line up the hidden axis: the other one is counted from the last."""
-        return cls.of(*align(values, mapped, size), **params)
-
 
 @public("cross")
 def _cross(input: Array, other: Array, dim: int | None = None) -> Array:
@@ -54,7 +49,7 @@ def _cross(input: Array, other: Array, dim: int | None = None) -> Array:
     >>> tl.cross(tl.tensor([1.0, 0.0, 0.0]), tl.tensor([0.0, 1.0, 0.0])).tolist()
     [0.0, 0.0, 1.0]
     """
-    x, y = as_operands("cross", input, other)
+    x, y = to_operands("cross", input, other)
     xs, ys = shape_of(x), shape_of(y)
     facts = f"input is {xs}, other is {ys}"
     if len(xs) != len(ys):
@@ -96,7 +91,7 @@ def _inner(input: Array, other: Array) -> Array:
     >>> tl.inner(tl.ones(2, 3), tl.ones(3)).tolist()
     [3.0, 3.0]
     """
-    x, y = as_operands("inner", input, other)
+    x, y = to_operands("inner", input, other)
     a, b = shape_of(x), shape_of(y)
     if not a or not b:
         product: Array = x * y
@@ -114,7 +109,7 @@ def _outer(input: Array, vec2: Array) -> Array:
     >>> tl.outer(tl.tensor([1, 2]), tl.tensor([3, 4])).tolist()
     [[3, 4], [6, 8]]
     """
-    x, y = as_operands("outer", input, vec2)
+    x, y = to_operands("outer", input, vec2)
     for name, v in (("input", x), ("vec2", y)):
         if len(shape_of(v)) != 1:
             raise ShapeError(f"outer: needs two vectors: {name} is {shape_of(v)}; flatten() it first")
@@ -141,7 +136,7 @@ def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
     >>> tl.tensordot(tl.ones(2, 3, 4), tl.ones(4, 3, 5), ([1, 2], [1, 0])).shape
     (2, 5)
     """
-    x, y = as_operands("tensordot", a, b)
+    x, y = to_operands("tensordot", a, b)
     xs, ys = shape_of(x), shape_of(y)
     if isinstance(dims, int | np.integer):
         if not 0 <= dims <= min(len(xs), len(ys)):
@@ -182,7 +177,7 @@ def _kron(input: Array, other: Array) -> Array:
 
     Source: C. Van Loan, "The ubiquitous Kronecker product" (2000), eq. 1.
     """
-    x, y = as_operands("kron", input, other)
+    x, y = to_operands("kron", input, other)
     ndim = max(len(shape_of(x)), len(shape_of(y)))
     a, b = ((1,) * (ndim - len(shape_of(v))) + tuple(shape_of(v)) for v in (x, y))
     blocks = Reshape.of(x, shape=tuple(n for i in a for n in (i, 1))) * Reshape.of(y, shape=tuple(n for j in b for n in (1, j)))
@@ -207,7 +202,7 @@ def multi_dot(tensors: Sequence[Array], op: str = "multi_dot") -> Array:
     """
     if not isinstance(tensors, Sequence) or len(tensors) < 2:
         raise OperandError(f"{op}: needs a sequence of at least two tensors: got {tensors!r:.60}; pass a list of them")
-    xs = as_operands(op, *tensors)
+    xs = to_operands(op, *tensors)
     row, column = len(shape_of(xs[0])) == 1, len(shape_of(xs[-1])) == 1
     if row:
         xs[0] = Reshape.of(xs[0], shape=(1, *shape_of(xs[0])))

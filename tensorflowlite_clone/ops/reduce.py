@@ -13,9 +13,9 @@ from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
 from ..core.publish import public, to_operand
-from ..core.registry import OPS
 from ..kernels.reduce import sum_to
-from .arithmetic import Cast, cast
+from .cast import Cast, cast
+from .complex import PairsOfParts
 
 #: Elements from which `fast_sum` looks for a faster way.
 WORTH = 2_048
@@ -369,7 +369,7 @@ def _norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
     """The 2-norm of complex numbers: that of their real and imaginary parts taken together, which is smooth where one number is 0."""
     last = len(shape_of(x))
     axes = range(last) if axis is None else (axis,) if isinstance(axis, int) else axis
-    out = Norm2.of(OPS["PairsOfParts"].of(x), axis=(*axes, last), keepdims=keepdims)
+    out = Norm2.of(PairsOfParts.of(x), axis=(*axes, last), keepdims=keepdims)
     return np.reshape(out, shape_of(out)[:-1]) if keepdims else out
 
 

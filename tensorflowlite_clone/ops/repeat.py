@@ -18,7 +18,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
-from .arithmetic import Clone
+from .cast import Clone
 from .index import concrete, get_item
 from .shape import BroadcastTo, Flip, Reshape, _shape_argument, _transpose
 

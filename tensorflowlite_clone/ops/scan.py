@@ -12,7 +12,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
-from .arithmetic import cast
+from .cast import cast
 from .extrema import ValuesIndices
 from .gather import Gather
 from .reduce import narrow, wide

@@ -15,15 +15,15 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
-from ..core.operation import Operation
+from ..core.families import General
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
-from .arithmetic import cast
+from .cast import cast
 from .gather import ScatterAdd
 from .index import concrete
 
 
-class SearchSorted(Operation, title="searchsorted"):
+class SearchSorted(General, title="searchsorted"):
     """Where ``values`` would be inserted into the sorted last axis of ``x`` (one row for all, or as many rows as values has)."""
 
     real_only = True
@@ -64,7 +64,7 @@ def bisect(x: Any, values: Any, right: bool) -> Any:
     return low
 
 
-class IsIn(Operation, title="isin"):
+class IsIn(General, title="isin"):
     """Whether each element of ``x`` is among the elements of ``among``; with ``rows``, among those in its row of the first axes."""
 
     def forward(x, among, *, rows=0):

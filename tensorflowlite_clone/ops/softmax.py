@@ -15,7 +15,7 @@ from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.where import stacklevel
 from ..kernels import softmax as kernels
-from .arithmetic import Cast, cast
+from .cast import Cast, cast
 
 
 class Softmax(AxisWise, title="softmax"):

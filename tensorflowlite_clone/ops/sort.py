@@ -18,7 +18,7 @@ from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
-from .arithmetic import Cast, cast
+from .cast import Cast, cast
 from .compare import Where
 from .extrema import ValuesIndices, _at_places, _shared
 from .gather import Gather

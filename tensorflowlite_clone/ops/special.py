@@ -9,7 +9,7 @@ import numpy as np
 from .._errors import ArgumentError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.families import Elementwise
+from ..core.families import Inexact
 from ..core.publish import public, to_operand
 from ..core.registry import install_method
 from ..kernels import special as kernels
@@ -19,12 +19,10 @@ from .compare import Where
 TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
-class _Special(Elementwise):
+class _Special(Inexact):
     """Real functions; poles give infinities, places outside the domain NaN."""
 
     real_only = True
-    promotion = "inexact"
-    quiet = True
 
 
 class Erf(_Special, public="erf"):

@@ -17,7 +17,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
 from ..core.publish import implements, public
-from .arithmetic import Cast
+from .cast import Cast
 from .compare import Where
 from .gather import Gather
 from .index import concrete

@@ -22,7 +22,7 @@ from ..core.broadcast import shape_of
 from ..core.families import Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
-from .arithmetic import Cast
+from .cast import Cast
 from .complex import REAL_OF, FromPairs, PairsOfParts
 from .shape import Transpose
 

@@ -7,20 +7,13 @@ import math
 import numpy as np
 
 from .._typing import Array
-from ..core.families import Elementwise
+from ..core.families import Elementwise, Inexact
 from ..core.operation import fused
 from ..kernels import activation as kernels
 from .compare import Where
 
 
-class _Inexact(Elementwise):
-    """Functions with real values: integers become floats first; values outside the domain give NaN without a warning."""
-
-    promotion = "inexact"
-    quiet = True
-
-
-class Sin(_Inexact, numpy=np.sin, public="sin"):
+class Sin(Inexact, numpy=np.sin, public="sin"):
     """Sine. Shape: any -> same."""
 
     forward = np.sin
@@ -29,7 +22,7 @@ class Sin(_Inexact, numpy=np.sin, public="sin"):
         return g * np.cos(x)
 
 
-class Cos(_Inexact, numpy=np.cos, public="cos"):
+class Cos(Inexact, numpy=np.cos, public="cos"):
     """Cosine. Shape: any -> same."""
 
     forward = np.cos
@@ -38,7 +31,7 @@ class Cos(_Inexact, numpy=np.cos, public="cos"):
         return -g * np.sin(x)
 
 
-class Tan(_Inexact, numpy=np.tan, public="tan"):
+class Tan(Inexact, numpy=np.tan, public="tan"):
     """Tangent. Shape: any -> same."""
 
     forward = np.tan
@@ -47,7 +40,7 @@ class Tan(_Inexact, numpy=np.tan, public="tan"):
         return g * (1.0 + ans * ans)
 
 
-class ArcSin(_Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
+class ArcSin(Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
     """Inverse sine. Shape: any -> same."""
 
     steep = True
@@ -57,7 +50,7 @@ class ArcSin(_Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
         return g / np.sqrt(1.0 - x * x)
 
 
-class ArcCos(_Inexact, numpy=np.arccos, public=("acos", "arccos")):
+class ArcCos(Inexact, numpy=np.arccos, public=("acos", "arccos")):
     """Inverse cosine. Shape: any -> same."""
 
     steep = True
@@ -67,7 +60,7 @@ class ArcCos(_Inexact, numpy=np.arccos, public=("acos", "arccos")):
         return -g / np.sqrt(1.0 - x * x)
 
 
-class ArcTan(_Inexact, numpy=np.arctan, public=("atan", "arctan")):
+class ArcTan(Inexact, numpy=np.arctan, public=("atan", "arctan")):
     """Inverse tangent. Shape: any -> same."""
 
     forward = np.arctan
@@ -76,7 +69,7 @@ class ArcTan(_Inexact, numpy=np.arctan, public=("atan", "arctan")):
         return g / (1.0 + x * x)
 
 
-class ArcTan2(_Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
+class ArcTan2(Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
     """Angle of the point with ordinate x and abscissa y, from -pi to pi; the derivative at the origin is 0. Shape: broadcast."""
 
     real_only = True
@@ -95,7 +88,7 @@ def _square_of_distance(x: Array, y: Array) -> Array:
     return Where.of(np.equal(square, 0.0), np.inf, square)
 
 
-class Sinh(_Inexact, numpy=np.sinh, public="sinh"):
+class Sinh(Inexact, numpy=np.sinh, public="sinh"):
     """Hyperbolic sine. Shape: any -> same."""
 
     steep = True
@@ -105,7 +98,7 @@ class Sinh(_Inexact, numpy=np.sinh, public="sinh"):
         return g * np.cosh(x)
 
 
-class Cosh(_Inexact, numpy=np.cosh, public="cosh"):
+class Cosh(Inexact, numpy=np.cosh, public="cosh"):
     """Hyperbolic cosine. Shape: any -> same."""
 
     steep = True
@@ -126,7 +119,7 @@ class Tanh(Elementwise, numpy=np.tanh, public="tanh"):
         return g * (1.0 - ans * ans)
 
 
-class ArcSinh(_Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
+class ArcSinh(Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
     """Inverse hyperbolic sine. Shape: any -> same."""
 
     forward = np.arcsinh
@@ -135,7 +128,7 @@ class ArcSinh(_Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
         return g / np.sqrt(x * x + 1.0)
 
 
-class ArcCosh(_Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
+class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
     """Inverse hyperbolic cosine. Shape: any -> same."""
 
     steep = True
@@ -145,7 +138,7 @@ class ArcCosh(_Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
         return g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
 
 
-class ArcTanh(_Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
+class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
     """Inverse hyperbolic tangent. Shape: any -> same."""
 
     steep = True
@@ -155,7 +148,7 @@ class ArcTanh(_Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
         return g / (1.0 - x * x)
 
 
-class Sinc(_Inexact, numpy=np.sinc, public="sinc"):
+class Sinc(Inexact, numpy=np.sinc, public="sinc"):
     """``sin(pi x) / (pi x)``, 1 at 0. Shape: any -> same."""
 
     def forward(x):

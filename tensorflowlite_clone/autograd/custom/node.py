@@ -20,11 +20,11 @@ from ...core.broadcast import as_ndarray, conjugated, unbroadcast
 from ...core.engine import run_backward
 from ...core.levels import constant_value
 from ...core.plan import ANSWER, Source
-from ...core.registry import METHODS, OPS
 from ...core.saved import SavingNode
 from ...core.tape import Node, Select
 from ...core.tensor import Tensor
 from ...func.arguments import raised_height
+from ...ops.cast import cast
 from ..boxes import boxed, highest, is_plain, varies
 from .context import FunctionCtx
 
@@ -304,16 +304,7 @@ def fit_gradient(function: Any, k: int, g: Any, form: Form | None) -> Any:
                 f"{shape}; they must be equal, or the argument's must broadcast to the gradient's"
             )
         g = unbroadcast(g, shape)
-    return in_dtype(g, dtype)
-
-
-def in_dtype(x: Any, dtype: DType) -> Any:
-    """A gradient or tangent in the dtype of what it belongs to; of a complex one for something real, the real part."""
-    if x.dtype == dtype:
-        return x
-    if x.dtype.kind == "c" and dtype.kind != "c":
-        return OPS["Cast"].of(x, dtype=dtype)
-    return METHODS["to"](x, dtype)
+    return cast(g, dtype)
 
 
 def checked_tangents(function: Any, result: Any, outputs: Sequence[Form | None]) -> list[Any]:
@@ -340,5 +331,5 @@ def checked_tangents(function: Any, result: Any, outputs: Sequence[Form | None])
             raise ShapeError(
                 f"{name}: jvp returned a tangent of the wrong shape: {t.shape} for result {j} of shape {form[0]}; they must be equal"
             )
-        found.append(in_dtype(t, form[1]))
+        found.append(cast(t, form[1]))
     return found

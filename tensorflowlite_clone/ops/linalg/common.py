@@ -12,21 +12,16 @@ import numpy as np
 
 from ..._errors import DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
-from ...core.broadcast import align, conjugated, shape_of
-from ...core.operation import Operation
+from ...core.broadcast import conjugated, shape_of
+from ...core.families import LinedUp
 from ...core.publish import to_operand
 from ..compare import Where
 
 
-class MatrixFunction(Operation):
+class MatrixFunction(LinedUp):
     """Operations on the last two axes of every operand. Leading axes broadcast, so a hidden one has only to be lined up."""
 
     promotion: ClassVar[str | None] = "inexact"
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """One call for all: NumPy's matrix functions take stacks."""
-        return cls.of(*align(values, mapped, size), **params)
 
 
 class FromTriangle(MatrixFunction, title="linalg.hermitian"):

@@ -15,11 +15,11 @@ import numpy as np
 from ..._errors import ArgumentError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
-from ...core.publish import implements, public
+from ...core.publish import implements, public, to_operands
 from ...kernels import linalg as kernels
-from ..arithmetic import Cast
+from ..cast import Cast
 from ..diagonal import Tril, Triu
-from ..matmul import MatMul, as_operands
+from ..matmul import MatMul
 from .common import (
     FromTriangle,
     MatrixFunction,
@@ -229,7 +229,7 @@ def cholesky_solve(input: Array, L: Array, upper: bool = False) -> Array:
     >>> tl.cholesky_solve(tl.tensor([[8.0], [4.0]]), tl.eye(2) * 2.0).tolist()
     [[2.0], [1.0]]
     """
-    b, factor = as_operands("cholesky_solve", input, L)
+    b, factor = to_operands("cholesky_solve", input, L)
     b, factor = matrices(b, "cholesky_solve", "input"), square(factor, "cholesky_solve", "L")
     lower = adjoint(factor) if upper else factor
     return SolveTriangular.of(adjoint(lower), SolveTriangular.of(lower, b, upper=False), upper=True)
@@ -379,7 +379,7 @@ def lu_solve(LU: Array, pivots: Array, B: Array, *, left: bool = True, adjoint: 
     [[1.0], [1.0]]
     """
     op = "linalg.lu_solve"
-    factors, places, b = as_operands(op, LU, pivots, B)
+    factors, places, b = to_operands(op, LU, pivots, B)
     factors, b = square(factors, op, "LU"), matrices(b, op, "B")
     if shape_of(places) != shape_of(factors)[:-1]:
         raise ShapeError(f"{op}: pivots do not fit: they are {shape_of(places)}, LU is {shape_of(factors)}; pass those of lu_factor")
@@ -421,7 +421,7 @@ def lu_unpack(LU_data: Array, LU_pivots: Array, unpack_data: bool = True, unpack
     >>> (P @ L @ U).tolist()
     [[1.0, 2.0], [4.0, 4.0]]
     """
-    factors, places = as_operands("lu_unpack", LU_data, LU_pivots)
+    factors, places = to_operands("lu_unpack", LU_data, LU_pivots)
     factors = matrices(factors, "lu_unpack", "LU_data", half=True)
     empty = np.zeros((0,), factors.dtype)
     lower, upper = _unpacked(factors) if unpack_data else (empty, empty)

@@ -14,10 +14,10 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import inexact_type
-from ...core.publish import implements, public
-from ..arithmetic import cast
+from ...core.publish import implements, public, to_operands
+from ..cast import cast
 from ..index import concrete
-from ..matmul import MatMul, as_operands
+from ..matmul import MatMul
 from .common import FromTriangle, MatrixFunction, adjoint, matrices, no_convergence, square
 from .norms import norm_of_matrices
 from .solve import Inverse
@@ -235,7 +235,7 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
     separate" (1973).
     """
     op = "linalg.lstsq"
-    a, b = as_operands(op, A, B)
+    a, b = to_operands(op, A, B)
     a = matrices(a, op)
     a = cast(a, inexact_type(a.dtype))
     vector = len(shape_of(b)) == len(shape_of(a)) - 1 and shape_of(b) == shape_of(a)[:-1]
@@ -255,7 +255,7 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
 @implements(np.linalg.lstsq)
 def _np_lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, Array, Array]:
     op = "np.linalg.lstsq"
-    x, y = as_operands(op, a, b)
+    x, y = to_operands(op, a, b)
     if len(shape_of(x)) != 2 or len(shape_of(y)) not in (1, 2):
         raise ShapeError(
             f"{op}: needs a matrix and a vector or matrix: a is {shape_of(x)}, b is {shape_of(y)}; use tl.linalg.lstsq for stacks"

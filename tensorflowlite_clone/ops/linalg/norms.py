@@ -14,7 +14,7 @@ from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
 from ...core.publish import accept_numpy_names, implements, to_operand
-from ..arithmetic import Cast, cast
+from ..cast import Cast, cast
 from ..compare import Where
 from ..reduce import CountNonzero, Norm, Norm2, Sum, _norm_of_parts
 from .spectral import SVD

@@ -13,10 +13,10 @@ import numpy as np
 from ..._errors import ArgumentError, ShapeError
 from ..._typing import Array, DTypeLike
 from ...core.broadcast import conjugated, normalize_axis, shape_of
-from ...core.publish import accept_numpy_names, implements, public, to_operand
-from ..arithmetic import cast
+from ...core.publish import accept_numpy_names, implements, public, to_operand, to_operands
+from ..cast import cast
 from ..diagonal import Diagonal, Tril
-from ..matmul import MatMul, as_operands, matmul
+from ..matmul import MatMul, matmul
 from ..products import Cross
 from ..products import multi_dot as chain
 from ..reduce import Sum
@@ -59,7 +59,7 @@ def cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     >>> tl.linalg.cross(tl.tensor([1.0, 0.0, 0.0]), tl.tensor([0.0, 1.0, 0.0])).tolist()
     [0.0, 0.0, 1.0]
     """
-    x, y = as_operands("linalg.cross", input, other)
+    x, y = to_operands("linalg.cross", input, other)
     xs, ys = shape_of(x), shape_of(y)
     facts = f"input is {xs}, other is {ys}"
     if len(xs) != len(ys) or not xs:
@@ -83,7 +83,7 @@ def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
     >>> tl.linalg.vecdot(tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.tensor([1.0, 1.0])).tolist()
     [3.0, 7.0]
     """
-    a, b = as_operands("linalg.vecdot", x, y)
+    a, b = to_operands("linalg.vecdot", x, y)
     sizes = [shape_of(v)[normalize_axis(dim, len(shape_of(v)), "linalg.vecdot")] if shape_of(v) else 0 for v in (a, b)]
     if sizes[0] != sizes[1] or not (shape_of(a) and shape_of(b)):
         raise ShapeError(f"linalg.vecdot: sizes along dim differ: x is {shape_of(x)}, y is {shape_of(y)}, dim is {dim}; they must be equal")
@@ -170,7 +170,7 @@ def householder_product(A: Array, tau: Array) -> Array:
     Source: G. Golub, C. Van Loan, "Matrix computations" (4th edition, 2013), section 5.1.6.
     """
     op = "linalg.householder_product"
-    a, t = as_operands(op, A, tau)
+    a, t = to_operands(op, A, tau)
     a = matrices(a, op, half=True)
     (m, n), k = shape_of(a)[-2:], shape_of(t)[-1] if shape_of(t) else 0
     if m < n or k > n or shape_of(t)[:-1] != shape_of(a)[:-2]:

@@ -14,11 +14,11 @@ import numpy as np
 from ..._errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.publish import implements, public
+from ...core.publish import implements, public, to_operands
 from ...kernels import linalg as kernels
 from ..compare import Where
 from ..diagonal import Tril, Triu
-from ..matmul import MatMul, as_operands
+from ..matmul import MatMul
 from ..shape import BroadcastTo, Reshape
 from .common import MatrixFunction, corner, deficient, first_failure, identity, matrices, singular, square, transposed, where_in
 
@@ -182,7 +182,7 @@ def solve(A: Array, B: Array, *, left: bool = True) -> Array:
 
     Derivative: M. Giles, "Collected matrix derivative results for forward and reverse mode" (2008), section 2.3.1.
     """
-    a, b = as_operands("linalg.solve", A, B)
+    a, b = to_operands("linalg.solve", A, B)
     a = square(a, "linalg.solve")
     if not shape_of(b):
         raise ShapeError(f"linalg.solve: B has no dimensions: A is {shape_of(a)}; give B {shape_of(a)[-1]} rows")
@@ -243,7 +243,7 @@ def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = Fals
 
 @implements(np.linalg.solve)
 def _np_solve(a: Array, b: Array) -> Array:
-    a, b = as_operands("linalg.solve", a, b)
+    a, b = to_operands("linalg.solve", a, b)
     return solve_any(square(a, "linalg.solve"), b, len(shape_of(b)) == 1)
 
 
@@ -263,7 +263,7 @@ def solve_triangular(A: Array, B: Array, *, upper: bool, left: bool = True, unit
     [[1.0], [2.0]]
     """
     op = "linalg.solve_triangular"
-    a, b = as_operands(op, A, B)
+    a, b = to_operands(op, A, B)
     a, b = square(a, op), matrices(b, op, "B")
     if left:
         return SolveTriangular.of(a, b, upper=upper, unit=unitriangular)
@@ -311,7 +311,7 @@ def tensorinv(A: Array, ind: int = 2) -> Array:
     >>> tl.linalg.tensorinv(tl.eye(4).reshape(4, 2, 2), ind=1).shape
     (2, 2, 4)
     """
-    (x,) = as_operands("linalg.tensorinv", A)
+    (x,) = to_operands("linalg.tensorinv", A)
     shape = tuple(shape_of(x))
     if ind <= 0:
         raise ArgumentError(f"linalg.tensorinv: ind must be positive: got {ind}")
@@ -337,7 +337,7 @@ def tensorsolve(A: Array, B: Array, dims: Sequence[int] | None = None) -> Array:
     >>> tl.linalg.tensorsolve(tl.eye(6).reshape(2, 3, 6), tl.ones(2, 3)).shape
     (6,)
     """
-    a, b = as_operands("linalg.tensorsolve", A, B)
+    a, b = to_operands("linalg.tensorsolve", A, B)
     if dims is not None:
         ndim = len(shape_of(a))
         moved = [normalize_axis(int(d), ndim, "linalg.tensorsolve") for d in dims]

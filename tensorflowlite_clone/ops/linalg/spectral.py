@@ -23,7 +23,7 @@ from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import COMPLEX_OF
 from ...core.publish import implements, public
-from ..arithmetic import Cast
+from ..cast import Cast
 from .common import (
     FromTriangle,
     MatrixFunction,

@@ -1,0 +1,131 @@
+"""The change of dtype, and copies: what all other operations may need, so that this file needs none of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array, DTypeLike
+from ..core.boxed import Boxed
+from ..core.device import device as Device  # noqa: N812
+from ..core.families import Elementwise, Linear, NonDifferentiable
+from ..core.publish import public
+
+
+class Cast(Linear, Elementwise, title="to"):
+    """The same values in another dtype. Shape: any -> same."""
+
+    promotion = None
+
+    def forward(x, *, dtype):
+        if x.dtype.kind == "c" and dtype.kind != "c":
+            x = x.real
+        return x.astype(dtype, copy=False)
+
+    def grad_x(g, x_dtype):
+        return Cast.of(g, dtype=x_dtype)
+
+
+class CastToIntegers(NonDifferentiable, title="to"):
+    """The values (of complex ones the real parts) rounded towards zero, or whether they are not zero, as booleans. Shape: any -> same."""
+
+    promotion = None
+    quiet = True
+
+    def forward(x, *, dtype):
+        return (x.real if x.dtype.kind == "c" and dtype.kind != "b" else x).astype(dtype)
+
+
+class Clone(Elementwise, public="clone"):
+    """A copy with its own memory, on the tape. Shape: any -> same."""
+
+    promotion = None
+
+    def forward(x):
+        return np.array(x)
+
+    def grad_x(g):
+        return g
+
+
+class Contiguous(Elementwise, title="contiguous"):
+    """A copy whose memory is in row-major order. Shape: any -> same."""
+
+    promotion = None
+
+    def forward(x):
+        return np.array(x, order="C")
+
+    def grad_x(g):
+        return g
+
+
+def cast(input: Array, dtype: DTypeLike) -> Array:
+    """``input`` in another dtype; itself if it has that dtype."""
+    kind = np.dtype(dtype)
+    if input.dtype == kind:
+        return input
+    return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
+
+
+@public("to", function=False)
+def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Array:
+    """In another dtype (given as such, or that of another tensor); a device may be named, there is only the CPU."""
+    for a in args:
+        if isinstance(a, Boxed):
+            dtype = a.dtype
+        elif isinstance(a, str | Device):
+            device = a
+        elif not isinstance(a, bool):
+            dtype = a
+    if device is not None:
+        Device(device)
+    out = input if dtype is None else cast(input, dtype)
+    return Clone.of(out) if copy and out is input else out
+
+
+def _convert(name: str, dtype: Any) -> None:
+    def method(input: Array) -> Array:
+        return cast(input, dtype)
+
+    method.__doc__ = f"The values as {np.dtype(dtype)}."
+    public(name, function=False)(method)
+
+
+for _name, _dtype in (
+    ("half", np.float16), ("float", np.float32), ("double", np.float64), ("bool", np.bool_), ("byte", np.uint8), ("char", np.int8),
+    ("short", np.int16), ("int", np.int32), ("long", np.int64), ("cfloat", np.complex64), ("cdouble", np.complex128),
+):  # fmt: skip
+    _convert(_name, _dtype)
+
+
+@public("type", function=False)
+def _type(input: Array, dtype: DTypeLike = None) -> Any:
+    """In another dtype; without one, the name of this one."""
+    return str(input.dtype) if dtype is None else cast(input, dtype)
+
+
+@public("astype", function=False)
+def _astype(input: Array, dtype: DTypeLike, copy: bool = True) -> Array:
+    """In another dtype (NumPy's name for `to`)."""
+    return cast(input, dtype)
+
+
+@public("type_as", function=False)
+def _type_as(input: Array, other: Array) -> Array:
+    """In the dtype of another tensor."""
+    return cast(input, other.dtype)
+
+
+@public("cpu", function=False)
+def _cpu(input: Array) -> Array:
+    """The tensor itself: there is only the CPU."""
+    return input
+
+
+@public("contiguous", function=False)
+def _contiguous(input: Array) -> Array:
+    """The tensor itself if its memory is in row-major order, else a copy that is."""
+    array = getattr(input, "array", None)
+    return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)
