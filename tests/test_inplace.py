@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core.registry import METHODS
-from tensorflowlite_clone.ops.inplace import AUGMENTED, DIRECT, NAMES
-from tensorflowlite_clone.ops.mutation import mutate
+from tensorflowlite_clone.core.registry import INPLACE, METHODS
+from tensorflowlite_clone.ops.inplace.mutation import mutate
+from tensorflowlite_clone.ops.inplace.twins import AUGMENTED
+
+INTEGERS = {"gcd", "lcm", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift"}
+#: Twins that may work on the memory itself, and by which NumPy function.
+DIRECT = {name: ufunc for name, (_, ufunc) in INPLACE.items() if isinstance(ufunc, np.ufunc) and name not in INTEGERS}
 
 
 def ones(*shape, requires_grad=False, dtype=np.float64):
@@ -30,11 +34,22 @@ def test_plain_changes_keep_the_memory_and_count_the_version(name):
     assert x.version.count == 1
 
 
-def test_every_twin_has_its_function_and_is_listed_once():
-    assert len({*DIRECT, *NAMES}) == len(DIRECT) + len(NAMES)
-    for name in (*DIRECT, *NAMES):
+def test_every_twin_has_its_function():
+    for name in INPLACE:
         assert f"{name}_" in METHODS
         assert METHODS[name] is not METHODS[f"{name}_"]
+
+
+@pytest.mark.parametrize("name", sorted(INTEGERS))
+def test_functions_of_integers_refuse_others_in_place_as_they_do_elsewhere(name):
+    x = ones(3)
+    args = (ones(3),) if INPLACE[name][1].nin == 2 else ()
+    with pytest.raises(TypeError) as plain:
+        METHODS[name](x, *args)
+    with pytest.raises(TypeError) as in_place:
+        getattr(x, f"{name}_")(*args)
+    assert str(in_place.value) == str(plain.value)
+    assert x.version is None
 
 
 def test_direct_and_general_path_agree():
@@ -58,13 +73,13 @@ def test_numbers_do_not_widen():
 
 
 def test_augmented_assignment_keeps_the_object():
-    for name, (operator, symbol, _) in AUGMENTED.items():
+    for operator, (symbol, _) in AUGMENTED.items():
         x = tl.tensor([5, 6]) if operator in ("and", "or", "xor", "lshift", "rshift") else tl.tensor([5.0, 6.0])
         if operator == "truediv":
             x = x.double()
         expected = METHODS[f"__{operator}__"](x, 2)
         memory = x.array
-        assert getattr(x, f"__{name}__")(2) is x, symbol
+        assert getattr(x, f"__i{operator}__")(2) is x, symbol
         assert x.array is memory
         np.testing.assert_array_equal(x.numpy(), expected.numpy())
 

@@ -19,7 +19,7 @@ from tensorflowlite_clone._errors import VersionError
 from tensorflowlite_clone.core import versions, windows
 from tensorflowlite_clone.core.boxed import Boxed
 from tensorflowlite_clone.func import grad, hessian, jacfwd, jvp, vmap
-from tensorflowlite_clone.ops import mutation
+from tensorflowlite_clone.ops.inplace import mutation
 
 VIEWS = {
     "row": lambda t, k: t[k % t.shape[0]] if t.ndim else t,

@@ -98,27 +98,20 @@ class Operation(Recorded, metaclass=OperationType):
     def __init_subclass__(
         cls,
         *,
-        numpy: Any = (),
         public: str | tuple[str, ...] = (),
-        method: str | tuple[str, ...] | bool = True,
-        operator: str | None = None,
         title: str | None = None,
-        **kwargs: Any,
+        **facts: Any,
     ) -> None:
-        super().__init_subclass__(**kwargs)
-        body = vars(cls)
-        if "forward" not in body:
+        if "forward" not in vars(cls):
+            super().__init_subclass__(**facts)
             return
         if any("forward" in vars(base) for base in cls.__mro__[1:-1]):
             raise TypeError(f"{cls.__name__}: operations are final; derive from a family (Elementwise, Linear...), not from an operation")
-        _describe(cls, body["forward"])
+        _describe(cls, vars(cls)["forward"])
         registry.OPS[cls.__name__] = cls
-        names = (public,) if isinstance(public, str) else public
-        cls.public_names = names
+        cls.public_names = names = (public,) if isinstance(public, str) else public
         cls.name = title or (names[0] if names else _snake_case(cls.__name__))
-        for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
-            registry.answer_numpy(np_function, cls.call)
-        publish(cls, names, method, operator)
+        publish(cls, names, **facts)
 
     # ---- the entry --------------------------------------------------------------------------------------------------------
     @classmethod

@@ -22,16 +22,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OPERANDS = (Boxed, ndarray, bool, int, float, complex, np.generic)
 
-#: Handwritten functions that take PyTorch's ``out=``; those that follow from a class all do.
-TAKE_OUT = {
-    "abs", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "amax", "amin", "any", "baddbmm", "bmm", "cat",
-    "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat", "concatenate", "cross", "cumprod", "cumsum", "diag", "div",
-    "divide", "dot", "dstack", "float_power", "floor_divide", "gather", "hstack", "index_select", "inner", "kron", "lerp",
-    "logsumexp", "masked_select", "matmul", "mean", "mm", "mul", "multiply", "mv", "nansum", "norm", "outer", "polygamma", "pow",
-    "prod", "remainder", "rsub", "softmax", "stack", "std", "sub", "subtract", "sum", "take", "take_along_dim", "tensordot", "tril",
-    "triu", "var", "vdot", "vstack", "where", "xlogy",
-}  # fmt: skip
-
 #: What operators are called in Python.
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"}
 
@@ -43,49 +33,79 @@ def public(
     function: bool = True,
     numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = (),
     nn: bool = False,
+    functional: bool = False,
+    out: bool = False,
+    inplace: bool | np.ufunc | str = False,
+    sequences: int = 0,
 ) -> Callable[[F], F]:
     """Publish a handwritten function as ``tl.<name>`` (and each alias), as a tensor method, and as the answer to NumPy functions.
 
-    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``. With ``nn`` the function lives
-    in ``nn.functional`` instead of the top level.
+    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``.
+
+    Args:
+        nn: whether the function lives in ``nn.functional`` instead of the top level; ``functional``: whether in both.
+        out: whether it takes PyTorch's ``out=``, a tensor to write the result into.
+        inplace: whether the method has a twin with an underscore that changes the tensor itself; see `registry.INPLACE`.
+        sequences: how many of the first operands may be sequences where NumPy's function is called.
     """
 
     def publish(f: F) -> F:
         f.__name__, f.__qualname__ = name, name
         face = accept_numpy_names(f)
         for n in (name, *aliases):
-            if nn:
-                registry.NN_FUNCTIONS[n] = face
-            elif function:
-                registry.FUNCTIONS[n] = accept_out(face) if n in TAKE_OUT else face
+            whole = accept_out(face) if out else face
+            if nn or functional:
+                registry.NN_FUNCTIONS[n] = whole
+            if function and not nn:
+                registry.FUNCTIONS[n] = whole
             if method:
                 registry.install_method(n, face)
-        for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
-            registry.answer_numpy(np_function, face)
+            if inplace is not False:
+                registry.INPLACE[n] = (face, None if inplace is True else inplace)
+        _answer(numpy, face, sequences)
         return face
 
     return publish
 
 
-def implements(*np_functions: Callable[..., Any]) -> Callable[[F], F]:
-    """Make the decorated function the answer to NumPy functions whose signature it repeats."""
+def implements(*np_functions: Callable[..., Any], sequences: int = 0) -> Callable[[F], F]:
+    """Make the decorated function the answer to NumPy functions whose signature it repeats; the first operands may be sequences."""
 
     def enter(f: F) -> F:
-        for np_function in np_functions:
-            registry.answer_numpy(np_function, f)
+        _answer(np_functions, f, sequences)
         return f
 
     return enter
 
 
-def publish(cls: OperationLike, names: tuple[str, ...], method: Any, operator: str | None) -> None:
-    """Enter the public function, method and operator that follow from the class."""
+def _answer(numpy: Any, handler: Callable[..., Any], sequences: int) -> None:
+    for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
+        registry.answer_numpy(np_function, handler)
+        if sequences:
+            registry.NUMPY_FUNCTIONS[np_function] = _accept_sequences(np_function, sequences)
+
+
+def publish(
+    cls: OperationLike,
+    names: tuple[str, ...],
+    *,
+    numpy: Any = (),
+    method: bool = True,
+    operator: str | None = None,
+    functional: bool = False,
+    inplace: bool = False,
+    sequences: int = 0,
+) -> None:
+    """Enter the public function, method, operator and NumPy answer that follow from the class; see `public`."""
+    _answer(numpy, cls.call, sequences)
     for name in names:
         registry.FUNCTIONS[name] = function_of(cls, name)
-        if method is True:
+        if functional:
+            registry.NN_FUNCTIONS[name] = registry.FUNCTIONS[name]
+        if method:
             registry.install_method(name, method_of(cls, name))
-    for name in (method,) if isinstance(method, str) else method if isinstance(method, tuple) else ():
-        registry.install_method(name, method_of(cls, name))
+        if inplace:
+            registry.INPLACE[name] = (method_of(cls, name), cls.forward if isinstance(cls.forward, np.ufunc) else None)
     if operator is not None:
         registry.install_method(f"__{operator}__", operator_of(cls, operator))
         if operator in REFLECTED:
@@ -209,3 +229,36 @@ def accept_numpy_names(f: F) -> F:
         return f(*args, **kwargs)
 
     return face  # type: ignore[return-value]
+
+
+def _accept_sequences(np_function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """The answer to a NumPy function, of whose operands the first ``count`` may be sequences, as in NumPy."""
+    answer, name = registry.NUMPY_FUNCTIONS[np_function], f"np.{np_function.__name__}"
+
+    @functools.wraps(answer)
+    def wider(*args: Any, **kwargs: Any) -> Any:
+        given = [operand(a, name) if isinstance(a, list | tuple) else a for a in args[:count]]
+        return answer(*given, *args[count:], **kwargs)
+
+    return wider
+
+
+def holds_box(x: Any) -> bool:
+    """Whether ``x`` is a box or a (nested) sequence with one in it."""
+    return isinstance(x, Boxed) or (isinstance(x, list | tuple) and any(map(holds_box, x)))
+
+
+def operand(x: Any, op: str) -> Array:
+    """``x`` as an array or a box, as NumPy sees it: a sequence with boxes in it becomes one box, by stacking.
+
+    >>> operand([1, 2], "sum")
+    array([1, 2])
+    """
+    if isinstance(x, Boxed | ndarray):
+        return x
+    if isinstance(x, list | tuple) and holds_box(x):
+        return np.stack([operand(e, op) for e in x])
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise OperandError(f"{op}: operands must be tensors, arrays, numbers or sequences of them: got {type(x).__name__} {x!r:.60}")
+    return array

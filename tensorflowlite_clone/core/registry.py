@@ -22,8 +22,11 @@ OPS: dict[str, OperationLike] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 #: What ``tensor.<name>`` is (methods and operators).
 METHODS: dict[str, Callable[..., Any]] = {}
-#: What ``tl.nn.functional.<name>`` adds to the functions above.
+#: What ``tl.nn.functional.<name>`` is.
 NN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+#: Methods that have a twin with an underscore, which changes the tensor itself, and the NumPy function that may write into its memory,
+#: or "view" where the memory stays and only its shape changes.
+INPLACE: dict[str, tuple[Callable[..., Any], np.ufunc | str | None]] = {}
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 #: What answers ``ufunc.reduce`` and the like (called with the ufunc first), and ``__call__`` with options or sequences.

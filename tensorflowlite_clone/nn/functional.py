@@ -5,18 +5,9 @@ this module only gathers them. Their types stand in ``functional.pyi``, generate
 from __future__ import annotations
 
 from .. import ops
-from ..core.registry import FUNCTIONS, NN_FUNCTIONS
+from ..core.registry import NN_FUNCTIONS
 
 assert ops, "the operations must be defined before they are gathered"
 
-#: Functions of the top level that ``torch.nn.functional`` has too.
-SHARED = (
-    "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "avg_pool2d", "batch_norm", "bilinear", "celu", "conv1d", "conv2d", "conv3d",
-    "conv_transpose1d", "conv_transpose2d", "cosine_similarity", "dropout", "embedding", "fold", "group_norm", "hardshrink",
-    "instance_norm", "layer_norm", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "normalize", "one_hot", "pad",
-    "pairwise_distance", "prelu", "relu", "rms_norm", "selu", "sigmoid", "softmax", "tanh", "threshold", "unfold",
-)  # fmt: skip
-
-globals().update({name: FUNCTIONS[name] for name in SHARED if name in FUNCTIONS})
 globals().update(NN_FUNCTIONS)
-__all__ = sorted({name for name in SHARED if name in FUNCTIONS} | set(NN_FUNCTIONS))
+__all__ = sorted(NN_FUNCTIONS)

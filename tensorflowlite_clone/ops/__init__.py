@@ -5,6 +5,7 @@ from . import (
     arithmetic,
     bessel,
     calculus,
+    cast,
     compare,
     complex,
     conv,
@@ -23,22 +24,12 @@ from . import (
     grid,
     histograms,
     index,
-    index_put,
-    inplace,
-    inplace_random,
     join,
     linalg,
     loss,
     margin_loss,
     matmul,
-    mutation,
     norm,
-    numpy_methods,
-    numpy_picking,
-    numpy_queries,
-    numpy_reductions,
-    numpy_sequences,
-    numpy_shapes,
     operands,
     pad,
     piecewise,
@@ -58,8 +49,12 @@ from . import (
     stft,
     strided,
     trigonometric,
-    ufunc_methods,
 )
+from .inplace import drawing, filling, index_put
+from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods
+
+# isort: split
+from .inplace import twins  # of the functions above
 
 try:  # the compiler is an optimisation that everything works without
     from ..core.compile import install

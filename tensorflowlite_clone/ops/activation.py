@@ -29,7 +29,7 @@ from .special import Erf
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-class ReLU(Elementwise, public="relu"):
+class ReLU(Elementwise, public="relu", inplace=True, functional=True):
     """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
 
     real_only = True
@@ -256,7 +256,7 @@ def _elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     return ELU.of(to_operand(input, "elu"), alpha=alpha)
 
 
-@public("celu", method=False)
+@public("celu", method=False, functional=True)
 def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     """``x`` where positive, ``alpha (exp(x / alpha) - 1)`` elsewhere (J. Barron 2017). Shape: any -> same."""
     if alpha == 0:
@@ -265,7 +265,7 @@ def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     return ELU.of(x, alpha=1.0) if alpha == 1 else ELU.of(x / alpha, alpha=1.0, scale=alpha)
 
 
-@public("selu", method=False)
+@public("selu", method=False, functional=True)
 def _selu(input: Array, inplace: bool = False) -> Array:
     """``scale * elu(x, alpha)`` with the constants of G. Klambauer et al. (2017). Shape: any -> same."""
     return ELU.of(to_operand(input, "selu"), alpha=SELU_ALPHA, scale=SELU_SCALE)
@@ -319,14 +319,14 @@ def _tanhshrink(input: Array) -> Array:
     return x - np.tanh(x)
 
 
-@public("threshold", method=False)
+@public("threshold", method=False, functional=True)
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
     x = to_operand(input, "threshold")
     return Where.of(np.less_equal(x, threshold), value, x)
 
 
-@public("hardshrink")
+@public("hardshrink", functional=True)
 def _hardshrink(input: Array, lambd: float = 0.5) -> Array:
     """``x`` outside [-lambd, lambd], 0 inside. Shape: any -> same."""
     x = to_operand(input, "hardshrink")
@@ -342,7 +342,7 @@ def _softshrink(input: Array, lambd: float = 0.5) -> Array:
     return x - clamp(x, -lambd, lambd)
 
 
-@public("prelu")
+@public("prelu", functional=True)
 def _prelu(input: Array, weight: Array) -> Array:
     """``x`` where positive, ``weight x`` elsewhere; the weight has one element or one per channel (dimension 1)."""
     shape, n = shape_of(input), shape_of(weight)[0] if shape_of(weight) else 1

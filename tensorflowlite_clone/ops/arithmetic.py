@@ -46,7 +46,7 @@ class Subtract(Elementwise, numpy=np.subtract, operator="sub", title="sub"):
         return -g
 
 
-class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), operator="mul"):
+class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), operator="mul", inplace=True):
     """Product. Shape: broadcast."""
 
     forward = np.multiply
@@ -58,7 +58,7 @@ class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), opera
         return g * x
 
 
-class Divide(Inexact, numpy=np.divide, public="true_divide", operator="truediv", title="div"):
+class Divide(Inexact, numpy=np.divide, public="true_divide", operator="truediv", title="div", inplace=True):
     """Quotient; integers give floats. Shape: broadcast."""
 
     steep = True
@@ -71,7 +71,7 @@ class Divide(Inexact, numpy=np.divide, public="true_divide", operator="truediv",
         return -g * ans / y
 
 
-class Negative(Elementwise, numpy=np.negative, public=("neg", "negative"), operator="neg"):
+class Negative(Elementwise, numpy=np.negative, public=("neg", "negative"), operator="neg", inplace=True):
     """Negation. Shape: any -> same."""
 
     forward = np.negative
@@ -89,7 +89,7 @@ class Positive(Elementwise, numpy=np.positive, public="positive", operator="pos"
         return g
 
 
-class Reciprocal(Inexact, numpy=np.reciprocal, public="reciprocal"):
+class Reciprocal(Inexact, numpy=np.reciprocal, public="reciprocal", inplace=True):
     """``1 / x``. Shape: any -> same."""
 
     steep = True
@@ -99,7 +99,7 @@ class Reciprocal(Inexact, numpy=np.reciprocal, public="reciprocal"):
         return -g / (x * x)  # by division, which is steep too, where the square of the result would be infinite
 
 
-class Square(Elementwise, numpy=np.square, public="square"):
+class Square(Elementwise, numpy=np.square, public="square", inplace=True):
     """``x x``. Shape: any -> same."""
 
     forward = np.square
@@ -119,7 +119,7 @@ class Absolute(Elementwise, title="abs"):
         return g * np.sign(x)
 
 
-class Sign(NonDifferentiable, public="sign"):
+class Sign(NonDifferentiable, public="sign", inplace=True):
     """-1, 0 or 1, of real numbers; `sgn` gives the direction of complex ones. Shape: any -> same."""
 
     real_only = True
@@ -188,7 +188,7 @@ def _power_of_number(x: Any, y: float) -> Any:
     return np.power(x, y)
 
 
-class Hypot(Elementwise, numpy=np.hypot, public="hypot"):
+class Hypot(Elementwise, numpy=np.hypot, public="hypot", inplace=True):
     """``sqrt(x^2 + y^2)``; the derivative at the origin is 0. Shape: broadcast."""
 
     real_only = True
@@ -202,7 +202,7 @@ class Hypot(Elementwise, numpy=np.hypot, public="hypot"):
         return g * y / Where.of(np.equal(ans, 0.0), np.inf, ans)
 
 
-class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
+class CopySign(Elementwise, numpy=np.copysign, public="copysign", inplace=True):
     """The magnitude of ``x`` with the sign of ``y``. Shape: broadcast."""
 
     real_only = True
@@ -217,27 +217,27 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign"):
         return np.zeros(g.shape, g.dtype)
 
 
-@public("add")
+@public("add", out=True, inplace=np.add)
 def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
     x = input if isinstance(other, Boxed) else to_operand(input, "add")
     return Add.of(x, other if alpha == 1 else other * alpha)
 
 
-@public("sub", "subtract")
+@public("sub", "subtract", out=True, inplace=np.subtract)
 def _sub(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
     return Subtract.of(x, other if alpha == 1 else other * alpha)
 
 
-@public("rsub")
+@public("rsub", out=True)
 def _rsub(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
     return Subtract.of(other, input if alpha == 1 else input * alpha)
 
 
-@public("div", "divide")
+@public("div", "divide", out=True, inplace=np.divide)
 def _div(input: Array, other: Array, *, rounding_mode: str | None = None) -> Array:
     """Quotient; ``rounding_mode`` "trunc" rounds towards zero, "floor" down. Shape: broadcast.
 
@@ -280,13 +280,14 @@ def power(input: Any, other: Any) -> Array:
     return Power.of(input, other)
 
 
-@public("pow", "power", numpy=np.power)
+@public("pow", numpy=np.power, out=True, inplace=True)
+@public("power", out=True)  # without a twin in place, as in PyTorch
 def _pow(input: Array, exponent: Array) -> Array:
     """``input ** exponent``, element by element; small integer exponents are products. Shape: broadcast."""
     return power(input if isinstance(exponent, Boxed) else to_operand(input, "pow"), exponent)
 
 
-@public("float_power", numpy=np.float_power)
+@public("float_power", numpy=np.float_power, out=True, inplace=True)
 def _float_power(input: Array, exponent: Array) -> Array:
     """``input ** exponent`` in double precision. Shape: broadcast.
 
@@ -298,7 +299,7 @@ def _float_power(input: Array, exponent: Array) -> Array:
     return _pow(*double)
 
 
-@public("ldexp", numpy=np.ldexp)
+@public("ldexp", numpy=np.ldexp, inplace=True)
 def _ldexp(input: Array, other: Array) -> Array:
     """``input 2^other``. Shape: broadcast."""
     return to_operand(input, "ldexp") * power(2.0, to_operand(other, "ldexp"))
@@ -308,33 +309,33 @@ install_method("__pow__", lambda a, b: power(a, b) if isinstance(b, OPERANDS) el
 install_method("__rpow__", lambda a, b: power(b, a) if isinstance(b, OPERANDS) else NotImplemented)
 
 
-@public("lerp")
+@public("lerp", out=True, inplace=True)
 def _lerp(input: Array, end: Array, weight: Array) -> Array:
     """``input + weight (end - input)``. Shape: broadcast."""
     return input + weight * (end - input)
 
 
-@public("addcmul")
+@public("addcmul", out=True, inplace=True)
 def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
     """``input + value tensor1 tensor2``. Shape: broadcast."""
     product = tensor1 * tensor2
     return input + (product if value == 1 else product * value)
 
 
-@public("addcdiv")
+@public("addcdiv", out=True, inplace=True)
 def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
     """``input + value tensor1 / tensor2``. Shape: broadcast."""
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
 
 
-@public("deg2rad", numpy=(np.deg2rad, np.radians))
+@public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True)
 def _deg2rad(input: Array) -> Array:
     """Degrees as radians. Shape: any -> same."""
     return input * (math.pi / 180.0)
 
 
-@public("rad2deg", numpy=(np.rad2deg, np.degrees))
+@public("rad2deg", numpy=(np.rad2deg, np.degrees), inplace=True)
 def _rad2deg(input: Array) -> Array:
     """Radians as degrees. Shape: any -> same."""
     return input * (180.0 / math.pi)

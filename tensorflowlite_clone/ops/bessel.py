@@ -13,11 +13,11 @@ import numpy as np
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.families import Inexact, NonDifferentiable
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, operand, public, to_operand
 from ..kernels.bessel import modified
 from .cast import Cast
 from .matmul import MatMul
-from .operands import box, inexact, operand
+from .operands import box, inexact
 from .shape import Reshape
 
 

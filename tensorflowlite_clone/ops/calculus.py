@@ -15,9 +15,9 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import Bilinear, LinedUp
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, operand, public, to_operand
 from .index import get_item
-from .operands import along, box, converted, flat, inexact, operand
+from .operands import along, box, converted, flat, inexact
 from .search import SearchSorted
 
 

@@ -21,40 +21,40 @@ from .cast import Cast
 from .index import concrete
 
 
-class Equal(NonDifferentiable, numpy=np.equal, public="eq"):
+class Equal(NonDifferentiable, numpy=np.equal, public="eq", inplace=True):
     """Whether elements are equal."""
 
     forward = np.equal
 
 
-class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal")):
+class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal"), inplace=True):
     """Whether elements differ."""
 
     forward = np.not_equal
 
 
-class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt"):
+class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt", inplace=True):
     """Whether elements are less than the other's."""
 
     real_only = True
     forward = np.less
 
 
-class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equal"), operator="le"):
+class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equal"), operator="le", inplace=True):
     """Whether elements are less than or equal to the other's."""
 
     real_only = True
     forward = np.less_equal
 
 
-class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), operator="gt"):
+class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), operator="gt", inplace=True):
     """Whether elements are greater than the other's."""
 
     real_only = True
     forward = np.greater
 
 
-class GreaterEqual(NonDifferentiable, numpy=np.greater_equal, public=("ge", "greater_equal"), operator="ge"):
+class GreaterEqual(NonDifferentiable, numpy=np.greater_equal, public=("ge", "greater_equal"), operator="ge", inplace=True):
     """Whether elements are greater than or equal to the other's."""
 
     real_only = True
@@ -104,74 +104,74 @@ class IsNegativeInfinity(NonDifferentiable, numpy=np.isneginf, public="isneginf"
         return np.equal(x, -np.inf)
 
 
-class IsClose(NonDifferentiable, numpy=np.isclose, title="isclose"):
+class IsClose(NonDifferentiable, numpy=np.isclose, title="isclose", sequences=2):
     """Whether ``|x - y| <= atol + rtol |y|``; equal infinities are close, NaN only to NaN and only if asked."""
 
     def forward(x, y, *, rtol=1e-05, atol=1e-08, equal_nan=False):
         return np.isclose(x, y, rtol, atol, equal_nan)
 
 
-class LogicalAnd(NonDifferentiable, numpy=np.logical_and, public="logical_and"):
+class LogicalAnd(NonDifferentiable, numpy=np.logical_and, public="logical_and", inplace=True):
     """Whether both elements are not zero."""
 
     forward = np.logical_and
 
 
-class LogicalOr(NonDifferentiable, numpy=np.logical_or, public="logical_or"):
+class LogicalOr(NonDifferentiable, numpy=np.logical_or, public="logical_or", inplace=True):
     """Whether one of the elements is not zero."""
 
     forward = np.logical_or
 
 
-class LogicalXor(NonDifferentiable, numpy=np.logical_xor, public="logical_xor"):
+class LogicalXor(NonDifferentiable, numpy=np.logical_xor, public="logical_xor", inplace=True):
     """Whether exactly one of the elements is not zero."""
 
     forward = np.logical_xor
 
 
-class LogicalNot(NonDifferentiable, numpy=np.logical_not, public="logical_not"):
+class LogicalNot(NonDifferentiable, numpy=np.logical_not, public="logical_not", inplace=True):
     """Whether elements are zero."""
 
     forward = np.logical_not
 
 
-class BitwiseAnd(NonDifferentiable, numpy=np.bitwise_and, public="bitwise_and", operator="and"):
+class BitwiseAnd(NonDifferentiable, numpy=np.bitwise_and, public="bitwise_and", operator="and", inplace=True):
     """Bitwise and of integers or booleans."""
 
     forward = np.bitwise_and
 
 
-class BitwiseOr(NonDifferentiable, numpy=np.bitwise_or, public="bitwise_or", operator="or"):
+class BitwiseOr(NonDifferentiable, numpy=np.bitwise_or, public="bitwise_or", operator="or", inplace=True):
     """Bitwise or of integers or booleans."""
 
     forward = np.bitwise_or
 
 
-class BitwiseXor(NonDifferentiable, numpy=np.bitwise_xor, public="bitwise_xor", operator="xor"):
+class BitwiseXor(NonDifferentiable, numpy=np.bitwise_xor, public="bitwise_xor", operator="xor", inplace=True):
     """Bitwise exclusive or of integers or booleans."""
 
     forward = np.bitwise_xor
 
 
-class BitwiseNot(NonDifferentiable, numpy=np.invert, public="bitwise_not", operator="invert"):
+class BitwiseNot(NonDifferentiable, numpy=np.invert, public="bitwise_not", operator="invert", inplace=True):
     """Bitwise complement of integers, logical not of booleans."""
 
     forward = np.invert
 
 
-class LeftShift(NonDifferentiable, numpy=np.left_shift, public="bitwise_left_shift", operator="lshift"):
+class LeftShift(NonDifferentiable, numpy=np.left_shift, public="bitwise_left_shift", operator="lshift", inplace=True):
     """Integers times powers of two: ``x 2^y``."""
 
     forward = np.left_shift
 
 
-class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_shift", operator="rshift"):
+class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_shift", operator="rshift", inplace=True):
     """Integers divided by powers of two, rounded down."""
 
     forward = np.right_shift
 
 
-class Heaviside(NonDifferentiable, numpy=np.heaviside, public="heaviside"):
+class Heaviside(NonDifferentiable, numpy=np.heaviside, public="heaviside", inplace=True):
     """0 where x is negative, 1 where it is positive, ``y`` where it is 0."""
 
     real_only = True
@@ -200,7 +200,7 @@ class Where(Elementwise):
         return Where.of(condition, 0.0, g)
 
 
-@public("where", method=False)
+@public("where", method=False, out=True)
 def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
     """``input`` where the condition holds, ``other`` elsewhere; with the condition alone, the indices where it holds.
 
@@ -229,7 +229,7 @@ def _select(condition: Array, x: Any, y: Any) -> Array:
 install_method("where", lambda input, condition, other: _where(condition, input, other))
 
 
-@implements(np.where)
+@implements(np.where, sequences=3)
 def _np_where(condition: Array, x: Any = None, y: Any = None) -> Any:
     if x is None and y is None:
         return _where(condition)
@@ -238,7 +238,7 @@ def _np_where(condition: Array, x: Any = None, y: Any = None) -> Any:
     return _select(condition, x, y)
 
 
-@public("masked_fill")
+@public("masked_fill", inplace=True)
 def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
     """``value`` (a number or 0-d tensor, converted to the dtype of ``input``) where the mask holds, ``input`` elsewhere.
 

@@ -176,7 +176,7 @@ install_method("real", property(_real))  # type: ignore[arg-type]
 install_method("imag", property(_imag))  # type: ignore[arg-type]
 
 
-@public("abs", "absolute", numpy=(np.absolute, np.fabs))
+@public("abs", "absolute", numpy=(np.absolute, np.fabs), out=True, inplace=np.absolute)
 def _abs(input: Array) -> Array:
     """Absolute value, real also of complex numbers; the derivative at 0 is 0. Shape: any -> same.
 
@@ -191,7 +191,7 @@ def _abs(input: Array) -> Array:
 install_method("__abs__", _abs)
 
 
-@public("sgn", numpy=np.sign)
+@public("sgn", numpy=np.sign, inplace=True)
 def _sgn(input: Array) -> Array:
     """-1, 0 or 1; of a complex number ``z / |z|``, its direction, 0 at 0. Shape: any -> same.
 

@@ -216,7 +216,7 @@ def _unbatched(out: Array, single: bool) -> Array:
     return Reshape.of(out, shape=tuple(shape_of(out)[1:])) if single else out
 
 
-@public("conv2d", method=False)
+@public("conv2d", method=False, functional=True)
 def _conv2d(
     input: Array, weight: Array, bias: Array | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Array:
@@ -258,7 +258,7 @@ def _without_height(a: Array) -> Array:
     return Reshape.of(a, shape=(*shape[:-2], shape[-1]))
 
 
-@public("conv1d", method=False)
+@public("conv1d", method=False, functional=True)
 def _conv1d(
     input: Array, weight: Array, bias: Array | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Array:
@@ -277,7 +277,7 @@ def _conv1d(
     return _unbatched(_without_height(out), single)
 
 
-@public("conv3d", method=False)
+@public("conv3d", method=False, functional=True)
 def _conv3d(
     input: Array, weight: Array, bias: Array | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Array:
@@ -341,7 +341,7 @@ def _transposed(
     return _without_height(out) if one else out
 
 
-@public("conv_transpose2d", method=False)
+@public("conv_transpose2d", method=False, functional=True)
 def _conv_transpose2d(
     input: Array,
     weight: Array,
@@ -388,7 +388,7 @@ def _conv_transpose2d(
     return _unbatched(_transposed(op, x, weight, bias, s, p, e, groups, d), single)
 
 
-@public("conv_transpose1d", method=False)
+@public("conv_transpose1d", method=False, functional=True)
 def _conv_transpose1d(
     input: Array,
     weight: Array,

@@ -118,7 +118,7 @@ def _diag_embed(input: Array, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return DiagonalPut.of(x, offset=int(offset), axis1=i, axis2=j, shape=tuple(full))
 
 
-@public("diag")
+@public("diag", out=True)
 def _diag(input: Array, diagonal: int = 0) -> Array:
     """A matrix with the vector ``input`` on its diagonal, or a copy of the diagonal of a matrix.
 
@@ -168,13 +168,13 @@ def _matrices(input: Array, op: str) -> Array:
     return to_operand(input, op)
 
 
-@public("tril")
+@public("tril", out=True, inplace=True)
 def _tril(input: Array, diagonal: int = 0) -> Array:
     """The lower triangle of the last two dimensions: zeros above the ``diagonal``."""
     return Tril.of(_matrices(input, "tril"), k=int(diagonal))
 
 
-@public("triu")
+@public("triu", out=True, inplace=True)
 def _triu(input: Array, diagonal: int = 0) -> Array:
     """The upper triangle of the last two dimensions: zeros below the ``diagonal``."""
     return Triu.of(_matrices(input, "triu"), k=int(diagonal))

@@ -19,7 +19,7 @@ from .reduce import Sum
 from .shape import Reshape
 
 
-@public("cosine_similarity", method=False)
+@public("cosine_similarity", method=False, functional=True)
 def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
     """``x1 . x2 / (max(|x1|, eps) max(|x2|, eps))`` along ``dim``: the cosine of the angle between vectors. Other dimensions broadcast.
 
@@ -36,7 +36,7 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     return Sum.of(products, axis=(axis,), keepdims=False) / (lengths[0] * lengths[1])
 
 
-@public("pairwise_distance", method=False)
+@public("pairwise_distance", method=False, functional=True)
 def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
     """``|x1 - x2 + eps|_p`` along the last dimension: (..., k), (..., k) -> (...), or (..., 1) with ``keepdim``.
 

@@ -17,7 +17,7 @@ from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.dropout import bernoulli_mask
 from .draw import constant, fresh
-from .mutation import mutate
+from .inplace.mutation import mutate
 from .random import stream
 
 
@@ -40,7 +40,7 @@ def _drop(op: str, x: Array, p: float, training: bool, inplace: bool, change: Ca
     return change(x)
 
 
-@public("dropout", method=False)
+@public("dropout", method=False, functional=True)
 def _dropout(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
     """Each element 0 with probability p, else scaled by ``1 / (1 - p)``; the input itself in evaluation.
 
@@ -108,7 +108,7 @@ def _alpha(op: str, x: Array, p: float, spatial: int) -> Array:
     return np.where(keep, x, SATURATION) * scale - scale * SATURATION * p
 
 
-@public("alpha_dropout", method=False)
+@public("alpha_dropout", method=False, functional=True)
 def _alpha_dropout(input: Array, p: float = 0.5, training: bool = False, inplace: bool = False) -> Array:
     """Dropout to the saturation value of SELU, keeping mean 0 and variance 1.
 

@@ -25,7 +25,7 @@ from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.families import Bilinear
 from ..core.operation import Operation
-from ..core.publish import implements, public, to_operands
+from ..core.publish import implements, operand, public, to_operands
 from ..kernels import product as kernels
 from .diagonal import Diagonal
 from .reduce import Sum
@@ -236,4 +236,7 @@ def _einsum(equation: Any, *operands: Any) -> Array:
 
 @implements(np.einsum)
 def _np_einsum(*operands: Any, optimize: Any = False) -> Array:
+    """Lists are operands after subscripts in one string, else subscripts themselves."""
+    if isinstance(operands[0], str):
+        operands = (operands[0], *[operand(a, "np.einsum") if isinstance(a, list | tuple) else a for a in operands[1:]])
     return _einsum(*operands)

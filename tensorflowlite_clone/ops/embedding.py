@@ -106,7 +106,7 @@ class TakeWeighedRows(General, title="embedding"):
         return cls.of(np.reshape(w, (size * rows, dim)), _shifted(indices, True, size, rows), shares)
 
 
-@public("embedding", method=False)
+@public("embedding", method=False, functional=True)
 def _embedding(
     input: Array,
     weight: Array,

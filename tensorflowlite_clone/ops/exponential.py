@@ -24,7 +24,7 @@ class _Steep(Inexact):
     steep = True
 
 
-class Exp(_Steep, numpy=np.exp, public="exp"):
+class Exp(_Steep, numpy=np.exp, public="exp", inplace=True):
     """Exponential ``e^x``. Shape: any -> same."""
 
     forward = np.exp
@@ -33,7 +33,7 @@ class Exp(_Steep, numpy=np.exp, public="exp"):
         return g * ans
 
 
-class Exp2(_Steep, numpy=np.exp2, public="exp2"):
+class Exp2(_Steep, numpy=np.exp2, public="exp2", inplace=True):
     """Power of two ``2^x``. Shape: any -> same."""
 
     forward = np.exp2
@@ -42,7 +42,7 @@ class Exp2(_Steep, numpy=np.exp2, public="exp2"):
         return g * ans * LN2
 
 
-class Expm1(_Steep, numpy=np.expm1, public="expm1"):
+class Expm1(_Steep, numpy=np.expm1, public="expm1", inplace=True):
     """``e^x - 1``, accurate near 0. Shape: any -> same."""
 
     forward = np.expm1
@@ -51,7 +51,7 @@ class Expm1(_Steep, numpy=np.expm1, public="expm1"):
         return g * (ans + 1.0)
 
 
-class Log(_Steep, numpy=np.log, public="log"):
+class Log(_Steep, numpy=np.log, public="log", inplace=True):
     """Natural logarithm. Shape: any -> same."""
 
     forward = np.log
@@ -60,7 +60,7 @@ class Log(_Steep, numpy=np.log, public="log"):
         return g / x
 
 
-class Log2(_Steep, numpy=np.log2, public="log2"):
+class Log2(_Steep, numpy=np.log2, public="log2", inplace=True):
     """Logarithm to base 2. Shape: any -> same."""
 
     forward = np.log2
@@ -69,7 +69,7 @@ class Log2(_Steep, numpy=np.log2, public="log2"):
         return g / (x * LN2)
 
 
-class Log10(_Steep, numpy=np.log10, public="log10"):
+class Log10(_Steep, numpy=np.log10, public="log10", inplace=True):
     """Logarithm to base 10. Shape: any -> same."""
 
     forward = np.log10
@@ -78,7 +78,7 @@ class Log10(_Steep, numpy=np.log10, public="log10"):
         return g / (x * LN10)
 
 
-class Log1p(_Steep, numpy=np.log1p, public="log1p"):
+class Log1p(_Steep, numpy=np.log1p, public="log1p", inplace=True):
     """``log(1 + x)``, accurate near 0. Shape: any -> same."""
 
     forward = np.log1p
@@ -87,7 +87,7 @@ class Log1p(_Steep, numpy=np.log1p, public="log1p"):
         return g / (x + 1.0)
 
 
-class Sqrt(_Steep, numpy=np.sqrt, public="sqrt"):
+class Sqrt(_Steep, numpy=np.sqrt, public="sqrt", inplace=True):
     """Square root; its derivative at 0 is infinite. Shape: any -> same."""
 
     forward = np.sqrt
@@ -96,7 +96,7 @@ class Sqrt(_Steep, numpy=np.sqrt, public="sqrt"):
         return g * 0.5 / ans
 
 
-class RSqrt(_Steep, public="rsqrt"):
+class RSqrt(_Steep, public="rsqrt", inplace=True):
     """``1 / sqrt(x)``. Shape: any -> same."""
 
     def forward(x):
@@ -116,7 +116,7 @@ class Cbrt(_Steep, numpy=np.cbrt):
         return g / (ans * ans * 3.0)
 
 
-class Sigmoid(Inexact, public="sigmoid"):
+class Sigmoid(Inexact, public="sigmoid", inplace=True, functional=True):
     """``1 / (1 + exp(-x))``. Shape: any -> same."""
 
     forward = kernels.sigmoid
@@ -178,7 +178,7 @@ class XLogY(_Steep, title="xlogy"):
         return g * (x / Where.of(nothing, np.inf, y))
 
 
-@public("xlogy")
+@public("xlogy", out=True, inplace=True)
 def _xlogy(input: Array, other: Array) -> Array:
     """``input log(other)``, 0 where input is 0 (unless other is NaN). Shape: broadcast.
 

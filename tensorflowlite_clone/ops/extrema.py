@@ -143,14 +143,14 @@ def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = N
     return _extremum("min", AMin, ArgMin, np.minimum, input, dim if other is None else other, keepdim)
 
 
-@public("amax")
+@public("amax", out=True)
 def _amax(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The largest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
     x = to_operand(input, "amax")
     return AMax.of(x, axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amax"), keepdims=keepdim)
 
 
-@public("amin")
+@public("amin", out=True)
 def _amin(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The smallest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
     x = to_operand(input, "amin")

@@ -149,7 +149,7 @@ def _places(index: Array, shape: tuple[int, ...], op: str) -> Array:
     return index
 
 
-@public("gather")
+@public("gather", out=True)
 def _gather(input: Array, dim: int, index: Array) -> Array:
     """Elements along ``dim`` named by ``index`` (int64, as many dimensions as ``input``); the result has the index's shape.
 
@@ -164,7 +164,7 @@ def _gather(input: Array, dim: int, index: Array) -> Array:
     return Gather.of(x, _places(index, shape_of(x), "gather"), axis=axis)
 
 
-@public("take_along_dim")
+@public("take_along_dim", out=True)
 def _take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Array:
     """As `gather`, with the other dimensions broadcast; without ``dim`` both are flattened."""
     _index(indices, "take_along_dim")
@@ -180,7 +180,7 @@ def _take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Arr
     return Gather.of(x, places, axis=axis)
 
 
-@public("scatter_add")
+@public("scatter_add", inplace=True)
 def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     """``input`` with ``src`` added at ``index`` along ``dim``."""
     axis = normalize_axis(dim, len(shape_of(input)), "scatter_add")
@@ -188,7 +188,7 @@ def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     return input + ScatterAdd.of(_corner(src, shape_of(places), "scatter_add"), places, axis=axis, size=shape_of(input))
 
 
-@public("scatter")
+@public("scatter", inplace=True)
 def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None) -> Array:
     """``input`` with ``src`` (a tensor or a number) put at ``index`` along ``dim``; where an index repeats, the last one stays."""
     source = value if src is None else src
@@ -217,7 +217,7 @@ def _corner(source: Array, shape: tuple[int, ...], op: str) -> Array:
     return source if have == shape else get_item(source, tuple(slice(0, n) for n in shape))
 
 
-@public("index_select")
+@public("index_select", out=True)
 def _index_select(input: Array, dim: int, index: Array) -> Array:
     """The slices along ``dim`` that ``index`` (1-d, int64) names."""
     x = to_operand(input, "index_select")
@@ -243,7 +243,7 @@ def _slices(x: Array, axis: int, index: Array, op: str) -> tuple[Any, ...]:
     return (slice(None),) * axis + (Slot(0),) + (slice(None),) * (len(shape) - axis - 1)
 
 
-@public("index_add")
+@public("index_add", inplace=True)
 def _index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: float = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` along ``dim`` added at the places in ``index`` (1-d, int64).
 
@@ -266,7 +266,7 @@ def _same_slices(input: Array, axis: int, index: Array, source: Array, op: str) 
         )
 
 
-@public("index_copy")
+@public("index_copy", inplace=True)
 def _index_copy(input: Array, dim: int, index: Array, source: Array) -> Array:
     """``input`` with the slices of ``source`` along ``dim`` in place of those at ``index`` (1-d, int64)."""
     axis = normalize_axis(dim, len(shape_of(input)), "index_copy")
@@ -275,7 +275,7 @@ def _index_copy(input: Array, dim: int, index: Array, source: Array) -> Array:
     return _scatter(input, axis, _spread(index, axis, shape_of(input)), source)
 
 
-@public("index_fill")
+@public("index_fill", inplace=True)
 def _index_fill(input: Array, dim: int, index: Array, value: Any) -> Array:
     """``input`` with ``value`` (a number or 0-d tensor) in the slices along ``dim`` that ``index`` (1-d, int64) names."""
     axis = normalize_axis(dim, len(shape_of(input)), "index_fill")
@@ -289,20 +289,20 @@ def _spread(index: Array, axis: int, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(column, (*shape[:axis], *shape_of(index), *shape[axis + 1 :]))
 
 
-@public("take")
+@public("take", out=True)
 def _take(input: Array, index: Array) -> Array:
     """The elements of the flattened ``input`` that ``index`` names, in the index's shape."""
     return get_item(input.reshape(-1), _index(index, "take"))
 
 
-@public("masked_select")
+@public("masked_select", out=True)
 def _masked_select(input: Array, mask: Array) -> Array:
     """The elements where the mask holds, as a vector; both broadcast."""
     shape = np.broadcast_shapes(shape_of(input), shape_of(mask))
     return get_item(np.broadcast_to(input, shape), np.broadcast_to(mask, shape))
 
 
-@public("masked_scatter")
+@public("masked_scatter", inplace=True)
 def _masked_scatter(input: Array, mask: Array, source: Array) -> Array:
     """``input`` with the first elements of ``source``, in order, where the mask holds."""
     where = np.broadcast_to(concrete(mask, "masked_scatter"), shape_of(input))

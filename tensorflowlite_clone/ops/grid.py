@@ -5,6 +5,7 @@ Not here: the operations on one tensor behind them (``shape.py``).
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def _one_shape(tensors: tuple[Any, ...], op: str) -> tuple[list[Array], Shape]:
         raise ShapeError(f"{op}: shapes do not broadcast: they are {shapes}; from the right, sizes must be equal or 1") from None
 
 
-@public("broadcast_tensors", method=False, numpy=np.broadcast_arrays)
+@public("broadcast_tensors", method=False, numpy=np.broadcast_arrays, sequences=sys.maxsize)
 def _broadcast_tensors(*tensors: Any) -> tuple[Array, ...]:
     """All tensors broadcast to one shape, without copying."""
     xs, shape = _one_shape(tensors, "broadcast_tensors")

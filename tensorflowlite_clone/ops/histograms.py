@@ -14,11 +14,11 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.publish import implements
+from ..core.publish import implements, operand
 from ..core.tensor import Tensor
 from .gather import ScatterAdd
 from .index import concrete
-from .operands import box, converted, flat, inexact, mapped, operand
+from .operands import box, converted, flat, inexact, mapped
 from .search import SearchSorted
 
 

@@ -52,7 +52,7 @@ def _sequence(tensors: Any, op: str) -> list[Array]:
     return list(tensors)
 
 
-@public("cat", "concat", "concatenate", method=False)
+@public("cat", "concat", "concatenate", method=False, out=True)
 def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     """Tensors one after the other along an existing dimension. All other sizes must be equal.
 
@@ -68,7 +68,7 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     return Concatenate.of(*xs, axis=normalize_axis(dim, len(shape_of(xs[0])), "cat"))
 
 
-@public("stack", method=False)
+@public("stack", method=False, out=True)
 def _stack(tensors: Sequence[Array], dim: int = 0) -> Array:
     """Tensors of one shape along a new dimension.
 
@@ -87,26 +87,26 @@ def _stack(tensors: Sequence[Array], dim: int = 0) -> Array:
 
 
 # ---- stacks -----------------------------------------------------------------------------------------------------------------
-@public("vstack", "row_stack", method=False)
+@public("vstack", "row_stack", method=False, out=True)
 def _vstack(tensors: Sequence[Array]) -> Array:
     """Tensors below each other (dimension 0); vectors count as rows."""
     return _cat([_atleast_2d(x) for x in _sequence(tensors, "vstack")], 0)
 
 
-@public("hstack", method=False)
+@public("hstack", method=False, out=True)
 def _hstack(tensors: Sequence[Array]) -> Array:
     """Tensors beside each other (dimension 1); vectors end to end."""
     xs = [_atleast_1d(x) for x in _sequence(tensors, "hstack")]
     return _cat(xs, 0 if len(shape_of(xs[0])) == 1 else 1)
 
 
-@public("dstack", method=False)
+@public("dstack", method=False, out=True)
 def _dstack(tensors: Sequence[Array]) -> Array:
     """Tensors behind each other (dimension 2)."""
     return _cat([_atleast_3d(x) for x in _sequence(tensors, "dstack")], 2)
 
 
-@public("column_stack", method=False)
+@public("column_stack", method=False, out=True)
 def _column_stack(tensors: Sequence[Array]) -> Array:
     """Tensors beside each other (dimension 1); vectors count as columns.
 

@@ -97,6 +97,7 @@ def flat_rows(a: Array) -> Array:
     return a if len(shape) == 2 else np.reshape(a, (math.prod(shape[:-1]), shape[-1]))
 
 
+@public("matmul", numpy=np.matmul, out=True)
 def matmul(input: Array, other: Array) -> Array:
     """Matrix product: (n, k) @ (k, m), with vectors as rows or columns, and leading dimensions broadcast.
 
@@ -139,7 +140,6 @@ def matmul(input: Array, other: Array) -> Array:
     return Reshape.of(out, shape=tuple(shape))
 
 
-public("matmul", numpy=np.matmul)(matmul)
 install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, (*OPERANDS, list, tuple)) else NotImplemented)
 install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, (*OPERANDS, list, tuple)) else NotImplemented)
 
@@ -227,7 +227,7 @@ def needs(op: str, x: Any, ndim: int, name: str) -> Array:
     return x
 
 
-@public("mm")
+@public("mm", out=True)
 def _mm(input: Array, mat2: Array) -> Array:
     """Matrix product (n, k) @ (k, m) -> (n, m), without broadcasting.
 
@@ -240,7 +240,7 @@ def _mm(input: Array, mat2: Array) -> Array:
     return MatMul.of(needs("mm", input, 2, "input"), needs("mm", mat2, 2, "mat2"))
 
 
-@public("bmm")
+@public("bmm", out=True)
 def _bmm(input: Array, mat2: Array) -> Array:
     """Matrix products (b, n, k) @ (b, k, m) -> (b, n, m), without broadcasting.
 
@@ -256,7 +256,7 @@ def _bmm(input: Array, mat2: Array) -> Array:
     return MatMul.of(x, y)
 
 
-@public("mv")
+@public("mv", out=True)
 def _mv(input: Array, vec: Array) -> Array:
     """Matrix times vector: (n, k) @ (k) -> (n).
 
@@ -267,7 +267,7 @@ def _mv(input: Array, vec: Array) -> Array:
     return matmul(needs("mv", input, 2, "input"), needs("mv", vec, 1, "vec"))
 
 
-@public("dot")
+@public("dot", out=True)
 def _dot(input: Array, tensor: Array) -> Array:
     """Inner product of two vectors of one length: (n), (n) -> ().
 
@@ -278,7 +278,7 @@ def _dot(input: Array, tensor: Array) -> Array:
     return matmul(needs("dot", input, 1, "input"), needs("dot", tensor, 1, "tensor"))
 
 
-@public("vdot")
+@public("vdot", out=True)
 def _vdot(input: Array, other: Array) -> Array:
     """Inner product of two vectors, the first one conjugated: (n), (n) -> ().
 
@@ -290,7 +290,7 @@ def _vdot(input: Array, other: Array) -> Array:
     return matmul(np.conjugate(x) if x.dtype.kind == "c" else x, y)
 
 
-@implements(np.vdot)
+@implements(np.vdot, sequences=2)
 def _np_vdot(a: Array, b: Array) -> Array:
     return _vdot(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
 
@@ -308,7 +308,7 @@ def _combined(op: str, input: Array, product: Array, beta: float, alpha: float) 
     return (x if beta == 1 else x * beta) + product
 
 
-@public("addmm")
+@public("addmm", out=True, inplace=True)
 def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     """``beta input + alpha mat1 @ mat2``: (n, k) @ (k, m) plus what broadcasts to (n, m).
 
@@ -320,7 +320,7 @@ def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: fl
     return _combined("addmm", input, product, beta, alpha)
 
 
-@public("baddbmm")
+@public("baddbmm", out=True, inplace=True)
 def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     """``beta input + alpha batch1 @ batch2`` for stacks of matrices: (b, n, k) @ (b, k, m).
 
@@ -331,7 +331,7 @@ def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alp
     return _combined("baddbmm", input, _bmm(batch1, batch2), beta, alpha)
 
 
-@public("addbmm")
+@public("addbmm", out=True)
 def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     """``beta input + alpha sum_i batch1[i] @ batch2[i]``: (b, n, k) @ (b, k, m), summed over b.
 
@@ -342,7 +342,7 @@ def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alph
     return _combined("addbmm", input, np.sum(_bmm(batch1, batch2), axis=0), beta, alpha)
 
 
-@public("addmv")
+@public("addmv", out=True, inplace=True)
 def _addmv(input: Array, mat: Array, vec: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     """``beta input + alpha mat @ vec``: (n, k) @ (k) plus what broadcasts to (n).
 
@@ -353,7 +353,7 @@ def _addmv(input: Array, mat: Array, vec: Array, *, beta: float = 1, alpha: floa
     return _combined("addmv", input, _mv(mat, vec), beta, alpha)
 
 
-@public("addr")
+@public("addr", out=True)
 def _addr(input: Array, vec1: Array, vec2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     """``beta input + alpha vec1 vec2^T``: all products of (n) and (m), plus what broadcasts to (n, m).
 

@@ -173,7 +173,7 @@ def _fits(op: str, name: str, v: Array | None, shape: tuple[int, ...], what: str
         raise ShapeError(f"{op}: {name} does not fit: it is {shape_of(v)}, {what}; it must be {shape}")
 
 
-@public("layer_norm", method=False)
+@public("layer_norm", method=False, functional=True)
 def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over the last dimensions.
 
@@ -215,7 +215,7 @@ def _channels(op: str, x: Array, **vectors: Array | None) -> None:
         _fits(op, name, v, (shape[1],), f"the input {shape} has {shape[1]} channels")
 
 
-@public("batch_norm", method=False)
+@public("batch_norm", method=False, functional=True)
 def _batch_norm(
     input: Array,
     running_mean: Array | None = None,
@@ -294,7 +294,7 @@ def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -
     running.copy_(moved)
 
 
-@public("group_norm", method=False)
+@public("group_norm", method=False, functional=True)
 def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over each group of channels of each example.
 
@@ -322,7 +322,7 @@ def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias
     return _affine(Reshape.of(LayerNorm.of(rows, None, None, n=1, eps=eps), shape=shape), weight, bias)
 
 
-@public("instance_norm", method=False)
+@public("instance_norm", method=False, functional=True)
 def _instance_norm(
     input: Array,
     running_mean: Array | None = None,
@@ -368,7 +368,7 @@ def _instance_norm(
     return _affine(Reshape.of(out, shape=shape), weight, bias)
 
 
-@public("rms_norm", method=False)
+@public("rms_norm", method=False, functional=True)
 def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
     """``x / sqrt(mean(x^2) + eps) * weight``, with the mean over the last dimensions.
 

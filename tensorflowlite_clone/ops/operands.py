@@ -1,7 +1,6 @@
-"""What NumPy lets stand for an array, as operands: numbers, arrays, boxes, and sequences of them, which may hold boxes.
+"""Operands as the functions with NumPy's signatures want them: in a dtype, flat, along an axis.
 
-Here also: the conversion of what NumPy calls a dtype. Not here: any operation, and PyTorch's rule that a list is an error
-(``core/publish.py``).
+Not here: any operation, and what may stand for an array, in NumPy (`operand`) and in PyTorch (`to_operand`; ``core/publish.py``).
 """
 
 from __future__ import annotations
@@ -10,37 +9,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
-from .._errors import OperandError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type
+from ..core.publish import operand
 from ..core.tensor import Tensor
 from .cast import cast
 from .shape import Reshape
-
-
-def holds_box(x: Any) -> bool:
-    """Whether ``x`` is a box or a (nested) sequence with one in it."""
-    return isinstance(x, Boxed) or (isinstance(x, list | tuple) and any(map(holds_box, x)))
-
-
-def operand(x: Any, op: str) -> Array:
-    """``x`` as an array or a box; a sequence with boxes in it becomes one box, by stacking.
-
-    >>> operand([1, 2], "sum")
-    array([1, 2])
-    """
-    if isinstance(x, Boxed | ndarray):
-        return x
-    if isinstance(x, list | tuple) and holds_box(x):
-        return np.stack([operand(e, op) for e in x])
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise OperandError(f"{op}: operands must be tensors, arrays, numbers or sequences of them: got {type(x).__name__} {x!r:.60}")
-    return array
 
 
 def box(x: Any, op: str) -> Any:

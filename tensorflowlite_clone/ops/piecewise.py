@@ -124,7 +124,7 @@ class ClampAbove(Elementwise, title="clamp"):
         return Where.of(np.greater(x, y), g, 0.0)
 
 
-class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="mod"):
+class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="mod", inplace=True):
     """Remainder with the sign of the divisor. Shape: broadcast."""
 
     real_only = True
@@ -140,7 +140,7 @@ class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="m
         return -g * np.floor_divide(x, y)
 
 
-class FMod(Elementwise, numpy=np.fmod, public="fmod"):
+class FMod(Elementwise, numpy=np.fmod, public="fmod", inplace=True):
     """Remainder with the sign of the dividend. Shape: broadcast."""
 
     real_only = True
@@ -156,7 +156,7 @@ class FMod(Elementwise, numpy=np.fmod, public="fmod"):
         return -g * np.trunc(x / y)
 
 
-class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide", operator="floordiv"):
+class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide", operator="floordiv", inplace=True):
     """The largest integer not above the quotient. Shape: broadcast."""
 
     real_only = True
@@ -178,26 +178,26 @@ def _np_divmod(x1: Array, x2: Array) -> tuple[Array, Array]:
     return np.floor_divide(x1, x2), np.remainder(x1, x2)
 
 
-class GreatestCommonDivisor(NonDifferentiable, numpy=np.gcd, public="gcd"):
+class GreatestCommonDivisor(NonDifferentiable, numpy=np.gcd, public="gcd", inplace=True):
     """The greatest common divisor of integers. Shape: broadcast."""
 
     forward = np.gcd
 
 
-class LeastCommonMultiple(NonDifferentiable, numpy=np.lcm, public="lcm"):
+class LeastCommonMultiple(NonDifferentiable, numpy=np.lcm, public="lcm", inplace=True):
     """The least common multiple of integers. Shape: broadcast."""
 
     forward = np.lcm
 
 
-class NextAfter(NonDifferentiable, numpy=np.nextafter, public="nextafter"):
+class NextAfter(NonDifferentiable, numpy=np.nextafter, public="nextafter", inplace=True):
     """The next floating-point number after x in the direction of y. Shape: broadcast."""
 
     real_only = True
     forward = np.nextafter
 
 
-class Frac(Elementwise, public="frac"):
+class Frac(Elementwise, public="frac", inplace=True):
     """What is left of x without its integer part. Shape: any -> same."""
 
     real_only = True
@@ -216,7 +216,7 @@ class _Step(Elementwise):
     real_only = True
 
 
-class Floor(_Step, numpy=np.floor, public="floor"):
+class Floor(_Step, numpy=np.floor, public="floor", inplace=True):
     """The largest integer not above x. Shape: any -> same."""
 
     forward = np.floor
@@ -225,7 +225,7 @@ class Floor(_Step, numpy=np.floor, public="floor"):
         return np.zeros(g.shape, g.dtype)
 
 
-class Ceil(_Step, numpy=np.ceil, public="ceil"):
+class Ceil(_Step, numpy=np.ceil, public="ceil", inplace=True):
     """The smallest integer not below x. Shape: any -> same."""
 
     forward = np.ceil
@@ -234,7 +234,7 @@ class Ceil(_Step, numpy=np.ceil, public="ceil"):
         return np.zeros(g.shape, g.dtype)
 
 
-class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix")):
+class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix"), inplace=True):
     """The integer part of x. Shape: any -> same."""
 
     forward = np.trunc
@@ -264,7 +264,7 @@ class NanToNum(Elementwise):
         return Where.of(np.isfinite(x), g, 0.0)
 
 
-@public("round")
+@public("round", inplace=True)
 def _round(input: Array, *, decimals: int = 0) -> Array:
     """The nearest multiple of ``10^-decimals``, the even one at ties. Shape: any -> same."""
     x = to_operand(input, "round")
@@ -279,7 +279,7 @@ def _np_round(a: Array, decimals: int = 0) -> Array:
     return _round(a, decimals=decimals)
 
 
-@public("nan_to_num")
+@public("nan_to_num", inplace=True)
 def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
     x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}
@@ -288,7 +288,7 @@ def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neg
     return NanToNum.of(x, **values)
 
 
-@public("clamp", "clip")
+@public("clamp", "clip", out=True, inplace=True)
 def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     """``x`` clipped to [min, max], each a number, a tensor or None (but not both None); the derivative at the bounds is 1.
 
@@ -308,18 +308,18 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     return Clamp.of(x, low=min, high=max)
 
 
-@public("clamp_min")
+@public("clamp_min", out=True, inplace=True)
 def _clamp_min(input: Array, min: Any) -> Array:
     """``x``, but at least ``min``."""
     return clamp(input, min=min)
 
 
-@public("clamp_max")
+@public("clamp_max", out=True, inplace=True)
 def _clamp_max(input: Array, max: Any) -> Array:
     """``x``, but at most ``max``."""
     return clamp(input, max=max)
 
 
-@implements(np.clip)
+@implements(np.clip, sequences=3)
 def _np_clip(a: Array, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Array:
     return clamp(a, a_min if min is None else min, a_max if max is None else max)

@@ -15,10 +15,10 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type, promote_types
 from ..core.families import AxisWise
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, operand, public, to_operand
 from .calculus import WholeConvolution
 from .index import concrete
-from .operands import box, converted, inexact, mapped, operand
+from .operands import box, converted, inexact, mapped
 from .shape import Reshape
 
 

@@ -210,7 +210,7 @@ def _max_pool(op: str, ndim: int, input: Array, windows: dict[str, Any], ceil_mo
     return ValuesIndices(_back(PoolGather.of(x, places), lead, ndim), _back(places, lead, ndim))
 
 
-@public("max_pool2d", method=False)
+@public("max_pool2d", method=False, functional=True)
 def _max_pool2d(
     input: Array,
     kernel_size: Any,
@@ -244,7 +244,7 @@ def _max_pool2d(
     return _max_pool("max_pool2d", 4, input, windows, ceil_mode, return_indices)
 
 
-@public("max_pool1d", method=False)
+@public("max_pool1d", method=False, functional=True)
 def _max_pool1d(
     input: Array,
     kernel_size: Any,
@@ -306,7 +306,7 @@ def _avg_pool2d(
     return _avg_pool("avg_pool2d", 4, input, windows, ceil_mode, count_include_pad, divisor_override)
 
 
-@public("avg_pool1d", method=False)
+@public("avg_pool1d", method=False, functional=True)
 def _avg_pool1d(
     input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
 ) -> Array:
@@ -342,7 +342,7 @@ def _adaptive_avg_pool2d(input: Array, output_size: Any) -> Array:
     return _back(AdaptiveAvgPool.of(x, output_size=size), lead, 4)
 
 
-@public("adaptive_avg_pool1d", method=False)
+@public("adaptive_avg_pool1d", method=False, functional=True)
 def _adaptive_avg_pool1d(input: Array, output_size: Any) -> Array:
     """The mean over windows chosen so that the result is (N, C, output_size).
 

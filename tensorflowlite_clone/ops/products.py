@@ -15,7 +15,7 @@ from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Bilinear, LinedUp
-from ..core.publish import implements, public, to_operand, to_operands
+from ..core.publish import implements, operand, public, to_operand, to_operands
 from .einsum import Contract
 from .matmul import MatMul, matmul
 from .shape import Reshape
@@ -39,7 +39,7 @@ class Cross(Bilinear, LinedUp, title="cross"):
         return Cross.of(g, x, axis=axis)
 
 
-@public("cross")
+@public("cross", out=True)
 def _cross(input: Array, other: Array, dim: int | None = None) -> Array:
     """Vector product of 3-vectors along ``dim`` (the first dimension of size 3 by default); other dimensions broadcast.
 
@@ -60,7 +60,7 @@ def _cross(input: Array, other: Array, dim: int | None = None) -> Array:
     return Cross.of(x, y, axis=axis - len(xs))
 
 
-@implements(np.cross)
+@implements(np.cross, sequences=2)
 def _np_cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -81,7 +81,7 @@ def _over(a: Array, b: Array, left: Sequence[int], right: Sequence[int]) -> Arra
     return Contract.of(a, b, spec=("".join(labels), "".join(others), "".join(out)))
 
 
-@public("inner")
+@public("inner", out=True)
 def _inner(input: Array, other: Array) -> Array:
     """Sums of products over the last axes: (..., k), (..., k) -> the other axes of both; a plain product with a 0-d operand.
 
@@ -101,7 +101,7 @@ def _inner(input: Array, other: Array) -> Array:
     return _over(x, y, [len(a) - 1], [len(b) - 1])
 
 
-@public("outer", "ger")
+@public("outer", "ger", out=True)
 def _outer(input: Array, vec2: Array) -> Array:
     """All products of the elements of two vectors: (n), (m) -> (n, m).
 
@@ -116,17 +116,17 @@ def _outer(input: Array, vec2: Array) -> Array:
     return Contract.of(x, y, spec=("a", "b", "ab"))
 
 
-@implements(np.inner)
+@implements(np.inner, sequences=2)
 def _np_inner(a: Array, b: Array) -> Array:
     return _inner(a, b)
 
 
-@implements(np.outer)
+@implements(np.outer, sequences=2)
 def _np_outer(a: Array, b: Array) -> Array:
     return _outer(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
 
 
-@public("tensordot", method=False)
+@public("tensordot", method=False, out=True)
 def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
     """Sums of products over pairs of dimensions: the last ``dims`` of ``a`` with the first of ``b``, or those in two lists.
 
@@ -154,12 +154,12 @@ def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
     return _over(x, y, left, right)
 
 
-@implements(np.tensordot)
+@implements(np.tensordot, sequences=2)
 def _np_tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     return _tensordot(a, b, axes)
 
 
-@implements(np.dot)
+@implements(np.dot, sequences=2)
 def _np_dot(a: Array, b: Array) -> Array:
     na, nb = len(shape_of(a)), len(shape_of(b))
     if not na or not nb:
@@ -167,7 +167,7 @@ def _np_dot(a: Array, b: Array) -> Array:
     return _tensordot(a, b, ([na - 1], [nb - 2])) if nb > 2 else matmul(a, b)
 
 
-@public("kron")
+@public("kron", out=True)
 def _kron(input: Array, other: Array) -> Array:
     """Kronecker product: every element of ``input`` times all of ``other``, as blocks. Sizes multiply, dimension by dimension.
 
@@ -184,7 +184,7 @@ def _kron(input: Array, other: Array) -> Array:
     return Reshape.of(blocks, shape=tuple(i * j for i, j in zip(a, b, strict=True)))
 
 
-@implements(np.kron)
+@implements(np.kron, sequences=2)
 def _np_kron(a: Array, b: Array) -> Array:
     return _kron(a, b)
 
@@ -256,4 +256,4 @@ def _chain_matmul(*matrices: Array) -> Array:
 
 @implements(np.linalg.multi_dot)
 def _np_multi_dot(arrays: Sequence[Array]) -> Array:
-    return multi_dot(arrays)
+    return multi_dot([operand(a, "np.linalg.multi_dot") if isinstance(a, list | tuple) else a for a in arrays])

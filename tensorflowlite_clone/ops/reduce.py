@@ -197,7 +197,7 @@ def _axes(input: Array, dim: Dims, op: str) -> Axes:
     return normalize_axes(dim if not isinstance(dim, list | tuple) or len(dim) else None, len(shape_of(input)), op)
 
 
-@public("sum")
+@public("sum", out=True)
 def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Sum over ``dim`` (all dimensions by default); integers and booleans give int64.
 
@@ -213,7 +213,7 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     return Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim)
 
 
-@public("mean")
+@public("mean", out=True)
 def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Mean over ``dim`` (all dimensions by default). Raises `DTypeError` for integers.
 
@@ -234,7 +234,7 @@ def _without_nan(input: Array, op: str) -> Array:
     return np.where(np.isnan(x), 0.0, x) if x.dtype.kind in "fc" else x
 
 
-@public("nansum")
+@public("nansum", out=True)
 def _nansum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Sum over ``dim`` with NaN counted as 0."""
     return _sum(_without_nan(input, "nansum"), dim, keepdim, dtype=dtype)
@@ -251,7 +251,7 @@ def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DT
     return _nansum(x, dim, keepdim) / Cast.of(number, dtype=np.dtype(x.dtype))
 
 
-@public("prod")
+@public("prod", out=True)
 def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Product over ``dim`` (all dimensions by default); integers give int64; derivatives are exact also with zeros."""
     x = to_operand(input, "prod")
@@ -268,7 +268,7 @@ def _correction(unbiased: Any, correction: float | None) -> float:
     return 0 if unbiased is False else 1
 
 
-@public("var")
+@public("var", out=True)
 def _var(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Array:
     """Variance over ``dim``: squared distances from the mean, divided by ``n - correction`` (1 by default, 0 if not ``unbiased``).
 
@@ -284,7 +284,7 @@ def _var(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
     return Variance.of(x, **params)
 
 
-@public("std")
+@public("std", out=True)
 def _std(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Array:
     """Standard deviation over ``dim``: the root of `var`. The derivative where all values are equal is 0."""
     variance = _var(input, dim, unbiased, keepdim, correction=correction)
@@ -315,13 +315,13 @@ def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool
     )
 
 
-@public("any")
+@public("any", out=True)
 def _any(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether any element over ``dim`` is not zero."""
     return AnyTrue.of(to_operand(input, "any"), axis=_axes(input, dim, "any"), keepdims=keepdim)
 
 
-@public("all")
+@public("all", out=True)
 def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """Whether all elements over ``dim`` are not zero."""
     return AllTrue.of(to_operand(input, "all"), axis=_axes(input, dim, "all"), keepdims=keepdim)
@@ -333,7 +333,7 @@ def _count_nonzero(input: Array, dim: Dims = None) -> Array:
     return CountNonzero.of(to_operand(input, "count_nonzero"), axis=_axes(input, dim, "count_nonzero"), keepdims=False)
 
 
-@public("norm")
+@public("norm", out=True)
 def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
 

@@ -119,7 +119,7 @@ def _repeated(x: Array, counts: tuple[int, ...], op: str) -> Array:
     return out if copied else Clone.of(out)  # never memory of the input's
 
 
-@implements(np.tile)
+@implements(np.tile, sequences=1)
 def _np_tile(A: Array, reps: Any) -> Array:
     return _tile(A, tuple(reps) if isinstance(reps, list | tuple | np.ndarray) else (reps,))
 
@@ -192,7 +192,7 @@ def _roll(input: Array, shifts: Any, dims: Any = None) -> Array:
     return Roll.of(x, shift=steps, axis=tuple(normalize_axis(a, len(shape), "roll") for a in axes))
 
 
-@implements(np.roll)
+@implements(np.roll, sequences=1)
 def _np_roll(a: Array, shift: Any, axis: Any = None) -> Array:
     if isinstance(axis, tuple) and isinstance(shift, int):
         shift = (shift,) * len(axis)

@@ -108,13 +108,13 @@ def _scan(op: Any, name: str, input: Array, dim: int, dtype: DTypeLike) -> Array
     return op.of(x, axis=axis) if shape_of(x) else x
 
 
-@public("cumsum")
+@public("cumsum", out=True, inplace=True)
 def _cumsum(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
     """Running sum along ``dim``; integers give int64."""
     return _scan(CumSum, "cumsum", input, dim, dtype)
 
 
-@public("cumprod")
+@public("cumprod", out=True, inplace=True)
 def _cumprod(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
     """Running product along ``dim``; integers give int64."""
     return _scan(CumProd, "cumprod", input, dim, dtype)

@@ -145,7 +145,7 @@ def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inv
     return np.logical_not(found) if invert else found
 
 
-@implements(np.isin)
+@implements(np.isin, sequences=2)
 def _np_isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None) -> Array:
     return _isin(element, np.asarray(test_elements) if isinstance(test_elements, list) else test_elements, invert=invert)
 
@@ -195,7 +195,7 @@ def _unique_consecutive(input: Array, return_inverse: bool = False, return_count
 
 
 # ---- counting -----------------------------------------------------------------------------------------------------------------
-@public("bincount", numpy=np.bincount)
+@public("bincount", numpy=np.bincount, sequences=2)
 def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> Array:
     """How often each of 0, 1, 2, .. occurs in a vector of integers; with ``weights``, the sum of the weights of each.
 

@@ -99,7 +99,7 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(inverse)
 
 
-class Flip(Shaping, numpy=np.flip):
+class Flip(Shaping, numpy=np.flip, sequences=1):
     """The elements in reverse order along axes: a copy, as in PyTorch."""
 
     axis_params = ("axis",)
@@ -170,7 +170,7 @@ def _permute(input: Array, *dims: Any) -> Array:
     return Transpose.of(input, axes=axes)
 
 
-@public("transpose", "swapaxes", "swapdims")
+@public("transpose", "swapaxes", "swapdims", inplace="view")
 def _transpose(input: Array, dim0: int, dim1: int) -> Array:
     """Two axes exchanged."""
     ndim = len(shape_of(input))
@@ -181,7 +181,7 @@ def _transpose(input: Array, dim0: int, dim1: int) -> Array:
     return Transpose.of(input, axes=tuple(axes))
 
 
-@public("unsqueeze")
+@public("unsqueeze", inplace="view")
 def _unsqueeze(input: Array, dim: int) -> Array:
     """A new axis of length 1 at ``dim``."""
     shape = list(shape_of(input))
@@ -189,7 +189,7 @@ def _unsqueeze(input: Array, dim: int) -> Array:
     return Reshape.of(input, shape=tuple(shape))
 
 
-@public("squeeze")
+@public("squeeze", inplace="view")
 def _squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Array:
     """Without the axes of length 1 (all, or those of ``dim`` that have length 1)."""
     shape = shape_of(input)
@@ -230,7 +230,7 @@ def _flip(input: Array, *dims: Any) -> Array:
     return Flip.of(input, axis=axes if ndim else ())
 
 
-@public("t")
+@public("t", inplace="view")
 def _t(input: Array) -> Array:
     """The transpose of a matrix; vectors and numbers stay as they are."""
     ndim = len(shape_of(input))

@@ -11,7 +11,6 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.families import Inexact
 from ..core.publish import public, to_operand
-from ..core.registry import install_method
 from ..kernels import special as kernels
 from .arithmetic import PowerOfNumber
 from .compare import Where
@@ -25,7 +24,7 @@ class _Special(Inexact):
     real_only = True
 
 
-class Erf(_Special, public="erf"):
+class Erf(_Special, public="erf", inplace=True):
     """``2/sqrt(pi)`` times the integral of ``exp(-t^2)`` from 0 to x. Shape: any -> same."""
 
     forward = kernels.erf
@@ -34,7 +33,7 @@ class Erf(_Special, public="erf"):
         return g * np.exp(-x * x) * TWO_BY_SQRT_PI
 
 
-class Erfc(_Special, public="erfc"):
+class Erfc(_Special, public="erfc", inplace=True):
     """``1 - erf(x)``, accurate for large x. Shape: any -> same."""
 
     forward = kernels.erfc
@@ -43,7 +42,7 @@ class Erfc(_Special, public="erfc"):
         return g * np.exp(-x * x) * -TWO_BY_SQRT_PI
 
 
-class ErfInv(_Special, public="erfinv"):
+class ErfInv(_Special, public="erfinv", inplace=True):
     """The inverse of erf on (-1, 1). Shape: any -> same."""
 
     steep = True
@@ -53,7 +52,7 @@ class ErfInv(_Special, public="erfinv"):
         return g * np.exp(PowerOfNumber.of(ans, exponent=2)) * (1.0 / TWO_BY_SQRT_PI)
 
 
-class LogGamma(_Special, public="lgamma"):
+class LogGamma(_Special, public="lgamma", inplace=True):
     """``log |Gamma(x)|``. Shape: any -> same."""
 
     steep = True
@@ -63,7 +62,7 @@ class LogGamma(_Special, public="lgamma"):
         return g * Digamma.of(x)
 
 
-class Digamma(_Special, public="digamma"):
+class Digamma(_Special, public="digamma", inplace=True):
     """The derivative of ``log Gamma``. Shape: any -> same."""
 
     steep = True
@@ -103,7 +102,7 @@ class Logit(_Special, title="logit"):
         return Where.of(inside, g / (z * (1.0 - z)), 0.0)
 
 
-@public("polygamma", method=False)
+@public("polygamma", method=False, out=True)
 def _polygamma(n: int, input: Array) -> Array:
     """Derivative number ``n`` of the digamma function; 0 is the digamma function itself. Shape: any -> same.
 
@@ -117,7 +116,7 @@ def _polygamma(n: int, input: Array) -> Array:
     return Digamma.of(x) if n == 0 else Polygamma.of(x, order=n)
 
 
-@public("logit")
+@public("logit", inplace=True)
 def _logit(input: Array, eps: float | None = None) -> Array:
     """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if ``eps`` is given. Shape: any -> same.
 
@@ -131,4 +130,4 @@ def _logit(input: Array, eps: float | None = None) -> Array:
     return Logit.of(x, eps=eps)
 
 
-install_method("polygamma", lambda input, n: _polygamma(n, input))
+public("polygamma", function=False, inplace=True)(lambda input, n: _polygamma(n, input))

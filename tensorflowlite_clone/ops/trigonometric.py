@@ -13,7 +13,7 @@ from ..kernels import activation as kernels
 from .compare import Where
 
 
-class Sin(Inexact, numpy=np.sin, public="sin"):
+class Sin(Inexact, numpy=np.sin, public="sin", inplace=True):
     """Sine. Shape: any -> same."""
 
     forward = np.sin
@@ -22,7 +22,7 @@ class Sin(Inexact, numpy=np.sin, public="sin"):
         return g * np.cos(x)
 
 
-class Cos(Inexact, numpy=np.cos, public="cos"):
+class Cos(Inexact, numpy=np.cos, public="cos", inplace=True):
     """Cosine. Shape: any -> same."""
 
     forward = np.cos
@@ -31,7 +31,7 @@ class Cos(Inexact, numpy=np.cos, public="cos"):
         return -g * np.sin(x)
 
 
-class Tan(Inexact, numpy=np.tan, public="tan"):
+class Tan(Inexact, numpy=np.tan, public="tan", inplace=True):
     """Tangent. Shape: any -> same."""
 
     forward = np.tan
@@ -40,7 +40,7 @@ class Tan(Inexact, numpy=np.tan, public="tan"):
         return g * (1.0 + ans * ans)
 
 
-class ArcSin(Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
+class ArcSin(Inexact, numpy=np.arcsin, public=("asin", "arcsin"), inplace=True):
     """Inverse sine. Shape: any -> same."""
 
     steep = True
@@ -50,7 +50,7 @@ class ArcSin(Inexact, numpy=np.arcsin, public=("asin", "arcsin")):
         return g / np.sqrt(1.0 - x * x)
 
 
-class ArcCos(Inexact, numpy=np.arccos, public=("acos", "arccos")):
+class ArcCos(Inexact, numpy=np.arccos, public=("acos", "arccos"), inplace=True):
     """Inverse cosine. Shape: any -> same."""
 
     steep = True
@@ -60,7 +60,7 @@ class ArcCos(Inexact, numpy=np.arccos, public=("acos", "arccos")):
         return -g / np.sqrt(1.0 - x * x)
 
 
-class ArcTan(Inexact, numpy=np.arctan, public=("atan", "arctan")):
+class ArcTan(Inexact, numpy=np.arctan, public=("atan", "arctan"), inplace=True):
     """Inverse tangent. Shape: any -> same."""
 
     forward = np.arctan
@@ -69,7 +69,7 @@ class ArcTan(Inexact, numpy=np.arctan, public=("atan", "arctan")):
         return g / (1.0 + x * x)
 
 
-class ArcTan2(Inexact, numpy=np.arctan2, public=("atan2", "arctan2")):
+class ArcTan2(Inexact, numpy=np.arctan2, public=("atan2", "arctan2"), inplace=True):
     """Angle of the point with ordinate x and abscissa y, from -pi to pi; the derivative at the origin is 0. Shape: broadcast."""
 
     real_only = True
@@ -88,7 +88,7 @@ def _square_of_distance(x: Array, y: Array) -> Array:
     return Where.of(np.equal(square, 0.0), np.inf, square)
 
 
-class Sinh(Inexact, numpy=np.sinh, public="sinh"):
+class Sinh(Inexact, numpy=np.sinh, public="sinh", inplace=True):
     """Hyperbolic sine. Shape: any -> same."""
 
     steep = True
@@ -98,7 +98,7 @@ class Sinh(Inexact, numpy=np.sinh, public="sinh"):
         return g * np.cosh(x)
 
 
-class Cosh(Inexact, numpy=np.cosh, public="cosh"):
+class Cosh(Inexact, numpy=np.cosh, public="cosh", inplace=True):
     """Hyperbolic cosine. Shape: any -> same."""
 
     steep = True
@@ -108,7 +108,7 @@ class Cosh(Inexact, numpy=np.cosh, public="cosh"):
         return g * np.sinh(x)
 
 
-class Tanh(Elementwise, numpy=np.tanh, public="tanh"):
+class Tanh(Elementwise, numpy=np.tanh, public="tanh", inplace=True, functional=True):
     """Hyperbolic tangent. Shape: any -> same."""
 
     promotion = "inexact"
@@ -119,7 +119,7 @@ class Tanh(Elementwise, numpy=np.tanh, public="tanh"):
         return g * (1.0 - ans * ans)
 
 
-class ArcSinh(Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
+class ArcSinh(Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh"), inplace=True):
     """Inverse hyperbolic sine. Shape: any -> same."""
 
     forward = np.arcsinh
@@ -128,7 +128,7 @@ class ArcSinh(Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh")):
         return g / np.sqrt(x * x + 1.0)
 
 
-class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
+class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh"), inplace=True):
     """Inverse hyperbolic cosine. Shape: any -> same."""
 
     steep = True
@@ -138,7 +138,7 @@ class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh")):
         return g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
 
 
-class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
+class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh"), inplace=True):
     """Inverse hyperbolic tangent. Shape: any -> same."""
 
     steep = True
@@ -148,7 +148,7 @@ class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh")):
         return g / (1.0 - x * x)
 
 
-class Sinc(Inexact, numpy=np.sinc, public="sinc"):
+class Sinc(Inexact, numpy=np.sinc, public="sinc", inplace=True):
     """``sin(pi x) / (pi x)``, 1 at 0. Shape: any -> same."""
 
     def forward(x):

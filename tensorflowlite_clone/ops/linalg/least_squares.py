@@ -252,7 +252,7 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
     return LstsqResult(np.squeeze(result.solution, -1), residuals, result.rank, result.singular_values)
 
 
-@implements(np.linalg.lstsq)
+@implements(np.linalg.lstsq, sequences=2)
 def _np_lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, Array, Array]:
     op = "np.linalg.lstsq"
     x, y = to_operands(op, a, b)

@@ -25,7 +25,7 @@ from .common import column, matrices, row, transposed
 from .solve import constant_of
 
 
-@implements(np.linalg.matmul)
+@implements(np.linalg.matmul, sequences=2)
 def _np_matmul(x1: Array, x2: Array) -> Array:
     return matmul(x1, x2)
 
@@ -70,7 +70,7 @@ def cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     return Cross.of(x, y, axis=axis - len(xs))
 
 
-@implements(np.linalg.cross)
+@implements(np.linalg.cross, sequences=2)
 def _np_cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
     return np.cross(x1, x2, axis=axis)
 
@@ -91,19 +91,19 @@ def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
     return np.squeeze(MatMul.of(row(conjugated(a)), column(b)), (-2, -1))
 
 
-@implements(np.linalg.vecdot)
+@implements(np.linalg.vecdot, sequences=2)
 def _np_vecdot(x1: Array, x2: Array, *, axis: int = -1) -> Array:
     return vecdot(x1, x2, dim=axis)
 
 
-@implements(np.linalg.outer)
+@implements(np.linalg.outer, sequences=2)
 def _np_outer(x1: Array, x2: Array) -> Array:
     if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
         raise ShapeError(f"np.linalg.outer: needs two vectors: x1 is {shape_of(x1)}, x2 is {shape_of(x2)}; use np.outer to flatten them")
     return np.outer(x1, x2)
 
 
-@implements(np.linalg.tensordot)
+@implements(np.linalg.tensordot, sequences=2)
 def _np_tensordot(x1: Array, x2: Array, *, axes: Any = 2) -> Array:
     return np.tensordot(x1, x2, axes=axes)
 

@@ -241,7 +241,7 @@ def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = Fals
     return SolveInfo(solve(x, B, left=left), info)
 
 
-@implements(np.linalg.solve)
+@implements(np.linalg.solve, sequences=2)
 def _np_solve(a: Array, b: Array) -> Array:
     a, b = to_operands("linalg.solve", a, b)
     return solve_any(square(a, "linalg.solve"), b, len(shape_of(b)) == 1)
@@ -352,7 +352,7 @@ def tensorsolve(A: Array, B: Array, dims: Sequence[int] | None = None) -> Array:
     return Reshape.of(x, shape=shape[k:])
 
 
-@implements(np.linalg.tensorsolve)
+@implements(np.linalg.tensorsolve, sequences=2)
 def _np_tensorsolve(a: Array, b: Array, axes: Sequence[int] | None = None) -> Array:
     return tensorsolve(a, b, axes)
 

@@ -5,7 +5,7 @@ and whoever saved the old value is told at backward. Inside function transforms,
 the old value of a whole tensor is kept for them. A recorded change through a view is a write into a window of the memory it
 looks at: `settle` tells that memory and its other views. A value inside a function transform comes to hold the result.
 
-Not here: the methods that change tensors (``inplace.py``, ``inplace_random.py``, ``index_put.py``), windows (``strided.py``).
+Not here: the methods that change tensors (the other files of this folder), windows (``strided.py``).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import DTypeError, GraphError, OperandError, ShapeError, TransformError
-from .._state import state
-from ..core.boxed import Boxed
-from ..core.broadcast import shape_of
-from ..core.dtypes import CATEGORY
-from ..core.levels import constant_value
-from ..core.tape import Leaf
-from ..core.tensor import Tensor
-from ..core.views import Lineage
-from ..core.watchers import hand_over
-from ..core.windows import overlap
-from .cast import cast
-from .compare import Where
-from .strided import order_of, read, write
+from ..._errors import DTypeError, GraphError, OperandError, ShapeError, TransformError
+from ..._state import state
+from ...core.boxed import Boxed
+from ...core.broadcast import shape_of
+from ...core.dtypes import CATEGORY
+from ...core.levels import constant_value
+from ...core.tape import Leaf
+from ...core.tensor import Tensor
+from ...core.views import Lineage
+from ...core.watchers import hand_over
+from ...core.windows import overlap
+from ..cast import cast
+from ..compare import Where
+from ..strided import order_of, read, write
 
 
 def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = False) -> Any:
@@ -308,8 +308,8 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
     try:
         with np.errstate(all="ignore"):
             ufunc(array, *data, out=array)
-    except ValueError:
-        return False  # shapes that do not fit: nothing was written, and `mutate` explains
+    except (ValueError, TypeError):
+        return False  # shapes or dtypes that do not fit: nothing was written, and `mutate` explains
     t.changed(name)
     return True
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._typing import Array
-from ..core.publish import public
-from .cast import Clone
-from .numpy_picking import _argpartition, _choose, _compress, _searchsorted
+from ..._typing import Array
+from ...core.publish import public
+from ..cast import Clone
+from .picking import _argpartition, _choose, _compress, _searchsorted
 
 
 @public("copy", function=False)

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import DTypeError, ShapeError
-from .._state import state
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.broadcast import shape_of, unbroadcast
-from ..core.families import Linear
-from ..core.levels import constant_value
-from ..core.publish import public, to_operand
-from ..core.registry import install_method
-from ..core.tensor import Tensor
-from ..core.watchers import hand_over
-from .cast import Cast
-from .compare import Where
-from .index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
+from ..._errors import DTypeError, ShapeError
+from ..._state import state
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import shape_of, unbroadcast
+from ...core.families import Linear
+from ...core.levels import constant_value
+from ...core.publish import public, to_operand
+from ...core.registry import install_method
+from ...core.tensor import Tensor
+from ...core.watchers import hand_over
+from ..cast import Cast
+from ..compare import Where
+from ..index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
 from .mutation import check_views, check_writable, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle
 
 
@@ -165,6 +165,6 @@ def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = Fal
 
 
 @public("index_put_", function=False)
-def _index_put_(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
+def index_put_(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
     """`index_put`, in place; returns the tensor itself."""
     return mutate(input, "index_put_", lambda t: _index_put(t, indices, values, accumulate))

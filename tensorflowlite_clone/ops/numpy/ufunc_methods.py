@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
-from .._typing import Array, DTypeLike
-from ..core.boxed import Boxed, unsupported
-from ..core.broadcast import normalize_axes, normalize_axis, shape_of
-from ..core.publish import to_operand
-from ..core.registry import METHODS, NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS, drop_neutral
-from .gather import Gather
-from .index import GetItem, PutItem, Slot, concrete, parse
-from .numpy_reductions import included
-from .operands import along, converted, operand
-from .scan import CumProd, CumSum, LogCumSumExp, RunningPlace
-from .shape import Reshape, Transpose
+from ..._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from ..._typing import Array, DTypeLike
+from ...core.boxed import Boxed, unsupported
+from ...core.broadcast import normalize_axes, normalize_axis, shape_of
+from ...core.publish import operand, to_operand
+from ...core.registry import NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS, drop_neutral
+from ..gather import Gather
+from ..index import GetItem, PutItem, Slot, concrete, parse
+from ..inplace.index_put import index_put_
+from ..operands import along, converted
+from ..scan import CumProd, CumSum, LogCumSumExp, RunningPlace
+from ..shape import Reshape, Transpose
+from .reductions import included
 
 #: Ufuncs whose reductions are NumPy functions that have operations of their own.
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
@@ -254,7 +255,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
         values = operand(b, name)
         read = shape_of(x[indices])
         spread = np.broadcast_to(converted(-values if ufunc is np.subtract else values, x.dtype), read)
-        METHODS["index_put_"](x, tuple(_index_array(i, name) for i in where), to_operand(spread, name), accumulate=True)
+        index_put_(x, tuple(_index_array(i, name) for i in where), to_operand(spread, name), accumulate=True)
         return
     spec, arrays = parse(indices, x.shape)
     touched = np.zeros(x.shape, np.int64)

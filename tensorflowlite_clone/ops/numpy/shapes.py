@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array, DTypeLike, Shape
-from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
-from ..core.dtypes import result_type
-from ..core.publish import implements
-from .cast import Clone
-from .create import _np_full_like as _full_of_number
-from .grid import _grid
-from .index import concrete
-from .join import Concatenate
-from .operands import along, box, converted, flat, flattened, holds_box, inexact, mapped, operand
-from .repeat import Windows
-from .shape import BroadcastTo, Reshape, Transpose, resolve
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array, DTypeLike, Shape
+from ...core.boxed import Boxed
+from ...core.broadcast import normalize_axis, shape_of
+from ...core.dtypes import result_type
+from ...core.publish import holds_box, implements, operand
+from ..cast import Clone
+from ..create import _np_full_like as _full_of_number
+from ..grid import _grid
+from ..index import concrete
+from ..join import Concatenate
+from ..operands import along, box, converted, flat, flattened, inexact, mapped
+from ..repeat import Windows
+from ..shape import BroadcastTo, Reshape, Transpose, resolve
 
 
 # ---- order ---------------------------------------------------------------------------------------------------------------------

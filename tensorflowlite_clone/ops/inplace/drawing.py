@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DTypeError, TransformError
-from .._state import state
-from .._typing import Array, Shape
-from ..core.broadcast import shape_of
-from ..core.publish import public
-from ..core.tensor import Tensor
-from .draw import separate
+from ..._errors import ArgumentError, DTypeError, TransformError
+from ..._state import state
+from ..._typing import Array, Shape
+from ...core.broadcast import shape_of
+from ...core.publish import public
+from ...core.tensor import Tensor
+from ..draw import separate
+from ..random import Generator, normal, stream, uniform, whole
 from .mutation import mutate
-from .random import Generator, normal, stream, uniform, whole
 
 
 def _draw(input: Array, name: str, draw: Callable[[Shape, Any], Any], floating: bool = True) -> Array:

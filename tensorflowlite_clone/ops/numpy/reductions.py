@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError
-from .._typing import Array, Axes, DTypeLike
-from ..core.broadcast import normalize_axes, normalize_axis, shape_of
-from ..core.publish import implements
-from .compare import Where
-from .extrema import AMax, AMin, ArgMax, ArgMin
-from .index import concrete
-from .operands import box, converted, flattened, inexact, mapped, operand
-from .reduce import AllTrue, AnyTrue, CountNonzero, Mean, Product, Sum, Variance, count
-from .scan import CumProd, CumSum
+from ..._errors import ArgumentError
+from ..._typing import Array, Axes, DTypeLike
+from ...core.broadcast import normalize_axes, normalize_axis, shape_of
+from ...core.publish import implements, operand
+from ..compare import Where
+from ..extrema import AMax, AMin, ArgMax, ArgMin
+from ..index import concrete
+from ..operands import box, converted, flattened, inexact, mapped
+from ..reduce import AllTrue, AnyTrue, CountNonzero, Mean, Product, Sum, Variance, count
+from ..scan import CumProd, CumSum
 
 NO = np._NoValue
 

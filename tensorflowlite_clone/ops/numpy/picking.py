@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
-from ..core.families import AxisWise
-from ..core.publish import implements
-from ..core.registry import METHODS
-from ..core.tensor import Tensor
-from .gather import Gather
-from .index import PutItem, Slot, concrete, get_item
-from .operands import along, box, converted, flat, flattened, mapped, operand
-from .piecewise import NanToNum
-from .search import _search
+from ..._errors import ArgumentError, OperandError, ShapeError
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import normalize_axis, shape_of
+from ...core.families import AxisWise
+from ...core.publish import implements, operand
+from ...core.tensor import Tensor
+from ..gather import Gather
+from ..index import PutItem, Slot, concrete, get_item
+from ..inplace.filling import copy_
+from ..operands import along, box, converted, flat, flattened, mapped
+from ..piecewise import NanToNum
+from ..search import _search
 
 
 class PartitionPlaces(AxisWise, title="argpartition"):
@@ -318,9 +318,9 @@ def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -
     if not np.can_cast(source.dtype, t.dtype, casting) and isinstance(src, Boxed | np.ndarray):
         raise OperandError(f"np.copyto: {source.dtype} cannot become {t.dtype} under casting={casting!r}; cast it with astype")
     if where is True:
-        METHODS["copy_"](t, box(converted(source, t.dtype), "np.copyto"))
+        copy_(t, box(converted(source, t.dtype), "np.copyto"))
     else:
-        METHODS["copy_"](t, np.where(np.broadcast_to(operand(where, "np.copyto"), t.shape), converted(source, t.dtype), t))
+        copy_(t, np.where(np.broadcast_to(operand(where, "np.copyto"), t.shape), converted(source, t.dtype), t))
 
 
 @implements(np.put_along_axis)
@@ -358,7 +358,7 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     t = _target(a, "np.putmask", "np.where(mask, values, x)")
     spread = np.resize(flat(operand(values, "np.putmask")), t.shape)
-    METHODS["copy_"](t, np.where(operand(mask, "np.putmask"), converted(spread, t.dtype), t))
+    copy_(t, np.where(operand(mask, "np.putmask"), converted(spread, t.dtype), t))
 
 
 @implements(np.fill_diagonal)
@@ -371,7 +371,7 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     count = int(np.count_nonzero(_marked(shape, wrap)))
     marked[_marked(shape, wrap)] = np.arange(count)
     values = np.resize(flat(converted(operand(val, "np.fill_diagonal"), t.dtype)), (count,))
-    METHODS["copy_"](t, np.where(_marked(shape, wrap), np.take(values, marked), t))
+    copy_(t, np.where(_marked(shape, wrap), np.take(values, marked), t))
 
 
 def _marked(shape: tuple[int, ...], wrap: bool) -> Any:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
-from ..core.publish import implements
-from ..core.registry import refuse
-from ..core.tensor import Tensor
-from .index import concrete
-from .operands import holds_box, operand
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import normalize_axis, shape_of
+from ...core.publish import holds_box, implements, operand
+from ...core.registry import refuse
+from ...core.tensor import Tensor
+from ..index import concrete
 
 
 def _values(x: Any, op: str) -> Any:

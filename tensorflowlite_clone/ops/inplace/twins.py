@@ -1,0 +1,83 @@
+"""The twins of functions, named with an underscore, that change a tensor itself, and augmented assignment.
+
+Which functions have one is said where they are defined (``inplace=``), so this file is loaded when all of them are. Not here: what an
+in-place change means (``mutation.py``), filling and copying (``filling.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..._typing import Array
+from ...core.methods import Methods
+from ...core.publish import public
+from ...core.registry import INPLACE
+from ...core.versions import Cell
+from .mutation import check_writable, has_memory, mutate, rebind, write_directly
+
+
+def _twin(name: str, function: Callable[..., Any], ufunc: np.ufunc | None) -> Callable[..., Array]:
+    """`function` in place; ``ufunc``, where there is one, may work on the memory itself."""
+
+    def method(input: Array, *args: Any, **kwargs: Any) -> Array:
+        if ufunc is not None and not kwargs and len(args) == ufunc.nin - 1 and write_directly(input, name, ufunc, *args):
+            return input
+        # x.mul_(x): the other operand is the old value too
+        return mutate(input, name, lambda t: function(t, *[t if a is input else a for a in args], **kwargs), ufunc is not None)
+
+    method.__doc__ = f"`{name[:-1]}`, in place; returns the tensor itself."
+    return method
+
+
+def _view_twin(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
+    """`function`, which gives another view of the same memory, of the tensor itself."""
+
+    def method(input: Array, *args: Any, **kwargs: Any) -> Array:
+        if not has_memory(input):
+            return rebind(input, name, lambda t: function(t, *args, **kwargs), same_shape=False)
+        check_writable(input, name)
+        cell = input.memory_cell()
+        result = function(input, *args, **kwargs)
+        if cell.shared is None:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
+            input.version, input.views = Cell.at(cell.count), None
+        input.array, input.node = result.array, result.node
+        input.changed(name)
+        return input
+
+    method.__doc__ = f"`{name[:-1]}`, of this tensor itself: the memory stays, the shape changes; returns the tensor itself."
+    return method
+
+
+for _name, (_function, _how) in INPLACE.items():
+    _method = _view_twin(f"{_name}_", _function) if isinstance(_how, str) else _twin(f"{_name}_", _function, _how)
+    public(f"{_name}_", function=False)(_method)
+
+
+#: Augmented assignments by operator: how they are written, and the NumPy function that may work on the memory itself.
+AUGMENTED: dict[str, tuple[str, np.ufunc | None]] = {
+    "add": ("+=", np.add), "sub": ("-=", np.subtract), "mul": ("*=", np.multiply), "truediv": ("/=", np.true_divide), "pow": ("**=", None),
+    "mod": ("%=", None), "floordiv": ("//=", None), "and": ("&=", None), "or": ("|=", None), "xor": ("^=", None), "lshift": ("<<=", None),
+    "rshift": (">>=", None),
+}  # fmt: skip
+
+
+def _augment(operator: str, symbol: str, ufunc: np.ufunc | None) -> None:
+    def plain(x: Any, y: Any) -> Any:
+        return getattr(Methods, f"__{operator}__")(x, y)  # which the compiler may have replaced since
+
+    def method(self: Array, other: Any) -> Any:
+        if ufunc is not None and write_directly(self, symbol, ufunc, other):
+            return self
+        if self.level and not self.shape:
+            return plain(self, other)  # inside a transform one number is a number, as in NumPy: x += y is x = x + y
+        return mutate(self, symbol, lambda t: plain(t, t if other is self else other), ufunc is not None)
+
+    method.__doc__ = f"``x {symbol} y``: writes into x's memory."
+    public(f"__i{operator}__", function=False)(method)
+
+
+for _operator, (_symbol, _ufunc) in AUGMENTED.items():
+    _augment(_operator, _symbol, _ufunc)
