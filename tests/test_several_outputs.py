@@ -5,8 +5,10 @@ Here are toy operations. The package's own ones (decompositions, batch normalisa
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,6 +133,13 @@ def test_the_public_function_and_the_method_promise_no_out():
     assert sine.dtype == cosine.dtype == np.float32 and isinstance(tl.tensor(X).sincos(), tuple)
     with pytest.raises(TypeError, match=r"sincos\(\): unexpected argument 'out'; it takes input"):
         registry.FUNCTIONS["sincos"](tl.tensor(X), out=tl.tensor(X))
+
+
+def test_the_stub_promises_what_the_function_does(monkeypatch):
+    sincos()
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "docs")
+    stub = importlib.import_module("generate").signature(registry.FUNCTIONS["sincos"], method=False)
+    assert stub == "(input: Tensor | np.ndarray[Any, Any] | complex) -> tuple[Tensor, Tensor]: ..."
 
 
 def test_operands_that_do_not_fit_are_named():

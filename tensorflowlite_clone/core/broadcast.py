@@ -81,6 +81,16 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str) -> tupl
     return axes if ndim else None
 
 
+def spread(a: Array, size: int) -> Array:
+    """The same values for every entry of a hidden axis."""
+    return np.broadcast_to(a, (size, *shape_of(a)))
+
+
+def spread_all(values: Sequence[Array], mapped: Sequence[bool], size: int) -> list[Array]:
+    """Batched values, all with their hidden leading axis; None stays None."""
+    return [v if m or v is None else spread(v, size) for v, m in zip(values, mapped, strict=True)]
+
+
 def align(values: Sequence[Array], mapped: Sequence[bool], size: int) -> list[Array]:
     """Reshape batched values so that their hidden leading axis lines up under broadcasting.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._typing import Array
 from .boxed import Boxed
-from .broadcast import align, normalize_axis, shape_of
+from .broadcast import align, normalize_axis, shape_of, spread_all
 from .operation import Operation
 from .plan import Rule, Source
 from .transpose import batch_by_loop, jvp_by_transposition
@@ -144,7 +144,7 @@ class AxisWise(General):
             ndim = len(values[0].shape) - 1
         else:
             ndim = max(len(shape_of(v)) - m for v, m in zip(values, mapped, strict=True) if v is not None)
-            values = [v if m or v is None else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values, mapped, strict=True)]
+            values = spread_all(values, mapped, size)
         params = dict(params)
         for name in cls.axis_params:
             params[name] = shift_axes(params[name], ndim, cls.title())

@@ -16,8 +16,9 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import Bilinear, LinedUp
 from ..core.publish import implements, operand, public, to_operand
+from .cast import cast
 from .index import get_item
-from .operands import along, box, converted, flat, inexact
+from .operands import along, box, flat, inexact
 from .search import SearchSorted
 
 
@@ -166,7 +167,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     x = flat(box(ary, "np.ediff1d"))
     ends = [None if e is None else flat(operand(e, "np.ediff1d")) for e in (to_begin, to_end)]
     parts = [ends[0], x[1:] - x[:-1], ends[1]]
-    return np.concatenate([converted(p, x.dtype) for p in parts if p is not None])
+    return np.concatenate([cast(p, x.dtype) for p in parts if p is not None])
 
 
 # ---- gradients -----------------------------------------------------------------------------------------------------------------

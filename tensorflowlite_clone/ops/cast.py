@@ -62,9 +62,9 @@ class Contiguous(Elementwise, title="contiguous"):
 
 
 def cast(input: Array, dtype: DTypeLike) -> Array:
-    """``input`` in another dtype; itself if it has that dtype."""
+    """``input`` in another dtype; itself if it has that dtype, or if that is None."""
     kind = np.dtype(dtype)
-    if input.dtype == kind:
+    if dtype is None or input.dtype == kind:
         return input
     return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
 
@@ -81,7 +81,7 @@ def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, c
             dtype = a
     if device is not None:
         Device(device)
-    out = input if dtype is None else cast(input, dtype)
+    out = cast(input, dtype)
     return Clone.of(out) if copy and out is input else out
 
 

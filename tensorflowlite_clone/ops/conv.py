@@ -12,14 +12,14 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import shape_of
+from ..core.broadcast import shape_of, spread, spread_all
 from ..core.families import Bilinear
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import conv as kernels
 from ..kernels.reduce import sum_to
 from .index import PutItem
-from .repeat import Windows
+from .repeat import WindowView
 from .shape import Reshape
 
 Pair = tuple[int, int]
@@ -38,11 +38,6 @@ def unfold_axis(a: Array, axis: int, size: int) -> Array:
     shape = shape_of(a)
     a = np.reshape(a, (*shape[:axis], size, shape[axis] // size, *shape[axis + 1 :]))
     return np.moveaxis(a, axis, 0)
-
-
-def spread(a: Array, size: int) -> Array:
-    """The same values for every entry of a hidden axis."""
-    return np.broadcast_to(a, (size, *shape_of(a)))
 
 
 class Convolve(Bilinear, title="conv2d"):
@@ -129,7 +124,7 @@ class ConvolveWeightGrad(Bilinear):
         """More groups of channels, since every example has a weight gradient of its own."""
         if not size:  # nothing to fold
             return super().batch(size, values, mapped, params)
-        y, x = (v if m else spread(v, size) for v, m in zip(values, mapped, strict=True))
+        y, x = spread_all(values, mapped, size)
         out = cls.of(fold_axis(y, 1), fold_axis(x, 1), **{**params, "groups": params["groups"] * size})
         return unfold_axis(out, 0, size)
 
@@ -296,7 +291,7 @@ def _conv3d(
     ws = shape_of(weight)
     if p[0] != (0, 0):
         x = np.pad(x, ((0, 0), (0, 0), p[0], (0, 0), (0, 0)))
-    windows = Windows.of(x, axis=2, size=d[0] * (ws[2] - 1) + 1, step=s[0])[..., :: d[0]]  # (N, C, D', H, W, kd)
+    windows = WindowView.of(x, axis=2, size=d[0] * (ws[2] - 1) + 1, step=s[0])[..., :: d[0]]  # (N, C, D', H, W, kd)
     n, c, depth, h, w, kd = shape_of(windows)
     images = np.reshape(np.transpose(windows, (0, 2, 1, 5, 3, 4)), (n * depth, c * kd, h, w))
     filters = np.reshape(weight, (ws[0], ws[1] * kd, *ws[3:]))

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
 from .._typing import Array
-from ..core.broadcast import shape_of
+from ..core.broadcast import shape_of, spread, spread_all
 from ..core.families import General, Linear
 from ..core.operation import fused
 from ..core.publish import public, to_operand
@@ -66,7 +66,7 @@ class AddRows(Linear):
         """One long table."""
         x, indices = values
         rows = params["rows"]
-        x = x if mapped[0] else np.broadcast_to(x, (size, *shape_of(x)))
+        x = x if mapped[0] else spread(x, size)
         out = cls.of(x, _shifted(indices, mapped[1], size, rows), rows=size * rows)
         return np.reshape(out, (size, rows, *shape_of(out)[1:]))
 
@@ -74,7 +74,7 @@ class AddRows(Linear):
 def _shifted(indices: Array, mapped: bool, size: int, rows: int) -> Array:
     """Indices into ``size`` tables that stand one below the other."""
     if not mapped:
-        indices = np.broadcast_to(indices, (size, *shape_of(indices)))
+        indices = spread(indices, size)
     return indices + np.reshape(np.arange(size) * rows, (size,) + (1,) * (len(shape_of(indices)) - 1))
 
 
@@ -99,7 +99,7 @@ class TakeWeighedRows(General, title="embedding"):
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """As `TakeRows`; the shares go with the indices."""
         w, indices, shares = values
-        indices, shares = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values[1:], mapped[1:], strict=True))
+        indices, shares = spread_all(values[1:], mapped[1:], size)
         if not mapped[0]:
             return cls.of(w, indices, shares)
         rows, dim = shape_of(w)[1:]

@@ -16,9 +16,10 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.publish import implements, operand
 from ..core.tensor import Tensor
+from .cast import cast
 from .gather import ScatterAdd
 from .index import concrete
-from .operands import box, converted, flat, inexact, mapped
+from .operands import box, flat, inexact, mapped
 from .search import SearchSorted
 
 
@@ -33,7 +34,7 @@ def _edges(x: Array, bins: Any, range: Any, weights: Any, op: str) -> Array:
         known = concrete(edges, op) if not mapped(edges) else None
         if len(shape_of(edges)) != 1 or (known is not None and bool(np.any(known[:-1] > known[1:]))):
             raise ArgumentError(f"{op}: bins must be a number or a rising vector of edges: they are {shape_of(edges)}")
-        return converted(inexact(edges), x.dtype)
+        return cast(inexact(edges), x.dtype)
     n = int(bins)
     if n < 1:
         raise ArgumentError(f"{op}: the number of bins must be positive: got {bins}")
@@ -55,14 +56,14 @@ def _bin_of(x: Array, edges: Array) -> tuple[Array, Array]:
     """The number of the bin of each element, and whether it lies in one; the last bin includes its right edge."""
     n = shape_of(edges)[0] - 1
     place = SearchSorted.of(edges, x, right=True) - 1
-    place = place - converted(np.equal(x, edges[-1]), np.int64)
+    place = place - cast(np.equal(x, edges[-1]), np.int64)
     inside = np.logical_and(np.greater_equal(place, 0), np.less(place, n))
     return np.minimum(np.maximum(place, 0), n - 1), inside
 
 
 def _summed(places: Array, inside: Array, weights: Any, size: int, dtype: Any) -> Array:
     """The sum of the weights (or the number) of the elements inside, by place."""
-    w = converted(inside, dtype) if weights is None else np.where(inside, weights, np.zeros(shape_of(weights), weights.dtype))
+    w = cast(inside, dtype) if weights is None else np.where(inside, weights, np.zeros(shape_of(weights), weights.dtype))
     return ScatterAdd.of(w, places, axis=0, size=(size,))
 
 
@@ -84,7 +85,7 @@ def _histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None =
     places, inside = _bin_of(x, edges)
     counts = _summed(places, inside, w, shape_of(edges)[0] - 1, np.int64)
     if density:
-        counts = converted(counts, x.dtype) / np.diff(edges) / converted(np.sum(counts), x.dtype)
+        counts = cast(counts, x.dtype) / np.diff(edges) / cast(np.sum(counts), x.dtype)
     return counts, edges if isinstance(edges, Boxed) else Tensor.wrap(edges, 0)
 
 

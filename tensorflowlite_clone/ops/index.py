@@ -16,7 +16,7 @@ from numpy import ndarray
 from .._errors import DimensionError, OperandError, TransformError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import shape_of
+from ..core.broadcast import shape_of, spread
 from ..core.families import Linear
 from ..core.registry import install_method
 from ..core.tensor import Tensor
@@ -133,7 +133,7 @@ class PutItem(Linear):
         """As in `GetItem`."""
         plan = _Layout(params["spec"], values[1:], mapped[1:])
         indices, spec, here, there = plan.with_hidden_axis(size)
-        x = values[0] if mapped[0] else np.broadcast_to(values[0], (size, *shape_of(values[0])))
+        x = values[0] if mapped[0] else spread(values[0], size)
         x = np.moveaxis(x, there, here) if here != there else x
         return cls.of(x, *indices, spec=spec, shape=(size, *params["shape"]))
 

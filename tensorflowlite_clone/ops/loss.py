@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
-from ..core.broadcast import shape_of
+from ..core.broadcast import shape_of, spread_all
 from ..core.families import Elementwise, General, Inexact
 from ..core.operation import fused
 from ..core.publish import public, to_operand
@@ -55,7 +55,7 @@ class CrossEntropy(General):
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """All examples as one long batch, reduced within each example afterwards; class weights per example take the formula."""
-        x, target = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values[:2], mapped[:2], strict=True))
+        x, target = spread_all(values[:2], mapped[:2], size)
         n, classes = shape_of(x)[1:]
         weight = values[2]
         flat = {**params, "reduction": "none"}
@@ -78,7 +78,7 @@ class CrossEntropy(General):
         if weight is None:
             counts = Cast.of(np.not_equal(target, params["ignore_index"]), dtype=np.dtype(x.dtype))
         else:
-            weight = weight if mapped[2] else np.broadcast_to(weight, (size, *shape_of(weight)))
+            weight = weight if mapped[2] else spread(weight, size)
             counts = _label_weights(target, weight, params["ignore_index"])
         return Divide.of(total, np.sum(counts, axis=1))  # 0/0 without a warning where all labels are ignored
 

@@ -15,14 +15,14 @@ from numpy import ndarray
 from .._errors import ArgumentError, ShapeError, TransformError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
+from ..core.broadcast import normalize_axis, shape_of, spread, spread_all
 from ..core.families import General
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
 from .cast import cast
-from .conv import fold_axis, spread, unfold_axis
+from .conv import fold_axis, unfold_axis
 from .pool import AvgPool
 from .reduce import Mean, wide
 from .shape import Reshape
@@ -147,7 +147,7 @@ class BatchNorm(General):
         if not mapped[0]:  # the statistics are shared, the affine map is not
             out, mean, var = cls.of(x, None, None, **params)
             return _affine_each(spread(out, size), w, b, mapped[1], mapped[2]), spread(mean, size), spread(var, size)
-        w, b = (None if v is None else fold_axis(v if m else spread(v, size), 0) for v, m in zip((w, b), mapped[1:], strict=True))
+        w, b = (None if v is None else fold_axis(v, 0) for v in spread_all((w, b), mapped[1:], size))
         out, mean, var = cls.of(fold_axis(x, 1), w, b, **params)
         return unfold_axis(out, 1, size), unfold_axis(mean, 0, size), unfold_axis(var, 0, size)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from .._typing import Array, DTypeLike
+from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type
@@ -28,14 +26,7 @@ def box(x: Any, op: str) -> Any:
 
 def inexact(x: Array) -> Array:
     """Integers and booleans as the default dtype, floating and complex numbers as they are."""
-    return x if x.dtype.kind in "fc" else converted(x, inexact_type(x.dtype))
-
-
-def converted(x: Array, dtype: DTypeLike) -> Array:
-    """``x`` in another dtype; None for its own."""
-    if dtype is None or x.dtype == np.dtype(dtype):
-        return x
-    return cast(x, dtype) if isinstance(x, Boxed) else x.astype(dtype)
+    return x if x.dtype.kind in "fc" else cast(x, inexact_type(x.dtype))
 
 
 def flat(x: Array) -> Array:

@@ -17,8 +17,9 @@ from ..core.dtypes import inexact_type, promote_types
 from ..core.families import AxisWise
 from ..core.publish import implements, operand, public, to_operand
 from .calculus import WholeConvolution
+from .cast import cast
 from .index import concrete
-from .operands import box, converted, inexact, mapped
+from .operands import box, inexact, mapped
 from .shape import Reshape
 
 
@@ -154,7 +155,7 @@ def _polyint(p: Any, m: int = 1, k: Any = None) -> Array:
         raise ArgumentError(f"np.polyint: k must be one constant, or one for each of {m} integrations: got {shape_of(constants)[0]}")
     for i in range(int(m)):
         constant = constants[i if shape_of(constants)[0] > 1 else 0]
-        x = np.concatenate([x / np.arange(shape_of(x)[0], 0, -1).astype(x.dtype), np.reshape(converted(constant, x.dtype), (1,))])
+        x = np.concatenate([x / np.arange(shape_of(x)[0], 0, -1).astype(x.dtype), np.reshape(cast(constant, x.dtype), (1,))])
     return x
 
 
@@ -181,13 +182,13 @@ def _poly(seq_of_zeros: Any) -> Array:
 def _roots(p: Any) -> Array:
     x = inexact(_coefficients(p, "np.roots"))
     if mapped(x):
-        return Roots.of(converted(x, np.result_type(x.dtype, np.complex64)))
+        return Roots.of(cast(x, np.result_type(x.dtype, np.complex64)))
     places = np.flatnonzero(concrete(x, "np.roots"))
     if not places.size:
         return box(np.zeros(0, x.dtype), "np.roots")
     first, last, n = int(places[0]), int(places[-1]), shape_of(x)[0]
     kept = x[first : last + 1]  # trailing zeros are roots at 0
-    found = Roots.of(converted(kept, np.result_type(x.dtype, np.complex64)))
+    found = Roots.of(cast(kept, np.result_type(x.dtype, np.complex64)))
     if x.dtype.kind != "c" and not np.any(np.imag(concrete(found, "np.roots"))):
         found = np.real(found)
     return np.concatenate([found, np.zeros(n - 1 - last, found.dtype)])
@@ -197,7 +198,7 @@ def _roots(p: Any) -> Array:
 def _polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     at, values = operand(x, "np.polyfit"), operand(y, "np.polyfit")
     joint = inexact_type(promote_types(at.dtype, values.dtype))  # whole places are as exact as the values that stand there
-    at, values = (a if a.dtype.kind in "fc" else converted(a, joint) for a in (at, values))
+    at, values = (a if a.dtype.kind in "fc" else cast(a, joint) for a in (at, values))
     if len(shape_of(at)) != 1 or len(shape_of(values)) not in (1, 2) or shape_of(at)[0] != shape_of(values)[0]:
         raise ShapeError(f"np.polyfit: needs a vector x and as many rows of y: they are {shape_of(at)} and {shape_of(values)}")
     if full or rcond is not None:

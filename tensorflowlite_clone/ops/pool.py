@@ -13,11 +13,11 @@ import numpy as np
 
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
-from ..core.broadcast import shape_of
+from ..core.broadcast import shape_of, spread_all
 from ..core.families import Bilinear, General, Linear
 from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
-from .conv import fold_axis, pair, spread, unfold_axis
+from .conv import fold_axis, pair, unfold_axis
 from .extrema import ValuesIndices
 from .shape import Reshape
 
@@ -30,7 +30,7 @@ class PerImage(General):
         """More images."""
         if not size:  # nothing to fold
             return super().batch(size, values, mapped, params)
-        folded = [fold_axis(v if m else spread(v, size), 0) for v, m in zip(values, mapped, strict=True)]
+        folded = [fold_axis(v, 0) for v in spread_all(values, mapped, size)]
         return unfold_axis(cls.of(*folded, **params), 0, size)
 
 

@@ -1,4 +1,4 @@
-"""Random numbers: `Generator`, seeding, and tensors drawn from distributions. In-place drawing is in ``inplace.py``.
+"""Random numbers: `Generator`, seeding, and tensors drawn from distributions. In-place drawing is in ``inplace/drawing.py``.
 
 Streams are NumPy's SFC64 (C. Doty-Humphrey 2010), seeded through NumPy's `SeedSequence`: the same seed gives the same integers and
 uniform numbers on every platform. Numbers differ from PyTorch's for the same seed.
@@ -25,6 +25,7 @@ from .._state import get_default_dtype
 from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.device import device as Device  # noqa: N812
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .create import finish, size_of
@@ -50,8 +51,6 @@ class Generator:
     device: Any
 
     def __init__(self, device: Any = "cpu") -> None:
-        from ..core.device import device as Device  # noqa: N812
-
         self.device = Device(device)
         self._lock = threading.Lock()
         self._stream: np.random.Generator | None = None

@@ -1,5 +1,5 @@
 """Reductions: operations that take axes away. Sums, means, products, moments, norms, truth; extrema are in ``extrema.py``,
-medians and quantiles in ``sort.py``, NumPy's signatures in ``numpy_reductions.py``."""
+medians and quantiles in ``sort.py``, NumPy's signatures in ``numpy/reductions.py``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Repeating and rearranging: tile, repeat, roll, rotate, and sliding windows.
 
-`Windows` and `WindowSum` are each other's derivatives. Not here: padding (``pad.py``), joining (``join.py``), the windows of
+`WindowView` and `WindowSum` are each other's derivatives. Not here: padding (``pad.py``), joining (``join.py``), the windows of
 convolutions and pooling, which have kernels of their own.
 """
 
@@ -35,7 +35,7 @@ class Roll(Shaping):
         return Roll.of(g, shift=tuple(-s for s in shift), axis=axis)
 
 
-class Windows(Shaping, title="unfold"):
+class WindowView(Shaping, title="unfold"):
     """All windows of ``size`` elements, ``step`` apart, along an axis: the axis counts windows, a new last one is inside them."""
 
     axis_params = ("axis",)
@@ -50,7 +50,7 @@ class Windows(Shaping, title="unfold"):
 
 
 class WindowSum(Shaping, title="unfold"):
-    """Windows added at their places into zeros of ``length``: the transpose of `Windows`."""
+    """Windows added at their places into zeros of ``length``: the transpose of `WindowView`."""
 
     axis_params = ("axis",)
 
@@ -63,7 +63,7 @@ class WindowSum(Shaping, title="unfold"):
         return out
 
     def grad_x(g, axis, size, step):
-        return Windows.of(g, axis=axis, size=size, step=step)
+        return WindowView.of(g, axis=axis, size=size, step=step)
 
 
 @public("unfold", function=False)
@@ -82,7 +82,7 @@ def _unfold(input: Array, dimension: int, size: int, step: int) -> Array:
     if not 0 < size <= n or step < 1:
         raise ArgumentError(f"unfold: needs 0 < size <= {n} (dimension {axis} of {shape}) and step >= 1: size is {size}, step is {step}")
     x = input if shape else Reshape.of(input, shape=(1,))
-    return Windows.of(x, axis=axis, size=size, step=step)
+    return WindowView.of(x, axis=axis, size=size, step=step)
 
 
 @public("tile", method=True)

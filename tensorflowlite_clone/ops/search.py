@@ -14,7 +14,7 @@ import numpy as np
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
+from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
@@ -40,7 +40,7 @@ class SearchSorted(General, title="searchsorted"):
         ndim = len(shape_of(x)) - mapped[0]
         if not mapped[0] and ndim == 1:
             return cls.of(x, v, **params)
-        x, v = (a if m else np.broadcast_to(a, (size, *shape_of(a))) for a, m in zip((x, v), mapped, strict=True))
+        x, v = spread_all(values, mapped, size)
         if ndim > 1:
             return cls.of(x, v, **params)
         flat = cls.of(x, np.reshape(v, (size, int(np.prod(shape_of(v)[1:])))), **params)
@@ -75,7 +75,7 @@ class IsIn(General, title="isin"):
         """One set for all examples takes them all at once; a set per example is a row."""
         if not mapped[1] and not params["rows"]:
             return cls.of(*values, **params)
-        x, among = (v if m else np.broadcast_to(v, (size, *shape_of(v))) for v, m in zip(values, mapped, strict=True))
+        x, among = spread_all(values, mapped, size)
         return cls.of(x, among, rows=params["rows"] + 1)
 
 

@@ -1,6 +1,6 @@
 """Statistics with NumPy's signatures: quantiles by every method, medians, averages, covariances and correlations.
 
-Not here: means and variances (``numpy_reductions.py``), histograms (``histograms.py``), PyTorch's `quantile` and `median`, which
+Not here: means and variances (``numpy/reductions.py``), histograms (``histograms.py``), PyTorch's `quantile` and `median`, which
 take the lower of two middle elements (``sort.py``).
 """
 
@@ -17,12 +17,12 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
 from ..core.publish import implements, operand, public
-from .cast import Cast
+from .cast import Cast, cast
 from .compare import Where
 from .gather import Gather
 from .index import concrete
 from .numpy.reductions import present
-from .operands import box, converted, inexact, mapped
+from .operands import box, inexact, mapped
 from .shape import Reshape, Transpose
 from .sort import SortPlaces
 
@@ -57,7 +57,7 @@ def neighbours(q: Array, n: Any, method: str) -> tuple[Array, Array, Array | flo
         return low, np.ceil(place), 0.5
     if method == "averaged_inverted_cdf":
         starts = np.less(n * q, 1.0)  # before the first step there is nothing to average with
-        return low, high, converted(np.where(whole, np.where(starts, 0.0, 0.5), 1.0), q.dtype)
+        return low, high, cast(np.where(whole, np.where(starts, 0.0, 0.5), 1.0), q.dtype)
     if method == "lower":
         chosen = low
     elif method == "higher":
@@ -77,7 +77,7 @@ def quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: A
     x = inexact(box(a, op))
     if method not in METHODS:
         raise ArgumentError(f"{op}: method must be one of {', '.join(METHODS)}: got {method!r}")
-    share = converted(operand(q, op), x.dtype)
+    share = cast(operand(q, op), x.dtype)
     known = concrete(share, op) if not mapped(share) else np.zeros(0)
     if known.size and not (known.min() >= 0 and known.max() <= 1):
         raise ArgumentError(f"{op}: shares must lie in [0, 1] (percentages in [0, 100]): they go from {known.min()} to {known.max()}")
@@ -127,7 +127,7 @@ def _read(ordered: Array, place: Array) -> Array:
     """The elements of sorted rows (.., n) at whole places (m,) or (.., m)."""
     lead = shape_of(ordered)[:-1]
     places = np.broadcast_to(place, (*lead, shape_of(place)[-1]))
-    return Gather.of(ordered, converted(places, np.int64), axis=len(lead))
+    return Gather.of(ordered, cast(places, np.int64), axis=len(lead))
 
 
 def _weighted(rows: Array, weights: Array, q: Array, ignore_nan: bool) -> Array:
@@ -173,7 +173,7 @@ def _answer(np_function: Callable[..., Any], scale: float, ignore_nan: bool) -> 
         *, weights: Any = None, interpolation: str | None = None,
     ) -> Array:  # fmt: skip
         share = operand(q, name)
-        share = share if scale == 1 else converted(share, np.float64) / scale if not isinstance(share, Boxed) else share / scale
+        share = share if scale == 1 else cast(share, np.float64) / scale if not isinstance(share, Boxed) else share / scale
         return quantiles(a, share, axis, interpolation or method, keepdims, weights, ignore_nan, name)
 
     implements(np_function)(answer)
@@ -223,11 +223,11 @@ def covariance(rows: Array, ddof: float, fweights: Any, aweights: Any, op: str) 
             return np.full_like(rows, math.nan)[:, :1] * np.zeros((1, k), rows.dtype) if n else np.full((k, k), math.nan, rows.dtype)
         centred = rows - mean
         return np.matmul(centred, np.swapaxes(np.conjugate(centred), 0, 1)) / factor
-    joint = converted(joint, rows.dtype)
+    joint = cast(joint, rows.dtype)
     total = np.sum(joint)
     factor = total
     if ddof:
-        factor = total - (float(ddof) if w is None else ddof * np.sum(joint * converted(w, rows.dtype)) / total)
+        factor = total - (float(ddof) if w is None else ddof * np.sum(joint * cast(w, rows.dtype)) / total)
     centred = rows - np.sum(rows * joint, axis=1, keepdims=True) / total
     return np.matmul(centred * joint, np.swapaxes(np.conjugate(centred), 0, 1)) / factor
 
@@ -240,7 +240,7 @@ def _sample_weights(weights: Any, n: int, op: str) -> Array:
 
 
 def _variables(m: Any, rowvar: bool, dtype: DTypeLike, op: str) -> Array:
-    x = inexact(converted(box(m, op), dtype))
+    x = inexact(cast(box(m, op), dtype))
     if len(shape_of(x)) > 2:
         raise ShapeError(f"{op}: needs a vector or a matrix: the input is {shape_of(x)}; reshape it to (variables, samples)")
     x = Reshape.of(x, shape=(1, math.prod(shape_of(x)))) if len(shape_of(x)) < 2 else x

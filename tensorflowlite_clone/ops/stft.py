@@ -1,6 +1,6 @@
 """Short-time Fourier transforms, their inverse, and the windows that they weigh signals with.
 
-Compositions of framing (`Windows`, `WindowSum`) and Fourier transforms (``fft.py``), which differentiate: no operation is here.
+Compositions of framing (`WindowView`, `WindowSum`) and Fourier transforms (``fft.py``), which differentiate: no operation is here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
 from .index import all_values
 from .pad import pad_axes
-from .repeat import Windows, WindowSum
+from .repeat import WindowSum, WindowView
 from .shape import _transpose
 
 #: The smallest sum of squared windows by which `istft` divides.
@@ -102,7 +102,7 @@ def _stft(
         x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [ends], "replicate" if pad_mode == "edge" else pad_mode, 0, "stft")
     if shape_of(x)[-1] < n_fft:
         raise ShapeError(f"stft: the signal is shorter than a frame: it has {shape_of(x)[-1]} values, n_fft is {n_fft}; pad it")
-    frames = Windows.of(x, axis=len(shape) - 1, size=n_fft, step=hop) * w  # (.., frames, n_fft)
+    frames = WindowView.of(x, axis=len(shape) - 1, size=n_fft, step=hop) * w  # (.., frames, n_fft)
     norm, axis = "ortho" if normalized else "backward", len(shape)
     if is_complex or onesided is False:
         spectrum = FourierTransform.of(frames, axis=(axis,), inverse=False, norm=norm)
@@ -169,13 +169,18 @@ def _istft(
     else:
         first_half = y if half else y[..., : n_fft // 2 + 1]
         frames = HalfSpectrumToReal.of(first_half, axis=axis, n=n_fft, norm=norm)
-    count = shape[-1]
+    return _added_up(frames, w, hop, n_fft // 2 if center else 0, length)
+
+
+def _added_up(frames: Array, w: Array, hop: int, start: int, length: int | None) -> Array:
+    """The signal, from ``start`` on, whose frames (.., count, n_fft), ``hop`` apart, are nearest to the given ones."""
+    axis = len(shape_of(frames)) - 1
+    count, n_fft = shape_of(frames)[-2:]
     total = n_fft + hop * (count - 1)
     place = {"size": n_fft, "step": hop, "length": total}
     signal = WindowSum.of(frames * w, axis=axis - 1, **place)
     squares = np.broadcast_to(np.reshape(w * w, (1, n_fft)), (count, n_fft))
     envelope = WindowSum.of(squares, axis=0, **place)
-    start = n_fft // 2 if center else 0
     stop = total - start if length is None else start + length
     signal, envelope = (a[..., start : min(stop, total)] for a in (signal, envelope))
     lowest = float(np.min(np.absolute(all_values(envelope)), initial=math.inf))
@@ -185,7 +190,7 @@ def _istft(
         )
     signal = signal / envelope
     if stop > total:
-        signal = pad_axes(signal, [(0, 0)] * (len(shape) - 2) + [(0, stop - total)], "constant", 0, "istft")
+        signal = pad_axes(signal, [(0, 0)] * (axis - 1) + [(0, stop - total)], "constant", 0, "istft")
     return signal
 
 

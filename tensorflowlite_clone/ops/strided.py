@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from .._errors import ArgumentError, GraphError, ShapeError
 from .._typing import Array
-from ..core.broadcast import shape_of
+from ..core.broadcast import shape_of, spread_all
 from ..core.families import Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
@@ -115,7 +115,7 @@ class StridedPut(Linear, title="in-place write through a view"):
     @classmethod
     def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """As in `AsStrided`."""
-        x, v = (a if m else np.broadcast_to(a, (length, *shape_of(a))) for a, m in zip(values, mapped, strict=True))
+        x, v = spread_all(values, mapped, length)
         n = int(np.prod(shape_of(x)[1:]))
         return cls.of(x, v, size=(length, *params["size"]), stride=(n, *params["stride"]), offset=params["offset"])
 

@@ -5,10 +5,6 @@ import numpy as np
 from . import call, distinct, integers, normal, positive, sample
 
 SAMPLES = {
-    "Cast": [sample(normal(2, 3), dtype=np.dtype(np.float64)), sample(integers(3), dtype=np.dtype(np.float64))],
-    "CastToIntegers": [sample(distinct(2, 3), dtype=np.dtype(np.int64)), sample(distinct(3), dtype=np.dtype(np.bool_))],
-    "Clone": [sample(normal(2, 3)), sample(normal()), sample(np.zeros((0, 2)), smooth=False)],
-    "Contiguous": [sample(normal(2, 3).T), sample(normal())],
     "Add": [
         sample(normal(2, 3), normal(3)),
         sample(normal(), normal(2)),
@@ -33,7 +29,6 @@ SAMPLES = {
     + [sample(normal(3), exponent=3), sample(normal(2), exponent=0)],
     "Hypot": [sample(normal(2, 3), normal(3)), sample(np.zeros(2), np.array([0.0, 1.0]), smooth=False)],
     "CopySign": [sample(distinct(2, 3), distinct(3, seed=1))],
-    "NanToNum": [sample(normal(2, 3), nan=0.0, posinf=None, neginf=None)],
 }
 
 CALLS = [
@@ -70,11 +65,5 @@ CALLS = [
     call("lerp", lambda T, x, y: T.lerp(x, y, 0.3), normal(3), normal(3, seed=1)),
     call("addcmul", lambda T, x, y, z: T.addcmul(x, y, z, value=2.0), normal(3), normal(3, seed=1), normal(3, seed=2)),
     call("addcdiv", lambda T, x, y, z: T.addcdiv(x, y, z, value=2.0), normal(3), normal(3, seed=1), positive(3)),
-    call("nan_to_num", lambda T, x: T.nan_to_num(x, 1.0, 2.0, -2.0), np.array([np.nan, np.inf, -np.inf, 3.0])),
     call("deg2rad", lambda T, x: T.deg2rad(x) + T.rad2deg(x), normal(3)),
-    call("clone", lambda T, x: x.clone(), normal(3)),
-    call("contiguous", lambda T, x: x.T.contiguous() * x.T, normal(2, 3)),
-    call("to float32", lambda T, x: x.to(T.float32).double() + x.float().to(x), normal(3), tolerance=1e-6),
-    call("long and back", lambda T, x: x.long().float() + x.int() + x.bool().double(), distinct(4), differentiable=False),
-    call("type_as", lambda T, x, y: x.type_as(y), integers(3), normal(3), differentiable=False),
 ]

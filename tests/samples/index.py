@@ -1,4 +1,4 @@
-"""Samples for ``ops/index.py`` and the indexed write of ``ops/index_put.py``."""
+"""Samples for ``ops/index.py`` and the indexed write of ``ops/inplace/index_put.py``."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/inplace.py``; the indexed write itself has its samples in ``index.py``."""
+"""Samples for ``ops/inplace/``; the indexed write itself has its samples in ``index.py``."""
 
 import numpy as np
 

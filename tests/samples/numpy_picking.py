@@ -1,4 +1,4 @@
-"""Samples for ``ops/numpy_picking.py``."""
+"""Samples for ``ops/numpy/picking.py``."""
 
 from . import distinct, sample
 

@@ -8,6 +8,7 @@ TIE = np.array([1.0, 2.0, 3.0])
 HALVES = np.array([-1.5, -0.5, 0.5, 1.5, 2.5, 0.2])
 
 SAMPLES = {
+    "NanToNum": [sample(normal(2, 3), nan=0.0, posinf=None, neginf=None)],
     "Maximum": [sample(distinct(2, 3), distinct(3, seed=5) + 0.05), sample(TIE, TIE, smooth=False)],
     "Minimum": [sample(distinct(2, 3), distinct(3, seed=5) + 0.05), sample(TIE, TIE, smooth=False)],
     "FMax": [sample(distinct(2, 3), distinct(3, seed=5) + 0.05)],
@@ -33,6 +34,7 @@ SAMPLES = {
 }
 
 CALLS = [
+    call("nan_to_num", lambda T, x: T.nan_to_num(x, 1.0, 2.0, -2.0), np.array([np.nan, np.inf, -np.inf, 3.0])),
     call("maximum", lambda T, x, y: T.maximum(x, y), distinct(2, 3), distinct(3, seed=5) + 0.05),
     call("maximum tie", lambda T, x, y: T.maximum(x, y), TIE, TIE.copy()),
     call("minimum tie", lambda T, x, y: T.minimum(x, y), TIE, TIE.copy()),

@@ -7,7 +7,7 @@ from . import call, integers, normal, sample
 X = normal(2, 3, 4)
 SAMPLES = {
     "Roll": [sample(X, shift=(1,), axis=(1,)), sample(X, shift=(-2, 5), axis=(2, 0)), sample(normal(3), shift=(3,), axis=(0,))],
-    "Windows": [sample(normal(6), axis=0, size=3, step=1), sample(X, axis=2, size=2, step=2), sample(X, axis=1, size=3, step=1)],
+    "WindowView": [sample(normal(6), axis=0, size=3, step=1), sample(X, axis=2, size=2, step=2), sample(X, axis=1, size=3, step=1)],
     "WindowSum": [
         sample(normal(4, 3), axis=0, size=3, step=1, length=6),
         sample(normal(2, 2, 2), axis=1, size=2, step=2, length=5),

@@ -16,7 +16,7 @@ from ..._errors import DTypeError, ShapeError
 from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.broadcast import shape_of, unbroadcast
+from ...core.broadcast import shape_of, spread_all, unbroadcast
 from ...core.families import Linear
 from ...core.levels import constant_value
 from ...core.publish import public, to_operand
@@ -68,7 +68,7 @@ class IndexPut(Linear, title="indexed assignment"):
         """The hidden axis gets an index of its own; the values move their index axes to where NumPy then has them."""
         plan = _Layout(params["spec"], values[2:], mapped[2:])
         indices, spec, here, there = plan.with_hidden_axis(size)
-        x, v = (a if m else np.broadcast_to(a, (size, *shape_of(a))) for a, m in zip(values[:2], mapped[:2], strict=True))
+        x, v = spread_all(values[:2], mapped[:2], size)
         visible = GetItem.of(x, *indices, spec=spec)  # for its shape: (size, *x[index])
         ndim = len(shape_of(visible))
         v = np.reshape(v, (size, *(1,) * (ndim - len(shape_of(v))), *shape_of(v)[1:]))

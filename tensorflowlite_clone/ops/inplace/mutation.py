@@ -164,7 +164,7 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
     if same_shape:
         check_fit(box, name, result)
     if result.dtype != box.dtype:
-        result = cast(result, box.dtype) if isinstance(result, Boxed) else result.astype(box.dtype)
+        result = cast(result, box.dtype)
     if isinstance(result, Boxed) and result.level > box.level:
         raise foreign(box, name)
     lineage = box.views
@@ -319,7 +319,4 @@ def in_dtype_of(value: Any, t: Tensor) -> Any:
     value = value if isinstance(value, Boxed) else np.asarray(value)
     if value.dtype.kind == "c" and t.dtype.kind != "c":
         raise DTypeError(f"in-place write: a complex value does not fit a tensor of {t.dtype}; take its real part first")
-    if value.dtype == t.dtype:
-        return value
-    with np.errstate(all="ignore"):
-        return cast(value, t.dtype) if isinstance(value, Boxed) else value.astype(t.dtype)
+    return cast(value, t.dtype)

@@ -1,1 +1,1 @@
-"""NumPy's functions with NumPy's signatures, where PyTorch has another one or none: composed of operations, which are defined outside."""
+"""NumPy's functions with NumPy's signatures, where PyTorch has another one or none: compositions of the operations outside."""

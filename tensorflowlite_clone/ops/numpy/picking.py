@@ -19,10 +19,11 @@ from ...core.broadcast import normalize_axis, shape_of
 from ...core.families import AxisWise
 from ...core.publish import implements, operand
 from ...core.tensor import Tensor
+from ..cast import cast
 from ..gather import Gather
 from ..index import PutItem, Slot, concrete, get_item
 from ..inplace.filling import copy_
-from ..operands import along, box, converted, flat, flattened, mapped
+from ..operands import along, box, flat, flattened, mapped
 from ..piecewise import NanToNum
 from ..search import _search
 
@@ -63,12 +64,12 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw:
     for condition, f in zip(conditions, funclist, strict=True):
         mask = np.broadcast_to(condition, shape_of(a))
         if not callable(f):
-            result = np.where(mask, converted(operand(f, "np.piecewise"), a.dtype), result)
+            result = np.where(mask, cast(operand(f, "np.piecewise"), a.dtype), result)
         elif mapped(mask) or not shape_of(a):  # every piece everywhere, since the examples differ in where each one holds
-            result = np.where(mask, converted(operand(f(a, *args, **kw), "np.piecewise"), a.dtype), result)
+            result = np.where(mask, cast(operand(f(a, *args, **kw), "np.piecewise"), a.dtype), result)
         else:
             places = concrete(mask, "np.piecewise").nonzero()
-            piece = converted(operand(f(a[places], *args, **kw), "np.piecewise"), a.dtype)
+            piece = cast(operand(f(a[places], *args, **kw), "np.piecewise"), a.dtype)
             spec = tuple(Slot(i) for i in range(len(places)))
             spread = PutItem.of(np.broadcast_to(piece, shape_of(places[0])), *places, spec=spec, shape=shape_of(a))
             result = np.where(mask, spread, result)
@@ -222,7 +223,7 @@ def _lexsort(keys: Any, axis: int = -1) -> Array:
 @implements(np.sort_complex)
 def _sort_complex(a: Any) -> Array:
     x = np.sort(box(a, "np.sort_complex"))
-    return x if x.dtype.kind == "c" else converted(x, np.complex64 if x.dtype in (np.float32, np.float16) else np.complex128)
+    return x if x.dtype.kind == "c" else cast(x, np.complex64 if x.dtype in (np.float32, np.float16) else np.complex128)
 
 
 @implements(np.searchsorted)
@@ -318,9 +319,9 @@ def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -
     if not np.can_cast(source.dtype, t.dtype, casting) and isinstance(src, Boxed | np.ndarray):
         raise OperandError(f"np.copyto: {source.dtype} cannot become {t.dtype} under casting={casting!r}; cast it with astype")
     if where is True:
-        copy_(t, box(converted(source, t.dtype), "np.copyto"))
+        copy_(t, box(cast(source, t.dtype), "np.copyto"))
     else:
-        copy_(t, np.where(np.broadcast_to(operand(where, "np.copyto"), t.shape), converted(source, t.dtype), t))
+        copy_(t, np.where(np.broadcast_to(operand(where, "np.copyto"), t.shape), cast(source, t.dtype), t))
 
 
 @implements(np.put_along_axis)
@@ -334,7 +335,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) 
     places = np.broadcast_to(index, tuple(shape_of(index)[i] if i == at else s for i, s in enumerate(t.shape)))
     grid = np.ogrid[tuple(slice(n) for n in shape_of(places))]
     t[tuple(places if i == at else g for i, g in enumerate(grid))] = np.broadcast_to(
-        converted(operand(values, "np.put_along_axis"), t.dtype), shape_of(places)
+        cast(operand(values, "np.put_along_axis"), t.dtype), shape_of(places)
     )
 
 
@@ -344,21 +345,21 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     size = math.prod(t.shape)
     places = _bounded(flat(operand(ind, "np.put")), size, mode, "np.put")
     values = np.resize(flat(operand(v, "np.put")), shape_of(places))
-    t[_unravel_index(np.remainder(places, size), t.shape)] = converted(values, t.dtype)
+    t[_unravel_index(np.remainder(places, size), t.shape)] = cast(values, t.dtype)
 
 
 @implements(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
     t = _target(arr, "np.place", "np.where(mask, values, x)")
     where = concrete(operand(mask, "np.place"), "np.place").astype(np.bool_)
-    t[where] = converted(np.resize(flat(operand(vals, "np.place")), (int(where.sum()),)), t.dtype)
+    t[where] = cast(np.resize(flat(operand(vals, "np.place")), (int(where.sum()),)), t.dtype)
 
 
 @implements(np.putmask)
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     t = _target(a, "np.putmask", "np.where(mask, values, x)")
     spread = np.resize(flat(operand(values, "np.putmask")), t.shape)
-    copy_(t, np.where(operand(mask, "np.putmask"), converted(spread, t.dtype), t))
+    copy_(t, np.where(operand(mask, "np.putmask"), cast(spread, t.dtype), t))
 
 
 @implements(np.fill_diagonal)
@@ -370,7 +371,7 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     marked = np.zeros(shape, np.int64)
     count = int(np.count_nonzero(_marked(shape, wrap)))
     marked[_marked(shape, wrap)] = np.arange(count)
-    values = np.resize(flat(converted(operand(val, "np.fill_diagonal"), t.dtype)), (count,))
+    values = np.resize(flat(cast(operand(val, "np.fill_diagonal"), t.dtype)), (count,))
     copy_(t, np.where(_marked(shape, wrap), np.take(values, marked), t))
 
 

@@ -16,10 +16,11 @@ from ..._errors import ArgumentError
 from ..._typing import Array, Axes, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
 from ...core.publish import implements, operand
+from ..cast import cast
 from ..compare import Where
 from ..extrema import AMax, AMin, ArgMax, ArgMin
 from ..index import concrete
-from ..operands import box, converted, flattened, inexact, mapped
+from ..operands import box, flattened, inexact, mapped
 from ..reduce import AllTrue, AnyTrue, CountNonzero, Mean, Product, Sum, Variance, count
 from ..scan import CumProd, CumSum
 
@@ -45,7 +46,7 @@ def _wide(x: Array, dtype: DTypeLike) -> Array:
     """The operand in ``dtype``; without one, integers and booleans in int64, as sums and products are."""
     if dtype is None and x.dtype.kind in "biu" and x.dtype != np.uint64:
         dtype = np.int64
-    return converted(x, dtype)
+    return cast(x, dtype)
 
 
 def _reduced(op: Any, x: Array, axis: Any, keepdims: Any, name: str, **params: Any) -> Array:
@@ -77,8 +78,8 @@ def _extremum(op: Any, pick: Any, name: str, a: Any, axis: Any, keepdims: bool, 
         return op.of(x, axis=axes, keepdims=bool(keepdims))
     if count(shape_of(x), axes) == 0:
         shape = shape_of(np.sum(np.zeros(shape_of(x)), axis=axes, keepdims=bool(keepdims)))
-        return np.broadcast_to(converted(box(initial, name), x.dtype), shape)
-    return pick(op.of(x, axis=axes, keepdims=bool(keepdims)), converted(operand(initial, name), x.dtype))
+        return np.broadcast_to(cast(box(initial, name), x.dtype), shape)
+    return pick(op.of(x, axis=axes, keepdims=bool(keepdims)), cast(operand(initial, name), x.dtype))
 
 
 def _lowest(x: Array, low: bool) -> Any:
@@ -125,7 +126,7 @@ def _count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Array:
 def _number(x: Array, axis: Any, where: Any, name: str) -> Array:
     """How many elements are taken together, with the reduced axes kept; at least 1 where there are none, which give NaN then."""
     mask = np.broadcast_to(operand(where, name), shape_of(x))
-    return converted(np.sum(converted(mask, np.int64), axis=axis, keepdims=True), np.finfo(x.dtype).dtype)
+    return cast(np.sum(cast(mask, np.int64), axis=axis, keepdims=True), np.finfo(x.dtype).dtype)
 
 
 def _divided(total: Array, number: Array) -> Array:
@@ -136,7 +137,7 @@ def _divided(total: Array, number: Array) -> Array:
 
 @implements(np.mean)
 def _mean(a: Any, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False, where: Any = True) -> Array:
-    x = inexact(converted(box(a, "np.mean"), dtype))
+    x = inexact(cast(box(a, "np.mean"), dtype))
     if where is True or where is NO:
         return _reduced(Mean, x, axis, keepdims, "np.mean")
     axes = _axes(x, axis, "np.mean")
@@ -168,7 +169,7 @@ def _var(
         if ddof != 0:
             raise ArgumentError(f"np.var: ddof and correction are the same thing: got {ddof} and {correction}; pass one of them")
         ddof = correction
-    x = inexact(converted(box(a, "np.var"), dtype))
+    x = inexact(cast(box(a, "np.var"), dtype))
     if where is True and mean is NO and x.dtype.kind == "f":
         return _reduced(Variance, x, axis, keepdims, "np.var", correction=ddof)
     axes = _axes(x, axis, "np.var")
@@ -220,7 +221,7 @@ def _nan_extremum(op: Any, pick: Any, name: str, a: Any, axis: Any, keepdims: bo
     axes = _axes(x, axis, name)
     ans = op.of(included(x, mask, _lowest(x, op is AMax)), axis=axes, keepdims=bool(keepdims))
     found = AnyTrue.of(mask, axis=axes, keepdims=bool(keepdims))
-    return Where.of(found, ans, math.nan) if initial is NO else pick(ans, converted(operand(initial, name), x.dtype))
+    return Where.of(found, ans, math.nan) if initial is NO else pick(ans, cast(operand(initial, name), x.dtype))
 
 
 @implements(np.nanmax)
@@ -254,7 +255,7 @@ def _nanargmin(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Ar
 
 @implements(np.nanmean)
 def _nanmean(a: Any, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False, where: Any = True) -> Array:
-    x = inexact(converted(box(a, "np.nanmean"), dtype))
+    x = inexact(cast(box(a, "np.nanmean"), dtype))
     return _mean(x, axis, None, keepdims, present(x, where))
 
 
@@ -263,7 +264,7 @@ def _nanvar(
     a: Any, axis: Any = None, dtype: DTypeLike = None, ddof: float = 0, keepdims: bool = False, where: Any = True, mean: Any = NO,
     correction: Any = NO,
 ) -> Array:  # fmt: skip
-    x = inexact(converted(box(a, "np.nanvar"), dtype))
+    x = inexact(cast(box(a, "np.nanvar"), dtype))
     return _var(x, axis, None, ddof, keepdims, where=present(x, where), mean=mean, correction=correction)
 
 

@@ -1,7 +1,7 @@
 """Shapes with NumPy's signatures: reshaping in another order, joining with a dtype, blocks, inserting, deleting, padding, grids.
 
 Not here: PyTorch's spellings and the operations themselves (``shape.py``, ``join.py``, ``pad.py``, ``grid.py``, ``create.py``), picking
-by conditions and indices (``numpy_picking.py``).
+by conditions and indices (``picking.py``).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.dtypes import result_type
 from ...core.publish import holds_box, implements, operand
-from ..cast import Clone
+from ..cast import Clone, cast
 from ..create import _np_full_like as _full_of_number
 from ..grid import _grid
 from ..index import concrete
 from ..join import Concatenate
-from ..operands import along, box, converted, flat, flattened, inexact, mapped
-from ..repeat import Windows
+from ..operands import along, box, flat, flattened, inexact, mapped
+from ..repeat import WindowView
 from ..shape import BroadcastTo, Reshape, Transpose, resolve
 
 
@@ -66,7 +66,7 @@ def _copy(a: Any, order: str = "K", subok: bool = False) -> Array:
 
 @implements(np.astype)
 def _astype(x: Any, dtype: DTypeLike, *, copy: bool = True, device: Any = None) -> Array:
-    out = converted(x, dtype)
+    out = cast(x, dtype)
     return Clone.of(out) if copy and out is x else out
 
 
@@ -106,7 +106,7 @@ def _sliding_window_view(x: Any, window_shape: Any, axis: Any = None, *, subok: 
     for i, size in zip(axes, sizes, strict=True):
         if not 0 < size <= shape_of(windows)[i]:
             raise ShapeError(f"{op}: windows of {size} do not fit: axis {i} of {shape_of(x)} has size {shape_of(windows)[i]}")
-        windows = Windows.of(windows, axis=i, size=size, step=1)
+        windows = WindowView.of(windows, axis=i, size=size, step=1)
     return windows
 
 
@@ -145,7 +145,7 @@ def _all(arrays: Any, op: str, dtype: DTypeLike, casting: Any) -> list[Array]:
     for x in xs:
         if not np.can_cast(x.dtype, np.dtype(dtype), casting):
             raise DTypeError(f"{op}: {x.dtype} cannot become {np.dtype(dtype)} under casting={casting!r}; cast it with astype first")
-    return [converted(x, dtype) for x in xs]
+    return [cast(x, dtype) for x in xs]
 
 
 def _joined(xs: Sequence[Array], axis: int, op: str) -> Array:
@@ -257,7 +257,7 @@ def _plain_index(obj: Any, op: str) -> Any:
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     x, at = flattened(operand(arr, "np.insert"), axis)
     at = normalize_axis(at, len(shape_of(x)), "np.insert")
-    shape, new = shape_of(x), converted(operand(values, "np.insert"), x.dtype)
+    shape, new = shape_of(x), cast(operand(values, "np.insert"), x.dtype)
     index = _plain_index(obj, "np.insert")
     n = shape[at]
     if not isinstance(index, slice) and np.ndim(index) == 0:  # one place for all: the first axis of the values goes along the axis
@@ -325,7 +325,7 @@ def _pad_axis(x: Array, axis: int, a: int, b: int, mode: str, option: Any) -> Ar
     if n == 0 and mode not in ("constant", "empty"):
         raise ShapeError(f"np.pad: mode {mode!r} has no elements to copy: axis {axis} of {shape_of(x)} is empty; use mode 'constant'")
     if mode in ("constant", "empty"):
-        ends = [converted(operand(v, "np.pad"), x.dtype) for v in (option if mode == "constant" else (0, 0))]
+        ends = [cast(operand(v, "np.pad"), x.dtype) for v in (option if mode == "constant" else (0, 0))]
     elif mode in STATISTICS:
         ends = [_statistic(x, axis, mode, length, end) for end, length in enumerate(option)]
     elif mode in COPIES and option[0] != "odd":
@@ -339,7 +339,7 @@ def _pad_axis(x: Array, axis: int, a: int, b: int, mode: str, option: Any) -> Ar
             for end, (value, width) in enumerate(zip(option, (a, b), strict=True)):
                 share = np.pad(np.zeros(n), (a, b), mode="linear_ramp", end_values=(1 - end, end)).astype(x.dtype)
                 if width:
-                    padded = padded + np.reshape(share, tuple(-1 if i == axis else 1 for i in range(ndim))) * converted(value, x.dtype)
+                    padded = padded + np.reshape(share, tuple(-1 if i == axis else 1 for i in range(ndim))) * cast(value, x.dtype)
         return padded
     shape = shape_of(x)
     parts = [(ends[0], a), (x, 0), (ends[1], b)]
@@ -354,7 +354,7 @@ def _statistic(x: Array, axis: int, mode: str, length: Any, end: int) -> Array:
         raise ArgumentError(f"np.pad: stat_length must be positive: got {length}")
     border = x[along(axis, slice(0, many) if end == 0 else slice(n - many, n))]
     value = STATISTICS[mode](border, axis=axis, keepdims=True)
-    return converted(np.round(value) if x.dtype.kind in "iu" and mode in ("mean", "median") else value, x.dtype)
+    return cast(np.round(value) if x.dtype.kind in "iu" and mode in ("mean", "median") else value, x.dtype)
 
 
 # ---- grids and ranges ----------------------------------------------------------------------------------------------------------
@@ -372,7 +372,7 @@ def _ends(start: Any, stop: Any, op: str) -> tuple[Array, Array]:
     numbers = [isinstance(end, int | float) for end in (start, stop)]
     a, b = inexact(operand(start, op)), inexact(operand(stop, op))
     dtype = a.dtype if numbers[1] else b.dtype if numbers[0] else result_type(a, b)
-    return converted(a, dtype), converted(b, dtype)
+    return cast(a, dtype), cast(b, dtype)
 
 
 def _line(start: Array, stop: Array, num: int, endpoint: bool, op: str) -> tuple[Array, Any]:
@@ -399,7 +399,7 @@ def _linspace(
     line, step = _line(start, stop, int(num), endpoint, "np.linspace")
     if dtype is not None and np.dtype(dtype).kind in "iu":
         line = np.floor(line)
-    out = converted(line if axis == 0 else np.moveaxis(line, 0, axis), dtype)
+    out = cast(line if axis == 0 else np.moveaxis(line, 0, axis), dtype)
     return (out, step) if retstep else out
 
 
@@ -409,7 +409,7 @@ def _logspace(
 ) -> Array:
     line, _ = _line(start, stop, int(num), endpoint, "np.logspace")
     scale = inexact(operand(base, "np.logspace"))
-    out = converted(np.power(converted(scale, line.dtype) if isinstance(base, int | float) else scale, line), dtype)
+    out = cast(np.power(cast(scale, line.dtype) if isinstance(base, int | float) else scale, line), dtype)
     return out if axis == 0 else np.moveaxis(out, 0, axis)
 
 
@@ -424,7 +424,7 @@ def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtyp
     out = a * np.exp(line)
     if endpoint and num > 1:
         out = np.concatenate([out[:-1], np.broadcast_to(b, (1, *shape_of(out)[1:]))], axis=0)
-    out = converted(out, dtype)
+    out = cast(out, dtype)
     return out if axis == 0 else np.moveaxis(out, 0, axis)
 
 
@@ -433,7 +433,7 @@ def _full_like(a: Any, fill_value: Any, dtype: DTypeLike = None, shape: Any = No
     if not holds_box(fill_value):
         return _full_of_number(a, fill_value, dtype, shape)
     size: Shape = shape_of(a) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-    return BroadcastTo.of(converted(operand(fill_value, "np.full_like"), a.dtype if dtype is None else dtype), shape=size)
+    return BroadcastTo.of(cast(operand(fill_value, "np.full_like"), a.dtype if dtype is None else dtype), shape=size)
 
 
 # ---- functions along an axis ---------------------------------------------------------------------------------------------------

@@ -17,10 +17,11 @@ from ...core.boxed import Boxed, unsupported
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
 from ...core.publish import operand, to_operand
 from ...core.registry import NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS, drop_neutral
+from ..cast import cast
 from ..gather import Gather
 from ..index import GetItem, PutItem, Slot, concrete, parse
 from ..inplace.index_put import index_put_
-from ..operands import along, converted
+from ..operands import along
 from ..scan import CumProd, CumSum, LogCumSumExp, RunningPlace
 from ..shape import Reshape, Transpose
 from .reductions import included
@@ -66,7 +67,7 @@ def call_with_options(ufunc: np.ufunc, *args: Any, **kwargs: Any) -> Any:
     if axes is not None or axis is not None or keepdims:
         return _generalised(ufunc, args, axes, axis, keepdims)
     result = UFUNCS[ufunc](*args)
-    return converted(result, dtype) if dtype is not None and not isinstance(result, tuple) else result
+    return cast(result, dtype) if dtype is not None and not isinstance(result, tuple) else result
 
 
 def _cast(a: Any, dtype: DTypeLike, casting: Any, name: str) -> Array:
@@ -74,7 +75,7 @@ def _cast(a: Any, dtype: DTypeLike, casting: Any, name: str) -> Array:
     weak = not isinstance(a, Boxed | np.ndarray)
     if not weak and not np.can_cast(x.dtype, np.dtype(dtype), casting):
         raise DTypeError(f"{name}: {x.dtype} cannot become {np.dtype(dtype)} under casting={casting!r}; cast the operand with astype")
-    return converted(x, dtype)
+    return cast(x, dtype)
 
 
 def _generalised(ufunc: np.ufunc, args: tuple[Any, ...], axes: Any, axis: int | None, keepdims: bool) -> Array:
@@ -117,14 +118,14 @@ def reduce(
     _binary(ufunc, "reduce")
     name = _name(ufunc, "reduce")
     drop_neutral(ufunc, {"out": out})
-    x = converted(operand(array, name), dtype)
+    x = cast(operand(array, name), dtype)
     known = REDUCTIONS.get(ufunc)
     if known is not None and (initial is np._NoValue or ufunc not in (np.logical_and, np.logical_or)):
         options = {} if initial is np._NoValue else {"initial": initial}
         if where is not True:
             options["where"] = where
         result = NUMPY_FUNCTIONS[known](x, axis=axis, keepdims=keepdims, **options)
-        return converted(result, dtype)
+        return cast(result, dtype)
     axes = normalize_axes(axis, len(shape_of(x)), name)
     axes = tuple(range(len(shape_of(x)))) if axes is None else axes
     neutral = NEUTRAL_ELEMENTS.get(ufunc) if initial is np._NoValue else initial
@@ -182,13 +183,13 @@ def accumulate(ufunc: np.ufunc, array: Any, axis: int = 0, dtype: DTypeLike = No
     _binary(ufunc, "accumulate")
     name = _name(ufunc, "accumulate")
     drop_neutral(ufunc, {"out": out})
-    x = to_operand(converted(operand(array, name), dtype), name)
+    x = to_operand(cast(operand(array, name), dtype), name)
     shape = shape_of(x)
     if not shape:
         raise ShapeError(f"{name}: a 0-d operand has no axis to accumulate along; reshape it to (1,) first")
     axis = normalize_axis(axis, len(shape), name)
     if ufunc in (np.add, np.multiply) and x.dtype.kind == "b":
-        x = converted(x, np.int64)
+        x = cast(x, np.int64)
     if ufunc is np.add:
         return CumSum.of(x, axis=axis)
     if ufunc is np.multiply:
@@ -218,7 +219,7 @@ def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: DT
     _binary(ufunc, "reduceat")
     name = _name(ufunc, "reduceat")
     drop_neutral(ufunc, {"out": out})
-    x = converted(operand(array, name), dtype)
+    x = cast(operand(array, name), dtype)
     axis = normalize_axis(axis, len(shape_of(x)), name)
     n = shape_of(x)[axis]
     starts = concrete(operand(indices, name), name).astype(np.int64)
@@ -231,7 +232,7 @@ def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: DT
         segment = np.repeat(np.arange(len(starts)), lengths)
         places = np.arange(len(segment)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + starts[segment]
         spec = (slice(None),) * axis + (Slot(0),) + (slice(None),) * (len(shape_of(x)) - axis - 1)
-        x = converted(x, np.int64) if x.dtype.kind == "b" else x
+        x = cast(x, np.int64) if x.dtype.kind == "b" else x
         parts = GetItem.of(x, places, spec=spec)
         return PutItem.of(parts, segment, spec=spec, shape=(*shape_of(x)[:axis], len(starts), *shape_of(x)[axis + 1 :]))
     pieces = [reduce(ufunc, x[along(axis, slice(int(a), int(b)))], axis, keepdims=True) for a, b in zip(starts, ends, strict=True)]
@@ -254,7 +255,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
         where = indices if isinstance(indices, tuple) else (indices,)
         values = operand(b, name)
         read = shape_of(x[indices])
-        spread = np.broadcast_to(converted(-values if ufunc is np.subtract else values, x.dtype), read)
+        spread = np.broadcast_to(cast(-values if ufunc is np.subtract else values, x.dtype), read)
         index_put_(x, tuple(_index_array(i, name) for i in where), to_operand(spread, name), accumulate=True)
         return
     spec, arrays = parse(indices, x.shape)
