@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
-from ..core.broadcast import shape_of
+from ..core.broadcast import conjugated, shape_of
 from ..core.families import Inexact, NonDifferentiable
 from ..core.publish import implements, operand, public, to_operand
 from ..kernels.bessel import modified
@@ -130,14 +130,10 @@ def _frexp(x: Array) -> tuple[Array, Array]:
 
 
 # ---- products of stacks of vectors and matrices --------------------------------------------------------------------------------
-def _conjugate(x: Array) -> Array:
-    return np.conjugate(x) if x.dtype.kind == "c" else x
-
-
 @implements(np.vecdot)
 def _vecdot(x1: Any, x2: Any) -> Array:
     x, y = operand(x1, "np.vecdot"), operand(x2, "np.vecdot")
-    product = MatMul.of(Reshape.of(_conjugate(x), shape=(*shape_of(x)[:-1], 1, shape_of(x)[-1])), np.expand_dims(y, -1))
+    product = MatMul.of(Reshape.of(conjugated(x), shape=(*shape_of(x)[:-1], 1, shape_of(x)[-1])), np.expand_dims(y, -1))
     return Reshape.of(product, shape=shape_of(product)[:-2])
 
 
@@ -149,5 +145,5 @@ def _matvec(x1: Any, x2: Any) -> Array:
 
 @implements(np.vecmat)
 def _vecmat(x1: Any, x2: Any) -> Array:
-    product = MatMul.of(np.expand_dims(_conjugate(operand(x1, "np.vecmat")), -2), operand(x2, "np.vecmat"))
+    product = MatMul.of(np.expand_dims(conjugated(operand(x1, "np.vecmat")), -2), operand(x2, "np.vecmat"))
     return Reshape.of(product, shape=(*shape_of(product)[:-2], shape_of(product)[-1]))

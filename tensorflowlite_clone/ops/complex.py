@@ -8,7 +8,6 @@ complex operands as they take real ones.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from .._errors import DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.dtypes import COMPLEX_OF
-from ..core.families import Elementwise, Linear
+from ..core.families import Elementwise, Linear, LinedUp
 from ..core.publish import implements, public, to_operand
 from ..core.registry import install_method
 from .arithmetic import Absolute, Sign
@@ -102,7 +101,7 @@ class FromParts(Linear, Elementwise, title="complex"):
         return -np.imag(g)
 
 
-class PairsOfParts(Linear, title="view_as_real"):
+class PairsOfParts(Linear, LinedUp, title="view_as_real"):
     """Real and imaginary parts along a new last axis of length 2, as a view. Shape: (..) -> (.., 2)."""
 
     is_view = True
@@ -113,13 +112,8 @@ class PairsOfParts(Linear, title="view_as_real"):
     def grad_x(g):
         return np.conjugate(FromPairs.of(g))
 
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The hidden axis is one more."""
-        return cls.of(*values)
 
-
-class FromPairs(Linear, title="view_as_complex"):
+class FromPairs(Linear, LinedUp, title="view_as_complex"):
     """Complex numbers from their parts along the last axis, as a view where memory allows. Shape: (.., 2) -> (..)."""
 
     is_view = True
@@ -133,11 +127,6 @@ class FromPairs(Linear, title="view_as_complex"):
 
     def grad_x(g):
         return PairsOfParts.of(np.conjugate(g))
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The hidden axis is one more."""
-        return cls.of(*values)
 
 
 # ---- parts ------------------------------------------------------------------------------------------------------------------

@@ -58,41 +58,34 @@ def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool) -> Array:
     return np.where(same, expand_reduced(g, axis, keepdims, x.shape) / np.maximum(number, np.ones(number.shape, number.dtype)), 0.0)
 
 
-class ArgMax(Reduction, title="argmax"):
-    """The index of the first largest element along an axis (of the flattened array without one)."""
+class _Place(Reduction):
+    """Indices of one element each."""
 
     real_only = True
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Indices into the visible elements, which are flattened first where there is no axis."""
+        x, axis, keepdims = values[0], params["axis"], params["keepdims"]
+        ndim = len(shape_of(x)) - 1
+        if axis is not None and ndim:
+            return cls.of(x, axis=axis + 1, keepdims=keepdims)
+        places = cls.of(np.reshape(x, (size, -1)), axis=1, keepdims=False)
+        return np.reshape(places, (size,) + (1,) * ndim) if keepdims else places
+
+
+class ArgMax(_Place, title="argmax"):
+    """The index of the first largest element along an axis (of the flattened array without one)."""
 
     def forward(x, *, axis=None, keepdims=False):
         return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), np.int64)
 
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """Indices into the visible elements, which are flattened first where there is no axis."""
-        return _batched_place(cls, size, values[0], params)
 
-
-class ArgMin(Reduction, title="argmin"):
+class ArgMin(_Place, title="argmin"):
     """The index of the first smallest element along an axis (of the flattened array without one)."""
-
-    real_only = True
 
     def forward(x, *, axis=None, keepdims=False):
         return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """Indices into the visible elements, which are flattened first where there is no axis."""
-        return _batched_place(cls, size, values[0], params)
-
-
-def _batched_place(op: Any, size: int, x: Array, params: dict[str, Any]) -> Array:
-    axis, keepdims = params["axis"], params["keepdims"]
-    ndim = len(shape_of(x)) - 1
-    if axis is not None and ndim:
-        return op.of(x, axis=axis + 1, keepdims=keepdims)
-    places = op.of(np.reshape(x, (size, -1)), axis=1, keepdims=False)
-    return np.reshape(places, (size,) + (1,) * ndim) if keepdims else places
 
 
 class ValuesIndices(NamedTuple):

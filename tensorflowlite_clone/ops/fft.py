@@ -14,7 +14,7 @@ import numpy as np
 
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array, DType, DTypeLike
-from ..core.broadcast import normalize_axis, shape_of
+from ..core.broadcast import conjugated, normalize_axis, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
 from ..core.publish import accept_numpy_names, implements, to_operand
@@ -257,7 +257,7 @@ def hfft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = N
     [0.0, 2.0, 0.0, -2.0]
     """
     x = _operand(input, "hfft")
-    return _complex_to_real(_conjugate(x), (n,), _places(x, dim, (n,), "hfft"), OPPOSITE[_norm(norm, "hfft")], "hfft")
+    return _complex_to_real(conjugated(x), (n,), _places(x, dim, (n,), "hfft"), OPPOSITE[_norm(norm, "hfft")], "hfft")
 
 
 @_numpy_names
@@ -270,10 +270,6 @@ def ihfft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = 
     """
     x = _operand(input, "ihfft", real=True)
     return np.conjugate(_real_to_complex(x, (n,), _places(x, dim, (n,), "ihfft"), OPPOSITE[_norm(norm, "ihfft")], "ihfft"))
-
-
-def _conjugate(x: Array) -> Array:
-    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 @_numpy_names
@@ -319,7 +315,7 @@ def irfftn(input: Array, s: Sequence[int] | None = None, dim: Any = None, norm: 
 def hfftn(input: Array, s: Sequence[int] | None = None, dim: Any = None, norm: str | None = None) -> Array:
     """`fft` along all but the last of several dimensions, then `hfft`: a real result. Arguments as in `irfftn`."""
     x = _operand(input, "hfftn")
-    return _complex_to_real(_conjugate(x), s, _places(x, dim, s, "hfftn"), OPPOSITE[_norm(norm, "hfftn")], "hfftn")
+    return _complex_to_real(conjugated(x), s, _places(x, dim, s, "hfftn"), OPPOSITE[_norm(norm, "hfftn")], "hfftn")
 
 
 @_numpy_names

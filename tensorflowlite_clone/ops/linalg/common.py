@@ -24,6 +24,15 @@ class MatrixFunction(LinedUp):
     promotion: ClassVar[str | None] = "inexact"
 
 
+class Decomposition(MatrixFunction):
+    """Those that fail only for NaN and infinity, or where an iteration does not converge, which is rare."""
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Say which."""
+        return no_convergence(cls.title(), args[0])
+
+
 class FromTriangle(MatrixFunction, title="linalg.hermitian"):
     """The Hermitian matrix of which ``x`` holds the lower triangle (or the upper one).
 

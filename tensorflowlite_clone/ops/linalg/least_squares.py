@@ -18,13 +18,13 @@ from ...core.publish import implements, public, to_operands
 from ..cast import cast
 from ..index import concrete
 from ..matmul import MatMul
-from .common import FromTriangle, MatrixFunction, adjoint, matrices, no_convergence, square
+from .common import Decomposition, FromTriangle, adjoint, matrices, square
 from .norms import norm_of_matrices
 from .solve import Inverse
 from .spectral import SVD
 
 
-class PseudoInverse(MatrixFunction, title="linalg.pinv"):
+class PseudoInverse(Decomposition, title="linalg.pinv"):
     """The pseudo-inverse; singular values up to ``max(atol, rtol s_max)`` count as 0.
 
     Its derivative, for changes that keep the rank: dP = -P dX P + P P^H dX^H (I - X P) + (I - P X) dX^H P^H P (Golub & Pereyra 1973,
@@ -46,23 +46,13 @@ class PseudoInverse(MatrixFunction, title="linalg.pinv"):
         out = left - np.matmul(x, np.matmul(ans, left)) + right - np.matmul(np.matmul(right, ans), x)
         return conjugated(out - np.matmul(ph, np.matmul(adjoint(gh), ph)))
 
-    @classmethod
-    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
-        """It fails for NaN and infinity only."""
-        return no_convergence(cls.title(), args[0])
 
-
-class MatrixRank(MatrixFunction, title="linalg.matrix_rank"):
+class MatrixRank(Decomposition, title="linalg.matrix_rank"):
     """How many singular values exceed ``max(atol, rtol s_max)``, int64. It has no derivative."""
 
     def forward(x, *, rtol, atol):
         s = np.linalg.svd(x, compute_uv=False) if x.size else np.zeros((*x.shape[:-2], 0), x.real.dtype)
         return np.asarray(np.count_nonzero(s > threshold(s, rtol, atol), axis=-1), np.int64)
-
-    @classmethod
-    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
-        """It fails for NaN and infinity only."""
-        return no_convergence(cls.title(), args[0])
 
 
 def threshold(s: Any, rtol: Any, atol: Any) -> Any:

@@ -25,13 +25,12 @@ from ...core.dtypes import COMPLEX_OF
 from ...core.publish import implements, public
 from ..cast import Cast
 from .common import (
+    Decomposition,
     FromTriangle,
-    MatrixFunction,
     adjoint,
     column,
     hermitian_part,
     matrices,
-    no_convergence,
     on_diagonal,
     reciprocal_of_difference,
     rounding,
@@ -42,7 +41,7 @@ from .common import (
 from .solve import Inverse
 
 
-class Eigh(MatrixFunction, title="linalg.eigh"):
+class Eigh(Decomposition, title="linalg.eigh"):
     """Real eigenvalues, ascending, and orthonormal eigenvectors of ``(x + x^H) / 2``.
 
     dw = diag(M), dV = V (M / (w_j - w_i)), with M = V^H dx V (Giles 2008, section 3.1).
@@ -59,13 +58,8 @@ class Eigh(MatrixFunction, title="linalg.eigh"):
         inner = np.matmul(vh, conjugated(g_v)) * turn + on_diagonal(g_w)
         return conjugated(hermitian_part(np.matmul(np.matmul(v, inner), vh)))
 
-    @classmethod
-    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
-        """Square matrices fail for NaN and infinity only."""
-        return no_convergence(cls.title(), args[0])
 
-
-class Eig(MatrixFunction, title="linalg.eig"):
+class Eig(Decomposition, title="linalg.eig"):
     """Complex eigenvalues and eigenvectors of magnitude 1 of a general square matrix.
 
     dw = diag(M), dV = V (M / (w_j - w_i)), less what would change the vectors' magnitude, with M = V^-1 dx V (Giles 2008, section 3.1).
@@ -88,13 +82,8 @@ class Eig(MatrixFunction, title="linalg.eig"):
         left = adjoint(Inverse.of(v, within="linalg.eig: the matrix of eigenvectors"))
         return Cast.of(conjugated(np.matmul(np.matmul(left, inner), vh)), dtype=x_dtype)
 
-    @classmethod
-    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
-        """Square matrices fail for NaN and infinity, and rarely otherwise."""
-        return no_convergence(cls.title(), args[0])
 
-
-class SVD(MatrixFunction, title="linalg.svd"):
+class SVD(Decomposition, title="linalg.svd"):
     """``x = U diag(s) V^H``, singular values descending; with ``full_matrices`` U and V are square.
 
     The turning of the vectors against each other is split into a part that both sides share, over s_j - s_i, and one in which they
@@ -134,11 +123,6 @@ class SVD(MatrixFunction, title="linalg.svd"):
             outside = gv * inverse
             out = out + np.matmul(u, adjoint(outside - np.matmul(v, np.matmul(vh, outside))))
         return conjugated(out)
-
-    @classmethod
-    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
-        """It fails for NaN and infinity only."""
-        return no_convergence(cls.title(), args[0])
 
 
 def _leading(g: Array, u: Array, k: int) -> tuple[Array, Array]:
