@@ -107,6 +107,27 @@ def test_forward_mode_equals_reverse_mode_with_operands_that_broadcast():
     assert np.allclose(moved[0].numpy(), np.cos(phi) * t[0] - r * np.sin(phi) * t[1])
 
 
+def test_operands_of_any_other_family_may_broadcast_too():
+    class SumAndDifference(General):
+        broadcasts = True
+        outputs = ("sum", "difference")
+
+        def forward(x, y):
+            return x + y, x - y
+
+        def grad_x(g_sum, g_difference):
+            return g_sum + g_difference
+
+        def grad_y(g_sum, g_difference):
+            return g_sum - g_difference
+
+    x, y = tl.tensor([[1.0], [2.0]], requires_grad=True), tl.tensor(X, requires_grad=True)
+    a, b = SumAndDifference.of(x, y)
+    (a.sum() + 2 * b.sum()).backward()
+    assert x.grad.tolist() == [[9.0], [9.0]]
+    assert y.grad.tolist() == [-2.0] * 3
+
+
 def test_constant_outputs_have_no_derivative_in_any_mode():
     f = polar().of
     r = tl.tensor(2.0, requires_grad=True)
@@ -172,7 +193,6 @@ REFUSED = {
     "an operand": (General, {"outputs": ("a", "x")}, r"x already means something else in the rules; rename the output"),
     "constants": (AxisWise, {"outputs": ("a", "b"), "constant_outputs": ("c",)}, r"constant_outputs = .* must be a tuple of some of them"),
     "only constants": (General, {"constant_outputs": ("a",)}, r"outputs = None: must be the names of two results"),
-    "broadcasting": (General, {"outputs": ("a", "b"), "broadcasts": True}, r"cannot be combined with broadcasts = True; derive from Elem"),
     "count": (ElementwiseTuple, {"outputs": ("a", "b"), "forward": np.exp}, r"np\.exp has 1"),
     "g": (ElementwiseTuple, {"outputs": ("a", "b"), "grad_x": lambda g: g}, r"grad_x: 'g' belongs to .* output has its own: g_a, g_b"),
     "ans": (ElementwiseTuple, {"outputs": ("a", "b"), "grad_x": lambda g_a, ans: g_a}, r"'ans' belongs to .* output has its own: a, b"),

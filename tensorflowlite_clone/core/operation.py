@@ -357,7 +357,5 @@ def _check_outputs(cls: type[Operation]) -> None:
         raise TypeError(f"{where}: {', '.join(sorted(taken))} already means something else in the rules; rename the output")
     if not isinstance(constant, tuple) or not {*constant} <= {*outputs}:
         raise TypeError(f"{where}: constant_outputs = {constant!r} must be a tuple of some of them")
-    if cls.broadcasts:
-        raise TypeError(f"{where}: cannot be combined with broadcasts = True; derive from ElementwiseTuple, or sum in the rules")
     if isinstance(cls.forward, np.ufunc) and cls.forward.nout != len(outputs):
         raise TypeError(f"{where}: np.{cls.forward.__name__} has {cls.forward.nout}")

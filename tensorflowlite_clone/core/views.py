@@ -3,7 +3,8 @@
 `Views` knows the tensors on one memory, so that a recorded change through one of them reaches all; `Lineage` does for values inside
 function transforms, which have no memory in common, what shared memory does for tensors.
 
-Not here: what was changed (``versions.py``), what a change means (``ops/inplace/mutation.py``), reading and writing windows (``ops/strided.py``).
+Not here: what was changed (``versions.py``), what a change means (``ops/inplace/mutation.py``), reading and writing windows
+(``ops/strided.py``).
 """
 
 from __future__ import annotations
