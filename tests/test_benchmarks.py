@@ -152,7 +152,8 @@ def test_json_file_holds_everything(tmp_path):
 
 def test_a_process_gives_figures():
     result = run_process("not imported by the control", CONTROL, 0.01, threads=1)
-    assert result["loss"] == load(CONTROL).make(None)()
+    # a float32 sum of 128 x 256 numbers below 1, in the order that the processor's kernels and BLAS's threads like
+    assert result["loss"] == pytest.approx(load(CONTROL).make(None)(), abs=128 * 256 * 2.0**-23)
     assert result["timings"] >= 5
     assert 0 < result["fastest"] <= result["seconds"]
     assert result["workload_mb"] <= result["peak_mb"]
