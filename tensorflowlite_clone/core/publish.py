@@ -68,11 +68,15 @@ def public(
     return publish
 
 
-def implements(*np_functions: Callable[..., Any], sequences: int = 0) -> Callable[[F], F]:
-    """Make the decorated function the answer to NumPy functions whose signature it repeats; the first operands may be sequences."""
+def implements(*np_functions: Callable[..., Any] | str, sequences: int = 0) -> Callable[[F], F]:
+    """Make the decorated function the answer to NumPy functions whose signature it repeats; the first operands may be sequences.
+
+    Functions that NumPy 2.0 lacks go by name.
+    """
+    known = (getattr(np, f, None) if isinstance(f, str) else f for f in np_functions)
 
     def enter(f: F) -> F:
-        _answer(np_functions, f, sequences)
+        _answer(tuple(f for f in known if f is not None), f, sequences)
         return f
 
     return enter

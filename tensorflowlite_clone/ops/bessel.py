@@ -137,13 +137,13 @@ def _vecdot(x1: Any, x2: Any) -> Array:
     return Reshape.of(product, shape=shape_of(product)[:-2])
 
 
-@implements(np.matvec)
+@implements("matvec")
 def _matvec(x1: Any, x2: Any) -> Array:
     product = MatMul.of(operand(x1, "np.matvec"), np.expand_dims(operand(x2, "np.matvec"), -1))
     return Reshape.of(product, shape=shape_of(product)[:-1])
 
 
-@implements(np.vecmat)
+@implements("vecmat")
 def _vecmat(x1: Any, x2: Any) -> Array:
     product = MatMul.of(np.expand_dims(conjugated(operand(x1, "np.vecmat")), -2), operand(x2, "np.vecmat"))
     return Reshape.of(product, shape=(*shape_of(product)[:-2], shape_of(product)[-1]))

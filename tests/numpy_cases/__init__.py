@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib import NumpyVersion
 from samples import distinct, normal, positive, uniform
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Case:
 def cases(function: str, *calls: tuple[Any, ...], **options: Any) -> list[Case]:
     """Several calls of one function: each the call and its inputs."""
     return [Case(f"{function}-{i}", c[0], tuple(c[1:]), **options) for i, c in enumerate(calls)]
+
+
+def since(version: str, *things: T) -> tuple[T, ...]:
+    """Calls or cases that NumPy answers from ``version`` on: ``things``, or nothing where NumPy is older."""
+    return things if NumpyVersion(np.__version__) >= NumpyVersion(version) else ()
 
 
 V, W, M, X3 = distinct(6), distinct(6, seed=5), distinct(3, 4), distinct(2, 3, 4)

@@ -3,7 +3,7 @@
 import numpy as np
 from samples import distinct, normal, positive, uniform
 
-from . import PM, SORTED, X3, M, P, V, W, cases
+from . import PM, SORTED, X3, M, P, V, W, cases, since
 
 CASES = [
     *cases("diff", (np.diff, M), (lambda x: np.diff(x, n=2, axis=0), M), (lambda x, a: np.diff(x, prepend=0.5, append=a), M, normal(3, 2))),
@@ -80,8 +80,15 @@ CASES = [
         (lambda x, y: np.vecdot(x, y, axis=0), M, PM),
         (lambda x, y: np.vecdot(x, y, axis=0, keepdims=True), M, PM),
     ),
-    *cases("matvec", (np.matvec, X3, distinct(4)), (lambda a, x: np.matvec(a, x, axes=[(1, 0), (0,), (0,)]), M, distinct(3))),
-    *cases("vecmat", (np.vecmat, distinct(2, 3), X3)),
+    *since(
+        "2.2.0",
+        *cases(
+            "matvec",
+            (lambda a, x: np.matvec(a, x), X3, distinct(4)),
+            (lambda a, x: np.matvec(a, x, axes=[(1, 0), (0,), (0,)]), M, distinct(3)),
+        ),
+        *cases("vecmat", (lambda x, a: np.vecmat(x, a), distinct(2, 3), X3)),
+    ),
     *cases("matmul", (np.matmul, M, distinct(4, 2)), (lambda x, y: np.matmul(x, y, axes=[(1, 0), (0, 1), (1, 0)]), M, distinct(3, 2))),
     *cases("polyval", (np.polyval, distinct(4), M), (lambda p: np.polyval(p, 1.5), V)),
     *cases("polyadd", (np.polyadd, V, distinct(3))),

@@ -3,14 +3,14 @@
 import numpy as np
 from samples import distinct
 
-from . import MASK, NAN, PLACES, SORTED, M, V, cases
+from . import MASK, NAN, PLACES, SORTED, M, V, cases, since
 
 #: Calls whose answers have no derivative; they are compared with NumPy's.
 INTEGERS = np.array([[3, 0, 1, 2], [1, 1, 2, 0], [2, 3, 3, 1]])
 CONSTANT = [
     *cases("shape", (np.shape, M)),
     *cases("ndim", (np.ndim, M)),
-    *cases("size", (np.size, M), (lambda x: np.size(x, 1), M), (lambda x: np.size(x, (0, 1)), M)),
+    *cases("size", (np.size, M), (lambda x: np.size(x, 1), M), *since("2.4.0", (lambda x: np.size(x, (0, 1)), M))),
     *cases("argmax", (np.argmax, M), (lambda x: np.argmax(x, axis=1, keepdims=True), M)),
     *cases("argmin", (lambda x: np.argmin(x, 0), M)),
     *cases("nanargmax", (np.nanargmax, NAN), (lambda x: np.nanargmax(x, axis=1), NAN)),

@@ -3,7 +3,7 @@
 import numpy as np
 from samples import distinct, normal, positive
 
-from . import HOLE, MASK, PLACES, PM, M, P, V, W, cases
+from . import HOLE, MASK, PLACES, PM, M, P, V, W, cases, since
 
 CASES = [
     *cases("where", (lambda x, y: np.where(MASK, x, y), M, PM), (lambda x: np.where(x > 0, x * x, 0.0), M)),
@@ -44,7 +44,7 @@ CASES = [
         "clip",
         (lambda x: np.clip(x, -0.5, 0.6), M),
         (lambda x, a: np.clip(x, a, None), M, normal(4)),
-        (lambda x, a: np.clip(x, min=-1.0, max=a), M, normal(3, 1)),
+        *since("2.1.0", (lambda x, a: np.clip(x, min=-1.0, max=a), M, normal(3, 1))),
     ),
     *cases("nan_to_num", (lambda x: np.nan_to_num(x + HOLE, nan=0.5), M)),
     *cases("fix", (lambda x: np.fix(x) + x, M)),

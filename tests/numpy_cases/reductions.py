@@ -3,7 +3,7 @@
 import numpy as np
 from samples import normal, positive
 
-from . import HOLE, MASK, PM, X3, M, P, V, cases
+from . import HOLE, MASK, PM, X3, M, P, V, cases, since
 
 CASES = [
     *cases(
@@ -49,8 +49,11 @@ CASES = [
     ),
     *cases("cumsum", (np.cumsum, M), (lambda x: np.cumsum(x, axis=0), M)),
     *cases("cumprod", (np.cumprod, P), (lambda x: np.cumprod(x, axis=1), M)),
-    *cases("cumulative_sum", (np.cumulative_sum, V), (lambda x: np.cumulative_sum(x, axis=1, include_initial=True), M)),
-    *cases("cumulative_prod", (np.cumulative_prod, V), (lambda x: np.cumulative_prod(x, axis=0, include_initial=True), M)),
+    *since(
+        "2.1.0",
+        *cases("cumulative_sum", (lambda x: np.cumulative_sum(x), V), (lambda x: np.cumulative_sum(x, axis=1, include_initial=True), M)),
+        *cases("cumulative_prod", (lambda x: np.cumulative_prod(x), V), (lambda x: np.cumulative_prod(x, axis=0, include_initial=True), M)),
+    ),
     *cases("apply_over_axes", (lambda x: np.apply_over_axes(np.sum, x, [0, 2]), X3)),
     *cases(
         "apply_along_axis",

@@ -3,7 +3,7 @@
 import numpy as np
 from samples import distinct, normal, positive
 
-from . import PM, X3, M, V, W, cases
+from . import PM, X3, M, V, W, cases, since
 
 CASES = [
     *cases(
@@ -33,7 +33,7 @@ CASES = [
     *cases("tile", (lambda x: np.tile(x, (2, 1, 2)), M), (lambda x: np.tile(x, 2), V)),
     *cases("repeat", (lambda x: np.repeat(x, 2), M), (lambda x: np.repeat(x, [2, 0, 1], axis=0), M)),
     *cases("resize", (lambda x: np.resize(x, (3, 5)), V)),
-    *cases("unstack", (np.unstack, M), (lambda x: np.unstack(x, axis=1), M)),
+    *since("2.1.0", *cases("unstack", (lambda x: np.unstack(x), M), (lambda x: np.unstack(x, axis=1), M))),
     *cases("trim_zeros", (lambda x: np.trim_zeros(np.concatenate([[0.0], x, [0.0, 0.0]])), V), vmap=False),
     *cases(
         "concatenate",
@@ -80,8 +80,8 @@ CASES = [
         (lambda x: np.pad(x, 9, "wrap"), distinct(3)),
         (lambda x: np.pad(x, 9, "reflect"), distinct(3)),
         (lambda x: np.pad(x, ((1, 1), (2, 2)), "mean", stat_length=((2, 2), (3, 1))), M),
-        (lambda x: np.pad(x, {-1: (1, 2)}), M),
         (lambda x: np.pad(x, 1, "empty")[1:-1], V),
+        *since("2.4.0", (lambda x: np.pad(x, {-1: (1, 2)}), M)),
     ),
     *cases(
         "meshgrid",

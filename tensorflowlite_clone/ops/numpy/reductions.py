@@ -320,12 +320,12 @@ def _cumulative(op: Any, name: str, first: int, x: Any, axis: int | None, dtype:
     return np.concatenate([start, ans], axis=at)
 
 
-@implements(np.cumulative_sum)
+@implements("cumulative_sum")
 def _cumulative_sum(x: Any, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False) -> Array:
     return _cumulative(CumSum, "np.cumulative_sum", 0, x, axis, dtype, include_initial)
 
 
-@implements(np.cumulative_prod)
+@implements("cumulative_prod")
 def _cumulative_prod(x: Any, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False) -> Array:
     return _cumulative(CumProd, "np.cumulative_prod", 1, x, axis, dtype, include_initial)
 

@@ -110,7 +110,7 @@ def _sliding_window_view(x: Any, window_shape: Any, axis: Any = None, *, subok: 
     return windows
 
 
-@implements(np.unstack)
+@implements("unstack")
 def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Array, ...]:
     shape = shape_of(x)
     if not shape:
