@@ -245,5 +245,5 @@ def test_result_is_the_same_in_every_box(op, s):
     plains, recordeds = (plain, recorded) if op.outputs is not None else ((plain,), (recorded,))
     for p, r in zip(plains, recordeds, strict=True):
         assert not isinstance(p, Tensor | Batched)
-        np.testing.assert_array_equal(r.numpy(force=True), p)
+        close(r.numpy(force=True), p, 1e-13)  # not the same bits: copies of operands have another layout
         assert r.dtype == p.dtype

@@ -86,7 +86,7 @@ def test_special_shapes_layouts_and_inputs(name: str) -> None:
     function = getattr(special, name)
     x = np.linspace(0.05, 0.9, 24).reshape(4, 6)
     before = x.copy()
-    np.testing.assert_array_equal(function(x.T[::2]), function(x).T[::2])
+    np.testing.assert_allclose(function(x.T[::2]), function(x).T[::2], rtol=1e-13)
     np.testing.assert_array_equal(x, before)
     assert function(np.zeros((0, 3))).shape == (0, 3)
     scalar = function(np.array(0.5))
