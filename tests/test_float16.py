@@ -83,8 +83,13 @@ def test_gradients_of_biases_count_every_example():
     np.testing.assert_array_equal(c.grad.numpy(), np.full(2, 4000, np.float16))
 
 
-def test_gradients_of_broadcast_operands_count_beyond_2048():
-    b = tl.zeros(1, dtype=tl.float16, requires_grad=True)
-    (tl.zeros(4000, 1, dtype=tl.float16) + b).sum().backward()
+@pytest.mark.parametrize(
+    ("shape", "own"), [((4000, 1), (1,)), ((4000, 8), (8,)), ((4000, 8), (1, 8)), ((4000, 4, 2), (4, 1)), ((2, 2000), ())]
+)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_of_broadcast_operands_count_beyond_2048(shape, own, create_graph):
+    """Over rows NumPy adds one by one, where ones stop counting at 2048; over a contiguous axis it adds in pairs."""
+    b = tl.zeros(*own, dtype=tl.float16, requires_grad=True)
+    (tl.zeros(*shape, dtype=tl.float16) + b).sum().backward(create_graph=create_graph)
     assert b.grad.dtype == np.float16
-    assert b.grad.item() == 4000.0
+    np.testing.assert_array_equal(b.grad.detach().numpy(), np.full(own, np.prod(shape) / np.prod(own)))

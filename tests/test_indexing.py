@@ -1,16 +1,19 @@
 """Indexing: drawn indices of every kind against NumPy, reading and writing, with gradients; and what may change later.
 
-Not here: index arrays under the transforms (the samples of ``GetItem`` and ``Slice``), views that indexing makes (``test_views.py``).
+Not here: the derivatives of index arrays in other modes (the samples of ``GetItem`` and ``Slice``), views that indexing makes
+(``test_views.py``).
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone.func import grad, vmap
 
 SHAPES = [(3,), (3, 2), (3, 3, 3), (3, 2, 3), (0, 3), (3, 0)]
 #: Kinds of index parts. Each is drawn as a pair: as we get it, and as NumPy gets it.
@@ -80,6 +83,41 @@ def test_drawn_indices_read_and_write_as_in_numpy(start):
         u = numbers.normal(size=shape)
         z.backward(u)
         np.testing.assert_allclose(x.grad.numpy(), np.where(touched, 0.0, u))
+
+
+#: What may stand in an index: a slice, an integer, an index array (different in each place).
+LAYOUTS = [layout for layout in itertools.product(":1i", repeat=4) if "i" in layout]
+
+
+@pytest.mark.parametrize("examples", [("x",), ("i",), ("x", "i")], ids="+".join)
+def test_every_layout_of_index_arrays_under_vmap_equals_a_loop(examples):
+    """Where the axes of index arrays go depends on what stands between them; values, gradients and writes, for 2 examples."""
+    numbers = np.random.default_rng(0)
+    x, u = tl.tensor(numbers.normal(size=(2, 3, 3, 3, 3))), tl.tensor(numbers.normal(size=(3, 3, 3, 3)))
+    arrays = [tl.tensor(numbers.integers(0, 3, (2, *shape))) for shape in ((2,), (2, 1), (1, 2), (2,))]
+    for layout in LAYOUTS:
+
+        def index(arrays, layout=layout):
+            return tuple({":": slice(None), "1": 1, "i": a}[part] for part, a in zip(layout, arrays, strict=True))
+
+        def read(x, *arrays, index=index):
+            return x[index(arrays)]
+
+        def slope(x, *arrays, index=index):
+            return grad(lambda x: (x[index(arrays)] ** 2).sum() + (x * u).sum())(x)
+
+        def write(x, *arrays, index=index):
+            y = x * 1.0
+            y[index(arrays)] = u[index(arrays)]
+            return y
+
+        args = [x, *arrays] if "x" in examples else [x[0], *arrays]
+        args = args if "i" in examples else [x, *[a[0] for a in arrays]]
+        axes = tuple(0 if n in examples else None for n in "xiiii")
+        for f in (read, slope, write) if "x" in examples else (read, slope):
+            found = vmap(f, in_dims=axes)(*args)
+            loop = [f(*[a if axis is None else a[k] for a, axis in zip(args, axes, strict=True)]) for k in range(2)]
+            np.testing.assert_allclose(found.numpy(), tl.stack(loop).numpy(), rtol=1e-12, err_msg=f"{f.__name__} {layout}")
 
 
 def test_a_single_truth_value_keeps_or_drops():

@@ -257,3 +257,20 @@ def test_detach_inside_transforms():
     close(grad(lambda x: np.sum(x * x.detach()))(X), X)
     close(vmap(grad(lambda x: np.sum(x * x.detach())))(B), B)
     close(jvp(grad(lambda x: np.sum(x * x.detach())), (X,), (D,))[1], 0 * D)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_leaf_made_inside_a_transform_is_differentiated_there(order):
+    """The leaf has the level of the transform it is made in, and its tape is the inner one, whichever operand comes first."""
+
+    def slope(x):
+        w = tl.tensor([2.0, 3.0, 4.0], dtype=tl.float64, requires_grad=True)
+        factors = (x**2, w**3)[::order]
+        return tl.autograd.grad((factors[0] * factors[1]).sum(), w)[0]
+
+    x, t, w = X[:2, :3], D[:2, :3], np.array([2.0, 3.0, 4.0])
+    expected = np.stack([3 * x**2 * w**2, 6 * x * t * w**2])
+    close(vmap(slope)(x), expected[0])
+    close(np.stack(jvp(slope, (x[0],), (t[0],))), expected[:, 0])
+    close(np.stack(jvp(vmap(slope), (x,), (t,))), expected)
+    close(np.stack(vmap(lambda x, t: jvp(slope, (x,), (t,)))(x, t)), expected)

@@ -187,6 +187,27 @@ def test_half_precision_is_summed_in_single_precision():
     assert contract(x, x.T.copy(), ("ab", "ba", "")).dtype == np.float16
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64, np.int64])
+def test_equations_tell_equal_sizes_apart(dtype):
+    """Operands of one size everywhere: nothing but the labels says which axis is which. Small integers, so every dtype is exact."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(-3, 4, (3, 3, 3)).astype(dtype) for _ in range(2))
+    for equation in (
+        "ij,jk->ik",
+        "ij,jk->ki",
+        "ij,kj->ik",
+        "ij,kj->ki",
+        "ij,ij->i",
+        "ij,k->kij",
+        "ijk,ikl->ijl",
+        "ijk,ikl->lij",
+        "ijk,kl->lji",
+    ):
+        operands = [a[(0,) * (3 - len(labels))] for a, labels in zip((x, y), equation.split("->")[0].split(","), strict=True)]
+        found = tl.einsum(equation, *[tl.tensor(a) for a in operands]).numpy()
+        np.testing.assert_array_equal(found, np.einsum(equation, *operands), err_msg=equation, strict=True)
+
+
 # ---- equations -------------------------------------------------------------------------------------------------------------
 def test_chains_are_multiplied_in_the_cheapest_order():
     assert _splits([1000, 10, 1000, 10])[0, 2] == 0  # A (B C): 2e5 multiplications instead of 2e7

@@ -162,6 +162,27 @@ def test_retain_grad_sees_what_hooks_made_of_it_and_follows_in_place_changes():
     assert not x.retains_grad
 
 
+VIEWS = {
+    "the base": (lambda y: y, [6.0, 12.0, 6.0, 8.0]),
+    "the same part": (lambda y: y[0:2], [6.0, 12.0]),
+    "a part that overlaps": (lambda y: y[1:4], [12.0, 6.0, 8.0]),
+    "the whole, in another shape": (lambda y: y.view(2, 2), [[6.0, 12.0], [6.0, 8.0]]),
+    "a part that is left alone": (lambda y: y[2:], [6.0, 8.0]),
+}
+
+
+@pytest.mark.parametrize(("view", "expected"), VIEWS.values(), ids=VIEWS)
+def test_retain_grad_follows_changes_through_other_views(view, expected):
+    """What looks at memory that another view changes keeps the gradient of its new value."""
+    y = leaf(1.0, 2.0, 3.0, 4.0) * 1.0
+    kept = view(y)
+    kept.retain_grad()
+    y[0:2].mul_(3.0)
+    assert kept.retains_grad
+    (kept**2).sum().backward()
+    np.testing.assert_array_equal(kept.grad.numpy(), expected)
+
+
 def test_post_accumulate_hooks_see_the_filled_leaf():
     x = leaf(1.0, 2.0)
     seen = []

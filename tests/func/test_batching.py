@@ -132,6 +132,22 @@ def test_mapped_cotangents_and_tangents_take_no_loop(name, counter):
                 close(c, np.stack([jvp(function, tuple(xs), tuple(t[k] for t in ts))[1][n] for k in range(2)]), 1e-9)
 
 
+REDUCTIONS = [name for name, op in OPS.items() if {"axis", "keepdims"} <= set(op.params)]
+#: These count along the axes they reduce: they have no 0-d operand with one.
+COUNT_ALONG = {"Mean", "Variance", "MedianValue"}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_of_examples_of_one_number(name):
+    """A 0-d example has no axis. Asked for its first or last, as NumPy allows, or for all, it gives what a loop gives."""
+    op, s = OPS[name], SAMPLES[name][0]
+    batches = [np.ravel(a)[:3] for a in s.args]
+    for axis, keepdims in [(None, False), (None, True)] + [(0, False), (-1, True)] * (name not in COUNT_ALONG):
+        params = {**s.params, "axis": axis, "keepdims": keepdims}
+        loop = [op.of(*[np.asarray(b[k]) for b in batches], **params) for k in range(3)]
+        np.testing.assert_array_equal(vmap(lambda *xs, params=params: op.of(*xs, **params))(*batches), loop, err_msg=f"axis={axis}")
+
+
 def test_exceptions_are_operations_that_do_loop():
     for name in EXCEPTIONS:
         LOOPED.clear()
