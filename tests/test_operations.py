@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from calls import NUMPY_ALONE, lacking, reached
 from modes import as_function, central_difference, close, differentiable, direction, is_float, pairing
 from samples import Sample, collect
 
@@ -31,6 +32,21 @@ def test_every_operation_has_samples():
 
 def test_every_sample_belongs_to_an_operation():
     assert not sorted(set(SAMPLES) - set(OPS))
+
+
+def test_every_operation_has_a_call_to_compare_with_pytorch():
+    """Whether PyTorch is here or not; ``test_against_torch.py`` compares."""
+    lacks = [lacking(op, *reached()) for op in OPS.values()]
+    assert not any(lacks), "\n".join(filter(None, lacks))
+    assert set(NUMPY_ALONE) <= set(OPS)
+
+
+def test_an_operation_without_a_call_is_noticed():
+    everything = set(OPS)
+    assert "no row in CALLS calls Exp, which is public" in lacking(OPS["Exp"], everything - {"Exp"}, everything)  # in derivatives only
+    assert "no row in CALLS leads to SlicePut" in lacking(OPS["SlicePut"], set(), everything - {"SlicePut"})
+    assert "remove it from NUMPY_ALONE" in lacking(OPS["Cbrt"], everything, everything)
+    assert lacking(OPS["SlicePut"], set(), everything) is lacking(OPS["Cbrt"], set(), set()) is None
 
 
 @covers("vjp", "jvp", "second order")

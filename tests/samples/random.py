@@ -1,8 +1,8 @@
-"""Samples for ``ops/random.py``: with a ``draw`` that draws nothing, so that results can be compared. What is random is in test_random.py."""
+"""Samples for ``ops/random.py``: where nothing is left to chance, so that results can be compared. What is random is in test_random.py."""
 
 import numpy as np
 
-from . import normal, sample
+from . import call, normal, sample
 
 SAMPLES = {
     "Draw": [
@@ -13,4 +13,12 @@ SAMPLES = {
         sample(normal(2), None, np.empty((3, 1), np.bool_), draw=np.floor),
     ]
 }
-CALLS = []
+CALLS = [
+    call(
+        "certain draws",
+        lambda T, x, p: (T.bernoulli(p), T.multinomial(p, 1), T.normal(x, 0.0), T.poisson(p * 0)),
+        normal(2, 3),
+        np.eye(2, 3),
+        differentiable=False,
+    ),
+]

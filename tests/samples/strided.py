@@ -20,7 +20,17 @@ SAMPLES = {
     ],
 }
 
+
+def written_through_views(T, x, w):
+    y = x * 1.0
+    rows, turned = y[1:], y.transpose(0, 1)
+    rows.mul_(w)
+    turned[0] += 2.0
+    return y, rows, turned
+
+
 CALLS = [
+    call("writes through views", written_through_views, normal(3, 2), normal(2)),
     call("as_strided", lambda T, x: T.as_strided(x, (2, 2), (1, 2), 1), normal(2, 3)),
     call("as_strided overlapping", lambda T, x: x.as_strided((3, 2), (1, 1)), normal(5)),
 ]
