@@ -49,27 +49,28 @@ def run_backward(
     try:
         with np.errstate(all="ignore"):
             walk.run()
+            if walk.awaited is not None:
+                walk.awaited.finish()
     finally:
         state.grad_enabled, state.inputs_only, state.walk = before
-    return [] if inputs is None else [walk.wanted[-node.seq] for node in inputs]
+    return [] if inputs is None or walk.wanted is None else [walk.wanted[-node.seq] for node in inputs]
 
 
 class Walk:
     """One walk. Keys are negated serial numbers, so that the heap gives the newest node first.
 
     ``waiting`` has, by key, the nodes that some gradient has come to: the node, the sum of its gradients, and whether the engine owns
-    that sum. ``wanted`` are the gradients asked for, and ``reach`` the nodes that lead to those (None: all do).
+    that sum. ``wanted`` are the gradients asked for (None: those of the leaves), ``reach`` the nodes that lead to those (None: all do).
     """
 
     __slots__ = (
-        "_reached", "accumulates", "awaited", "create_graph", "heap", "level", "notes", "observers", "reach", "retain_graph", "roots",
+        "_reached", "awaited", "create_graph", "heap", "level", "notes", "observers", "reach", "retain_graph", "roots",
         "showing", "waiting", "wanted",
     )  # fmt: skip
 
     def __init__(self, level: int, create_graph: bool, retain_graph: bool, inputs: Sequence[Any] | None) -> None:
         self.level, self.create_graph, self.retain_graph = level, create_graph, retain_graph
-        self.accumulates = inputs is None
-        self.wanted: dict[int, Array | None] = {-node.seq: None for node in inputs or ()}
+        self.wanted: dict[int, Array | None] | None = None if inputs is None else {-node.seq: None for node in inputs}
         self.heap: list[int] = []
         self.waiting: dict[int, list[Any]] = {}
         self.reach: set[int] | None = None
@@ -92,18 +93,17 @@ class Walk:
             else:
                 self.waiting[key] = [root.node, seed, False]
         self.roots = [entry[0] for entry in self.waiting.values()]
-        if not self.accumulates and not all_reach:
+        if self.wanted is None:
+            self.awaited = Awaited(self.roots, self.showing) if len(AWAITED) else None
+        elif not all_reach:
             self.reach = _reaching(self.roots, self.wanted)
             self.waiting = {key: entry for key, entry in self.waiting.items() if key in self.reach}
-        elif self.accumulates and len(AWAITED):
-            self.awaited = Awaited(self.roots, self.showing)
         self.heap = list(self.waiting)
         heapify(self.heap)
 
     def run(self) -> None:
         """Visit the nodes. The newest of a node's parents is next where nothing in the heap is newer, and does not go through it."""
-        heap, waiting, reach, retain = self.heap, self.waiting, self.reach, self.retain_graph
-        wanted = None if self.accumulates else self.wanted
+        heap, waiting, reach, retain, wanted = self.heap, self.waiting, self.reach, self.retain_graph, self.wanted
         last = 1 if wanted is None else max(wanted, default=-(1 << 62))
         watched = WATCHED if len(WATCHED) else None
         special = bool(self.create_graph or self.observers or self.awaited or len(STEPS))
@@ -112,7 +112,7 @@ class Walk:
         while True:
             if entry is None:
                 if not heap:
-                    break
+                    return
                 following = heappop(heap)
                 entry = waiting.pop(following)
             node, g, owned = entry
@@ -124,17 +124,14 @@ class Walk:
                 if following in wanted:
                     wanted[following] = g
                 if following >= last:
-                    break  # every other node is older than all the inputs
+                    return  # every other node is older than all the inputs
             if type(node) is Leaf:
-                if wanted is None:
-                    if watchers is None:
-                        node.accumulate(g, owned)
-                    else:
-                        self.showing.fill(node, g)
+                if wanted is None and watchers is None:
+                    node.accumulate(g, owned)
+                elif wanted is None:
+                    self.showing.fill(node, g)
                 continue
-            plan = node.plan
-            if plan is not None and reach is not None:
-                plan = plan.toward(node.parents, reach)
+            plan = node.plan if reach is None or node.plan is None else node.plan.toward(node.parents, reach)
             if special:
                 grads = self._special_step(node, plan, g)
             else:
@@ -167,8 +164,6 @@ class Walk:
                 waiting[following] = entry
                 heappush(heap, following)
                 entry = None
-        if self.awaited is not None:
-            self.awaited.finish()
 
     def _special_step(self, node: Any, plan: Any, g: Any) -> tuple[Any, ...]:
         """The step of a node where somebody looks: it records itself, observers are told, hooks of nodes called, leaves filled early."""
