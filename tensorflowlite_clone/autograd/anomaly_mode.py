@@ -23,11 +23,11 @@ from ..core import observe
 from ..core.boxed import Boxed
 from ..core.explain import describe
 from ..core.families import Linear, Reduction
+from ..core.levels import all_values
 from ..core.operation import Operation
 from ..core.saved import SavingNode
 from ..core.tape import Cotangents
 from ..core.where import NOWHERE, Place, caller, line, place_of
-from ..ops.index import all_values
 
 __all__ = ["AnomalyError", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 

@@ -18,9 +18,9 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
-from ..core.levels import constant_value
+from ..core.levels import constant_value, strip
 from ..core.tensor import Tensor
-from ..func.arguments import raised_height, require_inexact, strip
+from ..func.arguments import raised_height, require_inexact
 from ..func.forward import make_dual, split
 from ..func.mapping import vmap
 from ..func.reverse import converted

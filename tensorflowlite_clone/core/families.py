@@ -13,6 +13,7 @@ import numpy as np
 from .._typing import Array
 from .boxed import Boxed
 from .broadcast import align, normalize_axis, shape_of, spread_all
+from .levels import everything
 from .operation import Operation
 from .plan import Rule, Source
 from .transpose import batch_by_loop, jvp_by_transposition
@@ -248,10 +249,8 @@ def zero_wins(rule: Rule) -> Rule:
 
 def has_nan(x: Array) -> bool:
     """Whether NaN is among the values of ``x``, or of what its boxes hold."""
-    if isinstance(x, Boxed):
-        return any(map(has_nan, x.parts()))
-    square = np.vdot(x, x)
-    return bool(square != square)
+    squares = (np.vdot(a, a) for a in everything(x) if not isinstance(a, Boxed))
+    return any(bool(s != s) for s in squares)
 
 
 def shift_axes(axis: Any, ndim: int, op: str) -> Any:

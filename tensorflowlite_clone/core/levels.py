@@ -39,6 +39,13 @@ def constant_value(a: Array) -> Array:
     return a.array if isinstance(a, Tensor) and a.node is None and type(a.array) is ndarray else a
 
 
+def untaped(x: Any) -> Any:
+    """``x`` without the tensors around it, whatever tape they are on."""
+    while isinstance(x, Tensor):
+        x = x.array
+    return x
+
+
 def off_tape(x: Any) -> Any:
     """``x`` without the tensors around it that are on no tape."""
     while isinstance(x, Tensor) and x.node is None:

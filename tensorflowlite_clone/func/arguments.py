@@ -105,13 +105,6 @@ def writable(a: Array) -> Array:
     return np.array(a) if isinstance(a, ndarray) and not a.flags.writeable else a
 
 
-def strip(x: Any, level: int) -> Any:
-    """Take off the tape of ``level`` from a result; a result may never have touched it."""
-    while isinstance(x, Tensor) and x.level == level:
-        x = x.array
-    return x
-
-
 def like(x: Any, array: ndarray[Any, Any]) -> Any:
     """``array`` as the kind of thing that ``x`` is."""
     return Tensor.wrap(array, 0) if isinstance(x, Tensor) else array

@@ -15,8 +15,9 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.engine import run_backward
+from ..core.levels import strip
 from ..core.tensor import Tensor
-from .arguments import Kind, raised_height, require_arrays, require_inexact, split_aux, strip
+from .arguments import Kind, raised_height, require_arrays, require_inexact, split_aux
 from .dual import Dual
 from .reverse import Pullback, converted
 from .tree import flatten, flatten_as, map_leaves, unflatten

@@ -18,7 +18,8 @@ from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, require_inexact, selected, split_aux, strip
+from ..core.levels import strip
+from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, require_inexact, selected, split_aux
 from .batched import Batched, Map
 from .dual import Dual
 from .forward import jvp, split

@@ -17,8 +17,9 @@ from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.levels import strip
 from ..ops.random import default_generator
-from .arguments import Kind, raised_height, require_arrays, strip
+from .arguments import Kind, raised_height, require_arrays
 from .batched import Batched, Map
 from .tree import Structure, flatten, spread, unflatten
 

@@ -16,8 +16,9 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
+from ..core.levels import strip
 from ..core.tensor import Tensor
-from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, require_inexact, selected, split_aux, strip
+from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, require_inexact, selected, split_aux
 from .tree import flatten, flatten_as, map_leaves, unflatten
 
 

@@ -12,13 +12,13 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
+from ..core.levels import concrete
 from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
 from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..kernels import select as kernels
 from .cast import Cast
-from .index import concrete
 
 
 class Equal(NonDifferentiable, numpy=np.equal, public="eq", inplace=True):

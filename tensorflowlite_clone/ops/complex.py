@@ -16,12 +16,12 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.dtypes import COMPLEX_OF
 from ..core.families import Elementwise, Linear, LinedUp
+from ..core.levels import concrete
 from ..core.publish import implements, public, to_operand
 from ..core.registry import install_method
 from .arithmetic import Absolute, Sign
 from .cast import Cast
 from .compare import Where
-from .index import concrete
 
 #: The real dtype of each part.
 REAL_OF = {whole: part for part, whole in COMPLEX_OF.items() if part != np.float16}

@@ -15,12 +15,13 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
+from ..core.levels import all_values, concrete, untaped
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
 from .cast import Cast, cast
 from .compare import Where
-from .index import GetItem, PutItem, Slot, all_values, concrete, get_item
+from .index import GetItem, PutItem, Slot, get_item
 from .shape import Reshape
 
 #: Elements from which places in the flattened array are worth computing.
@@ -233,9 +234,7 @@ def _slices(x: Array, axis: int, index: Array, op: str) -> tuple[Any, ...]:
     if len(shape_of(index)) > 1:
         raise ShapeError(f"{op}: index must have one dimension: it is {shape_of(index)}; use gather or x[index]")
     shape = shape_of(x) or (1,)
-    places = _index(index, op)
-    while isinstance(places, Tensor):
-        places = places.array
+    places = untaped(_index(index, op))
     n = shape[axis]
     if isinstance(places, np.ndarray) and places.size and not (int(places.min()) >= 0 and int(places.max()) < n):
         bad = int(places.max()) if int(places.max()) >= n else int(places.min())

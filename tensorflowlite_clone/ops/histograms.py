@@ -14,12 +14,12 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.levels import concrete, mapped
 from ..core.publish import implements, operand
 from ..core.tensor import Tensor
 from .cast import cast
 from .gather import ScatterAdd
-from .index import concrete
-from .operands import box, flat, inexact, mapped
+from .operands import box, flat, inexact
 from .search import SearchSorted
 
 

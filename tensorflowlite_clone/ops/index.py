@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import DimensionError, OperandError, TransformError
+from .._errors import DimensionError, OperandError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, spread
 from ..core.families import Linear
+from ..core.levels import concrete
 from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
@@ -260,31 +261,6 @@ def _consumes(p: Any) -> int:
     if p is None or p is Ellipsis:
         return 0
     return p.ndim if isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" else 1
-
-
-def concrete(x: Array, op: str, answer: bool = False) -> ndarray[Any, Any]:
-    """The values of ``x`` as an ndarray, for results whose shape (or success) depends on them; inside vmap there are several.
-
-    ``answer`` says that the result is a plain yes or no.
-    """
-    while isinstance(x, Boxed):
-        inner = getattr(x, "array", None) if isinstance(x, Tensor) else getattr(x, "primal", None)
-        if inner is None:
-            what, fix = (
-                ("the answer", "compare element by element, with isclose or ==, and choose by where()")
-                if answer
-                else ("the shape of the result", "use where(mask, x, 0) or another operation of fixed shape instead")
-            )
-            raise TransformError(f"{op}: inside vmap the values differ from example to example, and with them {what}; {fix}")
-        x = inner
-    return np.asarray(x)
-
-
-def all_values(x: Array) -> ndarray[Any, Any]:
-    """The values of ``x`` as an ndarray, inside vmap those of all examples: for checks of every single value."""
-    while isinstance(x, Boxed):
-        x = x.parts()[0]
-    return np.asarray(x)
 
 
 def _true_places(mask: Array, shape: tuple[int, ...]) -> tuple[Array, ...]:

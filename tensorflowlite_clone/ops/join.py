@@ -16,9 +16,10 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
+from ..core.levels import concrete
 from ..core.publish import OPERANDS, implements, public, to_operand
 from .grid import _atleast_1d, _atleast_2d, _atleast_3d, _meshgrid
-from .index import concrete, get_item
+from .index import get_item
 from .shape import Reshape
 
 

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
-from ..core.broadcast import shape_of, spread_all
+from ..core.broadcast import shape_of, spread, spread_all
 from ..core.families import Elementwise, General, Inexact
 from ..core.operation import fused
 from ..core.publish import public, to_operand
@@ -65,8 +65,8 @@ class CrossEntropy(General):
             losses = np.reshape(unit, (size, n)) * (1.0 - smoothing) * _label_weights(target, weight, params["ignore_index"])
             if smoothing:
                 counts = Cast.of(np.not_equal(target, params["ignore_index"]), dtype=np.dtype(x.dtype))
-                spread = np.sum(LogSoftmax.of(x, axis=2) * np.expand_dims(weight, 1), axis=2)  # (size, N)
-                losses = losses - (smoothing / classes) * spread * counts
+                evenly = np.sum(LogSoftmax.of(x, axis=2) * np.expand_dims(weight, 1), axis=2)  # (size, N)
+                losses = losses - (smoothing / classes) * evenly * counts
         else:
             losses = cls.of(np.reshape(x, (size * n, classes)), np.reshape(target, (size * n,)), weight, **flat)
             losses = np.reshape(losses, (size, n))

@@ -17,6 +17,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread, spread_all
 from ..core.families import General
+from ..core.levels import untaped
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
@@ -275,10 +276,8 @@ def _batch_norm(
 
 def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -> None:
     """``running = (1 - momentum) running + momentum factor now``, in place; inside vmap ``running`` must be mapped where ``now`` is."""
-    value = now.detach() if isinstance(now, Boxed) else now
+    value = untaped(now.detach() if isinstance(now, Boxed) else now)
     held = running.array if isinstance(running, Tensor) else running
-    while isinstance(value, Tensor):
-        value = value.array
     if isinstance(value, ndarray) and isinstance(held, ndarray):
         held *= 1.0 - momentum
         held += (value * (momentum * factor)).astype(held.dtype)

@@ -46,12 +46,3 @@ def along(axis: int, *parts: Any) -> tuple[Any, ...]:
     (slice(None, None, None), slice(0, 2, None))
     """
     return (*(slice(None),) * axis, *parts)
-
-
-def mapped(x: Any) -> bool:
-    """Whether ``x`` stands for several values at once (inside vmap), none of which can be asked for."""
-    while isinstance(x, Boxed):
-        if hasattr(x, "length"):
-            return True
-        x = getattr(x, "array", getattr(x, "primal", None))
-    return False

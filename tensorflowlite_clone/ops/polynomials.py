@@ -15,11 +15,11 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type, promote_types
 from ..core.families import AxisWise
+from ..core.levels import concrete, mapped
 from ..core.publish import implements, operand, public, to_operand
 from .calculus import WholeConvolution
 from .cast import cast
-from .index import concrete
-from .operands import box, inexact, mapped
+from .operands import box, inexact
 from .shape import Reshape
 
 

@@ -16,10 +16,11 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
+from ..core.levels import concrete
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .cast import Clone
-from .index import concrete, get_item
+from .index import get_item
 from .shape import BroadcastTo, Flip, Reshape, _shape_argument, _transpose
 
 

@@ -16,11 +16,11 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
+from ..core.levels import concrete
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .cast import cast
 from .gather import ScatterAdd
-from .index import concrete
 
 
 class SearchSorted(General, title="searchsorted"):

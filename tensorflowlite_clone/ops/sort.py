@@ -16,13 +16,14 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
+from ..core.levels import all_values
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .cast import Cast, cast
 from .compare import Where
 from .extrema import ValuesIndices, _at_places, _shared
 from .gather import Gather
-from .index import all_values, get_item
+from .index import get_item
 from .reduce import _inexact_only
 from .shape import Reshape, Transpose
 

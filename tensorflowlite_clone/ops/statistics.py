@@ -16,13 +16,13 @@ from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
+from ..core.levels import concrete, mapped
 from ..core.publish import implements, operand, public
 from .cast import Cast, cast
 from .compare import Where
 from .gather import Gather
-from .index import concrete
 from .numpy.reductions import present
-from .operands import box, inexact, mapped
+from .operands import box, inexact
 from .shape import Reshape, Transpose
 from .sort import SortPlaces
 

@@ -15,11 +15,11 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array, DTypeLike
 from ..core.broadcast import shape_of
+from ..core.levels import all_values
 from ..core.publish import public, to_operand
 from .complex import PairsOfParts
 from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
-from .index import all_values
 from .pad import pad_axes
 from .repeat import WindowSum, WindowView
 from .shape import _transpose

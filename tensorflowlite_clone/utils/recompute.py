@@ -22,12 +22,11 @@ from .._errors import VersionError
 from .._state import next_serial, state
 from ..autograd.graph import saved_tensors_hooks
 from ..core.boxed import Boxed
+from ..core.levels import everything
 from ..core.observe import Observer, observing
 from ..core.operation import Operation
 from ..core.saved import Packed, SavingNode
 from ..core.tensor import Tensor
-from ..func.batched import Batched
-from ..func.dual import Dual
 from ..ops.random import Generator, default_generator
 
 
@@ -299,21 +298,8 @@ class Region(Replayable):
 def recorded(output: Any, start: int) -> list[Any]:
     """The tape nodes newer than ``start`` that lead to ``output``, on the tapes of all levels, oldest first."""
     found: dict[int, Any] = {}
-    boxes = [b for b in leaves_of(output) if isinstance(b, Boxed)]
-    stack: list[Any] = []
-    while boxes:
-        box = boxes.pop()
-        if isinstance(box, Tensor):
-            inner = [box.array]
-            if box.node is not None:
-                stack.append(box.node)
-        elif isinstance(box, Batched):
-            inner = [box.value]
-        elif isinstance(box, Dual):
-            inner = [box.primal, box.tangent]
-        else:
-            inner = []
-        boxes += [b for b in inner if isinstance(b, Boxed)]
+    boxes = [b for x in leaves_of(output) for b in everything(x)]
+    stack: list[Any] = [b.node for b in boxes if isinstance(b, Tensor) and b.node is not None]
     while stack:
         node = stack.pop()
         if node.seq > start and node.seq not in found:

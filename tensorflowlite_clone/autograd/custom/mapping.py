@@ -17,10 +17,10 @@ from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.levels import constant_value
+from ...core.levels import constant_value, strip
 from ...core.plan import Source
 from ...core.transpose import LOOPED
-from ...func.arguments import raised_height, strip
+from ...func.arguments import raised_height
 from ...func.batched import Batched, Map
 from ...ops.random import default_generator
 from ..boxes import boxed

@@ -22,7 +22,7 @@ from ..._state import state
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.dtypes import CATEGORY
-from ...core.levels import constant_value
+from ...core.levels import constant_value, off_tape
 from ...core.tape import Leaf
 from ...core.tensor import Tensor
 from ...core.views import Lineage
@@ -59,7 +59,7 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     if result is NotImplemented:
         return result
     if getattr(result, "node", None) is None:  # a constant: the tensor stays on the tape, with gradient 0 for its old value
-        constant = _plain(result)
+        constant = off_tape(result)
         if isinstance(constant, Boxed):
             raise foreign(t, name)
         check_fit(t, name, constant)
@@ -255,13 +255,6 @@ def foreign(t: Boxed, name: str) -> OperandError:
     )
 
 
-def _plain(result: Any) -> Any:
-    """What tensors that are on no tape hold."""
-    while isinstance(result, Tensor) and result.node is None:
-        result = result.array
-    return result
-
-
 def check_fit(t: Boxed, name: str, result: Any) -> None:
     """Raise unless ``result`` has t's shape, and a dtype that may be cast to t's."""
     shape = shape_of(result)
@@ -275,7 +268,7 @@ def check_fit(t: Boxed, name: str, result: Any) -> None:
 
 def _write(t: Tensor, name: str, result: Any) -> Tensor:
     """Write a result that is on no tape into t's memory."""
-    array = _plain(result)
+    array = off_tape(result)
     if isinstance(array, Boxed):
         raise foreign(t, name)
     array = np.asarray(array)

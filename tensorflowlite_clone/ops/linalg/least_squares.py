@@ -14,9 +14,9 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import inexact_type
+from ...core.levels import all_values, concrete, mapped
 from ...core.publish import implements, public, to_operands
 from ..cast import cast
-from ..index import concrete
 from ..matmul import MatMul
 from .common import Decomposition, FromTriangle, adjoint, matrices, square
 from .norms import norm_of_matrices
@@ -199,9 +199,7 @@ def _least_squares(op: str, a: Array, b: Array, rtol: float, known_rank: int | N
 
 def _value(rank: Any) -> int | None:
     """A rank as a number, unless it differs along a hidden axis: then the matrices count as having full rank."""
-    while isinstance(rank, Boxed):
-        rank = next((v for v in (getattr(rank, n, None) for n in ("array", "primal")) if v is not None), None)
-    return None if rank is None else int(np.min(rank, initial=np.iinfo(np.int64).max))
+    return None if mapped(rank) else int(np.min(all_values(rank), initial=np.iinfo(np.int64).max))
 
 
 def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None = None) -> LstsqResult:

@@ -19,9 +19,9 @@ import numpy as np
 
 from ..._errors import ArgumentError
 from ..._typing import Array
-from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import COMPLEX_OF
+from ...core.levels import all_values, mapped
 from ...core.publish import implements, public
 from ..cast import Cast
 from .common import (
@@ -223,9 +223,7 @@ def _as_numpy_returns(a: Array, values: Array) -> bool:
 
     Inside vmap, where the matrices of a batch may differ in that, results stay complex.
     """
-    while isinstance(values, Boxed):
-        values = next((v for v in (getattr(values, n, None) for n in ("array", "primal")) if v is not None), None)
-    return a.dtype.kind != "c" and values is not None and not np.any(values.imag)
+    return a.dtype.kind != "c" and not mapped(values) and not np.any(all_values(values).imag)
 
 
 @implements(np.linalg.eig)

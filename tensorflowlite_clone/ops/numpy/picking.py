@@ -17,13 +17,14 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.families import AxisWise
+from ...core.levels import concrete, mapped
 from ...core.publish import implements, operand
 from ...core.tensor import Tensor
 from ..cast import cast
 from ..gather import Gather
-from ..index import PutItem, Slot, concrete, get_item
+from ..index import PutItem, Slot, get_item
 from ..inplace.filling import copy_
-from ..operands import along, box, flat, flattened, mapped
+from ..operands import along, box, flat, flattened
 from ..piecewise import NanToNum
 from ..search import _search
 

@@ -12,10 +12,9 @@ import numpy as np
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
+from ...core.levels import concrete, untaped
 from ...core.publish import holds_box, implements, operand
 from ...core.registry import refuse
-from ...core.tensor import Tensor
-from ..index import concrete
 
 
 def _values(x: Any, op: str) -> Any:
@@ -78,21 +77,15 @@ def _min_scalar_type(a: Any) -> Any:
     return np.min_scalar_type(_values(a, "np.min_scalar_type"))
 
 
-def _memory(x: Any) -> Any:
-    while isinstance(x, Tensor):
-        x = x.array
-    return x
-
-
 @implements(np.shares_memory)
 def _shares_memory(a: Any, b: Any, max_work: int | None = None) -> bool:
-    x, y = _memory(a), _memory(b)
+    x, y = untaped(a), untaped(b)
     return not (isinstance(x, Boxed) or isinstance(y, Boxed)) and bool(np.shares_memory(x, y, max_work=max_work))  # type: ignore[arg-type]
 
 
 @implements(np.may_share_memory)
 def _may_share_memory(a: Any, b: Any, max_work: int | None = None) -> bool:
-    x, y = _memory(a), _memory(b)
+    x, y = untaped(a), untaped(b)
     return not (isinstance(x, Boxed) or isinstance(y, Boxed)) and bool(np.may_share_memory(x, y))
 
 

@@ -15,12 +15,12 @@ import numpy as np
 from ..._errors import ArgumentError
 from ..._typing import Array, Axes, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
+from ...core.levels import concrete, mapped
 from ...core.publish import implements, operand
 from ..cast import cast
 from ..compare import Where
 from ..extrema import AMax, AMin, ArgMax, ArgMin
-from ..index import concrete
-from ..operands import box, flattened, inexact, mapped
+from ..operands import box, flattened, inexact
 from ..reduce import AllTrue, AnyTrue, CountNonzero, Mean, Product, Sum, Variance, count
 from ..scan import CumProd, CumSum
 

@@ -17,13 +17,13 @@ from ..._typing import Array, DTypeLike, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.dtypes import result_type
+from ...core.levels import concrete, mapped
 from ...core.publish import holds_box, implements, operand
 from ..cast import Clone, cast
 from ..create import _np_full_like as _full_of_number
 from ..grid import _grid
-from ..index import concrete
 from ..join import Concatenate
-from ..operands import along, box, flat, flattened, inexact, mapped
+from ..operands import along, box, flat, flattened, inexact
 from ..repeat import WindowView
 from ..shape import BroadcastTo, Reshape, Transpose, resolve
 

@@ -15,11 +15,12 @@ from ..._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from ..._typing import Array, DTypeLike
 from ...core.boxed import Boxed, unsupported
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
+from ...core.levels import concrete
 from ...core.publish import operand, to_operand
 from ...core.registry import NUMPY_FUNCTIONS, UFUNC_METHODS, UFUNCS, drop_neutral
 from ..cast import cast
 from ..gather import Gather
-from ..index import GetItem, PutItem, Slot, concrete, parse
+from ..index import GetItem, PutItem, Slot, parse
 from ..inplace.index_put import index_put_
 from ..operands import along
 from ..scan import CumProd, CumSum, LogCumSumExp, RunningPlace
