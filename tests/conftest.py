@@ -1,6 +1,7 @@
 """What holds for all tests: machines are shared, so nothing is timed, not even by hypothesis; global state must not leak.
 
-Also here: the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is evidence for the
+Also here: what was not compared, because PyTorch, JAX or another reference is not installed, is said at the end of a run, and is a
+failure with ``--reference``. And the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is evidence for the
 cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the reports, so
 that they arrive from xdist's workers too, and are written after a complete run, or after any run with ``--matrix FILE``.
 ``docs/matrix.py`` makes the page of them.
@@ -66,6 +67,7 @@ def cell(request) -> Cell:
 
 def pytest_addoption(parser):
     parser.addoption("--matrix", metavar="FILE", help="write the outcomes per operation and mode to FILE, whatever part of the tests runs")
+    parser.addoption("--reference", action="store_true", help="fail if a test is skipped because something to compare with is not installed")
     parser.addoption("--seed", type=int, default=0, metavar="N", help="the random numbers every test starts from")
 
 
@@ -73,6 +75,35 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "covers(*columns): the test is evidence for these columns of the matrix, for the operation `op`")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Matrix(config), "matrix of operations")
+
+
+#: What tests compare with where it is installed: the extra ``reference``.
+REFERENCES = ("torch", "jax", "scipy", "safetensors", "sklearn", "PyTorch", "JAX", "SciPy", "scikit-learn")
+
+
+def not_compared(reports) -> list[str]:
+    """The places of tests, or of whole files of them, that were skipped for want of a reference."""
+    reasons = [(str(r.longrepr[0]), str(r.longrepr[2])) for r in reports if isinstance(r.longrepr, tuple)]
+    missing = ("could not import", "not installed", "needs")
+    return [place for place, why in reasons if any(m in why for m in missing) and any(name in why for name in REFERENCES)]
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    skipped = not_compared(reporter.stats.get("skipped", ()))
+    if skipped and session.config.getoption("--reference") and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = not_compared(terminalreporter.stats.get("skipped", ()))
+    if skipped:
+        terminalreporter.write_line(
+            f"NOT COMPARED: {len(skipped)} tests and files of tests in {len(set(skipped))} places compare with PyTorch, JAX or another "
+            f"reference, which is not installed here; `make reference` installs them and runs everything"
+        )
 
 
 def pytest_runtest_setup(item):
