@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -23,16 +23,13 @@ from ..core.broadcast import conjugated
 from ..core.tape import Cotangents, Node, Select
 from ..core.tensor import Tensor
 
-if TYPE_CHECKING:
-    from .module import Module
-
 Gradients = tuple[Any, ...]
 
 
 class BackwardHooks:
     """The backward hooks of one call of a module: what flowed into its results, until what flows out of its arguments is known."""
 
-    def __init__(self, module: Module, before: Sequence[Callable[..., Any]], after: Sequence[Callable[..., Any]]) -> None:
+    def __init__(self, module: object, before: Sequence[Callable[..., Any]], after: Sequence[Callable[..., Any]]) -> None:
         self.module, self.before, self.after = module, before, after
         self.n_inputs = 0
         #: Whether an argument requires grad, so that its gradient will come.

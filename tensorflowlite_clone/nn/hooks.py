@@ -6,14 +6,11 @@ Not here: the gates that backward hooks need on the tape (``backward_hooks.py``)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .._errors import OperandError
 from ..core.watchers import RemovableHandle
 from .backward_hooks import BackwardHooks
-
-if TYPE_CHECKING:
-    from .module import Module
 
 Function = Callable[..., Any]
 
@@ -38,26 +35,35 @@ class Hooks:
         self.save_after: dict[int, Hook] = {}
         self.load_before: dict[int, Hook] = {}
         self.load_after: dict[int, Hook] = {}
+        #: Whether there are hooks that run when a module is called.
+        self.in_calls = False
 
-    def add(self, table: dict[int, Hook], hook: Hook, prepend: bool = False, forget: Callable[[], None] | None = None) -> RemovableHandle:
+    def add(self, table: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Register ``hook`` in ``table``, behind the others or (``prepend``) before them."""
         if not callable(hook.function):
             raise OperandError(f"register hook: a hook must be callable: got {type(hook.function).__name__}; pass a function")
-        handle = RemovableHandle(table, forget)
+        handle = RemovableHandle(table, self._count)
         others = dict(table) if prepend else {}
         if prepend:
             table.clear()
         table[handle.id] = hook
         table.update(others)
+        self._count()
         return handle
 
-    def in_calls(self) -> bool:
-        """Whether there are hooks that run when a module is called."""
-        return bool(self.before or self.after or self.backward_before or self.backward)
+    def _count(self) -> None:
+        self.in_calls = bool(self.before or self.after or self.backward_before or self.backward)
 
 
-def call_between(module: Module, tables: list[Hooks], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run ``module.forward`` between the hooks of ``tables``."""
+#: The hooks that run in every module.
+GLOBAL = Hooks()
+
+
+def call_between(module: Hookable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run ``module.forward`` between the hooks of all modules and, inside of them, its own."""
+    tables = [GLOBAL] if GLOBAL.in_calls else []
+    if module._hooks is not None:
+        tables.append(module._hooks)
     ran: set[int] = set()
     output = None
     try:
@@ -80,7 +86,7 @@ def call_between(module: Module, tables: list[Hooks], args: tuple[Any, ...], kwa
         raise
 
 
-def _before(hook: Hook, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _before(hook: Hook, module: Hookable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments after a forward pre-hook has seen them."""
     if not hook.with_kwargs:
         new = hook.function(module, args)
@@ -95,7 +101,7 @@ def _before(hook: Hook, module: Module, args: tuple[Any, ...], kwargs: dict[str,
     return new
 
 
-def _after(hook: Hook, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+def _after(hook: Hook, module: Hookable, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
     """The output after a forward hook has seen it."""
     new = hook.function(module, args, kwargs, output) if hook.with_kwargs else hook.function(module, args, output)
     return output if new is None else new
@@ -105,6 +111,7 @@ class Hookable:
     """The methods of `Module` that register hooks."""
 
     _hooks: Hooks | None
+    forward: Callable[..., Any]
 
     def _hook_table(self) -> Hooks:
         if self._hooks is None:
@@ -187,25 +194,9 @@ class Hookable:
 
 
 # ---- hooks of all modules ---------------------------------------------------------------------------------------------------------------
-#: The hooks that run in every module. While there are none, `Module.__call__` does not look here.
-GLOBAL = Hooks()
-
-
-def _register(table: dict[int, Hook], hook: Hook) -> RemovableHandle:
-    from .module import Module
-
-    def forget() -> None:
-        if not GLOBAL.in_calls():
-            Module.__call__ = Module._call_plain  # type: ignore[method-assign]
-
-    handle = GLOBAL.add(table, hook, forget=forget)
-    Module.__call__ = Module._call_with_global_hooks  # type: ignore[method-assign]
-    return handle
-
-
 def register_module_forward_pre_hook(hook: Function) -> RemovableHandle:
     """Call ``hook(module, args)`` before the ``forward`` of every module; what it returns, unless None, replaces the arguments."""
-    return _register(GLOBAL.before, Hook(hook))
+    return GLOBAL.add(GLOBAL.before, Hook(hook))
 
 
 def register_module_forward_hook(hook: Function, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
@@ -217,25 +208,19 @@ def register_module_forward_hook(hook: Function, *, with_kwargs: bool = False, a
     Tanh
     Sequential
     """
-    return _register(GLOBAL.after, Hook(hook, with_kwargs, always_call))
+    return GLOBAL.add(GLOBAL.after, Hook(hook, with_kwargs, always_call))
 
 
 def register_module_full_backward_pre_hook(hook: Function) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` for every module (see `Module.register_full_backward_pre_hook`)."""
-    return _register(GLOBAL.backward_before, Hook(hook))
+    return GLOBAL.add(GLOBAL.backward_before, Hook(hook))
 
 
 def register_module_full_backward_hook(hook: Function) -> RemovableHandle:
     """Call ``hook(module, grad_input, grad_output)`` for every module (see `Module.register_full_backward_hook`)."""
-    return _register(GLOBAL.backward, Hook(hook))
+    return GLOBAL.add(GLOBAL.backward, Hook(hook))
 
 
 def register_module_backward_hook(hook: Function) -> RemovableHandle:
     """The old name of `register_module_full_backward_hook`; here it does the same."""
     return register_module_full_backward_hook(hook)
-
-
-def hooks_of(module: Module, with_global: bool) -> list[Hooks]:
-    """The tables to go through when ``module`` is called: those of all modules first."""
-    own = [] if module._hooks is None else [module._hooks]
-    return [GLOBAL, *own] if with_global else own

@@ -13,8 +13,9 @@ import numpy as np
 
 from .._errors import ArgumentError, OperandError, StateDictError
 from ..autograd import no_grad
+from ..core.device import device as Device  # noqa: N812
 from ..core.tensor import Tensor
-from .hooks import Hookable, Hooks, call_between, hooks_of
+from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
 
 
@@ -65,19 +66,9 @@ class Module(Hookable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` (between the hooks, if there are any); an error that passes says in which module it happened."""
         try:
-            if self._hooks is None:
+            if self._hooks is None and not GLOBAL.in_calls:
                 return self.forward(*args, **kwargs)
-            return call_between(self, hooks_of(self, False), args, kwargs)
-        except Exception as error:
-            _add_path(error, self)
-            raise
-
-    _call_plain = __call__
-
-    def _call_with_global_hooks(self, *args: Any, **kwargs: Any) -> Any:
-        """What ``__call__`` is while there are hooks for all modules."""
-        try:
-            return call_between(self, hooks_of(self, True), args, kwargs)
+            return call_between(self, args, kwargs)
         except Exception as error:
             _add_path(error, self)
             raise
@@ -317,8 +308,6 @@ class Module(Hookable):
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert floating parameters and buffers to a dtype; devices are accepted (there is only the CPU)."""
-        from ..core.device import device as Device  # noqa: N812
-
         for value in [*args, *kwargs.values()]:
             if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
                 dtype = np.dtype(value)

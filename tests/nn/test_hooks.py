@@ -279,16 +279,17 @@ def test_hooks_of_all_modules_run_before_a_modules_own():
     both(program)
 
 
-def test_without_global_hooks_calls_are_the_plain_ones():
+def test_without_global_hooks_calls_are_the_plain_ones(monkeypatch):
     plain = nn.Module.__call__
     seen = []
     with all_modules.register_module_forward_hook(lambda m, a, k, out: seen.append(k), with_kwargs=True):
         with all_modules.register_module_backward_hook(lambda m, gi, go: seen.append(type(m))):
-            assert nn.Module.__call__ is not plain
             nn.Tanh()(leaf(tl, 1.0)).sum().backward()
-        assert nn.Module.__call__ is not plain
-    assert nn.Module.__call__ is plain
-    assert seen == [{}, nn.Tanh]
+        nn.Tanh()(tl.ones(1))  # one of the two is left
+        assert nn.Module.__call__ is plain
+    monkeypatch.setattr("tensorflowlite_clone.nn.module.call_between", None)  # nobody looks for hooks any more
+    nn.Tanh()(tl.ones(1))
+    assert seen == [{}, nn.Tanh, {}]
 
 
 def test_global_hooks_that_are_always_called_see_failures():
