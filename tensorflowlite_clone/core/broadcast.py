@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError
 from .._typing import Array, Axes, Shape
+from ..kernels.reduce import sum_to
 
 
 def shape_of(x: Array) -> Shape:
@@ -34,11 +35,12 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     """
     if g.shape == shape:
         return g
+    if type(g) is ndarray:
+        return sum_to(g, shape)
     lead = g.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if axes:
-        half = g.dtype == np.float16 and isinstance(g, ndarray)  # sums in float16 stop counting at 2048
-        g = np.sum(g, axis=axes, dtype=np.float32).astype(np.float16) if half else np.sum(g, axis=axes)
+        g = np.sum(g, axis=axes)
     return g if g.shape == shape else np.reshape(g, shape)
 
 

@@ -98,41 +98,34 @@ def sum_to(g: NDArray, shape: tuple[int, ...]) -> NDArray:
     array([[3.],
            [3.]])
     """
-    g = np.asarray(g)
     if g.shape == shape:
-        return g
-    lead = g.ndim - len(shape)
-    if lead > 0 and g.shape[lead:] == shape:
-        axes = tuple(range(lead))
-    elif lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
-        raise ValueError(f"sum_to: shape does not broadcast to g.shape: shape is {shape}, g is {g.shape}; each size must match or be 1")
-    else:
-        axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
+        return np.asarray(g)
+    axes, blocks = _plan(g.shape, shape)
     with np.errstate(all="ignore"):
-        result = _sum_by_blas(g, axes) if _by_blas(g) and g.flags.c_contiguous else None
-        if result is None:
-            result = _add(g, axes)
+        result = _add(g, axes) if blocks is None or not _by_blas(g) or not g.flags.c_contiguous else _sum_by_blas(g, *blocks)
     return result.reshape(shape)
 
 
-def _sum_by_blas(g: NDArray, axes: tuple[int, ...]) -> NDArray | None:
-    """The sum over ``axes`` where they are the first ones, the last ones, or all but one middle run; None elsewhere."""
-    kept = [i for i in range(g.ndim) if i not in axes and g.shape[i] != 1]
-    if not kept:
-        return None  # a full sum: np.sum is pairwise and vectorised
-    first, last = kept[0], kept[-1]
-    if last - first + 1 - sum(g.shape[i] == 1 for i in range(first, last)) != len(kept):
-        return None
-    before, after = math.prod(g.shape[:first]), math.prod(g.shape[last + 1 :])
-    middle = g.size // (before * after)
+@lru_cache(maxsize=1024)
+def _plan(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, int, int] | None]:
+    """The axes to sum over, and how many elements lie before, in and after the one run of axes that stay, where BLAS pays for it."""
+    lead = len(full) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, full[lead:], strict=True)):
+        raise ValueError(f"sum_to: shape does not broadcast to g.shape: shape is {shape}, g is {full}; each size must match or be 1")
+    axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and full[i + lead] != 1)
+    kept = [i for i, n in enumerate(full) if i not in axes and n != 1]
+    if not kept or any(i in axes and full[i] != 1 for i in range(kept[0], kept[-1])):
+        return axes, None  # a full sum, for which np.sum is pairwise and vectorised, or several runs
+    before, middle, after = (math.prod(part) for part in (full[: kept[0]], full[kept[0] : kept[-1] + 1], full[kept[-1] + 1 :]))
+    return axes, (before, middle, after) if after == 1 or before == 1 or after >= 8 else None
+
+
+def _sum_by_blas(g: NDArray, before: int, middle: int, after: int) -> NDArray:
+    """(before, middle, after) -> (middle,)."""
     if after == 1:
         return column_sum(g.reshape(before, middle))
-    if before == 1:
-        return row_sum(g.reshape(middle, after))
-    if after < 8:
-        return None
-    rows = row_sum(g.reshape(before * middle, after))  # (B, M, A) -> (B * M,)
-    return column_sum(rows.reshape(before, middle))
+    rows = row_sum(g.reshape(before * middle, after))
+    return rows if before == 1 else column_sum(rows.reshape(before, middle))
 
 
 def row_max(z: NDArray) -> NDArray:
