@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .._errors import ArgumentError
-from ..core.tensor import Tensor
+from ..core.operation import fused
 from ..kernels.optimizer import adam_
-from .optimizer import Group, Optimizer, buffer
+from .optimizer import Group, Optimizer, State
 
 
 class Adam(Optimizer):
     """``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p = p - lr m' / (sqrt(v') + eps)`` with bias-corrected m' and v'.
 
     ``weight_decay`` is added to the gradient (L2 penalty); `AdamW` decouples it. ``amsgrad`` uses the largest v so far.
-    ``foreach``, ``fused`` and ``capturable`` choose among implementations in PyTorch; here there is one.
     D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; S. Reddi et al. (2018) for ``amsgrad``.
 
-    >>> import numpy as np
-    >>> p = Tensor(np.array([1.0]), requires_grad=True)
+    >>> import tensorflowlite_clone as tl
+    >>> p = tl.tensor([1.0], requires_grad=True)
     >>> optimizer = Adam([p], lr=0.1)
     >>> (p * p).sum().backward()
     >>> optimizer.step(); round(p.item(), 6)
@@ -42,12 +43,11 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        self.check_differentiable(differentiable)
         defaults = {
             "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay,
         }  # fmt: skip
-        super().__init__(params, defaults)
+        super().__init__(params, defaults, differentiable)
 
     def check_group(self, group: Group) -> None:
         """Both betas are averages' weights."""
@@ -55,16 +55,22 @@ class Adam(Optimizer):
             if not 0.0 <= beta < 1.0:
                 raise ArgumentError(f"{self._name()}: betas must be in [0, 1): betas[{i}] is {beta}")
 
-    def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
-        """One step for one parameter."""
-        state["step"] = int(state.get("step", 0)) + 1
-        m, v = buffer(state, "exp_avg", p), buffer(state, "exp_avg_sq", p)
-        largest = buffer(state, "max_exp_avg_sq", p) if group["amsgrad"] else None
-        beta1, beta2 = group["betas"]
-        adam_(
-            p.array, g, m, v, largest, state["step"], group["lr"], beta1, beta2, group["eps"], group["weight_decay"],
-            group["decoupled_weight_decay"], group["maximize"], group["amsgrad"],
-        )  # fmt: skip
+    @staticmethod
+    @fused(adam_)
+    def formula(p: Any, g: Any, state: State, group: Group) -> tuple[Any, State]:
+        """The class's, from averages of 0."""
+        lr, (b1, b2), decay = group["lr"], group["betas"], group["weight_decay"]
+        t = int(state.get("step", 0)) + 1
+        if group["decoupled_weight_decay"]:
+            p = p - lr * decay * p
+        elif decay:
+            g = g + decay * p
+        m = b1 * state.get("exp_avg", 0.0) + (1 - b1) * g
+        v = b2 * state.get("exp_avg_sq", 0.0) + (1 - b2) * g * g
+        found = {"step": t, "exp_avg": m, "exp_avg_sq": v}
+        if group["amsgrad"]:
+            v = found["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", 0.0), v)
+        return p - lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + group["eps"]), found
 
 
 class AdamW(Adam):
@@ -88,5 +94,5 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self.check_differentiable(differentiable)
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        settings = {"maximize": maximize, "differentiable": differentiable, "decoupled_weight_decay": True}
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **settings)

@@ -1,7 +1,7 @@
-"""`Optimizer`: parameter groups, state and its saving. The update rules are in one file per algorithm family.
+"""`Optimizer`: parameter groups, state and its saving. Not here: the formulas, in one file per algorithm family.
 
-A step calls one kernel per parameter, in place on the parameter's own memory. Flat buffers for whole groups were measured: the pass
-that gathers the gradients costs large models more than the fewer calls save, and moving parameters into a buffer would break what
+A step applies one formula to each parameter, in place on the parameter's own memory. Flat buffers for whole groups were measured: the
+pass that gathers the gradients costs large models more than the fewer calls save, and moving parameters into a buffer would break what
 shares their memory.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from ..autograd import enable_grad
 from ..core.tensor import Tensor
 from ..core.where import here, stacklevel
 
-Group = dict[str, Any]
+Group: TypeAlias = dict[str, Any]
+State: TypeAlias = dict[str, Any]
 
 
 class Optimizer:
@@ -26,7 +27,10 @@ class Optimizer:
 
     ``params`` is an iterable of leaf tensors, of (name, tensor) pairs, or of dicts ``{"params": [...], "lr": ...}`` with settings
     of their own (groups). ``param_groups`` holds the settings in force and can be changed at any time; ``state`` holds what
-    the algorithm remembers per parameter.
+    the algorithm remembers per parameter. What PyTorch calls ``foreach``, ``fused`` and ``capturable`` chooses among
+    implementations; here there is one.
+
+    An algorithm is a class with a `formula`, or with an `update` of its own.
 
     Raises `ArgumentError` for an empty list, a repeated or a computed (non-leaf) parameter, `OperandError` for other objects.
     """
@@ -34,7 +38,17 @@ class Optimizer:
     #: Settings that must not be negative.
     non_negative: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "eps", "momentum")
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    #: What a step makes of a parameter, in plain NumPy: ``formula(p, g, state, group)`` is the new ``p`` and a dict of what is to be
+    #: remembered, arrays and numbers. ``state`` is what the steps before remembered, nothing at first, and ``group`` the settings.
+    #: ``@fused(kernel)`` names a kernel that takes the same and writes into ``p`` and ``state``: then the formula is its oracle.
+    formula: ClassVar[Callable[[Any, Any, State, Group], tuple[Any, State]] | None] = None
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any], differentiable: bool = False) -> None:
+        if differentiable:
+            raise ArgumentError(
+                f"{self._name()}: differentiable=True is not available, steps change parameters in place; "
+                f"write the step as a function of the parameters and differentiate that, see tl.func.grad"
+            )
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[Group] = []
@@ -90,15 +104,6 @@ class Optimizer:
     def check_group(self, group: Group) -> None:
         """Raise for settings that make no sense to the algorithm."""
 
-    @classmethod
-    def check_differentiable(cls, differentiable: bool) -> None:
-        """Raise if gradients through the step itself are asked for: steps change parameters in place."""
-        if differentiable:
-            raise ArgumentError(
-                f"{cls._name()}: differentiable=True is not available, steps change parameters in place; "
-                f"write the step as a function of the parameters and differentiate that, see tl.func.grad"
-            )
-
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
         for group in self.param_groups:
@@ -117,9 +122,12 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         name, place = f"{self._name()}.step", here()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
+        # Formulas and kernels are silent where numbers leave their range; what an `update` of a user's own does is the user's.
+        with np.errstate(all=None if self.formula is None else "ignore"):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is None:
+                        continue
                     g = p.grad.array
                     if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
                         raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
@@ -136,9 +144,27 @@ class Optimizer:
             )
         return loss
 
-    def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
+    def update(self, p: Tensor, g: Any, state: State, group: Group) -> None:
         """One step for one parameter ``p`` with gradient array ``g``, in place; a complex one comes as real parts, shape (.., 2)."""
-        raise TypeError(f"{self._name()}: defines no update rule; define update(self, p, g, state, group) in the class")
+        formula = self.formula
+        if formula is None:
+            raise TypeError(f"{self._name()}: defines no update rule; define update(self, p, g, state, group) in the class")
+        if group.get("maximize"):
+            g = np.negative(g)
+        memory = dict(state)
+        for k, v in state.items():
+            if isinstance(v, Tensor):
+                memory[k] = v.array
+        kernel = getattr(formula, "kernel", None)
+        if kernel is None:
+            _step_by_formula(formula, p.array, g, memory, group)
+        else:
+            kernel(p.array, g, memory, group)
+        for k, v in memory.items():
+            if not isinstance(v, np.ndarray):
+                state[k] = v
+            elif not isinstance(state.get(k), Tensor):
+                state[k] = Tensor.wrap(v, 0)
 
     # ---- state --------------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
@@ -198,8 +224,12 @@ def _parts(array: Any) -> Any:
     return array[..., None].view(array.real.dtype)
 
 
-def buffer(state: dict[str, Any], key: str, p: Tensor) -> Any:
-    """The array of a state entry in the shape of ``p``, made of zeros on first use."""
-    if state.get(key) is None:
-        state[key] = Tensor.wrap(np.zeros(p.shape, p.dtype), 0)
-    return state[key].array
+def _step_by_formula(formula: Callable[..., tuple[Any, State]], p: Any, g: Any, memory: State, group: Group) -> None:
+    """What a kernel does, by the formula: everything is written into the memory that it has."""
+    new, found = formula(p, g, memory, group)
+    for k, v in found.items():
+        if isinstance(v, np.ndarray | np.generic) and isinstance(memory.get(k), np.ndarray):
+            memory[k][...] = v
+        else:
+            memory[k] = np.array(v) if isinstance(v, np.ndarray | np.generic) else v
+    p[...] = new

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._errors import ArgumentError
-from ..core.tensor import Tensor
+from ..core.operation import fused
 from ..kernels.optimizer import sgd_
-from .optimizer import Group, Optimizer, buffer
+from .optimizer import Group, Optimizer, State
 
 
 class SGD(Optimizer):
@@ -16,14 +16,14 @@ class SGD(Optimizer):
 
     With ``nesterov`` the step is ``d + momentum b``, without momentum it is ``d``; ``maximize`` goes uphill. The momentum buffer
     multiplies the learning rate in force, as in PyTorch, not the one in force when a gradient came in (I. Sutskever et al. 2013
-    put it inside the velocity). ``foreach`` and ``fused`` choose among implementations in PyTorch; here there is one.
+    put it inside the velocity).
 
-    >>> import numpy as np
-    >>> p = Tensor(np.array([1.0]), requires_grad=True)
+    >>> import tensorflowlite_clone as tl
+    >>> p = tl.tensor([1.0], requires_grad=True)
     >>> optimizer = SGD([p], lr=0.1)
     >>> (p * p).sum().backward()
-    >>> optimizer.step(); p.tolist()
-    [0.8]
+    >>> optimizer.step(); round(p.item(), 6)
+    0.8
     """
 
     def __init__(
@@ -40,12 +40,11 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        self.check_differentiable(differentiable)
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
             "maximize": maximize,
         }  # fmt: skip
-        super().__init__(params, defaults)
+        super().__init__(params, defaults, differentiable)
 
     def check_group(self, group: Group) -> None:
         """Nesterov's momentum needs momentum and no dampening."""
@@ -54,11 +53,14 @@ class SGD(Optimizer):
                 f"SGD: nesterov needs momentum above 0 and no dampening: momentum is {group['momentum']}, dampening {group['dampening']}"
             )
 
-    def update(self, p: Tensor, g: Any, state: dict[str, Any], group: Group) -> None:
-        """One step for one parameter."""
-        first = state.get("momentum_buffer") is None
-        b = buffer(state, "momentum_buffer", p) if group["momentum"] else None
-        sgd_(
-            p.array, g, b, group["lr"], group["momentum"], group["dampening"], group["weight_decay"], group["nesterov"],
-            group["maximize"], first,
-        )  # fmt: skip
+    @staticmethod
+    @fused(sgd_)
+    def formula(p: Any, g: Any, state: State, group: Group) -> tuple[Any, State]:
+        """The class's, with b only where there is momentum."""
+        lr, momentum = group["lr"], group["momentum"]
+        d = g + group["weight_decay"] * p if group["weight_decay"] else g
+        if not momentum:
+            return p - lr * d, {}
+        b = state.get("momentum_buffer")
+        b = d if b is None else momentum * b + (1 - group["dampening"]) * d
+        return p - lr * (d + momentum * b if group["nesterov"] else b), {"momentum_buffer": b}

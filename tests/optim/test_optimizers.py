@@ -75,6 +75,86 @@ def test_steps_equal_torch(case):
             np.testing.assert_allclose(np.asarray(value), np.asarray(t[key]), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
+@pytest.mark.parametrize("case", SETTINGS, ids=name_of)
+def test_kernel_equals_formula(case, dtype, monkeypatch):
+    """The published formula, applied as it stands, is the oracle of the kernel that is fused to it."""
+    name, settings = case
+
+    def run():
+        ps = [tl.tensor(np.random.default_rng(1).normal(size=s).astype(dtype), requires_grad=True) for s in SHAPES]
+        optimizer = getattr(optim, name)(groups(ps), lr=0.1, **settings)
+        for step in range(5):
+            rng = np.random.default_rng(step)
+            for i, p in enumerate(ps):
+                p.grad = None if (i + step) % 3 == 0 else tl.tensor(rng.normal(size=SHAPES[i]).astype(dtype))
+            gradients = [None if p.grad is None else p.grad.numpy().copy() for p in ps]
+            optimizer.step()
+            for p, g in zip(ps, gradients, strict=True):
+                assert g is None or np.array_equal(p.grad.numpy(), g)  # what is remembered is no alias of it
+        return [p.numpy(force=True) for p in ps], optimizer.state_dict()["state"]
+
+    formula = getattr(optim, name).formula
+    kernel = formula.kernel
+    calls = []
+    monkeypatch.setattr(formula, "kernel", lambda *args: [calls.append(1), kernel(*args)])
+    values, state = run()
+    assert calls
+    monkeypatch.delattr(formula, "kernel")
+    expected, expected_state = run()
+    tolerance = {"rtol": 2e-5, "atol": 2e-6} if dtype == "f4" else {"rtol": 1e-11, "atol": 1e-13}
+    for v, e in zip(values, expected, strict=True):
+        assert v.dtype == e.dtype == np.dtype(dtype)
+        np.testing.assert_allclose(v, e, **tolerance)
+    assert {i: list(s) for i, s in state.items()} == {i: list(s) for i, s in expected_state.items()}
+    for i, s in state.items():
+        for key, v in s.items():
+            np.testing.assert_allclose(np.asarray(v), np.asarray(expected_state[i][key]), **tolerance)
+
+
+@pytest.mark.parametrize("case", SETTINGS[::5], ids=name_of)
+def test_formulas_are_pure(case):
+    """They hold for tensors as for arrays, and can be differentiated: nothing is changed in place."""
+    name, settings = case
+    optimizer = getattr(optim, name)([tl.zeros(3, requires_grad=True)], lr=0.1, **settings)
+    formula, group = optimizer.formula, optimizer.param_groups[0]
+    p, g = np.array([1.0, -2.0, 3.0]), np.array([0.5, 0.25, -1.0])
+    new, state = formula(p, g, {}, group)
+    new, state = formula(new, g, state, group)
+    boxes = [tl.tensor(a, requires_grad=True) for a in (p, g)]
+    ours, memory = formula(*boxes, {}, group)
+    ours, memory = formula(ours, boxes[1], memory, group)
+    np.testing.assert_allclose(ours.numpy(force=True), new, rtol=1e-14)
+    assert list(memory) == list(state)
+    ours.sum().backward()
+    assert all(np.isfinite(b.grad.numpy()).all() for b in boxes)
+
+
+def test_a_formula_is_all_that_an_optimizer_needs():
+    class Signed(optim.Optimizer):
+        """``m = (m + sign(g)) / 2;  p = p - lr m``."""
+
+        @staticmethod
+        def formula(p, g, state, group):
+            m = (state.get("mean", 0.0) + np.sign(g)) / 2
+            return p - group["lr"] * m, {"mean": m, "steps": state.get("steps", 0) + 1, "before": p}
+
+    p, q = ones(), tl.tensor(1.0, requires_grad=True)
+    optimizer = Signed([p, q], {"lr": 1.0, "maximize": True})
+    (p * tl.tensor([2.0, -3.0])).sum().backward()
+    (q * np.inf).backward()
+    for _ in range(2):
+        optimizer.step()
+        mean = optimizer.state[p]["mean"]
+    assert p.tolist() == [2.25, -0.25] and q.item() == 2.25 and p.grad.tolist() == [2.0, -3.0]
+    assert optimizer.state[p]["steps"] == 2 and optimizer.state[p]["before"].tolist() == [1.5, 0.5]
+    assert isinstance(optimizer.state[q]["mean"], tl.Tensor) and mean is optimizer.state[p]["mean"]
+    again = Signed([p, q], {"lr": 1.0})
+    again.load_state_dict(optimizer.state_dict())
+    again.step()
+    assert p.tolist() == [3.125, -1.125]
+
+
 @pytest.mark.parametrize("case", SETTINGS[::5], ids=name_of)
 def test_resumed_steps_are_the_same_bit_for_bit(case):
     torch = pytest.importorskip("torch")
