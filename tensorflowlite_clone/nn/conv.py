@@ -1,4 +1,4 @@
-"""Convolution layers."""
+"""Convolution layers: a general one and a general transposed one; those of 1 and 2 dimensions say how many, and by which function."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ def _tuple(value: Any, n: int) -> tuple[int, ...]:
 
 
 class _Conv(Module):
-    """What the convolutions share: weight (out, in/groups, *kernel) and bias (out), uniform on +-1/sqrt(fan_in)."""
+    """Cross-correlation: weight (out, in/groups, *kernel) and bias (out), uniform on +-1/sqrt(fan_in)."""
 
     weight: Parameter
     bias: Parameter | None
+    #: The number of spatial dimensions, and the name of the function for it.
     spatial: int
+    function: str
     transposed = False
+    output_padding: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -68,6 +71,12 @@ class _Conv(Module):
             bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
             init.uniform_(self.bias, -bound, bound)
 
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolved input."""
+        input, padding = self._padded(input)
+        result: Tensor = getattr(F, self.function)(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return result
+
     def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
         """The input padded as ``padding_mode`` says, and the padding left for the convolution."""
         if self.padding_mode == "zeros":
@@ -81,15 +90,13 @@ class _Conv(Module):
 
     def extra_repr(self) -> str:
         """Channels, kernel and what differs from the defaults."""
-        return self._extra_repr()
-
-    def _extra_repr(self, output_padding: str = "") -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if self.padding != (0,) * self.spatial:
             text += f", padding={self.padding}"
         if self.dilation != (1,) * self.spatial:
             text += f", dilation={self.dilation}"
-        text += output_padding
+        if any(self.output_padding):
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:
@@ -107,12 +114,7 @@ class Conv1d(_Conv):
     (1, 4, 8)
     """
 
-    spatial = 1
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The convolved input."""
-        input, padding = self._padded(input)
-        return F.conv1d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+    spatial, function = 1, "conv1d"
 
 
 class Conv2d(_Conv):
@@ -125,16 +127,11 @@ class Conv2d(_Conv):
     (2, 4, 8, 8)
     """
 
-    spatial = 2
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The convolved input."""
-        input, padding = self._padded(input)
-        return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+    spatial, function = 2, "conv2d"
 
 
 class _ConvTranspose(_Conv):
-    """What the transposed convolutions share; their weight is (in, out/groups, *kernel)."""
+    """The transpose of a convolution; weight (in, out/groups, *kernel)."""
 
     transposed = True
 
@@ -160,6 +157,14 @@ class _ConvTranspose(_Conv):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
         self.output_padding = _tuple(output_padding, self.spatial)
 
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The input spread out by the kernel, to ``output_size``, the spatial dimensions of the result, if that is given."""
+        more = self._output_padding(input, output_size)
+        result: Tensor = getattr(F, self.function)(
+            input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation
+        )
+        return result
+
     def _output_padding(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
         """The output padding that gives ``output_size``; several sizes have the same input size if the stride is above 1."""
         if output_size is None:
@@ -176,11 +181,6 @@ class _ConvTranspose(_Conv):
             )
         return more
 
-    def extra_repr(self) -> str:
-        """Channels, kernel and what differs from the defaults."""
-        shown = f", output_padding={self.output_padding}" if any(self.output_padding) else ""
-        return self._extra_repr(shown)
-
 
 class ConvTranspose1d(_ConvTranspose):
     """The transpose of `Conv1d` as a linear map, with ``weight`` (in, out/groups, k): (N, in, L) -> (N, out, L').
@@ -192,12 +192,7 @@ class ConvTranspose1d(_ConvTranspose):
     (2, 1, 6)
     """
 
-    spatial = 1
-
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        """The input spread out by the kernel, to ``output_size`` (L') if that is given."""
-        more = self._output_padding(input, output_size)
-        return F.conv_transpose1d(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+    spatial, function = 1, "conv_transpose1d"
 
 
 class ConvTranspose2d(_ConvTranspose):
@@ -210,9 +205,4 @@ class ConvTranspose2d(_ConvTranspose):
     (2, 1, 6, 6)
     """
 
-    spatial = 2
-
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        """The input spread out by the kernel, to ``output_size`` (H', W') if that is given."""
-        more = self._output_padding(input, output_size)
-        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+    spatial, function = 2, "conv_transpose2d"

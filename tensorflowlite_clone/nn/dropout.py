@@ -9,11 +9,18 @@ from .module import Module
 
 
 class _Dropout(Module):
+    function: str
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:
             raise ArgumentError(f"{type(self).__name__}: p must be between 0 and 1: got {p}; it is the probability of a zero")
         self.p, self.inplace = p, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random zeros (or saturated elements), in training."""
+        result: Tensor = getattr(F, self.function)(input, self.p, self.training, self.inplace)
+        return result
 
     def extra_repr(self) -> str:
         """The probability."""
@@ -28,33 +35,25 @@ class Dropout(_Dropout):
     [1.0, 1.0, 1.0]
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random zeros."""
-        return F.dropout(input, self.p, self.training, self.inplace)
+    function = "dropout"
 
 
 class Dropout1d(_Dropout):
     """Whole channels of (N, C, L) zero with probability ``p``."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random zero channels."""
-        return F.dropout1d(input, self.p, self.training, self.inplace)
+    function = "dropout1d"
 
 
 class Dropout2d(_Dropout):
     """Whole channels of (N, C, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random zero channels."""
-        return F.dropout2d(input, self.p, self.training, self.inplace)
+    function = "dropout2d"
 
 
 class Dropout3d(_Dropout):
     """Whole channels of (N, C, D, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random zero channels."""
-        return F.dropout3d(input, self.p, self.training, self.inplace)
+    function = "dropout3d"
 
 
 class AlphaDropout(_Dropout):
@@ -63,14 +62,10 @@ class AlphaDropout(_Dropout):
     G. Klambauer et al., "Self-normalizing neural networks" (2017).
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random saturated elements."""
-        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+    function = "alpha_dropout"
 
 
 class FeatureAlphaDropout(_Dropout):
     """`AlphaDropout` of whole channels of (N, C, ...)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random saturated channels."""
-        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)
+    function = "feature_alpha_dropout"

@@ -17,11 +17,28 @@ from .module import Module
 from .parameter import Parameter
 
 
-class _BatchNorm(Module):
-    """Statistics over the batch and all positions, per channel; running averages of them for evaluation."""
+class _Affine(Module):
+    """What is normalised is multiplied by weight and bias is added, where there are such; they start as 1 and 0."""
 
     weight: Parameter | None
     bias: Parameter | None
+
+    def _register(self, shape: tuple[int, ...], dtype: Any, **wanted: bool) -> None:
+        for name, yes in wanted.items():
+            self.register_parameter(name, parameter(shape, dtype) if yes else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        for name, start in (("weight", init.ones_), ("bias", init.zeros_)):
+            p = self._parameters.get(name)  # `RMSNorm` has no bias
+            if p is not None:
+                start(p)
+
+
+class _BatchNorm(_Affine):
+    """Statistics over the batch and all positions, per channel; running averages of them for evaluation."""
+
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -42,13 +59,11 @@ class _BatchNorm(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self.register_parameter("weight", parameter((num_features,), dtype) if affine else None)
-        self.register_parameter("bias", parameter((num_features,), dtype) if affine and bias else None)
         kind = get_default_dtype() if dtype is None else dtype
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, kind)) if track_running_stats else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, kind)) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if track_running_stats else None)
-        self.reset_parameters()
+        self._register((num_features,), dtype, weight=affine, bias=affine and bias)
 
     def reset_running_stats(self) -> None:
         """Forget the running statistics."""
@@ -60,10 +75,7 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, no statistics."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check(self, input: Tensor) -> None:
         if len(input.shape) not in self.dimensions:
@@ -177,16 +189,13 @@ class InstanceNorm2d(_InstanceNorm):
     dimensions = (3, 4)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """Normalisation over the last dimensions of each example (J. Ba et al. 2016, eq. 4); weight 1 and bias 0 at the start.
 
     >>> import tensorflowlite_clone as tl
     >>> LayerNorm(4)(tl.randn(2, 3, 4)).shape
     (2, 3, 4)
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -200,16 +209,7 @@ class LayerNorm(Module):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", parameter(self.normalized_shape, dtype) if elementwise_affine else None)
-        self.register_parameter("bias", parameter(self.normalized_shape, dtype) if elementwise_affine and bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._register(self.normalized_shape, dtype, weight=elementwise_affine, bias=elementwise_affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
@@ -221,7 +221,7 @@ class LayerNorm(Module):
         return f"{settings}, bias={self.bias is not None}"
 
 
-class RMSNorm(Module):
+class RMSNorm(_Affine):
     """Division by the root of the mean square over the last dimensions, times weight, which is 1 at the start.
 
     ``y = x / sqrt(mean(x^2) + eps) * weight``; ``eps`` None is the spacing of the input's dtype at 1. B. Zhang, R. Sennrich (2019), eq. 4.
@@ -231,21 +231,13 @@ class RMSNorm(Module):
     [1.0, -1.0]
     """
 
-    weight: Parameter | None
-
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", parameter(self.normalized_shape, dtype) if elementwise_affine else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1."""
-        if self.weight is not None:
-            init.ones_(self.weight)
+        self._register(self.normalized_shape, dtype, weight=elementwise_affine)
 
     def forward(self, input: Tensor) -> Tensor:
         """The scaled input."""
@@ -256,16 +248,13 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Normalisation over groups of channels of each example (Y. Wu, K. He 2018): (N, C, ...) -> same.
 
     >>> import tensorflowlite_clone as tl
     >>> GroupNorm(2, 4)(tl.randn(3, 4, 5)).shape
     (3, 4, 5)
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -282,16 +271,7 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ShapeError(f"GroupNorm: channels must be divisible by groups: {num_channels} channels, {num_groups} groups")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self.register_parameter("weight", parameter((num_channels,), dtype) if affine else None)
-        self.register_parameter("bias", parameter((num_channels,), dtype) if affine and bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._register((num_channels,), dtype, weight=affine, bias=affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""

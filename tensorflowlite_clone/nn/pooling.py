@@ -1,4 +1,4 @@
-"""Pooling layers: windows of the last one or two dimensions reduced to their maximum or mean."""
+"""Pooling layers: windows of the last dimensions reduced to their maximum or mean; one general class of each kind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from .module import Module
 
 
 class _MaxPool(Module):
+    function: str
+
     def __init__(
         self,
         kernel_size: Any,
@@ -22,6 +24,11 @@ class _MaxPool(Module):
         super().__init__()
         self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
         self.dilation, self.return_indices, self.ceil_mode = dilation, return_indices, ceil_mode
+
+    def forward(self, input: Tensor) -> Any:
+        """The maxima (and their indices, with ``return_indices``)."""
+        window = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return getattr(F, self.function)(input, *window, self.return_indices)
 
     def extra_repr(self) -> str:
         """The window."""
@@ -39,9 +46,7 @@ class MaxPool1d(_MaxPool):
     (1, 3, 4)
     """
 
-    def forward(self, input: Tensor) -> Any:
-        """The maxima (and their indices, with ``return_indices``)."""
-        return F.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
+    function = "max_pool1d"
 
 
 class MaxPool2d(_MaxPool):
@@ -52,38 +57,11 @@ class MaxPool2d(_MaxPool):
     (1, 3, 4, 4)
     """
 
-    def forward(self, input: Tensor) -> Any:
-        """The maxima (and their indices, with ``return_indices``)."""
-        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
+    function = "max_pool2d"
 
 
-class AvgPool1d(Module):
-    """Mean over windows: (N, C, L) -> (N, C, L')."""
-
-    def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
-    ) -> None:
-        super().__init__()
-        sizes = (kernel_size, kernel_size if stride is None else stride, padding)
-        self.kernel_size, self.stride, self.padding = (s if isinstance(s, tuple) else (s,) for s in sizes)
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The means."""
-        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-
-    def extra_repr(self) -> str:
-        """The window."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-class AvgPool2d(Module):
-    """Mean over windows: (N, C, H, W) -> (N, C, H', W').
-
-    >>> import tensorflowlite_clone as tl
-    >>> AvgPool2d(2)(tl.ones(1, 1, 4, 4)).sum().item()
-    4.0
-    """
+class _AvgPool(Module):
+    function: str
 
     def __init__(
         self,
@@ -100,19 +78,50 @@ class AvgPool2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The means."""
-        return F.avg_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
-        )
+        window = (self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+        divisor = () if self.divisor_override is None else (self.divisor_override,)
+        result: Tensor = getattr(F, self.function)(input, *window, *divisor)
+        return result
 
     def extra_repr(self) -> str:
         """The window."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
+class AvgPool1d(_AvgPool):
+    """Mean over windows: (N, C, L) -> (N, C, L')."""
+
+    function = "avg_pool1d"
+
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        sizes = (self.kernel_size, self.stride, self.padding)
+        self.kernel_size, self.stride, self.padding = (s if isinstance(s, tuple) else (s,) for s in sizes)
+
+
+class AvgPool2d(_AvgPool):
+    """Mean over windows: (N, C, H, W) -> (N, C, H', W').
+
+    >>> import tensorflowlite_clone as tl
+    >>> AvgPool2d(2)(tl.ones(1, 1, 4, 4)).sum().item()
+    4.0
+    """
+
+    function = "avg_pool2d"
+
+
 class _Adaptive(Module):
+    function: str
+
     def __init__(self, output_size: Any) -> None:
         super().__init__()
         self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Any:
+        """The means or maxima."""
+        return getattr(F, self.function)(input, self.output_size)
 
     def extra_repr(self) -> str:
         """The size of the result."""
@@ -122,9 +131,7 @@ class _Adaptive(Module):
 class AdaptiveAvgPool1d(_Adaptive):
     """Mean over windows chosen so that the result has ``output_size``: (N, C, L) -> (N, C, output_size)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The means."""
-        return F.adaptive_avg_pool1d(input, self.output_size)
+    function = "adaptive_avg_pool1d"
 
 
 class AdaptiveAvgPool2d(_Adaptive):
@@ -135,18 +142,20 @@ class AdaptiveAvgPool2d(_Adaptive):
     (2, 3, 1, 1)
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The means."""
-        return F.adaptive_avg_pool2d(input, self.output_size)
+    function = "adaptive_avg_pool2d"
 
 
-class AdaptiveMaxPool2d(_Adaptive):
-    """Maximum over windows chosen so that the result has ``output_size``: (N, C, H, W) -> (N, C, *output_size)."""
-
+class _AdaptiveMaxPool(_Adaptive):
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__(output_size)
         self.return_indices = return_indices
 
     def forward(self, input: Tensor) -> Any:
-        """The maxima."""
-        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+        """The maxima (and their indices, with ``return_indices``)."""
+        return getattr(F, self.function)(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """Maximum over windows chosen so that the result has ``output_size``: (N, C, H, W) -> (N, C, *output_size)."""
+
+    function = "adaptive_max_pool2d"

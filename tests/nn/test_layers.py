@@ -279,3 +279,21 @@ def test_embedding_max_norm_rescales_the_rows_it_reads():
 def test_wrong_settings_are_explained(make, fact):
     with pytest.raises(ValueError, match=fact):
         make()
+
+
+def test_general_layers_serve_any_number_of_dimensions():
+    """A layer of three dimensions is a number and a name."""
+    torch = pytest.importorskip("torch")
+
+    class Conv3d(nn.conv._Conv):
+        spatial, function = 3, "conv3d"
+
+    class BatchNorm3d(nn.normalization._BatchNorm):
+        dimensions = (5,)
+
+    x = np.random.default_rng(0).normal(size=(2, 2, 4, 5, 3))
+    for kind, settings in ((Conv3d, (2, 4, (1, 2, 3), 1, (0, 1, 2), 1, 2)), (BatchNorm3d, (2,))):
+        ours, theirs = kind(*settings).double(), getattr(torch.nn, kind.__name__)(*settings).double()
+        ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+        assert repr(ours) == repr(theirs)
+        np.testing.assert_allclose(ours(tl.tensor(x)).numpy(force=True), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10, atol=1e-12)
