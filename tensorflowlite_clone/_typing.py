@@ -10,11 +10,15 @@ import numpy as np
 #: An ndarray or any box over one (Tensor, Dual, Batched). The boxes answer NumPy's protocols, which types cannot say.
 Array: TypeAlias = Any
 
+#: A plain array, as kernels take and give it.
+NDArray: TypeAlias = np.ndarray[Any, Any]
+
 #: What a tensor can be made of: a number, an array, a tensor, or nested sequences of them.
 ArrayLike: TypeAlias = Any
 
 Scalar: TypeAlias = bool | int | float | complex
 Shape: TypeAlias = tuple[int, ...]
+Pair: TypeAlias = tuple[int, int]
 DType: TypeAlias = np.dtype[Any]
 DTypeLike: TypeAlias = Any
 Axes: TypeAlias = int | tuple[int, ...] | None

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tensorflowlite_clone.kernels.chunks import CHUNK, chunked
-from tensorflowlite_clone.kernels.special import ATANH_ERF, erf
+from .._typing import NDArray
+from .chunks import CHUNK, chunked
+from .special import ATANH_ERF, erf
 
 __all__ = [
     "elu",
@@ -37,7 +38,6 @@ __all__ = [
     "tanh_grad",
 ]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 #: Up to so many elements, plain expressions cost less than going through `chunked`.
 FEW = 1024
 
@@ -77,8 +77,7 @@ def _relu_step(out: NDArray, x: NDArray) -> None:
 def relu(x: NDArray) -> NDArray:
     """Rectified linear unit, element-wise: ``max(x, 0)``; NaN stays.
 
-    Args:
-        x: real array of any shape; the result has its shape and dtype.
+    ``x``: real array of any shape; the result has its shape and dtype.
 
     >>> relu(np.array([-1.0, 2.0]))
     array([0., 2.])
@@ -98,9 +97,7 @@ def _relu_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
 def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of `relu`: ``g`` where ``ans > 0`` (and where it is NaN), exactly 0 elsewhere, whatever ``g`` is there.
 
-    Args:
-        g: cotangent, float array of the shape of ``ans``.
-        ans: the result of `relu`.
+    ``g``: cotangent, float array of the shape of ``ans``. ``ans``: the result of `relu`.
 
     >>> relu_grad(np.array([3.0, np.inf]), np.array([2.0, 0.0]))
     array([3., 0.])
@@ -114,9 +111,7 @@ def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
 def leaky_relu(x: NDArray, negative_slope: float) -> NDArray:
     """Leaky rectified linear unit, element-wise: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-        negative_slope: factor of the negative side, any real number.
+    ``negative_slope``: factor of the negative side, any real number.
 
     >>> leaky_relu(np.array([-2.0, 2.0]), 0.1)
     array([-0.2,  2. ])
@@ -161,9 +156,6 @@ def _sigmoid_step(out: NDArray, x: NDArray) -> None:
 
 def sigmoid(x: NDArray) -> NDArray:
     """Logistic function, element-wise: ``1 / (1 + exp(-x))``.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> sigmoid(np.array([-1000.0, 0.0]))
     array([0. , 0.5])
@@ -215,9 +207,6 @@ def _silu_step(out: NDArray, x: NDArray) -> None:
 def silu(x: NDArray) -> NDArray:
     """Sigmoid-weighted linear unit (swish), element-wise: ``x * sigmoid(x)``.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-
     >>> silu(np.array([0.0, 100.0]))
     array([  0., 100.])
 
@@ -257,9 +246,6 @@ def _log_sigmoid_step(out: NDArray, x: NDArray) -> None:
 def log_sigmoid(x: NDArray) -> NDArray:
     """Logarithm of the logistic function, element-wise: ``-log(1 + exp(-x))``, also where `sigmoid` underflows.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-
     >>> log_sigmoid(np.array([-1000.0, 1000.0]))
     array([-1000.,     0.])
     """
@@ -287,10 +273,7 @@ def log_sigmoid_grad(g: NDArray, x: NDArray) -> NDArray:
 def softplus(x: NDArray, beta: float, threshold: float) -> NDArray:
     """Smooth rectifier, element-wise: ``log(1 + exp(beta * x)) / beta``, and ``x`` itself where ``beta * x > threshold``.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-        beta: sharpness, not 0.
-        threshold: where the linear piece begins.
+    ``beta``: sharpness, not 0. ``threshold``: where the linear piece begins.
 
     >>> softplus(np.array([0.0, 50.0]), 1.0, 20.0).round(6)
     array([ 0.693147, 50.      ])
@@ -336,9 +319,7 @@ def softplus_grad(g: NDArray, x: NDArray, beta: float, threshold: float) -> NDAr
 def elu(x: NDArray, alpha: float) -> NDArray:
     """Exponential linear unit, element-wise: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-        alpha: minus the limit at minus infinity.
+    ``alpha``: minus the limit at minus infinity.
 
     >>> elu(np.array([-1000.0, 3.0]), 2.0)
     array([-2.,  3.])
@@ -402,8 +383,7 @@ def _gelu_step(out: NDArray, x: NDArray) -> None:
 def gelu(x: NDArray) -> NDArray:
     r"""Gaussian error linear unit, element-wise: :math:`x \Phi(x)`, the normal distribution function of ``x`` times ``x``.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype. In float32 the distribution is within 2e-7.
+    ``x``: float array of any shape; the result has its shape and dtype. In float32 the distribution is within 2e-7.
 
     >>> gelu(np.array([0.0, 1.0])).round(6)
     array([0.      , 0.841345])
@@ -451,9 +431,6 @@ def _gelu_tanh_step(out: NDArray, x: NDArray) -> None:
 
 def gelu_tanh(x: NDArray) -> NDArray:
     """Tanh approximation of `gelu`, element-wise: ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))``.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> gelu_tanh(np.array([0.0, 1.0])).round(6)
     array([0.      , 0.841192])

@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tensorflowlite_clone._errors import ArgumentError
-from tensorflowlite_clone.kernels.avg_pool import avg_pool2d, avg_pool2d_grad, in_single
-from tensorflowlite_clone.kernels.threads import parallel
+from .._errors import ArgumentError
+from .._typing import NDArray, Pair
+from .avg_pool import avg_pool2d, avg_pool2d_grad
+from .half import in_float32
+from .threads import parallel
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_grad", "adaptive_max_pool2d_indices"]
 
-Array: TypeAlias = NDArray[Any]
-Pair: TypeAlias = tuple[int, int]
 
 _FEW_WINDOWS = 50  # per plane; above that a product does more arithmetic than passes over memory cost
 _LARGEST_MATRIX = 262_144  # numbers; larger ones would leave the cache, and keep memory
@@ -61,7 +60,7 @@ def _is_product(size: Pair, output_size: Pair) -> bool:
 
 
 @functools.lru_cache(maxsize=16)
-def _averaging_matrix(size: Pair, output_size: Pair, dtype: np.dtype[Any]) -> Array:
+def _averaging_matrix(size: Pair, output_size: Pair, dtype: np.dtype[Any]) -> NDArray:
     """Each window's share of each pixel: (H * W, oh * ow)."""
     axes = []
     for n, windows in zip(size, output_size, strict=True):
@@ -69,12 +68,12 @@ def _averaging_matrix(size: Pair, output_size: Pair, dtype: np.dtype[Any]) -> Ar
         for i, span in enumerate(_spans(n, windows)):
             axis[span, i] = 1.0 / (span.stop - span.start)
         axes.append(axis)
-    matrix: Array = np.kron(*axes).astype(dtype)
+    matrix: NDArray = np.kron(*axes).astype(dtype)
     matrix.flags.writeable = False
     return matrix
 
 
-def _by_matrix(a: Array, matrix: Array) -> Array | None:
+def _by_matrix(a: NDArray, matrix: NDArray) -> NDArray | None:
     """Planes (N, C, h, w) times a matrix, (N * C, columns); None where the result is not finite: zeros must stop infinities."""
     planes = a.reshape(a.shape[0] * a.shape[1], -1)
     out = np.empty((planes.shape[0], matrix.shape[1]), a.dtype)
@@ -87,32 +86,18 @@ def _by_matrix(a: Array, matrix: Array) -> Array | None:
         return out if math.isfinite(abs(out.sum())) else None
 
 
-def _in_half(x: Array) -> Array:
-    with np.errstate(over="ignore"):
-        return x.astype(np.float16)
-
-
-def adaptive_avg_pool2d(x: Array, *, output_size: Pair) -> Array:
+@in_float32
+def adaptive_avg_pool2d(x: NDArray, *, output_size: Pair) -> NDArray:
     """Average over windows that divide each image into ``output_size`` parts: linear in ``x``.
 
-    Args:
-        x: images, shape (N, C, H, W), floating.
-        output_size: (oh, ow), the number of windows along each axis.
+    ``x``: images, shape (N, C, H, W), floating. ``output_size``: (oh, ow), the number of windows along each axis. The result has the shape
+    (N, C, oh, ow) and the dtype of ``x``. Raises `ArgumentError` if the images have no pixels, or a size is negative.
 
-    Returns:
-        Shape (N, C, oh, ow); dtype of ``x``.
-
-    Raises:
-        ArgumentError: the images have no pixels, or a size is negative.
-
-    >>> import numpy as np
     >>> adaptive_avg_pool2d(np.arange(6.0).reshape(1, 1, 2, 3), output_size=(1, 2))[0, 0]
     array([[2., 3.]])
     """
     size = (x.shape[2], x.shape[3])
     _check("adaptive_avg_pool2d", size, output_size)
-    if x.dtype == np.float16:
-        return _in_half(adaptive_avg_pool2d(in_single(x), output_size=output_size))
     if x.size > 0 and _is_product(size, output_size):
         product = _by_matrix(x, _averaging_matrix(size, output_size, x.dtype))
         if product is not None:
@@ -129,28 +114,19 @@ def adaptive_avg_pool2d(x: Array, *, output_size: Pair) -> Array:
     return out
 
 
-def adaptive_avg_pool2d_grad(g: Array, *, input_size: Pair) -> Array:
-    """The gradient of :func:`adaptive_avg_pool2d`, its transpose: linear in ``g``.
+@in_float32
+def adaptive_avg_pool2d_grad(g: NDArray, *, input_size: Pair) -> NDArray:
+    """The gradient of `adaptive_avg_pool2d`, its transpose: linear in ``g``.
 
-    Args:
-        g: gradient of the result, shape (N, C, oh, ow), floating.
-        input_size: (H, W).
+    ``g``: gradient of the result, shape (N, C, oh, ow), floating. ``input_size``: (H, W). The result has the shape (N, C, H, W) and the
+    dtype of ``g``. Raises `ArgumentError` if the images have no pixels.
 
-    Returns:
-        Shape (N, C, H, W); dtype of ``g``.
-
-    Raises:
-        ArgumentError: the images have no pixels.
-
-    >>> import numpy as np
     >>> adaptive_avg_pool2d_grad(np.array([[[[4.0, 8.0]]]]), input_size=(2, 3))[0, 0]
     array([[1., 3., 2.],
            [1., 3., 2.]])
     """
     output_size = (g.shape[2], g.shape[3])
     _check("adaptive_avg_pool2d_grad", input_size, output_size)
-    if g.dtype == np.float16:
-        return _in_half(adaptive_avg_pool2d_grad(in_single(g), input_size=input_size))
     if g.size > 0 and _is_product(input_size, output_size):
         product = _by_matrix(g, _averaging_matrix(input_size, output_size, g.dtype).T)
         if product is not None:
@@ -167,22 +143,14 @@ def adaptive_avg_pool2d_grad(g: Array, *, input_size: Pair) -> Array:
     return out
 
 
-def adaptive_max_pool2d_indices(x: Array, *, output_size: Pair) -> NDArray[np.int64]:
+def adaptive_max_pool2d_indices(x: NDArray, *, output_size: Pair) -> NDArray:
     """Where the maxima of windows that divide each image into ``output_size`` parts lie, as indices into the flat plane.
 
     Of equal maxima the first in row-major order counts, of several NaN the last.
 
-    Args:
-        x: images, shape (N, C, H, W), float32 or float64.
-        output_size: (oh, ow), the number of windows along each axis.
+    ``x``: images, shape (N, C, H, W), float32 or float64. ``output_size``: (oh, ow), the number of windows along each axis. The result has
+    the shape (N, C, oh, ow), int64. Raises `ArgumentError` if the images have no pixels, or a size is negative.
 
-    Returns:
-        Shape (N, C, oh, ow), int64.
-
-    Raises:
-        ArgumentError: the images have no pixels, or a size is negative.
-
-    >>> import numpy as np
     >>> adaptive_max_pool2d_indices(np.array([[[[3.0, 9.0, 1.0], [3.0, 2.0, 5.0]]]]), output_size=(2, 1))[0, 0]
     array([[1],
            [5]])
@@ -203,9 +171,9 @@ def adaptive_max_pool2d_indices(x: Array, *, output_size: Pair) -> NDArray[np.in
     return out
 
 
-def _argmax(a: Array) -> NDArray[np.int64]:
+def _argmax(a: NDArray) -> NDArray:
     """Where the last axis is largest: the first of equals, the last of NaN (``np.argmax`` gives the first of those too)."""
-    first: NDArray[np.int64] = np.argmax(a, axis=-1)
+    first: NDArray = np.argmax(a, axis=-1)
     nan = np.isnan(a)
     if not nan.any():
         return first

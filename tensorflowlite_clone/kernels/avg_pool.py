@@ -7,22 +7,19 @@ output size (``adaptive_pool.py``), other numbers of dimensions and dispatch (``
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tensorflowlite_clone._errors import ArgumentError
-from tensorflowlite_clone.kernels.windows import Windows, as_planes, by_planes, check_shape, make_windows
+from .._errors import ArgumentError
+from .._typing import NDArray, Pair
+from .half import in_float32
+from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windows
 
-__all__ = ["avg_pool2d", "avg_pool2d_grad", "in_single"]
-
-Array: TypeAlias = NDArray[Any]
-Pair: TypeAlias = tuple[int, int]
+__all__ = ["avg_pool2d", "avg_pool2d_grad"]
 
 
 @functools.lru_cache(maxsize=64)
-def _divisors(windows: Windows, count_include_pad: bool, divisor_override: int | None) -> float | Array:
+def _divisors(windows: PoolGeometry, count_include_pad: bool, divisor_override: int | None) -> float | NDArray:
     """What each window's sum is divided by: one number, or an array (oh, ow)."""
     if divisor_override is not None:
         if divisor_override == 0:
@@ -36,45 +33,30 @@ def _divisors(windows: Windows, count_include_pad: bool, divisor_override: int |
     rows, columns = counts
     if (rows == rows[0]).all() and (columns == columns[0]).all():
         return int(rows[0]) * float(columns[0])
-    table: Array = np.multiply.outer(rows, columns)
+    table: NDArray = np.multiply.outer(rows, columns)
     table.flags.writeable = False
     return table
 
 
-def in_single(x: Array) -> Array:
-    """float16 arrays as float32 ones, in which sums stay in range and keep their digits; others as they are."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
-def _divide(a: Array, divisor: float | Array, out: Array) -> None:
+def _divide(a: NDArray, divisor: float | NDArray, out: NDArray) -> None:
     """a / divisor, in the dtype of ``a``."""
     np.divide(a, divisor if isinstance(divisor, float) else divisor.astype(a.dtype), out=out)
 
 
+@in_float32
 def avg_pool2d(
-    x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
-) -> Array:
+    x: NDArray, *, kernel_size: Pair, stride: Pair, padding: Pair, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
+) -> NDArray:
     """Average over windows, zero outside the image: linear in ``x``.
 
     ``y[n, c, i, j] = sum_{a, b} x[n, c, i * stride + a - padding, ...] / count``.
 
-    Args:
-        x: images, shape (N, C, H, W), floating.
-        kernel_size: height and width of the windows in pixels.
-        stride: step of the windows in pixels.
-        padding: pixels added before and after, at most half of the kernel.
-        ceil_mode: whether a last window may hang over the end.
-        count_include_pad: whether ``count`` includes padded pixels; pixels that only ``ceil_mode`` adds never count.
-        divisor_override: what to divide by instead of ``count``.
+    ``x``: images, shape (N, C, H, W), floating. ``kernel_size``: height and width of the windows in pixels. ``stride``: step of the windows
+    in pixels. ``padding``: pixels added before and after, at most half of the kernel. ``ceil_mode``: whether a last window may hang over
+    the end. ``count_include_pad``: whether ``count`` includes padded pixels; pixels that only ``ceil_mode`` adds never count.
+    ``divisor_override``: what to divide by instead of ``count``. The result has the shape (N, C, oh, ow), see `pool2d_output_size` and the
+    dtype of ``x``. Raises `ArgumentError` if a parameter is out of its range and `ShapeError` if no window fits.
 
-    Returns:
-        Shape (N, C, oh, ow), see :func:`pool2d_output_size`; dtype of ``x``.
-
-    Raises:
-        ArgumentError: a parameter is out of its range.
-        ShapeError: no window fits.
-
-    >>> import numpy as np
     >>> x, options = np.arange(16.0).reshape(1, 1, 4, 4), {"ceil_mode": False, "count_include_pad": True, "divisor_override": None}
     >>> avg_pool2d(x, kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), **options)[0, 0]
     array([[ 2.5,  4.5],
@@ -82,7 +64,7 @@ def avg_pool2d(
     """
     windows = make_windows("avg_pool2d", (x.shape[2], x.shape[3]), kernel_size, stride, padding, (1, 1), ceil_mode)
     divisor = _divisors(windows, count_include_pad, divisor_override)
-    dtype, planes = x.dtype, as_planes(in_single(x))
+    planes = as_planes(x)
     out = np.empty((planes.shape[0], *windows.out_size), planes.dtype)
 
     def work(some: slice) -> None:
@@ -91,11 +73,12 @@ def avg_pool2d(
 
     with np.errstate(over="ignore", invalid="ignore"):
         by_planes(work, planes.shape[0], x.shape[2] * x.shape[3])
-        return out.reshape(*x.shape[:2], *windows.out_size).astype(dtype, copy=False)
+        return out.reshape(*x.shape[:2], *windows.out_size)
 
 
+@in_float32
 def avg_pool2d_grad(
-    g: Array,
+    g: NDArray,
     *,
     input_size: Pair,
     kernel_size: Pair,
@@ -104,27 +87,14 @@ def avg_pool2d_grad(
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
-) -> Array:
-    """The gradient of :func:`avg_pool2d`, its transpose: linear in ``g``.
+) -> NDArray:
+    """The gradient of `avg_pool2d`, its transpose: linear in ``g``.
 
-    Args:
-        g: gradient of the result, shape (N, C, oh, ow), floating.
-        input_size: (H, W).
-        kernel_size: as in :func:`avg_pool2d`.
-        stride: as in :func:`avg_pool2d`.
-        padding: as in :func:`avg_pool2d`.
-        ceil_mode: as in :func:`avg_pool2d`.
-        count_include_pad: as in :func:`avg_pool2d`.
-        divisor_override: as in :func:`avg_pool2d`.
+    ``g``: gradient of the result, shape (N, C, oh, ow), floating. ``input_size``: (H, W). ``kernel_size``, ``stride``, ``padding``,
+    ``ceil_mode``, ``count_include_pad`` and ``divisor_override`` are as in `avg_pool2d`. The result has the shape (N, C, H, W) and the
+    dtype of ``g``. Raises `ArgumentError` if a parameter is out of its range and `ShapeError` if no window fits, or ``g`` has another shape
+    than the result.
 
-    Returns:
-        Shape (N, C, H, W); dtype of ``g``.
-
-    Raises:
-        ArgumentError: a parameter is out of its range.
-        ShapeError: no window fits, or ``g`` has another shape than the result.
-
-    >>> import numpy as np
     >>> options = {"ceil_mode": False, "count_include_pad": True, "divisor_override": None}
     >>> avg_pool2d_grad(np.array([[[[4.0]]]]), input_size=(2, 3), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), **options)[0, 0]
     array([[1., 1., 0.],
@@ -133,7 +103,6 @@ def avg_pool2d_grad(
     windows = make_windows("avg_pool2d_grad", input_size, kernel_size, stride, padding, (1, 1), ceil_mode)
     check_shape("avg_pool2d_grad", "g", g, (*g.shape[:2], *windows.out_size))
     divisor = _divisors(windows, count_include_pad, divisor_override)
-    dtype, g = g.dtype, in_single(g)
     gradients = as_planes(g)
     out = np.empty((gradients.shape[0], *input_size), g.dtype)
 
@@ -155,4 +124,4 @@ def avg_pool2d_grad(
 
     with np.errstate(over="ignore", invalid="ignore"):
         by_planes(work, gradients.shape[0], input_size[0] * input_size[1])
-        return out.reshape(*g.shape[:2], *input_size).astype(dtype, copy=False)
+        return out.reshape(*g.shape[:2], *input_size)

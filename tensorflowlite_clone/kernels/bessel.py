@@ -1,4 +1,6 @@
-"""Modified Bessel functions of the first kind, of integer order, on float64 arrays.
+"""Modified Bessel functions of the first kind.
+
+Here: those of integer order, on float64 arrays. Not here: the other special functions (``special.py``), derivatives.
 
 Near 0 the power series, whose terms are all positive, so that nothing cancels; further out the asymptotic expansion, cut off at its
 smallest term. Source: DLMF 10.25.2 and 10.40.1.
@@ -7,12 +9,10 @@ smallest term. Source: DLMF 10.25.2 and 10.40.1.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
-Floats = ndarray[Any, np.dtype[Any]]
+from .._typing import NDArray
 
 
 def far(order: int) -> float:
@@ -20,7 +20,7 @@ def far(order: int) -> float:
     return max(30.0, 2.0 * order * order)
 
 
-def _series(x: Floats, order: int) -> Floats:
+def _series(x: NDArray, order: int) -> NDArray:
     """``(x/2)^n sum_k (x^2/4)^k / (k! (k + n)!)`` without the leading power."""
     quarter = 0.25 * x * x
     term = np.full_like(x, 1.0 / math.factorial(order))
@@ -34,7 +34,7 @@ def _series(x: Floats, order: int) -> Floats:
             return total
 
 
-def _expansion(x: Floats, order: int) -> Floats:
+def _expansion(x: NDArray, order: int) -> NDArray:
     """``sum_k (-1)^k a_k / x^k`` with ``a_k = a_{k-1} (4 n^2 - (2k - 1)^2) / (8 k)``: what ``exp(x)/sqrt(2 pi x)`` is multiplied by."""
     term = np.ones_like(x)
     total = term.copy()
@@ -48,7 +48,7 @@ def _expansion(x: Floats, order: int) -> Floats:
     return total
 
 
-def modified(x: Floats, order: int, scaled: bool) -> Floats:
+def modified(x: NDArray, order: int, scaled: bool) -> NDArray:
     """``I_n(x)``, or ``exp(-|x|) I_n(x)``, for n >= 0."""
     a = np.abs(np.asarray(x, np.float64))
     out = np.full(a.shape, np.nan)

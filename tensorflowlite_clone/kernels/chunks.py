@@ -7,11 +7,13 @@ the threads themselves (``kernels.threads``), kernels that work by rows or windo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from tensorflowlite_clone.kernels.threads import parallel
+from .._typing import NDArray
+from .half import in_float32
+from .threads import parallel
 
 __all__ = ["CHUNK", "chunked"]
 
@@ -19,17 +21,15 @@ __all__ = ["CHUNK", "chunked"]
 CHUNK = 65_536
 
 
-def chunked(step: Callable[..., None], x: np.ndarray[Any, Any], *others: np.ndarray[Any, Any], cost: float) -> np.ndarray[Any, Any]:
+def chunked(step: Callable[..., None], x: NDArray, *others: NDArray, cost: float) -> NDArray:
     """Apply ``step(out, x, *others)`` to equally shaped float arrays, chunk by chunk, and return ``out``.
 
     ``step`` writes its first argument and must be element-wise. It never sees a 0-d array (whose ufunc results NumPy turns
     into scalars) nor float16 (computed in float32, as float16 has no arithmetic of its own), and may overflow silently.
 
-    Args:
-        step: the computation on one chunk.
-        x: float array of any shape; the result has its shape and dtype.
-        others: arrays of the shape of ``x``; other dtypes are cast to the dtype of ``x``.
-        cost: estimated nanoseconds per element on one thread; decides whether threads pay.
+    ``step``: the computation on one chunk. ``x``: float array of any shape; the result has its shape and dtype. ``others``: arrays of the
+    shape of ``x``; other dtypes are cast to the dtype of ``x``. ``cost``: estimated nanoseconds per element on one thread; decides whether
+    threads pay.
 
     >>> def step(out, x):
     ...     np.multiply(x, x, out=out)
@@ -38,10 +38,8 @@ def chunked(step: Callable[..., None], x: np.ndarray[Any, Any], *others: np.ndar
     """
     x = np.asarray(x)
     dtype = x.dtype
-    if dtype == np.float16:
-        wide = chunked(step, x.astype(np.float32), *(np.asarray(a, np.float32) for a in others), cost=cost)
-        with np.errstate(over="ignore", under="ignore"):
-            return wide.astype(np.float16)
+    if dtype.char == "e":
+        return in_float32(partial(chunked, step, cost=cost))(x, *others)
     shape, size = x.shape, x.size
     arrays = [x, *(np.asarray(a, dtype) for a in others)]
     if size <= CHUNK:

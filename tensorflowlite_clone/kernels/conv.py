@@ -21,20 +21,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tensorflowlite_clone._errors import ShapeError
-from tensorflowlite_clone.kernels import runs, winograd
-from tensorflowlite_clone.kernels.im2col import Columns, Geometry, Padding, Pair, conv2d_output_size, filters_first, geometry
-from tensorflowlite_clone.kernels.runs import Runs
-from tensorflowlite_clone.kernels.threads import one_blas_thread, parallel
+from .._errors import ShapeError
+from .._typing import NDArray, Pair
+from . import runs, winograd
+from .im2col import Columns, Geometry, Padding, conv2d_output_size, filters_first, geometry
+from .runs import Runs
+from .threads import one_blas_thread, parallel
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_output_size", "conv2d_weight_grad"]
 
-Array: TypeAlias = NDArray[Any]
 _Work: TypeAlias = Callable[[int, int], None]
 
 _FEW_TAPS = 32  # see _correlate_gradient
@@ -44,30 +43,27 @@ _FEW_TAPS = 32  # see _correlate_gradient
 
 
 def conv2d(
-    x: Array, w: Array, *, stride: Pair, padding: Padding, dilation: Pair, groups: int, bias: Array | None = None, out: Array | None = None
-) -> Array:
+    x: NDArray,
+    w: NDArray,
+    *,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    bias: NDArray | None = None,
+    out: NDArray | None = None,
+) -> NDArray:
     """Cross-correlation of images with kernels.
 
     ``y[n, o, i, j] = bias[o] + sum_{c, a, b} w[o, c, a, b] * x[n, c', i * stride + a * dilation - padding, ...]``, zero outside the image,
     where c' is the c-th channel of the group that o belongs to.
 
-    Args:
-        x: images, shape (N, C, H, W), float32 or float64.
-        w: kernels, shape (O, C / groups, kh, kw), same dtype.
-        stride: step of the window in pixels, (vertical, horizontal).
-        padding: zeros added, ((top, bottom), (left, right)).
-        dilation: distance of a kernel's taps in pixels, (vertical, horizontal).
-        groups: number of groups of channels that do not mix.
-        bias: optional, shape (O,); added while a result is in cache.
-        out: optional, where to write the result; C-contiguous.
+    ``x``: images, shape (N, C, H, W), float32 or float64. ``w``: kernels, shape (O, C / groups, kh, kw), same dtype. ``stride``: step of
+    the window in pixels, (vertical, horizontal). ``padding``: zeros added, ((top, bottom), (left, right)). ``dilation``: distance of a
+    kernel's taps in pixels, (vertical, horizontal). ``groups``: number of groups of channels that do not mix. ``bias``: optional, shape
+    (O,); added while a result is in cache. ``out``: optional, where to write the result; C-contiguous. The result has the shape (N, O, oh,
+    ow), see `conv2d_output_size`, and the dtype of ``x``. Raises `ShapeError` if channels, groups or sizes do not fit.
 
-    Returns:
-        Shape (N, O, oh, ow), see :func:`conv2d_output_size`; dtype of ``x``.
-
-    Raises:
-        ShapeError: channels, groups or sizes do not fit.
-
-    >>> import numpy as np
     >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
     >>> conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 8., 12.],
@@ -97,7 +93,7 @@ def _best_way(geo: Geometry) -> str:
     return min(costs, key=costs.__getitem__)
 
 
-def _correlate(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
+def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """The general way: columns and a matrix product for a few images at a time."""
     per_group = geo.filters // geo.groups
     matrix = w.reshape(geo.groups, per_group, geo.taps)
@@ -122,7 +118,7 @@ def _correlate(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None
     return work
 
 
-def _correlate_runs(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
+def _correlate_runs(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """Windows that move by one pixel: runs and a matrix product for each of a few images at a time; the bias weighs a tap of ones."""
     matrix = w.reshape(geo.groups, geo.filters // geo.groups, geo.taps)
     if bias is not None:
@@ -139,7 +135,7 @@ def _correlate_runs(geo: Geometry, x: Array, w: Array, out: Array, bias: Array |
     return work
 
 
-def _winograd(geo: Geometry, x: Array, w: Array, out: Array, bias: Array | None) -> _Work:
+def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """Kernels of height 3, where this pays."""
     with one_blas_thread():
         u = winograd.transform_weights(w)
@@ -162,7 +158,7 @@ def _seconds(geo: Geometry) -> float:
     return geo.images * min(_costs(geo).values()) * 1e-9
 
 
-def _is_finite(a: Array) -> bool:
+def _is_finite(a: NDArray) -> bool:
     """Whether a C-contiguous array certainly holds neither infinities nor NaN; one fast pass, and False if its squares overflow."""
     flat = a.reshape(-1)
     return math.isfinite(np.dot(flat, flat))
@@ -171,27 +167,16 @@ def _is_finite(a: Array) -> bool:
 # -------------------------------------------------------------------------------------------------------- input gradient
 
 
-def conv2d_input_grad(g: Array, w: Array, *, input_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
-    """The gradient of :func:`conv2d` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
+def conv2d_input_grad(g: NDArray, w: NDArray, *, input_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> NDArray:
+    """The gradient of `conv2d` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
 
     ``<g, conv2d(x, w)> == <conv2d_input_grad(g, w), x>`` for every x.
 
-    Args:
-        g: gradient of the result, shape (N, O, oh, ow), float32 or float64.
-        w: kernels, shape (O, C / groups, kh, kw), same dtype.
-        input_size: height and width of the input; a stride may leave several that give the same (oh, ow).
-        stride: as in :func:`conv2d`.
-        padding: as in :func:`conv2d`.
-        dilation: as in :func:`conv2d`.
-        groups: as in :func:`conv2d`.
+    ``g``: gradient of the result, shape (N, O, oh, ow), float32 or float64. ``w``: kernels, shape (O, C / groups, kh, kw), same dtype.
+    ``input_size``: height and width of the input; a stride may leave several that give the same (oh, ow). ``stride``, ``padding``,
+    ``dilation`` and ``groups`` are as in `conv2d`. The result has the shape (N, C, H, W) and the dtype of ``g``. Raises `ShapeError` if
+    channels, groups or sizes do not fit.
 
-    Returns:
-        Shape (N, C, H, W); dtype of ``g``.
-
-    Raises:
-        ShapeError: channels, groups or sizes do not fit.
-
-    >>> import numpy as np
     >>> g, w = np.ones((1, 1, 2, 2)), np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
     >>> conv2d_input_grad(g, w, input_size=(3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 1.,  3.,  2.],
@@ -220,7 +205,7 @@ def conv2d_input_grad(g: Array, w: Array, *, input_size: Pair, stride: Pair, pad
     return out
 
 
-def _check_gradient(op: str, geo: Geometry, g: Array) -> None:
+def _check_gradient(op: str, geo: Geometry, g: NDArray) -> None:
     """The gradient of a result has the result's shape."""
     expected = (geo.images, geo.filters, *geo.out_size)
     if g.shape != expected:
@@ -237,7 +222,7 @@ def _turned(geo: Geometry) -> Geometry:
     return geo._replace(channels=geo.filters, filters=geo.channels, size=geo.out_size, out_size=geo.size, padding=padding)
 
 
-def _turned_kernels(w: Array, groups: int) -> Array:
+def _turned_kernels(w: NDArray, groups: int) -> NDArray:
     """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, kh, kw) -> (C, O / groups, kh, kw)."""
     filters, per_group = w.shape[0] // groups, w.shape[1]
     blocks = w.reshape(groups, filters, per_group, *w.shape[2:])[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
@@ -288,7 +273,7 @@ def _input_grad_costs(geo: Geometry) -> dict[str, float]:
     return costs
 
 
-def _spread(geo: Geometry, g: Array, w: Array, out: Array) -> _Work:
+def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
     """The general way: a matrix product gives the gradient of the columns, and the columns add up to images."""
     per_group = geo.filters // geo.groups
     matrix = w.reshape(geo.groups, per_group, geo.taps).transpose(0, 2, 1)  # (groups, taps, O / groups)
@@ -309,7 +294,7 @@ def _spread(geo: Geometry, g: Array, w: Array, out: Array) -> _Work:
     return work
 
 
-def _spread_winograd(geo: Geometry, g: Array, w: Array, out: Array) -> _Work:
+def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
     """Kernels of height 3, where this pays."""
     with one_blas_thread():
         u = winograd.transform_weights(w)
@@ -326,27 +311,17 @@ def _spread_winograd(geo: Geometry, g: Array, w: Array, out: Array) -> _Work:
 # ------------------------------------------------------------------------------------------------------- weight gradient
 
 
-def conv2d_weight_grad(g: Array, x: Array, *, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
-    """The gradient of :func:`conv2d` with respect to its kernels: linear in ``g`` and in ``x``.
+def conv2d_weight_grad(
+    g: NDArray, x: NDArray, *, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> NDArray:
+    """The gradient of `conv2d` with respect to its kernels: linear in ``g`` and in ``x``.
 
     ``<g, conv2d(x, w)> == <conv2d_weight_grad(g, x), w>`` for every w.
 
-    Args:
-        g: gradient of the result, shape (N, O, oh, ow), float32 or float64.
-        x: images, shape (N, C, H, W), same dtype.
-        kernel_size: height and width of the kernels.
-        stride: as in :func:`conv2d`.
-        padding: as in :func:`conv2d`.
-        dilation: as in :func:`conv2d`.
-        groups: as in :func:`conv2d`.
+    ``g``: gradient of the result, shape (N, O, oh, ow), float32 or float64. ``x``: images, shape (N, C, H, W), same dtype. ``kernel_size``:
+    height and width of the kernels. ``stride``, ``padding``, ``dilation`` and ``groups`` are as in `conv2d`. The result has the shape (O, C
+    / groups, kh, kw) and the dtype of ``g``. Raises `ShapeError` if channels, groups or sizes do not fit.
 
-    Returns:
-        Shape (O, C / groups, kh, kw); dtype of ``g``.
-
-    Raises:
-        ShapeError: channels, groups or sizes do not fit.
-
-    >>> import numpy as np
     >>> g, x = np.ones((1, 1, 2, 2)), np.arange(9.0).reshape(1, 1, 3, 3)
     >>> conv2d_weight_grad(g, x, kernel_size=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 8., 12.],
@@ -375,9 +350,9 @@ def _gradient_cost(geo: Geometry) -> float:
     return geo.length * (geo.taps * (0.035 * geo.filters + geo.copying * geo.groups) + geo.filters * geo.copying)
 
 
-def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], Array]) -> Array:
+def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], NDArray]) -> NDArray:
     """The sum of what a rule gives for slices of the batch; each thread's share is one slice."""
-    parts: dict[int, Array] = {}
+    parts: dict[int, NDArray] = {}
 
     def work(lo: int, hi: int) -> None:
         parts[lo] = rule(lo, hi)
@@ -389,7 +364,7 @@ def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], Array]) -> Array:
     return total
 
 
-def _gradient_of_each_group(geo: Geometry, g: Array, x: Array) -> Array:
+def _gradient_of_each_group(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     """One image in many groups: each group is like an image whose kernels are its own -> (groups, O / groups, taps).
 
     This is what the gradients of many examples come to, each with respect to the weight they share.
@@ -410,7 +385,7 @@ def _gradient_of_each_group(geo: Geometry, g: Array, x: Array) -> Array:
     return out
 
 
-def _correlate_gradient(geo: Geometry, g: Array, x: Array) -> Array:
+def _correlate_gradient(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     """The general way: (O / groups, b * L) @ (b * L, taps) for a few images at a time -> (groups, O / groups, taps).
 
     Where there are few taps, ``g`` stays as it lies: a product for each image takes less time than to put its rows side by side.

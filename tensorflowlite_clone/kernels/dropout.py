@@ -6,15 +6,14 @@ Here: drawing a scaled keep-or-drop mask from a NumPy generator. Not here: apply
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tensorflowlite_clone._errors import ArgumentError
+from .._errors import ArgumentError
+from .._typing import NDArray
 
 __all__ = ["bernoulli_mask"]
-
-NDArray: TypeAlias = np.ndarray[Any, Any]
 
 
 def bernoulli_mask(shape: tuple[int, ...], keep: float, rng: np.random.Generator, dtype: Any) -> NDArray:
@@ -23,15 +22,9 @@ def bernoulli_mask(shape: tuple[int, ...], keep: float, rng: np.random.Generator
     One random byte decides an entry, ``byte < floor(256 keep)``; an entry whose byte equals ``floor(256 keep)`` is decided by
     a further uniform number, so the probability is right to 2**-53 for every ``keep``.
 
-    Args:
-        shape: shape of the mask.
-        keep: probability in [0, 1]; at 0 all entries are 0, at 1 all are 1, and nothing is drawn.
-        rng: the generator; how far it advances depends on ``shape`` and ``keep``, and for other than multiples of 1/256 on
-            what it draws.
-        dtype: float dtype of the mask.
-
-    Raises:
-        ArgumentError: ``keep`` is not in [0, 1].
+    ``shape``: shape of the mask. ``keep``: probability in [0, 1]; at 0 all entries are 0, at 1 all are 1, and nothing is drawn. ``rng``:
+    the generator; how far it advances depends on ``shape`` and ``keep``, and for other than multiples of 1/256 on what it draws. ``dtype``:
+    float dtype of the mask. Raises `ArgumentError` if ``keep`` is not in [0, 1].
 
     >>> mask = bernoulli_mask((1000,), 0.5, np.random.default_rng(0), np.float32)
     >>> sorted(set(mask.tolist())), bool(450 < np.count_nonzero(mask) < 550)

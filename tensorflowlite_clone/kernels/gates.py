@@ -6,15 +6,13 @@ Here: fused forms in cache-sized chunks. Not here: the gates with an exponential
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
 
-from tensorflowlite_clone.kernels.chunks import chunked
+from .._typing import NDArray
+from .chunks import chunked
 
 __all__ = ["hardswish", "hardswish_grad", "mish", "mish_grad"]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 
 _LINEAR = 22.0  # above, mish(x) is x in every bit of float64
 
@@ -37,9 +35,6 @@ def _mish_step(out: NDArray, x: NDArray) -> None:
 
 def mish(x: NDArray) -> NDArray:
     r"""Mish, element-wise: :math:`x \tanh(\log(1 + e^x))`, with one exponential.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> mish(np.array([0.0, 1.0])).round(6)
     array([0.      , 0.865098])
@@ -66,9 +61,7 @@ def _mish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
 def mish_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `mish`.
 
-    Args:
-        g: cotangent, float array of the shape of ``x``.
-        x: the input of `mish`.
+    ``g``: cotangent, float array of the shape of ``x``. ``x``: the input of `mish`.
 
     >>> mish_grad(np.array([1.0]), np.array([0.0]))
     array([0.6])
@@ -85,9 +78,6 @@ def _hardswish_step(out: NDArray, x: NDArray) -> None:
 
 def hardswish(x: NDArray) -> NDArray:
     """Hard swish, element-wise: ``x min(max(x + 3, 0), 6) / 6``.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> hardswish(np.array([-4.0, 0.0, 1.5, 4.0]))
     array([-0.   ,  0.   ,  1.125,  4.   ])
@@ -111,9 +101,7 @@ def _hardswish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
 def hardswish_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `hardswish`: ``g (2 x + 3) / 6`` between -3 and 3, 0 below, ``g`` above.
 
-    Args:
-        g: cotangent, float array of the shape of ``x``.
-        x: the input of `hardswish`.
+    ``g``: cotangent, float array of the shape of ``x``. ``x``: the input of `hardswish`.
 
     >>> hardswish_grad(np.ones(3), np.array([-4.0, 0.0, 4.0]))
     array([0. , 0.5, 1. ])

@@ -1,7 +1,7 @@
 """The geometry of a convolution, and the copies between images and columns (im2col, col2im).
 
-Here: what a convolution's shapes and parameters imply (:class:`Geometry`), checked once, and the buffers in which windows become
-the columns of a matrix (:class:`Columns`). Not here: arithmetic, threads and the choice of an algorithm (``conv.py``).
+Here: what a convolution's shapes and parameters imply (`Geometry`), checked once, and the buffers in which windows become
+the columns of a matrix (`Columns`). Not here: arithmetic, threads and the choice of an algorithm (``conv.py``).
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
-from tensorflowlite_clone._errors import ShapeError
+from .._errors import ShapeError
+from .._typing import NDArray, Pair
 
 __all__ = ["Columns", "Geometry", "conv2d_output_size", "filters_first", "geometry"]
 
-Array: TypeAlias = NDArray[Any]
-Pair: TypeAlias = tuple[int, int]
 Padding: TypeAlias = tuple[Pair, Pair]
 
 COLUMN_BYTES = 512 * 1024  # the columns of a few images: with the product's other operands they fit a core's L2 cache
@@ -29,8 +27,7 @@ def conv2d_output_size(size: Pair, kernel_size: Pair, *, stride: Pair, padding: 
 
     ``(size + before + after - dilation * (kernel - 1) - 1) // stride + 1`` along each axis.
 
-    Raises:
-        ShapeError: the kernel, dilated, is larger than the padded input.
+    Raises `ShapeError` if the kernel, dilated, is larger than the padded input.
 
     >>> conv2d_output_size((28, 28), (3, 3), stride=(2, 1), padding=((1, 1), (0, 0)), dilation=(1, 1))
     (14, 26)
@@ -105,7 +102,7 @@ class Geometry(NamedTuple):
         """Whether one image has too few outputs for a matrix product of its own."""
         return self.length < MIN_COLUMNS
 
-    def overlap(self, padded: Array, images: Array) -> tuple[Array, Array]:
+    def overlap(self, padded: NDArray, images: NDArray) -> tuple[NDArray, NDArray]:
         """The pixels that a padded buffer (>= b, C, h, w) and images (b, C, H, W) share, as a view of each."""
         ours, theirs = [slice(images.shape[0]), slice(None)], [slice(None), slice(None)]
         for (before, _), outer, inner in zip(self.padding, padded.shape[2:], images.shape[2:], strict=True):
@@ -153,7 +150,7 @@ class Columns:
         self.padded = None if geo.no_padding else np.zeros((most, geo.channels, *geo.padded_size), dtype)
         self.buffer = np.empty(most * geo.groups * geo.taps * geo.length, dtype)
 
-    def windows(self, b: int) -> Array:
+    def windows(self, b: int) -> NDArray:
         """The buffer for b images, (b, C, kh, kw, oh, ow) in either layout."""
         geo = self.geo
         flat = self.buffer[: b * geo.groups * geo.taps * geo.length]
@@ -161,7 +158,7 @@ class Columns:
             return flat.reshape(geo.channels, *geo.kernel, b, *geo.out_size).transpose(3, 0, 1, 2, 4, 5)
         return flat.reshape(b, geo.channels, *geo.kernel, *geo.out_size)
 
-    def matrices(self, b: int) -> Array:
+    def matrices(self, b: int) -> NDArray:
         """The buffer for b images, (b, groups, taps, L) or, side by side, (groups, taps, b * L)."""
         geo = self.geo
         flat = self.buffer[: b * geo.groups * geo.taps * geo.length]
@@ -169,8 +166,8 @@ class Columns:
             flat.reshape(geo.groups, geo.taps, b * geo.length) if self.side_by_side else flat.reshape(b, geo.groups, geo.taps, geo.length)
         )
 
-    def gather(self, images: Array) -> Array:
-        """im2col: images (b, C, H, W) to :meth:`matrices`."""
+    def gather(self, images: NDArray) -> NDArray:
+        """im2col: images (b, C, H, W) to `matrices`."""
         (sy, sx), (dy, dx), b = self.geo.stride, self.geo.dilation, images.shape[0]
         if self.padded is not None:
             ours, theirs = self.geo.overlap(self.padded, images)
@@ -181,8 +178,8 @@ class Columns:
         np.copyto(target, as_strided(images, target.shape, (n, c, y * dy, x * dx, y * sy, x * sx)))
         return self.matrices(b)
 
-    def scatter(self, out: Array) -> None:
-        """col2im, the transpose of :meth:`gather`: the sum of all windows into images (b, C, H, W)."""
+    def scatter(self, out: NDArray) -> None:
+        """col2im, the transpose of `gather`: the sum of all windows into images (b, C, H, W)."""
         (oh, ow), (sy, sx), (dy, dx), b = self.geo.out_size, self.geo.stride, self.geo.dilation, out.shape[0]
         images = out if self.padded is None else self.padded[:b]
         images.fill(0)
@@ -198,7 +195,7 @@ class Columns:
             np.copyto(theirs, ours)
 
 
-def filters_first(g: Array, groups: int) -> Array:
+def filters_first(g: NDArray, groups: int) -> NDArray:
     """(b, O, oh, ow) -> (groups, O / groups, b * oh * ow); a view for one image."""
     b, o, length = g.shape[0], g.shape[1], g.shape[2] * g.shape[3]
     return g.transpose(1, 0, 2, 3).reshape(groups, o // groups, b * length)

@@ -1,6 +1,6 @@
-"""Matrix algorithms that NumPy lacks, on stacks of matrices: LU with partial pivoting, the exponential, derivatives of det.
+"""Matrix algorithms that NumPy lacks, on stacks of matrices.
 
-ndarrays only. Not here: derivatives as rules (``ops/linalg/``).
+Here: LU with partial pivoting, the exponential, derivatives of both it and the determinant. Not here: rules (``ops/linalg/``).
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from itertools import permutations
 from string import ascii_letters
-from typing import Any
 
 import numpy as np
 
+from .._typing import NDArray
+
 __all__ = ["det_derivative", "exponential", "exponential_derivative", "lu", "permutation_of"]
 
-NDArray = np.ndarray[Any, Any]
 
 #: Columns that are eliminated one by one before the rest is updated by one matrix product.
 PANEL = 32
@@ -24,13 +24,9 @@ PANEL = 32
 def lu(x: NDArray, pivot: bool = True) -> tuple[NDArray, NDArray, NDArray]:
     """``P^T A = L U`` with both factors in one array, by panels (Golub & Van Loan, "Matrix computations", algorithm 3.4.1).
 
-    Args:
-        x: (..., m, n), floating or complex.
-        pivot: whether rows are exchanged so that the largest element of each column leads.
-
-    Returns:
-        The factors (..., m, n), L below the diagonal and U from it on; for each step the row exchanged with the step's own,
-        int64 (..., k), k = min(m, n); the order of A's rows that results, int64 (..., m).
+    ``x``: (..., m, n), floating or complex. ``pivot``: whether rows are exchanged so that the largest element of each column leads. Returns
+    the factors (..., m, n), L below the diagonal and U from it on; for each step the row exchanged with the step's own, int64 (..., k), k =
+    min(m, n); the order of A's rows that results, int64 (..., m).
 
     >>> factors, exchanged, order = lu(np.array([[1.0, 2.0], [4.0, 8.0]]))
     >>> factors.tolist(), exchanged.tolist(), order.tolist()
@@ -92,9 +88,7 @@ def det_derivative(x: NDArray, directions: tuple[NDArray, ...]) -> NDArray:
     Exact also for singular matrices. With x = U diag(s) V^H, the rows of a minor are chosen, one for each direction, and the
     singular values of all other rows multiply it.
 
-    Args:
-        x: (..., n, n).
-        directions: m arrays (..., n, n).
+    ``x``: (..., n, n). ``directions``: m arrays (..., n, n).
 
     >>> det_derivative(np.array([[1.0, 2.0], [2.0, 4.0]]), ()).round(6).tolist()
     [[4.0, -2.0], [-2.0, 1.0]]
@@ -182,8 +176,7 @@ THETA = 5.371920351148152
 def exponential(x: NDArray) -> NDArray:
     """The matrix exponential by scaling and squaring (N. Higham 2005, algorithm 2.3), each matrix of a stack with a scale of its own.
 
-    Args:
-        x: (..., n, n); single precision is computed in double precision.
+    ``x``: (..., n, n); single precision is computed in double precision.
 
     >>> exponential(np.array([[0.0, 1.0], [0.0, 0.0]])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]

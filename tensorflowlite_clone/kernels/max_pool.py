@@ -10,41 +10,27 @@ each place in the windows in turn; no index is ever made for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tensorflowlite_clone._errors import DimensionError
-from tensorflowlite_clone.kernels.windows import Windows, as_planes, by_planes, check_shape, make_windows
+from .._errors import DimensionError
+from .._typing import NDArray, Pair
+from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windows
 
 __all__ = ["max_pool2d", "max_pool2d_grad", "max_pool2d_indices", "pool_gather", "pool_scatter"]
 
-Array: TypeAlias = NDArray[Any]
-Pair: TypeAlias = tuple[int, int]
 
-
-def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Array:
+def max_pool2d(x: NDArray, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> NDArray:
     """Maximum over windows; a NaN in a window is its maximum.
 
     ``y[n, c, i, j] = max_{a, b} x[n, c, i * stride + a * dilation - padding, ...]``, minus infinity outside the image.
 
-    Args:
-        x: images, shape (N, C, H, W), float32 or float64.
-        kernel_size: height and width of the windows in pixels.
-        stride: step of the windows in pixels.
-        padding: pixels added before and after, at most half of the (dilated) kernel.
-        dilation: distance of the pixels of a window.
-        ceil_mode: whether a last window may hang over the end.
+    ``x``: images, shape (N, C, H, W), float32 or float64. ``kernel_size``: height and width of the windows in pixels. ``stride``: step of
+    the windows in pixels. ``padding``: pixels added before and after, at most half of the (dilated) kernel. ``dilation``: distance of the
+    pixels of a window. ``ceil_mode``: whether a last window may hang over the end. The result has the shape (N, C, oh, ow), see
+    `pool2d_output_size`, and the dtype of ``x``. Raises `ArgumentError` if a parameter is out of its range and `ShapeError` if no window
+    fits.
 
-    Returns:
-        Shape (N, C, oh, ow), see :func:`pool2d_output_size`; dtype of ``x``.
-
-    Raises:
-        ArgumentError: a parameter is out of its range.
-        ShapeError: no window fits.
-
-    >>> import numpy as np
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> max_pool2d(x, kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), dilation=(1, 1), ceil_mode=False)[0, 0]
     array([[ 5.,  7.],
@@ -61,14 +47,14 @@ def max_pool2d(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dila
     return out.reshape(*x.shape[:2], *windows.out_size)
 
 
-def _winners(windows: Windows, planes: Array, maxima: Array) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+def _winners(windows: PoolGeometry, planes: NDArray, maxima: NDArray) -> Iterator[tuple[int, int, NDArray]]:
     """For each place (i, j) in a window, whether the maximum is taken from there: (P, oh, ow). The array may be reused.
 
     Of equal maxima the first in row-major order wins, of several NaN the last, as in PyTorch.
     """
     pixels = windows.covered(planes, np.nan)  # NaN: the outside equals no maximum, not even minus infinity
     nan = np.isnan(maxima)
-    last_nan: dict[Pair, NDArray[np.bool_]] = {}
+    last_nan: dict[Pair, NDArray] = {}
     if nan.any():
         real = windows.covered(np.ones((1, *windows.size), np.float32), 0.0) > 0
         open_ = nan.copy()
@@ -91,27 +77,15 @@ def _winners(windows: Windows, planes: Array, maxima: Array) -> Iterator[tuple[i
         yield i, j, mask
 
 
-def max_pool2d_indices(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> NDArray[np.int64]:
-    """Where :func:`max_pool2d` takes its maxima from, as indices into the flat plane of H * W pixels.
+def max_pool2d_indices(x: NDArray, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> NDArray:
+    """Where `max_pool2d` takes its maxima from, as indices into the flat plane of H * W pixels.
 
     Of equal maxima the first in row-major order counts, of several NaN the last.
 
-    Args:
-        x: images, shape (N, C, H, W), float32 or float64.
-        kernel_size: as in :func:`max_pool2d`.
-        stride: as in :func:`max_pool2d`.
-        padding: as in :func:`max_pool2d`.
-        dilation: as in :func:`max_pool2d`.
-        ceil_mode: as in :func:`max_pool2d`.
+    ``x``: images, shape (N, C, H, W), float32 or float64. ``kernel_size``, ``stride``, ``padding``, ``dilation`` and ``ceil_mode`` are as
+    in `max_pool2d`. The result has the shape (N, C, oh, ow), int64. Raises `ArgumentError` if a parameter is out of its range and
+    `ShapeError` if no window fits.
 
-    Returns:
-        Shape (N, C, oh, ow), int64.
-
-    Raises:
-        ArgumentError: a parameter is out of its range.
-        ShapeError: no window fits.
-
-    >>> import numpy as np
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> max_pool2d_indices(x, kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), dilation=(1, 1), ceil_mode=False)[0, 0]
     array([[ 5,  7],
@@ -135,30 +109,17 @@ def max_pool2d_indices(x: Array, *, kernel_size: Pair, stride: Pair, padding: Pa
 
 
 def max_pool2d_grad(
-    g: Array, x: Array, ans: Array, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
-) -> Array:
-    """The gradient of :func:`max_pool2d`: each window's goes to the pixel that :func:`max_pool2d_indices` names.
+    g: NDArray, x: NDArray, ans: NDArray, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> NDArray:
+    """The gradient of `max_pool2d`: each window's goes to the pixel that `max_pool2d_indices` names.
 
     ``pool_scatter(g, max_pool2d_indices(x), size=(H, W))`` without the indices.
 
-    Args:
-        g: gradient of the result, shape (N, C, oh, ow), dtype of ``x``.
-        x: images, shape (N, C, H, W), float32 or float64.
-        ans: ``max_pool2d(x)``.
-        kernel_size: as in :func:`max_pool2d`.
-        stride: as in :func:`max_pool2d`.
-        padding: as in :func:`max_pool2d`.
-        dilation: as in :func:`max_pool2d`.
-        ceil_mode: as in :func:`max_pool2d`.
+    ``g``: gradient of the result, shape (N, C, oh, ow), dtype of ``x``. ``x``: images, shape (N, C, H, W), float32 or float64. ``ans``:
+    ``max_pool2d(x)``. ``kernel_size``, ``stride``, ``padding``, ``dilation`` and ``ceil_mode`` are as in `max_pool2d`. The result has the
+    shape (N, C, H, W) and the dtype of ``x``. Raises `ArgumentError` if a parameter is out of its range and `ShapeError` if no window fits,
+    or ``g`` or ``ans`` has another shape than the result.
 
-    Returns:
-        Shape (N, C, H, W); dtype of ``x``.
-
-    Raises:
-        ArgumentError: a parameter is out of its range.
-        ShapeError: no window fits, or ``g`` or ``ans`` has another shape than the result.
-
-    >>> import numpy as np
     >>> x, options = np.ones((1, 1, 2, 4)), {"kernel_size": (2, 2), "stride": (2, 2)}
     >>> options |= {"padding": (0, 0), "dilation": (1, 1), "ceil_mode": False}
     >>> max_pool2d_grad(np.array([[[[5.0, 7.0]]]]), x, max_pool2d(x, **options), **options)[0, 0]
@@ -196,7 +157,7 @@ def max_pool2d_grad(
 # ------------------------------------------------------------------------------------------------------ gather, scatter
 
 
-def _flat_indices(op: str, indices: NDArray[np.int64], pixels: int) -> NDArray[np.int64]:
+def _flat_indices(op: str, indices: NDArray, pixels: int) -> NDArray:
     """Indices into planes as indices into all planes one after the other: (N, C, ...) -> (N * C, ...)."""
     planes = indices.shape[0] * indices.shape[1]
     if indices.size and not (indices.min() >= 0 and indices.max() < pixels):
@@ -205,26 +166,18 @@ def _flat_indices(op: str, indices: NDArray[np.int64], pixels: int) -> NDArray[n
             f"they must be in 0..{pixels - 1}"
         )
     offsets = np.arange(planes, dtype=np.int64).reshape(planes, *[1] * (indices.ndim - 2)) * pixels
-    flat: NDArray[np.int64] = indices.reshape(planes, *indices.shape[2:]) + offsets
+    flat: NDArray = indices.reshape(planes, *indices.shape[2:]) + offsets
     return flat
 
 
-def pool_gather(x: Array, indices: NDArray[np.int64]) -> Array:
-    """The pixels at given places of each plane: linear in ``x``, the transpose of :func:`pool_scatter`.
+def pool_gather(x: NDArray, indices: NDArray) -> NDArray:
+    """The pixels at given places of each plane: linear in ``x``, the transpose of `pool_scatter`.
 
     ``y[n, c, ...] = x[n, c].flat[indices[n, c, ...]]``.
 
-    Args:
-        x: images, shape (N, C, H, W).
-        indices: int64, shape (N, C, ...), each in 0..H*W-1.
+    ``x``: images, shape (N, C, H, W). ``indices``: int64, shape (N, C, ...), each in 0..H*W-1. The result has the shape of ``indices`` and
+    the dtype of ``x``. Raises `DimensionError` if an index is out of range.
 
-    Returns:
-        The shape of ``indices``; dtype of ``x``.
-
-    Raises:
-        DimensionError: an index is out of range.
-
-    >>> import numpy as np
     >>> pool_gather(np.arange(6.0).reshape(1, 1, 2, 3), np.array([[[5, 0]]]))
     array([[[5., 0.]]])
     """
@@ -232,24 +185,15 @@ def pool_gather(x: Array, indices: NDArray[np.int64]) -> Array:
     return x.reshape(-1).take(flat).reshape(indices.shape)
 
 
-def pool_scatter(g: Array, indices: NDArray[np.int64], *, size: Pair) -> Array:
-    """Values added up at given places of zeroed planes: linear in ``g``, the transpose of :func:`pool_gather`.
+def pool_scatter(g: NDArray, indices: NDArray, *, size: Pair) -> NDArray:
+    """Values added up at given places of zeroed planes: linear in ``g``, the transpose of `pool_gather`.
 
     ``x[n, c].flat[k] = sum of g[n, c, i] over all i with indices[n, c, i] == k``.
 
-    Args:
-        g: values, shape (N, C, ...), float32 or float64.
-        indices: int64, the same shape, each in 0..H*W-1.
-        size: (H, W).
+    ``g``: values, shape (N, C, ...), float32 or float64. ``indices``: int64, the same shape, each in 0..H*W-1. ``size``: (H, W). The result
+    has the shape (N, C, H, W) and the dtype of ``g``. Raises `ShapeError` if ``g`` and ``indices`` differ in shape and `DimensionError` if
+    an index is out of range.
 
-    Returns:
-        Shape (N, C, H, W); dtype of ``g``.
-
-    Raises:
-        ShapeError: ``g`` and ``indices`` differ in shape.
-        DimensionError: an index is out of range.
-
-    >>> import numpy as np
     >>> pool_scatter(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[3, 0, 3]]]), size=(2, 2))[0, 0]
     array([[2., 0.],
            [0., 5.]])

@@ -1,4 +1,6 @@
-"""How the C library keeps the memory of freed arrays. Not here: any computation.
+"""How the C library keeps the memory of freed arrays.
+
+Here: the one call that lets it keep more. Not here: any computation.
 
 glibc takes arrays above a threshold (at first 128 KiB) from the system one by one and gives them back when they are freed, and returns
 the end of its heap as soon as some of it is free. A backward pass frees megabytes that the next one takes again: each page is then

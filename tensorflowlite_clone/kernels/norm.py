@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tensorflowlite_clone._errors import ShapeError
-from tensorflowlite_clone.kernels.chunks import CHUNK
-from tensorflowlite_clone.kernels.reduce import column_sum, row_sum
-from tensorflowlite_clone.kernels.threads import parallel
+from .._errors import ShapeError
+from .._typing import NDArray
+from .chunks import CHUNK
+from .half import in_float32
+from .reduce import column_sum, row_sum
+from .threads import parallel
 
 __all__ = [
     "batch_norm",
@@ -31,8 +33,6 @@ __all__ = [
     "layer_norm_grad_weight",
     "layer_norm_grad_x",
 ]
-
-NDArray: TypeAlias = np.ndarray[Any, Any]
 
 
 def _block_count(items: int, width: int) -> int:
@@ -57,15 +57,6 @@ def _in_blocks(
 
     with np.errstate(all="ignore"):
         parallel(slices, blocks, cost=items * width * passes * 0.15e-9)
-
-
-def _wide(a: NDArray | None) -> Any:
-    return None if a is None else np.asarray(a, np.float32)
-
-
-def _narrow(a: NDArray) -> NDArray:
-    with np.errstate(over="ignore", under="ignore"):
-        return a.astype(np.float16)
 
 
 # ------------------------------------------------------------------------------------------------------------ layer norm
@@ -95,18 +86,13 @@ def _centre(x: NDArray, out: NDArray, eps: float) -> tuple[NDArray, NDArray]:
     return out, np.divide(1.0, rstd, out=rstd)
 
 
+@in_float32
 def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normalized_ndim: int, eps: float) -> NDArray:
     r"""Layer norm over the last axes: :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon} \cdot w + b`, with the biased variance.
 
-    Args:
-        x: float array (..., *normalized); the result has its shape and dtype.
-        weight: array of the normalised shape, or None for ones.
-        bias: array of the normalised shape, or None for zeros.
-        normalized_ndim: how many trailing axes form one group.
-        eps: added to the variance, in units of ``x`` squared.
-
-    Raises:
-        ShapeError: ``normalized_ndim`` is not in ``[1, x.ndim]``.
+    ``x``: float array (..., *normalized); the result has its shape and dtype. ``weight``: array of the normalised shape, or None for ones.
+    ``bias``: array of the normalised shape, or None for zeros. ``normalized_ndim``: how many trailing axes form one group. ``eps``: added
+    to the variance, in units of ``x`` squared. Raises `ShapeError` if ``normalized_ndim`` is not in ``[1, x.ndim]``.
 
     >>> layer_norm(np.array([[1.0, 3.0]]), None, None, 1, 0.0)
     array([[-1.,  1.]])
@@ -114,8 +100,6 @@ def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normali
     Source: J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization" (2016), equation 3.
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return _narrow(layer_norm(_wide(x), _wide(weight), _wide(bias), normalized_ndim, eps))
     rows = _rows(x, normalized_ndim)
     out = np.empty(rows.shape, x.dtype)
     w = None if weight is None else weight.reshape(-1)
@@ -140,18 +124,9 @@ def layer_norm_grad(g: NDArray, x: NDArray, weight: NDArray | None, normalized_n
     With :math:`\hat x` the standardised rows and :math:`r = 1 / \sqrt{\sigma^2 + \epsilon}`:
     :math:`\bar x = r (g w - \mathrm{mean}(g w) - \hat x \, \mathrm{mean}(g w \hat x)), \; \bar w = \sum g \hat x, \; \bar b = \sum g`.
 
-    Args:
-        g: cotangent of the shape of ``x``.
-        x: float array (..., *normalized).
-        weight: array of the normalised shape, or None for ones.
-        normalized_ndim: how many trailing axes form one group.
-        eps: added to the variance.
-
-    Returns:
-        ``(gx, gw, gb)``: of the shape of ``x``, and twice of the normalised shape.
-
-    Raises:
-        ShapeError: ``normalized_ndim`` is not in ``[1, x.ndim]``.
+    ``g``: cotangent of the shape of ``x``. ``x``: float array (..., *normalized). ``weight``: array of the normalised shape, or None for
+    ones. ``normalized_ndim``: how many trailing axes form one group. ``eps``: added to the variance. Returns ``(gx, gw, gb)``: of the shape
+    of ``x``, and twice of the normalised shape. Raises `ShapeError` if ``normalized_ndim`` is not in ``[1, x.ndim]``.
 
     >>> gx, gw, gb = layer_norm_grad(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), None, 1, 0.0)
     >>> gx, gw, gb
@@ -178,6 +153,7 @@ def layer_norm_grad_weight(g: NDArray, x: NDArray, normalized_ndim: int, eps: fl
     return _layer_norm_grads(g, x, None, normalized_ndim, eps, to_x=False, to_parameters=True)[1]
 
 
+@in_float32
 def layer_norm_grad_bias(g: NDArray, normalized_ndim: int) -> NDArray:
     """The third result of `layer_norm_grad` alone: the sum of ``g`` over the axes that are not normalised.
 
@@ -185,19 +161,15 @@ def layer_norm_grad_bias(g: NDArray, normalized_ndim: int) -> NDArray:
     array([3., 1.])
     """
     g = np.asarray(g)
-    if g.dtype == np.float16:
-        return _narrow(layer_norm_grad_bias(_wide(g), normalized_ndim))
     with np.errstate(all="ignore"):
         return column_sum(_rows(g, normalized_ndim)).reshape(g.shape[g.ndim - normalized_ndim :])
 
 
+@in_float32
 def _layer_norm_grads(
     g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float, *, to_x: bool, to_parameters: bool
 ) -> tuple[NDArray, NDArray, NDArray]:
     """What `layer_norm_grad` returns, with empty arrays where nothing was asked for."""
-    if x.dtype == np.float16:
-        wide = _layer_norm_grads(_wide(g), _wide(x), _wide(weight), normalized_ndim, eps, to_x=to_x, to_parameters=to_parameters)
-        return _narrow(wide[0]), _narrow(wide[1]), _narrow(wide[2])
     rows, cotangents = _rows(x, normalized_ndim), _rows(np.asarray(g, x.dtype), normalized_ndim)
     count, length = rows.shape
     shape = x.shape[x.ndim - normalized_ndim :]
@@ -257,25 +229,17 @@ def _channel_sum(a: NDArray) -> NDArray:
     return np.asarray(row_sum(a.reshape(n * channels, size)).reshape(n, channels).sum(axis=0))
 
 
+@in_float32
 def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
     """Mean and biased variance of every channel, over all axes but 1.
 
-    Args:
-        x: float array (N, C, ...).
-
-    Returns:
-        ``(mean, var)``, each (C,) of the dtype of ``x``; NaN when there is nothing to average.
-
-    Raises:
-        ShapeError: ``x`` has no axis 1.
+    ``x``: float array (N, C, ...). Returns ``(mean, var)``, each (C,) of the dtype of ``x``; NaN when there is nothing to average. Raises
+    `ShapeError` if ``x`` has no axis 1.
 
     >>> batch_norm_stats(np.array([[1.0, 0.0], [3.0, 0.0]]))
     (array([2., 0.]), array([1., 0.]))
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        mean, var = batch_norm_stats(_wide(x))
-        return _narrow(mean), _narrow(var)
     images = _images(x)
     n, channels = images.shape[:2]
     width = images.size // n if n else 0
@@ -300,19 +264,13 @@ def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
     return mean, var
 
 
+@in_float32
 def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, bias: NDArray | None, eps: float) -> NDArray:
     r"""Normalise every channel: :math:`(x - \mu_c) / \sqrt{\sigma_c^2 + \epsilon} \cdot w_c + b_c`.
 
-    Args:
-        x: float array (N, C, ...); the result has its shape and dtype.
-        mean: (C,), of the batch or running.
-        var: (C,), the variance that goes with it.
-        weight: (C,), or None for ones.
-        bias: (C,), or None for zeros.
-        eps: added to the variance, in units of ``x`` squared.
-
-    Raises:
-        ShapeError: ``x`` has no axis 1.
+    ``x``: float array (N, C, ...); the result has its shape and dtype. ``mean``: (C,), of the batch or running. ``var``: (C,), the variance
+    that goes with it. ``weight``: (C,), or None for ones. ``bias``: (C,), or None for zeros. ``eps``: added to the variance, in units of
+    ``x`` squared. Raises `ShapeError` if ``x`` has no axis 1.
 
     >>> batch_norm(np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), None, None, 0.0)
     array([[-1.],
@@ -321,8 +279,6 @@ def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, 
     Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015), algorithm 1.
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return _narrow(batch_norm(_wide(x), _wide(mean), _wide(var), _wide(weight), _wide(bias), eps))
     images = _images(x)
     n = images.shape[0]
     with np.errstate(all="ignore"):
@@ -344,33 +300,22 @@ def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, 
     return out.reshape(x.shape)
 
 
+@in_float32
 def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
     r"""Gradients of batch norm with the batch's own statistics, with respect to ``x``, ``weight`` and ``bias``.
 
     With :math:`\hat x = (x - \mu_c) r_c` and M entries per channel:
     :math:`\bar x = w_c r_c (g - \bar b_c / M - \hat x \, \bar w_c / M), \; \bar w_c = \sum g \hat x, \; \bar b_c = \sum g`.
 
-    Args:
-        g: cotangent of the shape of ``x``.
-        x: float array (N, C, ...).
-        mean: (C,), from `batch_norm_stats`.
-        rstd: (C,), ``1 / sqrt(var + eps)``.
-        weight: (C,), or None for ones.
-
-    Returns:
-        ``(gx, gw, gb)``: of the shape of ``x``, (C,) and (C,), of the dtype of ``x``.
-
-    Raises:
-        ShapeError: ``x`` has no axis 1.
+    ``g``: cotangent of the shape of ``x``. ``x``: float array (N, C, ...). ``mean``: (C,), from `batch_norm_stats`. ``rstd``: (C,), ``1 /
+    sqrt(var + eps)``. ``weight``: (C,), or None for ones. Returns ``(gx, gw, gb)``: of the shape of ``x``, (C,) and (C,), of the dtype of
+    ``x``. Raises `ShapeError` if ``x`` has no axis 1.
 
     >>> x = np.array([[1.0], [3.0]])
     >>> batch_norm_grad(np.array([[1.0], [0.0]]), x, np.array([2.0]), np.array([1.0]), None)
     (array([[0.],
            [0.]]), array([-1.]), array([1.]))
     """
-    if x.dtype == np.float16:
-        gx, gw, gb = batch_norm_grad(_wide(g), _wide(x), _wide(mean), _wide(rstd), _wide(weight))
-        return _narrow(gx), _narrow(gw), _narrow(gb)
     images, cotangents = _images(x), _images(np.asarray(g, x.dtype))
     n, channels = images.shape[:2]
     width = images.size // n if n else 0
@@ -399,14 +344,13 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
     return gx.reshape(x.shape), gw, gb
 
 
+@in_float32
 def batch_norm_grad_weight(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray) -> NDArray:
     """The second result of `batch_norm_grad` alone.
 
     >>> batch_norm_grad_weight(np.array([[1.0], [0.0]]), np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]))
     array([-1.])
     """
-    if x.dtype == np.float16:
-        return _narrow(batch_norm_grad_weight(_wide(g), _wide(x), _wide(mean), _wide(rstd)))
     images = _images(x)
     centre = _per_channel(np.asarray(mean, x.dtype), images)
     gw = _gradient_sums(_images(np.asarray(g, x.dtype)), images, centre)[1]
@@ -415,14 +359,13 @@ def batch_norm_grad_weight(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray)
     return gw
 
 
+@in_float32
 def batch_norm_grad_bias(g: NDArray) -> NDArray:
     """The third result of `batch_norm_grad` alone: the sum of ``g`` over all axes but 1.
 
     >>> batch_norm_grad_bias(np.array([[1.0, 0.0], [2.0, 1.0]]))
     array([3., 1.])
     """
-    if g.dtype == np.float16:
-        return _narrow(batch_norm_grad_bias(_wide(g)))
     with np.errstate(all="ignore"):
         return _channel_sum(_images(g))
 

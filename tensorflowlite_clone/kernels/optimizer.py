@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._errors import ShapeError
+from .._typing import NDArray
 from .threads import parallel
 
 __all__ = ["adam_", "sgd_"]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 State: TypeAlias = dict[str, Any]
 Settings: TypeAlias = Mapping[str, Any]
 
@@ -62,8 +62,7 @@ def _memory(state: State, name: str, p: NDArray) -> NDArray:
 def sgd_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     """The formula of `optim.SGD`.
 
-    Raises:
-        ShapeError: the arrays have different shapes.
+    Raises `ShapeError` if the arrays have different shapes.
 
     >>> p, state, group = np.array([1.0]), {}, {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
     >>> sgd_(p, np.array([0.5]), state, group)
@@ -93,8 +92,7 @@ def sgd_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
 def adam_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     """The formula of `optim.Adam`.
 
-    Raises:
-        ShapeError: the arrays have different shapes.
+    Raises `ShapeError` if the arrays have different shapes.
 
     >>> p, group = np.array([1.0]), {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False}
     >>> adam_(p, np.array([0.5]), {}, group | {"decoupled_weight_decay": False})

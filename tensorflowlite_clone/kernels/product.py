@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tensorflowlite_clone.kernels.threads import WORTH_IT, parallel
+from .._typing import NDArray
+from .half import in_float32
+from .threads import WORTH_IT, parallel
 
 __all__ = ["contract", "matmul", "rows_of", "stacked_product"]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 #: The labels of the axes of two operands and of their product, one character each: ("ab", "bc", "ac") is a matrix product.
 Spec: TypeAlias = tuple[str, str, str]
 
@@ -26,22 +27,14 @@ Spec: TypeAlias = tuple[str, str, str]
 def matmul(x: NDArray, y: NDArray) -> NDArray:
     """``x @ y``; one matrix product for all leading axes of ``x`` where ``y`` has none.
 
-    Args:
-        x: shape (..., n, k).
-        y: shape (..., k, m), same dtype; leading axes broadcast.
-
-    Returns:
-        Shape (..., n, m); half precision is summed in single precision.
-
-    Raises:
-        ValueError: the inner sizes differ, or leading axes do not broadcast.
+    ``x``: shape (..., n, k). ``y``: shape (..., k, m), same dtype; leading axes broadcast. The result has the shape (..., n, m); half
+    precision is summed in single precision. Raises `ValueError` if the inner sizes differ, or leading axes do not broadcast.
 
     >>> matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape
     (5, 2, 4)
     """
     if x.dtype.char == "e":
-        with np.errstate(over="ignore", under="ignore"):
-            return matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+        return in_float32(matmul)(x, y)
     if y.ndim == 2 and x.ndim > 2:
         product: NDArray = rows_of(x) @ y  # (rows, k) @ (k, m)
         return product.reshape(*x.shape[:-1], y.shape[1])
@@ -126,13 +119,8 @@ def contract(x: NDArray, y: NDArray, spec: Spec) -> NDArray:
     Each label stands at most once in each of the three places and in at least two of them, with one size:
     in both operands and the result (a batch), in one operand and the result, or in both operands (summed over).
 
-    Args:
-        x: an array with the axes ``spec[0]``.
-        y: an array with the axes ``spec[1]``, same dtype.
-        spec: the labels of ``x``, of ``y`` and of the result.
-
-    Returns:
-        An array with the axes ``spec[2]``, of the dtype of the operands.
+    ``x``: an array with the axes ``spec[0]``. ``y``: an array with the axes ``spec[1]``, same dtype. ``spec``: the labels of ``x``, of
+    ``y`` and of the result. Returns an array with the axes ``spec[2]``, of the dtype of the operands.
 
     >>> contract(np.arange(3.0), np.ones((2, 3)), ("a", "ba", "b"))
     array([3., 3.])
@@ -141,10 +129,7 @@ def contract(x: NDArray, y: NDArray, spec: Spec) -> NDArray:
     if lay.swap:
         x, y = y, x
     if x.dtype.char == "e":
-        with np.errstate(over="ignore", under="ignore"):
-            return contract(x.astype(np.float32), y.astype(np.float32), (spec[1], spec[0], spec[2]) if lay.swap else spec).astype(
-                np.float16
-            )
+        return in_float32(contract)(x, y, (spec[1], spec[0], spec[2]) if lay.swap else spec)
     x, y = x.transpose(lay.x), y.transpose(lay.y)  # (batch, rows, summed), (batch, summed, columns), each a group of axes
     b, rows, columns = lay.batch, x.shape[lay.batch : lay.batch + lay.rows], y.shape[lay.batch + lay.summed :]
     if not lay.summed:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from .._typing import NDArray
+
 __all__ = ["row_max", "row_sum", "sum_to"]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 
 _BLAS_WORTH = 2_048  # elements below which np.sum is as fast
 _BLAS_WORTH_ROWS = 512  # the same for sums of rows, whose overhead np.sum pays per row
@@ -48,8 +49,7 @@ def _add(a: NDArray, axis: int | tuple[int, ...]) -> NDArray:
 def row_sum(a: NDArray) -> NDArray:
     """Sums of the rows of a matrix, ``a.sum(1)``.
 
-    Args:
-        a: array (N, L); float32 and float64 go through BLAS unless small or with long rows.
+    ``a``: array (N, L); float32 and float64 go through BLAS unless small or with long rows.
 
     >>> row_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([3., 7.])
@@ -82,15 +82,9 @@ def column_sum(a: NDArray) -> NDArray:
 def sum_to(g: NDArray, shape: tuple[int, ...]) -> NDArray:
     """Sum ``g`` down to ``shape``: the transpose of broadcasting an array of ``shape`` to ``g.shape``.
 
-    Args:
-        g: array whose shape ``shape`` broadcasts to.
-        shape: the shape to return to: leading axes may be missing, others may be 1.
-
-    Returns:
-        Array of ``shape`` and the dtype of ``g``; ``g`` itself when nothing is to be summed.
-
-    Raises:
-        ValueError: ``shape`` does not broadcast to ``g.shape``.
+    ``g``: array whose shape ``shape`` broadcasts to. ``shape``: the shape to return to: leading axes may be missing, others may be 1.
+    Returns an array of ``shape`` and the dtype of ``g``; ``g`` itself when nothing is to be summed. Raises `ValueError` if ``shape`` does
+    not broadcast to ``g.shape``.
 
     >>> sum_to(np.ones((2, 3)), (3,))
     array([2., 2., 2.])
@@ -131,11 +125,7 @@ def _sum_by_blas(g: NDArray, before: int, middle: int, after: int) -> NDArray:
 def row_max(z: NDArray) -> NDArray:
     """Maxima of the rows of a matrix, ``z.max(1)``; NaN where a row holds one.
 
-    Args:
-        z: real array (N, L) with L > 0.
-
-    Raises:
-        ValueError: rows are empty.
+    ``z``: real array (N, L) with L > 0. Raises `ValueError` if rows are empty.
 
     >>> row_max(np.array([[1.0, 3.0], [2.0, -1.0]]))
     array([3., 2.])

@@ -13,23 +13,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
-from tensorflowlite_clone.kernels.im2col import COLUMN_BYTES, Geometry
+from .._typing import NDArray
+from .im2col import COLUMN_BYTES, Geometry
 
 __all__ = ["Runs", "cost"]
-
-Array: TypeAlias = NDArray[Any]
 
 
 def cost(geo: Geometry) -> float:
     """Estimate of the time per image in nanoseconds on one core, as fitted to timings; infinite where this way does not apply.
 
-    Comparable with :meth:`Geometry.cost`, the estimate for columns.
+    Comparable with `Geometry.cost`, the estimate for columns.
     """
     if geo.stride != (1, 1) or geo.kernel[1] == 1:
         return math.inf
@@ -48,7 +45,7 @@ class Runs:
     With ``ones`` there is one more tap that is always 1: a bias is its weight.
     """
 
-    def __init__(self, geo: Geometry, images: Array, *, ones: bool) -> None:
+    def __init__(self, geo: Geometry, images: NDArray, *, ones: bool) -> None:
         self.geo = geo
         dtype, length, (height, width) = images.dtype, _length(geo), geo.padded_size
         self.most = max(1, min(images.shape[0], COLUMN_BYTES // (4 * length * geo.taps * geo.groups)))
@@ -60,14 +57,14 @@ class Runs:
             self.buffer[:, :, -1] = 1
         rows = np.empty((self.most, geo.groups, geo.filters // geo.groups, geo.out_size[0] * width), dtype)
         #: (b, groups, O / groups, run), and the part of it that has a meaning, (b, O, oh, ow).
-        self.products: Array = rows[..., :length]
-        self.outputs: Array = rows.reshape(self.most, geo.filters, geo.out_size[0], width)[..., : geo.out_size[1]]
+        self.products: NDArray = rows[..., :length]
+        self.outputs: NDArray = rows.reshape(self.most, geo.filters, geo.out_size[0], width)[..., : geo.out_size[1]]
 
     def slices(self, n: int) -> Iterator[slice]:
         """The images 0 .. n - 1, as many at a time as the buffers hold."""
         return (slice(i, min(i + self.most, n)) for i in range(0, n, self.most))
 
-    def gather(self, images: Array) -> Array:
+    def gather(self, images: NDArray) -> NDArray:
         """Images (b, C, H, W) to runs (b, groups, taps, run)."""
         geo, b = self.geo, images.shape[0]
         if self.padded is not None:

@@ -10,15 +10,15 @@ below turns its index into flat positions. Rows that no other index hits are cop
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tensorflowlite_clone._errors import DimensionError, ShapeError
+from .._errors import DimensionError, ShapeError
+from .._typing import NDArray
 
 __all__ = ["add_rows", "put_add"]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
@@ -47,17 +47,9 @@ def _add_flat(out: NDArray, indices: NDArray, values: NDArray) -> None:
 def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
     """Sum the rows of ``values`` by index into a new array: ``out[i] = sum of values[k] over k with indices[k] == i``.
 
-    Args:
-        rows: number of rows of the result.
-        indices: integers of any shape S, in ``[-rows, rows)``; negative ones count from the end.
-        values: array of shape S + (D,).
-
-    Returns:
-        Array (rows, D) of the dtype of ``values``; rows that no index names are zero.
-
-    Raises:
-        DimensionError: an index is out of range.
-        ShapeError: ``values`` has not one row per index.
+    ``rows``: number of rows of the result. ``indices``: integers of any shape S, in ``[-rows, rows)``; negative ones count from the end.
+    ``values``: array of shape S + (D,). Returns an array (rows, D) of the dtype of ``values``; rows that no index names are zero. Raises
+    `DimensionError` if an index is out of range and `ShapeError` if ``values`` has not one row per index.
 
     >>> add_rows(3, np.array([2, 0, 2]), np.array([[1.0], [5.0], [2.0]]))
     array([[5.],
@@ -114,16 +106,9 @@ def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
 
     The transpose of ``x[index]`` for ``x`` of ``shape``: ``sum(x[index] * values) == sum(x * put_add(shape, index, values))``.
 
-    Args:
-        shape: shape of the result.
-        index: any index NumPy accepts for an array of that shape, with duplicates and negative integers.
-        values: array of the shape of ``x[index]``, or one that broadcasts to it.
-
-    Returns:
-        Array of ``shape`` and the dtype of ``values``.
-
-    Raises:
-        IndexError: the index does not fit the shape.
+    ``shape``: shape of the result. ``index``: any index NumPy accepts for an array of that shape, with duplicates and negative integers.
+    ``values``: array of the shape of ``x[index]``, or one that broadcasts to it. Returns an array of ``shape`` and the dtype of ``values``.
+    Raises `IndexError` if the index does not fit the shape.
 
     >>> put_add((3,), np.array([-1, 2, 0]), np.array([1.0, 2.0, 5.0]))
     array([5., 0., 3.])

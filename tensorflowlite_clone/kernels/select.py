@@ -9,13 +9,14 @@ an unsigned integer, times the mask are exact, and zero bits are the number 0.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from .._typing import NDArray
+
 __all__ = ["drop", "keep", "larger_grad", "select", "smaller_grad"]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 
 _SMALL = 1_024  # elements below which np.where costs less than several passes
 _BITS: dict[str, np.dtype[Any]] = {"e": np.dtype("u2"), "f": np.dtype("u4"), "d": np.dtype("u8")}
@@ -29,9 +30,7 @@ def _fits(mask: Any, x: Any) -> bool:
 def keep(g: NDArray, mask: NDArray) -> NDArray:
     """``g`` where the mask holds, exactly 0 elsewhere, also where ``g`` is infinite or NaN there.
 
-    Args:
-        g: float array.
-        mask: boolean array that broadcasts with ``g``.
+    ``g``: float array. ``mask``: boolean array that broadcasts with ``g``.
 
     >>> keep(np.array([1.0, np.inf]), np.array([True, False]))
     array([1., 0.])
@@ -54,10 +53,7 @@ def drop(g: NDArray, mask: NDArray) -> NDArray:
 def select(mask: NDArray, x: Any, y: Any) -> NDArray:
     """``x`` where the mask holds, ``y`` elsewhere; broadcasts. Numbers take the dtype of the other operand.
 
-    Args:
-        mask: boolean array.
-        x: array or number.
-        y: array or number.
+    ``mask``: boolean array. ``x``: array or number. ``y``: array or number.
 
     >>> select(np.array([True, False]), np.array([1.0, 2.0]), 5.0)
     array([1., 5.])

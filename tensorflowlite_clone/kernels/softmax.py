@@ -14,10 +14,12 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from tensorflowlite_clone._errors import ArgumentError, DimensionError, ShapeError
-from tensorflowlite_clone.kernels.chunks import CHUNK
-from tensorflowlite_clone.kernels.reduce import row_max, row_sum
-from tensorflowlite_clone.kernels.threads import parallel
+from .._errors import ArgumentError, DimensionError, ShapeError
+from .._typing import NDArray
+from .chunks import CHUNK
+from .half import in_float32
+from .reduce import row_max, row_sum
+from .threads import parallel
 
 __all__ = [
     "cross_entropy",
@@ -29,7 +31,6 @@ __all__ = [
     "softmax_grad",
 ]
 
-NDArray: TypeAlias = np.ndarray[Any, Any]
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 _PLAIN_LIMIT = {"f": 40.0, "d": 300.0}  # exp of it, times any row length, is far from overflow
@@ -63,11 +64,6 @@ def _matrix(x: NDArray) -> NDArray:
     return np.ascontiguousarray(x).reshape(x.size // length if length else 0, length)
 
 
-def _narrow(x: NDArray) -> NDArray:
-    with np.errstate(over="ignore", under="ignore"):
-        return x.astype(np.float16)
-
-
 def _finite_shift(maximum: NDArray) -> NDArray:
     """The maxima, with 0 for infinite ones, so that ``x - shift`` is never ``inf - inf``."""
     finite = np.isfinite(maximum)
@@ -86,22 +82,17 @@ def _exp_rows(x: NDArray, out: NDArray) -> NDArray:
     return row_sum(out)
 
 
+@in_float32
 def softmax(x: NDArray, axis: int) -> NDArray:
     r"""Softmax along an axis: :math:`e^{x_i} / \sum_j e^{x_j}`.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-        axis: the axis whose entries sum to 1.
-
-    Returns:
-        The probabilities; NaN where all entries along the axis are minus infinity.
+    ``x``: float array of any shape; the result has its shape and dtype. ``axis``: the axis whose entries sum to 1. Returns the
+    probabilities; NaN where all entries along the axis are minus infinity.
 
     >>> softmax(np.array([0.0, 0.0, 1000.0]), -1)
     array([0., 0., 1.])
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return _narrow(softmax(x.astype(np.float32), axis))
     if x.ndim == 0:
         return softmax(x.reshape(1), -1).reshape(())
     if x.size == 0:
@@ -124,14 +115,13 @@ def softmax(x: NDArray, axis: int) -> NDArray:
     return out.reshape(x.shape)
 
 
+@in_float32
 def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     """Gradient of `softmax` from its result: ``ans * (g - sum(g * ans, axis))``.
 
     >>> softmax_grad(np.array([1.0, 0.0]), np.array([0.5, 0.5]), -1)
     array([ 0.25, -0.25])
     """
-    if ans.dtype == np.float16:
-        return _narrow(softmax_grad(g.astype(np.float32), ans.astype(np.float32), axis))
     if ans.ndim == 0 or not _is_last(ans, axis):
         with np.errstate(all="ignore"):
             out = np.asarray(g * ans)
@@ -151,19 +141,16 @@ def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     return out.reshape(ans.shape)
 
 
+@in_float32
 def log_softmax(x: NDArray, axis: int) -> NDArray:
     r"""Logarithm of `softmax`: :math:`x_i - \log \sum_j e^{x_j}`, also where the softmax underflows.
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-        axis: the axis whose probabilities sum to 1.
+    ``x``: float array of any shape; the result has its shape and dtype. ``axis``: the axis whose probabilities sum to 1.
 
     >>> log_softmax(np.array([0.0, -1000.0]), -1)
     array([    0., -1000.])
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return _narrow(log_softmax(x.astype(np.float32), axis))
     if x.ndim == 0:
         return log_softmax(x.reshape(1), -1).reshape(())
     if x.size == 0:
@@ -185,14 +172,13 @@ def log_softmax(x: NDArray, axis: int) -> NDArray:
     return out.reshape(x.shape)
 
 
+@in_float32
 def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     """Gradient of `log_softmax` from its result: ``g - exp(ans) * sum(g, axis)``.
 
     >>> log_softmax_grad(np.array([1.0, 0.0]), np.log(np.array([0.5, 0.5])), -1)
     array([ 0.5, -0.5])
     """
-    if ans.dtype == np.float16:
-        return _narrow(log_softmax_grad(g.astype(np.float32), ans.astype(np.float32), axis))
     if ans.ndim == 0 or not _is_last(ans, axis):
         with np.errstate(all="ignore"):
             out = np.asarray(np.exp(ans))
@@ -214,24 +200,18 @@ def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     return out.reshape(ans.shape)
 
 
+@in_float32
 def logsumexp(x: NDArray, axis: int | tuple[int, ...], keepdims: bool) -> NDArray:
     r"""Logarithm of the sum of exponentials, without overflow: :math:`\log \sum_j e^{x_j}`.
 
-    Args:
-        x: float array of any shape.
-        axis: the axis or axes to sum over.
-        keepdims: whether summed axes stay with length 1.
-
-    Returns:
-        Array of the dtype of ``x``; minus infinity where there is nothing to sum or every entry is minus infinity, infinity
-        where an entry is.
+    ``x``: float array of any shape. ``axis``: the axis or axes to sum over. ``keepdims``: whether summed axes stay with length 1. Returns
+    an array of the dtype of ``x``; minus infinity where there is nothing to sum or every entry is minus infinity, infinity where an entry
+    is.
 
     >>> logsumexp(np.array([1000.0, 1000.0]), -1, False).round(6)
     np.float64(1000.693147)
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return _narrow(logsumexp(x.astype(np.float32), axis, keepdims))
     if x.ndim == 0:
         return x.copy()
     if isinstance(axis, tuple) or x.size == 0 or not _is_last(x, axis):
@@ -307,6 +287,7 @@ def _check_reduction(reduction: str) -> None:
         raise ArgumentError(f"cross_entropy: unknown reduction: reduction is {reduction!r}; use 'none', 'mean' or 'sum'")
 
 
+@in_float32
 def cross_entropy(
     x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float
 ) -> NDArray:
@@ -315,21 +296,11 @@ def cross_entropy(
     :math:`\ell_n = -(1-\varepsilon) w_{t_n} \log p_{n t_n} - \frac{\varepsilon}{C} \sum_c w_c \log p_{nc}`; 'mean' divides the
     sum by the summed weights :math:`w_{t_n}` of the rows that are not ignored.
 
-    Args:
-        x: logits (N, C), float.
-        target: labels (N,), integers in ``[0, C)`` or ``ignore_index``.
-        weight: class weights (C,), or None for ones.
-        ignore_index: the label of rows that do not count.
-        reduction: 'none', 'mean' or 'sum'.
-        label_smoothing: epsilon in [0, 1].
-
-    Returns:
-        Loss of the dtype of ``x``: (N,) for 'none', else 0-d; NaN for the mean of no rows.
-
-    Raises:
-        ShapeError: ``x`` is not (N, C) or ``target`` not (N,).
-        DimensionError: a label is out of range.
-        ArgumentError: the reduction is unknown.
+    ``x``: logits (N, C), float. ``target``: labels (N,), integers in ``[0, C)`` or ``ignore_index``. ``weight``: class weights (C,), or
+    None for ones. ``ignore_index``: the label of rows that do not count. ``reduction``: 'none', 'mean' or 'sum'. ``label_smoothing``:
+    epsilon in [0, 1]. Returns the loss, of the dtype of ``x``: (N,) for 'none', else 0-d; NaN for the mean of no rows. Raises `ShapeError`
+    if ``x`` is not (N, C) or ``target`` not (N,), `DimensionError` if a label is out of range and `ArgumentError` if the reduction is
+    unknown.
 
     >>> cross_entropy(np.zeros((1, 4)), np.array([2]), None, -100, "mean", 0.0).round(6)
     np.float64(1.386294)
@@ -337,8 +308,6 @@ def cross_entropy(
     Source: C. Szegedy et al., "Rethinking the inception architecture for computer vision" (2016), section 7 (smoothing).
     """
     _check_reduction(reduction)
-    if x.dtype == np.float16:
-        return _narrow(np.asarray(cross_entropy(x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)))
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
     logits = np.ascontiguousarray(x)
@@ -368,6 +337,7 @@ def cross_entropy(
         return np.asarray(total if reduction == "sum" else total / _total(weights, rows, x.dtype))
 
 
+@in_float32
 def cross_entropy_grad(
     g: NDArray, x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float
 ) -> NDArray:
@@ -376,27 +346,15 @@ def cross_entropy_grad(
     :math:`\bar x_{nc} = g_n ((1-\varepsilon) w_{t_n} (p_{nc} - \delta_{c t_n}) + \frac{\varepsilon}{C} (p_{nc} \sum_k w_k - w_c))`,
     with :math:`g_n` divided by the summed weights for 'mean', and 0 for ignored rows.
 
-    Args:
-        g: cotangent of the loss: (N,) for 'none', else 0-d.
-        x: logits (N, C), float.
-        target: labels (N,).
-        weight: class weights (C,), or None for ones.
-        ignore_index: the label of rows that do not count.
-        reduction: 'none', 'mean' or 'sum'.
-        label_smoothing: epsilon in [0, 1].
-
-    Raises:
-        ShapeError: ``x`` is not (N, C) or ``target`` not (N,).
-        DimensionError: a label is out of range.
-        ArgumentError: the reduction is unknown.
+    ``g``: cotangent of the loss: (N,) for 'none', else 0-d. ``x``: logits (N, C), float. ``target``: labels (N,). ``weight``: class weights
+    (C,), or None for ones. ``ignore_index``: the label of rows that do not count. ``reduction``: 'none', 'mean' or 'sum'.
+    ``label_smoothing``: epsilon in [0, 1]. Raises `ShapeError` if ``x`` is not (N, C) or ``target`` not (N,), `DimensionError` if a label
+    is out of range and `ArgumentError` if the reduction is unknown.
 
     >>> cross_entropy_grad(np.array(1.0), np.zeros((1, 2)), np.array([1]), None, -100, "mean", 0.0)
     array([[ 0.5, -0.5]])
     """
     _check_reduction(reduction)
-    if x.dtype == np.float16:
-        wide = cross_entropy_grad(np.asarray(g, np.float32), x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)
-        return _narrow(wide)
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
     out = np.empty((rows, classes), x.dtype)

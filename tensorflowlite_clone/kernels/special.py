@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from tensorflowlite_clone.kernels.chunks import chunked
+from .._typing import NDArray
+from .chunks import chunked
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]
 
-Floats: TypeAlias = np.ndarray[Any, Any]
-Function: TypeAlias = Callable[[Floats], Floats]
+Formula: TypeAlias = Callable[[NDArray], NDArray]
 
 
-def _horner(x: Floats, coefficients: Sequence[float]) -> Floats:
+def _horner(x: NDArray, coefficients: Sequence[float]) -> NDArray:
     """A new array with the polynomial whose coefficients stand highest power first."""
     result = x * coefficients[0]
     for c in coefficients[1:-1]:
@@ -30,7 +30,7 @@ def _horner(x: Floats, coefficients: Sequence[float]) -> Floats:
     return result
 
 
-def _piecewise(x: Floats, pieces: Sequence[tuple[Floats, Function]]) -> Floats:
+def _piecewise(x: NDArray, pieces: Sequence[tuple[NDArray, Formula]]) -> NDArray:
     """``f(x)`` where each mask holds; the masks exclude each other and together cover ``x``."""
     result = np.empty_like(x)
     for mask, function in pieces:
@@ -42,10 +42,10 @@ def _piecewise(x: Floats, pieces: Sequence[tuple[Floats, Function]]) -> Floats:
     return result
 
 
-def _in_float64(function: Function) -> Callable[[Floats, Floats], None]:
+def _in_float64(function: Formula) -> Callable[[NDArray, NDArray], None]:
     """The chunk step that computes ``function`` in float64 and rounds to the dtype of the result."""
 
-    def step(out: Floats, x: Floats) -> None:
+    def step(out: NDArray, x: NDArray) -> None:
         out[...] = function(x.astype(np.float64, copy=False))
 
     return step
@@ -78,7 +78,7 @@ _ERFC_ZERO = 30.0  # beyond it erfc is 0 in float64; the clip keeps infinities o
 _INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
 
 
-def _erf_near(x: Floats) -> Floats:
+def _erf_near(x: NDArray) -> NDArray:
     """Erf for |x| <= 0.46875."""
     s = x * x
     return x * (_horner(s, _ERF_P) / _horner(s, _ERF_Q))
@@ -93,33 +93,33 @@ ATANH_ERF = (
 )
 
 
-def _erf_float32(out: Floats, x: Floats) -> None:
+def _erf_float32(out: NDArray, x: NDArray) -> None:
     """Erf as one tanh, for which float32 rounding leaves 4 units in the last place."""
     s = x * x
     np.multiply(_horner(s, ATANH_ERF), x, out=out)
     np.tanh(out, out=out)
 
 
-def _exp_minus_square(a: Floats) -> Floats:
+def _exp_minus_square(a: NDArray) -> NDArray:
     """``exp(-a^2)`` to full relative precision: the square's rounding error would be magnified, so it is split exactly."""
     high = np.trunc(a * 16.0) / 16.0  # its square is exact
     low = (a - high) * (a + high)
     return np.exp(-high * high) * np.exp(-low)
 
 
-def _erfc_mid(a: Floats) -> Floats:
+def _erfc_mid(a: NDArray) -> NDArray:
     """Erfc for 0.46875 <= a <= 4."""
     return _exp_minus_square(a) * (_horner(a, _MID_P) / _horner(a, _MID_Q))
 
 
-def _erfc_far(a: Floats) -> Floats:
+def _erfc_far(a: NDArray) -> NDArray:
     """Erfc for a >= 4, NaN included."""
     a = np.minimum(a, _ERFC_ZERO)
     s = 1.0 / (a * a)
     return _exp_minus_square(a) * (_INV_SQRT_PI - s * _horner(s, _FAR_P) / _horner(s, _FAR_Q)) / a
 
 
-def _erf_values(x: Floats) -> Floats:
+def _erf_values(x: NDArray) -> NDArray:
     a = np.abs(x)
     near, mid = a <= _ERF_BREAK, a <= 4.0
     return _piecewise(
@@ -132,7 +132,7 @@ def _erf_values(x: Floats) -> Floats:
     )
 
 
-def _erfc_values(x: Floats) -> Floats:
+def _erfc_values(x: NDArray) -> NDArray:
     near, mid, far = np.abs(x) <= _ERF_BREAK, np.abs(x) <= 4.0, x > 4.0
     return _piecewise(
         x,
@@ -146,13 +146,10 @@ def _erfc_values(x: Floats) -> Floats:
     )
 
 
-def erf(x: Floats) -> Floats:
+def erf(x: NDArray) -> NDArray:
     r"""Error function, element-wise.
 
     :math:`2 \pi^{-1/2} \int_0^x e^{-t^2} dt`
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> erf(np.array([0.0, 1.0, np.inf]))
     array([0.        , 0.84270079, 1.        ])
@@ -164,11 +161,8 @@ def erf(x: Floats) -> Floats:
     return chunked(_in_float64(_erf_values), x, cost=30.0)
 
 
-def erfc(x: Floats) -> Floats:
+def erfc(x: NDArray) -> NDArray:
     r"""Complementary error function, element-wise: :math:`1 - \mathrm{erf}(x)` without cancellation for large ``x``.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> bool(abs(erfc(np.array(10.0)) / 2.088487583762545e-45 - 1) < 1e-14)
     True
@@ -208,14 +202,14 @@ _TAIL_Q = (
 _SQRT_HALF = math.sqrt(0.5)
 
 
-def _erfinv_centre(x: Floats) -> Floats:
+def _erfinv_centre(x: NDArray) -> NDArray:
     """Erfinv for |x| <= 0.85, by the normal quantile at (1 + x) / 2."""
     q = 0.5 * x
     r = 0.180625 - q * q
     return _SQRT_HALF * q * (_horner(r, _CENTRE_P) / _horner(r, _CENTRE_Q))
 
 
-def _erfinv_side(x: Floats) -> Floats:
+def _erfinv_side(x: NDArray) -> NDArray:
     """Erfinv for 0.85 < |x|; NaN outside of [-1, 1]."""
     a = np.abs(x)
     r = np.sqrt(-np.log(0.5 * (1.0 - a)))
@@ -230,16 +224,13 @@ def _erfinv_side(x: Floats) -> Floats:
     return _SQRT_HALF * np.copysign(tail, x)
 
 
-def _erfinv_values(x: Floats) -> Floats:
+def _erfinv_values(x: NDArray) -> NDArray:
     centre = np.abs(x) <= 0.85
     return _piecewise(x, [(centre, _erfinv_centre), (~centre, _erfinv_side)])
 
 
-def erfinv(x: Floats) -> Floats:
+def erfinv(x: NDArray) -> NDArray:
     r"""Inverse error function, element-wise: the ``y`` with ``erf(y) = x``; infinite at -1 and 1, NaN outside.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> erf(erfinv(np.array([-0.9, 0.25]))).round(12)
     array([-0.9 ,  0.25])
@@ -269,7 +260,7 @@ _DIGAMMA = tuple(b / (2 * k) for k, b in reversed([*enumerate(_BERNOULLI, 1)]))
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-def _lgamma_middle(x: Floats) -> Floats:
+def _lgamma_middle(x: NDArray) -> NDArray:
     """Log Gamma for 2.5 <= x < 8: multiply the way down into [1.5, 2.5)."""
     steps = np.floor(x - 1.5)
     product = np.ones_like(x)
@@ -278,7 +269,7 @@ def _lgamma_middle(x: Floats) -> Floats:
     return np.log(product) + _horner(x - steps - 2.0, _NEAR_TWO)
 
 
-def _lgamma_large(x: Floats) -> Floats:
+def _lgamma_large(x: NDArray) -> NDArray:
     """Log Gamma for x >= 8, infinity and NaN included."""
     inverse = 1.0 / x
     correction = inverse * _horner(inverse * inverse, _STIRLING)
@@ -286,7 +277,7 @@ def _lgamma_large(x: Floats) -> Floats:
     return (x - 0.5) * (np.log(x) - 1.0) + (_HALF_LOG_2PI - 0.5 + correction)
 
 
-def _lgamma_positive(x: Floats) -> Floats:
+def _lgamma_positive(x: NDArray) -> NDArray:
     """Log Gamma for x >= 0 and NaN."""
     half, one, two, eight = x < 0.5, x < 1.5, x < 2.5, x < 8.0
     return _piecewise(
@@ -301,7 +292,7 @@ def _lgamma_positive(x: Floats) -> Floats:
     )
 
 
-def _lgamma_reflected(x: Floats) -> Floats:
+def _lgamma_reflected(x: NDArray) -> NDArray:
     """Log |Gamma| for x < 0: infinite at the poles and at minus infinity."""
     distance = np.abs(x - np.round(x))  # to the nearest integer, exact
     result = math.log(math.pi) - np.log(np.sin(math.pi * distance)) - np.log(-x) - _lgamma_positive(-x)
@@ -309,16 +300,13 @@ def _lgamma_reflected(x: Floats) -> Floats:
     return result
 
 
-def _lgamma_values(x: Floats) -> Floats:
+def _lgamma_values(x: NDArray) -> NDArray:
     negative = x < 0.0
     return _piecewise(x, [(~negative, _lgamma_positive), (negative, _lgamma_reflected)])
 
 
-def lgamma(x: Floats) -> Floats:
+def lgamma(x: NDArray) -> NDArray:
     r"""Logarithm of the absolute value of the gamma function, element-wise; infinite at 0, -1, -2, ...
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> np.exp(lgamma(np.array([1.0, 5.0, 0.5]))).round(12)
     array([ 1.        , 24.        ,  1.77245385])
@@ -328,13 +316,13 @@ def lgamma(x: Floats) -> Floats:
     return chunked(_in_float64(_lgamma_values), x, cost=70.0)
 
 
-def _digamma_positive(x: Floats) -> Floats:
+def _digamma_positive(x: NDArray) -> NDArray:
     """Psi for x > 0 and NaN: the asymptotic series at x, or at x + 8 with the recurrence back."""
     shift = np.where(x < 8.0, 8.0, 0.0)
     y = x + shift
     inverse = 1.0 / y
     square = inverse * inverse
-    result: Floats = np.log(y) - 0.5 * inverse - square * _horner(square, _DIGAMMA)
+    result: NDArray = np.log(y) - 0.5 * inverse - square * _horner(square, _DIGAMMA)
     small = shift > 0.0
     if small.any():
         v = x[small]
@@ -345,26 +333,23 @@ def _digamma_positive(x: Floats) -> Floats:
     return result
 
 
-def _digamma_reflected(x: Floats) -> Floats:
+def _digamma_reflected(x: NDArray) -> NDArray:
     """Psi for x < 0: NaN at the poles, where the two sides disagree."""
     offset = x - np.round(x)
-    result: Floats = _digamma_positive(1.0 - x) - math.pi / np.tan(math.pi * offset)
+    result: NDArray = _digamma_positive(1.0 - x) - math.pi / np.tan(math.pi * offset)
     result[offset == 0.0] = math.nan
     return result
 
 
-def _digamma_values(x: Floats) -> Floats:
+def _digamma_values(x: NDArray) -> NDArray:
     result = _piecewise(x, [(x < 0.0, _digamma_reflected), (~(x < 0.0), _digamma_positive)])
     zero = x == 0.0
     result[zero] = -np.copysign(math.inf, x[zero])
     return result
 
 
-def digamma(x: Floats) -> Floats:
+def digamma(x: NDArray) -> NDArray:
     r"""Derivative of log Gamma, element-wise: minus infinity at 0, infinity at -0.0, NaN at the negative integers.
-
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
 
     >>> digamma(np.array([1.0]))  # minus Euler's constant
     array([-0.57721566])
@@ -377,17 +362,17 @@ def digamma(x: Floats) -> Floats:
 # ------------------------------------------------------------------------------------------------------------ polygamma
 
 
-def _polygamma_large(x: Floats, n: int) -> Floats:
+def _polygamma_large(x: NDArray, n: int) -> NDArray:
     """``(-1)^(n+1) psi^(n)(x)`` for x >= 20 + n, by the asymptotic series."""
     inverse = 1.0 / x
     square = inverse * inverse
     terms = [b * (math.factorial(2 * k + n - 1) / math.factorial(2 * k)) for k, b in enumerate(_BERNOULLI, 1)]
     tail = _horner(square, terms[::-1]) * square
-    result: Floats = inverse**n * (math.factorial(n - 1) + 0.5 * math.factorial(n) * inverse + tail)
+    result: NDArray = inverse**n * (math.factorial(n - 1) + 0.5 * math.factorial(n) * inverse + tail)
     return result
 
 
-def _polygamma_small(x: Floats, n: int) -> Floats:
+def _polygamma_small(x: NDArray, n: int) -> NDArray:
     """``(-1)^(n+1) psi^(n)(x)`` for 0 <= x < 20 + n: the recurrence down from the asymptotic series."""
     shift = 20 + n
     total = np.zeros_like(x)
@@ -405,32 +390,30 @@ def _cotangent_derivative(n: int) -> tuple[int, ...]:
     return tuple(reversed(rising))
 
 
-def _polygamma_values(x: Floats, n: int) -> Floats:
+def _polygamma_values(x: NDArray, n: int) -> NDArray:
     sign = -1.0 if n % 2 == 0 else 1.0
 
-    def large(x: Floats) -> Floats:
+    def large(x: NDArray) -> NDArray:
         return sign * _polygamma_large(x, n)
 
-    def small(x: Floats) -> Floats:
+    def small(x: NDArray) -> NDArray:
         return sign * _polygamma_small(x, n)
 
-    def reflected(x: Floats) -> Floats:
+    def reflected(x: NDArray) -> NDArray:
         cot = 1.0 / np.tan(math.pi * (x - np.round(x)))
         mirrored = -sign * _polygamma_values(1.0 - x, n)
-        result: Floats = mirrored - math.pi * (-math.pi) ** n * _horner(cot, _cotangent_derivative(n))
+        result: NDArray = mirrored - math.pi * (-math.pi) ** n * _horner(cot, _cotangent_derivative(n))
         return result
 
     return _piecewise(x, [(x < 0.0, reflected), ((x >= 0.0) & (x < 20.0 + n), small), (~(x < 20.0 + n), large)])
 
 
-def polygamma(x: Floats, n: int) -> Floats:
+def polygamma(x: NDArray, n: int) -> NDArray:
     r"""Derivative number ``n`` of `digamma`, element-wise; infinite at 0, -1, -2, ...
 
     .. math:: \psi^{(n)}(x) = (-1)^{n+1} n! \sum_{k \ge 0} (x + k)^{-n-1}
 
-    Args:
-        x: float array of any shape; the result has its shape and dtype.
-        n: number of differentiations, at least 1.
+    ``n``: number of differentiations, at least 1.
 
     >>> polygamma(np.array([1.0]), 1)  # pi^2 / 6
     array([1.64493407])

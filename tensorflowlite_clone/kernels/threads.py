@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tensorflowlite_clone._errors import ArgumentError
+from .._errors import ArgumentError
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
@@ -150,7 +150,7 @@ def let_blas_sleep() -> None:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS at one thread, where possible, for small products next to a :func:`parallel` call.
+    """Hold BLAS at one thread, where possible, for small products next to a `parallel` call.
 
     OpenBLAS's threads go on spinning for some 10 ms after they were used, on the very cores that our threads then need.
 
@@ -224,11 +224,8 @@ if hasattr(os, "register_at_fork"):
 def set_num_threads(n: int) -> None:
     """Set how many threads kernels and BLAS may use.
 
-    Args:
-        n: number of threads, at least 1. A kernel never runs more threads than the process has CPUs.
-
-    Raises:
-        ArgumentError: ``n`` is not a positive integer.
+    ``n``: number of threads, at least 1. A kernel never runs more threads than the process has CPUs. Raises `ArgumentError` if ``n`` is not
+    a positive integer.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1)
@@ -244,7 +241,7 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads kernels may use: what :func:`set_num_threads` set, else the number of CPUs of this process.
+    """How many threads kernels may use: what `set_num_threads` set, else the number of CPUs of this process.
 
     >>> get_num_threads() >= 1
     True
@@ -258,14 +255,10 @@ def parallel(work: Callable[[int, int], None], n: int, *, cost: float, blas: boo
     The slices are of equal length (to one) and each runs once; the calling thread takes one itself. A call from inside
     ``work`` runs serially. Each slice sees the caller's context variables, NumPy's error state among them.
 
-    Args:
-        work: computes the items ``lo .. hi - 1``; slices must not write to the same memory.
-        n: number of items; nothing is called for 0.
-        cost: estimate of the whole work in seconds on one thread; below about 300 us everything runs in the caller.
-        blas: whether ``work`` calls BLAS, which is then held to one thread; where it cannot be, the work runs serially.
-
-    Raises:
-        BaseException: what ``work`` raised, of the first slice in order that failed, after all slices have ended.
+    ``work``: computes the items ``lo .. hi - 1``; slices must not write to the same memory. ``n``: number of items; nothing is called for
+    0. ``cost``: estimate of the whole work in seconds on one thread; below about 300 us everything runs in the caller. ``blas``: whether
+    ``work`` calls BLAS, which is then held to one thread; where it cannot be, the work runs serially. What ``work`` raised, of the first
+    slice in order that failed, is raised once all slices have ended.
 
     >>> import numpy as np
     >>> x, y = np.arange(6.0), np.empty(6)

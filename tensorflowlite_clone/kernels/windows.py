@@ -1,31 +1,29 @@
 """How the windows of a pooling lie on an image, and passes over windows.
 
-Here: the geometry (:class:`Windows`), checked once, and what all poolings share: separable reductions over windows, and taking planes
+Here: the geometry (`PoolGeometry`), checked once, and what all poolings share: separable reductions over windows, and taking planes
 a few at a time, in cache and on several threads. Not here: what is computed in the windows (``max_pool.py``, ``avg_pool.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tensorflowlite_clone._errors import ArgumentError, ShapeError
-from tensorflowlite_clone.kernels.threads import parallel
+from .._errors import ArgumentError, ShapeError
+from .._typing import NDArray, Pair
+from .threads import parallel
 
-__all__ = ["Windows", "as_planes", "by_planes", "check_shape", "make_windows", "pool2d_output_size"]
+__all__ = ["PoolGeometry", "as_planes", "by_planes", "check_shape", "make_windows", "pool2d_output_size"]
 
-Array: TypeAlias = NDArray[Any]
-Pair: TypeAlias = tuple[int, int]
 
 _CHUNK = 262_144  # pixels in the planes taken together: few enough for the cache, many enough that threads rarely wait for the GIL
 _SECONDS_PER_PIXEL = 2e-9  # one core, maximum or average
 
 
-class Windows(NamedTuple):
-    """How windows lie on a plane; checked by :func:`make_windows`."""
+class PoolGeometry(NamedTuple):
+    """How windows lie on a plane; checked by `make_windows`."""
 
     size: Pair
     kernel: Pair
@@ -66,12 +64,12 @@ class Windows(NamedTuple):
             theirs.append(slice(0, length))
         return (slice(None), *ours), (slice(None), *theirs)
 
-    def rows(self, a: Array, i: int) -> Array:
+    def rows(self, a: NDArray, i: int) -> NDArray:
         """Row i of each window: (P, h, w) -> (P, oh, w), a view."""
         start = i * self.dilation[0]
         return a[:, start : start + (self.out_size[0] - 1) * self.stride[0] + 1 : self.stride[0]]
 
-    def columns(self, a: Array, j: int) -> Array:
+    def columns(self, a: NDArray, j: int) -> NDArray:
         """Column j of each window: (P, h, w) -> (P, h, ow), a view."""
         start = j * self.dilation[1]
         return a[:, :, start : start + (self.out_size[1] - 1) * self.stride[1] + 1 : self.stride[1]]
@@ -80,7 +78,7 @@ class Windows(NamedTuple):
         """The places in a window, in row-major order."""
         return ((i, j) for i in range(self.kernel[0]) for j in range(self.kernel[1]))
 
-    def covered(self, planes: Array, fill: float) -> Array:
+    def covered(self, planes: NDArray, fill: float) -> NDArray:
         """The covered part of planes (P, H, W), with ``fill`` outside of them; a view where nothing is outside."""
         if self.inside:
             return planes
@@ -89,19 +87,19 @@ class Windows(NamedTuple):
         covered[ours] = planes[theirs]
         return covered
 
-    def reduce(self, combine: np.ufunc, planes: Array, out: Array) -> None:
+    def reduce(self, combine: np.ufunc, planes: NDArray, out: NDArray) -> None:
         """Combine the pixels of each window, rows first: (P, h, w) -> (P, oh, ow)."""
         rows = self._fold(combine, [self.rows(planes, i) for i in range(self.kernel[0])], None)
         self._fold(combine, [self.columns(rows, j) for j in range(self.kernel[1])], out)
 
     @staticmethod
-    def _fold(combine: np.ufunc, parts: list[Array], out: Array | None) -> Array:
+    def _fold(combine: np.ufunc, parts: list[NDArray], out: NDArray | None) -> NDArray:
         if len(parts) == 1:
             if out is None:
                 return parts[0]
             np.copyto(out, parts[0])
             return out
-        total: Array = combine(parts[0], parts[1], out=out)
+        total: NDArray = combine(parts[0], parts[1], out=out)
         for part in parts[2:]:
             combine(total, part, out=total)
         return total
@@ -115,9 +113,8 @@ def pool2d_output_size(
     ``(size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1`` along each axis, rounded down, or up with ``ceil_mode``; a last
     window that would begin in the padding at the end is dropped.
 
-    Raises:
-        ArgumentError: a kernel size, stride or dilation is not positive, or the padding is more than half of the kernel.
-        ShapeError: no window fits.
+    Raises `ArgumentError` if a kernel size, stride or dilation is not positive, or the padding is more than half of the kernel, and
+    `ShapeError` if no window fits.
 
     >>> pool2d_output_size((7, 7), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), ceil_mode=True)
     (4, 4)
@@ -125,7 +122,7 @@ def pool2d_output_size(
     return make_windows("pool2d", size, kernel_size, stride, padding, dilation, ceil_mode).out_size
 
 
-def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Windows:
+def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> PoolGeometry:
     """Check the parameters and bring them together."""
     if min(*kernel, *stride, *dilation) < 1:
         raise ArgumentError(
@@ -138,7 +135,7 @@ def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair,
         if not 0 <= p <= reach // 2:
             raise ArgumentError(
                 f"{op}: padding must be from 0 to half of the kernel: padding is {padding}, the kernel {kernel}, dilated by "
-                f"by {dilation}; use less padding"
+                f"{dilation}; use less padding"
             )
         o = (n + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (o - 1) * s >= n + p:
@@ -149,10 +146,10 @@ def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair,
                 f"{dilation}; use a smaller kernel or a larger input"
             )
         out.append(o)
-    return Windows(size, kernel, stride, padding, dilation, (out[0], out[1]))
+    return PoolGeometry(size, kernel, stride, padding, dilation, (out[0], out[1]))
 
 
-def as_planes(a: Array) -> Array:
+def as_planes(a: NDArray) -> NDArray:
     """(N, C, H, W) -> (N * C, H, W); a view of C-contiguous memory."""
     return a.reshape(-1, *a.shape[2:]) if a.size else a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])
 
@@ -168,7 +165,7 @@ def by_planes(work: Callable[[slice], None], planes: int, pixels: int, *, cost: 
     parallel(some, planes, cost=planes * pixels * _SECONDS_PER_PIXEL * cost, blas=False)
 
 
-def check_shape(op: str, name: str, a: Array, expected: tuple[int, ...]) -> None:
+def check_shape(op: str, name: str, a: NDArray, expected: tuple[int, ...]) -> None:
     """Refuse what NumPy would broadcast."""
     if a.shape != expected:
         raise ShapeError(f"{op}: {name} has the wrong shape: it is {a.shape}, the other arguments imply {expected}; they must be equal")

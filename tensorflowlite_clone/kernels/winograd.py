@@ -20,17 +20,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
-from tensorflowlite_clone.kernels.im2col import Geometry
+from .._typing import NDArray
+from .im2col import Geometry
 
 __all__ = ["convolve", "cost", "fold_weight_grad", "spread", "transform_weights", "weight_grad"]
 
-Array: TypeAlias = NDArray[Any]
 
 _M, _K = 4, 6  # rows of outputs in a tile, rows of inputs (and of products)
 _G = np.array(
@@ -42,7 +41,7 @@ _WORK = 49_152  # channels * columns of a few images taken together: large, for 
 def cost(geo: Geometry) -> float:
     """Estimate of the time per image in nanoseconds on one core, as fitted to timings; infinite where this way does not apply.
 
-    Comparable with :meth:`Geometry.cost`, the estimate for im2col.
+    Comparable with `Geometry.cost`, the estimate for im2col.
     """
     if geo.kernel[0] != 3 or geo.stride[0] != 1 or geo.dilation[0] != 1 or geo.groups != 1 or min(map(min, geo.padding)) < 0:
         return math.inf
@@ -61,7 +60,7 @@ class _Inputs:
         columns = max(128, _WORK // (c + geo.filters))
         self.group = max(1, min(geo.images, round(columns / (self.tiles * ow))))
         height, width = _M * self.tiles + 2, geo.padded_size[1]
-        self.padded: Array | None = None
+        self.padded: NDArray | None = None
         if not geo.no_padding or height > geo.size[0]:
             self.padded = np.zeros((self.group, c, height, width), dtype)
         t = np.empty((_K, c, self.group, self.tiles, width), dtype)
@@ -70,9 +69,9 @@ class _Inputs:
         self.columns = np.empty((_K, c, kw, self.group, self.tiles, ow), dtype)
         k, ch, im, ti, px = t.strides
         self.windows = as_strided(t, self.columns.shape, (k, ch, px * geo.dilation[1], im, ti, px * geo.stride[1]))
-        self.matrices: Array = self.columns.reshape(_K, c * kw, -1)
+        self.matrices: NDArray = self.columns.reshape(_K, c * kw, -1)
 
-    def __call__(self, images: Array) -> Array:
+    def __call__(self, images: NDArray) -> NDArray:
         b = images.shape[0]
         if self.padded is not None:
             ours, theirs = self.geo.overlap(self.padded, images)
@@ -102,11 +101,11 @@ class _Outputs:
     def __init__(self, inputs: _Inputs, filters: int, dtype: np.dtype[Any]) -> None:
         shape = filters, inputs.group, inputs.tiles, inputs.geo.out_size[1]
         self.m = np.empty((_K, *shape), dtype)
-        self.products: Array = self.m.reshape(_K, filters, -1)
+        self.products: NDArray = self.m.reshape(_K, filters, -1)
         self.pairs = np.empty((2, 2, *shape), dtype)
         self.sum = np.empty(shape, dtype)
 
-    def __call__(self, out: Array) -> None:
+    def __call__(self, out: NDArray) -> None:
         m, pairs, total = self.m, self.pairs, self.sum
         one, two = pairs[:, 0], pairs[:, 1]
         np.add(m[1:5:2], m[2:5:2], pairs[0])  # m1 + m2, m3 + m4
@@ -121,7 +120,7 @@ class _Outputs:
         self._write(out, 3, total, m[5])
 
     @staticmethod
-    def _write(out: Array, row: int, a: Array, b: Array) -> None:
+    def _write(out: NDArray, row: int, a: NDArray, b: NDArray) -> None:
         """a + b, (O, b, tiles, ow), are one row of every tile; the last tile may hang over the edge."""
         target = out[:, :, row::_M].transpose(1, 0, 2, 3)
         n, tiles = target.shape[1:3]
@@ -136,9 +135,9 @@ class _Gradients:
         self.rows = np.zeros((_M, *shape), dtype)  # rows over the edge stay zero
         self.pairs = np.empty((2, 2, *shape), dtype)
         self.a = np.empty((_K, *shape), dtype)
-        self.matrices: Array = self.a.reshape(_K, filters, -1)
+        self.matrices: NDArray = self.a.reshape(_K, filters, -1)
 
-    def __call__(self, g: Array) -> Array:
+    def __call__(self, g: NDArray) -> NDArray:
         b, y, pairs, a = g.shape[0], self.rows, self.pairs, self.a
         if b < y.shape[2]:
             y[:, :, b:] = 0  # images of the last call
@@ -155,31 +154,26 @@ class _Gradients:
         return self.matrices
 
 
-def transform_weights(w: Array) -> Array:
+def transform_weights(w: NDArray) -> NDArray:
     """G w: (O, C, 3, kw) -> (6, O, C * kw)."""
     o, c, _, kw = w.shape
-    u: Array = np.matmul(_G.astype(w.dtype), w.transpose(2, 0, 1, 3).reshape(3, -1))
+    u: NDArray = np.matmul(_G.astype(w.dtype), w.transpose(2, 0, 1, 3).reshape(3, -1))
     return u.reshape(_K, o, c * kw)
 
 
-def fold_weight_grad(total: Array, w_shape: tuple[int, ...]) -> Array:
-    """G' t: (6, O, C * kw) -> (O, C, 3, kw), the transpose of :func:`transform_weights`."""
+def fold_weight_grad(total: NDArray, w_shape: tuple[int, ...]) -> NDArray:
+    """G' t: (6, O, C * kw) -> (O, C, 3, kw), the transpose of `transform_weights`."""
     o, c, _, kw = w_shape
     rows = np.matmul(_G.T.astype(total.dtype), total.reshape(_K, -1))
     return np.ascontiguousarray(rows.reshape(3, o, c, kw).transpose(1, 2, 0, 3))
 
 
-def convolve(geo: Geometry, x: Array, u: Array, out: Array) -> Iterator[slice]:
+def convolve(geo: Geometry, x: NDArray, u: NDArray, out: NDArray) -> Iterator[slice]:
     """Cross-correlate images with kernels, without bias; in the calling thread.
 
-    Args:
-        geo: the geometry, of which only the number of images may differ.
-        x: images, shape (N, C, H, W).
-        u: the kernels as :func:`transform_weights` returns them, shape (6, O, C * kw).
-        out: where the result goes, shape (N, O, oh, ow).
-
-    Yields:
-        After each few images, which they were: a chance to go on with them while they are in cache.
+    ``geo``: the geometry, of which only the number of images may differ. ``x``: images, shape (N, C, H, W). ``u``: the kernels as
+    `transform_weights` returns them, shape (6, O, C * kw). ``out``: where the result goes, shape (N, O, oh, ow). Yields after each few
+    images, which they were: a chance to go on with them while they are in cache.
     """
     inputs = _Inputs(geo._replace(images=x.shape[0]), out.dtype)
     outputs = _Outputs(inputs, geo.filters, out.dtype)
@@ -191,7 +185,7 @@ def convolve(geo: Geometry, x: Array, u: Array, out: Array) -> Iterator[slice]:
 
 
 class _InputGradients:
-    """The transpose of :class:`_Inputs`: (6, C * kw, b * tiles * ow) -> (b, C, H, W)."""
+    """The transpose of `_Inputs`: (6, C * kw, b * tiles * ow) -> (b, C, H, W)."""
 
     def __init__(self, inputs: _Inputs, dtype: np.dtype[Any]) -> None:
         self.geo = inputs.geo
@@ -203,7 +197,7 @@ class _InputGradients:
         self.scaled = np.empty(shape[1:], dtype)
         self.padded = np.empty((shape[1], shape[2], _M * shape[3] + 2, shape[4]), dtype)  # (C, b, height, width)
 
-    def __call__(self, out: Array) -> None:
+    def __call__(self, out: NDArray) -> None:
         t, pairs, scaled, ow = self.t, self.pairs, self.scaled, self.geo.out_size[1]
         t.fill(0)
         for j in range(self.geo.kernel[1]):
@@ -238,17 +232,11 @@ class _InputGradients:
         np.copyto(theirs, ours)
 
 
-def spread(geo: Geometry, g: Array, u: Array, out: Array) -> Iterator[slice]:
-    """The gradient of :func:`convolve` with respect to the images; in the calling thread.
+def spread(geo: Geometry, g: NDArray, u: NDArray, out: NDArray) -> Iterator[slice]:
+    """The gradient of `convolve` with respect to the images; in the calling thread.
 
-    Args:
-        geo: the geometry, of which only the number of images may differ.
-        g: gradient of the result, shape (N, O, oh, ow).
-        u: as in :func:`convolve`.
-        out: where the gradient goes, shape (N, C, H, W).
-
-    Yields:
-        As :func:`convolve`.
+    ``geo``: the geometry, of which only the number of images may differ. ``g``: gradient of the result, shape (N, O, oh, ow). ``out``:
+    where the gradient goes, shape (N, C, H, W). ``u`` is as in `convolve`. Yields as `convolve`.
     """
     inputs = _Inputs(geo._replace(images=g.shape[0]), out.dtype)
     gradients, finish = _Gradients(inputs, geo.filters, out.dtype), _InputGradients(inputs, out.dtype)
@@ -260,16 +248,12 @@ def spread(geo: Geometry, g: Array, u: Array, out: Array) -> Iterator[slice]:
         yield s
 
 
-def weight_grad(geo: Geometry, g: Array, x: Array) -> Array:
-    """The gradient of :func:`convolve` with respect to the transformed kernels; in the calling thread.
+def weight_grad(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
+    """The gradient of `convolve` with respect to the transformed kernels; in the calling thread.
 
-    Args:
-        geo: the geometry, of which only the number of images may differ.
-        g: gradient of the result, shape (N, O, oh, ow).
-        x: images, shape (N, C, H, W).
-
-    Returns:
-        Shape (6, O, C * kw); :func:`fold_weight_grad` makes the gradient of the kernels of it, or of a sum of several.
+    ``geo``: the geometry, of which only the number of images may differ. ``g``: gradient of the result, shape (N, O, oh, ow). ``x``:
+    images, shape (N, C, H, W). The result has the shape (6, O, C * kw); `fold_weight_grad` makes the gradient of the kernels of it, or of a
+    sum of several.
     """
     inputs = _Inputs(geo._replace(images=x.shape[0]), g.dtype)
     gradients = _Gradients(inputs, geo.filters, g.dtype)

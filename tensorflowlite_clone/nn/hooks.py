@@ -12,13 +12,13 @@ from .._errors import OperandError
 from ..core.watchers import RemovableHandle
 from .backward_hooks import BackwardHooks
 
-Function = Callable[..., Any]
+Callback = Callable[..., Any]
 
 
 class Hook(NamedTuple):
     """A function and how it wants to be called."""
 
-    function: Function
+    function: Callback
     with_kwargs: bool = False
     always: bool = False
 
@@ -118,7 +118,7 @@ class Hookable:
             self._hooks = Hooks()
         return self._hooks
 
-    def register_forward_pre_hook(self, hook: Function, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+    def register_forward_pre_hook(self, hook: Callback, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
         """Call ``hook(module, args)`` before ``forward``; what it returns, unless None, replaces the arguments.
 
         ``with_kwargs`` calls ``hook(module, args, kwargs)``, which returns both; ``prepend`` lets it run before the other hooks.
@@ -127,7 +127,7 @@ class Hookable:
         return hooks.add(hooks.before, Hook(hook, with_kwargs), prepend)
 
     def register_forward_hook(
-        self, hook: Function, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+        self, hook: Callback, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output.
 
@@ -137,7 +137,7 @@ class Hookable:
         hooks = self._hook_table()
         return hooks.add(hooks.after, Hook(hook, with_kwargs, always_call), prepend)
 
-    def register_full_backward_pre_hook(self, hook: Function, prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Callback, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` when the gradients of the results are complete; what it returns replaces them.
 
         ``grad_output`` is a tuple with one entry per result, None for those that have no gradient.
@@ -145,7 +145,7 @@ class Hookable:
         hooks = self._hook_table()
         return hooks.add(hooks.backward_before, Hook(hook), prepend)
 
-    def register_full_backward_hook(self, hook: Function, prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_hook(self, hook: Callback, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the positional arguments are complete.
 
         Both are tuples, with None for what is no tensor or does not require grad (where PyTorch shows zeros); a tuple that the hook
@@ -162,16 +162,16 @@ class Hookable:
         hooks = self._hook_table()
         return hooks.add(hooks.backward, Hook(hook), prepend)
 
-    def register_backward_hook(self, hook: Function) -> RemovableHandle:
+    def register_backward_hook(self, hook: Callback) -> RemovableHandle:
         """The old name of `register_full_backward_hook`; here it does the same."""
         return self.register_full_backward_hook(hook)
 
-    def register_state_dict_pre_hook(self, hook: Function) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, prefix, keep_vars)`` before `state_dict` reads this module."""
         hooks = self._hook_table()
         return hooks.add(hooks.save_before, Hook(hook))
 
-    def register_state_dict_post_hook(self, hook: Function) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` when this module and all below it are in ``state_dict``.
 
         The hook may change ``state_dict`` and returns nothing; ``local_metadata`` is an empty dict.
@@ -179,7 +179,7 @@ class Hookable:
         hooks = self._hook_table()
         return hooks.add(hooks.save_after, Hook(hook))
 
-    def register_load_state_dict_pre_hook(self, hook: Function) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`` before loading.
 
         ``state_dict`` is a copy that the hook may change: rename keys, convert old formats. What it adds to ``error_msgs`` is raised.
@@ -187,19 +187,19 @@ class Hookable:
         hooks = self._hook_table()
         return hooks.add(hooks.load_before, Hook(hook))
 
-    def register_load_state_dict_post_hook(self, hook: Function) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)`` after loading; it may remove keys from the two lists that it forgives."""
         hooks = self._hook_table()
         return hooks.add(hooks.load_after, Hook(hook))
 
 
 # ---- hooks of all modules ---------------------------------------------------------------------------------------------------------------
-def register_module_forward_pre_hook(hook: Function) -> RemovableHandle:
+def register_module_forward_pre_hook(hook: Callback) -> RemovableHandle:
     """Call ``hook(module, args)`` before the ``forward`` of every module; what it returns, unless None, replaces the arguments."""
     return GLOBAL.add(GLOBAL.before, Hook(hook))
 
 
-def register_module_forward_hook(hook: Function, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+def register_module_forward_hook(hook: Callback, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after the ``forward`` of every module, before the module's own hooks.
 
     >>> import tensorflowlite_clone as tl
@@ -211,16 +211,16 @@ def register_module_forward_hook(hook: Function, *, with_kwargs: bool = False, a
     return GLOBAL.add(GLOBAL.after, Hook(hook, with_kwargs, always_call))
 
 
-def register_module_full_backward_pre_hook(hook: Function) -> RemovableHandle:
+def register_module_full_backward_pre_hook(hook: Callback) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` for every module (see `Module.register_full_backward_pre_hook`)."""
     return GLOBAL.add(GLOBAL.backward_before, Hook(hook))
 
 
-def register_module_full_backward_hook(hook: Function) -> RemovableHandle:
+def register_module_full_backward_hook(hook: Callback) -> RemovableHandle:
     """Call ``hook(module, grad_input, grad_output)`` for every module (see `Module.register_full_backward_hook`)."""
     return GLOBAL.add(GLOBAL.backward, Hook(hook))
 
 
-def register_module_backward_hook(hook: Function) -> RemovableHandle:
+def register_module_backward_hook(hook: Callback) -> RemovableHandle:
     """The old name of `register_module_full_backward_hook`; here it does the same."""
     return register_module_full_backward_hook(hook)
