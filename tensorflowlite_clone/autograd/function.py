@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .._errors import GraphError
-from .custom.call import Application
+from .custom.application import Application
 from .custom.context import FunctionCtx
 from .custom.mapping import VmapInfo
 from .grad_mode import no_grad
@@ -64,6 +64,7 @@ class Function:
     _backward: ClassVar[Callable[..., Any] | None] = None
     _jvp: ClassVar[Callable[..., Any] | None] = None
     _vmap: ClassVar[Callable[..., Any] | None] = None
+    _once: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -79,6 +80,7 @@ class Function:
         cls._backward = staticmethod(own.get("backward", own.get("vjp"))) if {"backward", "vjp"} & own.keys() else None  # type: ignore
         cls._jvp = staticmethod(own["jvp"]) if "jvp" in own else None
         cls._vmap = staticmethod(own["vmap"]) if "vmap" in own else None
+        cls._once = getattr(cls._backward, "once_differentiable", False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__

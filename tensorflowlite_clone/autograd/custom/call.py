@@ -1,42 +1,33 @@
-"""One call of a user's `Function`, in the form of an operation: boxes handle it as they handle those, one level at a time.
+"""One call of a user's `Function`: its arguments, what forward returns, and the contexts that its levels share.
 
-Each transform takes one box off the arguments, until forward runs on constants. On the way back every level makes its own context
-(by ``setup_context``, or by lifting the one that an old-style forward filled) and records a node, runs jvp, or stacks examples.
-
-Not here: what a level of reverse mode records (``recording.py``), contexts that fit every level (``recipe.py``), the rules of vmap
-(``mapping.py``), the class that users derive from (``autograd/function.py``).
+Here: what holds for every transform. Not here: which transform's turn it is (``application.py``), what a level of reverse mode records
+(``recording.py``), vmap (``mapping.py``), the class that users derive from (``autograd/function.py``).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import Any
 
 from ..._errors import TransformError
 from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.levels import constant_value
 from ...core.tensor import Tensor
-from ...core.transpose import jvp_by_transposition
-from ...func.batched import Batched
-from ..boxes import boxed, highest, varies
+from ..boxes import boxed, varies
 from .context import FunctionCtx
-from .node import checked_tangents
 from .recipe import Recipe, replaced
-from .recording import Recording
 
 
-class Application:
+class Call(ABC):
     """A user's `Function` with one set of arguments; the tensors among them are the operands."""
 
     __slots__ = ("aliases", "args", "ctx", "function", "inside", "needs", "places", "recipe", "results", "single", "spots", "template")
 
-    #: Forward mode by transposition asks whether there are derivative rules.
-    rules: ClassVar[bool] = True
-
+    #: The user's class, or what stands for one under vmap (`Mapped`).
+    function: Any
+    args: tuple[Any, ...]
     #: For each operand the number of its argument.
     places: tuple[int, ...]
     #: Whether some level wants the gradient of an argument.
@@ -65,27 +56,15 @@ class Application:
         name: str = self.function.__name__
         return name
 
+    @abstractmethod
     def result(self) -> Any:
         """Carry out the call: what `Function.apply` returns."""
-        arrays = [self.args[i] for i in self.places]
-        if highest(arrays) is None:
-            outs = self.record(arrays, {}, max((a.level for a in arrays), default=0))
-        else:
-            outs = tuple(boxed(o) for o in self.of(*arrays))
-        return self.structured(outs)
 
-    # ---- one level ----------------------------------------------------------------------------------------------------------
+    @abstractmethod
     def of(self, *arrays: Array, **_: Any) -> tuple[Array, ...]:
         """The results that are tensors: the highest box among the operands handles it; constants go to forward."""
-        top = highest(arrays)
-        if top is None:
-            return self.compute(arrays)
-        if isinstance(top, Batched):
-            return self._mapped(arrays, top.level, top.length)
-        operation: Any = self
-        outs: tuple[Array, ...] = top.process(operation, arrays, {})
-        return outs
 
+    # ---- forward ------------------------------------------------------------------------------------------------------------
     def compute(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """Run forward, unrecorded, on operands that are constants."""
         operands = [boxed(a) for a in arrays]
@@ -143,11 +122,7 @@ class Application:
             full[j] = o
         return full[0] if self.single else tuple(full)
 
-    # ---- reverse mode -------------------------------------------------------------------------------------------------------
-    def record(self, arrays: Sequence[Array], params: dict[str, Any], level: int) -> tuple[Tensor, ...]:
-        """Carry out the call on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
-        return Recording(self, arrays, level).results()
-
+    # ---- contexts ------------------------------------------------------------------------------------------------------------
     def context(self, operands: list[Any], tensors: list[Any], needs: tuple[bool, ...], nested: bool, lower: list[Any]) -> FunctionCtx:
         """The context of one level, filled by ``setup_context`` or by lifting that of an old-style forward."""
         name = self.__name__
@@ -192,42 +167,3 @@ class Application:
         for j, t in zip(self.spots, outs, strict=True):
             forms[j] = (t.shape, t.dtype)
         return forms
-
-    # ---- forward mode -------------------------------------------------------------------------------------------------------
-    def jvp(self, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
-        """Results and tangents: by the user's jvp, else by transposing the user's backward."""
-        function = self.function
-        if function._jvp is None:
-            self.inside = True
-            operation: Any = self
-            return jvp_by_transposition(operation, primals, tangents, params)
-        self.inside = True
-        ans = self.of(*primals)
-        operands, outs = [boxed(p) for p in primals], [boxed(a) for a in ans]
-        lower = [constant_value(p) for p in primals]
-        ctx = self.context(operands, outs, (False,) * len(self.args), highest(primals) is not None, lower)
-        if ctx._kept.dirty:
-            raise TransformError(f"{self.__name__}: mark_dirty: nothing can be changed in place in forward mode; return a new tensor")
-        materialize = ctx._kept.materialize
-        given = [
-            boxed(t) if t is not None else Tensor.wrap(np.zeros(o.shape, o.dtype), 0) if materialize and o.dtype.kind in "fc" else None
-            for o, t in zip(operands, tangents, strict=True)
-        ]
-        found = checked_tangents(function, function._jvp(ctx, *self.filled(given, other=None)), self.forms(outs))
-        constant = {id(t) for t in ctx._kept.constant}
-        slopes = [
-            None if id(o) in constant or o.dtype.kind not in "fc" or found[j] is None else constant_value(found[j])
-            for j, o in zip(self.spots, outs, strict=True)
-        ]
-        return tuple(ans), tuple(slopes)
-
-    # ---- vmap ---------------------------------------------------------------------------------------------------------------
-    def _mapped(self, arrays: Sequence[Array], level: int, size: int) -> tuple[Array, ...]:
-        from .mapping import map_call
-
-        self.inside = True
-        mapped = [isinstance(a, Batched) and a.level == level for a in arrays]
-        values = [a.value if m else a for a, m in zip(arrays, mapped, strict=True)]
-        outs = map_call(self, level, size, values, mapped)
-        self.results, self.aliases = [], [None] * len(outs)
-        return tuple(Batched(o, size, level) for o in outs)

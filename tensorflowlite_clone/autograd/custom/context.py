@@ -1,6 +1,6 @@
 """`FunctionCtx`: what the static methods of a user's `Function` share between forward and backward.
 
-Not here: how a call is dispatched (``call.py``), the tape node that holds the context (``node.py``).
+Not here: how a call is dispatched (``application.py``), the tape node that holds the context (``node.py``).
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
 """vmap of a user's `Function`: by the user's own rule, by mapping forward and backward, or by one call per example.
 
-Not here: how a call gets here (``call.py``), the vmap rules of operations (``core/families.py``).
+Not here: how a call gets here (``application.py``), the vmap rules of operations (``core/families.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,12 +23,10 @@ from ...func.arguments import raised_height
 from ...func.batched import Batched, Map
 from ...ops.random import default_generator
 from ..boxes import boxed
+from .call import Call
 from .context import FunctionCtx
 from .node import fit_gradient
 from .recipe import Recipe
-
-if TYPE_CHECKING:
-    from .call import Application
 
 
 class VmapInfo(NamedTuple):
@@ -39,7 +36,7 @@ class VmapInfo(NamedTuple):
     randomness: str
 
 
-def map_call(call: Application, level: int, size: int, values: list[Array], mapped: list[bool]) -> list[Array]:
+def map_call(call: Call, level: int, size: int, values: list[Array], mapped: list[bool]) -> list[Array]:
     """The results of all examples, their axis in front. ``mapped`` says which values have that axis."""
     randomness = next((m.randomness for m in state.maps if m.level == level), "error")
     if call.function._vmap is not None:
@@ -50,7 +47,7 @@ def map_call(call: Application, level: int, size: int, values: list[Array], mapp
 
 
 # ---- the user's rule ----------------------------------------------------------------------------------------------------------------
-def _by_users_rule(call: Application, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
+def _by_users_rule(call: Call, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
     name = call.__name__
     dims = call.filled([0 if m else None for m in mapped], other=None)
     answer = call.function._vmap(VmapInfo(size, randomness), tuple(dims), *call.filled([boxed(v) for v in values]))
@@ -83,7 +80,7 @@ def _to_front(name: str, r: Array, dim: Any, size: int) -> Array:
 
 
 # ---- one call per example -----------------------------------------------------------------------------------------------------------
-def _by_loop(call: Application, level: int, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
+def _by_loop(call: Call, level: int, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
     """What vmap means, taken literally. Counted in `LOOPED`."""
     LOOPED[call.__name__] = LOOPED.get(call.__name__, 0) + bool(size)
     maps = state.maps
@@ -123,7 +120,7 @@ def _entry(v: Array, i: int, size: int) -> Array:
     return v[i] if isinstance(v, Boxed) else np.asarray(v[i])
 
 
-def _check_alike(call: Application, first: list[Any], i: int) -> None:
+def _check_alike(call: Call, first: list[Any], i: int) -> None:
     """Raise where what is no tensor in the results is not the same for all examples."""
     if len(call.template) != len(first) or not all(map(_same, call.template, first)):
         raise TransformError(
@@ -187,79 +184,52 @@ def _merge(sources: Sequence[Source], words: str, level: int, size: int) -> Sour
 
 
 # ---- forward and backward mapped ------------------------------------------------------------------------------------------------------
-def _by_mapping(call: Application, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
-    """The call of a `Function` whose methods are the user's under vmap (``generate_vmap_rule``)."""
-    derived = _mapped_function(call.function, size, randomness, tuple(call.filled(mapped, other=False)))
-    out = derived.apply(*call.filled([boxed(v) for v in values]))
+def _by_mapping(call: Call, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
+    """The call of what stands for the user's `Function` here (``generate_vmap_rule``)."""
+    function = Mapped(call.function, size, randomness, call.filled(mapped, other=False))
+    out = type(call)(function, tuple(call.filled([boxed(v) for v in values]))).result()
     call.recipe = None
     return [constant_value(r) for r in call.accept(out)]
 
 
-@contextmanager
-def _mapping(size: int, randomness: str) -> Iterator[Map]:
-    """One vmap more, around the methods of a `Function`."""
-    with raised_height() as level:
-        this = Map(level, size, randomness)
-        state.maps = (*state.maps, this)
-        yield this
+class Mapped:
+    """What stands for a user's `Function` where its methods run under one vmap more; to a call it is a `Function` like any other.
 
+    Its arguments have the examples' axis in front where ``mapped``, all its results have it. In its context stands what the user's own
+    context kept, with the axis in front, and which of it has one.
+    """
 
-def _owns(this: Map, x: Any) -> bool:
-    return isinstance(x, Batched) and x.level == this.level
+    generate_vmap_rule = _has_setup = True
+    _vmap = None
 
+    def __init__(self, base: Any, size: int, randomness: str, mapped: list[bool]) -> None:
+        if not base._has_setup:
+            raise TransformError(
+                f"{base.__name__}: generate_vmap_rule needs the context apart from forward; split it into forward(...) and "
+                f"setup_context(ctx, inputs, output)"
+            )
+        self.base, self.size, self.randomness, self.mapped = base, size, randomness, mapped
+        self.__name__, self._once = base.__name__, base._once
 
-def _hide(x: Any, this: Map) -> Any:
-    """A tensor with the axis of the examples hidden; anything else unchanged."""
-    return this.box(constant_value(x)) if isinstance(x, Boxed) else x
+    @property
+    def _backward(self) -> Any:
+        return None if self.base._backward is None else self.backward
 
+    @property
+    def _jvp(self) -> Any:
+        return None if self.base._jvp is None else self.jvp
 
-def _show(x: Any, this: Map) -> Any:
-    """A tensor with the axis of the examples in front; anything else unchanged."""
-    if not isinstance(x, Boxed):
-        return x
-    x = strip(x, this.level)
-    if _owns(this, x):
-        return boxed(x.value)
-    return boxed(np.broadcast_to(constant_value(x), (this.size, *shape_of(x))))
+    # ---- the methods --------------------------------------------------------------------------------------------------------
+    def forward(self, *args: Any) -> Any:
+        """The user's forward, of all examples."""
+        with self._vmap_more() as this:
+            return _show_all(self.base.forward(*self._as_examples(args, this)), this)
 
-
-@lru_cache(maxsize=64)
-def _mapped_function(base: Any, size: int, randomness: str, mapped: tuple[bool, ...]) -> Any:
-    """``base`` for ``size`` examples at once: its arguments have the examples' axis in front where ``mapped``, all its results have it."""
-    from ..function import Function
-
-    if not base._has_setup:
-        raise TransformError(
-            f"{base.__name__}: generate_vmap_rule needs the context apart from forward; split it into forward(...) and "
-            f"setup_context(ctx, inputs, output)"
-        )
-
-    def as_examples(args: Sequence[Any], this: Map) -> list[Any]:
-        return [_hide(a, this) if m else a for a, m in zip(args, mapped, strict=True)]
-
-    def restored(ctx: Any, this: Map, hidden: list[bool]) -> FunctionCtx:
-        """The context of ``base``, as it is for one example."""
-        inner = FunctionCtx(base.__name__, ctx.needs_input_grad)
-        vars(inner).update({k: _hide(v, this) if h else v for k, (v, h) in ctx.attributes.items()})
-        inner._kept.materialize = ctx.materialize
-        inner._kept.saved = tuple(_hide(t, this) if h else t for t, h in zip(ctx.saved_tensors, hidden, strict=True))
-        return inner
-
-    def gathered(k: int, g: Any, form: Any, this: Map) -> Any:
-        """The gradient of argument ``k`` from those of the examples; they add up where all share it."""
-        if g is None or form is None:
-            return g
-        g = _show(fit_gradient(base, k, g, form), this)
-        return g if mapped[k] else boxed(np.sum(g, axis=0))
-
-    def forward(*args: Any) -> Any:
-        with _mapping(size, randomness) as this:
-            out = base.forward(*as_examples(args, this))
-            return tuple(_show(o, this) for o in out) if isinstance(out, tuple) else _show(out, this)
-
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        with _mapping(size, randomness) as this:
-            args = as_examples(inputs, this)
+    def setup_context(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Let the user's setup_context fill a context of its own, and keep what it did."""
+        base = self.base
+        with self._vmap_more() as this:
+            args = self._as_examples(inputs, this)
             outs = output if isinstance(output, tuple) else (output,)
             results = [_hide(o, this) for o in outs]
             inner = FunctionCtx(base.__name__, ctx.needs_input_grad)
@@ -287,20 +257,64 @@ def _mapped_function(base: Any, size: int, randomness: str, mapped: tuple[bool, 
             ctx.attributes = {k: outside(v) for k, v in vars(inner).items()}
             ctx.forms = [(a.shape, a.dtype) if isinstance(a, Boxed) else None for a in args]
 
-    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-        with _mapping(size, randomness) as this:
-            result = base._backward(restored(ctx, this, ctx.hidden), *[_hide(g, this) for g in grads])
+    def backward(self, ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        """The user's backward, of all examples; the gradients of an argument that all share add up."""
+        with self._vmap_more() as this:
+            result = self.base._backward(self._restored(ctx, this, ctx.hidden), *[_hide(g, this) for g in grads])
             result = result if isinstance(result, tuple) else (result,)
             forms = [*ctx.forms, *[None] * len(result)]
-            return tuple(gathered(k, g, forms[k], this) for k, g in enumerate(result))
+            return tuple(self._gathered(k, g, forms[k], this) for k, g in enumerate(result))
 
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        with _mapping(size, randomness) as this:
-            result = base._jvp(restored(ctx, this, ctx.hidden_forward), *as_examples(tangents, this))
-            return tuple(_show(t, this) for t in result) if isinstance(result, tuple) else _show(result, this)
+    def jvp(self, ctx: Any, *tangents: Any) -> Any:
+        """The user's jvp, of all examples."""
+        with self._vmap_more() as this:
+            return _show_all(self.base._jvp(self._restored(ctx, this, ctx.hidden_forward), *self._as_examples(tangents, this)), this)
 
-    backward.once_differentiable = getattr(base._backward, "once_differentiable", False)  # type: ignore[attr-defined]
-    body: dict[str, Any] = {"forward": forward, "setup_context": setup_context, "generate_vmap_rule": True}
-    body |= {} if base._backward is None else {"backward": backward}
-    body |= {} if base._jvp is None else {"jvp": jvp}
-    return type(base.__name__, (Function,), {k: staticmethod(v) if callable(v) else v for k, v in body.items()})
+    # ---- on the way in and out ----------------------------------------------------------------------------------------------
+    @contextmanager
+    def _vmap_more(self) -> Iterator[Map]:
+        with raised_height() as level:
+            this = Map(level, self.size, self.randomness)
+            state.maps = (*state.maps, this)
+            yield this
+
+    def _as_examples(self, args: Sequence[Any], this: Map) -> list[Any]:
+        return [_hide(a, this) if m else a for a, m in zip(args, self.mapped, strict=True)]
+
+    def _restored(self, ctx: Any, this: Map, hidden: list[bool]) -> FunctionCtx:
+        """The user's own context, as it is for one example."""
+        inner = FunctionCtx(self.base.__name__, ctx.needs_input_grad)
+        vars(inner).update({k: _hide(v, this) if h else v for k, (v, h) in ctx.attributes.items()})
+        inner._kept.materialize = ctx.materialize
+        inner._kept.saved = tuple(_hide(t, this) if h else t for t, h in zip(ctx.saved_tensors, hidden, strict=True))
+        return inner
+
+    def _gathered(self, k: int, g: Any, form: Any, this: Map) -> Any:
+        """The gradient of argument ``k`` from those of the examples."""
+        if g is None or form is None:
+            return g
+        g = _show(fit_gradient(self.base, k, g, form), this)
+        return g if self.mapped[k] else boxed(np.sum(g, axis=0))
+
+
+def _owns(this: Map, x: Any) -> bool:
+    return isinstance(x, Batched) and x.level == this.level
+
+
+def _hide(x: Any, this: Map) -> Any:
+    """A tensor with the axis of the examples hidden; anything else unchanged."""
+    return this.box(constant_value(x)) if isinstance(x, Boxed) else x
+
+
+def _show(x: Any, this: Map) -> Any:
+    """A tensor with the axis of the examples in front; anything else unchanged."""
+    if not isinstance(x, Boxed):
+        return x
+    x = strip(x, this.level)
+    if _owns(this, x):
+        return boxed(x.value)
+    return boxed(np.broadcast_to(constant_value(x), (this.size, *shape_of(x))))
+
+
+def _show_all(result: Any, this: Map) -> Any:
+    return tuple(_show(x, this) for x in result) if isinstance(result, tuple) else _show(result, this)

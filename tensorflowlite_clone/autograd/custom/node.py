@@ -1,7 +1,7 @@
 """The tape node of one call of a user's `Function`, and what the engine asks of it: the step through the user's backward.
 
 It keeps what was saved as the nodes of operations do (``core/tape.py``), so that hooks on saved tensors see it too. Not here: how the
-call came about (``call.py``).
+call came about (``application.py``).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class FunctionNode(SavingNode):
             raise self.released()
         cotangents = self.cotangents(g)
         lowered = self.nested or highest(cotangents) is not None
-        once = _is_once(self.function)
+        once = self.function._once
         if once and lowered and any(map(varies, [*cotangents, *self._below()])):
             raise GraphError(
                 f"{self.title()}: backward is marked once_differentiable, but a transform around it takes another derivative of it; "
@@ -93,7 +93,7 @@ class FunctionNode(SavingNode):
         cotangents = [
             None if c is None else c if isinstance(c, Tensor) and c.level == level else Tensor.wrap(c, level) for c in self.cotangents(g)
         ]
-        once = _is_once(self.function)
+        once = self.function._once
         grads = self._run(cotangents, lowered=False, record=not once)
         if once:
             above = [c.node for c in cotangents if c is not None and c.node is not None]
@@ -257,8 +257,6 @@ class Exhausted(Node):
         return f"the gradient of {self.owner}"
 
 
-def _is_once(function: Any) -> bool:
-    return bool(getattr(function._backward, "once_differentiable", False))
 
 
 def _sealed(r: Any, level: int, parents: tuple[Any, ...], owner: str) -> Tensor:

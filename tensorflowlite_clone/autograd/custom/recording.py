@@ -1,13 +1,13 @@
 """One level of reverse mode in the call of a user's `Function`: its operands, its results, and the node it leaves on the tape.
 
-Not here: which level's turn it is, and where contexts come from (``call.py``); the node (``node.py``).
+Not here: which level's turn it is (``application.py``), where contexts come from (``call.py``), the node (``node.py``).
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -22,12 +22,10 @@ from ...core.tensor import Tensor
 from ...core.watchers import hand_over
 from ...core.where import here
 from ..boxes import boxed, is_plain
+from .call import Call
 from .context import FunctionCtx, Kept
 from .node import FunctionNode
 from .recipe import replaced
-
-if TYPE_CHECKING:
-    from .call import Application
 
 _NOTHING: frozenset[int] = frozenset()
 
@@ -48,7 +46,7 @@ class Recording:
     tensors: list[Tensor]
     ctx: FunctionCtx
 
-    def __init__(self, call: Application, arrays: Sequence[Array], level: int) -> None:
+    def __init__(self, call: Call, arrays: Sequence[Array], level: int) -> None:
         self.call, self.arrays, self.level = call, arrays, level
         self.lower, self.wanted, self.nested = [], [], False
         enabled = state.grad_enabled
