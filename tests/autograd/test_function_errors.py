@@ -83,6 +83,21 @@ def test_what_backward_returns_is_checked(value, error, message, create_graph):
         y.sum().backward(create_graph=create_graph)
 
 
+def test_class_methods_count_arguments_as_static_ones_do():
+    class Wrong(Function):
+        @classmethod
+        def forward(cls, ctx, x, weight):
+            return x * weight
+
+        @classmethod
+        def backward(cls, ctx, g):
+            return g, tl.ones(2)
+
+    x = tl.tensor(X, requires_grad=True)
+    with pytest.raises(ShapeError, match=r"wrong shape: \(2,\) for argument 'weight' \(number 1\)"):
+        Wrong.apply(x, x).sum().backward()
+
+
 def test_surplus_nones_are_ignored():
     x = tl.tensor(X, requires_grad=True)
     returning(lambda g: (g, None, None)).apply(x, 2).sum().backward()

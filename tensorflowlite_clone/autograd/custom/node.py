@@ -273,7 +273,8 @@ def _at_level(r: Any, level: int) -> Tensor:
 def argument_name(function: Any, k: int) -> str:
     """How messages call argument number ``k`` of ``function.forward``: by its name, where it has one."""
     code = getattr(function.forward, "__code__", None)
-    names = () if code is None else code.co_varnames[: code.co_argcount][0 if function._has_setup else 1 :]
+    before = (not function._has_setup) + hasattr(function.forward, "__self__")  # ctx, and the class of a class method
+    names = () if code is None else code.co_varnames[before : code.co_argcount]
     return f"{names[k]!r} (number {k})" if k < len(names) else f"number {k}"
 
 
