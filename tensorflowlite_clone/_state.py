@@ -39,6 +39,49 @@ class ThreadState(threading.local):
 
 state = ThreadState()
 
+
+class recording:  # noqa: N801  (reads as a statement)
+    """``with recording(False):`` operations of this thread are not recorded meanwhile; with True they are, whatever was before."""
+
+    __slots__ = ("before", "mode")
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self.before = state.grad_enabled
+        state.grad_enabled = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        state.grad_enabled = self.before
+
+
+class during:  # noqa: N801  (reads as a statement)
+    """``with during(height=2, maps=()):`` this thread's state is so meanwhile; afterwards these fields are as they were before.
+
+    Where it is ``grad_enabled`` alone, `recording` does it in half the time.
+
+    >>> with during(grad_enabled=False, height=2):
+    ...     state.grad_enabled, state.height
+    (False, 2)
+    >>> state.grad_enabled, state.height
+    (True, 0)
+    """
+
+    __slots__ = ("fields",)
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+
+    def __enter__(self) -> None:
+        values, fields = vars(state), self.fields
+        for name in fields:
+            values[name], fields[name] = fields[name], getattr(state, name)
+
+    def __exit__(self, *exc: object) -> None:
+        vars(state).update(self.fields)
+
+
 #: Serial numbers of tape nodes: a node's inputs always have smaller numbers than the node.
 next_serial = count(1).__next__
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, GraphError, OperandError, ShapeError
-from .._state import state
+from .._state import recording, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated, shape_of
@@ -114,15 +114,11 @@ class _Recorded:
     def pull(self, cotangents: dict[int, Array], create_graph: bool) -> list[Array]:
         """The gradients of the inputs for these cotangents of results; zeros where there is no influence, unless strict."""
         live = {i: c for i, c in cotangents.items() if self.node(i) is not None}
-        mode = state.grad_enabled
-        state.grad_enabled = (mode and create_graph) or any(isinstance(c, Boxed) for c in live.values())
-        try:
+        with recording((state.grad_enabled and create_graph) or any(isinstance(c, Boxed) for c in live.values())):
             found = run_backward(
                 [self.outs[i] for i in live], [conjugated(c) for c in live.values()], level=self.level, retain_graph=True,
                 inputs=[x.node for x in self.xs],
             )  # fmt: skip
-        finally:
-            state.grad_enabled = mode
         grads = []
         for k, (g, x) in enumerate(zip(found, self.xs, strict=True)):
             if g is None and self.strict:

@@ -15,7 +15,7 @@ from typing import Any
 from numpy import ndarray
 
 from .._errors import ArgumentError, GraphError, OperandError, ShapeError
-from .._state import state
+from .._state import during, state
 from ..core import observe
 from ..core.grad_fn import GradientEdge, Node, get_gradient_edge
 from ..core.plan import ANSWER, INPUT, Source
@@ -66,13 +66,9 @@ class saved_tensors_hooks(observe.Observer):  # noqa: N801  (PyTorch's name)
         """Pack what ``node`` saved, unless hooks further inside do it."""
         if next(o for o in reversed(state.observers) if isinstance(o, saved_tensors_hooks)) is not self or not node.saved:
             return
-        mode, state.grad_enabled = state.grad_enabled, False
-        observers, state.observers = state.observers, ()  # what the hooks compute is theirs
-        try:
+        with during(grad_enabled=False, observers=()):  # what the hooks compute is theirs
             node.saved = _Kept(node, self)
             node.versions = None
-        finally:
-            state.grad_enabled, state.observers = mode, observers
 
 
 class _Kept(Packed):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._state import state
+from .._state import during, state
 from .._typing import Array, OperationLike
 from .broadcast import shape_of
 from .engine import run_backward
@@ -25,10 +25,8 @@ def jvp_by_transposition(op: OperationLike, primals: list[Array], tangents: list
     if not op.rules:
         ans = op.of(*primals, **params)
         return ans, tuple(None for _ in ans) if isinstance(ans, tuple) else None
-    outer, mode = state.height, state.grad_enabled
-    level = state.height = state.highest = max(outer, state.highest) + 1
-    state.grad_enabled = True
-    try:
+    level = state.highest = max(state.height, state.highest) + 1
+    with during(height=level, grad_enabled=True):
         xs = [p if t is None else _leaf(p, level) for p, t in zip(primals, tangents, strict=True)]
         ans = op.of(*xs, **params)
         outs = ans if isinstance(ans, tuple) else (ans,)
@@ -49,8 +47,6 @@ def jvp_by_transposition(op: OperationLike, primals: list[Array], tangents: list
         ts = [np.zeros(o.shape, o.dtype) if t is None and u is not None else t for o, u, t in zip(outs, us, ts, strict=True)]
         values = [o.array if isinstance(o, Tensor) and o.level == level else o for o in outs]
         return (tuple(values), tuple(ts)) if isinstance(ans, tuple) else (values[0], ts[0])
-    finally:
-        state.height, state.grad_enabled = outer, mode
 
 
 def _leaf(array: Array, level: int) -> Tensor:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, OperandError, ShapeError
-from .._state import next_serial, state
+from .._state import next_serial, recording, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -139,9 +139,7 @@ class Gate(Node):
             if not (isinstance(gx, Tensor) and gx.level == self.level):
                 gx = Tensor.wrap(gx if isinstance(gx, Boxed) else np.array(gx), self.level)
             seen[self.places[i]] = gx
-        mode = state.grad_enabled
-        state.grad_enabled = create_graph or (mode and self.level > 0)  # transforms around differentiate what hooks do
-        try:
+        with recording(create_graph or (state.grad_enabled and self.level > 0)):  # transforms around differentiate what hooks do
             found = self.look(tuple(seen))
             grads: list[Array | None] = []
             for i, place in enumerate(self.places):
@@ -152,8 +150,6 @@ class Gate(Node):
                 if old is not None and new.dtype != old.dtype:
                     new = new.to(old.dtype)
                 grads.append(conjugated(new) if create_graph else _lent(conjugated(new.array)))
-        finally:
-            state.grad_enabled = mode
         return tuple(grads)
 
     def title(self) -> str:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Never
 
 from .._errors import ArgumentError, GraphError, OperandError, TransformError
-from .._state import next_serial, state
+from .._state import next_serial, recording, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -247,12 +247,9 @@ def _reentrant(function: Callable[..., Any], args: tuple[Any, ...], preserve_rng
             raise TransformError("checkpoint: use_reentrant=True does not work inside function transforms; pass use_reentrant=False")
     run = Replayable(function, args, {}, preserve_rng_state)
     run.tensors = [entry for a in args if isinstance(a, Tensor) for entry in [(a, a.node, version_of(a))]]
-    before, state.grad_enabled = state.grad_enabled, False
-    try:
+    with recording(False):
         result = function(*args)
-    finally:
-        state.grad_enabled = before
-    if not before:
+    if not state.grad_enabled:
         return result
     run.check_arguments("by the function itself")
     if all(node is None for _, node, _ in run.tensors):

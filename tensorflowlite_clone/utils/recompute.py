@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import VersionError
-from .._state import next_serial, state
+from .._state import during, next_serial, state
 from ..autograd.graph import saved_tensors_hooks
 from ..core.boxed import Boxed
 from ..core.levels import everything
@@ -59,28 +59,19 @@ class Replayable:
     def as_before(self) -> Iterator[None]:
         """Random numbers, transform height and gradient mode as they were; everything is put back afterwards."""
         now = [(g, g.get_state()) for g, _ in self.random]
-        before = state.height, state.maps, state.grad_enabled, state.inference
         for g, saved in self.random:
             g.set_state(saved)
-        state.height, state.maps, state.grad_enabled, state.inference = self.height, self.maps, True, False
         try:
-            with without_outer_hooks():
+            with during(height=self.height, maps=self.maps, grad_enabled=True, inference=False), without_outer_hooks():
                 yield
         finally:
-            state.height, state.maps, state.grad_enabled, state.inference = before
             for g, saved in now:
                 g.set_state(saved)
 
 
-@contextmanager
-def without_outer_hooks() -> Iterator[None]:
+def without_outer_hooks() -> during:
     """Outside of `saved_tensors_hooks`: what a region saves is dropped and needs no other keeper. Hooks inside the region keep theirs."""
-    before = state.observers
-    state.observers = tuple(o for o in before if not isinstance(o, saved_tensors_hooks))
-    try:
-        yield
-    finally:
-        state.observers = before
+    return during(observers=tuple(o for o in state.observers if not isinstance(o, saved_tensors_hooks)))
 
 
 def version_of(t: Tensor) -> int:

@@ -38,7 +38,7 @@ class Application(Call):
         """Carry out the call: what `Function.apply` returns."""
         arrays = [self.args[i] for i in self.places]
         if highest(arrays) is None:
-            outs = self.record(arrays, {}, max((a.level for a in arrays), default=0))
+            outs = self.record(arrays, {}, max([a.level for a in arrays], default=0))
         else:
             outs = tuple(boxed(o) for o in self.of(*arrays))
         return self.structured(outs)

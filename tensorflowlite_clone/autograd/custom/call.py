@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._errors import TransformError
-from ..._state import state
+from ..._state import recording, state
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.tensor import Tensor
@@ -47,7 +47,7 @@ class Call(ABC):
 
     def __init__(self, function: Any, args: tuple[Any, ...]) -> None:
         self.function, self.args = function, args
-        self.places = tuple(i for i, a in enumerate(args) if isinstance(a, Boxed))
+        self.places = tuple([i for i, a in enumerate(args) if isinstance(a, Boxed)])
         self.needs = [False] * len(args)
         self.inside, self.ctx, self.recipe = False, None, None
 
@@ -70,15 +70,12 @@ class Call(ABC):
         operands = [boxed(a) for a in arrays]
         function = self.function
         args = self.filled(operands)
-        mode, state.grad_enabled = state.grad_enabled, False
-        try:
+        with recording(False):
             if function._has_setup:
                 out = function.forward(*args)
             else:
                 ctx = FunctionCtx(function.__name__, tuple(self.needs))
                 out = function.forward(ctx, *args)
-        finally:
-            state.grad_enabled = mode
         results = self.accept(out)
         numbers = {id(o): i for i, o in enumerate(operands)}
         self.results, self.aliases = results, [numbers.get(id(r)) for r in results]
@@ -86,7 +83,7 @@ class Call(ABC):
             self.ctx = ctx
             if self.inside:
                 self.recipe = Recipe.of(ctx, operands, results)
-        return tuple(self._array(r) for r in results)
+        return tuple([self._array(r) for r in results])
 
     def accept(self, out: Any) -> list[Any]:
         """Remember the structure of what forward returned; the tensors in it."""
@@ -128,12 +125,8 @@ class Call(ABC):
         name = self.__name__
         if self.function._has_setup:
             ctx = FunctionCtx(name, needs)
-            mode = state.grad_enabled
-            state.grad_enabled = mode and nested  # where operands hold boxes, what is computed here concerns outer transforms
-            try:
+            with recording(state.grad_enabled and nested):  # boxes in operands: what is computed here concerns outer transforms
                 self.function.setup_context(ctx, tuple(self.filled(operands)), self.structured(tensors))
-            finally:
-                state.grad_enabled = mode
             return ctx
         if not self.inside and self.ctx is not None:
             return self._with_results(self.ctx, tensors)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._errors import TransformError
-from ..._state import state
+from ..._state import during, state
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
@@ -83,14 +83,12 @@ def _to_front(name: str, r: Array, dim: Any, size: int) -> Array:
 def _by_loop(call: Call, level: int, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
     """What vmap means, taken literally. Counted in `LOOPED`."""
     LOOPED[call.__name__] = LOOPED.get(call.__name__, 0) + bool(size)
-    maps = state.maps
-    if randomness != "error":  # each call draws for its own example
-        state.maps = tuple(m for m in maps if m.level != level)
+    maps = state.maps if randomness == "error" else tuple(m for m in state.maps if m.level != level)  # else each draws for itself
     start = default_generator.get_state() if randomness == "same" else None
     columns: list[tuple[Array, ...]] = []
     recipes: list[Any] = []
     templates: list[list[Any]] = []
-    try:
+    with during(maps=maps):
         for i in range(max(size, 1)):
             if start is not None:
                 default_generator.set_state(start)
@@ -98,8 +96,6 @@ def _by_loop(call: Call, level: int, size: int, values: list[Array], mapped: lis
             recipes.append(call.recipe)
             templates.append(call.template)
             _check_alike(call, templates[0], i)
-    finally:
-        state.maps = maps
     if not size:
         return [np.reshape(o, (1, *shape_of(o)))[:0] for o in columns[0]]
     if recipes[0] is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..._errors import GraphError, OperandError, ShapeError
-from ..._state import next_serial, state
+from ..._state import next_serial, recording, state
 from ..._typing import Array, DType, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import as_ndarray, conjugated, unbroadcast
@@ -165,22 +165,21 @@ class FunctionNode(SavingNode):
     # ---- the user's backward ------------------------------------------------------------------------------------------------
     def _run(self, cotangents: Sequence[Any], *, lowered: bool, record: bool) -> list[Any]:
         """What backward gives for each parent, checked, in the engine's convention."""
-        before = self.lowered, state.grad_enabled
-        self.lowered, state.grad_enabled = lowered, record
+        before, self.lowered = self.lowered, lowered
         try:
-            if self.function._backward is not None:
-                result = self.function._backward(self.ctx, *cotangents)
-            elif self.function._jvp is not None:
-                result = self._transposed(cotangents)
-            else:
-                raise GraphError(
-                    f"{self.title()}: has no derivative in reverse mode: it defines neither backward (or vjp) nor jvp; "
-                    f"add a static method backward(ctx, *grads)"
-                )
-            grads = self._checked(result)
-            return [None if r is None else conjugated(r) for r in grads]
+            with recording(record):
+                if self.function._backward is not None:
+                    result = self.function._backward(self.ctx, *cotangents)
+                elif self.function._jvp is not None:
+                    result = self._transposed(cotangents)
+                else:
+                    raise GraphError(
+                        f"{self.title()}: has no derivative in reverse mode: it defines neither backward (or vjp) nor jvp; "
+                        f"add a static method backward(ctx, *grads)"
+                    )
+                return [None if r is None else conjugated(r) for r in self._checked(result)]
         finally:
-            self.lowered, state.grad_enabled = before
+            self.lowered = before
 
     def _transposed(self, cotangents: Sequence[Any]) -> tuple[Any, ...]:
         """The gradients from jvp alone, which is linear in the tangents: its derivative with respect to them, pulled back."""
