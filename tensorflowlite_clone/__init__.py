@@ -10,9 +10,7 @@ tensor([2., 4.])
 import math as _math
 import os as _os
 import sys as _sys
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
 
 # OpenBLAS's threads spin while they wait and take the cores from the kernels' own threads; 2^4 cycles instead of 2^26 is enough.
 _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
@@ -22,6 +20,7 @@ if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
     _let_blas_sleep()
 
 from . import autograd, fft, func, linalg, ops
+from ._lazy import later as _later
 from ._state import get_default_dtype, set_default_dtype
 from ._version import __version__
 from .autograd import (
@@ -67,18 +66,5 @@ globals().update(_FUNCTIONS)
 float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
-#: Loaded when they are first used.
-_LATER = {"cuda", "datasets", "nn", "optim", "utils"}
-
-
-def __getattr__(name: str) -> _Any:
-    if name in _LATER:
-        return _import_module(f".{name}", __name__)  # which also makes it an attribute
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
-
-
-__all__ = sorted([*(n for n in globals() if not n.startswith("_")), *_LATER])
+__getattr__, __dir__ = _later(globals())
+__all__ = [n for n in __dir__() if not n.startswith("_")]

@@ -231,6 +231,18 @@ def test_everything_works_without_the_compiler():
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
 
 
+@pytest.mark.parametrize("first", ["backward", "gradcheck"])
+def test_functions_are_not_hidden_by_the_modules_of_their_names(first):
+    """Whatever is imported first: ``tl.autograd.backward`` and ``tl.autograd.gradcheck`` are the functions, as in PyTorch."""
+    program = (
+        f"import tensorflowlite_clone.autograd.{first}\n"
+        f"from tensorflowlite_clone.autograd.{first} import {first}\n"
+        f"import tensorflowlite_clone as tl; assert tl.autograd.{first} is {first}; assert callable({first})"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT.parent, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
 def test_numpy_functions_without_an_operation_raise_and_never_detach(monkeypatch):
     x = tl.tensor([1.0, 2.0], requires_grad=True)
     monkeypatch.delitem(NUMPY_FUNCTIONS, np.i0)

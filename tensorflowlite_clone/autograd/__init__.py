@@ -4,10 +4,9 @@ Here: the users' face. Not here: the tape and its engine (``core/``) and the fun
 """
 
 import os as _os
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
 
+from .._lazy import later as _later
 from . import anomaly_mode, function, grad_mode, graph
 from .anomaly_mode import (
     AnomalyError,
@@ -20,31 +19,13 @@ from .anomaly_mode import (
 from .backward import backward, grad
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .variable import Variable
 
 if _TYPE_CHECKING:
     from . import forward_ad, functional
-    from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
-#: What is loaded when it is first used, and the module it is in.
-_LATER = {
-    "forward_ad": "forward_ad",
-    "functional": "functional",
-    "GradcheckError": "gradcheck",
-    "gradcheck": "gradcheck",
-    "gradgradcheck": "gradcheck",
-}
-
-
-def __getattr__(name: str) -> _Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _import_module(f".{_LATER[name]}", __name__)
-    for later, home in _LATER.items():
-        if home == _LATER[name]:
-            globals()[later] = module if later == home and later != "gradcheck" else getattr(module, later)
-    return globals()[name]
-
+__getattr__, __dir__ = _later(globals())
 
 from_environment(_os.environ.get("TL_DETECT_ANOMALY", ""))
 del from_environment

@@ -1,0 +1,29 @@
+"""What is loaded when it is first used, so that ``import tensorflowlite_clone`` stays fast: the one place that imports late on purpose.
+
+Not here: anything that another part of the package needs in order to run; that is imported at the top of its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+#: For each package ("" is the outermost) its modules that are loaded late.
+LATER = {"": ("cuda", "datasets", "nn", "optim", "utils"), "autograd": ("forward_ad", "functional")}
+
+
+def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The functions ``__getattr__`` and ``__dir__`` of the package that has these globals: they know the modules not loaded yet."""
+    package = namespace["__name__"]
+    names = LATER[package.partition(".")[2]]
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if name in names:
+            return import_module(f".{name}", package)  # which also makes it an attribute
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted({*namespace, *names})
+
+    return __getattr__, __dir__
