@@ -16,14 +16,13 @@ from .._errors import ArgumentError, GraphError, OperandError, ShapeError
 from .._state import recording, state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import conjugated, shape_of
-from ..core.engine import run_backward
-from ..core.levels import constant_value, strip
+from ..core.broadcast import shape_of
+from ..core.levels import constant_value
 from ..core.tensor import Tensor
 from ..func.arguments import raised_height, require_inexact
 from ..func.forward import make_dual, split
 from ..func.mapping import vmap
-from ..func.reverse import converted
+from ..func.reverse import Pullback, converted
 from .boxes import boxed
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -85,48 +84,38 @@ def _shaped(values: Sequence[Any], several: bool) -> Any:
 
 
 # ---- one evaluation -----------------------------------------------------------------------------------------------------------------
-class _Recorded:
-    """A function evaluated once on a tape of its own."""
+class _Recorded(Pullback):
+    """A function evaluated once, with the checks of ``strict``."""
 
     def __init__(self, func: Callable[..., Any], xs: Sequence[Array], op: str, strict: bool) -> None:
         self.op, self.strict = op, strict
-        with raised_height(record=True) as level:
-            self.level = level
-            self.xs = [Tensor.wrap(x, level).requires_grad_() for x in xs]
-            outs = func(*self.xs)
-        self.outs, self.several = _as_tuple(outs, op, "the result of the function")
-        if strict:
-            for i, o in enumerate(self.outs):
-                if self.node(i) is None:
-                    raise GraphError(
-                        f"{op}: with strict=True every result must depend on the inputs: result {i} (shape {o.shape}) does not"
-                    )
 
-    def node(self, i: int) -> Any:
-        """The node of result ``i`` on this tape; None if it does not depend on the inputs."""
-        o = self.outs[i]
-        return o.node if isinstance(o, Tensor) and o.level == self.level else None
+        def results(*ts: Tensor) -> tuple[Any, ...]:
+            outs, self.several = _as_tuple(func(*ts), op, "the result of the function")
+            return outs
+
+        super().__init__(results, xs, op)
+        for i, o in enumerate(self.outputs):
+            if strict and not self.depends(i):
+                raise GraphError(f"{op}: with strict=True every result must depend on the inputs: result {i} (shape {o.shape}) does not")
 
     def values(self) -> list[Array]:
         """The results, off this tape."""
-        return [constant_value(strip(o, self.level)) for o in self.outs]
+        return [constant_value(strip(o, self.level)) for o in self.outputs]
 
     def pull(self, cotangents: dict[int, Array], create_graph: bool) -> list[Array]:
         """The gradients of the inputs for these cotangents of results; zeros where there is no influence, unless strict."""
-        live = {i: c for i, c in cotangents.items() if self.node(i) is not None}
-        with recording((state.grad_enabled and create_graph) or any(isinstance(c, Boxed) for c in live.values())):
-            found = run_backward(
-                [self.outs[i] for i in live], [conjugated(c) for c in live.values()], level=self.level, retain_graph=True,
-                inputs=[x.node for x in self.xs],
-            )  # fmt: skip
+        live = [c for i, c in cotangents.items() if self.depends(i)]
+        with recording((state.grad_enabled and create_graph) or any(isinstance(c, Boxed) for c in live)):
+            found = self.gradients(cotangents, retain=True)
         grads = []
-        for k, (g, x) in enumerate(zip(found, self.xs, strict=True)):
+        for k, (g, x) in enumerate(zip(found, self.inputs, strict=True)):
             if g is None and self.strict:
                 raise GraphError(
                     f"{self.op}: with strict=True every result must depend on every input: result(s) {list(cotangents)} do not depend on "
                     f"input {k} (shape {x.shape})"
                 )
-            g = np.zeros(x.shape, x.dtype) if g is None else conjugated(g)
+            g = np.zeros(x.shape, x.dtype) if g is None else g
             if self.strict and create_graph and not _depends(g):
                 raise GraphError(
                     f"{self.op}: with strict=True and create_graph=True the derivative must depend on the inputs: that with respect to "
@@ -175,7 +164,7 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     """
     xs, several = _inputs(inputs, "vjp", create_graph)
     run = _Recorded(func, xs, "vjp", strict)
-    cs = _vectors(v, run.outs, "vjp", "the results", create_graph)
+    cs = _vectors(v, run.outputs, "vjp", "the results", create_graph)
     grads = run.pull(dict(enumerate(cs)), create_graph)
     values = [_give(o, create_graph) for o in run.values()]
     return _shaped(values, run.several), _shaped([_give(g, create_graph) for g in grads], several)
@@ -259,7 +248,7 @@ def _by_rows(
 ) -> tuple[list[list[Array]], bool]:
     run = _Recorded(func, xs, "jacobian", strict)
     matrix = []
-    for i, o in enumerate(run.outs):
+    for i, o in enumerate(run.outputs):
 
         def one(c: Any, i: int = i) -> list[Array]:
             return run.pull({i: constant_value(c)}, create_graph)
@@ -327,12 +316,12 @@ def _gradient_of(func: Callable[..., Any], op: str, strict: bool) -> Callable[[S
 
     def gradient(xs: Sequence[Any]) -> tuple[Any, list[Any]]:
         run = _Recorded(func, [constant_value(x) for x in xs], op, strict)
-        if run.several or int(np.prod(run.outs[0].shape)) != 1:
+        if run.several or int(np.prod(run.outputs[0].shape)) != 1:
             raise ArgumentError(
-                f"{op}: the function must return one tensor with a single element: it returned shape(s) {[o.shape for o in run.outs]}; "
+                f"{op}: the function must return one tensor with a single element: it returned shape(s) {[o.shape for o in run.outputs]}; "
                 f"reduce it (sum, mean), or use jacobian"
             )
-        o = run.outs[0]
+        o = run.outputs[0]
         if o.dtype.kind == "c":
             raise ArgumentError(
                 f"{op}: the function must return a real scalar: it returned {o.dtype}; take its real part or absolute value"

@@ -27,7 +27,7 @@ from ..core.tensor import Tensor
 from ..core.where import stacklevel
 from ..func.forward import jvp
 from ..func.mapping import vmap
-from ..func.reverse import Pullback
+from ..func.reverse import TreePullback
 from .backward import grad
 from .boxes import boxed
 
@@ -171,7 +171,7 @@ def gradgradcheck(
                 full[i] = x
             return tuple(o for o in _as_tuple(func(*full)) if isinstance(o, Boxed) and getattr(o, "requires_grad", True))
 
-        pullback = Pullback(of_places, tuple(xs[i] for i in places), {}, tuple(range(len(places))), False, "gradgradcheck")
+        pullback = TreePullback(of_places, tuple(xs[i] for i in places), {}, tuple(range(len(places))), False, "gradgradcheck")
         pulled = pullback.gradients({k: constant_value(c) for k, c in enumerate(cs)}, retain=False)
         return tuple(boxed(g) for g in pulled if g is not None)
 

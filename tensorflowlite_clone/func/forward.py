@@ -19,7 +19,7 @@ from ..core.levels import strip
 from ..core.tensor import Tensor
 from .arguments import Kind, raised_height, require_arrays, require_inexact, split_aux
 from .dual import Dual
-from .reverse import Pullback, converted
+from .reverse import TreePullback, converted
 from .tree import flatten, flatten_as, map_leaves, unflatten
 
 
@@ -92,13 +92,11 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     """
     if not primals:
         raise ArgumentError("linearize: there is nothing to differentiate: got no primals; pass the function's arguments")
-    pullback = Pullback(func, primals, {}, tuple(range(len(primals))), False, "linearize")
+    pullback = TreePullback(func, primals, {}, tuple(range(len(primals))), False, "linearize")
     places = [k for k in range(len(pullback.outputs)) if pullback.depends(k)]
     with raised_height(record=True) as level:  # u -> J^T u, which is linear in u, recorded at u = 0
         us = [Tensor.wrap(np.zeros(shape_of(o), o.dtype), level).requires_grad_() for o in (pullback.outputs[k] for k in places)]
-        pulled = run_backward(
-            [pullback.outputs[k] for k in places], us, level=pullback.level, inputs=[x.node for x in pullback.inputs], all_reach=True
-        )
+        pulled = pullback.walk(places, us, retain=False)
     recorded = [(i, g) for i, g in enumerate(pulled) if isinstance(g, Tensor) and g.level == level and g.node is not None]
     value, dtypes = pullback.value(), [x.dtype for x in pullback.inputs]
     shapes = [x.shape for x in pullback.inputs]

@@ -23,7 +23,7 @@ from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, r
 from .batched import Batched, Map
 from .dual import Dual
 from .forward import jvp, split
-from .reverse import Pullback, grad_and_value
+from .reverse import TreePullback, grad_and_value
 from .tree import flatten, map_leaves, unflatten
 
 
@@ -47,7 +47,7 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
 
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        pullback = Pullback(func, args, kwargs, argnums, has_aux, "jacrev")
+        pullback = TreePullback(func, args, kwargs, argnums, has_aux, "jacrev")
         _require_real(pullback.inputs, "jacrev", "argument")
         _require_real(pullback.outputs, "jacrev", "result")
         rows = [_rows(pullback, k, chunk_size) for k in range(len(pullback.outputs))]
@@ -57,7 +57,7 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
     return jacobian
 
 
-def _rows(pullback: Pullback, k: int, chunk_size: int | None) -> Any:
+def _rows(pullback: TreePullback, k: int, chunk_size: int | None) -> Any:
     """The derivatives of result number ``k``, nested like the arguments."""
     out = pullback.outputs[k]
     shape, dtype = shape_of(out), getattr(out, "dtype", np.dtype(np.float64))
@@ -82,7 +82,7 @@ def _rows(pullback: Pullback, k: int, chunk_size: int | None) -> Any:
     return result[0] if pullback.single else result
 
 
-def _block(pullback: Pullback, k: int, shape: tuple[int, ...], dtype: Any, rows: slice, n: int) -> list[Array]:
+def _block(pullback: TreePullback, k: int, shape: tuple[int, ...], dtype: Any, rows: slice, n: int) -> list[Array]:
     """Some rows, with one pass over the tape: (rows, *x.shape) for every argument."""
     size = rows.stop - rows.start
     basis = np.eye(size, n, rows.start, dtype)

@@ -1,4 +1,4 @@
-"""Reverse mode: `grad`, `grad_and_value`, `vjp`, and `Pullback`, what they are made of.
+"""Reverse mode: `grad`, `grad_and_value`, `vjp`, and `Pullback`, which evaluates a function once and pulls back, for all.
 
 Not here: whole Jacobians (``jacobians.py``), the walk over the tape (``core/engine.py``).
 """
@@ -23,7 +23,42 @@ from .tree import flatten, flatten_as, map_leaves, unflatten
 
 
 class Pullback:
-    """A function evaluated once at a level, and the map from cotangents of its results to cotangents of its arguments."""
+    """A function evaluated once at a level of its own, and the map from cotangents of its results to cotangents of its arguments.
+
+    ``func`` is called with a tensor for each of ``arrays`` and returns its results one by one.
+    """
+
+    def __init__(self, func: Callable[..., Sequence[Any]], arrays: Sequence[Array], op: str, kind: Kind | None = None) -> None:
+        with raised_height(record=True, kind=kind) as level:
+            self.level = level
+            self.inputs = [_input(x, level, op) for x in arrays]
+            self.outputs = func(*self.inputs)
+
+    def depends(self, k: int) -> bool:
+        """Whether result number ``k`` was computed from the arguments."""
+        o = self.outputs[k]
+        return isinstance(o, Tensor) and o.level == self.level and o.node is not None
+
+    def walk(self, places: Sequence[int], seeds: Sequence[Array], retain: bool) -> list[Array | None]:
+        """What the engine makes of seeds for the results at ``places``, which depend on the arguments; None where there is no influence."""
+        return run_backward(
+            [self.outputs[k] for k in places],
+            seeds,
+            level=self.level,
+            retain_graph=retain,
+            inputs=[x.node for x in self.inputs],
+            all_reach=True,
+        )
+
+    def gradients(self, cotangents: dict[int, Array], retain: bool) -> list[Array | None]:
+        """The cotangents of the arguments, from those of some results; None where there is no influence."""
+        places = [k for k in cotangents if self.depends(k)]
+        found = self.walk(places, [conjugated(cotangents[k]) for k in places], retain)
+        return [None if g is None else conjugated(g) for g in found]
+
+
+class TreePullback(Pullback):
+    """The `Pullback` of a function of nested arguments, tensors or ndarrays, with nested results; its arrays are their leaves."""
 
     def __init__(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, has_aux: bool, op: str
@@ -32,36 +67,20 @@ class Pullback:
         leaves, self.in_tree = flatten(tuple(args[n] for n in nums))
         self.single = not isinstance(argnums, tuple | list)
         self.kind = Kind(leaves)
-        with raised_height(record=True, kind=self.kind) as level:
-            self.level = level
-            self.inputs = [_input(self.kind.take(x, op), level, op) for x in leaves]
-            out = func(*replaced(args, nums, unflatten(self.in_tree, list(self.inputs))), **kwargs)
-        out, aux = split_aux(out, has_aux, op)
-        self.aux = map_leaves(lambda x: self.kind.give(strip(x, level)) if isinstance(x, Boxed) else x, aux)
-        self.outputs, self.out_tree = flatten(out)
-        require_arrays(self.outputs, op)
+
+        def of_leaves(*xs: Tensor) -> list[Any]:
+            out, self.aux = split_aux(func(*replaced(args, nums, unflatten(self.in_tree, list(xs))), **kwargs), has_aux, op)
+            outputs, self.out_tree = flatten(out)
+            require_arrays(outputs, op)
+            return outputs
+
+        super().__init__(of_leaves, [self.kind.take(x, op) for x in leaves], op, self.kind)
+        if has_aux:
+            self.aux = map_leaves(lambda x: self.kind.give(strip(x, self.level)) if isinstance(x, Boxed) else x, self.aux)
 
     def value(self) -> Any:
         """What the function returned."""
         return unflatten(self.out_tree, [self.kind.give(strip(o, self.level)) for o in self.outputs])
-
-    def depends(self, k: int) -> bool:
-        """Whether result number ``k`` was computed from the arguments."""
-        o = self.outputs[k]
-        return isinstance(o, Tensor) and o.level == self.level and o.node is not None
-
-    def gradients(self, cotangents: dict[int, Array], retain: bool) -> list[Array | None]:
-        """The cotangents of the leaves of the arguments, from those of some results; None where there is no influence."""
-        pairs = [(self.outputs[k], conjugated(c)) for k, c in cotangents.items() if self.depends(k)]
-        found = run_backward(
-            [o for o, _ in pairs],
-            [c for _, c in pairs],
-            level=self.level,
-            retain_graph=retain,
-            inputs=[x.node for x in self.inputs],
-            all_reach=True,
-        )
-        return [None if g is None else conjugated(g) for g in found]
 
     def pull(self, cotangents: Sequence[Array], retain: bool) -> Any:
         """The cotangents of the arguments, in their structure; zeros where there is no influence."""
@@ -119,8 +138,8 @@ def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
     return gradient_and_value
 
 
-def _scalar_gradient(func: Any, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, op: str) -> tuple[Any, Pullback]:
-    pullback = Pullback(func, args, kwargs, argnums, has_aux, op)
+def _scalar_gradient(func: Any, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, op: str) -> tuple[Any, TreePullback]:
+    pullback = TreePullback(func, args, kwargs, argnums, has_aux, op)
     if len(pullback.outputs) != 1 or shape_of(pullback.outputs[0]) not in ((), (1,)):
         shapes = [shape_of(o) for o in pullback.outputs]
         raise TransformError(
@@ -148,7 +167,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     """
     if not primals:
         raise ArgumentError("vjp: there is nothing to differentiate: got no primals; pass the function's arguments, vjp(func, x)")
-    pullback = Pullback(func, primals, {}, tuple(range(len(primals))), has_aux, "vjp")
+    pullback = TreePullback(func, primals, {}, tuple(range(len(primals))), has_aux, "vjp")
 
     def pull(*cotangents: Any) -> Any:
         given = flatten_as(pullback.out_tree, cotangents[0] if len(cotangents) == 1 else cotangents, "vjp", "the cotangents", "the value")
@@ -158,7 +177,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     return (pullback.value(), pull, pullback.aux) if has_aux else (pullback.value(), pull)
 
 
-def as_cotangent(pullback: Pullback, k: int, cotangent: Any, op: str) -> Array:
+def as_cotangent(pullback: TreePullback, k: int, cotangent: Any, op: str) -> Array:
     """A cotangent of result number ``k`` as the engine takes it: of its shape and dtype."""
     c, o = pullback.kind.take(cotangent, op, "cotangents"), pullback.outputs[k]
     if shape_of(c) != shape_of(o):
