@@ -18,9 +18,8 @@ from .._errors import ArgumentError, GraphError, OperandError, ShapeError, Trans
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.levels import constant_value
+from ..core.levels import boxed, constant_value, is_plain
 from ..func.dual import Dual
-from .boxes import boxed, is_plain
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 

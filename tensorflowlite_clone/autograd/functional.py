@@ -17,13 +17,12 @@ from .._state import recording, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import constant_value
+from ..core.levels import boxed, constant_value, strip
 from ..core.tensor import Tensor
 from ..func.arguments import raised_height, require_inexact
 from ..func.forward import make_dual, split
 from ..func.mapping import vmap
 from ..func.reverse import Pullback, converted
-from .boxes import boxed
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

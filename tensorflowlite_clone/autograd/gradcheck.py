@@ -22,14 +22,13 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import run_backward
-from ..core.levels import constant_value
+from ..core.levels import boxed, constant_value
 from ..core.tensor import Tensor
 from ..core.where import stacklevel
 from ..func.forward import jvp
 from ..func.mapping import vmap
 from ..func.reverse import TreePullback
 from .backward import grad
-from .boxes import boxed
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 

@@ -96,8 +96,11 @@ def is_plain(x: Any) -> bool:
 
 def highest(values: Iterable[Any]) -> Boxed | None:
     """The box among ``values`` that handles an operation on them; None if all are constants."""
-    boxes = [x for x in values if isinstance(x, Boxed) and not is_plain(x)]
-    return max(boxes, key=lambda x: (x.level, x.rank), default=None)
+    top: Boxed | None = None
+    for x in values:
+        if isinstance(x, Boxed) and not is_plain(x) and (top is None or (x.level, x.rank) > (top.level, top.rank)):
+            top = x
+    return top
 
 
 def varies(x: Any) -> bool:

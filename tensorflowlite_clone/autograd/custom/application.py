@@ -15,11 +15,11 @@ import numpy as np
 
 from ..._errors import TransformError
 from ..._typing import Array
-from ...core.levels import constant_value
+from ...core.boxed import Boxed
+from ...core.levels import boxed, constant_value, highest
 from ...core.tensor import Tensor
 from ...core.transpose import jvp_by_transposition
 from ...func.batched import Batched
-from ..boxes import boxed, highest
 from .call import Call
 from .mapping import map_call
 from .node import checked_tangents
@@ -37,21 +37,21 @@ class Application(Call):
     def result(self) -> Any:
         """Carry out the call: what `Function.apply` returns."""
         arrays = [self.args[i] for i in self.places]
-        if highest(arrays) is None:
-            outs = self.record(arrays, {}, max([a.level for a in arrays], default=0))
-        else:
-            outs = tuple(boxed(o) for o in self.of(*arrays))
-        return self.structured(outs)
+        top = highest(arrays)
+        if top is None:
+            return self.structured(self.record(arrays, {}, max([a.level for a in arrays], default=0)))
+        return self.structured([boxed(o) for o in self._handled(top, arrays)])
 
     def of(self, *arrays: Array, **_: Any) -> tuple[Array, ...]:
         """The results that are tensors: the highest box among the operands handles it; constants go to forward."""
         top = highest(arrays)
-        if top is None:
-            return self.compute(arrays)
+        return self.compute(arrays) if top is None else self._handled(top, arrays)
+
+    def _handled(self, top: Boxed, arrays: Sequence[Array]) -> tuple[Array, ...]:
         if isinstance(top, Batched):
             return self._mapped(arrays, top.level, top.length)
         operation: Any = self
-        outs: tuple[Array, ...] = top.process(operation, arrays, {})
+        outs: tuple[Array, ...] = top.process(operation, tuple(arrays), {})
         return outs
 
     def record(self, arrays: Sequence[Array], params: dict[str, Any], level: int) -> tuple[Tensor, ...]:

@@ -14,8 +14,8 @@ from ..._errors import TransformError
 from ..._state import recording, state
 from ..._typing import Array
 from ...core.boxed import Boxed
+from ...core.levels import boxed, varies
 from ...core.tensor import Tensor
-from ..boxes import boxed, varies
 from .context import FunctionCtx
 from .recipe import Recipe, replaced
 

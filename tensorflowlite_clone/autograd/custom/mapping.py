@@ -16,13 +16,12 @@ from ..._state import during, state
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.levels import constant_value, strip
+from ...core.levels import boxed, constant_value, strip
 from ...core.plan import Source
 from ...core.transpose import LOOPED
 from ...func.arguments import raised_height
 from ...func.batched import Batched, Map
 from ...ops.random import default_generator
-from ..boxes import boxed
 from .call import Call
 from .context import FunctionCtx
 from .node import fit_gradient

@@ -18,14 +18,13 @@ from ..._typing import Array, DType, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import as_ndarray, conjugated, unbroadcast
 from ...core.engine import run_backward
-from ...core.levels import constant_value
+from ...core.levels import boxed, constant_value, highest, is_plain, varies
 from ...core.plan import ANSWER, Source
 from ...core.saved import SavingNode
 from ...core.tape import Node, Select
 from ...core.tensor import Tensor
 from ...func.arguments import raised_height
 from ...ops.cast import cast
-from ..boxes import boxed, highest, is_plain, varies
 from .context import FunctionCtx
 
 #: Shape and dtype of a tensor.
@@ -254,8 +253,6 @@ class Exhausted(Node):
     def title(self) -> str:
         """The name that messages use."""
         return f"the gradient of {self.owner}"
-
-
 
 
 def _sealed(r: Any, level: int, parents: tuple[Any, ...], owner: str) -> Tensor:

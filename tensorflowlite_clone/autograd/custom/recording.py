@@ -16,12 +16,12 @@ from ..._errors import GraphError, OperandError, TransformError
 from ..._state import state
 from ..._typing import Array
 from ...core.boxed import Boxed
+from ...core.levels import boxed, is_plain
 from ...core.plan import ANSWER, INPUT, PARAM, Source
 from ...core.saved import version_of
 from ...core.tensor import Tensor
 from ...core.watchers import hand_over
 from ...core.where import here
-from ..boxes import boxed, is_plain
 from .call import Call
 from .context import FunctionCtx, Kept
 from .node import FunctionNode
