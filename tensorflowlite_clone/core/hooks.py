@@ -5,15 +5,14 @@ Not here: registering (``watchers.py``), the walk itself (``engine.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from .._errors import GraphError, OperandError, ShapeError, TransformError
-from .._state import state
+from .._state import recording, state
 from .._typing import Array
 from .boxed import Boxed
 from .broadcast import conjugated
@@ -32,15 +31,9 @@ class Showing:
     def __init__(self, level: int, create_graph: bool) -> None:
         self.level, self.create_graph = level, create_graph
 
-    @contextmanager
-    def calling(self) -> Iterator[None]:
+    def calling(self) -> recording:
         """While hooks run: what they do is recorded with ``create_graph``, and for the transforms around, which differentiate it."""
-        mode = state.grad_enabled
-        state.grad_enabled = self.create_graph or (mode and self.level > 0)
-        try:
-            yield
-        finally:
-            state.grad_enabled = mode
+        return recording(self.create_graph or (state.grad_enabled and self.level > 0))
 
     def shown(self, g: Array) -> Tensor:
         """A gradient as users know it: a tensor of the level in their convention, with memory of its own."""
@@ -91,12 +84,9 @@ class Showing:
         leaf.accumulate(g, False)
         tensor = leaf.tensor()
         if watchers.after and tensor is not None:
-            mode, state.grad_enabled = state.grad_enabled, self.create_graph  # recorded with create_graph only
-            try:
+            with recording(self.create_graph):
                 for function in list(watchers.after.values()):
                     function(tensor)
-            finally:
-                state.grad_enabled = mode
         if watchers.leaving:
             self.leave(watchers, (), g, 0, 1, ())
 
