@@ -1,8 +1,8 @@
 """What holds for all tests: machines are shared, so nothing is timed, not even by hypothesis; global state must not leak.
 
 Also here: what was not compared, because PyTorch, JAX or another reference is not installed, is said at the end of a run, and is a
-failure with ``--reference``. And the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is evidence for the
-cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the reports, so
+failure with ``--reference``. And the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is
+evidence for the cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the reports, so
 that they arrive from xdist's workers too, and are written after a complete run, or after any run with ``--matrix FILE``.
 ``docs/matrix.py`` makes the page of them.
 """
@@ -67,7 +67,7 @@ def cell(request) -> Cell:
 
 def pytest_addoption(parser):
     parser.addoption("--matrix", metavar="FILE", help="write the outcomes per operation and mode to FILE, whatever part of the tests runs")
-    parser.addoption("--reference", action="store_true", help="fail if a test is skipped because something to compare with is not installed")
+    parser.addoption("--reference", action="store_true", help="fail where a test is skipped for want of something to compare with")
     parser.addoption("--seed", type=int, default=0, metavar="N", help="the random numbers every test starts from")
 
 
