@@ -76,7 +76,7 @@ def kill_in_an_epoch(settings, out):
     rng = np.random.default_rng()
     checkpoint, last = out / "checkpoint.safetensors", rng.integers(2, 4)
     process = subprocess.Popen(command(*settings, "--out", out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while process.poll() is None and not (checkpoint.exists() and tl.load(checkpoint)["epoch"] >= last):  # always whole when it is read
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -183,10 +183,10 @@ def test_every_optimizer_and_schedule_learns(tmp_path, optimizer, schedule):
 def test_shifted_images_keep_what_they_show():
     from examples.train_mnist import shift
 
-    x = tl.full((200, 1, 6, 8), -0.5)
+    x = tl.full((1000, 1, 6, 8), -0.5)  # so many that all 25 places occur, whatever the seed
     x[:, 0, 2:4, 3:5] = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
     moved = shift(x, 2).numpy()[:, 0]
-    assert moved.shape == (200, 6, 8)
+    assert moved.shape == (1000, 6, 8)
     assert moved.dtype == np.float32
     places = set()
     for image in moved:

@@ -137,7 +137,7 @@ def test_parallel_keeps_nothing_alive():
         parallel(work, 8, cost=1.0, blas=False)
     parallel(lambda lo, hi: None, 8, cost=1.0, blas=False)
     del work, array
-    for _ in range(100):  # a worker may be between the end of its task and dropping it
+    for _ in range(3000):  # a worker may be between the end of its task and dropping it
         if gone() is None:
             break
         time.sleep(0.01)
