@@ -85,11 +85,12 @@ def test_activation_big_arrays_equal_small_ones(case: str) -> None:
     arguments = CASES[case][0]
     x = points(np.float32, 2 * CHUNK + 17)
     pieces = np.split(x, range(1000, x.size, 1000))
-    # vector and remainder loops of NumPy may round an exponential differently
+    # vector and remainder loops of NumPy may round an exponential differently; gelu adds 1 to a tanh near -1 and multiplies by up to 8
     np.testing.assert_allclose(
-        kernel(case)(x, *arguments), np.concatenate([kernel(case)(p, *arguments) for p in pieces]), rtol=5e-7, atol=1e-7
+        kernel(case)(x, *arguments), np.concatenate([kernel(case)(p, *arguments) for p in pieces]), rtol=5e-7, atol=1e-6
     )
-    np.testing.assert_allclose(gradient(case, x, x), np.concatenate([gradient(case, p, p) for p in pieces]), rtol=5e-6, atol=1e-6)
+    # 1 - tanh^2 near 1, times a cotangent and an x of up to 8 each
+    np.testing.assert_allclose(gradient(case, x, x), np.concatenate([gradient(case, p, p) for p in pieces]), rtol=5e-6, atol=4e-5)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -99,10 +100,11 @@ def test_activation_shapes_layouts_and_frozen_inputs(case: str) -> None:
     x = points(size=48).reshape(6, 8)
     g = points(size=48)[::-1].reshape(6, 8)
     x.flags.writeable = g.flags.writeable = False
-    np.testing.assert_allclose(f(x.T[::2], *arguments), f(x, *arguments).T[::2], rtol=1e-14)
-    np.testing.assert_allclose(gradient(case, g.T[::2], x.T[::2]), gradient(case, g, x).T[::2], rtol=1e-13)
+    tolerance = {"rtol": 1e-13, "atol": 1e-13}  # differences of numbers near one lose what loops for other strides round differently
+    np.testing.assert_allclose(f(x.T[::2], *arguments), f(x, *arguments).T[::2], **tolerance)
+    np.testing.assert_allclose(gradient(case, g.T[::2], x.T[::2]), gradient(case, g, x).T[::2], **tolerance)
     spread = np.broadcast_to(g[:1], (6, 8))
-    np.testing.assert_allclose(gradient(case, spread, x), gradient(case, spread.copy(), x), rtol=1e-14)
+    np.testing.assert_allclose(gradient(case, spread, x), gradient(case, spread.copy(), x), **tolerance)
     assert f(np.zeros((0, 3), np.float32), *arguments).shape == (0, 3)
     scalar = gradient(case, np.array(2.0, np.float32), np.asarray(f(np.array(1.0, np.float32), *arguments)))
     assert scalar.shape == () and scalar.dtype == np.float32
