@@ -7,7 +7,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Two installations into one environment at a time would break it, whatever -j says.
 .NOTPARALLEL:
-.PHONY: train test reference check lint types doctest fresh matrix bench docs clean
+.PHONY: train test reference check lint types doctest fresh matrix mutants bench docs clean
 
 train: $(VENV)/.viz
 	$(BIN)/python examples/train_mnist.py --dataset digits
@@ -38,6 +38,11 @@ fresh: $(VENV)/.dev
 matrix: $(VENV)/.test
 	$(PYTEST) -q -n $(JOBS) tests/test_operations.py tests/test_operation_domains.py tests/test_against_torch.py --matrix docs/_build/matrix.json
 	$(BIN)/python docs/matrix.py
+
+# Changes that no test notices, of some drawn at random. DRAW="--only ops/index.py": all of a file (tests/mutants.py).
+DRAW ?= --draw 200
+mutants: $(VENV)/.test
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py --jobs $(JOBS) $(DRAW)
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

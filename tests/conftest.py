@@ -2,8 +2,8 @@
 
 Also here: what was not compared, because PyTorch, JAX or another reference is not installed, is said at the end of a run, and is a
 failure with ``--reference``. And the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is
-evidence for the cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the reports, so
-that they arrive from xdist's workers too, and are written after a complete run, or after any run with ``--matrix FILE``.
+evidence for the cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the
+reports, so that they arrive from xdist's workers too, and are written after a complete run, or after any run with ``--matrix FILE``.
 ``docs/matrix.py`` makes the page of them.
 """
 
