@@ -4,7 +4,7 @@
     python docs/generate.py --check    fail if one of them is stale
 
 The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors) and
-``nn/functional.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``.
+``nn/functional.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``, and the code that ``docs/design.md`` quotes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy_functions
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
+from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
 
 ROOT = Path(tl.__file__).parent
@@ -189,6 +190,15 @@ def operations_page() -> str:
     return "".join(rows)
 
 
+def design_page() -> str:
+    """The page of the design, with what the compiler writes for one operation as it is now."""
+    text = (DOCS / "design.md").read_text()
+    head, begin, rest = text.partition("<!-- compiled by core/compile.py, put here by docs/generate.py -->\n")
+    _, end, tail = rest.partition("<!-- end of what was put here -->\n")
+    assert begin and end, "docs/design.md has lost the place for the generated function"
+    return f"{head}{begin}\n```python\n{source_of(OPS['Tanh'])}\n```\n\n{end}{tail}"
+
+
 def main() -> int:
     """Write or check every generated file."""
     files = {
@@ -197,6 +207,7 @@ def main() -> int:
         ROOT / "nn" / "functional.pyi": functional_stub,
         DOCS / "operations.md": operations_page,
         DOCS / "numpy_functions.md": numpy_functions.page,
+        DOCS / "design.md": design_page,
     }
     stale = []
     for path, make in files.items():

@@ -106,8 +106,9 @@ def _specialise(op: type[Operation]) -> None:
 
 
 def source_of(op: type[Operation]) -> str:
-    """The text of the compiled call of ``op``, for reading."""
-    return _call_source(op, range(len(op.names)))
+    """The text of the compiled call of ``op``, and of its step where all its arrays need gradients, for reading."""
+    needs = op.differentiable_mask
+    return f"{_call_source(op, range(len(op.names)))}\n\n\n{_step_source(Plan(op, needs, needs, len(op.names)))}"
 
 
 def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
@@ -291,10 +292,42 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
     """The first-order step of a plan, written out."""
     op: Any = plan.op
     scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast}
-    lines = ["def step(node, g):"]
+    scope |= {f"rule{m}": step.rule for m, step in enumerate(plan.steps)} | {f"kernel{m}": step.kernel for m, step in enumerate(plan.steps)}
+    exec(compile(_step_source(plan), f"<compiled {op.__name__} step {plan.mask},{plan.needs}>", "exec"), scope)
+    step: Callable[[Any, Any], Any] = scope["step"]
+    return step
+
+
+def _step_source(plan: Plan) -> str:
+    """The text of ``step``: unpack what was saved, compare versions, run the rules (or their kernels), sum back what was broadcast."""
+    op = plan.op
+    lines = ["def step(node, g):", *_unpack(plan)]
+    several = op.broadcasts and len(op.names) > 1
+    if several:
+        lines += ["    shapes = node.shapes"]
+    for m, (_, rule, kernel, cotangents, positions) in enumerate(plan.steps):
+        # The rule names its cotangent or does not need it: `source` puts cotangents first.
+        arguments = ", ".join([*(["g"] if cotangents else []), *(f"s{j}" for j in positions)])
+        if rule is no_gradient:
+            lines += [f"    g{m} = None"]
+        elif kernel is None:
+            lines += [f"    g{m} = rule{m}({arguments})"]
+        else:
+            lines += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
+    wanted = [m for m, step in enumerate(plan.steps) if step.rule is not no_gradient]
+    if several and wanted:
+        lines += ["    if shapes is not None:"]
+        for m in wanted:
+            lines += [f"        if g{m}.shape != shapes[{m}]: g{m} = unbroadcast(g{m}, shapes[{m}])"]
+    return "\n".join([*lines, f"    return ({', '.join(f'g{m}' for m in range(len(plan.steps)))},)"])
+
+
+def _unpack(plan: Plan) -> list[str]:
+    """Lines that take out of the node what it saved, after comparing versions, as the rules see it."""
+    if not plan.save:
+        return []
     unpack = f"{', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"
-    if plan.save:
-        lines += [f"    {unpack}"]
+    lines = [f"    {unpack}"]
     tensors = [j for j, s in enumerate(plan.save) if plan.is_tensor(s)]
     answers = [j for j, s in enumerate(plan.save) if s[0] == ANSWER]
     if tensors or answers:
@@ -306,29 +339,4 @@ def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
             lines += [f"    if {' or '.join(changed)}: node.check_versions(); {unpack}"]
         else:
             lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions(); {unpack}"]
-    lines += [f"    s{j} = s{j}.array" for j in tensors]
-    several = op.broadcasts and len(op.names) > 1
-    if several:
-        lines += ["    shapes = node.shapes"]
-    for m, (_, rule, kernel, cotangents, positions) in enumerate(plan.steps):
-        scope[f"rule{m}"] = rule
-        values = "".join(f", s{j}" for j in positions)
-        # The rule names its cotangent or does not need it: `source` puts cotangents first.
-        first = "g" if cotangents else ""
-        arguments = (first + values).removeprefix(", ")
-        if rule is no_gradient:
-            lines += [f"    g{m} = None"]
-        elif kernel is None:
-            lines += [f"    g{m} = rule{m}({arguments})"]
-        else:
-            scope[f"kernel{m}"] = kernel
-            lines += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
-    wanted = [m for m, step in enumerate(plan.steps) if step.rule is not no_gradient]
-    if several and wanted:
-        lines += ["    if shapes is not None:"]
-        for m in wanted:
-            lines += [f"        if g{m}.shape != shapes[{m}]: g{m} = unbroadcast(g{m}, shapes[{m}])"]
-    lines += [f"    return ({', '.join(f'g{m}' for m in range(len(plan.steps)))},)"]
-    exec(compile("\n".join(lines), f"<compiled {op.__name__} step {plan.mask},{plan.needs}>", "exec"), scope)
-    step: Callable[[Any, Any], Any] = scope["step"]
-    return step
+    return lines + [f"    s{j} = s{j}.array" for j in tensors]
