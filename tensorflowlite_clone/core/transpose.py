@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,18 +36,29 @@ def jvp_by_transposition(op: OperationLike, primals: list[Array], tangents: list
         leaves = [x.node for x, t in zip(xs, tangents, strict=True) if t is not None]
         # A first-order walk: the rules see what the tensors hold and the cotangents u, on which alone they are recorded.
         grads = run_backward(roots, [u for u in us if u is not None], level=level, inputs=leaves, all_reach=True)
-        pairs = [
-            (g, t)
-            for g, t in zip(grads, (t for t in tangents if t is not None), strict=True)
-            if isinstance(g, Tensor) and g.node is not None
-        ]
-        targets = [u.node for u in us if u is not None]
-        found = run_backward([g for g, _ in pairs], [t for _, t in pairs], level=level, inputs=targets, all_reach=True)
-        results = iter(found)
+        results = iter(transposed(grads, [t for t in tangents if t is not None], [u for u in us if u is not None], level))
         ts = [None if u is None else next(results) for u in us]
         ts = [np.zeros(o.shape, o.dtype) if t is None and u is not None else t for o, u, t in zip(outs, us, ts, strict=True)]
         values = [o.array if isinstance(o, Tensor) and o.level == level else o for o in outs]
         return (tuple(values), tuple(ts)) if isinstance(ans, tuple) else (values[0], ts[0])
+
+
+def transposed(
+    results: Sequence[Any], cotangents: Sequence[Array | None], arguments: Sequence[Tensor], level: int, retain_graph: bool = False
+) -> list[Array | None]:
+    """The transpose of a linear map, recorded on ``arguments``, the only leaves of ``level``: from cotangents to those of the arguments.
+
+    A result that does not depend on them is constant and takes no part.
+    """
+    pairs = [
+        (r, c)
+        for r, c in zip(results, cotangents, strict=True)
+        if c is not None and isinstance(r, Tensor) and r.level == level and r.node is not None
+    ]
+    targets = [a.node for a in arguments]
+    return run_backward(
+        [r for r, _ in pairs], [c for _, c in pairs], level=level, retain_graph=retain_graph, inputs=targets, all_reach=True
+    )
 
 
 def _leaf(array: Array, level: int) -> Tensor:

@@ -14,9 +14,9 @@ from .._errors import ArgumentError, ShapeError, TransformError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.engine import run_backward
 from ..core.levels import strip
 from ..core.tensor import Tensor
+from ..core.transpose import transposed
 from .arguments import Kind, raised_height, require_arrays, require_inexact, split_aux
 from .dual import Dual
 from .reverse import TreePullback, converted
@@ -97,7 +97,6 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     with raised_height(record=True) as level:  # u -> J^T u, which is linear in u, recorded at u = 0
         us = [Tensor.wrap(np.zeros(shape_of(o), o.dtype), level).requires_grad_() for o in (pullback.outputs[k] for k in places)]
         pulled = pullback.walk(places, us, retain=False)
-    recorded = [(i, g) for i, g in enumerate(pulled) if isinstance(g, Tensor) and g.level == level and g.node is not None]
     value, dtypes = pullback.value(), [x.dtype for x in pullback.inputs]
     shapes = [x.shape for x in pullback.inputs]
 
@@ -112,15 +111,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
                     f"linearize: a tangent has the wrong shape: it is {shape_of(t)}, its primal is {shape}; they must be equal"
                 )
         ts = [converted(t, dtype, "linearize", "tangent", "primal") for t, dtype in zip(ts, dtypes, strict=True)]
-        found = run_backward(
-            [g for _, g in recorded],
-            [ts[i] for i, _ in recorded],
-            level=level,
-            retain_graph=True,
-            inputs=[u.node for u in us],
-            all_reach=True,
-        )
-        slopes = dict(zip(places, found, strict=True))
+        slopes = dict(zip(places, transposed(pulled, ts, us, level, retain_graph=True), strict=True))
         outs = [
             np.zeros(shape_of(o), getattr(o, "dtype", None)) if slopes.get(k) is None else slopes[k] for k, o in enumerate(pullback.outputs)
         ]

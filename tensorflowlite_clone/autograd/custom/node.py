@@ -17,12 +17,12 @@ from ..._state import next_serial, recording, state
 from ..._typing import Array, DType, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import as_ndarray, conjugated, unbroadcast
-from ...core.engine import run_backward
 from ...core.levels import boxed, constant_value, highest, is_plain, varies
 from ...core.plan import ANSWER, Source
 from ...core.saved import SavingNode
 from ...core.tape import Node, Select
 from ...core.tensor import Tensor
+from ...core.transpose import transposed
 from ...func.arguments import raised_height
 from ...ops.cast import cast
 from .context import FunctionCtx
@@ -191,13 +191,8 @@ class FunctionNode(SavingNode):
                 assert form is not None
                 tangents[k] = Tensor.wrap(np.zeros(*form), level).requires_grad_()
             slopes = checked_tangents(self.function, self.function._jvp(self.ctx, *tangents), self.outputs)
-        pairs = [
-            (s, conjugated(constant_value(c)))
-            for s, c in zip(slopes, cotangents, strict=True)
-            if c is not None and isinstance(s, Tensor) and s.level == level and s.node is not None
-        ]
-        leaves = [tangents[k].node for k in self.arguments]
-        found = run_backward([s for s, _ in pairs], [c for _, c in pairs], level=level, inputs=leaves)
+        seeds = [None if c is None else conjugated(constant_value(c)) for c in cotangents]
+        found = transposed(slopes, seeds, [tangents[k] for k in self.arguments], level)
         grads: list[Any] = [None] * len(self.forms)
         for k, g in zip(self.arguments, found, strict=True):
             grads[k] = None if g is None else boxed(conjugated(g))
