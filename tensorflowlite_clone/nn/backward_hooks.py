@@ -16,10 +16,10 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, OperandError, ShapeError
-from .._state import next_serial, recording, state
+from .._state import next_serial, state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import conjugated
+from ..core.hooks import Showing
 from ..core.tape import Cotangents, Node, Select
 from ..core.tensor import Tensor
 
@@ -133,33 +133,23 @@ class Gate(Node):
 
     def show(self, g: Cotangents, create_graph: bool) -> tuple[Array | None, ...]:
         """The gradients that go on, after the function has seen them."""
+        showing = Showing(self.level, create_graph)
         seen: list[Any] = [None] * self.count
         for i, gx in g.items.items():
-            gx = conjugated(gx)
-            if not (isinstance(gx, Tensor) and gx.level == self.level):
-                gx = Tensor.wrap(gx if isinstance(gx, Boxed) else np.array(gx), self.level)
-            seen[self.places[i]] = gx
-        with recording(create_graph or (state.grad_enabled and self.level > 0)):  # transforms around differentiate what hooks do
+            seen[self.places[i]] = showing.shown(gx)
+        with showing.calling():
             found = self.look(tuple(seen))
             grads: list[Array | None] = []
             for i, place in enumerate(self.places):
                 new, old = found[place], g.items.get(i)
-                if new is None:
-                    grads.append(None)
-                    continue
-                if old is not None and new.dtype != old.dtype:
+                if new is not None and old is not None and new.dtype != old.dtype:
                     new = new.to(old.dtype)
-                grads.append(conjugated(new) if create_graph else _lent(conjugated(new.array)))
+                grads.append(None if new is None else showing.taken(new))
         return tuple(grads)
 
     def title(self) -> str:
         """The name that messages use."""
         return "BackwardHookFunction"
-
-
-def _lent(g: Array) -> Array:
-    """``g``, which a hook may have kept, as a view: the walk takes no memory of others for its own."""
-    return g.view() if type(g) is ndarray else g
 
 
 def gate(values: tuple[Any, ...], look: Callable[[Gradients], Gradients]) -> tuple[tuple[Any, ...], bool]:
