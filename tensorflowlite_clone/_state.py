@@ -25,7 +25,7 @@ class ThreadState(threading.local):
     observers: tuple[Any, ...] = ()
     #: Whether the backward pass under way gives the gradients of chosen tensors and accumulates none.
     inputs_only: bool = False
-    #: The backward pass under way (``core/hooks.py``), if any gradient is watched.
+    #: The backward pass under way (``core/engine.py``).
     walk: Any = None
     #: The level of the innermost function transform (grad, jvp, vmap) under way, 0 if there is none; its boxes remember it.
     height: int = 0

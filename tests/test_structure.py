@@ -254,3 +254,15 @@ def test_numpy_functions_without_an_operation_raise_and_never_detach(monkeypatch
         np.cbrt.at(x, [0])
     with pytest.raises(TypeError, match=r"np\.packbits: not answered for tensors, and never silently detached: .*x\.detach\(\)"):
         np.packbits(x)
+
+
+def unknown_files(path: Path, text: str) -> list[str]:
+    """Files that a text names in backquotes and that are not where it says: beside it, in the package or in the repository."""
+    named = re.findall(r"`+([\w/]+\.(?:py|md))`+", text)
+    return [name for name in named if not any((place / name).exists() for place in (path.parent, ROOT, ROOT.parent))]
+
+
+def test_files_that_are_named_exist():
+    texts = {p: p.read_text() for p in [*PATHS, *ROOT.rglob("*.md"), *(ROOT.parent / "docs").glob("*.md"), ROOT.parent / "CONTRIBUTING.md"]}
+    assert not {str(p): unknown for p, text in texts.items() if (unknown := unknown_files(p, text))}
+    assert unknown_files(ROOT / "core" / "tape.py", "see ``engine.py``, `ops/cast.py`, ``function.py``") == ["function.py"]

@@ -3,7 +3,7 @@
 Any view of a tensor is such a window, however it was made; one that shows the real numbers of a complex tensor, or the reverse, is one
 onto its parts. In-place changes through views are differentiated with these three.
 
-Not here: which tensors are views of which (``core/views.py``), what an in-place change means (``inplace.py``).
+Not here: which tensors are views of which (``core/views.py``), what an in-place change means (``inplace/mutation.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In-place drawing: methods that fill a tensor with random numbers. What an in-place change means is in ``inplace.py``."""
+"""In-place drawing: methods that fill a tensor with random numbers. What an in-place change means is in ``mutation.py``."""
 
 from __future__ import annotations
 

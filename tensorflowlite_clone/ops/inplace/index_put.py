@@ -1,6 +1,6 @@
 """Writing through an index: ``x[index] = value`` and `index_put`.
 
-Not here: reading (``index.py``), what an in-place change means (``mutation.py``).
+Not here: reading (``ops/index.py``), what an in-place change means (``mutation.py``).
 """
 
 from __future__ import annotations

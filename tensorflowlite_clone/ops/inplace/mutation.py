@@ -5,7 +5,7 @@ and whoever saved the old value is told at backward. Inside function transforms,
 the old value of a whole tensor is kept for them. A recorded change through a view is a write into a window of the memory it
 looks at: `settle` tells that memory and its other views. A value inside a function transform comes to hold the result.
 
-Not here: the methods that change tensors (the other files of this folder), windows (``strided.py``).
+Not here: the methods that change tensors (the other files of this folder), windows (``ops/strided.py``).
 """
 
 from __future__ import annotations

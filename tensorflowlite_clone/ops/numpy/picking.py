@@ -1,7 +1,7 @@
 """Picking with NumPy's signatures: by conditions, by indices, in order, without repetition; and writing into tensors.
 
 Values that are picked carry their derivatives, also where NumPy sorts them or drops repeated ones; places have none. Not here: PyTorch's
-spellings (``gather.py``, ``sort.py``, ``search.py``), counting in bins (``histograms.py``).
+spellings (``ops/gather.py``, ``ops/sort.py``, ``ops/search.py``), counting in bins (``ops/histograms.py``).
 """
 
 from __future__ import annotations

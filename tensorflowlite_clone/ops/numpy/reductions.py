@@ -1,8 +1,8 @@
 """Reductions and scans with NumPy's signatures: ``axis``, ``dtype``, ``keepdims``, ``initial``, ``where``, and their nan- forms.
 
-All are made of the operations of ``reduce.py``, ``extrema.py`` and ``scan.py``, where PyTorch's spellings are. What ``where=``
+All are made of the operations of ``ops/reduce.py``, ``ops/extrema.py`` and ``ops/scan.py``, where PyTorch's spellings are. What ``where=``
 leaves out is replaced by the neutral element, so its derivative is exactly 0. Not here: medians, quantiles, averages and
-covariances (``statistics.py``).
+covariances (``ops/statistics.py``).
 """
 
 from __future__ import annotations

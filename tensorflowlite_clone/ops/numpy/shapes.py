@@ -1,7 +1,7 @@
 """Shapes with NumPy's signatures: reshaping in another order, joining with a dtype, blocks, inserting, deleting, padding, grids.
 
-Not here: PyTorch's spellings and the operations themselves (``shape.py``, ``join.py``, ``pad.py``, ``grid.py``, ``create.py``), picking
-by conditions and indices (``picking.py``).
+Not here: PyTorch's spellings and the operations themselves (``ops/shape.py``, ``ops/join.py``, ``ops/pad.py``, ``ops/grid.py``,
+``ops/create.py``), picking by conditions and indices (``picking.py``).
 """
 
 from __future__ import annotations
