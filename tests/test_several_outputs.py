@@ -8,14 +8,15 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core import registry
-from tensorflowlite_clone.core.families import AxisWise, Bilinear, Elementwise, ElementwiseTuple, General, NonDifferentiable
+from tensorflowlite_clone.core import families, registry
+from tensorflowlite_clone.core.families import AxisWise, Bilinear, Elementwise, ElementwiseTuple, General, Inexact, NonDifferentiable
 from tensorflowlite_clone.core.methods import Methods
 from tensorflowlite_clone.core.transpose import LOOPED
 
@@ -186,7 +187,8 @@ REFUSED = {
     "Elementwise": (Elementwise, {"outputs": ("a", "b")}, r"the operations of Elementwise have one result; derive from ElementwiseTuple"),
     "NonDifferentiable": (NonDifferentiable, {"outputs": ("a", "b")}, r"of NonDifferentiable have one result; derive from Elem"),
     "Bilinear": (Bilinear, {"outputs": ("a", "b")}, r"the operations of Bilinear have one result; derive from General"),
-    "no names": (ElementwiseTuple, {}, r"outputs = \(\): must be the names of two results or more"),
+    "no names": (ElementwiseTuple, {}, r"Bad: several results need names: write outputs = "),
+    "Inexact": (Inexact, {"outputs": ("a", "b")}, r"the operations of Inexact have one result; derive from InexactTuple"),
     "one name": (General, {"outputs": ("a",)}, r"must be the names of two results or more, .* leave it out where there is one"),
     "a string": (General, {"outputs": "ab"}, r"outputs = 'ab': must be the names of two results or more"),
     "twice": (General, {"outputs": ("a", "a")}, r"must be the names of two results or more"),
@@ -210,3 +212,48 @@ def test_what_cannot_work_is_refused_when_the_class_is_made(case):
     with pytest.raises(TypeError, match=message):
         type(family)("Bad", (family,), {"forward": pair, **body})
     assert "Bad" not in registry.OPS
+
+
+def test_the_example_in_contributing_is_right():
+    """As it is printed: integers become floats of the default dtype, infinities give no warning, the derivative is right."""
+    page = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    (text,) = [part for part in page.split("```python")[1:] if "class SinCos" in part]
+    exec(textwrap.dedent(text.partition("```")[0]), {"np": np, **vars(families)})
+    assert [t.dtype for t in tl.tensor([1, 2]).sincos()] == [np.float32] * 2
+    assert np.isnan(tl.tensor([np.inf]).sincos()[0].item())
+    x = tl.tensor(X, requires_grad=True)
+    s, c = x.sincos()
+    (s * 2.0 + c).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 2.0 * np.cos(X) - np.sin(X))
+
+
+def test_forward_must_give_what_outputs_name():
+    class Three(ElementwiseTuple):
+        outputs = ("a", "b")
+
+        def forward(x):
+            return x, x, x
+
+    class Pair(Elementwise):
+        def forward(x):
+            return x, x
+
+    with pytest.raises(TypeError, match=r"three: forward returned 3 result\(s\); return 2, as in outputs: a, b"):
+        Three.of(X)
+    with pytest.raises(TypeError, match=r"pair: forward returned 2 results; return one ndarray, or name several in outputs"):
+        Pair.of(X)
+
+
+def test_facts_that_a_class_cannot_say_are_refused():
+    with pytest.raises(TypeError, match=r"Wrong: unknown fact 'out'; a class can say public, title, numpy, .*; out= comes by itself"):
+
+        class Wrong(Elementwise, public="wrong", out=True):
+            forward = np.negative
+
+    with pytest.raises(TypeError, match=r"Both: inplace=True: several results cannot take the place of one tensor"):
+
+        class Both(ElementwiseTuple, public="both", inplace=True):
+            outputs = ("a", "b")
+
+            def forward(x):
+                return x, x

@@ -81,7 +81,18 @@ def plain_result(op: OperationLike, ans: Any, params: dict[str, Any]) -> Array:
     """The result of ``forward`` as an ndarray; a box comes of a tensor among the parameters, whose derivative would be lost."""
     if isinstance(ans, Boxed):
         raise boxed_parameter(op, params) or OperandError(f"{op.title()}: computed {type(ans).__name__} of plain arrays; return an ndarray")
+    if isinstance(ans, tuple | list):
+        raise OperandError(f"{op.title()}: forward returned {len(ans)} results; return one ndarray, or name several in outputs")
     return as_ndarray(ans)
+
+
+def plain_results(op: OperationLike, answers: Any, params: dict[str, Any]) -> tuple[Array, ...]:
+    """The same for the results of an operation with several."""
+    outputs = op.outputs or ()
+    if not isinstance(answers, tuple | list) or len(answers) != len(outputs):
+        count = len(answers) if isinstance(answers, tuple | list) else 1
+        raise OperandError(f"{op.title()}: forward returned {count} result(s); return {len(outputs)}, as in outputs: {', '.join(outputs)}")
+    return tuple(plain_result(op, a, params) for a in answers)
 
 
 def refuse_complex(op: OperationLike, args: tuple[Array, ...]) -> None:

@@ -76,6 +76,7 @@ class Elementwise(LinedUp):
 class Inexact(Elementwise):
     """Functions with real values: integers become floats first; infinities and NaN are results, not warnings."""
 
+    instead = "InexactTuple"
     promotion = "inexact"
     quiet = True
 
@@ -114,6 +115,14 @@ class ElementwiseTuple(LinedUp):
                 gs = [(n, (*nothing[:k], t, *nothing[k + 1 :])) for n, t in moving]
                 moved.append(_total([cls.run_rule(n, g, primals, answers, params) for n, g in gs], ans))
         return answers, tuple(moved)
+
+
+class InexactTuple(ElementwiseTuple):
+    """Functions with several real values each: integers become floats first; infinities and NaN are results, not warnings."""
+
+    outputs = ()
+    promotion = "inexact"
+    quiet = True
 
 
 class NonDifferentiable(LinedUp):

@@ -31,7 +31,7 @@ from .._typing import Array
 from . import registry
 from .boxed import Boxed
 from .dtypes import inexact_type, result_type
-from .explain import explain, plain_result, refuse_complex
+from .explain import explain, plain_result, plain_results, refuse_complex
 from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
 from .recording import Recorded
@@ -111,6 +111,14 @@ class Operation(Recorded, metaclass=OperationType):
         registry.OPS[cls.__name__] = cls
         cls.public_names = names = (public,) if isinstance(public, str) else public
         cls.name = title or (names[0] if names else _snake_case(cls.__name__))
+        known = publish.__kwdefaults__ or {}
+        for fact in facts.keys() - known.keys():
+            raise TypeError(
+                f"{cls.__name__}: unknown fact {fact!r}; a class can say {', '.join(['public', 'title', *known])}; "
+                f"out= comes by itself where there is one result"
+            )
+        if facts.get("inplace") and cls.outputs is not None:
+            raise TypeError(f"{cls.__name__}: inplace=True: several results cannot take the place of one tensor; leave it out")
         publish(cls, names, **facts)
 
     # ---- the entry --------------------------------------------------------------------------------------------------------
@@ -159,7 +167,7 @@ class Operation(Recorded, metaclass=OperationType):
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise explain(cls, args, params, error) from error
         if type(ans) is not ndarray:
-            ans = plain_result(cls, ans, params) if cls.outputs is None else tuple(plain_result(cls, a, params) for a in ans)
+            ans = plain_result(cls, ans, params) if cls.outputs is None else plain_results(cls, ans, params)
         for observer in state.observers:
             observer.computed(cls, args, params, ans)
         return ans
@@ -350,6 +358,8 @@ def _check_outputs(cls: type[Operation]) -> None:
     if cls.instead is not None and outputs is not None:
         family = next(base.__name__ for base in cls.__mro__ if "instead" in vars(base))
         raise TypeError(f"{where}: the operations of {family} have one result; derive from {cls.instead}")
+    if outputs == ():
+        raise TypeError(f'{cls.__name__}: several results need names: write outputs = ("sin", "cos") in the class, in the order of forward')
     if not isinstance(outputs, tuple) or len(outputs) < 2 or len({*outputs}) < len(outputs):
         raise TypeError(f'{where}: must be the names of two results or more, ("values", "indices"); leave it out where there is one')
     taken = {*outputs} & {"g", "ans", cls.rest, *cls.names, *cls.params}
