@@ -71,19 +71,21 @@ def public(
 def implements(*np_functions: Callable[..., Any] | str, sequences: int = 0) -> Callable[[F], F]:
     """Make the decorated function the answer to NumPy functions whose signature it repeats; the first operands may be sequences.
 
-    Functions that NumPy 2.0 lacks go by name.
+    Functions that some version of NumPy lacks go by name.
     """
-    known = (getattr(np, f, None) if isinstance(f, str) else f for f in np_functions)
 
     def enter(f: F) -> F:
-        _answer(tuple(f for f in known if f is not None), f, sequences)
+        _answer(np_functions, f, sequences)
         return f
 
     return enter
 
 
 def _answer(numpy: Any, handler: Callable[..., Any], sequences: int) -> None:
-    for np_function in numpy if isinstance(numpy, tuple) else (numpy,):
+    for known in numpy if isinstance(numpy, tuple) else (numpy,):
+        np_function = getattr(np, known, None) if isinstance(known, str) else known
+        if np_function is None:
+            continue
         registry.answer_numpy(np_function, handler)
         if sequences:
             registry.NUMPY_FUNCTIONS[np_function] = _accept_sequences(np_function, sequences)

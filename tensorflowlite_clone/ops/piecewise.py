@@ -234,7 +234,7 @@ class Ceil(_Step, numpy=np.ceil, public="ceil", inplace=True):
         return np.zeros(g.shape, g.dtype)
 
 
-class Trunc(_Step, numpy=(np.trunc, np.fix), public=("trunc", "fix"), inplace=True):
+class Trunc(_Step, numpy=(np.trunc, "fix"), public=("trunc", "fix"), inplace=True):
     """The integer part of x. Shape: any -> same."""
 
     forward = np.trunc
