@@ -378,3 +378,22 @@ def test_shape_changes_of_a_tensor_itself():
     z += 1.0  # nobody else sees the memory: not a view
     with pytest.raises(RuntimeError, match="changed in place"):
         kept.backward()
+
+
+VIEW_TWINS = {"squeeze_": (0,), "unsqueeze_": (0,), "t_": (), "transpose_": (0, 1), "swapaxes_": (0, 1), "swapdims_": (0, 1)}
+
+
+@pytest.mark.parametrize("name", VIEW_TWINS)
+def test_a_new_shape_in_place_leaves_what_was_saved_as_it_is(name):
+    """The memory stays: whoever saved the result may use it, and the tensor is no view of anything."""
+    x = tl.ones(1, 2, requires_grad=True)
+    y = x.exp()
+    assert getattr(y, name)(*VIEW_TWINS[name]) is y
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.full((1, 2), np.e), rtol=1e-6)
+    plain = tl.ones(1, 2)
+    getattr(plain, name)(*VIEW_TWINS[name])
+    assert not plain._is_view()
+    plain.detach_()
+    plain.mul_(tl.tensor(2.0, requires_grad=True))
+    assert plain.grad_fn.name() == "MulBackward0"

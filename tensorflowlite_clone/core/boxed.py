@@ -30,9 +30,9 @@ class Boxed(Methods):
     #: At equal level the box of the higher rank handles the operation.
     rank: ClassVar[int] = 0
     #: Whether it stands for several values at once.
-    batched: ClassVar[bool] = False
+    _batched: ClassVar[bool] = False
     #: Whether a derivative is being taken of it (not of what it holds).
-    differentiated: bool = False
+    _differentiated: bool = False
     level: int
     shape: Shape
     dtype: DType

@@ -89,7 +89,8 @@ class Node:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_") and isinstance(self.tape, Recorded):
             return _saved(self.tape, name.removeprefix("_saved_"))
-        return getattr(self.tape, name)
+        ctx = getattr(self.tape, "ctx", None)  # of a user's Function: what is kept there goes before the node's own
+        return vars(ctx)[name] if ctx is not None and name in vars(ctx) else getattr(self.tape, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(getattr(self.tape, "ctx", self.tape), name, value)

@@ -105,9 +105,9 @@ def highest(values: Iterable[Any]) -> Boxed | None:
 
 def varies(x: Any) -> bool:
     """Whether some derivative is being taken of ``x``: it is, or holds, a tensor on a tape or a dual."""
-    return any(isinstance(b, Boxed) and b.differentiated for b in levels(x))
+    return any(isinstance(b, Boxed) and b._differentiated for b in levels(x))
 
 
 def mapped(x: Any, level: int | None = None) -> bool:
     """Whether ``x`` stands for several values at once (inside vmap, that of ``level`` if it is given), none of which can be asked for."""
-    return any(isinstance(b, Boxed) and b.batched and level in (None, b.level) for b in levels(x))
+    return any(isinstance(b, Boxed) and b._batched and level in (None, b.level) for b in levels(x))

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 from .._errors import VersionError
 from .broadcast import shape_of
 from .plan import ANSWER, INPUT, Source
-from .tape import Node
+from .tape import TapeNode
 from .tensor import Tensor
 from .versions import Cell
 from .where import NOWHERE, line, place_of
 
 
-class SavingNode(Node):
+class SavingNode(TapeNode):
     """A node that saved values, with the versions they had."""
 
     __slots__ = ("code", "instruction", "versions")
@@ -48,18 +48,15 @@ class SavingNode(Node):
         Raises `GraphError` where they are freed already and `VersionError` for one that was changed in place.
         """
         saved = self.saved
-        if saved is None:
-            raise self.released()
-        if isinstance(saved, Packed):
-            return saved.open(self)
-        self.check_versions()
-        return self.saved  # type: ignore[return-value]
+        return saved.open(self) if isinstance(saved, Packed) else self.check_versions()
 
-    def check_versions(self) -> None:
-        """Raise if a saved value was changed in place since it was saved; where the old value is kept, take that instead."""
-        assert isinstance(self.saved, tuple)
-        saved, versions = list(self.saved), list(self.versions or [0] * len(self.saved))
-        for i, (source, value, kept) in enumerate(zip(self.sources(), self.saved, tuple(versions), strict=True)):
+    def check_versions(self) -> tuple[Any, ...]:
+        """The saved values. Raises if one was changed in place since it was saved; where the old value is kept, it takes its place."""
+        before: Any = self.saved  # read once: another thread may free it
+        if before is None:
+            raise self.released()
+        saved, versions = list(before), list(self.versions or [0] * len(before))
+        for i, (source, value, kept) in enumerate(zip(self.sources(), before, tuple(versions), strict=True)):
             if source[0] == ANSWER:
                 old = self._old(source, value, *kept)
                 if old is not None:
@@ -73,8 +70,12 @@ class SavingNode(Node):
                 for k, part in enumerate(value):
                     if isinstance(part, Tensor) and (old := self._old(source, part, part.version, thens[k])) is not None:
                         parts[k], thens[k] = old, 0
-                saved[i], versions[i] = tuple(parts), tuple(thens)
-        self.saved, self.versions = tuple(saved), tuple(versions)
+                if any(a is not b for a, b in zip(parts, value, strict=True)):
+                    saved[i], versions[i] = tuple(parts), tuple(thens)
+        found = tuple(saved)
+        if any(a is not b for a, b in zip(found, before, strict=True)):
+            self.saved, self.versions = found, tuple(versions)
+        return found
 
     def _old(self, source: Source, value: Any, cell: Cell | None, then: int) -> Tensor | None:
         """None for a value that is as it was at version ``then``; else the tensor that it was."""

@@ -1,7 +1,7 @@
-"""What the tape is made of: `Node`, the base of everything on it; leaves, and the nodes of single outputs.
+"""What the tape is made of: `TapeNode`, the base of everything on it; leaves, and the nodes of single outputs.
 
 Nodes know their parents, so the graph is freed by reference counting; nothing knows its children. The engine asks of a node only what
-stands in `Node`.
+stands in `TapeNode`.
 
 Not here: nodes that save values (``saved.py``), those of operations (``recording.py``), the walk (``engine.py``), what users see of a
 node (``grad_fn.py``).
@@ -27,13 +27,13 @@ from .where import NOWHERE, line, place_of
 ACCUMULATION = threading.RLock()
 
 
-class Node:
+class TapeNode:
     """Something on the tape: it takes the gradient of a result and gives those of its parents."""
 
     __slots__ = ("__weakref__", "parents", "saved", "seq", "watchers")
 
     #: The nodes that its gradients go to.
-    parents: tuple[Node, ...]
+    parents: tuple[TapeNode, ...]
     #: What the step needs, dropped when it was used; a node with nothing to drop has ().
     saved: Any
     #: Serial number: larger than that of every parent.
@@ -77,7 +77,7 @@ class Node:
         )
 
 
-class Leaf(Node):
+class Leaf(TapeNode):
     """The node of a tensor that the user made: where its gradient is accumulated."""
 
     __slots__ = ("tensor",)
@@ -141,12 +141,12 @@ def _no_gradient(grad: Any, tensor: Any) -> Exception:
     )
 
 
-class Select(Node):
+class Select(TapeNode):
     """The node of one output among several: it hands the gradient on as `Cotangents` of the whole."""
 
     __slots__ = ("index",)
 
-    def __init__(self, node: Node, index: int) -> None:
+    def __init__(self, node: TapeNode, index: int) -> None:
         self.parents, self.saved = (node,), ()
         self.index = index
         self.seq = next_serial()

@@ -93,7 +93,7 @@ class Tensor(Boxed):
         self.changed(by, before=before)
 
     @property
-    def differentiated(self) -> bool:  # type: ignore[override]
+    def _differentiated(self) -> bool:  # type: ignore[override]
         """Whether it is on a tape."""
         return self.node is not None
 

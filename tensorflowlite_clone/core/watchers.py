@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from .tape import Leaf, Node
+from .tape import Leaf, TapeNode
 
 _ids = count().__next__
 
@@ -68,17 +68,17 @@ class Watched:
     __slots__ = ("nodes",)
 
     def __init__(self) -> None:
-        self.nodes: weakref.WeakSet[Node] = weakref.WeakSet()
+        self.nodes: weakref.WeakSet[TapeNode] = weakref.WeakSet()
 
     def __len__(self) -> int:
         return len(self.nodes)
 
     @staticmethod
-    def get(node: Node) -> Watchers | None:
+    def get(node: TapeNode) -> Watchers | None:
         """Who watches ``node``."""
         return getattr(node, "watchers", None)
 
-    def add(self, node: Node) -> Watchers:
+    def add(self, node: TapeNode) -> Watchers:
         """The watchers of ``node``, made on first need."""
         found = self.get(node)
         if found is None:
@@ -86,7 +86,7 @@ class Watched:
         self.nodes.add(node)
         return found
 
-    def drop(self, node: Node) -> None:
+    def drop(self, node: TapeNode) -> None:
         """Nobody watches ``node`` any more."""
         self.nodes.discard(node)
         node.watchers = None
@@ -95,11 +95,11 @@ class Watched:
 #: Empty in most programs.
 WATCHED = Watched()
 #: The watched nodes, leaves apart, whose step itself is watched; and the leaves where somebody waits for the ``grad``.
-STEPS: weakref.WeakSet[Node] = weakref.WeakSet()
-AWAITED: weakref.WeakSet[Node] = weakref.WeakSet()
+STEPS: weakref.WeakSet[TapeNode] = weakref.WeakSet()
+AWAITED: weakref.WeakSet[TapeNode] = weakref.WeakSet()
 
 
-def watch(node: Node, function: Callable[..., Any], when: str = "before") -> RemovableHandle:
+def watch(node: TapeNode, function: Callable[..., Any], when: str = "before") -> RemovableHandle:
     """Call ``function`` with every gradient that reaches ``node``.
 
     ``when`` is "before", "after" (with the leaf once its ``grad`` is filled), "entering" or "leaving" (see `Watchers`).
@@ -124,7 +124,7 @@ def watch(node: Node, function: Callable[..., Any], when: str = "before") -> Rem
     return handle
 
 
-def hand_over(old: Node | None, new: Node | None) -> None:
+def hand_over(old: TapeNode | None, new: TapeNode | None) -> None:
     """A tensor changed in place has another node: what it asked for with `retain_grad` goes along."""
     watchers = WATCHED.get(old) if len(WATCHED) and old is not None and new is not None else None
     if watchers is not None and new is not None and watchers.kept_by is not None:

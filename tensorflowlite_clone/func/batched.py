@@ -36,7 +36,7 @@ class Batched(Boxed):
     """An array whose leading axis, of length ``length``, is hidden from the function that works on it."""
 
     __slots__ = ("__weakref__", "length", "value", "views")
-    batched = True
+    _batched = True
     value: Array
     length: int
 

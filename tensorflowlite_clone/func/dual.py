@@ -18,7 +18,7 @@ class Dual(Boxed):
     """A value (``primal``) with its derivative along one direction (``tangent``, same shape and dtype)."""
 
     __slots__ = ("__weakref__", "primal", "tangent", "views")
-    differentiated = True
+    _differentiated = True
     primal: Array
     tangent: Array
 

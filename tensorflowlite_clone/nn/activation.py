@@ -17,13 +17,13 @@ from .module import Module
 class _Activation(Module):
     """A function with fixed settings, which become attributes and appear in the ``repr``."""
 
-    function: str
+    _function: str
     settings: tuple[str, ...] = ()
     inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         """The activation of ``input``, in its shape."""
-        result: Tensor = getattr(F, self.function)(input, *[getattr(self, s) for s in self.settings])
+        result: Tensor = getattr(F, self._function)(input, *[getattr(self, s) for s in self.settings])
         return result
 
     def extra_repr(self) -> str:
@@ -41,79 +41,79 @@ class _Plain(_Activation):
 class ReLU(_Plain):
     """``max(x, 0)``."""
 
-    function = "relu"
+    _function = "relu"
 
 
 class ReLU6(_Plain):
     """``min(max(x, 0), 6)``."""
 
-    function = "relu6"
+    _function = "relu6"
 
 
 class SELU(_Plain):
     """``scale * (max(x, 0) + min(alpha (exp(x) - 1), 0))`` (G. Klambauer et al. 2017)."""
 
-    function = "selu"
+    _function = "selu"
 
 
 class SiLU(_Plain):
     """``x * sigmoid(x)``."""
 
-    function = "silu"
+    _function = "silu"
 
 
 class Mish(_Plain):
     """``x * tanh(softplus(x))`` (D. Misra 2019)."""
 
-    function = "mish"
+    _function = "mish"
 
 
 class Hardswish(_Plain):
     """``x * min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019)."""
 
-    function = "hardswish"
+    _function = "hardswish"
 
 
 class Hardsigmoid(_Plain):
     """``min(max(x + 3, 0), 6) / 6``."""
 
-    function = "hardsigmoid"
+    _function = "hardsigmoid"
 
 
 class Sigmoid(_Activation):
     """``1 / (1 + exp(-x))``."""
 
-    function = "sigmoid"
+    _function = "sigmoid"
 
 
 class Tanh(_Activation):
     """``tanh(x)``."""
 
-    function = "tanh"
+    _function = "tanh"
 
 
 class Softsign(_Activation):
     """``x / (1 + |x|)``."""
 
-    function = "softsign"
+    _function = "softsign"
 
 
 class Tanhshrink(_Activation):
     """``x - tanh(x)``."""
 
-    function = "tanhshrink"
+    _function = "tanhshrink"
 
 
 class LogSigmoid(_Activation):
     """``log(sigmoid(x))``."""
 
-    function = "logsigmoid"
+    _function = "logsigmoid"
 
 
 class GELU(_Activation):
     """``x * Phi(x)``, Phi the normal distribution function, or its ``tanh`` approximation (D. Hendrycks, K. Gimpel 2016)."""
 
-    function = "gelu"
+    _function = "gelu"
     settings = ("approximate",)
 
     def __init__(self, approximate: str = "none") -> None:
@@ -128,7 +128,7 @@ class GELU(_Activation):
 class LeakyReLU(_Activation):
     """``x`` where positive, ``negative_slope * x`` elsewhere."""
 
-    function = "leaky_relu"
+    _function = "leaky_relu"
     settings = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -139,7 +139,7 @@ class LeakyReLU(_Activation):
 class ELU(_Activation):
     """``x`` where positive, ``alpha (exp(x) - 1)`` elsewhere (D. Clevert et al. 2015)."""
 
-    function = "elu"
+    _function = "elu"
     settings = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -150,7 +150,7 @@ class ELU(_Activation):
 class CELU(_Activation):
     """``max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)`` (J. Barron 2017)."""
 
-    function = "celu"
+    _function = "celu"
     settings = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -161,7 +161,7 @@ class CELU(_Activation):
 class Hardtanh(_Activation):
     """``min(max(x, min_val), max_val)``."""
 
-    function = "hardtanh"
+    _function = "hardtanh"
     settings = ("min_val", "max_val")
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
@@ -172,7 +172,7 @@ class Hardtanh(_Activation):
 class Softplus(_Activation):
     """``log(1 + exp(beta x)) / beta``, and ``x`` where ``beta x > threshold``."""
 
-    function = "softplus"
+    _function = "softplus"
     settings = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -183,7 +183,7 @@ class Softplus(_Activation):
 class Threshold(_Activation):
     """``x`` where above ``threshold``, ``value`` elsewhere."""
 
-    function = "threshold"
+    _function = "threshold"
     settings = ("threshold", "value")
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
@@ -194,7 +194,7 @@ class Threshold(_Activation):
 class Hardshrink(_Activation):
     """``x`` outside [-lambd, lambd], 0 inside."""
 
-    function = "hardshrink"
+    _function = "hardshrink"
     settings = ("lambd",)
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -209,7 +209,7 @@ class Hardshrink(_Activation):
 class Softshrink(Hardshrink):
     """``x`` moved towards 0 by ``lambd``, 0 inside [-lambd, lambd]."""
 
-    function = "softshrink"
+    _function = "softshrink"
 
 
 class PReLU(Module):
@@ -237,7 +237,7 @@ class PReLU(Module):
 class GLU(_Activation):
     """The first half along ``dim`` times the sigmoid of the second (Y. Dauphin et al. 2016)."""
 
-    function = "glu"
+    _function = "glu"
     settings = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
@@ -246,7 +246,7 @@ class GLU(_Activation):
 
 
 class _AlongDim(Module):
-    function: str
+    _function: str
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ class _AlongDim(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function along ``dim`` (the last dimension where None was given)."""
-        result: Tensor = getattr(F, self.function)(input, dim=-1 if self.dim is None else self.dim)
+        result: Tensor = getattr(F, self._function)(input, dim=-1 if self.dim is None else self.dim)
         return result
 
     def extra_repr(self) -> str:
@@ -265,16 +265,16 @@ class _AlongDim(Module):
 class Softmax(_AlongDim):
     """``exp(x_i) / sum_j exp(x_j)`` along ``dim``."""
 
-    function = "softmax"
+    _function = "softmax"
 
 
 class Softmin(_AlongDim):
     """``exp(-x_i) / sum_j exp(-x_j)`` along ``dim``."""
 
-    function = "softmin"
+    _function = "softmin"
 
 
 class LogSoftmax(_AlongDim):
     """``x_i - log(sum_j exp(x_j))`` along ``dim``."""
 
-    function = "log_softmax"
+    _function = "log_softmax"

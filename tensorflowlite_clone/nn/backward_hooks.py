@@ -20,7 +20,7 @@ from .._state import next_serial, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.hooks import Showing
-from ..core.tape import Cotangents, Node, Select
+from ..core.tape import Cotangents, Select, TapeNode
 from ..core.tensor import Tensor
 
 Gradients = tuple[Any, ...]
@@ -110,7 +110,7 @@ class BackwardHooks:
         return tuple(new)
 
 
-class Gate(Node):
+class Gate(TapeNode):
     """A tape node between tensors and their aliases, which shows the gradients of the whole group to a function."""
 
     __slots__ = ("count", "level", "look", "places")

@@ -25,7 +25,7 @@ class _Conv(Module):
     bias: Parameter | None
     #: The number of spatial dimensions, and the name of the function for it.
     spatial: int
-    function: str
+    _function: str
     transposed = False
     output_padding: tuple[int, ...] = ()
 
@@ -74,7 +74,7 @@ class _Conv(Module):
     def forward(self, input: Tensor) -> Tensor:
         """The convolved input."""
         input, padding = self._padded(input)
-        result: Tensor = getattr(F, self.function)(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        result: Tensor = getattr(F, self._function)(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         return result
 
     def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
@@ -114,7 +114,7 @@ class Conv1d(_Conv):
     (1, 4, 8)
     """
 
-    spatial, function = 1, "conv1d"
+    spatial, _function = 1, "conv1d"
 
 
 class Conv2d(_Conv):
@@ -127,7 +127,7 @@ class Conv2d(_Conv):
     (2, 4, 8, 8)
     """
 
-    spatial, function = 2, "conv2d"
+    spatial, _function = 2, "conv2d"
 
 
 class _ConvTranspose(_Conv):
@@ -160,7 +160,7 @@ class _ConvTranspose(_Conv):
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """The input spread out by the kernel, to ``output_size``, the spatial dimensions of the result, if that is given."""
         more = self._output_padding(input, output_size)
-        result: Tensor = getattr(F, self.function)(
+        result: Tensor = getattr(F, self._function)(
             input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation
         )
         return result
@@ -192,7 +192,7 @@ class ConvTranspose1d(_ConvTranspose):
     (2, 1, 6)
     """
 
-    spatial, function = 1, "conv_transpose1d"
+    spatial, _function = 1, "conv_transpose1d"
 
 
 class ConvTranspose2d(_ConvTranspose):
@@ -205,4 +205,4 @@ class ConvTranspose2d(_ConvTranspose):
     (2, 1, 6, 6)
     """
 
-    spatial, function = 2, "conv_transpose2d"
+    spatial, _function = 2, "conv_transpose2d"

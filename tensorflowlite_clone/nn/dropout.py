@@ -9,7 +9,7 @@ from .module import Module
 
 
 class _Dropout(Module):
-    function: str
+    _function: str
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class _Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with random zeros (or saturated elements), in training."""
-        result: Tensor = getattr(F, self.function)(input, self.p, self.training, self.inplace)
+        result: Tensor = getattr(F, self._function)(input, self.p, self.training, self.inplace)
         return result
 
     def extra_repr(self) -> str:
@@ -35,25 +35,25 @@ class Dropout(_Dropout):
     [1.0, 1.0, 1.0]
     """
 
-    function = "dropout"
+    _function = "dropout"
 
 
 class Dropout1d(_Dropout):
     """Whole channels of (N, C, L) zero with probability ``p``."""
 
-    function = "dropout1d"
+    _function = "dropout1d"
 
 
 class Dropout2d(_Dropout):
     """Whole channels of (N, C, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
 
-    function = "dropout2d"
+    _function = "dropout2d"
 
 
 class Dropout3d(_Dropout):
     """Whole channels of (N, C, D, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
 
-    function = "dropout3d"
+    _function = "dropout3d"
 
 
 class AlphaDropout(_Dropout):
@@ -62,10 +62,10 @@ class AlphaDropout(_Dropout):
     G. Klambauer et al., "Self-normalizing neural networks" (2017).
     """
 
-    function = "alpha_dropout"
+    _function = "alpha_dropout"
 
 
 class FeatureAlphaDropout(_Dropout):
     """`AlphaDropout` of whole channels of (N, C, ...)."""
 
-    function = "feature_alpha_dropout"
+    _function = "feature_alpha_dropout"

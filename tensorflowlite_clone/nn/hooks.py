@@ -1,6 +1,6 @@
 """Hooks of modules, kept out of the path of modules that have none: tables, registration, and the call between hooks.
 
-Not here: the gates that backward hooks need on the tape (``backward_hooks.py``), hooks of tensors (``core/hooks.py``).
+Not here: the gates that backward hooks need on the tape (``backward_hooks.py``), hooks of tensors (``core/watchers.py``).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from .module import Module
 class _Loss(Module):
     """A loss function with fixed keyword settings."""
 
-    function: str
+    _function: str
     settings: tuple[str, ...] = ()
     reductions: tuple[str, ...] = ("mean", "sum", "none")
 
@@ -31,14 +31,14 @@ class _Loss(Module):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of ``input`` against ``target``."""
         settings = {s: getattr(self, s) for s in self.settings}
-        result: Tensor = getattr(F, self.function)(input, target, reduction=self.reduction, **settings)
+        result: Tensor = getattr(F, self._function)(input, target, reduction=self.reduction, **settings)
         return result
 
 
 class L1Loss(_Loss):
     """``|x - y|``."""
 
-    function = "l1_loss"
+    _function = "l1_loss"
 
 
 class MSELoss(_Loss):
@@ -49,13 +49,13 @@ class MSELoss(_Loss):
     2.0
     """
 
-    function = "mse_loss"
+    _function = "mse_loss"
 
 
 class SmoothL1Loss(_Loss):
     """``(x - y)^2 / (2 beta)`` below ``beta``, ``|x - y| - beta / 2`` above (R. Girshick 2015)."""
 
-    function = "smooth_l1_loss"
+    _function = "smooth_l1_loss"
     settings = ("beta",)
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
@@ -66,7 +66,7 @@ class SmoothL1Loss(_Loss):
 class HuberLoss(_Loss):
     """``(x - y)^2 / 2`` below ``delta``, ``delta (|x - y| - delta / 2)`` above (P. Huber 1964)."""
 
-    function = "huber_loss"
+    _function = "huber_loss"
     settings = ("delta",)
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -95,7 +95,7 @@ class CrossEntropyLoss(_Weighted):
     1.3863
     """
 
-    function = "cross_entropy"
+    _function = "cross_entropy"
     settings = ("weight", "ignore_index", "label_smoothing")
 
     def __init__(
@@ -108,7 +108,7 @@ class CrossEntropyLoss(_Weighted):
 class NLLLoss(_Weighted):
     """``-x[y]``: log-probabilities (N, C, ...) against labels (N, ...)."""
 
-    function = "nll_loss"
+    _function = "nll_loss"
     settings = ("weight", "ignore_index")
 
     def __init__(self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
@@ -119,14 +119,14 @@ class NLLLoss(_Weighted):
 class BCELoss(_Weighted):
     """``-(y log x + (1 - y) log(1 - x))`` for probabilities x; logarithms are clamped at -100."""
 
-    function = "binary_cross_entropy"
+    _function = "binary_cross_entropy"
     settings = ("weight",)
 
 
 class BCEWithLogitsLoss(_Weighted):
     """`BCELoss` of ``sigmoid(x)``, computed stably from the logits x; ``pos_weight`` weighs the positive part."""
 
-    function = "binary_cross_entropy_with_logits"
+    _function = "binary_cross_entropy_with_logits"
     settings = ("weight", "pos_weight")
 
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
@@ -140,7 +140,7 @@ class KLDivLoss(_Loss):
     The reduction "batchmean", the sum over the number of examples, is the mathematical divergence; "mean" divides by all elements.
     """
 
-    function = "kl_div"
+    _function = "kl_div"
     reductions = ("mean", "sum", "none", "batchmean")
     settings = ("log_target",)
 
@@ -152,7 +152,7 @@ class KLDivLoss(_Loss):
 class PoissonNLLLoss(_Loss):
     """``exp(x) - y x`` (or, without ``log_input``, ``x - y log(x + eps)``); ``full`` adds Stirling's term."""
 
-    function = "poisson_nll_loss"
+    _function = "poisson_nll_loss"
     settings = ("log_input", "full", "eps")
 
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
@@ -163,7 +163,7 @@ class PoissonNLLLoss(_Loss):
 class GaussianNLLLoss(_Loss):
     """``(log max(var, eps) + (x - y)^2 / max(var, eps)) / 2`` (D. Nix, A. Weigend 1994); ``full`` adds the constant log(2 pi) / 2."""
 
-    function = "gaussian_nll_loss"
+    _function = "gaussian_nll_loss"
     settings = ("full", "eps")
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
@@ -178,13 +178,13 @@ class GaussianNLLLoss(_Loss):
 class SoftMarginLoss(_Loss):
     """``log(1 + exp(-y x))`` for y of 1 and -1."""
 
-    function = "soft_margin_loss"
+    _function = "soft_margin_loss"
 
 
 class HingeEmbeddingLoss(_Loss):
     """For distances x: ``x`` where y is 1, ``max(0, margin - x)`` where y is -1 (R. Hadsell et al. 2006)."""
 
-    function = "hinge_embedding_loss"
+    _function = "hinge_embedding_loss"
     settings = ("margin",)
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
@@ -270,7 +270,7 @@ class MultiMarginLoss(_Weighted):
     J. Weston, C. Watkins (1999); ``weight`` (C) weighs the classes of the labels.
     """
 
-    function = "multi_margin_loss"
+    _function = "multi_margin_loss"
     settings = ("p", "margin", "weight")
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean") -> None:
@@ -281,5 +281,5 @@ class MultiMarginLoss(_Weighted):
 class MultiLabelSoftMarginLoss(_Weighted):
     """The mean over classes of ``-(y log sigmoid(x) + (1 - y) log sigmoid(-x))``: logits (N, C) against labels 0 and 1 (N, C)."""
 
-    function = "multilabel_soft_margin_loss"
+    _function = "multilabel_soft_margin_loss"
     settings = ("weight",)

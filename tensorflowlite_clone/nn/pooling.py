@@ -10,7 +10,7 @@ from .module import Module
 
 
 class _MaxPool(Module):
-    function: str
+    _function: str
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class _MaxPool(Module):
     def forward(self, input: Tensor) -> Any:
         """The maxima (and their indices, with ``return_indices``)."""
         window = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-        return getattr(F, self.function)(input, *window, self.return_indices)
+        return getattr(F, self._function)(input, *window, self.return_indices)
 
     def extra_repr(self) -> str:
         """The window."""
@@ -46,7 +46,7 @@ class MaxPool1d(_MaxPool):
     (1, 3, 4)
     """
 
-    function = "max_pool1d"
+    _function = "max_pool1d"
 
 
 class MaxPool2d(_MaxPool):
@@ -57,11 +57,12 @@ class MaxPool2d(_MaxPool):
     (1, 3, 4, 4)
     """
 
-    function = "max_pool2d"
+    _function = "max_pool2d"
 
 
 class _AvgPool(Module):
-    function: str
+    _function: str
+    divisor_override: int | None = None  # modules pickled before it was an attribute of all have none
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class _AvgPool(Module):
         """The means."""
         window = (self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
         divisor = () if self.divisor_override is None else (self.divisor_override,)
-        result: Tensor = getattr(F, self.function)(input, *window, *divisor)
+        result: Tensor = getattr(F, self._function)(input, *window, *divisor)
         return result
 
     def extra_repr(self) -> str:
@@ -91,7 +92,7 @@ class _AvgPool(Module):
 class AvgPool1d(_AvgPool):
     """Mean over windows: (N, C, L) -> (N, C, L')."""
 
-    function = "avg_pool1d"
+    _function = "avg_pool1d"
 
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
@@ -109,11 +110,11 @@ class AvgPool2d(_AvgPool):
     4.0
     """
 
-    function = "avg_pool2d"
+    _function = "avg_pool2d"
 
 
 class _Adaptive(Module):
-    function: str
+    _function: str
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
@@ -121,7 +122,7 @@ class _Adaptive(Module):
 
     def forward(self, input: Tensor) -> Any:
         """The means or maxima."""
-        return getattr(F, self.function)(input, self.output_size)
+        return getattr(F, self._function)(input, self.output_size)
 
     def extra_repr(self) -> str:
         """The size of the result."""
@@ -131,7 +132,7 @@ class _Adaptive(Module):
 class AdaptiveAvgPool1d(_Adaptive):
     """Mean over windows chosen so that the result has ``output_size``: (N, C, L) -> (N, C, output_size)."""
 
-    function = "adaptive_avg_pool1d"
+    _function = "adaptive_avg_pool1d"
 
 
 class AdaptiveAvgPool2d(_Adaptive):
@@ -142,7 +143,7 @@ class AdaptiveAvgPool2d(_Adaptive):
     (2, 3, 1, 1)
     """
 
-    function = "adaptive_avg_pool2d"
+    _function = "adaptive_avg_pool2d"
 
 
 class _AdaptiveMaxPool(_Adaptive):
@@ -152,10 +153,10 @@ class _AdaptiveMaxPool(_Adaptive):
 
     def forward(self, input: Tensor) -> Any:
         """The maxima (and their indices, with ``return_indices``)."""
-        return getattr(F, self.function)(input, self.output_size, self.return_indices)
+        return getattr(F, self._function)(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """Maximum over windows chosen so that the result has ``output_size``: (N, C, H, W) -> (N, C, *output_size)."""
 
-    function = "adaptive_max_pool2d"
+    _function = "adaptive_max_pool2d"

@@ -20,7 +20,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import run_backward
 from ..core.observe import observing
-from ..core.tape import Cotangents, Node, Select
+from ..core.tape import Cotangents, Select, TapeNode
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Recorder, Region, Replayable, version_of, without_outer_hooks
 
@@ -198,7 +198,7 @@ def checkpoint_sequential(
 
 
 # ---- the reentrant form ----------------------------------------------------------------------------------------------------------
-class Reentrant(Node):
+class Reentrant(TapeNode):
     """The tape node of a reentrant checkpoint: its step runs the function again, recorded, and calls backward on the results."""
 
     __slots__ = ()

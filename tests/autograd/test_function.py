@@ -188,3 +188,23 @@ def test_random_numbers_in_a_looped_forward():
     assert np.unique(vmap(Noise.apply, randomness="same")(x).numpy()).size == 2
     with pytest.raises(TransformError, match="random numbers inside vmap"):
         vmap(Noise.apply)(x)
+
+
+@pytest.mark.parametrize("name", ["step", "results", "sources", "operands", "signature", "opened", "replay", "title"])
+def test_what_ctx_keeps_goes_before_the_nodes_own_names(name):
+    class Keeping(Function):
+        @staticmethod
+        def forward(ctx, x):
+            setattr(ctx, name, 3)
+            return x * 2.0
+
+        @staticmethod
+        def backward(ctx, g):
+            assert getattr(ctx, name) == 3
+            return g * 2.0
+
+    x = tl.ones(2, requires_grad=True)
+    y = Keeping.apply(x)
+    assert getattr(y.grad_fn, name) == 3
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]

@@ -286,7 +286,7 @@ def test_general_layers_serve_any_number_of_dimensions():
     torch = pytest.importorskip("torch")
 
     class Conv3d(nn.conv._Conv):
-        spatial, function = 3, "conv3d"
+        spatial, _function = 3, "conv3d"
 
     class BatchNorm3d(nn.normalization._BatchNorm):
         dimensions = (5,)
@@ -297,3 +297,18 @@ def test_general_layers_serve_any_number_of_dimensions():
         ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
         assert repr(ours) == repr(theirs)
         np.testing.assert_allclose(ours(tl.tensor(x)).numpy(force=True), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_users_layers_may_have_an_attribute_called_function():
+    class Named(nn.Dropout):
+        def __init__(self):
+            super().__init__(0.0)
+            self.function = abs
+
+    assert Named()(tl.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_an_average_pool_pickled_without_divisor_runs():
+    m = nn.AvgPool1d(2)
+    del m.__dict__["divisor_override"]
+    assert m(tl.ones(1, 1, 4)).tolist() == [[[1.0, 1.0]]]

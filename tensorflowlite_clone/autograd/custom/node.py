@@ -1,6 +1,6 @@
 """The tape node of one call of a user's `Function`, and what the engine asks of it: the step through the user's backward.
 
-It keeps what was saved as the nodes of operations do (``core/tape.py``), so that hooks on saved tensors see it too. Not here: how the
+It keeps what was saved as the nodes of operations do (``core/saved.py``), so that hooks on saved tensors see it too. Not here: how the
 call came about (``application.py``).
 """
 
@@ -20,7 +20,7 @@ from ...core.broadcast import as_ndarray, conjugated, unbroadcast
 from ...core.levels import boxed, constant_value, highest, is_plain, varies
 from ...core.plan import ANSWER, Source
 from ...core.saved import SavingNode
-from ...core.tape import Node, Select
+from ...core.tape import Select, TapeNode
 from ...core.tensor import Tensor
 from ...core.transpose import transposed
 from ...func.arguments import raised_height
@@ -225,7 +225,7 @@ class FunctionNode(SavingNode):
         return r.view() if isinstance(r, ndarray) else r
 
 
-class Exhausted(Node):
+class Exhausted(TapeNode):
     """What stands on the tape for a gradient that cannot be differentiated again: reaching it is an error."""
 
     __slots__ = ("owner",)

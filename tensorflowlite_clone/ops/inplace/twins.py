@@ -40,8 +40,9 @@ def _view_twin(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
             return rebind(input, name, lambda t: function(t, *args, **kwargs), same_shape=False)
         check_writable(input, name)
         cell = input.memory_cell()
+        alone = cell.shared is None  # before the view is made, which shares it
         result = function(input, *args, **kwargs)
-        if cell.shared is None:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
+        if alone:  # nobody else holds the memory, which stays as it is: whoever saved it as a result may go on using it
             input.version, input.views = Cell.at(cell.count), None
         input.array, input.node = result.array, result.node
         input.changed(name)
