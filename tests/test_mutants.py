@@ -68,6 +68,6 @@ def test_a_survivor_is_told_from_what_a_test_notices(tmp_path):
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=True)
     assert done.stderr == ""
     assert "survived: ops/toy.py:1 double\n    - def double(x, unused=7):\n    + def double(x, unused=8):" in done.stdout
-    assert "failed: ops/toy.py:2 double\n    - return x * 2\n    + return x / 2" in done.stdout
+    assert "failed tests/test_toy.py::test_double: ops/toy.py:2 double\n    - return x * 2\n    + return x / 2" in done.stdout
     assert "2 of 5 survived" in done.stdout
     assert (tmp_path / "tensorflowlite_clone/ops/toy.py").read_text() == files["tensorflowlite_clone/ops/toy.py"]
