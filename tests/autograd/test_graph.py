@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 
 import pytest
@@ -27,6 +28,28 @@ class Both(tl.autograd.Function):
     @staticmethod
     def backward(ctx, g, h):
         return g * ctx.n + h * 2 * ctx.saved_tensors[0], None
+
+
+def test_removing_one_hook_leaves_the_others():
+    """On a computed tensor and on a leaf, whatever kinds of hooks there are beside the removed one."""
+    ways = {
+        "entering": lambda t, note: graph.get_gradient_edge(t).node.register_prehook(note),
+        "leaving": lambda t, note: graph.get_gradient_edge(t).node.register_hook(note),
+        "of the tensor": lambda t, note: t.register_hook(note),
+        "after": lambda t, note: t.register_post_accumulate_grad_hook(note),
+    }
+    for removed, kept in itertools.permutations(ways, 2):
+        for is_leaf in (True, False):
+            if not is_leaf and "after" in (removed, kept):
+                continue
+            x, log = leaf(1.0, 2.0), []
+            y = x * 2.0
+            t = x if is_leaf else y
+            handle = ways[removed](t, lambda *_, log=log: log.append("removed"))
+            ways[kept](t, lambda *_, log=log: log.append("kept"))
+            handle.remove()
+            y.sum().backward()
+            assert log == ["kept"], f"{removed} removed, {kept} left, {is_leaf=}"
 
 
 def test_hooks_see_the_node_of_a_users_function():

@@ -14,6 +14,7 @@ CALLS = [
     call("vector_norm of dimensions", lambda T, x: [T.linalg.vector_norm(x, p, dim=d, keepdim=k) for p in VECTOR_ORDERS for d, k in ((1, False), ((0, -1), True))], X),
     call("vector_norm dtype", lambda T: T.linalg.vector_norm(T.arange(4.0), 3, dtype=T.float64)),
     call("vector_norm with zeros", lambda T, x: [T.linalg.vector_norm(x, p) for p in (2, 1, 3, INF, -INF)], np.array([0.0, 3.0, -4.0]), second=False, why="kinks"),
+    call("vector_norm of negative orders with zeros", lambda T, x: [T.linalg.vector_norm(x, p, dim=1) for p in (-1, -2, -0.5)], np.array([[0.0, 3.0, -4.0], [1.0, 2.0, 5.0]]), differentiable=False),
     call("vector_norm 0", lambda T, x: (T.linalg.vector_norm(x, 0), T.linalg.vector_norm(x, 0, dim=1)), np.diag([1.0, 2.0, 0.0]), differentiable=False),
     call("matrix_norm", lambda T, x: [T.linalg.matrix_norm(x, p) for p in MATRIX_ORDERS], A),
     call("matrix_norm of dimensions", lambda T, x: [T.linalg.matrix_norm(x, p, dim=d, keepdim=k) for p in MATRIX_ORDERS for d, k in (((0, 1), False), ((-1, 0), True))], X),
