@@ -4,9 +4,9 @@
     python tests/mutants.py --only ops/index.py        all changes of a file; ops/index.py:170 those of a line
     python tests/mutants.py --draw 20 --list           show them, run nothing
 
-What a change is, ``mutations.py`` says. The tests run on a copy, in stages: those of the file and of its operations, then those that speak
-of what it defines. What survives is either a missing test, or unobservable: then it is named, with the reason, in ``EQUIVALENT``. Not
-part of CI.
+What a change is, ``mutations.py`` says. The tests run on a copy, in stages: those of the file and of its operations, those that speak of
+what it defines, all others. What survives is either a missing test, or unobservable: then it is named, with the reason, in
+``EQUIVALENT``. Not part of CI.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def concerned(m: Mutant) -> tuple[list[str], list[str], list[str]]:
     own = [f for f in test_words() if Path(f).stem == f"test_{Path(m.path).stem}"]
     best = max(weights.values(), default=0.0)
     near = [f for f, weight in weights.most_common(8) if weight > best / 8 and (m.path.startswith("kernels") or "kernels" not in f)]
-    files = dict.fromkeys([*own, *near[:2], *(CORE if core else []), *near])
+    files = dict.fromkeys([*own, *near[:2], *(CORE if core else []), *near, *test_words()])
     return ops, [part for u in using for part in Path(u).with_suffix("").parts[1:]], [f for f in files if f not in GENERATED]
 
 
@@ -203,7 +203,7 @@ def outcome(m: Mutant, tree: Path, seconds: int) -> tuple[str, str]:
     ops, calls, files = concerned(m)
     words = {w for w in names(m.path) if len(w) > 2}
     made = GENERATED if ops else []
-    stages = [[*files[:1], *made[:2], *files[1:3]], [*files[3:], *made[2:]]]
+    stages = [*files[:1], *made[:2], *files[1:3]], [*files[3:12], *made[2:]], files[12:]
     before = file.stat()
     file.write_bytes(m.applied(data))
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + random.randrange(10**9, 10**16)))  # so that Python compiles it again
@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="which")
     parser.add_argument("--only", metavar="FILE[:LINE]", help="the changes of a file of the package, or of a line of it")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=int, default=120, help="processor time that a stage of tests may take")
+    parser.add_argument("--seconds", type=int, default=300, help="processor time that a stage of tests may take")
     parser.add_argument("--list", action="store_true", help="show the changes, run nothing")
     options = parser.parse_args()
     if options.draw is None and options.only is None:
