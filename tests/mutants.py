@@ -121,7 +121,7 @@ def concerned(m: Mutant) -> tuple[list[str], list[str], list[str]]:
     core = m.path.startswith("core")
     ops = KINDS if core else [n for u in using for n in names(u) if n[:1].isupper()]
     weights: Counter[str] = Counter()
-    for weight, words in ((3.0, names(m.path, m.scope)), (1.0, names(m.path))):
+    for weight, words in ((3.0, {*names(m.path, m.scope), Path(m.path).stem}), (1.0, names(m.path))):
         for word in words:
             having = [f for f, all_words in test_words().items() if word in all_words]
             for f in having if len(having) < 16 else []:  # words that are everywhere say nothing

@@ -15,7 +15,7 @@ from torch_modes import COMPARED, Results, compare, evaluate
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.observe import observing
-from tensorflowlite_clone.core.registry import OPS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, OPS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; pip install -e '.[bench]' to compare with it")
 
@@ -100,3 +100,16 @@ def test_only_internal_operations_lack_a_call(op, cell):
     """The calls are evidence for what they reach; an operation that none reaches is internal, or lacks a row in ``CALLS``."""
     assert lacking(op, *reached()) is None
     cell.says("see samples" if is_public(op) else "internal")
+
+
+#: Names that PyTorch does not have: what NumPy calls it.
+NUMPYS = {"argpartition", "astype", "choose", "compress", "copy", "power", "searchsorted"}
+#: PyTorch has these elsewhere: in ``special``, as a function, or as a method.
+ELSEWHERE = {"expit", "i0e", "i1", "i1e", "rsub", "view"}
+
+
+def test_public_names_are_those_of_torch():
+    tables = {"tl": (FUNCTIONS, torch), "a tensor": (METHODS, torch.Tensor), "nn.functional": (NN_FUNCTIONS, torch.nn.functional)}
+    for where, (ours, theirs) in tables.items():
+        assert set(ours) - set(dir(theirs)) <= NUMPYS | ELSEWHERE, f"names of {where} that PyTorch does not have"
+    assert not {name for name in FUNCTIONS if hasattr(torch.Tensor, name) and not hasattr(tl.Tensor, name)}

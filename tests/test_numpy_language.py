@@ -355,6 +355,12 @@ def test_a_fit_at_whole_places_is_as_exact_as_its_values():
     assert np.polyfit(tl.tensor(places), places, 1).dtype == np.float32
 
 
+@pytest.mark.parametrize("options", [{"full": True}, {"rcond": 1e-9}, {"full": True, "rcond": 1e-9}])
+def test_a_fit_has_no_options_of_the_singular_values(options):
+    with pytest.raises(ValueError, match=r"np\.polyfit: full= and rcond= are not answered"):
+        np.polyfit(np.arange(3.0), tl.tensor(A.ravel()[:3]), 1, **options)
+
+
 def test_parameters_may_be_given_by_name():
     x = tl.tensor(A)
     close(np.sum(axis=0, a=x), A.sum(0), 1e-13)

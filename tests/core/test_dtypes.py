@@ -62,6 +62,16 @@ def test_products_have_the_result_type(a, b):
         assert x.grad.dtype == a
 
 
+@pytest.mark.parametrize("name", ["sum", "mean", "nansum", "nanmean", "prod", "cumsum", "cumprod"])
+@pytest.mark.parametrize("own", ["bool", "uint8", "int32", "int64", "float16", "float32", "float64"])
+def test_the_dtype_that_is_asked_for_is_that_of_the_result(name, own):
+    """Whatever the operand's is, and whatever the operation would have chosen."""
+    x = tl.ones(2, 3, dtype=getattr(tl, own))
+    for given in ("float16", "float32", "float64"):
+        for method in (getattr(tl, name), lambda x, **options: getattr(x, name)(**options)):
+            assert method(x, dim=1, dtype=getattr(tl, given)).dtype == given
+
+
 def test_numpy_numbers_are_weak():
     x = tl.Tensor(np.ones(2, np.float32), requires_grad=True)
     assert (x * np.float64(2.0)).dtype == np.float32
