@@ -1,4 +1,7 @@
-"""NumPy's signatures on drawn shapes, axes, masks and windows: values as NumPy's, forward and reverse mode transposes of each other."""
+"""NumPy's signatures on drawn shapes, axes, masks and windows: values as NumPy's, forward and reverse mode transposes of each other.
+
+Also here: every function of one array on arrays of 0 to 4 dimensions.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_checks import close, direction, plain
+from numpy_checks import close, direction, flat, plain
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import TransformError
-from tensorflowlite_clone.core.registry import NUMPY_FUNCTIONS
+from tensorflowlite_clone.core.registry import NUMPY_FUNCTIONS, UFUNCS
 from tensorflowlite_clone.func import jvp, vjp, vmap
 
 REDUCTIONS = ("sum", "prod", "mean", "var", "std", "max", "min", "nansum", "nanmean", "nanmax", "nanprod", "median", "ptp", "average")
@@ -124,3 +127,35 @@ def test_shapes_that_depend_on_values_refuse_vmap():
     with pytest.raises(TransformError, match="unique: inside vmap the values differ"):
         vmap(np.unique)(x)
     assert plain(np.unique(tl.tensor(x))).tolist() == [1.0, 2.0, 3.0]
+
+
+#: Functions of one array that differ from NumPy's on some array: why.
+UNLIKE = {
+    "argsort": "of a number NumPy gives one element, PyTorch and we a number",
+    "clip": "NumPy takes no bound at all for a copy",
+    "empty_like": "the values are left to chance",
+    "histogramdd": "NumPy takes a number for one sample",
+    "lexsort": "NumPy takes the elements of a vector for keys of one element each",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (3, 3), (2, 3, 2), (2, 1, 3, 2)], ids=str)
+def test_functions_of_one_array_take_any_number_of_dimensions(shape):
+    x = np.random.default_rng(0).uniform(0.2, 0.9, shape)
+    compared = 0
+    for f in [*NUMPY_FUNCTIONS, *UFUNCS]:
+        if f.__name__ in UNLIKE or getattr(f, "__module__", "numpy") != "numpy":  # np.linalg and np.fft: test_linalg.py, test_fft.py
+            continue
+        try:
+            expected = flat(f(x))
+        except (TypeError, ValueError, IndexError):  # it needs other arguments, or other dimensions
+            continue
+        if not all(np.asarray(e).dtype.kind in "biufc" for e in expected):
+            continue
+        found = flat(f(tl.tensor(x)))
+        assert len(found) == len(expected), f.__name__
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(plain(a), b, rtol=1e-12, atol=1e-14, err_msg=f.__name__, strict=True)
+        compared += 1
+    assert compared > 100

@@ -4,7 +4,9 @@ import numpy as np
 
 from . import call, distinct, integers, sample
 
-SAMPLES = {"Roots": [sample(np.array([1.0, -2.1, -5.3, 6.4, 0.7]) + 0j), sample(np.array([[1.0, 0.3, 2.2], [2.0, -1.0, -4.0]]) + 0.1j)]}
+SAMPLES = {
+    "Roots": [sample(np.array([1.0, -2.1, -5.3, 6.4, 0.7]) + 0j), sample(np.array([[1.0, 0.3, 2.2, 0.5], [2.0, -1.0, -4.0, 1.0]]) + 0.1j)]
+}
 
 CALLS = [
     # PyTorch fills the matrix in place and cannot differentiate it; our derivatives are in test_numpy_language.py
