@@ -34,6 +34,7 @@ def test_value_equals_numpy(c):
     for a, e in zip(actual, expected, strict=True):
         assert isinstance(a, Boxed)
         assert a.shape == np.shape(e)
+        assert a.level == 0
         close(a, e, 1e-12)
 
 
@@ -104,6 +105,7 @@ def test_constant_answers_equal_numpy(c):
     actual = flat(c.f(*[tl.tensor(x, requires_grad=x.dtype.kind == "f") for x in c.inputs]))
     assert len(actual) == len(expected)
     for a, e in zip(actual, expected, strict=True):
+        assert getattr(a, "level", 0) == 0
         if isinstance(e, np.ndarray | np.generic):
             assert np.shape(plain(a)) == np.shape(e)
             np.testing.assert_allclose(np.asarray(plain(a)).astype(e.dtype), e, rtol=1e-12)

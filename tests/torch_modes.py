@@ -58,6 +58,7 @@ def evaluate(T: Any, c: Any, quantities: Any = COMPARED) -> Results:
     leaves = [x for x in inputs if getattr(x, "requires_grad", False)]
     out = c.f(T, *inputs)
     outs = list(out) if isinstance(out, tuple | list) else [out]
+    assert T is not tl or all(getattr(o, "level", 0) == 0 for o in outs), "a result of a transform, where there is none"
     results = Results([array_of(o) for o in outs])
     roots = [o for o in outs if getattr(o, "requires_grad", False)]
     if not c.differentiable or not leaves:

@@ -17,6 +17,8 @@ CONSTANT = [
     *cases("nanargmin", (lambda x: np.nanargmin(x, axis=0, keepdims=True), NAN)),
     *cases("argsort", (np.argsort, M), (lambda x: np.argsort(x, axis=None), M)),
     *cases("argpartition", (lambda x: np.take_along_axis(x, np.argpartition(x, 2), -1)[:, 2] * 0, M)),
+    *cases("unique", (lambda x: np.unique(np.sign(x), return_index=True, return_inverse=True, return_counts=True)[1:], M)),
+    *cases("intersect1d", (lambda x: np.intersect1d(x, np.ravel(x)[::-2], return_indices=True)[1:], M)),
     *cases("lexsort", (lambda x: np.lexsort((x[0], x[1])), INTEGERS), (np.lexsort, INTEGERS)),
     *cases("searchsorted", (lambda x: np.searchsorted(SORTED, x), M), (lambda x: np.searchsorted(x, [0.0, 0.3], side="right"), SORTED)),
     *cases("digitize", (lambda x: np.digitize(x, SORTED), M), (lambda x: np.digitize(x, SORTED[::-1], right=True), M)),
