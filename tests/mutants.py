@@ -38,6 +38,7 @@ FOLDERS = ("core", "ops", "kernels")
 
 #: Changes that nothing can observe but time or memory: (file, the changed line): why.
 EQUIVALENT = {
+    ("kernels/chunks.py", "CHUNK = 131072"): "how much at a time",
     ("kernels/optimizer.py", "buffers = [np.empty(max(_CHUNK, hi - lo), p.dtype) for _ in range(scratch)]"): "larger than they need be",
     (
         "ops/numpy/reductions.py",
@@ -215,7 +216,7 @@ def outcome(m: Mutant, tree: Path, seconds: int) -> tuple[str, str]:
         return "equivalent", ""
     ops, calls, files = concerned(m)
     words = {w for w in names(m.path) if len(w) > 2}
-    made = GENERATED if ops else []
+    made = GENERATED if ops or calls else []
     stages = [*files[:1], *made[:2], *files[1:3]], [*files[3:12], *made[2:]], files[12:]
     before = file.stat()
     file.write_bytes(m.applied(data))
