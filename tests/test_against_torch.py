@@ -7,6 +7,8 @@ leads to get their cell in the column "PyTorch" of ``docs/derivatives.md``.
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from calls import Computed, is_public, lacking, reached
@@ -102,14 +104,42 @@ def test_only_internal_operations_lack_a_call(op, cell):
     cell.says("see samples" if is_public(op) else "internal")
 
 
-#: Names that PyTorch does not have: what NumPy calls it.
-NUMPYS = {"argpartition", "astype", "choose", "compress", "copy", "power", "searchsorted"}
-#: PyTorch has these elsewhere: in ``special``, as a function, or as a method.
-ELSEWHERE = {"expit", "i0e", "i1", "i1e", "rsub", "view"}
+#: Names that PyTorch has elsewhere or NumPy alone has.
+OTHERS = {
+    "functions": {"expit", "i0e", "i1", "i1e", "power", "view"},
+    "methods": {"argpartition", "astype", "choose", "compress", "copy", "i0e", "i1", "i1e", "power", "rsub", "searchsorted"},
+    "nn.functional": set(),
+}
 
 
 def test_public_names_are_those_of_torch():
-    tables = {"tl": (FUNCTIONS, torch), "a tensor": (METHODS, torch.Tensor), "nn.functional": (NN_FUNCTIONS, torch.nn.functional)}
+    tables = {"functions": (FUNCTIONS, torch), "methods": (METHODS, torch.Tensor), "nn.functional": (NN_FUNCTIONS, torch.nn.functional)}
     for where, (ours, theirs) in tables.items():
-        assert set(ours) - set(dir(theirs)) <= NUMPYS | ELSEWHERE, f"names of {where} that PyTorch does not have"
+        assert set(ours) - set(dir(theirs)) == OTHERS[where], where
     assert not {name for name in FUNCTIONS if hasattr(torch.Tensor, name) and not hasattr(tl.Tensor, name)}
+
+
+#: Parameters whose defaults differ: why.
+OTHER_DEFAULTS = {"cdist compute_mode": "ours computes one way", "meshgrid indexing": "PyTorch's None is 'ij', with a warning"}
+
+
+def defaults(f: object) -> dict[str, object]:
+    """The parameters of a function or class that have a default; none where Python does not know them."""
+    try:
+        parameters = inspect.signature(inspect.unwrap(f)).parameters.values()
+    except (ValueError, TypeError):
+        return {}
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def test_defaults_are_those_of_torch():
+    tables = [(FUNCTIONS, torch), (NN_FUNCTIONS, torch.nn.functional)]
+    tables += [(vars(m), n) for m, n in ((tl.nn, torch.nn), (tl.optim, torch.optim), (tl.optim.lr_scheduler, torch.optim.lr_scheduler))]
+    compared = 0
+    for ours, namespace in tables:
+        for name, f in ours.items():
+            mine, theirs = defaults(f), defaults(getattr(namespace, name, None))
+            for parameter in mine.keys() & theirs.keys():
+                assert mine[parameter] == theirs[parameter] or f"{name} {parameter}" in OTHER_DEFAULTS, f"{name}: {parameter}"
+                compared += 1
+    assert compared > 300

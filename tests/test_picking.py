@@ -40,6 +40,12 @@ BAD_CALLS = [
         ShapeError,
         r"repeat_interleave: .* they are \(2,\) for 3 elements",
     ),
+    (
+        "repeat_interleave counts in rows",
+        lambda x: x.repeat_interleave(tl.tensor([[1], [2], [0]]), 0),
+        ShapeError,
+        r"repeat_interleave: .* they are \(3, 1\) for 3 elements",
+    ),
     ("repeat_interleave floats", lambda x: x.repeat_interleave(tl.ones(3), 0), DTypeError, "repeat_interleave: repeats must hold integers"),
     ("roll", lambda x: x.roll((1, 2), 0), ArgumentError, "roll: needs one shift per dimension"),
     ("rot90", lambda x: x.rot90(1, (0, 0)), ArgumentError, "rot90: the two dimensions must differ"),

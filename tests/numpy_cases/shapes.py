@@ -100,11 +100,21 @@ CASES = [
         "logspace",
         (lambda a, b: np.logspace(a, b, 5), np.array(0.3), np.array(1.7)),
         (lambda a, c: np.logspace(a, 1.0, 4, base=c), np.array(0.1), np.array(2.5)),
+        *(
+            (lambda a, b, n=n, end=end: np.logspace(a, b, n, endpoint=end), np.array(0.3), np.array(1.7))
+            for n in (1, 2)
+            for end in (True, False)
+        ),
     ),
     *cases(
         "geomspace",
         (lambda a, b: np.geomspace(a, b, 5), np.array(0.3), np.array(1.7)),
         (lambda a, b: np.geomspace(-a, -b, 4, endpoint=False), positive(2), positive(2, seed=3)),
+        *(
+            (lambda a, b, n=n, end=end: np.geomspace(a, b, n, endpoint=end), np.array(0.3), np.array(1.7))
+            for n in (1, 2)
+            for end in (True, False)
+        ),
     ),
     *cases("full_like", (lambda x, c: np.full_like(x, c), M, normal(4))),
     *cases("diag", (np.diag, V), (lambda x: np.diag(x, 1), M)),
