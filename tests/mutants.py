@@ -26,6 +26,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,8 @@ def check(chosen: list[Mutant], jobs: int, seconds: int) -> Counter[str]:
     for library in ("numpy", "pytest", "hypothesis", "torch"):  # read once, not for every change
         with contextlib.suppress(ImportError):
             importlib.import_module(library)
+    # The threads that Python 3.12 warns of are the queue's and OpenBLAS's, which the forks that run tests do not use.
+    warnings.filterwarnings("ignore", ".*use of fork", DeprecationWarning)
     fork = multiprocessing.get_context("fork")
     results: Any = fork.Queue()
     for i in range(jobs):
