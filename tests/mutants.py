@@ -217,7 +217,7 @@ def outcome(m: Mutant, tree: Path, seconds: int) -> tuple[str, str]:
         return "equivalent", ""
     ops, calls, files = concerned(m)
     words = {w for w in names(m.path) if len(w) > 2}
-    made = GENERATED if ops or calls else []
+    made = [f for f in GENERATED if (tree / "tests" / f).exists()] if ops or calls else []
     stages = [*files[:1], *made[:2], *files[1:3]], [*files[3:12], *made[2:]], files[12:]
     before = file.stat()
     file.write_bytes(m.applied(data))
