@@ -17,6 +17,7 @@ SAMPLES = {
 
 CALLS = [
     call("unfold method", lambda T, x: (x.unfold(2, 2, 1), x.unfold(-1, 3, 2), x.unfold(0, 2, 1)), X),
+    call("unfold one number", lambda T, x: x.unfold(0, 1, 1), normal()),
     call("tile", lambda T, x: (T.tile(x, (2,)), x.tile(2, 1), T.tile(x, (2, 1, 3))), normal(2, 3)),
     call("tile 0-d", lambda T, x: (x.tile(3), x.repeat(2, 2)), np.array(1.5)),
     call("repeat", lambda T, x: (x.repeat(2, 1), x.repeat(1, 3), x.repeat((2, 1, 2)), x.repeat(0, 1)), normal(2, 3)),
