@@ -82,8 +82,9 @@ def _unfold(input: Array, dimension: int, size: int, step: int) -> Array:
     n = shape[axis] if shape else 1
     if not 0 < size <= n or step < 1:
         raise ArgumentError(f"unfold: needs 0 < size <= {n} (dimension {axis} of {shape}) and step >= 1: size is {size}, step is {step}")
-    x = input if shape else Reshape.of(input, shape=(1,))
-    return WindowView.of(x, axis=axis, size=size, step=step)
+    if not shape:  # one element in one window, which is the only axis of the result
+        return Reshape.of(input, shape=(1,))
+    return WindowView.of(input, axis=axis, size=size, step=step)
 
 
 @public("tile", method=True)
