@@ -348,6 +348,12 @@ def test_lists_of_numbers_beside_a_tensor_are_arrays(name):
     close(jvp(f, (x, m), ts)[1], central(as_tuple(f), [x, m], ts, 1e-4)[0], 1e-8)
 
 
+def test_an_empty_list_beside_a_tensor_is_an_empty_array():
+    x = np.array([2.0, 0.5])
+    for f in (np.union1d, np.append, np.setdiff1d, np.setxor1d, lambda x, y: np.concatenate([x, y]), lambda x, y: np.hstack([y, x])):
+        np.testing.assert_array_equal(f(tl.tensor(x), []).numpy(), f(x, []))
+
+
 def test_a_fit_at_whole_places_is_as_exact_as_its_values():
     y, places, weights = A.ravel()[:6], np.arange(6) * 7, np.arange(1, 7)
     close(np.polyfit(places, tl.tensor(y), 2), np.polyfit(places, y, 2), 1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 from functools import partial
@@ -132,6 +133,24 @@ def test_a_hook_may_clip_in_place_and_keeps_nothing_of_the_engine():
     assert x.grad.tolist() == [1.0, -1.0]
     kept[0].zero_()
     assert x.grad.tolist() == [1.0, -1.0]
+
+
+def test_hooks_inside_a_transform_follow_its_gradient_mode():
+    """What a hook computes from the argument is differentiated, except under no_grad."""
+
+    def of(x, mode):
+        def inner(w):
+            w.register_hook(lambda g: g * x)
+            return (w * w).sum()
+
+        pull = tl.func.vjp(inner, np.array([2.0, 3.0]))[1]
+        with mode():
+            (g,) = pull(np.array(1.0))
+        return g.sum()
+
+    x = np.array([0.5, -1.0])
+    np.testing.assert_array_equal(tl.func.grad(of)(x, contextlib.nullcontext), [4.0, 6.0])
+    assert not tl.func.grad(of)(x, tl.no_grad).any()
 
 
 def test_hooks_are_recorded_with_create_graph_only():
