@@ -7,7 +7,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Two installations into one environment at a time would break it, whatever -j says.
 .NOTPARALLEL:
-.PHONY: train test reference check lint types doctest fresh matrix mutants bench docs clean
+.PHONY: train test reference check lint types doctest fresh matrix mutants machines bench docs clean
 
 train: $(VENV)/.viz
 	$(BIN)/python examples/train_mnist.py --dataset digits
@@ -43,6 +43,10 @@ matrix: $(VENV)/.test
 DRAW ?= --draw 200
 mutants: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py --jobs $(JOBS) $(DRAW)
+
+# The suite as on other machines: BLAS kernels, threads, Pythons, NumPys... ROWS="--rows 1,5": some of them (tests/machines.py).
+machines: $(VENV)/.test
+	$(BIN)/python tests/machines.py $(ROWS)
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

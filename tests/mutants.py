@@ -153,7 +153,9 @@ def run(tree: Path, files: list[str], ops: list[str], calls: list[str], words: s
     """Whether the tests "passed", "failed" or took too much processor time ("timeout"). A fork of this process runs them."""
     pid = os.fork()
     if not pid:
-        os._exit(tested(tree, files, ops, calls, words, seconds))
+        status = tested(tree, files, ops, calls, words, seconds)
+        sys.stdout.flush(), sys.stderr.flush()  # what is read of the log may still be in a buffer
+        os._exit(status)
     deadline = time.monotonic() + 20 * seconds
     while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
         if time.monotonic() > deadline:
