@@ -205,7 +205,10 @@ def test_unfold_and_matmul_are_convolution():
         ),
         (lambda: F.layer_norm(tl.ones(2, 3), (3,), tl.ones(2)), ShapeError, r"layer_norm: weight does not fit: it is \(2,\)"),
         (lambda: F.batch_norm(tl.ones(1, 3), training=True), ShapeError, r"batch_norm: training needs more than one value per channel"),
-        (lambda: F.batch_norm(tl.ones(2, 3)), ArgumentError, r"batch_norm: without training the running statistics are needed"),
+        *[
+            (lambda s=s: F.batch_norm(tl.ones(2, 3), **s), ArgumentError, r"batch_norm: without training the running statistics are needed")
+            for s in ({}, {"running_mean": tl.zeros(3)}, {"running_var": tl.ones(3)})
+        ],
         (
             lambda: F.batch_norm(tl.ones(2, 3), weight=tl.ones(2), training=True),
             ShapeError,

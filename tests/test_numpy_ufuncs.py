@@ -147,3 +147,24 @@ def test_ufunc_at():
         np.multiply.at(x, [0, 0], 2.0)
     with pytest.raises(TypeError, match=r"np\.add\.at: writes into its first operand.*np\.bincount"):
         np.add.at(np.zeros(4), [0], v[:1])
+
+
+AXES = {
+    "axis": (lambda x, y: np.vecdot(x, y, axis=0), (3, 2), (3, 1)),
+    "axis kept": (lambda x, y: np.vecdot(x, y, axis=-2, keepdims=True), (3, 2), (3, 2)),
+    "axes of operands": (lambda x, y: np.vecdot(x, y, axes=[0, 1]), (3, 2), (2, 3)),
+    "axes of operands and result": (lambda x, y: np.matmul(x, y, axes=[(1, 0), (0, 2), (0, 1)]), (3, 2), (3, 4, 5)),
+    "axes of a product": (lambda x, y: np.matmul(x, y, axes=[(1, 0), (-2, -1), (1, 0)]), (3, 2), (3, 4)),
+}
+
+
+@pytest.mark.parametrize(("f", "left", "right"), AXES.values(), ids=AXES)
+def test_a_product_along_other_axes_than_the_last(f, left, right):
+    rng = np.random.default_rng(0)
+    x, y, t = rng.normal(size=left), rng.normal(size=right), rng.normal(size=left)
+    found, slope = jvp(lambda x: f(x, tl.tensor(y)), (x,), (t,))
+    np.testing.assert_allclose(found, f(x, y), rtol=1e-13)
+    np.testing.assert_allclose(slope, f(t, y), rtol=1e-13)
+    np.testing.assert_allclose(f(tl.tensor(x), y).numpy(), f(x, y), rtol=1e-13, strict=True)
+    with pytest.raises(ValueError, match="axes do not fit the signature"):
+        np.matmul(tl.tensor(x), tl.tensor(y), axes=[(1, 0)])
