@@ -257,3 +257,13 @@ def test_facts_that_a_class_cannot_say_are_refused():
 
             def forward(x):
                 return x, x
+
+
+def test_a_class_that_is_refused_enters_no_table():
+    with pytest.raises(TypeError, match="unknown fact"):
+
+        class Refused(Elementwise, public="refused", out=True):
+            forward = np.negative
+
+    assert "Refused" not in registry.OPS
+    assert "refused" not in registry.FUNCTIONS

@@ -18,7 +18,7 @@ from .._errors import ArgumentError, GraphError, OperandError, ShapeError, Trans
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.levels import boxed, constant_value, is_plain
+from ..core.levels import boxed, constant_value, everything, is_plain
 from ..func.dual import Dual
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
@@ -230,10 +230,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
 
 def _height(t: Any) -> int:
     """The highest level among the boxes in ``t`` that take part in a transform."""
-    if not isinstance(t, Boxed):
-        return 0
-    own = 0 if is_plain(t) else t.level
-    return max(own, *map(_height, t.parts()))
+    return max((b.level for b in everything(t) if isinstance(b, Boxed) and not is_plain(b)), default=0)
 
 
 def _tangent_at(t: Any, scope: _Level) -> UnpackedDualTensor | None:
@@ -281,6 +278,4 @@ def _hides(t: Any, scope: _Level) -> bool:
 
 
 def _holds(t: Any, scope: _Level) -> bool:
-    if isinstance(t, DualTensor) and t.scope is scope:
-        return True
-    return isinstance(t, Boxed) and any(_holds(x, scope) for x in t.parts())
+    return any(isinstance(b, DualTensor) and b.scope is scope for b in everything(t))

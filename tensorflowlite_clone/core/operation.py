@@ -108,7 +108,6 @@ class Operation(Recorded, metaclass=OperationType):
         if any("forward" in vars(base) for base in cls.__mro__[1:-1]):
             raise TypeError(f"{cls.__name__}: operations are final; derive from a family (Elementwise, Linear...), not from an operation")
         _describe(cls, vars(cls)["forward"])
-        registry.OPS[cls.__name__] = cls
         cls.public_names = names = (public,) if isinstance(public, str) else public
         cls.name = title or (names[0] if names else _snake_case(cls.__name__))
         known = publish.__kwdefaults__ or {}
@@ -119,6 +118,7 @@ class Operation(Recorded, metaclass=OperationType):
             )
         if facts.get("inplace") and cls.outputs is not None:
             raise TypeError(f"{cls.__name__}: inplace=True: several results cannot take the place of one tensor; leave it out")
+        registry.OPS[cls.__name__] = cls
         publish(cls, names, **facts)
 
     # ---- the entry --------------------------------------------------------------------------------------------------------

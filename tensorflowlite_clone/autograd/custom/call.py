@@ -14,8 +14,7 @@ from ..._errors import TransformError
 from ..._state import recording, state
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.levels import boxed, varies
-from ...core.tensor import Tensor
+from ...core.levels import boxed, untaped, varies
 from .context import FunctionCtx
 from .recipe import Recipe, replaced
 
@@ -96,8 +95,7 @@ class Call(ABC):
         return results
 
     def _array(self, r: Any) -> Array:
-        while isinstance(r, Tensor):
-            r = r.array
+        r = untaped(r)
         if isinstance(r, Boxed):
             raise TransformError(
                 f"{self.__name__}: forward used a value of a transform that it was not given ({type(r).__name__} of shape {r.shape}), "
