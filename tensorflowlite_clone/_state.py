@@ -35,6 +35,8 @@ class ThreadState(threading.local):
     maps: tuple[Any, ...] = ()
     #: The default dtype inside a transform of NumPy's own arrays; None: that of the process.
     default_dtype: DType | None = None
+    #: Whether the transform under way was given NumPy's own arrays, so that an index means what it means to them.
+    numpy: bool = False
 
 
 state = ThreadState()

@@ -1,4 +1,5 @@
-"""Indexing: drawn indices of every kind against NumPy, reading and writing, with gradients; and what may change later.
+"""Indexing: drawn indices of every kind, reading and writing, with gradients, against NumPy on what the numbers among them select, and
+against PyTorch; and what may change later.
 
 Not here: the derivatives of index arrays in other modes (the samples of ``GetItem`` and ``Slice``), views that indexing makes
 (``test_views.py``).
@@ -53,14 +54,25 @@ def drawn(seed):
     return shape, ours, theirs
 
 
+def in_two_steps(plain):
+    """The numbers in an index with slices for all else, and the rest of it: numbers select first, unlike in NumPy."""
+    parts = plain if isinstance(plain, tuple) else (plain,)
+    number = [type(p) in (int, np.int64) for p in parts]
+    takes = [(p is not None and not isinstance(p, bool)) for p in parts]
+    first = tuple(p if n or p is Ellipsis else slice(None) for p, n, t in zip(parts, number, takes, strict=True) if t)
+    return first, tuple(p for p, n in zip(parts, number, strict=True) if not n)
+
+
 @pytest.mark.parametrize("start", range(0, 3000, 100))
-def test_drawn_indices_read_and_write_as_in_numpy(start):
+def test_drawn_indices_read_and_write_as_in_numpy_after_numbers_have_selected(start):
     for seed in range(start, start + 100):
         shape, index, plain = drawn(seed)
         a = np.arange(float(np.prod(shape))).reshape(shape) + 1.0
         x = tl.tensor(a, requires_grad=True)
         try:
-            expected = a[plain]
+            _ = a[plain]  # what is no index
+            first, rest = in_two_steps(plain)
+            expected = a[first][rest]
         except (IndexError, ValueError, DeprecationWarning):  # before 2.3 NumPy only warns of an index out of bounds that picks nothing
             with pytest.raises((IndexError, ValueError, TypeError, DeprecationWarning)):
                 x[index]
@@ -71,14 +83,14 @@ def test_drawn_indices_read_and_write_as_in_numpy(start):
         v = np.asarray(numbers.normal(size=expected.shape))
         y.backward(v)
         g = np.zeros(shape)
-        np.add.at(g, plain, v)
+        np.add.at(g[(*first, ...)], rest, v)
         np.testing.assert_allclose(x.grad.numpy(), g)
 
         x, w = tl.tensor(a, requires_grad=True), tl.tensor(2.0, dtype=tl.float64, requires_grad=True)
         z = x * 1.0
         z[index] = w
         written, touched = a.copy(), np.zeros(shape, np.bool_)
-        written[plain], touched[plain] = 2.0, True
+        written[(*first, ...)][rest], touched[(*first, ...)][rest] = 2.0, True
         np.testing.assert_array_equal(z.detach().numpy(), written)
         u = numbers.normal(size=shape)
         z.backward(u)
@@ -172,3 +184,121 @@ def test_masks_and_numbers_may_change_before_backward():
     start += 1
     y.backward()
     assert x.grad.tolist() == [1.0, 110.0, 11.0]
+
+
+NUMBERS_AND_ARRAYS = {
+    "0,:,i": (lambda i: (0, slice(None), i), (3, 2)),
+    "0,...,i": (lambda i: (0, ..., i), (3, 2)),
+    "0,None,i": (lambda i: (0, None, slice(None), i), (1, 3, 2)),
+    "0-d,:,i": (lambda i: (tl.tensor(0), slice(None), i), (3, 2)),
+    "0,:,mask": (lambda i: (0, slice(None), tl.tensor([True, True, False, False])), (3, 2)),
+    "0,:,uint8": (lambda i: (0, slice(None), tl.tensor([1, 1, 0, 0]).to(tl.uint8)), (3, 2)),
+    "i,:,0": (lambda i: (i, slice(None), 0), (2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS_AND_ARRAYS)
+@pytest.mark.filterwarnings("ignore:indexing. an index of uint8")
+def test_numbers_select_before_index_arrays_do(name):
+    make, shape = NUMBERS_AND_ARRAYS[name]
+    a = np.arange(24.0).reshape(2, 3, 4)
+    x, index = tl.tensor(a), make([0, 1])
+    expected = a[:2, :, 0] if name == "i,:,0" else a[0, :, :2].reshape(shape)
+    np.testing.assert_array_equal(x[index].numpy(), expected, strict=True)
+    x[index] *= 2.0
+    np.testing.assert_array_equal(x[index].numpy(), 2 * expected)
+    x[index] = tl.arange(shape[-1], dtype=tl.float64)
+    assert x[index].tolist() == np.broadcast_to(np.arange(float(shape[-1])), shape).tolist()
+    assert x.sum() == 276.0 - expected.sum() + x[index].sum()
+    assert grad(lambda y: (y[index] * tl.tensor(expected)).sum())(tl.tensor(a)).numpy()[index if name == "i,:,0" else 0].any()
+
+
+def test_numpy_programs_inside_transforms_read_as_numpy_does():
+    a, weights = np.arange(24.0).reshape(2, 3, 4), np.arange(6.0).reshape(2, 3)
+
+    def f(x):
+        y = x * 1.0
+        y[0, :, [0, 1]] = y[0, :, [0, 1]] * weights  # NumPy: (2, 3)
+        return (y[0, :, [2, 3]] * weights).sum() + (y**2).sum()
+
+    def plain(x):
+        y = np.array(x)
+        y[0, :, [0, 1]] *= weights
+        return (y[0, :, [2, 3]] * weights).sum() + (y**2).sum()
+
+    step = 1e-6 * np.eye(24)[5].reshape(a.shape)
+    assert grad(f)(a)[0, 1, 1] == pytest.approx((plain(a + step) - plain(a - step)) / 2e-6, rel=1e-6)
+    assert grad(lambda x: grad(f)(x).sum())(a).shape == a.shape  # inner transforms know it too
+    np.testing.assert_array_equal(vmap(lambda x: x[0, :, [0, 1]])(np.stack([a, a]))[1], a[0, :, [0, 1]])
+    assert vmap(lambda x: x[0, :, [0, 1]])(tl.tensor(np.stack([a, a]))).shape == (2, 3, 2)
+    # tensors that a NumPy program is given beside arrays are still tensors outside of it
+    assert tl.tensor(a)[0, :, [0, 1]].shape == (3, 2)
+
+
+def test_uint8_is_a_mask_with_a_warning():
+    x = tl.arange(3.0)
+    with pytest.warns(UserWarning, match="uint8 is taken for a mask") as found:
+        assert x[tl.tensor([1, 0, 1], dtype=tl.uint8)].tolist() == [0.0, 2.0]
+    assert found[0].filename == __file__
+    with pytest.warns(UserWarning, match="mask"):
+        x[tl.tensor([1, 0, 1], dtype=tl.uint8)] = 7.0
+    assert x.tolist() == [7.0, 1.0, 7.0]
+    with pytest.warns(UserWarning, match="mask"), pytest.raises(IndexError, match="mask does not fit"):
+        x[tl.tensor([1, 0], dtype=tl.uint8)]
+
+
+#: Parts of an index for an axis of size n, as we get them and as PyTorch gets them.
+TORCH_PARTS = [
+    lambda d, n: [d.randrange(-n, n)] * 2,
+    lambda d, n: [slice(d.choice([None, 0, 1]), None, d.choice([None, 1, 2]))] * 2,
+    lambda d, n: [[d.randrange(n), d.randrange(n)]] * 2,
+    lambda d, n: np.array([[d.randrange(n)], [d.randrange(n)]]),
+    lambda d, n: np.array(d.randrange(n)),
+    lambda d, n: np.isin(np.arange(n), d.sample(range(n), 2)),
+    lambda d, n: np.isin(np.arange(n), d.sample(range(n), 2)).astype(np.uint8),
+]
+
+
+def drawn_for_torch(seed, torch):
+    draw, pairs, sizes = random.Random(seed), [], [2, 3, 4, 5]
+    while sizes and draw.random() < 0.9:
+        extra = draw.random()
+        if extra < 0.3:
+            pairs.append([None if extra < 0.15 else extra < 0.27] * 2)
+        elif extra < 0.4 and not any(p[0] is Ellipsis for p in pairs):
+            pairs.append([Ellipsis] * 2)
+            sizes = sizes[draw.randint(0, len(sizes)) :]
+        else:
+            part = draw.choice(TORCH_PARTS)(draw, sizes.pop(0))
+            pairs.append(part if isinstance(part, list) else [tl.tensor(part), torch.tensor(part)])
+    return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+
+
+@pytest.mark.parametrize("start", range(0, 1000, 100))
+@pytest.mark.filterwarnings("ignore:indexing")
+def test_drawn_indices_against_pytorch(start):
+    torch = pytest.importorskip("torch")
+    a = np.arange(120.0).reshape(2, 3, 4, 5)
+    for seed in range(start, start + 100):
+        index, theirs = drawn_for_torch(seed, torch)
+        x, t = tl.tensor(a, requires_grad=True), torch.tensor(a, requires_grad=True)
+        try:
+            expected = t[theirs]
+        except (IndexError, RuntimeError):
+            with pytest.raises((IndexError, ValueError)):
+                x[index]
+            continue
+        v = np.random.default_rng(seed).normal(size=tuple(expected.shape))
+        found = x[index]
+        np.testing.assert_array_equal(found.detach().numpy(), expected.detach().numpy(), strict=True, err_msg=str(theirs))
+        found.backward(tl.tensor(v))
+        expected.backward(torch.tensor(v))
+        np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), err_msg=str(theirs))
+        y, u = x * 1.0, t * 1.0
+        y[index], u[theirs] = tl.tensor(v), torch.tensor(v)
+        np.testing.assert_array_equal(y.detach().numpy(), u.detach().numpy(), err_msg=str(theirs))
+        if theirs and all(isinstance(p, torch.Tensor) for p in theirs):
+            for accumulate in (False, True):
+                found = x.index_put(index, tl.tensor(v), accumulate=accumulate)
+                expected = t.index_put(theirs, torch.tensor(v), accumulate=accumulate)
+                np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), err_msg=str(theirs))

@@ -429,3 +429,50 @@ def test_windows_are_found_by_what_they_show():
         near = set(found.near(part))
         assert near >= {i for i, other in enumerate(parts) if np.shares_memory(part, other)}
         assert near == {i for i, other in enumerate(parts) if np.may_share_memory(part, other)}
+
+
+STRIDED = {
+    "t": (lambda x: x.t(), (6,)),
+    "transpose": (lambda x: x.transpose(0, 1), (2, 3)),
+    "part of a row": (lambda x: x[:, 1:], (4,)),
+    "every other": (lambda x: x[:, ::2], (4,)),
+    "expand": (lambda x: x[:1].expand(2, 3), (6,)),
+    "movedim": (lambda x: x.view(2, 3, 1).movedim(0, 2), (6,)),
+    "flipped back": (lambda x: x.unfold(1, 2, 1), (8,)),
+}
+
+
+@pytest.mark.parametrize("mode", ["eager", "grad", "jvp", "vmap"])
+@pytest.mark.parametrize("name", STRIDED)
+def test_view_never_copies(name, mode):
+    make, shape = STRIDED[name]
+
+    def viewed(x):
+        return make(x).view(*shape).sum()
+
+    def reshaped(x):
+        return make(x).reshape(*shape).sum()
+
+    x = tl.arange(6.0, dtype=tl.float64).view(2, 3)
+    modes = {"eager": lambda f: f(x), "grad": lambda f: grad(f)(x), "jvp": lambda f: jvp(f, (x,), (x,)), "vmap": lambda f: vmap(f)(x[None])}
+    modes[mode](reshaped)
+    with pytest.raises(RuntimeError, match=r"view: no view of shape .* strides .*use reshape\(\)"):
+        modes[mode](viewed)
+    with pytest.raises(RuntimeError, match="view_as: no view"):
+        make(x).view_as(tl.zeros(shape))
+
+
+def test_view_shares_memory_wherever_the_strides_allow_it():
+    x = tl.zeros(4, 6)
+    for make, shape in [
+        (lambda x: x, (2, 2, 3, 2)),
+        (lambda x: x.t(), (3, 2, 4)),
+        (lambda x: x[:, :4], (2, 2, 4)),
+        (lambda x: x[:, ::2], (4, 3, 1)),
+        (lambda x: x.t()[:, ::2], (2, 3, 2)),
+    ]:
+        x.zero_()
+        make(x).view(shape).add_(1.0)
+        assert make(x).sum() == make(x).numel()
+    assert tl.zeros(0, 3).t().view(0, 5).shape == (0, 5)
+    assert tl.zeros(3, 1).t().view(-1).shape == (3,)

@@ -115,6 +115,14 @@ def lineage_of(box: Boxed) -> Lineage:
     return lineage
 
 
+def mirror(x: Any) -> ndarray[Any, Any] | None:
+    """An array that lies in memory as the values of ``x`` do; None of a value inside a transform that looks at no other."""
+    array = getattr(x, "array", x)
+    if isinstance(array, ndarray):
+        return array
+    return x.views.window if isinstance(x.views, Lineage) else None
+
+
 def look(base: Boxed, view: Any, op: OperationLike, params: dict[str, Any]) -> None:
     """Make ``view`` known as ``op`` of ``base``; views that show other numbers, as the parts of complex ones, are not followed."""
     lineage = lineage_of(base)

@@ -30,14 +30,16 @@ Argnums = int | tuple[int, ...]
 def raised_height(record: bool | None = None, kind: Kind | None = None) -> Iterator[int]:
     """One transform more: its boxes get the new height as level. ``record=True`` records whatever the outer mode is.
 
-    ``kind`` is that of the arguments: whether the numbers inside are NumPy's.
+    ``kind`` is that of the arguments: whether the numbers and indices inside are NumPy's.
     """
-    before, maps, default, outer = state.grad_enabled, state.maps, state.default_dtype, state.height
+    before, maps, default, numpy, outer = state.grad_enabled, state.maps, state.default_dtype, state.numpy, state.height
     state.height = state.highest = max(outer, state.highest) + 1
     if record is not None:
         state.grad_enabled = record
     if kind is not None and kind.double:
         state.default_dtype = np.dtype(np.float64)
+    if kind is not None and kind.numpy is not None:
+        state.numpy = kind.numpy
     try:
         yield state.height
     except ValueError as error:  # NumPy says this of any failure in out[i] = x; the reason is what helps
@@ -49,6 +51,7 @@ def raised_height(record: bool | None = None, kind: Kind | None = None) -> Itera
         state.grad_enabled = before
         state.maps = maps
         state.default_dtype = default
+        state.numpy = numpy
 
 
 class Kind:
@@ -60,6 +63,8 @@ class Kind:
     def __init__(self, leaves: Sequence[Any]) -> None:
         self.tensors = any(isinstance(x, Tensor) for x in leaves)
         self.recording = state.grad_enabled
+        #: Whether they are NumPy's arrays, or tensors; None among values of an outer transform, which knows it.
+        self.numpy = _numpy_or_tensors(leaves)
         #: Whether it is NumPy's float64, in which integers inside become what they become in NumPy, and no float32 tensors.
         self.double = not self.tensors and any(np.asarray(x).dtype in DOUBLE for x in leaves if isinstance(x, ndarray | np.generic | float))
 
@@ -86,6 +91,12 @@ class Kind:
             return x
         array = writable(np.asarray(x))
         return Tensor.wrap(array, 0) if self.tensors else array
+
+
+def _numpy_or_tensors(leaves: Sequence[Any]) -> bool | None:
+    if any(isinstance(x, Boxed) for x in leaves):
+        return False if any(isinstance(x, Tensor) and x.level == 0 for x in leaves) else None
+    return True if any(isinstance(x, ndarray) for x in leaves) else None
 
 
 def without_ended(x: Any) -> Any:

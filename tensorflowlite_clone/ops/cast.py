@@ -125,7 +125,7 @@ def _cpu(input: Array) -> Array:
 
 
 @public("contiguous", function=False)
-def _contiguous(input: Array) -> Array:
+def contiguous(input: Array) -> Array:
     """The tensor itself if its memory is in row-major order, else a copy that is."""
     array = getattr(input, "array", None)
     return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)

@@ -209,7 +209,7 @@ def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
     [1.0, 6.0]
     """
     if input is None and other is None:
-        return tuple(Tensor.wrap(i, 0) for i in np.atleast_1d(concrete(to_operand(condition, "where"), "where")).nonzero())
+        return tuple(Tensor.wrap(np.array(i), 0) for i in np.atleast_1d(concrete(to_operand(condition, "where"), "where")).nonzero())
     if getattr(condition, "dtype", None) not in (np.dtype(np.bool_), np.dtype(np.uint8)) and not isinstance(condition, bool):
         raise DTypeError(
             f"where: the condition must be boolean: got {getattr(condition, 'dtype', type(condition).__name__)}; compare first, x > 0"

@@ -18,6 +18,7 @@ from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import conv as kernels
 from ..kernels.reduce import sum_to
+from .cast import contiguous
 from .index import PutItem
 from .repeat import WindowView
 from .shape import Reshape
@@ -297,7 +298,7 @@ def _conv3d(
     filters = np.reshape(weight, (ws[0], ws[1] * kd, *ws[3:]))
     out = Convolve.of(images, filters, bias, stride=s[1:], padding=p[1:], dilation=d[1:], groups=groups)  # (N D', O, H', W')
     out = np.reshape(out, (n, depth, *shape_of(out)[1:]))
-    return _unbatched(np.transpose(out, (0, 2, 1, 3, 4)), single)
+    return _unbatched(contiguous(np.transpose(out, (0, 2, 1, 3, 4))), single)
 
 
 def _transposed(

@@ -326,7 +326,7 @@ def _nonzero(input: Array, *, as_tuple: bool = False) -> Any:
     """
     values = concrete(to_operand(input, "nonzero"), "nonzero")
     if as_tuple:
-        return tuple(Tensor.wrap(p, 0) for p in np.atleast_1d(values).nonzero())
+        return tuple(Tensor.wrap(np.array(p), 0) for p in np.atleast_1d(values).nonzero())
     return Tensor.wrap(np.argwhere(values), 0)
 
 

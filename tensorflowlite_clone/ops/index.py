@@ -7,13 +7,15 @@ array goes.
 
 from __future__ import annotations
 
+import warnings
 from operator import index as operator_index
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
 from .._errors import DimensionError, OperandError
+from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, spread
@@ -21,6 +23,7 @@ from ..core.families import Linear
 from ..core.levels import concrete
 from ..core.registry import install_method
 from ..core.tensor import Tensor
+from ..core.where import stacklevel
 from ..kernels.scatter import put_add
 from .cast import Clone
 
@@ -44,6 +47,7 @@ class Slot:
 
 
 NUMBERS = {int, type(None)}
+WHOLE = slice(None)
 SLOTS = tuple(Slot(i) for i in range(32))
 
 
@@ -97,7 +101,10 @@ class GetItem(Linear, title="indexing"):
     """``x[index]``: a copy."""
 
     def forward(x, *indices, spec):
-        return x[fill(spec, indices)]
+        alone = spec[:1] == (WHOLE,) and len(indices) == 1 and all(type(s) is Slot or s == WHOLE for s in spec)
+        if alone and indices[0].dtype.kind == "i" and x.flags.c_contiguous:  # row-major at once
+            return np.take(x, indices[0], axis=next(i for i, s in enumerate(spec) if type(s) is Slot))
+        return np.asarray(x[fill(spec, indices)], order="C")
 
     def grad_x(g, indices, x_shape, spec):
         return PutItem.of(g, *indices, spec=spec, shape=x_shape)
@@ -180,37 +187,34 @@ def simple(p: Any) -> bool:
     return type(p) in NUMBERS
 
 
-def has_flags(index: Any) -> bool:
-    """Whether an index, or a part of one, is a single truth value."""
-    return any(map(_is_flag, index)) if isinstance(index, tuple) else _is_flag(index)
+class Indexed(NamedTuple):
+    """An index taken apart: it means ``view[spec]``, with an index array from ``arrays`` for each `Slot` of ``spec``."""
+
+    view: Any
+    spec: tuple[Any, ...]
+    arrays: list[Array]
+    #: The order in which ``view`` has the axes of the array; None for its own.
+    axes: tuple[int, ...] | None = None
+
+    def back(self, result: Array, shape: tuple[int, ...]) -> Array:
+        """``result``, which is like ``view``, as something like the array, whose shape is given."""
+        if self.axes is not None:
+            result = np.transpose(result, tuple(int(i) for i in np.argsort(self.axes)))
+        return result if shape_of(result) == shape else np.reshape(result, shape)
 
 
-def _is_flag(p: Any) -> bool:
-    return isinstance(p, bool | np.bool_) or (isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" and not p.shape)
+def parse(x: Array, index: Any) -> Indexed:
+    """What a Python index into ``x`` means, without Ellipsis; masks become the integers of their true places.
 
-
-def without_flags(x: Array, index: Any) -> tuple[Array, tuple[Any, ...]]:
-    """A view of ``x`` and an index into it, that together mean ``x[index]``, with no single truth values in the index.
-
-    In their places the view has axes of length 1, and the index reads them once or not at all.
+    Integer tensors of the level of ``x`` stay tensors: the tape notices if they are changed before it needs them again.
     """
-    parts = _parts(index, shape_of(x), x.level)
-    axes: list[Any] = []
-    for p in parts:
-        axes += [None] if _is_flag(p) else [slice(None)] * _consumes(p)
-    read = tuple(np.zeros(1 if concrete(p, "indexing") else 0, np.int64) if _is_flag(p) else p for p in parts)
-    return Slice.of(x, spec=tuple(axes)), read
-
-
-def parse(index: Any, shape: tuple[int, ...], level: int | None = None) -> tuple[tuple[Any, ...], list[Array]]:
-    """A Python index as ``spec`` (without Ellipsis) and index arrays; masks become the integers of their true places.
-
-    Integer tensors of ``level`` stay tensors: the tape notices if they are changed before it needs them again.
-    """
+    parts = _parts(index, shape_of(x), x.level if isinstance(x, Boxed) else None)
+    if any(map(_is_flag, parts)):
+        x, parts = _without_flags(x, parts)
     spec: list[Any] = []
     arrays: list[Array] = []
-    axis = 0
-    for p in _parts(index, shape, level):
+    shape, axis = shape_of(x), 0
+    for p in parts:
         if isinstance(p, Boxed | ndarray) and p.dtype.kind == "b":
             for places in _true_places(p, shape[axis : axis + p.ndim]):
                 spec.append(SLOTS[len(arrays)])
@@ -221,7 +225,45 @@ def parse(index: Any, shape: tuple[int, ...], level: int | None = None) -> tuple
         else:
             spec.append(p)
         axis += _consumes(p)
-    return tuple(spec), arrays
+    if arrays and not state.numpy:
+        return _numbers_beside_arrays(x, spec, arrays)
+    return Indexed(x, tuple(spec), arrays)
+
+
+def _is_flag(p: Any) -> bool:
+    return isinstance(p, ndarray | Boxed) and p.dtype.kind == "b" and not p.shape
+
+
+def _without_flags(x: Array, parts: list[Any]) -> tuple[Array, list[Any]]:
+    """A view of ``x`` and parts of an index into it that mean the same, without single truth values.
+
+    In their places the view has axes of length 1, and the index reads them once or not at all.
+    """
+    axes: list[Any] = []
+    for p in parts:
+        axes += [None] if _is_flag(p) else [slice(None)] * _consumes(p)
+    read = [np.zeros(1 if concrete(p, "indexing") else 0, np.int64) if _is_flag(p) else p for p in parts]
+    return Slice.of(x, spec=tuple(axes)), read
+
+
+def _numbers_beside_arrays(x: Array, spec: list[Any], arrays: list[Array]) -> Indexed:
+    """With single numbers next to the index arrays, and a view of ``x`` to go with it.
+
+    PyTorch reads the numbers first, so they have no say in where the axes of the index arrays go; NumPy takes them for index arrays, and
+    any that a slice keeps apart send those axes to the front.
+    """
+    number = [isinstance(s, int) or (isinstance(s, Slot) and not shape_of(arrays[s.position])) for s in spec]
+    advanced = [i for i, s in enumerate(spec) if number[i] or isinstance(s, Slot)]
+    first = next((i for i in advanced if not number[i]), None)
+    if first is None or not any(number) or advanced[-1] - advanced[0] + 1 == len(advanced):
+        return Indexed(x, tuple(spec), arrays)
+    numbers, others = [i for i in advanced if number[i]], [i for i in range(len(spec)) if not number[i]]
+    at = others.index(first)
+    order = [*others[:at], *numbers, *others[at:]]
+    axis = {i: k for k, i in enumerate(i for i, s in enumerate(spec) if s is not None)}
+    axes = tuple(axis[i] for i in order if i in axis)
+    view = x if axes == tuple(range(len(axes))) else np.transpose(x, axes)
+    return Indexed(view, tuple(spec[i] for i in order), arrays, None if view is x else axes)
 
 
 def _parts(index: Any, shape: tuple[int, ...], level: int | None) -> list[Any]:
@@ -249,6 +291,12 @@ def _as_index(p: Any, level: int | None) -> Any:
         p = p.array
     if isinstance(p, list | range):
         p = np.asarray(p) if len(p) else np.zeros(0, np.int64)
+    if isinstance(p, ndarray | Boxed) and p.dtype == np.uint8 and not state.numpy:
+        warnings.warn(
+            "indexing: an index of uint8 is taken for a mask, as in PyTorch; write mask.bool(), or index.long() if it holds places",
+            stacklevel=stacklevel(),
+        )
+        p = p != 0
     if isinstance(p, ndarray | Boxed):
         if p.dtype.kind not in "biu":
             raise OperandError(f"indexing: index arrays must be integers or booleans: got {p.dtype} {p.shape}; convert it, x.long()")
@@ -303,12 +351,10 @@ def get_item(self: Array, index: Any) -> Array:
     elif type(index) is tuple and all(map(simple, index)):
         out = Slice.of(self, spec=index)
     else:
-        if has_flags(index):
-            self, index = without_flags(self, index)
-        spec, arrays = parse(index, shape_of(self), self.level if isinstance(self, Boxed) else None)
+        view, spec, arrays, _ = parse(self, index)
         if arrays:
-            return GetItem.of(self, *arrays, spec=spec)
-        out = Slice.of(self, spec=spec)
+            return GetItem.of(view, *arrays, spec=spec)
+        out = Slice.of(view, spec=spec)
     if isinstance(self, Boxed) and self.level and not out.shape:
         return Clone.of(out)  # inside a transform one element is a number, as in NumPy, and no view
     return out

@@ -30,7 +30,7 @@ class Cross(Bilinear, LinedUp, title="cross"):
     broadcasts = True
 
     def forward(x, y, *, axis):
-        return np.cross(x, y, axis=axis)
+        return np.ascontiguousarray(np.cross(x, y, axis=axis))
 
     def grad_x(g, y, axis):
         return Cross.of(y, g, axis=axis)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, ShapeError, TransformError
 from .._typing import Array, Shape
@@ -20,6 +21,7 @@ from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public
 from ..core.registry import install_method
+from ..core.views import mirror
 from .index import get_item
 
 
@@ -130,7 +132,7 @@ def resolve(shape: Sequence[int], have: Shape, op: str) -> Shape:
     return tuple(total // known if s == -1 else s for s in shape)
 
 
-@public("reshape", "view")
+@public("reshape")
 def _reshape(input: Array, *shape: Any) -> Array:
     """The same elements in another shape; one size may be -1. Shares memory where NumPy can. Shape: any -> ``shape``.
 
@@ -138,9 +140,42 @@ def _reshape(input: Array, *shape: Any) -> Array:
     >>> tl.arange(6).reshape(2, -1).shape
     (2, 3)
     """
+    return Reshape.of(input, shape=resolve(_shape_argument(shape), shape_of(input), "reshape"))
+
+
+@public("view")
+def _view(input: Array, *shape: Any) -> Array:
+    """As `reshape`, but always a view, which shares the input's memory. Shape: any -> ``shape``.
+
+    Raises `ShapeError` where no view of that shape could show the elements as they lie in memory, as after a transposition.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.zeros(2, 3)
+    >>> x.view(-1)[0] = 7.0
+    >>> x.tolist()
+    [[7.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
     if len(shape) == 1 and isinstance(shape[0], np.dtype):
         raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
-    return Reshape.of(input, shape=resolve(_shape_argument(shape), shape_of(input), "reshape"))
+    return _viewed(input, resolve(_shape_argument(shape), shape_of(input), "view"), "view")
+
+
+def _viewed(input: Array, shape: Shape, op: str) -> Array:
+    """``input`` in another shape, where that needs no copy."""
+    layout = mirror(input)
+    if layout is not None and not layout.flags.c_contiguous and _needs_copy(layout, shape):
+        strides = tuple(s // layout.itemsize for s in layout.strides)
+        raise ShapeError(
+            f"{op}: no view of shape {shape} can show the elements where they lie in memory: the tensor is {layout.shape} with "
+            f"strides {strides}; use reshape(), which copies them where it must"
+        )
+    return Reshape.of(input, shape=shape)
+
+
+def _needs_copy(layout: ndarray[Any, Any], shape: Shape) -> bool:
+    if not layout.size or math.prod(shape) != layout.size:
+        return False  # there is nothing to copy, or for `Reshape` to refuse
+    return not np.may_share_memory(layout, np.reshape(layout, shape))
 
 
 @public("expand", function=False)
@@ -430,8 +465,8 @@ def _sum_to_size(input: Array, *size: Any) -> Array:
 
 @public("view_as", function=False)
 def _view_as(input: Array, other: Boxed) -> Array:
-    """The elements in the shape of ``other``."""
-    return Reshape.of(input, shape=tuple(other.shape))
+    """A view in the shape of ``other``; raises as `view` does."""
+    return _viewed(input, tuple(other.shape), "view_as")
 
 
 @public("expand_as", function=False)

@@ -25,7 +25,7 @@ from ...core.tensor import Tensor
 from ...core.watchers import hand_over
 from ..cast import Cast
 from ..compare import Where
-from ..index import GetItem, PutItem, _Layout, fill, has_flags, parse, without_flags
+from ..index import GetItem, PutItem, _Layout, fill, parse
 from .mutation import check_views, check_writable, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle
 
 
@@ -109,14 +109,11 @@ def _fitting(value: Any, x: Array, indices: Sequence[Array], spec: tuple[Any, ..
 def set_item(self: Any, index: Any, value: Any) -> None:
     """``x[index] = value``: the value broadcasts to the indexed part."""
     name = "x[index] = value"
-    if has_flags(index):
-        self, index = without_flags(self, index)
+    self, spec, indices, _ = parse(self, index)
     if not has_memory(self):
-        spec, indices = parse(index, self.shape)
         rebind(self, name, lambda x: IndexPut.of(x, _fitting(value, x, indices, spec), *indices, spec=spec), part=() if indices else spec)
         return
     check_writable(self, name)
-    spec, indices = parse(index, self.shape, self.level)
     plain = [i.array if isinstance(i, Tensor) else i for i in indices]
     if isinstance(value, Boxed) and not (isinstance(value, Tensor) and isinstance(value.array, ndarray)):
         raise foreign(self, name)
@@ -151,17 +148,15 @@ def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = Fal
     [3.0, 0.0, 0.0]
     """
     x, indices = to_operand(input, "index_put"), tuple(indices)
-    if has_flags(indices):
-        view, indices = without_flags(x, indices)
-        return np.reshape(_index_put(view, indices, values, accumulate), shape_of(x))
-    spec, arrays = parse(indices, shape_of(x), x.level)
+    read = parse(x, indices)
+    view, spec, arrays, _ = read
     values = to_operand(values, "index_put")
     if values.dtype != x.dtype:
         raise DTypeError(f"index_put: the values must have the input's dtype: they are {values.dtype}, the input {x.dtype}; convert them")
     if not accumulate:
-        return IndexPut.of(x, _fitting(values, x, arrays, spec), *arrays, spec=spec)
-    part = shape_of(GetItem.of(np.empty(shape_of(x), np.bool_), *arrays, spec=spec))
-    return x + PutItem.of(np.broadcast_to(values, part), *arrays, spec=spec, shape=shape_of(x))
+        return read.back(IndexPut.of(view, _fitting(values, view, arrays, spec), *arrays, spec=spec), shape_of(x))
+    part = shape_of(GetItem.of(np.empty(shape_of(view), np.bool_), *arrays, spec=spec))
+    return x + read.back(PutItem.of(np.broadcast_to(values, part), *arrays, spec=spec, shape=shape_of(view)), shape_of(x))
 
 
 @public("index_put_", function=False)

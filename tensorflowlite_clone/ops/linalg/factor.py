@@ -17,7 +17,7 @@ from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
 from ...core.publish import implements, public, to_operands
 from ...kernels import linalg as kernels
-from ..cast import Cast
+from ..cast import Cast, contiguous
 from ..diagonal import Tril, Triu
 from ..matmul import MatMul
 from .common import (
@@ -385,7 +385,7 @@ def lu_solve(LU: Array, pivots: Array, B: Array, *, left: bool = True, adjoint: 
         raise ShapeError(f"{op}: pivots do not fit: they are {shape_of(places)}, LU is {shape_of(factors)}; pass those of lu_factor")
     p = _permutation(RowOrder.of(places - 1), factors.dtype)
     if not left:  # X A = B is A^T X^T = B^T, and with the adjoint A* X^T = B^T
-        return transposed(_substituted(factors, p, transposed(b), transpose=not adjoint, conjugate=adjoint))
+        return contiguous(transposed(_substituted(factors, p, transposed(b), transpose=not adjoint, conjugate=adjoint)))
     return _substituted(factors, p, b, transpose=adjoint, conjugate=adjoint)
 
 

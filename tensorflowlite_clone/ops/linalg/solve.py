@@ -16,6 +16,7 @@ from ..._typing import Array
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.publish import implements, public, to_operands
 from ...kernels import linalg as kernels
+from ..cast import contiguous
 from ..compare import Where
 from ..diagonal import Tril, Triu
 from ..matmul import MatMul
@@ -191,7 +192,7 @@ def solve(A: Array, B: Array, *, left: bool = True) -> Array:
         return solve_any(a, b, is_vector)
     if is_vector:
         raise ShapeError(f"linalg.solve: left=False needs a matrix B: A is {shape_of(a)}, B is {shape_of(b)}; unsqueeze B, or leave left")
-    return transposed(Solve.of(transposed(a), transposed(b)))
+    return contiguous(transposed(Solve.of(transposed(a), transposed(b))))
 
 
 class InverseInfo(NamedTuple):

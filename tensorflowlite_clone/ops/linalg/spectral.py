@@ -23,7 +23,7 @@ from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import COMPLEX_OF
 from ...core.levels import all_values, mapped
 from ...core.publish import implements, public
-from ..cast import Cast
+from ..cast import Cast, contiguous
 from .common import (
     Decomposition,
     FromTriangle,
@@ -306,7 +306,7 @@ def _top_svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
         m, n = shape_of(input)[-2:]
         lead = shape_of(input)[:-2]
         return TopSVDResult(np.zeros((*lead, m, m), s.dtype), s, np.zeros((*lead, n, n), s.dtype))
-    return TopSVDResult(u, s, adjoint(vh))
+    return TopSVDResult(u, s, contiguous(adjoint(vh)))
 
 
 class TopSVDResult(NamedTuple):

@@ -259,8 +259,8 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
         spread = np.broadcast_to(cast(-values if ufunc is np.subtract else values, x.dtype), read)
         index_put_(x, tuple(_index_array(i, name) for i in where), to_operand(spread, name), accumulate=True)
         return
-    spec, arrays = parse(indices, x.shape)
-    touched = np.zeros(x.shape, np.int64)
+    view, spec, arrays, _ = parse(x, indices)
+    touched = np.zeros(view.shape, np.int64)
     np.add.at(touched, tuple(concrete(arrays[s.position], name) if isinstance(s, Slot) else s for s in spec), 1)
     if touched.max(initial=0) > 1:
         raise ArgumentError(f"{name}: an index repeats, and with this ufunc the updates would depend on each other; use a loop")
