@@ -143,20 +143,3 @@ def test_defaults_are_those_of_torch():
                 assert mine[parameter] == theirs[parameter] or f"{name} {parameter}" in OTHER_DEFAULTS, f"{name}: {parameter}"
                 compared += 1
     assert compared > 300
-
-
-#: Results that lie in memory otherwise, so that `view` may refuse them where PyTorch's does not.
-OTHER_LAYOUTS = {"einsum i...,j...->ij...": "the factors are multiplied as they lie, the axes of the product exchanged"}
-
-
-@pytest.mark.parametrize("c", CALLS, ids=[c.name for c in CALLS])
-def test_results_lie_in_row_major_order_where_those_of_torch_do(c: Call):
-    """A program that takes views of results needs it."""
-    results = [flat(c.f(T, *[T.tensor(x) if isinstance(x, np.ndarray) else x for x in c.inputs])) for T in (torch, tl)]
-    for theirs, ours in zip(*results, strict=True):
-        if isinstance(theirs, torch.Tensor) and isinstance(ours, tl.Tensor) and theirs.is_contiguous():
-            assert ours.is_contiguous() or c.name in OTHER_LAYOUTS, (theirs.stride(), ours.stride())
-
-
-def flat(out):
-    return list(out) if isinstance(out, tuple | list) else [out]

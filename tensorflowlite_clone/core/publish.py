@@ -16,7 +16,7 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed, write_out
-from .tensor import Tensor
+from .tensor import Tensor, to_array
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -200,7 +200,7 @@ def to_operand(x: Any, name: str) -> Any:
     if isinstance(x, Boxed):
         return x
     if isinstance(x, ndarray | bool | int | float | complex | np.generic):
-        return Tensor(x)
+        return Tensor.wrap(to_array(x), 0)
     raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
 
 

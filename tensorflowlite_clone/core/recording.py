@@ -18,7 +18,7 @@ from .._state import next_serial, state
 from .._typing import Array, DType, Shape
 from .broadcast import shape_of, unbroadcast
 from .levels import constant_value
-from .plan import ANSWER, INPUT, Plan, Source, take
+from .plan import ANSWER, INPUT, PARAM, Plan, Source, take
 from .saved import SavingNode, version_of
 from .tape import Select
 from .tensor import Tensor
@@ -48,6 +48,7 @@ class Recorded(SavingNode):
     if TYPE_CHECKING:  # what the operation's class says
         of: ClassVar[Callable[..., Any]]
         names: ClassVar[tuple[str, ...]]
+        params: ClassVar[tuple[str, ...]]
         rest: ClassVar[str | None]
         outputs: ClassVar[tuple[str, ...] | None]
         constant_outputs: ClassVar[tuple[str, ...]]
@@ -142,6 +143,18 @@ class Recorded(SavingNode):
     def sources(self) -> tuple[Source, ...]:
         """Where each saved value comes from."""
         return self.plan.save
+
+    def computed_anew(self, source: Source) -> Any:
+        """The result once more, where every operand and parameter was saved."""
+        save, saved = self.plan.save, self.saved
+        if self.outputs is not None or self.rest is not None or not isinstance(saved, tuple):
+            return None
+        known = {s: self.plan.lower(s, value) for s, value in zip(save, saved, strict=True)}
+        arrays = [(INPUT, i) for i in range(len(self.names))]
+        params = [(PARAM, name) for name in self.params]
+        if any(s not in known for s in arrays + params):
+            return None
+        return self.of(*[known[s] for s in arrays], **{s[1]: known[s] for s in params})
 
     def name_of(self, source: Source) -> str:
         """An operand or the result."""

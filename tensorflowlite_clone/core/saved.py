@@ -42,6 +42,10 @@ class SavingNode(TapeNode):
         """What messages call the value from ``source``."""
         raise TypeError(f"{type(self).__name__} is an abstract node")
 
+    def computed_anew(self, source: Source) -> Any:
+        """The result from ``source`` from operands that were saved too; None where they were not, or where that is not possible."""
+        return None
+
     def opened(self) -> tuple[Any, ...]:
         """The saved values, after a check that none of them was changed.
 
@@ -78,11 +82,14 @@ class SavingNode(TapeNode):
         return found
 
     def _old(self, source: Source, value: Any, cell: Cell | None, then: int) -> Tensor | None:
-        """None for a value that is as it was at version ``then``; else the tensor that it was."""
+        """None for a value that is as it was at version ``then``; else the tensor that it was, kept or computed anew."""
         if cell is None or cell.count == then or cell.untouched(value.array if isinstance(value, Tensor) else value, then):
             return None
         result = source[0] == ANSWER
         old: Tensor | None = None if result and self.is_view else cell.earlier(None if result else value, then)
+        if old is None and result and not self.is_view:
+            again = self.computed_anew(source)
+            old = None if again is None else Tensor.wrap(again, 0)
         if old is None:
             raise self.outdated(source, value, then, cell)
         return old

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DTypeError, GraphError, OperandError
+from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
 from .._state import get_default_dtype, state
 from .._typing import Array, DType, OperationLike, Shape
 from .boxed import Boxed
@@ -29,13 +29,16 @@ from .where import Place, caller, storing
 class Tensor(Boxed):
     """An n-dimensional array that remembers how it was computed.
 
-    ``Tensor(array)`` shares the array's memory; `tl.tensor` copies. ``requires_grad=True`` (floating dtypes only)
-    makes it a leaf whose ``grad`` is filled by `backward`.
+    ``Tensor(array)`` shares the array's memory, with its dtype; `tl.tensor` copies. As PyTorch's old constructor, ``Tensor(2, 3)`` is a
+    tensor of these sizes (of zeros), ``Tensor([1, 2])`` one of these numbers in the default dtype, ``Tensor()`` is empty.
+    ``requires_grad=True`` (floating dtypes only) makes it a leaf whose ``grad`` is filled by `backward`.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> (x * x).sum().backward()
     >>> x.grad
     tensor([2., 4.], dtype=float64)
+    >>> Tensor(2, 3).shape, Tensor([1, 2]).dtype
+    ((2, 3), dtype('float32'))
     """
 
     __slots__ = ("__weakref__", "array", "grad", "node", "version", "views")
@@ -54,11 +57,12 @@ class Tensor(Boxed):
     #: The tensors that are windows onto the same memory (a `Lineage` inside transforms); None if there are no others.
     views: Any
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        if isinstance(data, Tensor) and data.level == state.height:
-            data = data.array
-        self.array = data if isinstance(data, Boxed | ndarray) else _to_array(data)
-        self.level = state.height if requires_grad or isinstance(data, Boxed) else 0
+    def __init__(self, *data: Any, requires_grad: bool = False, device: Any = None) -> None:
+        source: Any = data[0] if len(data) == 1 else None
+        if isinstance(source, Tensor) and source.level == state.height:
+            source = source.array
+        self.array = source if isinstance(source, Boxed | ndarray) else _constructed(data)
+        self.level = state.height if requires_grad or isinstance(source, Boxed) else 0
         self.grad = self.node = self.version = self.views = None
         if requires_grad:
             self.requires_grad_()
@@ -437,7 +441,24 @@ class Tensor(Boxed):
     __str__ = __repr__
 
 
-def _to_array(data: Any) -> ndarray[Any, Any]:
+def _constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
+    """What `Tensor` makes of sizes, or of numbers in a sequence."""
+    if all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data):
+        if min(data, default=0) < 0:
+            raise ShapeError(f"Tensor: sizes must not be negative: got {data}; for a tensor of these numbers use tl.tensor({list(data)})")
+        return np.zeros(data or (0,), get_default_dtype())
+    if len(data) == 1 and isinstance(data[0], np.generic):
+        return np.asarray(data[0])
+    if len(data) != 1 or isinstance(data[0], bool | float | complex | str | bytes | None):
+        shown = ", ".join(f"{x!r:.40}" for x in data[:3])
+        raise OperandError(f"Tensor: takes sizes, or a sequence or an array: got {shown}; for a tensor of numbers use tl.tensor(...)")
+    array = to_array(data[0])
+    if array.dtype.kind == "c":
+        raise DTypeError(f"Tensor: its numbers are real, in the default dtype: got {array.dtype} {array.shape}; use tl.tensor(...)")
+    return array.astype(get_default_dtype(), copy=False)
+
+
+def to_array(data: Any) -> ndarray[Any, Any]:
     """A new ndarray from numbers and nested sequences, with Python floats in the default dtype."""
     array = np.asarray(data)
     if array.dtype.kind == "f" and not isinstance(data, np.generic) and array.dtype != get_default_dtype():
@@ -446,4 +467,4 @@ def _to_array(data: Any) -> ndarray[Any, Any]:
 
 
 def _rebuild(array: ndarray[Any, Any], requires_grad: bool) -> Tensor:
-    return Tensor(array, requires_grad)
+    return Tensor(array, requires_grad=requires_grad)

@@ -1,6 +1,6 @@
 """Activations as modules: each calls the function of the same name on its input, element by element unless it names a ``dim``.
 
-``inplace`` is accepted where PyTorch has it and makes no difference to the result: the input is left as it is.
+With ``inplace``, where PyTorch has it, the input itself becomes the result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class _Activation(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The activation of ``input``, in its shape."""
-        result: Tensor = getattr(F, self._function)(input, *[getattr(self, s) for s in self.settings])
+        options = {"inplace": True} if self.inplace else {}
+        result: Tensor = getattr(F, self._function)(input, *[getattr(self, s) for s in self.settings], **options)
         return result
 
     def extra_repr(self) -> str:

@@ -1,6 +1,7 @@
 """Activations: the nonlinearities of neural networks, element by element.
 
-Those with a kernel state their formula as the rule's body. Softmax and its kin are in ``softmax.py``.
+Those with a kernel state their formula as the rule's body. Not here: softmax and its kin (``softmax.py``), what ``inplace=`` does
+(``inplace/option.py``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..kernels import gates
 from ..kernels.select import select
 from .compare import Where
 from .exponential import Sigmoid
+from .inplace.option import inplace_option
 from .piecewise import clamp
 from .shape import Reshape
 from .special import Erf
@@ -29,7 +31,7 @@ from .special import Erf
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-class ReLU(Elementwise, public="relu", inplace=True, functional=True):
+class ReLU(Elementwise, public="relu", inplace=True):
     """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
 
     real_only = True
@@ -212,6 +214,13 @@ class PReLU(Elementwise, title="prelu"):
         return Where.of(np.greater(x, 0.0), 0.0, g * x)
 
 
+@public("relu", nn=True, method=False)
+@inplace_option("relu", twin=True)
+def _relu(input: Array, inplace: bool = False) -> Array:
+    """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
+    return ReLU.of(to_operand(input, "relu"))
+
+
 @public("expit", method=False)
 def _expit(input: Array) -> Array:
     """The logistic function, another name of `sigmoid`."""
@@ -225,6 +234,7 @@ def _logsigmoid(input: Array) -> Array:
 
 
 @public("silu", nn=True, method=False)
+@inplace_option("silu")
 def _silu(input: Array, inplace: bool = False) -> Array:
     """``x sigmoid(x)``. Shape: any -> same."""
     return SiLU.of(to_operand(input, "silu"))
@@ -245,18 +255,21 @@ def _softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array
 
 
 @public("leaky_relu", nn=True, method=False)
+@inplace_option("leaky_relu", twin=True)
 def _leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False) -> Array:
     """``x`` where positive, ``negative_slope x`` elsewhere. Shape: any -> same."""
     return LeakyReLU.of(to_operand(input, "leaky_relu"), negative_slope=negative_slope)
 
 
 @public("elu", nn=True, method=False)
+@inplace_option("elu", twin=True)
 def _elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     """``x`` where positive, ``alpha (exp(x) - 1)`` elsewhere. Shape: any -> same."""
     return ELU.of(to_operand(input, "elu"), alpha=alpha)
 
 
 @public("celu", method=False, functional=True)
+@inplace_option("celu", twin=True)
 def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     """``x`` where positive, ``alpha (exp(x / alpha) - 1)`` elsewhere (J. Barron 2017). Shape: any -> same."""
     if alpha == 0:
@@ -266,18 +279,21 @@ def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
 
 
 @public("selu", method=False, functional=True)
+@inplace_option("selu", twin=True)
 def _selu(input: Array, inplace: bool = False) -> Array:
     """``scale * elu(x, alpha)`` with the constants of G. Klambauer et al. (2017). Shape: any -> same."""
     return ELU.of(to_operand(input, "selu"), alpha=SELU_ALPHA, scale=SELU_SCALE)
 
 
 @public("mish", nn=True, method=False)
+@inplace_option("mish")
 def _mish(input: Array, inplace: bool = False) -> Array:
     """``x tanh(softplus(x))`` (D. Misra 2019). Shape: any -> same."""
     return Mish.of(to_operand(input, "mish"))
 
 
 @public("hardtanh", nn=True, method=False)
+@inplace_option("hardtanh", twin=True)
 def _hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Array:
     """``x`` clipped to [min_val, max_val]; the derivative at the bounds is 0. Shape: any -> same."""
     if isinstance(min_val, Boxed) or isinstance(max_val, Boxed):
@@ -288,18 +304,21 @@ def _hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 
 @public("relu6", nn=True, method=False)
+@inplace_option("relu6")
 def _relu6(input: Array, inplace: bool = False) -> Array:
     """``x`` clipped to [0, 6]. Shape: any -> same."""
     return HardTanh.of(to_operand(input, "relu6"), low=0.0, high=6.0)
 
 
 @public("hardsigmoid", nn=True, method=False)
+@inplace_option("hardsigmoid")
 def _hardsigmoid(input: Array, inplace: bool = False) -> Array:
     """``min(max(x + 3, 0), 6) / 6``. Shape: any -> same."""
     return HardSigmoid.of(to_operand(input, "hardsigmoid"))
 
 
 @public("hardswish", nn=True, method=False)
+@inplace_option("hardswish")
 def _hardswish(input: Array, inplace: bool = False) -> Array:
     """``x min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019). Shape: any -> same."""
     return HardSwish.of(to_operand(input, "hardswish"))
@@ -320,6 +339,7 @@ def _tanhshrink(input: Array) -> Array:
 
 
 @public("threshold", method=False, functional=True)
+@inplace_option("threshold", twin=True)
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
     x = to_operand(input, "threshold")

@@ -67,7 +67,7 @@ class Divide(Inexact, numpy=np.divide, public="true_divide", operator="truediv",
     def grad_x(g, y):
         return g / y
 
-    def grad_y(g, ans, y):
+    def grad_y(g, ans, x, y):  # x is saved so that a result that was changed in place can be computed anew
         return -g * ans / y
 
 

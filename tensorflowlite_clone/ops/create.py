@@ -24,7 +24,7 @@ def finish(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
     """A tensor around a new array."""
     if device is not None:
         Device(device)
-    return Tensor(array, requires_grad)
+    return Tensor(array, requires_grad=requires_grad)
 
 
 def size_of(sizes: tuple[Any, ...], op: str, size: Any = None) -> Shape:

@@ -14,7 +14,6 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
-from ..core.tensor import Tensor
 from ..kernels.dropout import bernoulli_mask
 from .draw import constant, fresh
 from .inplace.mutation import mutate
@@ -35,7 +34,7 @@ def _drop(op: str, x: Array, p: float, training: bool, inplace: bool, change: Ca
         return x
     if x.dtype.kind not in "fc":
         raise DTypeError(f"{op}: the input must be floating: it is {x.dtype} {shape_of(x)}; convert it, x.float()")
-    if inplace and isinstance(x, Tensor) and isinstance(x.array, np.ndarray):
+    if inplace:
         return mutate(x, f"{op}(inplace=True)", change)
     return change(x)
 

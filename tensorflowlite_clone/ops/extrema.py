@@ -16,7 +16,7 @@ from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, sha
 from ..core.families import Reduction
 from ..core.publish import public, to_operand
 from ..kernels.reduce import row_max
-from .cast import Cast
+from .cast import Cast, Clone
 from .gather import Gather
 from .shape import Reshape
 
@@ -98,7 +98,7 @@ class ValuesIndices(NamedTuple):
 def _at_places(x: Array, places: Array, axis: int, keepdim: bool) -> ValuesIndices:
     """The elements at ``places`` (with the reduced axis kept), and the places."""
     if not shape_of(x):
-        return ValuesIndices(x, places)
+        return ValuesIndices(Clone.of(x), places)
     values = Gather.of(x, places, axis=axis)
     if keepdim:
         return ValuesIndices(values, places)

@@ -12,7 +12,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
-from .cast import cast
+from .cast import Clone, cast
 from .extrema import ValuesIndices
 from .gather import Gather
 from .reduce import narrow, wide
@@ -142,7 +142,7 @@ def _running(input: Array, dim: int, largest: bool, name: str) -> ValuesIndices:
     x = to_operand(input, name)
     axis = normalize_axis(dim, len(shape_of(x)), name)
     if not shape_of(x):
-        return ValuesIndices(x, Tensor.wrap(np.zeros((), np.int64), 0))
+        return ValuesIndices(Clone.of(x), Tensor.wrap(np.zeros((), np.int64), 0))
     places = RunningPlace.of(x, axis=axis, largest=largest)
     return ValuesIndices(Gather.of(x, places, axis=axis), places)
 

@@ -19,7 +19,7 @@ from ..core.families import AxisWise, Reduction
 from ..core.levels import all_values
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
-from .cast import Cast, cast
+from .cast import Cast, Clone, cast
 from .compare import Where
 from .extrema import ValuesIndices, _at_places, _shared
 from .gather import Gather
@@ -194,7 +194,7 @@ def _sort(input: Array, dim: int = -1, descending: bool = False, *, stable: bool
     """
     x, axis, _ = _along(input, dim, "sort")
     if not shape_of(x):
-        return ValuesIndices(x, Tensor.wrap(np.zeros((), np.int64), 0))
+        return ValuesIndices(Clone.of(x), Tensor.wrap(np.zeros((), np.int64), 0))
     places = SortPlaces.of(x, axis=axis, descending=bool(descending))
     return ValuesIndices(Gather.of(x, places, axis=axis), places)
 

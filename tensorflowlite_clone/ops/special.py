@@ -48,7 +48,7 @@ class ErfInv(_Special, public="erfinv", inplace=True):
     steep = True
     forward = kernels.erfinv
 
-    def grad_x(g, ans):
+    def grad_x(g, ans, x):  # as in `Divide`
         return g * np.exp(PowerOfNumber.of(ans, exponent=2)) * (1.0 / TWO_BY_SQRT_PI)
 
 

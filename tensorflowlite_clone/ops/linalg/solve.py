@@ -16,7 +16,7 @@ from ..._typing import Array
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.publish import implements, public, to_operands
 from ...kernels import linalg as kernels
-from ..cast import contiguous
+from ..cast import Clone, contiguous
 from ..compare import Where
 from ..diagonal import Tril, Triu
 from ..matmul import MatMul
@@ -290,6 +290,8 @@ def matrix_power(A: Array, n: int) -> Array:
         if x.dtype.kind not in "fc":
             raise DTypeError(f"linalg.matrix_power: integer matrices have no inverse here: A is {x.dtype}, n is {n}; convert it, x.float()")
         x, n = Inverse.of(x), -n
+    if n == 1:
+        return Clone.of(x)
     if n == 0:
         return constant_of(x, np.eye(shape_of(x)[-1], dtype=x.dtype))
     result, square_ = None, x

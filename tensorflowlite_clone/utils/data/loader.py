@@ -33,7 +33,7 @@ def default_collate(batch: list[Any]) -> Any:
     if isinstance(first, float):
         return Tensor.wrap(np.asarray(batch, np.float64), 0)  # Python's precision, as in PyTorch
     if isinstance(first, bool | int):
-        return Tensor(batch)
+        return Tensor.wrap(np.asarray(batch), 0)
     if isinstance(first, str | bytes):
         return tuple(batch)
     if isinstance(first, dict):
