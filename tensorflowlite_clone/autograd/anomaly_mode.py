@@ -126,7 +126,7 @@ class _Detector(observe.Observer):
     def _backward_error(self, node: Any, i: int, g: Any, what: str) -> AnomalyError:
         incoming = list(g.items.values()) if isinstance(g, Cotangents) else [g]
         names = getattr(node, "names", ())
-        number = node.plan.steps[i].array if isinstance(node, Operation) else i
+        number = node.plan.arrays[i] if isinstance(node, Operation) else i
         operand = names[number] if number < len(names) else f"number {number}"
         origin = self.origins.get(node)
         where = origin.text() if origin is not None else f"recorded at {place_of(node)}"

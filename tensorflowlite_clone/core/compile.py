@@ -305,7 +305,7 @@ def _step_source(plan: Plan) -> str:
     several = op.broadcasts and len(op.names) > 1
     if several:
         lines += ["    shapes = node.shapes"]
-    for m, (_, rule, kernel, cotangents, positions) in enumerate(plan.steps):
+    for m, (rule, kernel, cotangents, positions, _) in enumerate(plan.steps):
         # The rule names its cotangent or does not need it: `source` puts cotangents first.
         arguments = ", ".join([*(["g"] if cotangents else []), *(f"s{j}" for j in positions)])
         if rule is no_gradient:

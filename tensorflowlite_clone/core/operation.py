@@ -13,13 +13,13 @@ An operation is a final class::
 array, in plain NumPy; its parameter list is the list of what is saved: ``g`` (the cotangent), ``ans`` (the result), arrays and
 parameters by name, ``<array>_shape``, ``<array>_dtype``. With several outputs, ``outputs = ("values", "indices")`` names them,
 and the rules use ``g_values`` and ``values``. Any number of arrays may follow the named ones (``def forward(*xs, axis)``); they
-share one rule, ``grad_xs``, which also knows its ``index`` among them, and their name stands for the tuple of them all.
+share one rule, ``grad_xs``, and their name stands for the tuple of them all. It gives a list, the gradients of those whose numbers
+among them are in the tuple ``index``, in time linear in their number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -223,8 +223,7 @@ class Operation(Recorded, metaclass=OperationType):
         rule = cls.rules[cls.names[i] if i < fixed else str(cls.rest)]
         cotangents, sources = [], []
         for name in _parameters(rule):
-            if name == "index" and i >= fixed:
-                rule = partial(rule, index=i - fixed)
+            if name == "index" and i >= fixed:  # which of them: `Plan` says it
                 continue
             kind, key = cls.source(name)
             if kind == "cotangent":

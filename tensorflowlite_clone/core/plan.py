@@ -5,7 +5,8 @@ Not here: what an operation is (``operation.py``), how it is recorded (``recordi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import MethodType
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,14 +22,29 @@ ANSWER, INPUT, SHAPE, DTYPE, PARAM = "answer", "input", "shape", "dtype", "param
 Source = tuple[str, Any]
 
 
-class Step(NamedTuple):
-    """One gradient that an operation computes: for which array, by which rule, from which cotangents and saved values (by number)."""
+#: How many plans are remembered in one table, and for how many arrays at most: others are made anew, in time linear in these.
+MOST, MOST_ARRAYS = 256, 64
 
-    array: int
+
+class Step(NamedTuple):
+    """What an operation computes by one rule: from which cotangents and saved values (by number).
+
+    That is the gradient of one array; or, with ``index``, those of as many of the arrays of which there may be any number.
+    """
+
     rule: Rule
     kernel: Rule | None
     cotangents: tuple[int, ...]
     values: tuple[int, ...]
+    index: tuple[int, ...] | None
+
+    def only(self, wanted: tuple[bool, ...]) -> Step:
+        """The same step for the ``wanted`` ones of its parents."""
+        if all(wanted):
+            return self
+        if self.index is None:
+            return Step(no_gradient, None, (), (), None)
+        return self._replace(rule=partial(some_gradients, self.rule, wanted), kernel=None)
 
 
 class Plan:
@@ -37,7 +53,7 @@ class Plan:
     ``mask`` says which arrays are tensors of the recording level, ``needs`` which of them need a gradient (bit i: array i).
     """
 
-    __slots__ = ("answers", "count", "mask", "narrow", "needs", "op", "save", "step", "steps")
+    __slots__ = ("answers", "arrays", "count", "mask", "narrow", "needs", "op", "save", "step", "steps")
 
     #: Set by ``compile.py``: writes out the step of a plan.
     write: ClassVar[Callable[[Plan], Callable[[Any, Any], Any]] | None] = None
@@ -45,13 +61,19 @@ class Plan:
     def __init__(self, op: OperationLike, mask: int, needs: int, count: int) -> None:
         save: list[Source] = []
         steps = []
-        for i in range(count):
-            if needs >> i & 1:
-                rule, cotangents, sources = op.rule_for(i)
-                save += [s for s in sources if s not in save]
-                steps.append(Step(i, rule, getattr(rule, "kernel", None), cotangents, tuple(map(save.index, sources))))
+        fixed = len(op.names)
+        #: Which arrays the gradients are for, which is the order of the parents.
+        self.arrays = tuple(places(needs))
+        named = [i for i in self.arrays if i < fixed]
+        rest = self.arrays[len(named) :]  # they share a rule
+        index = tuple([i - fixed for i in rest])
+        for i in (*named, *rest[:1]):
+            rule, cotangents, sources = op.rule_for(i)
+            save += [s for s in sources if s not in save]
+            values = tuple(map(save.index, sources))
+            steps.append(Step(rule, getattr(rule, "kernel", None), cotangents, values, index if i >= fixed else None))
         self.op, self.mask, self.needs, self.count = op, mask, needs, count
-        self.narrow: dict[int, Plan] = {}
+        self.narrow: dict[tuple[bool, ...], Plan] = {}
         self.save = tuple(save)
         self.steps = tuple(steps)
         self.answers = any(kind == ANSWER for kind, _ in save)
@@ -61,44 +83,47 @@ class Plan:
     def run(self, node: Any, g: Array) -> tuple[Array, ...]:
         """The gradients for the parents of ``node``, on what the tensors hold."""
         values = [self.lower(s, v) for s, v in zip(self.save, node.opened(), strict=True)]
-        gs = node.cotangents(g)
-        grads = []
+        fitted: tuple[Array, ...] = node.fit(self.apply(node.cotangents(g), values, kernels=True))
+        return fitted
+
+    def apply(self, gs: tuple[Array, ...], values: list[Any], kernels: bool = False) -> list[Array]:
+        """What the rules, or with ``kernels`` their fast paths on plain arrays, make of cotangents and saved values."""
+        grads: list[Array] = []
         for step in self.steps:
             rule = step.rule
             operands = [gs[k] for k in step.cotangents] + [values[j] for j in step.values]
-            if step.kernel is not None and not any(isinstance(v, Boxed) for v in operands):
+            if kernels and step.kernel is not None and not any(isinstance(v, Boxed) for v in operands):
                 rule, k = step.kernel, len(step.cotangents)
                 operands[:k] = map(np.asarray, operands[:k])
-            grads.append(rule(*operands))
-        fitted: tuple[Array, ...] = node.fit(grads)
-        return fitted
+            if step.index is None:
+                grads.append(rule(*operands))
+            else:
+                grads += rule(*operands, index=step.index)
+        return grads
 
     def toward(self, parents: tuple[Any, ...], reach: set[int]) -> Plan:
         """The plan without the gradients of ``parents`` that are not in ``reach`` (by negated serial number)."""
         if len(parents) == 1:
             return self
-        wanted = bit = 0
-        for bit, parent in enumerate(parents):
-            if -parent.seq in reach:
-                wanted |= 1 << bit
-        return self if wanted == (2 << bit) - 1 else self.only(wanted)
+        wanted = tuple([-parent.seq in reach for parent in parents])
+        return self if all(wanted) else self.only(wanted)
 
-    def only(self, wanted: int) -> Plan:
-        """The same plan with no gradients but those of some parents (bit m: parent m)."""
+    def only(self, wanted: tuple[bool, ...]) -> Plan:
+        """The same plan with no gradients but those of the ``wanted`` parents."""
         plan = self.narrow.get(wanted)
         if plan is None:
             plan = Plan(self.op, self.mask, self.needs, self.count)
-            plan.steps = tuple(s if wanted >> m & 1 else Step(s.array, no_gradient, None, (), ()) for m, s in enumerate(plan.steps))
+            plan.steps = tuple(s.only(wanted[m:] if s.index is not None else wanted[m : m + 1]) for m, s in enumerate(plan.steps))
             if Plan.write is not None and not isinstance(self.step, MethodType):
                 plan.step = Plan.write(plan)
-            self.narrow[wanted] = plan
+            remember(self.narrow, wanted, plan)
         return plan
 
     def lower(self, source: Source, value: Any) -> Any:
         """A saved value as the first-order rules see it: tensors of the recording level give what they hold."""
         kind, key = source
         if kind == INPUT and isinstance(key, slice):
-            return tuple(a.array if self.mask >> i & 1 else a for i, a in enumerate(value, key.start))
+            return tuple(a.array if m == "1" else a for a, m in zip(value, digits(self.mask, self.count)[key.start :], strict=True))
         return value.array if self.is_tensor(source) else value
 
     def is_tensor(self, source: Source) -> bool:
@@ -108,6 +133,51 @@ class Plan:
 
 def no_gradient() -> None:
     """The rule for a parent from which no way leads to what a derivative is asked for."""
+
+
+def some_gradients(rule: Rule, wanted: tuple[bool, ...], *operands: Any, index: tuple[int, ...]) -> list[Any]:
+    """``rule``, which gives several gradients, for the ``wanted`` ones alone; None in the place of the others."""
+    found = iter(rule(*operands, index=tuple([i for i, w in zip(index, wanted, strict=True) if w])))
+    return [next(found) if w else None for w in wanted]
+
+
+def remember(table: dict[Any, Plan], key: Any, plan: Plan) -> None:
+    """Enter ``plan`` into a table that stays small, whatever comes."""
+    if plan.count <= MOST_ARRAYS:
+        if len(table) >= MOST:
+            table.clear()
+        table[key] = plan
+
+
+# Masks are read and written as text: shifting a number of n bits n times would take time quadratic in n.
+def mask_of(places: Iterable[int], count: int) -> int:
+    """The number in whose ``count`` bits those at ``places`` are 1.
+
+    >>> mask_of([0, 3], 4)
+    9
+    """
+    bits = bytearray(b"0") * count
+    for i in places:
+        bits[-1 - i] = 49
+    return int(bits, 2) if bits else 0
+
+
+def digits(mask: int, count: int) -> str:
+    """The ``count`` bits of a mask, the lowest first.
+
+    >>> digits(9, 5)
+    '10010'
+    """
+    return bin(mask)[:1:-1].ljust(count, "0")
+
+
+def places(mask: int) -> list[int]:
+    """Where the bits of a mask are 1.
+
+    >>> places(9)
+    [0, 3]
+    """
+    return [i for i, bit in enumerate(bin(mask)[:1:-1]) if bit == "1"]
 
 
 def take(source: Source, ans: Any, args: tuple[Array, ...], data: list[Array], params: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from .._state import next_serial, state
 from .._typing import Array, DType, Shape
 from .broadcast import shape_of, unbroadcast
 from .levels import constant_value
-from .plan import ANSWER, INPUT, PARAM, Plan, Source, take
+from .plan import ANSWER, INPUT, PARAM, Plan, Source, mask_of, remember, take
 from .saved import SavingNode, version_of
 from .tape import Select
 from .tensor import Tensor
@@ -63,26 +63,26 @@ class Recorded(SavingNode):
             if Recorded.specialise is not None:
                 Recorded.specialise(cls)
         op: Any = cls
-        data = []
-        mask = needs = 0
+        data, own, on_tape = [], [], []
         for i, a in enumerate(args):
             if isinstance(a, Tensor) and a.level == level:
                 data.append(a.array)
-                mask |= 1 << i
+                own.append(i)
                 if a.node is not None:
-                    needs |= 1 << i
+                    on_tape.append(i)
             else:
                 data.append(constant_value(a))
         ans = cls.of(*data, **params)
-        needs &= cls.differentiable_mask
+        needs = mask_of(on_tape, len(args)) & cls.differentiable_mask if on_tape else 0
         several = cls.outputs is not None
         tensors = [Tensor.wrap(a, level) for a in (ans if several else (ans,))]
         if needs and state.grad_enabled:
             node = cls.__new__(cls)
-            key = (mask, needs, len(args))
+            key = (mask_of(own, len(args)), needs, len(args))
             plan = cls.plans.get(key)
             if plan is None:
-                plan = cls.plans[key] = Plan(op, *key)
+                plan = Plan(op, *key)
+                remember(cls.plans, key, plan)
             node._put(plan, ans, args, data, params, tensors)
         if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
             if isinstance(tensors[0].array, ndarray):
@@ -95,11 +95,11 @@ class Recorded(SavingNode):
         """Fill the node, and let the results know it."""
         self.plan = plan
         self.seq = next_serial()
-        self.parents = tuple(args[step.array].node for step in plan.steps)
+        self.parents = tuple([args[i].node for i in plan.arrays])
         self.saved = tuple(take(source, ans, args, data, params) for source in plan.save)
         self.versions = _versions_of(plan, self.saved, tensors)
         self.code, self.instruction = here()
-        self.shapes = tuple(shape_of(data[step.array]) for step in plan.steps) if self.broadcasts else None
+        self.shapes = tuple([shape_of(data[i]) for i in plan.arrays]) if self.broadcasts else None
         if self.outputs is None:
             tensors[0].node = self
         else:
@@ -120,8 +120,7 @@ class Recorded(SavingNode):
                 value.node = self if self.outputs is None else self.select(key)
             values.append(value)
         gs = self.cotangents(g)
-        steps = (plan or self.plan).steps
-        return self.fit([step.rule(*[gs[k] for k in step.cotangents], *[values[j] for j in step.values]) for step in steps])
+        return self.fit((plan or self.plan).apply(gs, values))
 
     def select(self, i: int) -> Select | None:
         """The node of output ``i``: the one its tensor has, while that is alive; None for an output without derivative."""
@@ -164,7 +163,7 @@ class Recorded(SavingNode):
 
     def operands(self) -> tuple[int | None, ...]:
         """For each operand that has a derivative here, or was one of any number, which parent it is."""
-        parents = {step.array: k for k, step in enumerate(self.plan.steps)}
+        parents = {array: k for k, array in enumerate(self.plan.arrays)}
         fixed = len(self.names)
         last = max(self.plan.mask.bit_length(), fixed)
         return tuple(parents.get(i) for i in range(last) if i in parents or i >= fixed or self.differentiable_mask >> i & 1)

@@ -3,7 +3,8 @@
 `Contract` is closed under differentiation: each label stands in at least two of its three places (two operands, one result), so
 a derivative is a contraction with the places exchanged. What else an equation can say is brought to that form by other
 operations, once per equation and set of shapes: a label twice in one operand is a diagonal, a label that stands nowhere else is
-summed, a length of 1 where others have more is dropped, and more than two operands are taken in pairs, smallest results first.
+summed, a length of 1 where others have more is dropped, and more than two operands are taken in pairs, smallest results first
+(of the next few, where they are many).
 
 Not here: products whose axes are known beforehand (``matmul.py``, ``products.py``), how a contraction becomes BLAS calls
 (``kernels/product.py``).
@@ -12,6 +13,7 @@ Not here: products whose axes are known beforehand (``matmul.py``, ``products.py
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -31,6 +33,8 @@ from .diagonal import Diagonal
 from .reduce import Sum
 from .shape import Reshape, Transpose
 
+#: Among how many operands the two to multiply are chosen. Plans for more are not remembered.
+CHOICE = 8
 #: The axes that an ellipsis stands for, from the left.
 ELLIPSIS = "αβγδεζηθικλμνξοπρστυφχψω"
 
@@ -64,7 +68,7 @@ class _Plan(NamedTuple):
 
     #: Per operand, what brings it to labels that all stand elsewhere too.
     prepare: tuple[tuple[tuple[type[Operation], dict[str, Any]], ...], ...]
-    #: Which two of the operands at hand are multiplied; their product comes last.
+    #: Which two operands are multiplied, by number; the products are numbered on.
     pairs: tuple[tuple[int, int, kernels.Spec], ...]
     #: The order of the axes of an operand that is alone.
     axes: tuple[int, ...] | None
@@ -106,8 +110,7 @@ def _terms(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
     return labels, out
 
 
-@lru_cache(maxsize=1024)
-def _plan(equation: str, shapes: tuple[Shape, ...]) -> _Plan:
+def _make_plan(equation: str, shapes: tuple[Shape, ...]) -> _Plan:
     terms, out = _terms(equation, shapes)
     sizes: dict[str, int] = {}
     prepare: list[list[tuple[type[Operation], dict[str, Any]]]] = []
@@ -142,25 +145,29 @@ def _plan(equation: str, shapes: tuple[Shape, ...]) -> _Plan:
         if not all(kept):
             prepare[i].append((Reshape, {"shape": tuple(n for n, keep in zip(lengths, kept, strict=True) if keep)}))
             terms[i] = "".join(c for c, keep in zip(labels, kept, strict=True) if keep)
+    count = Counter("".join([*terms, out]))
     for i, labels in enumerate(terms):
-        elsewhere = out + "".join(terms[:i] + terms[i + 1 :])
-        alone = tuple(a for a, c in enumerate(labels) if c not in elsewhere)
+        alone = tuple(a for a, c in enumerate(labels) if count[c] == 1)
         if alone:
             prepare[i].append((Sum, {"axis": alone, "keepdims": False}))
-            terms[i] = "".join(c for c in labels if c in elsewhere)
+            terms[i] = "".join(c for c in labels if count[c] > 1)
     pairs = _pairs(terms, out, sizes)
     axes = tuple(map(terms[0].index, out)) if len(terms) == 1 else None
     return _Plan(tuple(map(tuple, prepare)), pairs, axes)
 
 
+_plan = lru_cache(maxsize=1024)(_make_plan)
+
+
 def _pairs(terms: Sequence[str], out: str, sizes: dict[str, int]) -> tuple[tuple[int, int, kernels.Spec], ...]:
     """Which operands to multiply: each time the two whose product is smallest, counted against what it replaces."""
     left, pairs = list(terms), []
+    count = Counter("".join([*terms, out]))
+    at_hand = list(range(min(CHOICE, len(terms))))
 
     def result(i: int, j: int) -> str:
-        elsewhere = out + "".join(t for k, t in enumerate(left) if k not in (i, j))
         x, y = left[i], left[j]
-        batch = [c for c in x if c in y and c in elsewhere]
+        batch = [c for c in x if c in y and count[c] > 2]
         return "".join(batch + [c for c in x if c not in y] + [c for c in y if c not in x])
 
     def volume(labels: str) -> int:
@@ -170,29 +177,33 @@ def _pairs(terms: Sequence[str], out: str, sizes: dict[str, int]) -> tuple[tuple
         i, j = pair
         return volume(result(i, j)) - volume(left[i]) - volume(left[j]), volume("".join({*left[i], *left[j]}))
 
-    while len(left) > 1:
-        i, j = min(combinations(range(len(left)), 2), key=cost) if len(left) > 2 else (0, 1)
-        labels = out if len(left) == 2 else result(i, j)
+    for following in range(len(at_hand), len(terms) + len(at_hand) - 1):
+        i, j = min(combinations(at_hand, 2), key=cost) if len(at_hand) > 2 else at_hand
+        labels = out if len(at_hand) == 2 else result(i, j)
         pairs.append((i, j, (left[i], left[j], labels)))
-        del left[j], left[i]
+        at_hand = [k for k in at_hand if k not in (i, j)]
+        if following < len(terms):
+            at_hand.append(following)
+        at_hand.append(len(left))
         left.append(labels)
+        count.subtract(pairs[-1][2][0] + pairs[-1][2][1])
+        count.update(labels)
     return tuple(pairs)
 
 
 def contract_all(equation: str, operands: Sequence[Array]) -> Array:
     """Carry out an equation on operands."""
-    plan = _plan(equation, tuple(tuple(shape_of(x)) for x in operands))
-    left = list(operands)
+    plan = (_plan if len(operands) <= CHOICE else _make_plan)(equation, tuple(tuple(shape_of(x)) for x in operands))
+    left: list[Any] = list(operands)
     for i, steps in enumerate(plan.prepare):
         for op, params in steps:
             left[i] = op.of(left[i], **params)
     if plan.axes is not None:
         return Transpose.of(left[0], axes=plan.axes)
     for i, j, spec in plan.pairs:
-        product = Contract.of(left[i], left[j], spec=spec)
-        del left[j], left[i]
-        left.append(product)
-    return left[0]
+        left.append(Contract.of(left[i], left[j], spec=spec))
+        left[i] = left[j] = None
+    return left[-1]
 
 
 def _from_numbers(arguments: tuple[Any, ...]) -> tuple[str, list[Array]]:

@@ -6,6 +6,7 @@ Not here: repeating one tensor (``repeat.py``), padding (``pad.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ class Concatenate(Linear, AxisWise, title="cat"):
         return np.concatenate(xs, axis)
 
     def grad_xs(g, xs_shape, axis, index):
-        start = sum(s[axis] for s in xs_shape[:index])
-        return g[(slice(None),) * axis + (slice(start, start + xs_shape[index][axis]),)]
+        ends = list(accumulate(s[axis] for s in xs_shape))
+        before = (slice(None),) * axis
+        return [g[(*before, slice(ends[i] - xs_shape[i][axis], ends[i]))] for i in index]
 
     @classmethod
     def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:

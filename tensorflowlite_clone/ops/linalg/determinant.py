@@ -42,7 +42,7 @@ class DetDerivative(MatrixFunction, title="linalg.det"):
         return DetDerivative.of(x, *directions, g)
 
     def grad_directions(g, x, directions, index):
-        return DetDerivative.of(x, *directions[:index], g, *directions[index + 1 :])
+        return [DetDerivative.of(x, *directions[:i], g, *directions[i + 1 :]) for i in index]
 
 
 class SignLogDet(MatrixFunction, title="linalg.slogdet"):

@@ -24,8 +24,8 @@ class MatrixExp(MatrixFunction, title="linalg.matrix_exp"):
         return MatrixExp.of(transposed(x), *[transposed(d) for d in directions], g)
 
     def grad_directions(g, x, directions, index):
-        others = [transposed(d) for i, d in enumerate(directions) if i != index]
-        return MatrixExp.of(transposed(x), *others, g)
+        turned = [transposed(d) for d in directions]
+        return [MatrixExp.of(transposed(x), *turned[:i], *turned[i + 1 :], g) for i in index]
 
 
 @public("matrix_exp")
