@@ -27,8 +27,8 @@ from .._state import next_serial
 from ..core.tape import Leaf
 from ..core.where import stacklevel
 
-#: How many steps in a row must have left their roots alive.
-WINDOW = 64
+#: How many steps in a row must have left their roots alive, at first and at most.
+WINDOW, LARGEST = 64, 1 << 15
 
 
 class Recent(threading.local):
@@ -61,7 +61,7 @@ def used(node: Any) -> None:
             gc.collect()
             found = all(root() is not None for root in roots)
             if not found:
-                recent.window *= 8  # a program with cycles: look less often
+                recent.window = min(8 * recent.window, LARGEST)  # a program with cycles: look less often
         steps = len(roots)
         roots.clear()
         if found:

@@ -99,9 +99,11 @@ class Node:
         return f"<{self.name()} object at {id(self.tape):#x}>"
 
 
-#: The handles that somebody holds, by the serial number of their node; and the types of handles, by name.
+#: The handles that somebody holds, by the serial number of their node; and the types of handles, by name, of which users' functions may
+#: bring any number: it starts over.
 _handles: weakref.WeakValueDictionary[int, Node] = weakref.WeakValueDictionary()
 _types: dict[str, type[Node]] = {}
+MOST_NAMES = 1000
 
 
 def shown_as(tape: Any) -> Node:
@@ -113,6 +115,8 @@ def shown_as(tape: Any) -> Node:
         name = _name_of(tape)
         kind = _types.get(name)
         if kind is None:
+            if len(_types) >= MOST_NAMES:
+                _types.clear()
             kind = _types[name] = type(name, (Node,), {"__slots__": (), "__doc__": Node.__doc__})
         found = _handles.setdefault(tape.seq, kind(tape))
     return found

@@ -93,7 +93,7 @@ def answer_numpy(np_function: Callable[..., Any], handler: Callable[..., Any]) -
         NUMPY_FUNCTIONS[np_function] = adapter
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def positions(np_function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The parameters of a NumPy function before the first of those in `NEUTRAL`, and the others; answers get those by name."""
     import inspect
@@ -109,7 +109,7 @@ def positions(np_function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[s
     return (ANY_NUMBER, ()) if first is None else (names[:first], names[first:])
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def first_parameter(np_function: Callable[..., Any]) -> tuple[str, ...]:
     """The name of a NumPy function's first parameter, if it can be given by name."""
     import inspect
@@ -121,7 +121,7 @@ def first_parameter(np_function: Callable[..., Any]) -> tuple[str, ...]:
     return (first.name,) if first is not None and first.kind is first.POSITIONAL_OR_KEYWORD else ()
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def keywords(handler: Callable[..., Any]) -> frozenset[str] | None:
     """The keywords that an answer takes; None for all."""
     import inspect

@@ -18,13 +18,19 @@ from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windo
 __all__ = ["avg_pool2d", "avg_pool2d_grad"]
 
 
-@functools.lru_cache(maxsize=64)
 def _divisors(windows: PoolGeometry, count_include_pad: bool, divisor_override: int | None) -> float | NDArray:
     """What each window's sum is divided by: one number, or an array (oh, ow)."""
     if divisor_override is not None:
         if divisor_override == 0:
             raise ArgumentError("avg_pool2d: the divisor must not be zero: divisor_override=0; pass another number, or None")
         return float(divisor_override)
+    counts = _counts(windows, count_include_pad)
+    return counts if isinstance(counts, float) else np.multiply.outer(*counts)
+
+
+@functools.lru_cache(maxsize=64)
+def _counts(windows: PoolGeometry, count_include_pad: bool) -> float | tuple[NDArray, NDArray]:
+    """How many pixels each window has: one number, or the factors (oh,) and (ow,) of it; the whole would be much to remember."""
     counts = []
     for n, k, s, p, o in zip(windows.size, windows.kernel, windows.stride, windows.padding, windows.out_size, strict=True):
         start = np.arange(o) * s - p
@@ -33,9 +39,7 @@ def _divisors(windows: PoolGeometry, count_include_pad: bool, divisor_override: 
     rows, columns = counts
     if (rows == rows[0]).all() and (columns == columns[0]).all():
         return int(rows[0]) * float(columns[0])
-    table: NDArray = np.multiply.outer(rows, columns)
-    table.flags.writeable = False
-    return table
+    return rows, columns
 
 
 def _divide(a: NDArray, divisor: float | NDArray, out: NDArray) -> None:

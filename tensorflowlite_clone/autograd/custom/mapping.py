@@ -18,7 +18,7 @@ from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.levels import boxed, constant_value, strip
 from ...core.plan import Source
-from ...core.transpose import LOOPED
+from ...core.transpose import count_loop
 from ...func.arguments import raised_height
 from ...func.batched import Batched, Map
 from ...ops.random import default_generator
@@ -81,7 +81,8 @@ def _to_front(name: str, r: Array, dim: Any, size: int) -> Array:
 # ---- one call per example -----------------------------------------------------------------------------------------------------------
 def _by_loop(call: Call, level: int, size: int, values: list[Array], mapped: list[bool], randomness: str) -> list[Array]:
     """What vmap means, taken literally. Counted in `LOOPED`."""
-    LOOPED[call.__name__] = LOOPED.get(call.__name__, 0) + bool(size)
+    if size:
+        count_loop(call.__name__)
     maps = state.maps if randomness == "error" else tuple(m for m in state.maps if m.level != level)  # else each draws for itself
     start = default_generator.get_state() if randomness == "same" else None
     columns: list[tuple[Array, ...]] = []
