@@ -24,6 +24,11 @@ def overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
     return bool(np.may_share_memory(a, b, max_work=EFFORT))  # type: ignore[arg-type]  # any number of candidates is allowed
 
 
+def apart(value: ndarray[Any, Any], memory: ndarray[Any, Any]) -> ndarray[Any, Any]:
+    """``value``, copied if it may share the ``memory`` that it is written to: NumPy's assignment to a vector does not always look."""
+    return value.copy() if np.may_share_memory(value, memory) else value
+
+
 def address(a: ndarray[Any, Any]) -> int:
     """Where the first element of ``a`` is."""
     place: int = a.__array_interface__["data"][0]

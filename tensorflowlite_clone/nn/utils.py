@@ -11,6 +11,7 @@ from .._errors import ArgumentError, ShapeError
 from .._state import get_default_dtype
 from ..autograd import no_grad
 from ..core.tensor import Tensor
+from ..core.windows import apart
 from ..ops.join import Concatenate
 
 
@@ -92,6 +93,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     start = 0
     with no_grad():
         for p in tensors:
-            np.copyto(p.array, vec.array[start : start + p.numel()].reshape(p.shape))
+            np.copyto(p.array, apart(vec.array[start : start + p.numel()].reshape(p.shape), p.array))
             p.changed("vector_to_parameters")
             start += p.numel()

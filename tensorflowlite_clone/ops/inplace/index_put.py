@@ -23,6 +23,7 @@ from ...core.publish import public, to_operand
 from ...core.registry import install_method
 from ...core.tensor import Tensor
 from ...core.watchers import hand_over
+from ...core.windows import apart
 from ..cast import Cast
 from ..compare import Where
 from ..index import GetItem, PutItem, _Layout, fill, parse
@@ -34,6 +35,8 @@ class IndexPut(Linear, title="indexed assignment"):
 
     def forward(x, v, *indices, spec, into=False):
         out = x if into else np.array(x)
+        if into:
+            v, indices = apart(np.asarray(v), x), tuple([apart(np.asarray(i), x) for i in indices])
         if indices:  # row-major, or NumPy might write them in another order
             v, indices = np.asarray(v, order="C"), tuple(np.asarray(i, order="C") for i in indices)
         out[fill(spec, indices)] = v

@@ -27,8 +27,8 @@ from ...core.tape import Leaf
 from ...core.tensor import Tensor
 from ...core.views import Lineage
 from ...core.watchers import hand_over
-from ...core.windows import overlap
-from ..cast import cast
+from ...core.windows import apart, overlap
+from ..cast import Clone, cast
 from ..compare import Where
 from ..strided import order_of, read, write
 
@@ -71,7 +71,7 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
         result, fresh = cast(result, t.dtype), True
     hand_over(t.node, result.node)
     if shared:
-        np.copyto(t.array, result.array)
+        np.copyto(t.array, apart(result.array, t.array))
         t.shared_cell()
         settle(t, result.node)
     else:
@@ -80,6 +80,18 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     whole = t.views is None or t is t.views.root()
     t.changed(name, before=source if t.level and whole else None)
     return t
+
+
+def before(t: Any, source: Any, a: Any) -> Any:
+    """The operand ``a`` of a change of ``t`` as the change finds it; ``source`` is t's old value, also where a is t itself.
+
+    A tensor that shares t's memory is copied where the change is recorded: it overwrites what the derivative may need.
+    """
+    if a is t:
+        return source
+    if not (state.grad_enabled and isinstance(a, Tensor) and has_memory(a) and has_memory(t) and (on_tape(t) or a.node is not None)):
+        return a
+    return Clone.of(a) if np.may_share_memory(a.array, t.array) else a
 
 
 def on_tape(t: Tensor) -> bool:
@@ -274,7 +286,7 @@ def _write(t: Tensor, name: str, result: Any) -> Tensor:
     array = np.asarray(array)
     check_fit(t, name, array)
     with np.errstate(all="ignore"):  # NaN to integers: some number, as in PyTorch
-        np.copyto(t.array, array, casting="unsafe")
+        np.copyto(t.array, apart(array, t.array), casting="unsafe")
     t.changed(name)
     return t
 

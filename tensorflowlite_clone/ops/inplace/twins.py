@@ -16,7 +16,7 @@ from ...core.methods import Methods
 from ...core.publish import public
 from ...core.registry import INPLACE
 from ...core.versions import Cell
-from .mutation import check_writable, has_memory, mutate, rebind, write_directly
+from .mutation import before, check_writable, has_memory, mutate, rebind, write_directly
 
 
 def _twin(name: str, function: Callable[..., Any], ufunc: np.ufunc | None) -> Callable[..., Array]:
@@ -25,8 +25,11 @@ def _twin(name: str, function: Callable[..., Any], ufunc: np.ufunc | None) -> Ca
     def method(input: Array, *args: Any, **kwargs: Any) -> Array:
         if ufunc is not None and not kwargs and len(args) == ufunc.nin - 1 and write_directly(input, name, ufunc, *args):
             return input
-        # x.mul_(x): the other operand is the old value too
-        return mutate(input, name, lambda t: function(t, *[t if a is input else a for a in args], **kwargs), ufunc is not None)
+
+        def compute(t: Any) -> Any:
+            return function(t, *[before(input, t, a) for a in args], **{k: before(input, t, a) for k, a in kwargs.items()})
+
+        return mutate(input, name, compute, ufunc is not None)
 
     method.__doc__ = f"`{name[:-1]}`, in place; returns the tensor itself."
     return method
@@ -74,7 +77,7 @@ def _augment(operator: str, symbol: str, ufunc: np.ufunc | None) -> None:
             return self
         if self.level and not self.shape:
             return plain(self, other)  # inside a transform one number is a number, as in NumPy: x += y is x = x + y
-        return mutate(self, symbol, lambda t: plain(t, t if other is self else other), ufunc is not None)
+        return mutate(self, symbol, lambda t: plain(t, before(self, t, other)), ufunc is not None)
 
     method.__doc__ = f"``x {symbol} y``: writes into x's memory."
     public(f"__i{operator}__", function=False)(method)
