@@ -80,6 +80,9 @@ class Operation(Recorded, metaclass=OperationType):
     quiet: ClassVar[bool] = False
     #: Whether complex operands are an error, because the operation orders numbers or is not defined for complex ones.
     real_only: ClassVar[bool] = False
+    #: Arrays whose gradients are constant between kinks, or everywhere: with ``create_graph`` they are connected to these arrays all the
+    #: same, with a derivative of 0, where PyTorch connects them.
+    flat: ClassVar[tuple[str, ...]] = ()
     #: Whether the result shares the memory of the first array.
     is_view: ClassVar[bool] = False
 
@@ -205,6 +208,7 @@ class Operation(Recorded, metaclass=OperationType):
 
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0
+    flat_mask: ClassVar[int] = 0
 
     @classmethod
     def title(cls) -> str:
@@ -348,6 +352,9 @@ def _describe(cls: type[Operation], forward: Any) -> None:
     cls.differentiable_mask = sum(1 << i for i, n in enumerate(cls.names) if n in cls.rules)
     if cls.rest in cls.rules:
         cls.differentiable_mask |= -1 << len(cls.names)
+    if not {*cls.flat} <= cls.rules.keys():
+        raise TypeError(f"{cls.__name__}: flat = {cls.flat!r} must be a tuple of arrays with a rule: {', '.join(cls.rules)}")
+    cls.flat_mask = sum(1 << cls.names.index(n) for n in cls.flat)
 
 
 def _check_outputs(cls: type[Operation]) -> None:

@@ -20,7 +20,7 @@ from .broadcast import shape_of, unbroadcast
 from .levels import constant_value
 from .plan import ANSWER, INPUT, PARAM, Plan, Source, mask_of, remember, take
 from .saved import SavingNode, version_of
-from .tape import Select
+from .tape import Select, Still
 from .tensor import Tensor
 from .views import look
 from .where import here
@@ -54,6 +54,7 @@ class Recorded(SavingNode):
         constant_outputs: ClassVar[tuple[str, ...]]
         broadcasts: ClassVar[bool]
         differentiable_mask: ClassVar[int]
+        flat_mask: ClassVar[int]
 
     @classmethod
     def record(cls, args: tuple[Array, ...], params: dict[str, Any], level: int) -> Any:
@@ -120,7 +121,18 @@ class Recorded(SavingNode):
                 value.node = self if self.outputs is None else self.select(key)
             values.append(value)
         gs = self.cotangents(g)
-        return self.fit((plan or self.plan).apply(gs, values))
+        grads = self.fit((plan or self.plan).apply(gs, values))
+        return self._connected(grads, level) if self.flat_mask else grads
+
+    def _connected(self, grads: tuple[Array, ...], level: int) -> tuple[Array, ...]:
+        """The gradients, where the class calls them ``flat`` connected to the operands that they are those of."""
+        connected = list(grads)
+        for m, (i, g) in enumerate(zip(self.plan.arrays, grads, strict=True)):
+            if g is not None and self.flat_mask >> i & 1:
+                still = Tensor.wrap(np.full(g.shape, complex(-0.0, -0.0) if g.dtype.kind == "c" else -0.0, g.dtype), level)
+                still.node = Still(self.parents[m])
+                connected[m] = g + still
+        return tuple(connected)
 
     def select(self, i: int) -> Select | None:
         """The node of output ``i``: the one its tensor has, while that is alive; None for an output without derivative."""

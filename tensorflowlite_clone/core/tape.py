@@ -164,6 +164,28 @@ class Select(TapeNode):
         return self.parents[0].title()
 
 
+class Still(TapeNode):
+    """The node of a -0.0 that stands beside a gradient: it knows what the gradient depends on, though only by pieces."""
+
+    __slots__ = ()
+
+    def __init__(self, node: TapeNode) -> None:
+        self.parents, self.saved = (node,), ()
+        self.seq = next_serial()
+
+    def step(self, g: Any) -> tuple[Array]:
+        """Nothing moves inside of a piece."""
+        return (np.zeros(g.shape, g.dtype),)
+
+    def replay(self, g: Any, level: int, plan: Any = None) -> tuple[Array]:
+        """The same."""
+        return self.step(g)
+
+    def title(self) -> str:
+        """The name that messages use."""
+        return "a piecewise constant gradient"
+
+
 class Cotangents:
     """The gradients of some of an operation's outputs, by index; adding two of them merges."""
 

@@ -21,6 +21,7 @@ from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
 from ..kernels import gates
 from ..kernels.select import select
+from .cast import Connected
 from .compare import Where
 from .exponential import Sigmoid
 from .inplace.option import inplace_option
@@ -34,6 +35,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 class ReLU(Elementwise, public="relu", inplace=True):
     """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
 
+    flat = ("x",)
     real_only = True
     forward = kernels.relu
 
@@ -107,6 +109,7 @@ class Softplus(Inexact):
 class LeakyReLU(Inexact, title="leaky_relu"):
     """``x`` where positive, ``negative_slope x`` elsewhere. Shape: any -> same."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x, *, negative_slope):
@@ -151,6 +154,7 @@ class Mish(Inexact, title="mish"):
 class HardTanh(Elementwise, title="hardtanh"):
     """``x`` clipped to [low, high]; the derivative at the bounds is 0. Shape: any -> same."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x, *, low, high):
@@ -165,6 +169,7 @@ class HardTanh(Elementwise, title="hardtanh"):
 class HardSigmoid(Inexact, title="hardsigmoid"):
     """``min(max(x + 3, 0), 6) / 6``. Shape: any -> same."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x):
@@ -202,6 +207,7 @@ class Softsign(Inexact, title="softsign"):
 class PReLU(Elementwise, title="prelu"):
     """``x`` where positive, ``weight x`` elsewhere (K. He et al. 2015). Shape: broadcast."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x, weight):
@@ -343,14 +349,14 @@ def _tanhshrink(input: Array) -> Array:
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
     x = to_operand(input, "threshold")
-    return Where.of(np.less_equal(x, threshold), value, x)
+    return Connected.of(Where.of(np.less_equal(x, threshold), value, x))
 
 
 @public("hardshrink", functional=True)
 def _hardshrink(input: Array, lambd: float = 0.5) -> Array:
     """``x`` outside [-lambd, lambd], 0 inside. Shape: any -> same."""
     x = to_operand(input, "hardshrink")
-    return Where.of(np.less_equal(np.abs(x), lambd), 0.0, x)
+    return Connected.of(Where.of(np.less_equal(np.abs(x), lambd), 0.0, x))
 
 
 @public("softshrink", nn=True, method=False)
@@ -359,7 +365,7 @@ def _softshrink(input: Array, lambd: float = 0.5) -> Array:
     if lambd < 0:
         raise ArgumentError(f"softshrink: lambd must not be negative: got {lambd}")
     x = to_operand(input, "softshrink")
-    return x - clamp(x, -lambd, lambd)
+    return Connected.of(x - clamp(x, -lambd, lambd))
 
 
 @public("prelu", functional=True)

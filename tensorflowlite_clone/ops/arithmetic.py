@@ -15,7 +15,7 @@ from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.dtypes import result_type
-from ..core.families import Elementwise, Inexact, NonDifferentiable
+from ..core.families import Elementwise, Inexact
 from ..core.publish import OPERANDS, public, to_operand
 from ..core.registry import install_method
 from .cast import Cast, cast
@@ -119,13 +119,16 @@ class Absolute(Elementwise, title="abs"):
         return g * np.sign(x)
 
 
-class Sign(NonDifferentiable, public="sign", inplace=True):
-    """-1, 0 or 1, of real numbers; `sgn` gives the direction of complex ones. Shape: any -> same."""
+class Sign(Elementwise, public="sign", inplace=True):
+    """-1, 0 or 1, of real numbers; `sgn` gives the direction of complex ones. The derivative is 0. Shape: any -> same."""
 
     real_only = True
 
     def forward(x):
         return np.sign(x) if x.dtype.kind != "b" else np.array(x)
+
+    def grad_x(g):
+        return np.zeros(g.shape, g.dtype)
 
 
 class Power(Elementwise, title="pow"):

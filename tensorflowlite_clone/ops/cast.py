@@ -49,6 +49,19 @@ class Clone(Elementwise, public="clone"):
         return g
 
 
+class Connected(Elementwise, title="clone"):
+    """A copy whose gradient is connected to it though it is constant, as that of PyTorch's operation in whose place it stands."""
+
+    flat = ("x",)
+    promotion = None
+
+    def forward(x):
+        return np.array(x)
+
+    def grad_x(g):
+        return g
+
+
 class Contiguous(Elementwise, title="contiguous"):
     """A copy whose memory is in row-major order. Shape: any -> same."""
 

@@ -18,7 +18,7 @@ from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import conv as kernels
 from ..kernels.reduce import sum_to
-from .cast import contiguous
+from .cast import Connected, contiguous
 from .index import PutItem
 from .repeat import WindowView
 from .shape import Reshape
@@ -47,6 +47,7 @@ class Convolve(Bilinear, title="conv2d"):
     ``stride`` and ``dilation`` are pairs, ``padding`` is ``((top, bottom), (left, right))``.
     """
 
+    flat = ("b",)
     addend = "b"
 
     def forward(x, w, b, *, stride, padding, dilation, groups):
@@ -333,7 +334,7 @@ def _transposed(
         x, weight, size, one, pads = _with_height(x), _with_height(weight), (1, *size), (1,), ((0, 0), *pads)
     out = ConvolveInputGrad.of(x, weight, input_size=size, stride=one + stride, padding=pads, dilation=one + dilation, groups=groups)
     if bias is not None:
-        out = out + np.reshape(bias, (-1, 1, 1))
+        out = out + Connected.of(np.reshape(bias, (-1, 1, 1)))
     return _without_height(out) if one else out
 
 

@@ -22,7 +22,7 @@ from ..core.tensor import Tensor
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid
 from .arithmetic import Divide
-from .cast import Cast
+from .cast import Cast, Connected
 from .gather import Gather
 from .reduce import Mean, Sum
 from .shape import Reshape
@@ -284,7 +284,7 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
             )
     counts = np.not_equal(target, ignore_index)
     safe = np.where(counts, target, 0)
-    picked = Gather.of(input, np.expand_dims(safe, axis), axis=axis)
+    picked = Connected.of(Gather.of(input, np.expand_dims(safe, axis), axis=axis))
     weights = Cast.of(counts, dtype=np.dtype(input.dtype))
     if weight is not None:
         weights = weights * np.take(weight, safe)

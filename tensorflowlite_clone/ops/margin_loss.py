@@ -15,7 +15,7 @@ from .._typing import Array
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .activation import LogSigmoid
-from .cast import Cast
+from .cast import Cast, Connected
 from .gather import Gather
 from .loss import broadcastable, class_weights, integer_labels, pair, reduced, same_shape
 
@@ -99,7 +99,7 @@ def _multi_margin_loss(
     weight = class_weights(op, weight, x, classes)
     place = np.expand_dims(y, -1)  # (N, 1)
     hinges = _positive_part(margin - Gather.of(x, place, axis=x.ndim - 1) + x)  # (N, C)
-    terms = hinges if p == 1 else np.square(hinges)
+    terms = Connected.of(hinges) if p == 1 else np.square(hinges)
     others = Cast.of(np.not_equal(place, np.arange(classes)), dtype=np.dtype(x.dtype))
     losses = np.sum(terms * others, axis=-1) / classes
     return reduced(losses if weight is None else losses * np.take(weight, y), reduction, op)

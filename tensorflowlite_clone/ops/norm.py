@@ -22,7 +22,7 @@ from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
-from .cast import cast
+from .cast import Connected, cast
 from .conv import fold_axis, unfold_axis
 from .pool import AvgPool
 from .reduce import Mean, wide
@@ -55,6 +55,7 @@ def _first(x: Array, n: int) -> tuple[int, ...]:
 class LayerNorm(General):
     """Standardisation over the last ``n`` axes, times weight, plus bias (each of those axes' shape, or None)."""
 
+    flat = ("b",)
     real_only = True
     promotion = "same"
 
@@ -115,6 +116,7 @@ class BatchNorm(General):
     kernels take them as they are, the formulas compute them again from ``x``.
     """
 
+    flat = ("b",)
     real_only = True
     promotion = "same"
     outputs = ("out", "mean", "var")
@@ -204,7 +206,7 @@ def _affine(x: Array, weight: Array | None, bias: Array | None) -> Array:
     """Times weight, plus bias, along axis 1."""
     if weight is not None:
         x = x * _per_channel(weight, x)
-    return x if bias is None else x + _per_channel(bias, x)
+    return x if bias is None else x + Connected.of(_per_channel(bias, x))
 
 
 def _channels(op: str, x: Array, **vectors: Array | None) -> None:

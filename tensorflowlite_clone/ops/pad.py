@@ -14,7 +14,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
-from .cast import Clone
+from .cast import Clone, Connected
 from .compare import Where
 from .index import Slice, SlicePut
 from .join import Concatenate
@@ -111,4 +111,6 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
         raise ArgumentError(f"pad: only mode 'constant' takes a value: mode is {mode!r}, value is {value}")
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
     out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, value or 0, "pad")
+    if mode in ("reflect", "replicate") and any(widths):
+        return Connected.of(out)
     return out if any(w > 0 for w in widths) else Clone.of(out)  # never memory of the input's

@@ -127,6 +127,7 @@ class ClampAbove(Elementwise, title="clamp"):
 class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="mod", inplace=True):
     """Remainder with the sign of the divisor. Shape: broadcast."""
 
+    flat = ("y",)
     real_only = True
     quiet = True
 

@@ -37,6 +37,7 @@ class PerImage(General):
 class MaxPool(PerImage, title="max_pool2d"):
     """The largest element of each window."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
@@ -88,6 +89,7 @@ class AdaptiveMaxPoolPlaces(PerImage):
 class PoolGather(Linear, PerImage):
     """The elements at flat places of each image: x (N, C, H, W), places (N, C, h, w) -> (N, C, h, w)."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x, places):
@@ -100,6 +102,7 @@ class PoolGather(Linear, PerImage):
 class PoolScatter(Linear, PerImage):
     """Zeros (N, C, *size) with x added at flat places: the transpose of `PoolGather`."""
 
+    flat = ("x",)
     real_only = True
 
     def forward(x, places, *, size):
@@ -111,6 +114,8 @@ class PoolScatter(Linear, PerImage):
 
 class AvgPool(Linear, PerImage, title="avg_pool2d"):
     """The mean of each window."""
+
+    flat = ("x",)
 
     def forward(x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
         return kernels.avg_pool2d(
@@ -143,6 +148,8 @@ class AvgPoolGrad(Linear, PerImage):
 
 class AdaptiveAvgPool(Linear, PerImage):
     """The mean of each of ``output_size`` windows."""
+
+    flat = ("x",)
 
     def forward(x, *, output_size):
         return kernels.adaptive_avg_pool2d(x, output_size=output_size)

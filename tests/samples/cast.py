@@ -8,6 +8,7 @@ SAMPLES = {
     "Cast": [sample(normal(2, 3), dtype=np.dtype(np.float64)), sample(integers(3), dtype=np.dtype(np.float64))],
     "CastToIntegers": [sample(distinct(2, 3), dtype=np.dtype(np.int64)), sample(distinct(3), dtype=np.dtype(np.bool_))],
     "Clone": [sample(normal(2, 3)), sample(normal()), sample(np.zeros((0, 2)), smooth=False)],
+    "Connected": [sample(normal(2, 3)), sample(normal())],
     "Contiguous": [sample(normal(2, 3).T), sample(normal())],
 }
 

@@ -31,6 +31,7 @@ SAMPLES = {
         *[sample(np.zeros(2), exponent=e, kink=(float(e == 1),)) for e in (0, 1, 2, 3, 5)],
     ],
     "Hypot": [sample(np.zeros(3), np.array([0.0, 1.0, -2.0]), kink=(0, [0, 1, -1])), sample(np.zeros(()), np.zeros(()), kink=(0, 0))],
+    "Sign": [sample(np.array([0.0, 2.0, -2.0]), kink=(0,))],
     "CopySign": [sample(np.array([0.0, 2.0, -2.0]), np.array([1.0, 0.0, 0.0]), kink=([0, 1, -1], 0))],
     # piecewise
     "Maximum": [sample(THREE, THREE.copy(), kink=(0.5, 0.5)), sample(THREE, np.array(0.0), kink=([1, 0, 0.5], 1.5))],
