@@ -20,8 +20,8 @@ from ..core.tensor import Tensor
 from .batched import Batched
 from .dual import Dual
 
-#: The dtypes of NumPy programs that know of no others.
-DOUBLE = (np.dtype(np.float64), np.dtype(np.complex128))
+#: The dtypes of NumPy programs in single precision, which stay there; any other array is of a program in float64.
+SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
 #: One positional argument, or several.
 Argnums = int | tuple[int, ...]
 
@@ -66,7 +66,9 @@ class Kind:
         #: Whether they are NumPy's arrays, or tensors; None among values of an outer transform, which knows it.
         self.numpy = _numpy_or_tensors(leaves)
         #: Whether it is NumPy's float64, in which integers inside become what they become in NumPy, and no float32 tensors.
-        self.double = not self.tensors and any(np.asarray(x).dtype in DOUBLE for x in leaves if isinstance(x, ndarray | np.generic | float))
+        self.double = not self.tensors and any(
+            np.asarray(x).dtype not in SINGLE for x in leaves if isinstance(x, ndarray | np.generic | float | complex)
+        )
 
     def take(self, x: Any, op: str, what: str = "the arguments to differentiate or map over") -> Array:
         """What a box of the transform holds: an ndarray, or a box of an outer transform or of a recorded tensor."""

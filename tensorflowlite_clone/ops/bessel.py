@@ -115,6 +115,7 @@ def _np_i0(x: Any) -> Array:
 
 @implements(np.modf)
 def _modf(x: Array) -> tuple[Array, Array]:
+    x = inexact(x)
     whole = np.trunc(x)
     same = np.isinf(x)  # inf - inf would be NaN
     return np.where(same, 0.0, np.where(same, 0.0, x) - np.where(same, 0.0, whole)), whole

@@ -22,6 +22,7 @@ from ..core.registry import install_method
 from .arithmetic import Absolute, Sign
 from .cast import Cast
 from .compare import Where
+from .operands import inexact
 
 #: The real dtype of each part.
 REAL_OF = {whole: part for part, whole in COMPLEX_OF.items() if part != np.float16}
@@ -165,7 +166,7 @@ install_method("real", property(_real))  # type: ignore[arg-type]
 install_method("imag", property(_imag))  # type: ignore[arg-type]
 
 
-@public("abs", "absolute", numpy=(np.absolute, np.fabs), out=True, inplace=np.absolute)
+@public("abs", "absolute", numpy=np.absolute, out=True, inplace=np.absolute)
 def _abs(input: Array) -> Array:
     """Absolute value, real also of complex numbers; the derivative at 0 is 0. Shape: any -> same.
 
@@ -178,6 +179,11 @@ def _abs(input: Array) -> Array:
 
 
 install_method("__abs__", _abs)
+
+
+@implements(np.fabs)
+def _np_fabs(x: Array) -> Array:
+    return Absolute.of(inexact(x))
 
 
 @public("sgn", numpy=np.sign, inplace=True)
@@ -207,12 +213,7 @@ def _angle(input: Array) -> Array:
     >>> tl.angle(tl.tensor([1 + 1j, -1j]))
     tensor([ 0.7854, -1.5708])
     """
-    return Angle.of(_inexact(input, "angle"))
-
-
-def _inexact(input: Array, op: str) -> Array:
-    x = to_operand(input, op)
-    return x if x.dtype.kind in "fc" else x.float()
+    return Angle.of(inexact(to_operand(input, "angle")))
 
 
 @implements(np.angle)

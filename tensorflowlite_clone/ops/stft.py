@@ -20,6 +20,7 @@ from ..core.publish import public, to_operand
 from .complex import PairsOfParts
 from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
+from .operands import inexact
 from .pad import pad_axes
 from .repeat import WindowSum, WindowView
 from .shape import _transpose
@@ -85,8 +86,7 @@ def _stft(
 
     Source: J. Allen, L. Rabiner, "A unified approach to short-time Fourier analysis and synthesis" (1977), eq. 1.
     """
-    x = to_operand(input, "stft")
-    x = x if x.dtype.kind in "fc" else x.float()
+    x = inexact(to_operand(input, "stft"))
     hop = _hop(hop_length, n_fft, "stft")
     shape = shape_of(x)
     if len(shape) not in (1, 2):

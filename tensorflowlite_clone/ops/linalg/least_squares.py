@@ -71,8 +71,7 @@ def _tolerances(op: str, x: Array, rtol: Any, atol: Any) -> dict[str, Any]:
         if value is not None and np.any(np.asarray(value) < 0):
             raise ArgumentError(f"{op}: {name} must not be negative: got {value!r:.60}")
         given[name] = value
-    dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
-    default = max(shape_of(x)[-2:]) * float(np.finfo(dtype).eps)
+    default = max(shape_of(x)[-2:]) * float(np.finfo(inexact_type(x.dtype)).eps)
     if given["rtol"] is None:
         given["rtol"] = default if given["atol"] is None else 0.0
     return {"rtol": given["rtol"], "atol": 0.0 if given["atol"] is None else given["atol"]}
