@@ -338,19 +338,19 @@ def elu(x: NDArray, alpha: float) -> NDArray:
 
 
 def elu_grad(g: NDArray, x: NDArray, alpha: float) -> NDArray:
-    """Gradient of `elu`: ``g`` where ``x > 0``, else ``g * alpha * exp(x)``.
+    """Gradient of `elu`: ``g`` where ``x > 0`` or NaN, else ``g * alpha * exp(x)``.
 
     >>> elu_grad(np.array([1.0, 1.0]), np.array([0.0, 3.0]), 2.0)
     array([2., 1.])
     """
 
     def step(out: NDArray, g: NDArray, x: NDArray) -> None:
-        np.minimum(x, _zeros(x.dtype)[: x.size].reshape(x.shape), out=out)
+        np.fmin(x, _zeros(x.dtype)[: x.size].reshape(x.shape), out=out)
         np.exp(out, out=out)
         out *= g
         if alpha != 1.0:
             out *= alpha
-            _overwrite(out, x > 0, g)
+            _overwrite(out, np.logical_not(x <= 0), g)
 
     return chunked(step, g, x, cost=1.0)
 

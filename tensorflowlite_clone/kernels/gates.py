@@ -94,12 +94,12 @@ def _hardswish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     bits = f"u{out.dtype.itemsize}"
     between = np.abs(x) < 3.0
     np.multiply(out.view(bits), between, out=out.view(bits))  # exact zeros outside, also where g is infinite
-    above = x >= 3.0
+    above = np.logical_not(x < 3.0)  # or NaN
     out.view(bits)[...] |= g.view(bits) * above
 
 
 def hardswish_grad(g: NDArray, x: NDArray) -> NDArray:
-    """Gradient of `hardswish`: ``g (2 x + 3) / 6`` between -3 and 3, 0 below, ``g`` above.
+    """Gradient of `hardswish`: ``g (2 x + 3) / 6`` between -3 and 3, 0 below, ``g`` above and for NaN.
 
     ``g``: cotangent, float array of the shape of ``x``. ``x``: the input of `hardswish`.
 

@@ -87,23 +87,23 @@ def _merge(mask: NDArray, x: NDArray, y: Any) -> NDArray:
 
 
 def larger_grad(g: NDArray, x: NDArray, y: NDArray) -> NDArray:
-    """The share of ``x`` in the gradient of ``maximum(x, y)``: all where it is larger, half where both are equal.
+    """The share of ``x`` in the gradient of ``maximum(x, y)``: all unless it is less, half where both are equal.
 
     >>> larger_grad(np.ones(3), np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0]))
     array([0. , 0.5, 1. ])
     """
-    return _shared(g, np.greater(x, y), np.equal(x, y))
+    return _shared(g, np.less(x, y), np.equal(x, y))
 
 
 def smaller_grad(g: NDArray, x: NDArray, y: NDArray) -> NDArray:
-    """The share of ``x`` in the gradient of ``minimum(x, y)``: all where it is smaller, half where both are equal.
+    """The share of ``x`` in the gradient of ``minimum(x, y)``: all unless it is greater, half where both are equal.
 
     >>> smaller_grad(np.ones(3), np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0]))
     array([1. , 0.5, 0. ])
     """
-    return _shared(g, np.less(x, y), np.equal(x, y))
+    return _shared(g, np.greater(x, y), np.equal(x, y))
 
 
-def _shared(g: NDArray, wins: NDArray, ties: NDArray) -> NDArray:
-    share = keep(g, wins)
+def _shared(g: NDArray, loses: NDArray, ties: NDArray) -> NDArray:
+    share = drop(g, loses)
     return select(ties, g * 0.5, share) if np.any(ties) else share

@@ -130,7 +130,7 @@ class ELU(Inexact, title="elu"):
 
     @fused(lambda g, x, alpha, scale: _scaled(kernels.elu_grad(g, x, alpha), scale))
     def grad_x(g, x, alpha, scale):
-        positive = np.greater(x, 0.0)
+        positive = np.logical_not(np.less_equal(x, 0.0))  # or NaN
         return g * (np.where(positive, 1.0, alpha * np.exp(np.where(positive, 0.0, x))) * scale)
 
 
@@ -163,7 +163,7 @@ class HardTanh(Elementwise, title="hardtanh"):
         return np.clip(x, low, high)
 
     def grad_x(g, x, low, high):
-        return Where.of(np.logical_and(np.greater(x, low), np.less(x, high)), g, 0.0)
+        return Where.of(np.logical_or(np.less_equal(x, low), np.greater_equal(x, high)), 0.0, g)
 
 
 class HardSigmoid(Inexact, title="hardsigmoid"):
@@ -188,7 +188,7 @@ class HardSwish(Inexact, title="hardswish"):
     @fused(gates.hardswish_grad)
     def grad_x(g, x):
         inside = Where.of(np.less(np.abs(x), 3.0), g * (x * (1.0 / 3.0) + 0.5), 0.0)
-        return Where.of(np.greater_equal(x, 3.0), g, inside)
+        return Where.of(np.logical_or(np.greater_equal(x, 3.0), np.isnan(x)), g, inside)
 
 
 class Softsign(Inexact, title="softsign"):

@@ -116,16 +116,16 @@ class Absolute(Elementwise, title="abs"):
     forward = np.absolute
 
     def grad_x(g, x):
-        return g * np.sign(x)
+        return g * Sign.of(x)
 
 
 class Sign(Elementwise, public="sign", inplace=True):
-    """-1, 0 or 1, of real numbers; `sgn` gives the direction of complex ones. The derivative is 0. Shape: any -> same."""
+    """-1, 0 or 1, of real numbers, 0 of NaN; `sgn` gives the direction of complex ones. The derivative is 0. Shape: any -> same."""
 
     real_only = True
 
     def forward(x):
-        return np.sign(x) if x.dtype.kind != "b" else np.array(x)
+        return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind != "b" else np.array(x)
 
     def grad_x(g):
         return np.zeros(g.shape, g.dtype)

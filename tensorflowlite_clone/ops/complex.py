@@ -186,7 +186,7 @@ def _np_fabs(x: Array) -> Array:
     return Absolute.of(inexact(x))
 
 
-@public("sgn", numpy=np.sign, inplace=True)
+@public("sgn", inplace=True)
 def _sgn(input: Array) -> Array:
     """-1, 0 or 1; of a complex number ``z / |z|``, its direction, 0 at 0. Shape: any -> same.
 
@@ -201,6 +201,11 @@ def _sgn(input: Array) -> Array:
         return Sign.of(x)
     zero = np.equal(x, 0.0)
     return Where.of(zero, 0.0, x / Magnitude.of(Where.of(zero, 1.0, x)))
+
+
+@implements(np.sign)
+def _np_sign(x: Array) -> Array:
+    return _sgn(x) + np.where(np.isnan(x), math.nan, 0.0) if x.dtype.kind == "f" else _sgn(x)
 
 
 @public("angle")

@@ -1,11 +1,12 @@
 """Maxima and minima over axes, their places; and how gradients are shared at ties. Medians are in ``sort.py``.
 
 `amax` and `amin` share the gradient evenly among equal elements; `max` and `min` along one dimension give it to the element whose
-index they return, the first of equal ones.
+index they return, the first of equal ones. Of data with NaN the gradient goes to the NaNs; that of `amax` and `amin` is NaN, as PyTorch's.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,37 +26,43 @@ WORTH = 2_048
 
 
 class AMax(Reduction, title="amax"):
-    """The largest element over axes; equal ones share the gradient."""
+    """The largest element over axes; equal ones share the gradient, among them NaNs if ``nan_shares``."""
 
     real_only = True
 
-    def forward(x, *, axis=None, keepdims=False):
+    def forward(x, *, axis=None, keepdims=False, nan_shares=True):
         last = x.ndim - 1
         if x.size >= WORTH and axis in (last, (last,)) and x.dtype.kind == "f" and x.ndim > 1:
             return row_max(x.reshape(-1, x.shape[-1])).reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
         return np.max(x, axis=axis, keepdims=keepdims)
 
-    def grad_x(g, x, ans, axis, keepdims):
-        return _shared(g, x, ans, axis, keepdims)
+    def grad_x(g, x, ans, axis, keepdims, nan_shares):
+        return _shared(g, x, ans, axis, keepdims, nan_shares)
 
 
 class AMin(Reduction, title="amin"):
-    """The smallest element over axes; equal ones share the gradient."""
+    """The smallest element over axes; equal ones share the gradient, among them NaNs if ``nan_shares``."""
 
     real_only = True
 
-    def forward(x, *, axis=None, keepdims=False):
+    def forward(x, *, axis=None, keepdims=False, nan_shares=True):
         return np.min(x, axis=axis, keepdims=keepdims)
 
-    def grad_x(g, x, ans, axis, keepdims):
-        return _shared(g, x, ans, axis, keepdims)
+    def grad_x(g, x, ans, axis, keepdims, nan_shares):
+        return _shared(g, x, ans, axis, keepdims, nan_shares)
 
 
-def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool) -> Array:
-    same = np.equal(x, expand_reduced(ans, axis, keepdims, x.shape))
-    ones = Cast.of(same, dtype=np.dtype(g.dtype))
-    number = np.sum(ones, axis=axis, keepdims=True)
-    return np.where(same, expand_reduced(g, axis, keepdims, x.shape) / np.maximum(number, np.ones(number.shape, number.dtype)), 0.0)
+def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool, nan_shares: bool = True) -> Array:
+    """``g`` in equal parts for the elements equal to ``ans``: for the NaNs where that is NaN, or (not ``nan_shares``) NaN for all."""
+    top, g = expand_reduced(ans, axis, keepdims, x.shape), expand_reduced(g, axis, keepdims, x.shape)
+    missing = np.isnan(top)
+    same = np.equal(x, top)
+    if nan_shares:
+        same = np.logical_or(same, np.logical_and(np.isnan(x), missing))
+    number = np.sum(Cast.of(same, dtype=np.dtype(g.dtype)), axis=axis, keepdims=True)
+    share = g / np.maximum(number, np.ones(number.shape, number.dtype))
+    shares = np.where(same, share, 0.0)
+    return shares if nan_shares else np.where(np.logical_and(missing, np.not_equal(g, 0.0)), math.nan, shares)
 
 
 class _Place(Reduction):
@@ -140,14 +147,24 @@ def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = N
 def _amax(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The largest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
     x = to_operand(input, "amax")
-    return AMax.of(x, axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amax"), keepdims=keepdim)
+    return AMax.of(
+        x,
+        axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amax"),
+        keepdims=keepdim,
+        nan_shares=False,
+    )
 
 
 @public("amin", out=True)
 def _amin(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The smallest element over ``dim`` (all dimensions by default); equal ones share the gradient."""
     x = to_operand(input, "amin")
-    return AMin.of(x, axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amin"), keepdims=keepdim)
+    return AMin.of(
+        x,
+        axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amin"),
+        keepdims=keepdim,
+        nan_shares=False,
+    )
 
 
 class MinMax(NamedTuple):

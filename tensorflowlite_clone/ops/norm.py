@@ -306,7 +306,7 @@ def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias
         bias: (C) or None.
         eps: added to the variance, in units of ``input`` squared.
 
-    Raises `ShapeError` where groups, weight or bias do not fit the channels.
+    Raises `ShapeError` where groups, weight or bias do not fit the channels, or all examples together have one value per group.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.group_norm(tl.tensor([[1.0, 3.0, 5.0, 5.0]]), 2, eps=1e-12).tolist()
@@ -319,6 +319,10 @@ def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias
     shape = shape_of(x)
     if num_groups < 1 or shape[1] % num_groups:
         raise ShapeError(f"group_norm: groups must divide the channels: the input is {shape}, num_groups is {num_groups}")
+    if math.prod(shape) == num_groups:
+        raise ShapeError(
+            f"group_norm: needs more than one value per group: the input is {shape}, num_groups is {num_groups}; use fewer groups"
+        )
     rows = Reshape.of(x, shape=(shape[0], num_groups, math.prod(shape[1:]) // num_groups))
     return _affine(Reshape.of(LayerNorm.of(rows, None, None, n=1, eps=eps), shape=shape), weight, bias)
 

@@ -24,37 +24,37 @@ from .complex import FromParts
 
 
 class Maximum(Elementwise, numpy=np.maximum, public="maximum"):
-    """The larger element; NaN wins; a tie gives each half of the gradient. Shape: broadcast."""
+    """The larger element; NaN wins; a tie gives each half of the gradient, NaN each all of it. Shape: broadcast."""
 
     real_only = True
     forward = np.maximum
 
     @fused(kernels.larger_grad)
     def grad_x(g, x, y):
-        return _share(g, np.greater(x, y), np.equal(x, y))
+        return _share(g, np.less(x, y), np.equal(x, y))
 
     @fused(lambda g, x, y: kernels.larger_grad(g, y, x))
     def grad_y(g, x, y):
-        return _share(g, np.less(x, y), np.equal(x, y))
+        return _share(g, np.greater(x, y), np.equal(x, y))
 
 
 class Minimum(Elementwise, numpy=np.minimum, public="minimum"):
-    """The smaller element; NaN wins; a tie gives each half of the gradient. Shape: broadcast."""
+    """The smaller element; NaN wins; a tie gives each half of the gradient, NaN each all of it. Shape: broadcast."""
 
     real_only = True
     forward = np.minimum
 
     @fused(kernels.smaller_grad)
     def grad_x(g, x, y):
-        return _share(g, np.less(x, y), np.equal(x, y))
+        return _share(g, np.greater(x, y), np.equal(x, y))
 
     @fused(lambda g, x, y: kernels.smaller_grad(g, y, x))
     def grad_y(g, x, y):
-        return _share(g, np.greater(x, y), np.equal(x, y))
+        return _share(g, np.less(x, y), np.equal(x, y))
 
 
-def _share(g: Array, wins: Array, ties: Array) -> Array:
-    return Where.of(wins, g, Where.of(ties, g * 0.5, 0.0))
+def _share(g: Array, loses: Array, ties: Array) -> Array:
+    return Where.of(loses, 0.0, Where.of(ties, g * 0.5, g))
 
 
 class FMax(Elementwise, numpy=np.fmax, public="fmax"):

@@ -317,14 +317,16 @@ def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool
 
 @public("any", out=True)
 def _any(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-    """Whether any element over ``dim`` is not zero."""
-    return AnyTrue.of(to_operand(input, "any"), axis=_axes(input, dim, "any"), keepdims=keepdim)
+    """Whether any element over ``dim`` is not zero; with an empty tuple each element by itself."""
+    x = to_operand(input, "any")
+    return AnyTrue.of(x, axis=normalize_axes(dim, len(shape_of(x)), "any"), keepdims=keepdim)
 
 
 @public("all", out=True)
 def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-    """Whether all elements over ``dim`` are not zero."""
-    return AllTrue.of(to_operand(input, "all"), axis=_axes(input, dim, "all"), keepdims=keepdim)
+    """Whether all elements over ``dim`` are not zero; with an empty tuple each element by itself."""
+    x = to_operand(input, "all")
+    return AllTrue.of(x, axis=normalize_axes(dim, len(shape_of(x)), "all"), keepdims=keepdim)
 
 
 @public("count_nonzero")

@@ -330,6 +330,8 @@ def _row_quantiles(rows: Array, q: Array, n: int, interpolation: str, ignore_nan
     if ignore_nan:
         last = Cast.of(np.maximum(np.sum(np.logical_not(missing), axis=axis, keepdims=True) - 1, 0), dtype=np.dtype(rows.dtype))
     position = q * last  # (m,) or (.., m)
+    if not ignore_nan and all_values(missing).any():  # the last element of a row with NaN is NaN
+        position = Where.of(np.any(missing, axis=axis, keepdims=True), float(last), position)
     if interpolation == "nearest":
         position = np.rint(position)
     low, high = np.floor(position), np.ceil(position)
@@ -343,9 +345,7 @@ def _row_quantiles(rows: Array, q: Array, n: int, interpolation: str, ignore_nan
     if interpolation in ("linear", "midpoint"):
         whole = np.logical_or(np.equal(low, high), np.logical_and(np.equal(a, b), np.isinf(a)))  # inf - inf would be NaN
         result = Where.of(whole, a, a + weight * (Where.of(whole, 0.0, b) - Where.of(whole, 0.0, a)))
-    if ignore_nan:
-        return result
-    return Where.of(np.any(missing, axis=axis, keepdims=True), math.nan, result)
+    return result
 
 
 def _read(ordered: Array, position: Array, axis: int) -> Array:
