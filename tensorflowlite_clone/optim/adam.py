@@ -9,8 +9,10 @@ import numpy as np
 
 from .._errors import ArgumentError
 from ..core.operation import fused
+from ..core.tensor import Tensor
 from ..kernels.optimizer import adam_
-from .optimizer import Group, Optimizer, State
+from .optimizer import Group, Optimizer, State, memory_shape, setting
+from .state import Shapes
 
 
 class Adam(Optimizer):
@@ -44,16 +46,26 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
-            "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
+            "lr": lr, "betas": tuple(betas) if isinstance(betas, list) else betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay,
         }  # fmt: skip
         super().__init__(params, defaults, differentiable)
 
     def check_group(self, group: Group) -> None:
-        """Both betas are averages' weights."""
-        for i, beta in enumerate(group["betas"]):
-            if not 0.0 <= beta < 1.0:
+        """Numbers; both betas are averages' weights."""
+        for key in ("lr", "eps", "weight_decay"):
+            setting(self._name(), key, group[key])
+        betas = group["betas"]
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ArgumentError(f"{self._name()}: betas must be two numbers: got {betas!r:.60}; pass (0.9, 0.999)")
+        for i, beta in enumerate(betas):
+            if not 0.0 <= setting(self._name(), f"betas[{i}]", beta) < 1.0:
                 raise ArgumentError(f"{self._name()}: betas must be in [0, 1): betas[{i}] is {beta}")
+
+    def state_shapes(self, p: Tensor, group: Group) -> Shapes:
+        """The number of steps and both averages; with ``amsgrad`` the largest of the second."""
+        shape = memory_shape(p)
+        return {"step": None, "exp_avg": shape, "exp_avg_sq": shape, "max_exp_avg_sq?": shape}
 
     @staticmethod
     @fused(adam_)

@@ -1,4 +1,4 @@
-"""`Optimizer`: parameter groups, state and its saving. Not here: the formulas, in one file per algorithm family.
+"""`Optimizer`: parameter groups, steps, state. Not here: the formulas, in one file per algorithm family; what a saved state must be (``state.py``).
 
 A step applies one formula to each parameter, in place on the parameter's own memory. Flat buffers for whole groups were measured: the
 pass that gathers the gradients costs large models more than the fewer calls save, and moving parameters into a buffer would break what
@@ -7,19 +7,35 @@ shares their memory.
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, StateDictError
+from .._checks import is_number, number
+from .._errors import ArgumentError, OperandError
+from .._typing import Shape
 from ..autograd import enable_grad
 from ..core.tensor import Tensor
 from ..core.where import here, stacklevel
+from .state import LoadedState, Shapes
 
 Group: TypeAlias = dict[str, Any]
 State: TypeAlias = dict[str, Any]
+
+
+class _Required:
+    """A default that there is none: PyTorch's ``required``."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+#: The default of a setting that every group must have.
+required = _Required()
 
 
 class Optimizer:
@@ -35,7 +51,7 @@ class Optimizer:
     Raises `ArgumentError` for an empty list, a repeated or a computed (non-leaf) parameter, `OperandError` for other objects.
     """
 
-    #: Settings that must not be negative.
+    #: Settings that must be numbers, and not negative.
     non_negative: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "eps", "momentum")
 
     #: What a step makes of a parameter, in plain NumPy: ``formula(p, g, state, group)`` is the new ``p`` and a dict of what is to be
@@ -49,16 +65,19 @@ class Optimizer:
                 f"{self._name()}: differentiable=True is not available, steps change parameters in place; "
                 f"write the step as a function of the parameters and differentiate that, see tl.func.grad"
             )
+        if not isinstance(defaults, dict):
+            raise OperandError(f"{self._name()}: defaults must be a dict of settings: got {type(defaults).__name__}; pass {{'lr': lr}}")
         self.defaults = defaults
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        #: What the algorithm remembers, by parameter; a parameter without entries gets an empty dict that is kept.
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._told = False
         if isinstance(params, Tensor):
             raise OperandError(f"{self._name()}: params must be an iterable of tensors: got one tensor; pass [tensor]")
-        if not isinstance(params, Iterable):
+        if not isinstance(params, Iterable) or isinstance(params, str | dict):
             fix = "model.parameters()" if hasattr(params, "parameters") else "a list of tensors"
             raise OperandError(f"{self._name()}: params must be an iterable of tensors: got {type(params).__name__}; pass {fix}")
-        entries = list(params)
+        entries = self._in_order(params)
         if not entries:
             raise ArgumentError(
                 f"{self._name()}: got an empty list of parameters; pass model.parameters(), and check that the model has some"
@@ -72,12 +91,28 @@ class Optimizer:
     def _name(cls) -> str:
         return cls.__name__
 
+    @classmethod
+    def _in_order(cls, given: Any) -> list[Any]:
+        """The items of an iterable that has an order: the parameters are numbered by it."""
+        if isinstance(given, set | frozenset):
+            raise OperandError(f"{cls._name()}: parameters must be in an order, sets have none: got a {type(given).__name__}; pass a list")
+        if not isinstance(given, Iterable):
+            raise OperandError(f"{cls._name()}: parameters must be in a list: got {type(given).__name__} {given!r:.40}; pass [tensor, ...]")
+        return list(given)
+
     def add_param_group(self, param_group: Group) -> None:
-        """Add parameters with settings of their own; settings left out are the defaults."""
+        """Add parameters with settings of their own; settings left out are the defaults.
+
+        Raises `OperandError` and `ArgumentError` as the class does, before anything is changed.
+        """
+        if not isinstance(param_group, dict):
+            raise OperandError(f"{self._name()}: a group must be a dict: got {type(param_group).__name__}; pass {{'params': [...]}}")
+        if "params" not in param_group:
+            raise ArgumentError(f"{self._name()}: a group needs params: it has {', '.join(map(str, param_group)) or 'nothing'}; add them")
         group = dict(param_group)
         given = group["params"]
-        params = [given] if isinstance(given, Tensor) else list(given)
-        params = [p[1] if isinstance(p, tuple) else p for p in params]
+        params = [given] if isinstance(given, Tensor) else self._in_order(given)
+        params = [p[1] if isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) else p for p in params]
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor):
@@ -93,16 +128,29 @@ class Optimizer:
                 )
             known.add(id(p))
         for key, value in self.defaults.items():
-            group.setdefault(key, value)
-        for key in self.non_negative:
-            if isinstance(group.get(key), int | float) and not group[key] >= 0:  # neither negative nor NaN
-                raise ArgumentError(f"{self._name()}: {key} must not be negative: got {group[key]}; pass a number from 0 up")
-        self.check_group(group)
+            if group.setdefault(key, value) is required:
+                raise ArgumentError(f"{self._name()}: {key} has no default, and a group does not have it; pass {key}=")
+        self._check_settings(group)
         group["params"] = params
         self.param_groups.append(group)
 
+    def _check_settings(self, group: Group) -> None:
+        """Raise for settings of a group that are no settings of this algorithm."""
+        for key in self.non_negative:
+            if group.get(key) is not None:
+                setting(self._name(), key, group[key], 0.0)
+        self.check_group(group)
+
     def check_group(self, group: Group) -> None:
         """Raise for settings that make no sense to the algorithm."""
+
+    def state_shapes(self, p: Tensor, group: Group) -> Shapes | None:
+        """What is remembered of ``p``, by name: the shape of an array, or None for a number from 0 up. None for all, as here: anything.
+
+        `load_state_dict` refuses what does not fit. An entry whose name ends in "?" may be missing. Of a complex parameter its real
+        parts are remembered, shape (.., 2): see `memory_shape`.
+        """
+        return None
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
@@ -117,14 +165,20 @@ class Optimizer:
         A first step without any gradient changes nothing, and warns once. Raises `OperandError` for a gradient that belongs to a function
         transform.
         """
+        if closure is not None and not callable(closure):
+            raise OperandError(f"{self._name()}.step: closure must be a function that computes the loss: got {type(closure).__name__}")
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        name, place = f"{self._name()}.step", here()
+        name, place, stepped = f"{self._name()}.step", here(), False
         # Formulas and kernels are silent where numbers leave their range; what an `update` of a user's own does is the user's.
         with np.errstate(all=None if self.formula is None else "ignore"):
             for group in self.param_groups:
+                settings = group
+                for value in group.values():
+                    if isinstance(value, Tensor):  # a rate that is a tensor
+                        settings = _numbers(group)
                 for p in group["params"]:
                     if p.grad is None:
                         continue
@@ -132,9 +186,10 @@ class Optimizer:
                     if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
                         raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
                     target = p if p.dtype.kind != "c" else Tensor.wrap(_parts(p.array), p.level)
-                    self.update(target, g if target is p else _parts(g), self.state.setdefault(p, {}), group)
+                    self.update(target, g if target is p else _parts(g), self.state[p], settings)
                     p.changed(name, place)
-        if not self.state and not self._told:
+                    stepped = True
+        if not stepped and not self.state and not self._told:
             self._told = True
             warnings.warn(
                 f"{name}: no parameter has a gradient, so nothing was updated; call loss.backward() before step(), and check that the loss "
@@ -171,36 +226,22 @@ class Optimizer:
         """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer."""
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         return {
-            "state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if s},
+            "state": {numbers[id(p)] if isinstance(p, Tensor) else p: dict(s) for p, s in self.state.items() if s},
             "param_groups": [{**g, "params": [numbers[id(p)] for p in g["params"]]} for g in self.param_groups],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over state and settings; raises `StateDictError`, and changes nothing, if groups or shapes do not fit."""
-        groups = state_dict["param_groups"]
-        if len(groups) != len(self.param_groups):
-            raise StateDictError(
-                f"load_state_dict: the state has {len(groups)} parameter group(s), {self._name()} has {len(self.param_groups)}; "
-                f"build the optimizer with the groups it was saved with"
-            )
-        for i, (theirs, ours) in enumerate(zip(groups, self.param_groups, strict=True)):
-            if len(theirs["params"]) != len(ours["params"]):
-                raise StateDictError(
-                    f"load_state_dict: group {i} has {len(theirs['params'])} parameter(s) in the state and {len(ours['params'])} here; "
-                    f"build the optimizer with the parameters it was saved with"
-                )
-        numbers = [n for g in groups for n in g["params"]]
-        params = dict(zip(numbers, (p for g in self.param_groups for p in g["params"]), strict=True))
-        state: dict[Tensor, dict[str, Any]] = {}
-        for number, entries in state_dict["state"].items():
-            p = params[int(number)]
-            for key, value in entries.items():
-                if isinstance(value, Tensor | np.ndarray) and value.shape not in ((), (*p.shape, 2) if p.dtype.kind == "c" else p.shape):
-                    raise StateDictError(f"load_state_dict: {key} of parameter {number} is {value.shape}, the parameter is {p.shape}")
-            state[p] = {k: _own_copy(v, p) for k, v in entries.items()}
-        for theirs, ours in zip(groups, self.param_groups, strict=True):
-            ours.update({k: v for k, v in theirs.items() if k != "params"})
-        self.state = state
+        """Take over state and settings, in memory of the optimizer's own.
+
+        Raises `StateDictError`, and changes nothing, for what is no state of this optimizer: other groups or parameters, entries that
+        `state_shapes` does not name, of other shapes or kinds; and what the class raises for settings that it does not take.
+        """
+        groups, state = LoadedState(self, state_dict).checked()
+        self.__setstate__({"state": state, "param_groups": groups})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Put a state into force that was loaded or unpickled; classes extend it to complete older ones."""
+        vars(self).update(state)
 
     def __repr__(self) -> str:
         lines = [f"{self._name()} ("]
@@ -210,13 +251,25 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _own_copy(value: Any, p: Tensor) -> Any:
-    """A state entry of the optimizer's own: arrays are copied, in the parameter's dtype where they have its shape."""
-    if not isinstance(value, Tensor | np.ndarray):
-        return value
-    array = value.numpy(force=True) if isinstance(value, Tensor) else value
-    dtype = p.dtype if array.shape == p.shape and array.dtype.kind == "f" else array.dtype
-    return Tensor.wrap(np.array(array, dtype), 0)
+def setting(op: str, key: str, value: Any, low: float = -math.inf) -> float:
+    """A setting that must be a number from ``low`` up; it may be given as a tensor with one element."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1 or value.dtype.kind not in "biuf":
+            raise ArgumentError(f"{op}: {key} must be one number: got a tensor of shape {value.shape}, {value.dtype}; pass one number")
+        value = value.item()
+    if low == 0.0 and is_number(value) and not value >= 0:  # neither negative nor NaN
+        raise ArgumentError(f"{op}: {key} must not be negative: got {value}; pass a number from 0 up")
+    return number(op, key, value)
+
+
+def memory_shape(p: Tensor) -> Shape:
+    """The shape of an array that is remembered of each element of ``p``: that of its real parts, if it is complex."""
+    return (*p.shape, 2) if p.dtype.kind == "c" else p.shape
+
+
+def _numbers(group: Group) -> Group:
+    """A group whose settings that are tensors are numbers."""
+    return {k: v.item() if isinstance(v, Tensor) and v.numel() == 1 else v for k, v in group.items()}
 
 
 def _parts(array: Any) -> Any:

@@ -7,8 +7,10 @@ from typing import Any
 
 from .._errors import ArgumentError
 from ..core.operation import fused
+from ..core.tensor import Tensor
 from ..kernels.optimizer import sgd_
-from .optimizer import Group, Optimizer, State
+from .optimizer import Group, Optimizer, State, memory_shape, setting
+from .state import Shapes
 
 
 class SGD(Optimizer):
@@ -47,11 +49,17 @@ class SGD(Optimizer):
         super().__init__(params, defaults, differentiable)
 
     def check_group(self, group: Group) -> None:
-        """Nesterov's momentum needs momentum and no dampening."""
+        """Numbers, and for Nesterov momentum without dampening."""
+        for key in ("lr", "momentum", "dampening", "weight_decay"):
+            setting("SGD", key, group[key])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentError(
                 f"SGD: nesterov needs momentum above 0 and no dampening: momentum is {group['momentum']}, dampening {group['dampening']}"
             )
+
+    def state_shapes(self, p: Tensor, group: Group) -> Shapes:
+        """The momentum."""
+        return {"momentum_buffer?": memory_shape(p)}
 
     @staticmethod
     @fused(sgd_)

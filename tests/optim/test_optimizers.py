@@ -346,7 +346,7 @@ def loaded(state, *settings):
         (lambda: loaded(optim.Adam([{"params": [ones()]}, {"params": [ones()]}]).state_dict()), r"2 parameter group\(s\), Adam has 1"),
         (lambda: loaded(optim.Adam([ones(), ones()]).state_dict()), r"group 0 has 2 parameter\(s\) in the state and 1 here"),
         (
-            lambda: loaded({"state": {0: {"exp_avg": np.ones(3)}}, "param_groups": [{"params": [0], "lr": 1.0}]}),
+            lambda: loaded({"state": {0: {"step": 1, "exp_avg": np.ones(3), "exp_avg_sq": np.ones(2)}}, "param_groups": [{"params": [0]}]}),
             r"exp_avg of parameter 0 is \(3,\), the parameter is \(2,\)",
         ),
     ],

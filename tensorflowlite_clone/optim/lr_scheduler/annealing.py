@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..._checks import choice, integer, number
 from ..._errors import ArgumentError
 from ..optimizer import Group, Optimizer
 from .scheduler import LRScheduler
@@ -21,16 +22,14 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        if T_max < 1:
-            raise ArgumentError(f"CosineAnnealingLR: T_max must be at least 1 epoch: got {T_max}")
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max, self.eta_min = integer("CosineAnnealingLR", "T_max", T_max, 1), number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         """The rates at ``last_epoch``."""
         groups, epoch = self.optimizer.param_groups, self.last_epoch
-        if epoch == 0:
-            return [g["lr"] for g in groups]
+        if epoch == 0 or self._goes_on:
+            return self.rates()
         if (epoch - 1) % (2 * self.T_max) == self.T_max:  # the epoch before was at the bottom, from where no quotient leads up
             share = (1.0 - math.cos(math.pi / self.T_max)) / 2.0
             return [g["lr"] + (base - self.eta_min) * share for g, base in zip(groups, self.base_lrs, strict=True)]
@@ -46,9 +45,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        if not isinstance(T_0, int) or T_0 < 1 or not isinstance(T_mult, int) or T_mult < 1:
-            raise ArgumentError(f"CosineAnnealingWarmRestarts: T_0 and T_mult must be positive integers: they are {T_0!r} and {T_mult!r}")
-        self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
+        name = "CosineAnnealingWarmRestarts"
+        self.T_0, self.T_mult, self.eta_min = integer(name, "T_0", T_0, 1), integer(name, "T_mult", T_mult, 1), number(name, "eta_min", eta_min)
         self.T_cur: float = last_epoch
         self.T_i = T_0
         super().__init__(optimizer, last_epoch)
@@ -60,7 +58,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """Move on to position ``epoch``, or by 1."""
-        if epoch is None and self.last_epoch >= 0:
+        if epoch is None and self._goes_on:
+            self._go(self.last_epoch + 1)
+        elif epoch is None and self.last_epoch >= 0:
             self.T_cur += 1
             if self.T_cur >= self.T_i:
                 self.T_cur -= self.T_i
@@ -71,8 +71,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self._put(self.get_lr())
 
     def _go(self, position: float) -> None:
-        if position < 0:
-            raise ArgumentError(f"CosineAnnealingWarmRestarts: a position must not be negative: got {position}")
+        if not 0 <= number("CosineAnnealingWarmRestarts", "epoch", position) < math.inf:
+            raise ArgumentError(f"CosineAnnealingWarmRestarts: a position must not be negative: got {position}; pass an epoch from 0 up")
         self.last_epoch = math.floor(position)
         self.T_i = self.T_0
         if self.T_mult == 1:
@@ -114,17 +114,17 @@ class OneCycleLR(LRScheduler):
         three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
+        name = "OneCycleLR"
         self.attach(optimizer)
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise ArgumentError("OneCycleLR: the length is not known; pass total_steps, or epochs and steps_per_epoch")
-            total_steps = epochs * steps_per_epoch
-        if total_steps < 1:
-            raise ArgumentError(f"OneCycleLR: the cycle must have at least one step: total_steps is {total_steps}")
-        if anneal_strategy not in ("cos", "linear"):
-            raise ArgumentError(f"OneCycleLR: anneal_strategy must be 'cos' or 'linear': got {anneal_strategy!r}")
-        if not 0.0 <= pct_start <= 1.0:
-            raise ArgumentError(f"OneCycleLR: pct_start must be in [0, 1]: got {pct_start}; it is the share of steps that rise")
+            total_steps = integer(name, "epochs", epochs, 1) * integer(name, "steps_per_epoch", steps_per_epoch, 1)
+        integer(name, "total_steps", total_steps, 1)
+        choice(name, "anneal_strategy", anneal_strategy, "cos", "linear")
+        number(name, "pct_start", pct_start, 0, 1)
+        for what, divisor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+            number(name, what, divisor, 0, above=True)
         self.total_steps, self.anneal_strategy, self.cycle_momentum = total_steps, anneal_strategy, cycle_momentum
         # Ends of the phases, and the rates at their beginnings and ends as "initial", "max" and "min".
         rise = pct_start * total_steps - 1
@@ -132,14 +132,19 @@ class OneCycleLR(LRScheduler):
             self.phases = [(rise, "initial", "max"), (2 * rise, "max", "initial"), (total_steps - 1, "initial", "min")]
         else:
             self.phases = [(rise, "initial", "max"), (total_steps - 1, "max", "min")]
-        self.base_momenta = self.per_group(base_momentum, "base_momentum")
-        self.max_momenta = self.per_group(max_momentum, "max_momentum")
+        self.base_momenta = [number(name, "base_momentum", m, 0) for m in self.per_group(base_momentum, "base_momentum")]
+        self.max_momenta = [number(name, "max_momentum", m, 0) for m in self.per_group(max_momentum, "max_momentum")]
+        tops = [number(name, "max_lr", top) for top in self.per_group(max_lr, "max_lr")]
         if cycle_momentum and not all("momentum" in g or "betas" in g for g in optimizer.param_groups):
             raise ArgumentError("OneCycleLR: the optimizer has neither momentum nor betas to cycle; pass cycle_momentum=False")
         if last_epoch == -1:
-            for group, top in zip(optimizer.param_groups, self.per_group(max_lr, "max_lr"), strict=True):
+            for group, top in zip(optimizer.param_groups, tops, strict=True):
                 group["initial_lr"] = top / div_factor
                 group["max_lr"], group["min_lr"] = top, top / div_factor / final_div_factor
+        elif not all("max_lr" in g and "min_lr" in g for g in optimizer.param_groups):
+            raise ArgumentError(
+                f"OneCycleLR: resuming at step {last_epoch} needs max_lr and min_lr in every group; load the optimizer's state first"
+            )
         super().__init__(optimizer, last_epoch)
 
     def _between(self, start: float, end: float, share: float) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._errors import ArgumentError
+from ..._checks import integer, number
+from ..._errors import ArgumentError, OperandError
 from ..optimizer import Optimizer
-from .scheduler import LRScheduler
+from .scheduler import LRScheduler, epochs, set_rate
 
 
 class _Combined(LRScheduler):
@@ -22,11 +23,17 @@ class _Combined(LRScheduler):
         """The states of the schedules and the place among them."""
         return {**super().state_dict(), "schedulers": [s.state_dict() for s in self.schedulers]}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state."""
-        super().load_state_dict({k: v for k, v in state_dict.items() if k != "schedulers"})
+    def check_state(self, state_dict: Any) -> None:
+        """That of the whole, and of each part."""
+        super().check_state(state_dict)
         for schedule, state in zip(self.schedulers, state_dict["schedulers"], strict=True):
-            schedule.load_state_dict(state)
+            schedule.check_state(state)
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """The place among the schedules, and the state of each."""
+        super().take({k: v for k, v in state.items() if k != "schedulers"})
+        for schedule, part in zip(self.schedulers, state["schedulers"], strict=True):
+            schedule.take(part)
 
 
 class SequentialLR(_Combined):
@@ -43,14 +50,16 @@ class SequentialLR(_Combined):
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1) -> None:
         self.attach(optimizer)
-        self.schedulers, self.milestones = _schedules(self, schedulers, optimizer), list(milestones)
+        integer("SequentialLR", "last_epoch", last_epoch, -1)
+        self.schedulers, self.milestones = _schedules(self, schedulers, optimizer), epochs("SequentialLR", "milestones", milestones)
         if len(self.milestones) != len(self.schedulers) - 1 or sorted(self.milestones) != self.milestones:
             raise ArgumentError(
                 f"SequentialLR: milestones must be ascending and one fewer than the schedules: {len(self.schedulers)} schedules, "
                 f"milestones {self.milestones}"
             )
         self.restart()
-        self.last_epoch = last_epoch + 1
+        for _ in range(last_epoch + 1):  # what the schedules say of an epoch depends on those before it
+            self.step()
 
     def _now(self) -> LRScheduler:
         return self.schedulers[bisect_right(self.milestones, self.last_epoch)]
@@ -75,28 +84,29 @@ class ChainedScheduler(_Combined):
     """Several schedules of one optimizer stepped together; their factors multiply."""
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
-        if not schedulers:
-            raise ArgumentError("ChainedScheduler: got no schedules; pass at least one")
-        self.attach(schedulers[0].optimizer if optimizer is None else optimizer)
-        self.schedulers = _schedules(self, schedulers, self.optimizer)
-        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+        self.schedulers = _schedules(self, schedulers, optimizer)
+        self.attach(self.schedulers[0].optimizer)
+        self._last_lr = self.rates()
 
     def step(self) -> None:
         """Move all schedules on."""
         for schedule in self.schedulers:
             schedule.step()
-        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+        self._last_lr = self.rates()
 
     def begin(self) -> None:
         """Enter epoch 0 of all schedules."""
         for schedule in self.schedulers:
             schedule.begin()
-        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+        self._last_lr = self.rates()
 
 
-def _schedules(owner: LRScheduler, schedulers: Sequence[LRScheduler], optimizer: Optimizer) -> list[LRScheduler]:
-    """The parts of a composed schedule, checked."""
+def _schedules(owner: LRScheduler, schedulers: Any, optimizer: Optimizer | None) -> list[LRScheduler]:
+    """The parts of a composed schedule, checked: all belong to ``optimizer`` (None: to one)."""
     name = type(owner).__name__
+    if not isinstance(schedulers, Iterable):
+        raise OperandError(f"{name}: schedules must come in a list: got {type(schedulers).__name__}; pass [schedule, ...]")
+    schedulers = list(schedulers)
     if not schedulers:
         raise ArgumentError(f"{name}: got no schedules; pass at least one")
     for i, schedule in enumerate(schedulers):
@@ -104,9 +114,9 @@ def _schedules(owner: LRScheduler, schedulers: Sequence[LRScheduler], optimizer:
             raise ArgumentError(
                 f"{name}: schedules must be stepped without a metric: item {i} is a {type(schedule).__name__}; leave it out"
             )
-        if schedule.optimizer is not optimizer:
+        if schedule.optimizer is not (schedulers[0].optimizer if optimizer is None else optimizer):
             raise ArgumentError(f"{name}: schedules must belong to one optimizer: item {i} ({type(schedule).__name__}) has another one")
-    return list(schedulers)
+    return schedulers
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -128,19 +138,24 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: float | Sequence[float] = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        if factor >= 1.0:
+        name = "ReduceLROnPlateau"
+        if number(name, "factor", factor) >= 1.0 or math.isnan(factor):
             raise ArgumentError(f"ReduceLROnPlateau: factor must be below 1: got {factor}; it is what rates are multiplied by")
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ArgumentError(
                 f"ReduceLROnPlateau: mode is 'min' or 'max' and threshold_mode 'rel' or 'abs': got {mode!r} and {threshold_mode!r}"
             )
+        for what, count in (("patience", patience), ("cooldown", cooldown)):
+            integer(name, what, count)
+        for what, size in (("threshold", threshold), ("eps", eps)):
+            number(name, what, size, 0.0)
         self.attach(optimizer)
         self.mode, self.factor, self.patience, self.cooldown, self.eps = mode, factor, patience, cooldown, eps
         self.threshold, self.threshold_mode = threshold, threshold_mode
-        self.min_lrs = self.per_group(min_lr, "min_lr")
+        self.min_lrs = [number(name, "min_lr", least) for least in self.per_group(min_lr, "min_lr")]
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-        self._last_lr = [g["lr"] for g in optimizer.param_groups]
+        self._last_lr = self.rates()
 
     def _is_better(self, value: float) -> bool:
         sign = -1.0 if self.mode == "min" else 1.0
@@ -150,7 +165,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Report the metric of an epoch, a number or a tensor with one element."""
-        value = float(metrics)
+        try:
+            value = float(metrics)
+        except (TypeError, ValueError) as error:
+            raise OperandError(f"ReduceLROnPlateau: a metric must be one number: got {type(metrics).__name__} {metrics!r:.60}") from error
         self.last_epoch += 1
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
@@ -161,8 +179,8 @@ class ReduceLROnPlateau(LRScheduler):
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
             for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-                new = max(group["lr"] * self.factor, least)
-                if group["lr"] - new > self.eps:
-                    group["lr"] = new
+                new = max(float(group["lr"]) * self.factor, least)
+                if float(group["lr"]) - new > self.eps:
+                    set_rate(group, new)
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        self._last_lr = [g["lr"] for g in self.optimizer.param_groups]
+        self._last_lr = self.rates()

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
-from ..._errors import ArgumentError
+from ..._checks import integer, number
 from ..optimizer import Optimizer
-from .scheduler import Factor
+from .scheduler import Factor, epochs
 
 
-class StepLR(Factor):
+class _Steps(Factor):
+    """Schedules whose rates stay as they are for most epochs."""
+
+    def get_lr(self) -> list[Any]:
+        """The rates at ``last_epoch``; going on, a step that was not taken yet is taken: rates of before it are in force."""
+        if not self._goes_on:
+            return super().get_lr()
+        now = math.prod(self.factor_at(e) for e in range(self.last_epoch + 1))
+        factor = self.factor_at(self.last_epoch)
+        before = [1.0, now / factor if factor else 0.0]
+        rates = self.rates()
+        for i, (rate, base) in enumerate(zip(map(float, rates), map(float, self.base_lrs), strict=True)):
+            if not math.isclose(rate, base * now, rel_tol=1e-6) and any(math.isclose(rate, base * b, rel_tol=1e-6) for b in before):
+                rates[i] = rates[i] * factor
+        return rates
+
+
+class StepLR(_Steps):
     """``initial_lr * gamma ^ floor(epoch / step_size)``.
 
     >>> from tensorflowlite_clone import nn, optim
@@ -20,9 +39,7 @@ class StepLR(Factor):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        if step_size < 1:
-            raise ArgumentError(f"StepLR: step_size must be at least 1 epoch: got {step_size}")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = integer("StepLR", "step_size", step_size, 1), number("StepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:
@@ -30,11 +47,11 @@ class StepLR(Factor):
         return self.gamma if epoch and epoch % self.step_size == 0 else 1.0
 
 
-class MultiStepLR(Factor):
+class MultiStepLR(_Steps):
     """``initial_lr * gamma ^ (number of milestones passed)``."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
+        self.milestones, self.gamma = sorted(epochs("MultiStepLR", "milestones", milestones)), number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:
@@ -46,7 +63,7 @@ class ExponentialLR(Factor):
     """``initial_lr * gamma ^ epoch``."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
+        self.gamma = number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:
@@ -54,18 +71,21 @@ class ExponentialLR(Factor):
         return self.gamma if epoch else 1.0
 
 
-class ConstantLR(Factor):
+class ConstantLR(_Steps):
     """``initial_lr * factor`` for the first ``total_iters`` epochs, then ``initial_lr``."""
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        if not 0.0 <= factor <= 1.0:
-            raise ArgumentError(f"ConstantLR: factor must be in [0, 1]: got {factor}; it is what the rate starts at")
-        self.factor, self.total_iters = factor, total_iters
+        self.factor, self.total_iters = number("ConstantLR", "factor", factor, 0, 1), integer("ConstantLR", "total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:
         """Down at the beginning, up at ``total_iters``."""
-        return self.factor if epoch == 0 else 1.0 / self.factor if epoch == self.total_iters else 1.0
+        return self.factor if epoch == 0 else 1.0 / self.factor if epoch == self.total_iters and self.factor else 1.0
+
+    def get_lr(self) -> list[Any]:
+        """The rates at ``last_epoch``; no factor leads up from 0."""
+        up = self.factor == 0 and self.last_epoch == self.total_iters > 0
+        return list(self.base_lrs) if up else super().get_lr()
 
 
 class LinearLR(Factor):
@@ -74,11 +94,8 @@ class LinearLR(Factor):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
-        if not 0.0 < start_factor <= 1.0 or not 0.0 <= end_factor <= 1.0:
-            raise ArgumentError(
-                f"LinearLR: start_factor must be in (0, 1] and end_factor in [0, 1]: they are {start_factor} and {end_factor}"
-            )
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        self.start_factor = number("LinearLR", "start_factor", start_factor, 0, 1, above=True)
+        self.end_factor, self.total_iters = number("LinearLR", "end_factor", end_factor, 0, 1), integer("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:
@@ -95,7 +112,7 @@ class PolynomialLR(Factor):
     """``initial_lr * (1 - epoch / total_iters) ^ power``, and 0 from ``total_iters`` on."""
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
-        self.total_iters, self.power = total_iters, power
+        self.total_iters, self.power = integer("PolynomialLR", "total_iters", total_iters), number("PolynomialLR", "power", power)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:

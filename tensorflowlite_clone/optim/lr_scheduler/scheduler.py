@@ -1,48 +1,68 @@
 """What all schedules share: `LRScheduler`, the schedules made of a function, and the base of those that multiply by a factor.
 
 A schedule computes the rates of an epoch from those of the epoch before wherever it can, so that schedules of one optimizer act
-together when they are stepped one after the other, and a rate that was changed by hand stays changed.
+together when they are stepped one after the other, and a rate that was changed by hand stays changed. Where it goes on with an epoch
+whose rates the optimizer has already (``last_epoch``), such a schedule leaves them as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
-from ..._errors import ArgumentError, OperandError
-from ..optimizer import Optimizer
+from ..._checks import integer, is_integer, is_number
+from ..._errors import ArgumentError, OperandError, StateDictError
+from ...autograd import no_grad
+from ...core.tensor import Tensor
+from ..optimizer import Group, Optimizer
 
 
 class LRScheduler:
     """Sets ``lr`` of every group to what ``get_lr`` says; the first step happens when the schedule is made (epoch 0).
 
     ``base_lrs`` are the rates at the beginning (``initial_lr`` of the groups), ``last_epoch`` is the number of the epoch in force.
+    To go on where a run ended, load the optimizer's state and then the schedule's; or give ``last_epoch``, the number of the last
+    epoch that was done, to a schedule of an optimizer with the state at its end: it goes on with the epoch after that.
+
+    Raises `OperandError` for what is no optimizer, and `ArgumentError` for going on without ``initial_lr`` in the groups.
     """
 
     #: Entries of the instance that are not part of the state.
     transient: tuple[str, ...] = ("optimizer",)
     optimizer: Optimizer
     last_epoch: int
-    _last_lr: list[float]
+    _last_lr: list[Any]
+    #: Whether the epoch entered is one whose rates the optimizer has already.
+    _goes_on: bool = False
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.attach(optimizer)
+        integer(type(self).__name__, "last_epoch", last_epoch, -1)
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
+                group.setdefault("initial_lr", _own(group["lr"]))
             elif "initial_lr" not in group:
                 raise ArgumentError(
                     f"{type(self).__name__}: resuming at epoch {last_epoch} needs initial_lr, which param_groups[{i}] does not have; "
                     f"load the optimizer's state first"
                 )
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.base_lrs = [_own(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._goes_on = last_epoch != -1
         self.step()
+        del self._goes_on
 
     def attach(self, optimizer: Optimizer) -> None:
         """Take the optimizer whose rates are set; for schedules that need it before ``super().__init__``."""
         if not isinstance(optimizer, Optimizer):
             raise OperandError(f"{type(self).__name__}: needs an optimizer: got {type(optimizer).__name__}; pass one from tl.optim")
+        for i, group in enumerate(optimizer.param_groups):
+            if "lr" not in group:
+                raise ArgumentError(
+                    f"{type(self).__name__}: there is no rate to set: param_groups[{i}] of {type(optimizer).__name__} has no lr; "
+                    f"put it into the optimizer's defaults"
+                )
         self.optimizer = optimizer
 
     def get_lr(self) -> list[float]:
@@ -54,15 +74,18 @@ class LRScheduler:
         self.last_epoch += 1
         self._put(self.get_lr())
 
-    def _put(self, rates: Sequence[float]) -> None:
+    def _put(self, rates: Sequence[Any]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        self._last_lr = list(rates)
+            set_rate(group, rate)
+        self._last_lr = self.rates()
+
+    def rates(self) -> list[Any]:
+        """The rates in force; copies of those that are tensors."""
+        return [_own(group["lr"]) for group in self.optimizer.param_groups]
 
     def restart(self) -> None:
         """Go back to epoch 0 and the rates at the beginning."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+        self._put([group["initial_lr"] for group in self.optimizer.param_groups])
         self.begin()
 
     def begin(self) -> None:
@@ -70,8 +93,8 @@ class LRScheduler:
         self.last_epoch = -1
         self.step()
 
-    def get_last_lr(self) -> list[float]:
-        """The rates that the last step set."""
+    def get_last_lr(self) -> list[Any]:
+        """The rates that the last step set: numbers, or tensors where those of the optimizer are."""
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,8 +102,31 @@ class LRScheduler:
         return {k: v for k, v in vars(self).items() if k not in self.transient and not callable(v)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state; the rates in force come with the optimizer's own state."""
-        vars(self).update(state_dict)
+        """Take over a state; the rates in force come with the optimizer's own state.
+
+        Raises `StateDictError`, and changes nothing, for what is no state of such a schedule.
+        """
+        self.check_state(state_dict)
+        self.take(state_dict)
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """Put a state that was checked into force."""
+        vars(self).update({k: _own(v) for k, v in state.items()})
+
+    def check_state(self, state_dict: Any) -> None:
+        """Raise `StateDictError` for what is no state of this schedule: other entries, or of other types than there are."""
+        name, ours = type(self).__name__, self.state_dict()
+        if not isinstance(state_dict, Mapping):
+            raise StateDictError(f"load_state_dict: {name} got {type(state_dict).__name__} as its state; pass what state_dict() returned")
+        missing = [k for k in ours if k not in state_dict]
+        if missing:
+            raise StateDictError(f"load_state_dict: no state of {name}: {', '.join(missing)} not in it; pass what its state_dict() returned")
+        for key, now in ours.items():
+            given = state_dict[key]
+            if not _alike(given, now) or (key == "last_epoch" and (not is_integer(given) or given < -1)):
+                raise StateDictError(
+                    f"load_state_dict: {key} of {name} is {given!r:.60}, here it is {now!r:.60}; build the schedule that the state is of"
+                )
 
     def per_group(self, value: Any, what: str) -> list[Any]:
         """A setting as one value per group."""
@@ -93,6 +139,37 @@ class LRScheduler:
         return values
 
 
+def set_rate(group: Group, rate: Any) -> None:
+    """Put a rate into a group; one that is a tensor stays the same tensor, whose value changes."""
+    if isinstance(group["lr"], Tensor):
+        with no_grad():
+            group["lr"].fill_(float(rate))
+    else:
+        group["lr"] = rate
+
+
+def epochs(name: str, what: str, numbers: Any) -> list[int]:
+    """A sequence of numbers of epochs, checked."""
+    if not isinstance(numbers, Iterable) or isinstance(numbers, str):
+        raise OperandError(f"{name}: {what} must be a list of epochs: got {type(numbers).__name__} {numbers!r:.40}; pass [5, 10]")
+    return [integer(name, what, n) for n in numbers]
+
+
+def _own(value: Any) -> Any:
+    """A setting of one's own: a copy, if it is a tensor."""
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _alike(given: Any, now: Any) -> bool:
+    """Whether an entry of a state can take the place of the one there is: a number that of a number, a list that of one as long."""
+    if isinstance(now, list | tuple):
+        same = isinstance(given, list | tuple) and len(given) == len(now)
+        return same and all(_alike(g, n) for g, n in zip(given, now, strict=True))
+    if isinstance(now, bool | str | dict) or now is None:
+        return isinstance(given, type(now))
+    return is_number(given) if is_number(now) else True
+
+
 class _Lambdas(LRScheduler):
     """Schedules made of one function of the epoch for all groups, or one each."""
 
@@ -103,7 +180,22 @@ class _Lambdas(LRScheduler):
     ) -> None:
         self.attach(optimizer)
         self.lr_lambdas = self.per_group(lr_lambda, "lr_lambda")
+        for f in self.lr_lambdas:
+            if not callable(f):
+                raise OperandError(f"{type(self).__name__}: lr_lambda must be a function of the epoch: got {type(f).__name__} {f!r:.40}")
         super().__init__(optimizer, last_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer and functions; of functions that are objects, what they hold."""
+        held = [None if isinstance(f, FunctionType) else dict(getattr(f, "__dict__", {})) for f in self.lr_lambdas]
+        return {**super().state_dict(), "lr_lambdas": held}
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """The state of the schedule, and of functions that are objects."""
+        super().take({k: v for k, v in state.items() if k != "lr_lambdas"})
+        for f, held in zip(self.lr_lambdas, state["lr_lambdas"], strict=True):
+            if held:
+                vars(f).update(held)
 
 
 class LambdaLR(_Lambdas):
@@ -127,8 +219,8 @@ class MultiplicativeLR(_Lambdas):
     def get_lr(self) -> list[float]:
         """The rates at ``last_epoch``."""
         groups = self.optimizer.param_groups
-        if self.last_epoch == 0:
-            return [g["lr"] for g in groups]
+        if self.last_epoch == 0 or self._goes_on:
+            return self.rates()
         return [g["lr"] * f(self.last_epoch) for g, f in zip(groups, self.lr_lambdas, strict=True)]
 
 
@@ -139,7 +231,9 @@ class Factor(LRScheduler):
         """What the rate before is multiplied by at ``epoch``."""
         raise TypeError(f"{type(self).__name__}: defines no factor; define factor_at(self, epoch) in the class")
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
         """The rates at ``last_epoch``."""
+        if self._goes_on:
+            return self.rates()
         factor = self.factor_at(self.last_epoch)
         return [g["lr"] * factor for g in self.optimizer.param_groups]
