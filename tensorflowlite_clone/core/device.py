@@ -1,4 +1,4 @@
-"""`device`: there is only the CPU; this lets PyTorch programs name it."""
+"""`device` and `memory_format`: there is only the CPU, and row-major memory; these let PyTorch programs name them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from .._errors import ArgumentError
 class device:  # noqa: N801  (PyTorch's name)
     """The place where tensors live: always the CPU.
 
-    >>> device("cpu")
-    device(type='cpu')
+    Raises `ArgumentError` for other places.
+
+    >>> device("cpu"), str(device("cpu", 0))
+    (device(type='cpu'), 'cpu:0')
     """
 
     __slots__ = ("index", "type")
@@ -19,13 +21,20 @@ class device:  # noqa: N801  (PyTorch's name)
     index: int | None
 
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
-        name = type.type if isinstance(type, device) else str(type)
-        if name.split(":")[0] != "cpu":
-            raise ArgumentError(f"device: there is only the CPU: got {name!r}; use 'cpu' or leave device out")
-        self.type, self.index = "cpu", index
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        name, colon, number = str(type).partition(":")
+        if name != "cpu" or (colon and (index is not None or not number.isdecimal())):
+            raise ArgumentError(f"device: there is only the CPU: got {str(type)!r:.40}; use 'cpu' or leave device out")
+        if index is not None and (not isinstance(index, int) or index < 0):
+            raise ArgumentError(f"device: an index must be a number from 0 up: got {index!r:.40}; leave it out")
+        self.type, self.index = "cpu", int(number) if colon else index
 
     def __repr__(self) -> str:
-        return "device(type='cpu')"
+        return f"device(type='cpu'{'' if self.index is None else f', index={self.index}'})"
+
+    def __str__(self) -> str:
+        return "cpu" if self.index is None else f"cpu:{self.index}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) or other == "cpu"
@@ -33,5 +42,23 @@ class device:  # noqa: N801  (PyTorch's name)
     def __hash__(self) -> int:
         return hash("cpu")
 
+    def __reduce__(self) -> Any:
+        return device, (str(self),)
+
 
 CPU = device()
+
+
+class memory_format:  # noqa: N801  (PyTorch's name)
+    """The order of elements in memory. Results are row-major here; what PyTorch calls ``channels_last`` there is not."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")

@@ -71,7 +71,7 @@ class Showing:
                 f"or is_grads_batched asks for; ask for it among the inputs of grad, or compute without retain_grad()"
             )
         kept = seen if self.create_graph or boxed else Tensor.wrap(np.array(seen.array), self.level)
-        tensor.grad = kept if tensor.grad is None else tensor.grad + kept
+        tensor._grad = kept if tensor.grad is None else tensor.grad + kept
 
     def fill(self, leaf: Leaf, g: Array) -> None:
         """Add ``g`` to the leaf's ``grad``, with everything that is to happen before and after."""

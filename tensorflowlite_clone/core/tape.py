@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import GraphError, OperandError, ShapeError
+from .._errors import GraphError, ShapeError
 from .._state import next_serial
 from .._typing import Array
 from .boxed import Boxed
@@ -90,7 +90,7 @@ class Leaf(TapeNode):
     def accumulate(self, g: Array, owned: bool) -> None:
         """Add ``g`` to the tensor's ``grad``; take ``g`` itself if nobody else holds it (``owned``), else copy it.
 
-        Raises `OperandError` and `ShapeError` where the user has set ``grad`` to what cannot be the gradient of this tensor.
+        Raises `ShapeError` where the user has given the tensor data of another shape since it got its ``grad``.
         """
         tensor = self.tensor()
         if tensor is None or tensor.node is None:  # gone, or frozen since
@@ -101,21 +101,23 @@ class Leaf(TapeNode):
             before = tensor.grad
             if before is None:
                 if isinstance(g, Boxed):
-                    tensor.grad = self._boxed(g, tensor).clone()  # the same gradient may go to several leaves
+                    tensor._grad = self._boxed(g, tensor).clone()  # the same gradient may go to several leaves
                 else:
                     dtype = tensor.dtype
-                    tensor.grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
+                    tensor._grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
                 return
-            unfit = getattr(before, "shape", None) != g.shape or not isinstance(before, Boxed)
-            if unfit:
-                raise _no_gradient(before, tensor)
+            if before.shape != g.shape:
+                raise ShapeError(
+                    f"backward: the grad of a leaf must have its shape: it is {before.shape}, the leaf has become {tensor.shape} since; "
+                    f"set grad to None"
+                )
             if isinstance(g, Boxed):
-                tensor.grad = before + self._boxed(g, tensor)
+                tensor._grad = before + self._boxed(g, tensor)
             elif before.node is None and type(before.array) is ndarray and before.array.flags.writeable:
                 np.add(before.array, g, out=before.array, casting="same_kind")
                 before.memory_cell().filled()  # whoever saved the old value is told
             else:
-                tensor.grad = before + g
+                tensor._grad = before + g
 
     @staticmethod
     def _boxed(g: Any, tensor: Any) -> Any:
@@ -130,15 +132,6 @@ class Leaf(TapeNode):
     def title(self) -> str:
         """The name that messages use."""
         return "a leaf tensor"
-
-
-def _no_gradient(grad: Any, tensor: Any) -> Exception:
-    """The error for a ``grad`` that the user has set and to which no gradient can be added."""
-    if not isinstance(grad, Boxed):
-        return OperandError(f"backward: the grad of a leaf must be a tensor or None: it was set to a {type(grad).__name__}; set it to None")
-    return ShapeError(
-        f"backward: the grad of a leaf must have its shape: it was set to {grad.shape}, the leaf is {tensor.shape}; set it to None"
-    )
 
 
 class Select(TapeNode):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,13 +42,11 @@ class Tensor(Boxed):
     ((2, 3), dtype('float32'))
     """
 
-    __slots__ = ("__weakref__", "array", "grad", "node", "version", "views")
+    __slots__ = ("__weakref__", "_grad", "array", "node", "version", "views")
     rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
     array: Array
-    #: The accumulated gradient, or None.
-    grad: Any
     #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
     node: Any
     #: The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves. ``grad_fn.py`` gives it.
@@ -63,7 +62,7 @@ class Tensor(Boxed):
             source = source.array
         self.array = source if isinstance(source, Boxed | ndarray) else _constructed(data)
         self.level = state.height if requires_grad or isinstance(source, Boxed) else 0
-        self.grad = self.node = self.version = self.views = None
+        self._grad = self.node = self.version = self.views = None
         if requires_grad:
             self.requires_grad_()
 
@@ -72,7 +71,7 @@ class Tensor(Boxed):
         """A tensor around ``array`` as it is, not on the tape."""
         t = Tensor.__new__(Tensor)
         t.array, t.level = array, level
-        t.grad = t.node = t.version = t.views = None
+        t._grad = t.node = t.version = t.views = None
         return t
 
     def constant(self, array: ndarray[Any, Any]) -> Tensor:
@@ -237,6 +236,28 @@ class Tensor(Boxed):
         self.changed("data")
         # A cell of its own: the new memory is not shared with what shared the old.
         self.array, self.version, self.views = new, Cell.at(self.memory_cell().count), None
+
+    def _set_grad(self, value: Any) -> None:
+        if value is not None:
+            self._check_grad(value)
+        self._grad = value
+
+    def _check_grad(self, value: Any) -> None:
+        """Raise for what cannot be the gradient of this tensor."""
+        if not isinstance(value, Boxed):
+            raise OperandError(f"grad: a gradient must be a tensor or None: got {type(value).__name__} {value!r:.40}; pass tl.tensor(...)")
+        if value is self:
+            raise ArgumentError(f"grad: a tensor (shape {self.shape}) cannot be its own gradient; pass x.detach().clone()")
+        if value.shape != self.shape:
+            raise ShapeError(f"grad: a gradient has the shape of its tensor: got {value.shape} for {self.shape}; reshape or reduce it")
+        if value.dtype != self.dtype:
+            raise DTypeError(f"grad: a gradient has the dtype of its tensor: got {value.dtype} for {self.dtype}; pass g.to(x.dtype)")
+
+    def _drop_grad(self) -> None:
+        self._grad = None
+
+    #: The accumulated gradient, or None: a tensor of the same shape and dtype. Read without a Python call: optimizers ask often.
+    grad: Any = property(attrgetter("_grad"), _set_grad, _drop_grad)
 
     def retain_grad(self) -> None:
         """Keep the gradient of a computed tensor in its ``grad`` as well, at every later backward.
@@ -415,9 +436,9 @@ class Tensor(Boxed):
             raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
         copied = type(self).__new__(type(self))
         copied.array, copied.level = np.array(self.array), self.level
-        copied.grad = copied.node = copied.version = copied.views = None
+        copied._grad = copied.node = copied.version = copied.views = None
         if self.grad is not None:
-            copied.grad = self.grad.__deepcopy__(memo)
+            copied._grad = self.grad.__deepcopy__(memo)
         if self.requires_grad:
             copied.requires_grad_()
         memo[id(self)] = copied

@@ -295,7 +295,7 @@ class Module(Hookable):
             if set_to_none or p.grad is None:
                 p.grad = None
             else:
-                p.grad = Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+                p._grad = Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
 
     def _convert(self, dtype: Any) -> Self:
         """Bring floating parameters and buffers to ``dtype``; each tensor stays the same object, so optimizers keep it."""
@@ -303,7 +303,7 @@ class Module(Hookable):
             if t.dtype.kind == "f" and t.dtype != dtype:
                 t.data = t.numpy(force=True).astype(dtype)
                 if t.grad is not None:
-                    t.grad = Tensor.wrap(t.grad.numpy(force=True).astype(dtype), t.level)
+                    t._grad = Tensor.wrap(t.grad.numpy(force=True).astype(dtype), t.level)
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

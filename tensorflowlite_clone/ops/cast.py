@@ -10,7 +10,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
 from ..core.families import Elementwise, Linear, NonDifferentiable
-from ..core.publish import public
+from ..core.publish import public, to_operand
 
 
 class Cast(Linear, Elementwise, title="to"):
@@ -37,7 +37,7 @@ class CastToIntegers(NonDifferentiable, title="to"):
         return (x.real if x.dtype.kind == "c" and dtype.kind != "b" else x).astype(dtype)
 
 
-class Clone(Elementwise, public="clone"):
+class Clone(Elementwise, title="clone"):
     """A copy with its own memory, on the tape. Shape: any -> same."""
 
     promotion = None
@@ -137,8 +137,14 @@ def _cpu(input: Array) -> Array:
     return input
 
 
+@public("clone", out=True)
+def _clone(input: Array, *, memory_format: Any = None) -> Array:
+    """A copy with its own memory, on the tape; it is in row-major order whatever ``memory_format`` says."""
+    return Clone.of(to_operand(input, "clone"))
+
+
 @public("contiguous", function=False)
-def contiguous(input: Array) -> Array:
+def contiguous(input: Array, memory_format: Any = None) -> Array:
     """The tensor itself if its memory is in row-major order, else a copy that is."""
     array = getattr(input, "array", None)
     return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)

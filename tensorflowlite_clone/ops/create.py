@@ -263,25 +263,39 @@ def _finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool, devi
 
 
 @public("zeros_like", method=False)
-def _zeros_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _zeros_like(
+    input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Array:
     """Zeros in the shape and dtype of ``input``."""
     return _finish_like(input, np.zeros(*_like(input, dtype)), requires_grad, device)
 
 
 @public("ones_like", method=False)
-def _ones_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _ones_like(
+    input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Array:
     """Ones in the shape and dtype of ``input``."""
     return _finish_like(input, np.ones(*_like(input, dtype)), requires_grad, device)
 
 
 @public("empty_like", method=False)
-def _empty_like(input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _empty_like(
+    input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Array:
     """Whatever the memory holds, in the shape and dtype of ``input``."""
     return _finish_like(input, np.empty(*_like(input, dtype)), requires_grad, device)
 
 
 @public("full_like", method=False)
-def _full_like(input: Array, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _full_like(
+    input: Array,
+    fill_value: Any,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype)
     return _finish_like(input, np.full(shape, _number(fill_value, "full_like"), kind), requires_grad, device)

@@ -157,7 +157,7 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    p.grad = None if set_to_none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+                    p._grad = None if set_to_none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure``, if given, computes the loss again first and is returned.

@@ -355,18 +355,59 @@ def test_adding_to_a_grad_that_was_saved_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("value", "kind", "message"),
     [
-        (np.zeros(2), "must be a tensor or None: it was set to a ndarray"),
-        (tl.zeros(3), r"must have its shape: it was set to \(3,\), the leaf is \(2,\)"),
-        (tl.zeros(2, 2), r"must have its shape: it was set to \(2, 2\)"),
+        (np.zeros(2), TypeError, "must be a tensor or None: got ndarray"),
+        (5, TypeError, "must be a tensor or None: got int 5"),
+        (tl.zeros(3, dtype=tl.float64), RuntimeError, r"has the shape of its tensor: got \(3,\) for \(2,\)"),
+        (tl.zeros(2, 2, dtype=tl.float64), RuntimeError, r"has the shape of its tensor: got \(2, 2\)"),
+        (tl.zeros(2), RuntimeError, "has the dtype of its tensor: got float32 for float64"),
     ],
 )
-def test_a_grad_that_cannot_be_one(value, message):
+def test_what_cannot_be_a_grad_is_refused_when_it_is_assigned(value, kind, message):
     x = leaf(1.0, 2.0)
-    x.grad = value
-    with pytest.raises((RuntimeError, TypeError, ValueError), match=f"backward: the grad of a leaf {message}"):
-        (x * 2.0).sum().backward()
+    x.grad = kept = tl.ones(2, dtype=tl.float64)
+    with pytest.raises(kind, match=f"grad: a gradient {message}"):
+        x.grad = value
+    assert x.grad is kept
+    with pytest.raises(RuntimeError, match="cannot be its own gradient"):
+        x.grad = x
+    del x.grad
+    assert x.grad is None
+
+
+def test_a_grad_of_the_shape_before_is_refused():
+    x = leaf(1.0, 2.0)
+    x.sum().backward()
+    x.data = np.zeros(3)
+    with pytest.raises(RuntimeError, match=r"must have its shape: it is \(2,\), the leaf has become \(3,\) since; set grad to None"):
+        x.sum().backward()
+
+
+DTYPES = ("float32", "float64", "float16", "int64", "uint8", "bool", "complex64", "complex128")
+
+
+@pytest.mark.parametrize("other", DTYPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_assigned_grads_as_in_torch(dtype, other):
+    """Every pair of dtypes and of shapes, for leaves and computed tensors, with and without gradients."""
+    torch = pytest.importorskip("torch")
+    for shape in [(2,), (), (0,), (2, 1)]:
+        for given in [(2,), (1,), (), (0,), (2, 1), (1, 2)]:
+            for computed in (False, True):
+                found = []
+                for T in (tl, torch):
+                    x = T.zeros(shape, dtype=getattr(T, dtype), requires_grad=dtype[0] in "fc")
+                    y = x * 1 if computed else x
+                    g = T.zeros(given, dtype=getattr(T, other))
+                    try:
+                        y.grad = g
+                    except RuntimeError:
+                        found.append(True)
+                    else:
+                        assert y._grad is g if T is tl else y.grad is g
+                        found.append(False)
+                assert found[0] == found[1], (shape, given, computed)
 
 
 def test_a_read_only_grad_is_replaced():
