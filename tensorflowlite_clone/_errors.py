@@ -58,6 +58,12 @@ class StateDictError(RuntimeError, KeyError):
     __str__ = RuntimeError.__str__  # KeyError would show the message's repr
 
 
+class RegistrationError(ArgumentError, KeyError):
+    """A name under which a module cannot register anything: it is taken, or no name."""
+
+    __str__ = RuntimeError.__str__  # KeyError would show the message's repr
+
+
 class FileFormatError(ValueError, RuntimeError):
     """A file is truncated, corrupt or of another kind than asked for."""
 

@@ -11,12 +11,16 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, StateDictError
+from .._errors import ArgumentError, OperandError, RegistrationError, StateDictError
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
 from ..core.tensor import Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
+
+
+#: What can stand under a name, each in a registry of its own (``_parameters``...).
+KINDS = ("parameter", "buffer", "module")
 
 
 class IncompatibleKeys(NamedTuple):
@@ -76,31 +80,32 @@ class Module(Hookable):
     # ---- attributes ---------------------------------------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
         registries = self.__dict__
-        if isinstance(value, Parameter | Module):
-            if "_modules" not in registries:
-                raise AttributeError(
-                    f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first"
-                )
-            registries.pop(name, None)  # a plain attribute may become a parameter or module
-            if isinstance(value, Parameter):
-                self.register_parameter(name, value)
-            else:
-                self.register_module(name, value)
-        elif "_modules" in registries and name in self._parameters:
+        ready = "_modules" in registries
+        if isinstance(value, Parameter):
+            self._check_ready(name)
+            self._check_name(name, "parameter", replacing=True)
+            self._forget(name)
+            self._parameters[name] = value
+        elif ready and name in self._parameters:
             if value is not None:
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a parameter and can only become a Parameter or None: got {type(value).__name__}; "
-                    f"wrap it with nn.Parameter(...)"
+                    f"wrap it with nn.Parameter(...), or delete the attribute first"
                 )
             self._parameters[name] = None
-        elif "_modules" in registries and name in self._modules:
+        elif isinstance(value, Module):
+            self._check_ready(name)
+            if name not in self._modules:
+                self._forget(name)
+            self._modules[name] = value
+        elif ready and name in self._modules:
             if value is not None:
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a module and can only become a module or None: got {type(value).__name__}; "
                     f"delete the attribute first"
                 )
             self._modules[name] = None
-        elif "_modules" in registries and name in self._buffers:
+        elif ready and name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
@@ -134,31 +139,51 @@ class Module(Hookable):
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
 
-    def _check_name(self, name: str, kind: str) -> None:
+    def _check_ready(self, name: str) -> None:
         if "_modules" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first")
-        if not isinstance(name, str) or not name or "." in name:
-            raise ArgumentError(f"register_{kind}: a name must be a non-empty string without dots: got {name!r}; rename it")
-        taken = name in self.__dict__ or hasattr(type(self), name)
-        if taken and name not in {**self._parameters, **self._buffers, **self._modules}:
-            raise ArgumentError(f"register_{kind}: {type(self).__name__} already has an attribute {name!r}; choose another name")
+
+    def _forget(self, name: str) -> None:
+        """Let a name stand for nothing that the instance has, but for a parameter that it already is."""
+        self.__dict__.pop(name, None)
+        for entries in (self._buffers, self._modules):
+            entries.pop(name, None)
+        self._transient.discard(name)
+
+    def _check_name(self, name: Any, kind: str, replacing: bool = False) -> None:
+        """Raise for what is no name, and for one that stands for anything else than a ``kind`` (``replacing``: in the class alone)."""
+        if not isinstance(name, str):
+            raise OperandError(f"register_{kind}: a name must be a string: got {type(name).__name__} {name!r:.40}; pass one")
+        if not name or "." in name:
+            raise RegistrationError(f"register_{kind}: a name must be a non-empty string without dots: got {name!r:.60}; rename it")
+        own = [what for what in KINDS if name in self.__dict__[f"_{what}s"]] + ["attribute"] * (name in self.__dict__)
+        taken = own if own and not replacing else ["attribute"] * hasattr(type(self), name)
+        if taken and kind not in taken:
+            raise RegistrationError(
+                f"register_{kind}: {type(self).__name__} already has a{'n' * (taken[0] == 'attribute')} {taken[0]} {name!r}; "
+                f"choose another name" + (f", or delete it first: del module.{name}" if own else "")
+            )
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter (or None, for one that this instance does without)."""
+        """Add a parameter (or None, for one that this instance does without).
+
+        Raises `RegistrationError`, a `KeyError`, for a name that is taken by something else or none, and `OperandError` for other objects.
+        """
+        self._check_ready(name)
         self._check_name(name, "parameter")
         if param is not None and not isinstance(param, Parameter):
             raise OperandError(f"register_parameter: {name!r} must be a Parameter or None: got {type(param).__name__}; wrap it")
-        self._buffers.pop(name, None)
-        self._modules.pop(name, None)
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is part of the state but not learned; only ``persistent`` ones are in the ``state_dict``."""
+        """Add a tensor that is part of the state but not learned; only ``persistent`` ones are in the ``state_dict``.
+
+        Raises as `register_parameter` does.
+        """
+        self._check_ready(name)
         self._check_name(name, "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise OperandError(f"register_buffer: {name!r} must be a tensor or None: got {type(tensor).__name__}; use tl.tensor(...)")
-        self._parameters.pop(name, None)
-        self._modules.pop(name, None)
         self._buffers[name] = tensor
         if persistent:
             self._transient.discard(name)
@@ -166,12 +191,11 @@ class Module(Hookable):
             self._transient.add(name)
 
     def register_module(self, name: str, module: Module | None) -> None:
-        """Add a submodule."""
-        self._check_name(name, "module")
+        """Add a submodule; raises as `register_parameter` does."""
+        self._check_ready(name)
         if module is not None and not isinstance(module, Module):
             raise OperandError(f"register_module: {name!r} must be a Module or None: got {type(module).__name__}; pass a module")
-        self._parameters.pop(name, None)
-        self._buffers.pop(name, None)
+        self._check_name(name, "module")
         self._modules[name] = module
 
     add_module = register_module
