@@ -47,8 +47,10 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_INT = 2**53
 
 
-def save(obj: Any, path: PathLike) -> None:
+def save(obj: Any, path: PathLike | BinaryIO) -> None:
     """Write nested dicts, lists and tuples of tensors, arrays, numbers, strings, booleans and None to a file.
+
+    ``path`` is its name, or a file open for writing bytes (``io.BytesIO()``), which gets all of it in the safetensors format or nothing.
 
     The suffix ``.npz`` chooses NumPy's format, everything else is safetensors. A dict with one level of tensors is readable by any
     program that knows the format; of anything deeper, other programs see the tensors. The file appears under its name only when it
@@ -73,14 +75,18 @@ def save(obj: Any, path: PathLike) -> None:
         structure = json.dumps(encoder.encode(obj, "obj", ()), separators=(",", ":"))
     except RecursionError:
         raise OperandError("save: obj is nested too deeply: more levels than Python's recursion limit; flatten it") from None
+    if not isinstance(path, str | os.PathLike):
+        _write_to_open_file(path, lambda file: _write_safetensors(file, encoder.arrays, structure))
+        return
     name = os.fspath(path)
     write = _write_npz if name.endswith(".npz") else _write_safetensors
     _write_atomically(name, lambda file: write(file, encoder.arrays, structure))
 
 
-def load(path: PathLike, map_location: Any = None, *, weights_only: bool = True) -> Any:
+def load(path: PathLike | BinaryIO, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what `save` wrote, or any other safetensors or ``.npz`` file (as a flat dict of tensors).
 
+    ``path`` is the name of a file, or a file open for reading bytes, which is read from where it stands to its end.
     Tensors come back as tensors and arrays as arrays, writable, each in memory of its own. The kind of file is recognised by its
     content. bfloat16 tensors become float32 with the same values. ``map_location`` can only be the CPU; ``weights_only`` is accepted
     for PyTorch's sake and makes no difference: nothing in a file is ever executed.
@@ -95,15 +101,45 @@ def load(path: PathLike, map_location: Any = None, *, weights_only: bool = True)
     """
     if map_location is not None and str(map_location) != "cpu":
         raise ArgumentError(f"load: tensors can only be on the CPU: map_location is {map_location!r}; leave it out or pass 'cpu'")
-    name = os.fspath(path)
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else f"{type(path).__name__} object"
     try:
-        with open(name, "rb") as file:
+        with open(name, "rb") if isinstance(path, str | os.PathLike) else _rest_of_open_file(path) as file:
             arrays, metadata = (_read_npz if file.read(4) in ZIP else _read_safetensors)(file)
         if not any(key in metadata for key in (VERSION, STRUCTURE, CHECKSUM)):
             return {k: Tensor(v) if v.dtype.kind in "biufc" else v for k, v in arrays.items()}
         return _decode_structure(metadata, arrays)
     except FileFormatError as error:
         raise FileFormatError(f"load: {error}: in {name}; restore the file from a copy or save it again") from error.__cause__
+
+
+def _write_to_open_file(file: Any, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill a file that somebody else has opened, once all of its content is there."""
+    from io import BytesIO, TextIOBase
+
+    if not callable(getattr(file, "write", None)) or isinstance(file, TextIOBase):
+        what = "a file open for text" if isinstance(file, TextIOBase) else f"{type(file).__name__} {file!r:.40}"
+        raise OperandError(f"save: path must be the name of a file or a file open for writing bytes: got {what}; open it with 'wb'")
+    content = BytesIO()
+    write(content)
+    left = content.getbuffer()
+    while len(left):  # unbuffered files may take a part
+        taken = file.write(left)
+        left = left[len(left) if taken is None else taken :]
+
+
+def _rest_of_open_file(file: Any) -> Any:
+    """What is left to read of a file that somebody else has opened, as a file of its own."""
+    from io import BytesIO, TextIOBase
+
+    if not callable(getattr(file, "read", None)) or isinstance(file, TextIOBase):
+        what = "a file open for text" if isinstance(file, TextIOBase) else f"{type(file).__name__} {file!r:.40}"
+        raise OperandError(f"load: path must be the name of a file or a file open for reading bytes: got {what}; open it with 'rb'")
+    content = file.read()
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise OperandError(f"load: the file gives {type(content).__name__}, not bytes; open it with 'rb'")
+    if not content:
+        raise FileFormatError("nothing is left to read: go back to its beginning with seek(0)")
+    return BytesIO(content)
 
 
 # ---- structure ----------------------------------------------------------------------------------------------------------------
