@@ -51,6 +51,7 @@ from .core.dtypes import (
     result_type,
     uint8,
 )
+from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.tensor import Tensor
 from .io import load, save

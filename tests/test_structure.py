@@ -30,7 +30,7 @@ FLOORS = {
 
 #: The files of ``core/`` in the order in which they stand on one another: each imports only from those before it.
 CORE = [
-    "where", "windows", "broadcast", "dtypes", "device", "methods", "observe", "registry", "boxed", "versions", "explain", "plan", "tape",
+    "where", "windows", "broadcast", "dtypes", "device", "printing", "methods", "observe", "registry", "boxed", "versions", "explain", "plan", "tape",
     "views", "watchers", "tensor", "levels", "saved", "recording", "hooks", "engine", "grad_fn", "transpose", "publish", "operation",
     "families", "compile",
 ]  # fmt: skip

@@ -129,8 +129,8 @@ class Boxed(Methods):
         return (box[i] for i in range(self.shape[0]))
 
     def __format__(self, spec: str) -> str:
-        """One number as ``spec`` says, inside vmap those of all examples; several as `str` does."""
-        if not spec or prod(self.shape) != 1:
+        """One number as ``spec`` says, inside vmap those of all examples; several as `str` does, and without ``spec`` a vector of one."""
+        if prod(self.shape) != 1 or (self.shape and not spec):
             return format(str(self), spec)
         value: Any = self
         while isinstance(value, Boxed):

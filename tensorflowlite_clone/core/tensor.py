@@ -20,6 +20,8 @@ from .._state import get_default_dtype, state
 from .._typing import Array, DType, OperationLike, Shape
 from .boxed import Boxed
 from .device import CPU
+from .dtypes import COMPLEX_OF
+from .printing import text
 from .tape import Leaf
 from .versions import Cell
 from .views import Views, lineage_of
@@ -448,16 +450,17 @@ class Tensor(Boxed):
     def __repr__(self) -> str:
         if not isinstance(self.array, ndarray):
             return f"Tensor(level={self.level}, {self.array!r})"
-        prefix = "tensor("
-        body = np.array2string(self.array, separator=", ", prefix=prefix, precision=4)
-        notes = ""
-        if self.dtype not in (get_default_dtype(), np.int64, np.bool_) or not self.numel():
-            notes += f", dtype={self.dtype}"
+        notes = []
+        if not self.array.size and self.shape != (0,):
+            notes.append(f"size={self.shape}")
+        default = get_default_dtype()
+        if self.dtype != default and (not self.array.size or self.dtype not in (COMPLEX_OF[default], np.int64, np.bool_)):
+            notes.append(f"dtype={self.dtype}")
         if not self.is_leaf:
-            notes += f", grad_fn=<{self.node.title()}>"
+            notes.append(f"grad_fn=<{self.grad_fn.name()}>")
         elif self.requires_grad:
-            notes += ", requires_grad=True"
-        return f"{prefix}{body}{notes})"
+            notes.append("requires_grad=True")
+        return text(self.array, "tensor(", notes)
 
     __str__ = __repr__
 

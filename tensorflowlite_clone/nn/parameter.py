@@ -28,6 +28,11 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec) if spec else str(self)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copied = type(self)(np.array(self.numpy(force=True)), self.requires_grad)  # without the gradient, as PyTorch has it
         memo[id(self)] = copied
