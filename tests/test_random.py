@@ -304,7 +304,23 @@ def test_random_numbers_are_constants_for_derivatives():
     np.testing.assert_array_equal(slope, [2.0, 2.0, 2.0])
     x = tl.full((3,), 0.5, requires_grad=True)
     assert not tl.bernoulli(x).requires_grad
-    assert not tl.normal(x, 1.0).requires_grad
+
+
+def test_normal_numbers_move_with_their_mean_and_deviation():
+    """As ``mean + std * z``; PyTorch's gradient is 0."""
+
+    def draw(mean, std):
+        tl.manual_seed(4)
+        return tl.normal(mean, std)
+
+    mean, std = tl.tensor([0.5, -1.0, 2.0], dtype=tl.float64), tl.tensor([1.0, 0.5, 0.1], dtype=tl.float64)
+    z = draw(tl.zeros(3, dtype=tl.float64), 1.0)
+    np.testing.assert_allclose(draw(mean, std).numpy(), (mean + std * z).numpy(), rtol=1e-12)
+    by_mean, by_std = tl.func.jacrev(draw, (0, 1))(mean, std)
+    np.testing.assert_allclose(by_mean.numpy(), np.eye(3))
+    np.testing.assert_allclose(by_std.numpy(), np.diag(z.numpy()))
+    np.testing.assert_allclose(jvp(draw, (mean, std), (std, mean))[1].numpy(), (std + mean * z).numpy())
+    np.testing.assert_allclose(grad(lambda m: draw(m, 0.5).sum())(mean).numpy(), np.ones(3))
 
 
 # ---- dropout --------------------------------------------------------------------------------------------------------------------------

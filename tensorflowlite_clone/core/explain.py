@@ -68,13 +68,15 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
 
 def boxed_parameter(op: OperationLike, params: dict[str, Any]) -> OperandError | None:
     """The error for a tensor where an operation takes a plain number, with respect to which it has no derivative; None if there is none."""
-    for name, value in params.items():
-        if isinstance(value, Boxed):
-            return OperandError(
-                f"{op.title()}: {name} must be a number: it is {type(value).__name__} of shape {value.shape}; pass {name}.item(), or, for "
-                f"a derivative with respect to {name}, write the formula with operations of tensors"
-            )
-    return None
+    return next((not_a_number(op.title(), name, value) for name, value in params.items() if isinstance(value, Boxed)), None)
+
+
+def not_a_number(title: str, name: str, value: Boxed) -> OperandError:
+    """The error for a tensor as the argument ``name``, which must be a plain number."""
+    return OperandError(
+        f"{title}: {name} must be a number: it is {type(value).__name__} of shape {value.shape}; pass {name}.item(), or, for "
+        f"a derivative with respect to {name}, write the formula with operations of tensors"
+    )
 
 
 def plain_result(op: OperationLike, ans: Any, params: dict[str, Any]) -> Array:

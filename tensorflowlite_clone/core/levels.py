@@ -15,6 +15,7 @@ from numpy import ndarray
 from .._errors import TransformError
 from .._typing import Array
 from .boxed import Boxed
+from .explain import not_a_number
 from .tensor import Tensor
 
 
@@ -106,6 +107,23 @@ def highest(values: Iterable[Any]) -> Boxed | None:
 def varies(x: Any) -> bool:
     """Whether some derivative is being taken of ``x``: it is, or holds, a tensor on a tape or a dual."""
     return any(isinstance(b, Boxed) and b._differentiated for b in levels(x))
+
+
+def number(x: Any, op: str, name: str) -> Any:
+    """The argument ``name`` of ``op``, which takes no derivative of it: a plain number as it is, of a tensor of one element its value.
+
+    Raises `OperandError` for a tensor that some derivative follows, or that stands for several values: it would be taken for a constant.
+    """
+    if not isinstance(x, Boxed):
+        return x
+    if varies(x) or mapped(x):
+        raise not_a_number(op, name, x)
+    return x.item()
+
+
+def is_plainly(x: Any, value: float) -> bool:
+    """Whether ``x`` is the plain number ``value``, and a shortcut may be taken; a box that has that value now depends on something."""
+    return not isinstance(x, Boxed) and bool(x == value)
 
 
 def mapped(x: Any, level: int | None = None) -> bool:

@@ -18,7 +18,6 @@ from ..core.tensor import Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
 
-
 #: What can stand under a name, each in a registry of its own (``_parameters``...).
 KINDS = ("parameter", "buffer", "module")
 

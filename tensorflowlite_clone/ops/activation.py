@@ -16,6 +16,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise, Inexact
+from ..core.levels import is_plainly
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
@@ -278,9 +279,11 @@ def _elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
 @inplace_option("celu", twin=True)
 def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     """``x`` where positive, ``alpha (exp(x / alpha) - 1)`` elsewhere (J. Barron 2017). Shape: any -> same."""
-    if alpha == 0:
+    if is_plainly(alpha, 0):
         raise ArgumentError("celu: alpha must not be 0, since x is divided by it; with alpha near 0 use relu")
     x = to_operand(input, "celu")
+    if isinstance(alpha, Boxed):
+        return ELU.of(x / alpha, alpha=1.0) * alpha
     return ELU.of(x, alpha=1.0) if alpha == 1 else ELU.of(x / alpha, alpha=1.0, scale=alpha)
 
 

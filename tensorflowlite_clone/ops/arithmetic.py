@@ -16,6 +16,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, Inexact
+from ..core.levels import is_plainly
 from ..core.publish import OPERANDS, public, to_operand
 from ..core.registry import install_method
 from .cast import Cast, cast
@@ -224,20 +225,20 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign", inplace=True):
 def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
     x = input if isinstance(other, Boxed) else to_operand(input, "add")
-    return Add.of(x, other if alpha == 1 else other * alpha)
+    return Add.of(x, other if is_plainly(alpha, 1) else other * alpha)
 
 
 @public("sub", "subtract", out=True, inplace=np.subtract)
 def _sub(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
-    return Subtract.of(x, other if alpha == 1 else other * alpha)
+    return Subtract.of(x, other if is_plainly(alpha, 1) else other * alpha)
 
 
 @public("rsub", out=True)
 def _rsub(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
-    return Subtract.of(other, input if alpha == 1 else input * alpha)
+    return Subtract.of(other, input if is_plainly(alpha, 1) else input * alpha)
 
 
 @public("div", "divide", out=True, inplace=np.divide)
@@ -322,14 +323,14 @@ def _lerp(input: Array, end: Array, weight: Array) -> Array:
 def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
     """``input + value tensor1 tensor2``. Shape: broadcast."""
     product = tensor1 * tensor2
-    return input + (product if value == 1 else product * value)
+    return input + (product if is_plainly(value, 1) else product * value)
 
 
 @public("addcdiv", out=True, inplace=True)
 def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
     """``input + value tensor1 / tensor2``. Shape: broadcast."""
     quotient = tensor1 / tensor2
-    return input + (quotient if value == 1 else quotient * value)
+    return input + (quotient if is_plainly(value, 1) else quotient * value)
 
 
 @public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True)

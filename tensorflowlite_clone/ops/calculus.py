@@ -15,6 +15,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import Bilinear, LinedUp
+from ..core.levels import number
 from ..core.publish import implements, operand, public, to_operand
 from .cast import cast
 from .index import get_item
@@ -314,6 +315,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     if len(shape_of(knots)) != 1 or shape_of(knots) != shape_of(values) or not shape_of(knots)[0]:
         raise ShapeError(f"np.interp: xp and fp must be vectors of one length: they are {shape_of(knots)} and {shape_of(values)}")
     if period is not None:
+        period = number(period, "np.interp", "period")
         if period == 0:
             raise ArgumentError("np.interp: period must not be 0")
         length = float(abs(period))

@@ -171,13 +171,16 @@ class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_
     forward = np.right_shift
 
 
-class Heaviside(NonDifferentiable, numpy=np.heaviside, public="heaviside", inplace=True):
+class Heaviside(Elementwise, numpy=np.heaviside, public="heaviside", inplace=True):
     """0 where x is negative, 1 where it is positive, ``y`` where it is 0."""
 
     real_only = True
 
     def forward(x, y):
         return np.heaviside(x, y).astype(np.result_type(x, y), copy=False)
+
+    def grad_y(g, x):
+        return Where.of(np.equal(x, 0.0), g, 0.0)
 
 
 class Where(Elementwise):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,14 +11,16 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, OperandError
-from .._state import get_default_dtype
+from .._state import get_default_dtype, state
 from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
+from ..core.levels import is_plain
 from ..core.publish import implements, public
 from ..core.tensor import Tensor
+from ..core.where import stacklevel
 
 
 def finish(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
@@ -73,6 +76,13 @@ def _own_array(x: Boxed, op: str) -> ndarray[Any, Any]:
         raise OperandError(
             f"{op}: the value belongs to a function transform, and a copy of its numbers would lose its derivative; use x.clone(), "
             f"or stack([...]); x.detach() is the value as a constant"
+        )
+    if x.node is not None and state.grad_enabled:
+        warnings.warn(
+            f"{op}: the copy of a tensor that requires grad (shape {x.shape}) is a constant; for its derivative use x.clone(), or "
+            f"stack([...]), else say x.detach()",
+            UserWarning,
+            stacklevel=stacklevel(),
         )
     return x.array
 
@@ -154,7 +164,7 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, req
 @public("scalar_tensor", method=False)
 def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """A 0-d tensor of a number, in the default dtype unless said otherwise."""
-    return finish(_values(s, "scalar_tensor", _dtype(dtype)).reshape(()), requires_grad, device)
+    return finish(_values(_number(s, "scalar_tensor", "s"), "scalar_tensor", _dtype(dtype)).reshape(()), requires_grad, device)
 
 
 @public("as_tensor", method=False)
@@ -226,13 +236,14 @@ def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
     return COMPLEX_OF[get_default_dtype()] if isinstance(value, complex) else get_default_dtype()
 
 
-def _number(value: Any, op: str) -> Any:
-    """A fill value: a number, or the number in a one-element tensor."""
-    if isinstance(value, Tensor) and isinstance(value.array, ndarray) and not value.followed():
-        return value.item()
-    if isinstance(value, bool | int | float | complex | np.generic):
-        return value
-    raise OperandError(f"{op}: the fill value must be a number: got {type(value).__name__}; inside a transform write ones(...) * value")
+def _number(value: Any, op: str, name: str = "fill_value") -> Any:
+    """A fill value: a number, or the number in a one-element tensor that is a constant."""
+    constant = value.item() if is_plain(value) and isinstance(value, Tensor) else value
+    if isinstance(constant, bool | int | float | complex | np.generic):
+        return constant
+    raise OperandError(
+        f"{op}: {name} must be a number: got {type(value).__name__}; for a derivative with respect to it write ones(...) * {name}"
+    )
 
 
 @public("full", method=False)

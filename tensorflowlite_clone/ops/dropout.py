@@ -13,6 +13,7 @@ import numpy as np
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
+from ..core.levels import number
 from ..core.publish import public, to_operand
 from ..kernels.dropout import bernoulli_mask
 from .draw import constant, fresh
@@ -28,7 +29,7 @@ def _mask(op: str, x: Array, p: float, spatial: int) -> Array:
 
 def _drop(op: str, x: Array, p: float, training: bool, inplace: bool, change: Callable[[Array], Array]) -> Array:
     """``change(x)`` in training; x itself in evaluation and where nothing is dropped."""
-    if not 0.0 <= p <= 1.0:
+    if not 0.0 <= number(p, op, "p") <= 1.0:
         raise ArgumentError(f"{op}: p must be between 0 and 1: got {p}; it is the probability of a zero")
     if not training or p == 0.0:
         return x

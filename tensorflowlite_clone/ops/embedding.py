@@ -14,6 +14,7 @@ from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, S
 from .._typing import Array
 from ..core.broadcast import shape_of, spread, spread_all
 from ..core.families import General, Linear
+from ..core.levels import number
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
@@ -137,7 +138,7 @@ def _embedding(
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ArgumentError(f"embedding: padding_idx is out of range: it is {padding_idx}, the table has {rows} rows")
     if max_norm is not None:
-        _shorten(weight, input, max_norm, norm_type)
+        _shorten(weight, input, number(max_norm, "embedding", "max_norm"), number(norm_type, "embedding", "norm_type"))
     if padding_idx is None and not scale_grad_by_freq:
         return TakeRows.of(weight, input)
     shares: Any = 1.0

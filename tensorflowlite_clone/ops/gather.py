@@ -15,7 +15,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
-from ..core.levels import all_values, concrete, untaped
+from ..core.levels import all_values, concrete, is_plainly, untaped
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
@@ -253,7 +253,7 @@ def _index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: fl
     axis = normalize_axis(dim, len(shape_of(input)), "index_add")
     spec = _slices(input, axis, index, "index_add")
     _same_slices(input, axis, index, source, "index_add")
-    return input + PutItem.of(source if alpha == 1 else source * alpha, index, spec=spec, shape=shape_of(input))
+    return input + PutItem.of(source if is_plainly(alpha, 1) else source * alpha, index, spec=spec, shape=shape_of(input))
 
 
 def _same_slices(input: Array, axis: int, index: Array, source: Array, op: str) -> None:

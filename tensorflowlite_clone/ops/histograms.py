@@ -1,21 +1,20 @@
-"""Histograms and bins with NumPy's signatures: counts, sums of weights, densities.
+"""Histograms and bins: counts, sums of weights, densities.
 
-The counts have no derivative; weights have one, and so have edges that are the extremes of the data. Not here: PyTorch's `histc` and
-`histogram` (``search.py``).
+The counts have no derivative; weights have one, and so have edges that are the extremes of the data. Not here: `histc` (``search.py``).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import concrete, mapped
-from ..core.publish import implements, operand
+from ..core.levels import concrete, mapped, number
+from ..core.publish import implements, operand, public, to_operand
 from ..core.tensor import Tensor
 from .cast import cast
 from .gather import ScatterAdd
@@ -39,7 +38,7 @@ def _edges(x: Array, bins: Any, range: Any, weights: Any, op: str) -> Array:
     if n < 1:
         raise ArgumentError(f"{op}: the number of bins must be positive: got {bins}")
     if range is not None:
-        low, high = (float(v) for v in range)
+        low, high = (float(number(v, op, "range")) for v in range)
         if not (np.isfinite([low, high]).all() and low <= high):
             raise ArgumentError(f"{op}: range must be two finite numbers in rising order: got {range}")
         if low == high:
@@ -76,12 +75,46 @@ def _weights(weights: Any, shape: tuple[int, ...], op: str) -> Any:
     return flat(w)
 
 
+class Histogram(NamedTuple):
+    """Counts and the edges of their bins."""
+
+    hist: Any
+    bin_edges: Any
+
+
+@public("histogram")
+def _torch_histogram(
+    input: Array, bins: Any, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
+) -> Any:
+    """Counts (or sums of weights, or a density) of the elements between bin edges: a named tuple ``(hist, bin_edges)``.
+
+    ``bins`` is a number of equal bins over ``range`` (the extremes of the data by default), or a vector of edges. Differentiable in the
+    weights, and in the edges where they are the extremes of the data.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.histogram(tl.tensor([0.0, 1.0, 4.0]), 2).hist.tolist()
+    [2.0, 1.0]
+    """
+    x = to_operand(input, "histogram")
+    if x.dtype.kind != "f":
+        raise DTypeError(f"histogram: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
+    if weight is not None and shape_of(weight) != shape_of(x):
+        raise ShapeError(f"histogram: needs one weight per element: weight is {shape_of(weight)}, the input {shape_of(x)}")
+    counts, edges = _counted(x, bins, range, density, weight, "histogram")
+    return Histogram(cast(counts, x.dtype), cast(edges, x.dtype))
+
+
 @implements(np.histogram)
 def _histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> tuple[Array, Array]:
     x = box(a, "np.histogram") if weights is None else operand(a, "np.histogram")
-    w = _weights(weights, shape_of(x), "np.histogram")
-    x = flat(inexact(x))
-    edges = _edges(x, bins, range, w, "np.histogram")
+    return _counted(x, bins, range, density, weights, "np.histogram")
+
+
+def _counted(a: Array, bins: Any, range: Any, density: bool | None, weights: Any, op: str) -> tuple[Array, Array]:
+    """The counts, sums or density, and the edges."""
+    w = _weights(weights, shape_of(a), op)
+    x = flat(inexact(a))
+    edges = _edges(x, bins, range, w, op)
     places, inside = _bin_of(x, edges)
     counts = _summed(places, inside, w, shape_of(edges)[0] - 1, np.int64)
     if density:

@@ -16,6 +16,7 @@ from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of, spread, spread_all
 from ..core.families import Elementwise, General, Inexact
+from ..core.levels import number
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
@@ -51,6 +52,23 @@ class CrossEntropy(General):
         scale = scale / np.sum(rows) if reduction == "mean" else scale
         scale = np.where(counts, scale, 0.0)  # where all rows are ignored, the mean is 0/0
         return scale * ((p - onehot) * rows * (1.0 - label_smoothing) + smooth)
+
+    def grad_weight(g, ans, x, target, weight, ignore_index, reduction, label_smoothing):
+        dtype, classes = np.dtype(x.dtype), x.shape[1]
+        column = np.expand_dims(target, 1)
+        counts = np.not_equal(column, ignore_index)  # (N, 1)
+        hit = np.logical_and(counts, np.equal(column, np.arange(classes)))  # (N, C)
+        losses = -LogSoftmax.of(np.where(counts, x, 0.0), axis=1)
+        shares = np.where(hit, losses, 0.0) * (1.0 - label_smoothing)  # what each class weight is multiplied by, in each row
+        if label_smoothing:
+            shares = shares + np.where(counts, losses, 0.0) * (label_smoothing / classes)
+        if reduction == "none":
+            return np.sum(np.expand_dims(g, 1) * shares, axis=0)
+        total = np.sum(shares, axis=0)
+        if reduction == "mean":
+            onehot = Cast.of(hit, dtype=dtype)
+            total = (total - ans * np.sum(onehot, axis=0)) / np.sum(onehot * weight)
+        return g * total
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
@@ -322,6 +340,7 @@ def _l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
 def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
     """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
     input, target = pair("smooth_l1_loss", input, target)
+    beta = number(beta, "smooth_l1_loss", "beta")
     if beta < 0:
         raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
     losses = np.abs(input - target) if beta == 0 else Huber.of(input - target, width=float(beta)) / beta
@@ -332,6 +351,7 @@ def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: 
 def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
     """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
     input, target = pair("huber_loss", input, target)
+    delta = number(delta, "huber_loss", "delta")
     if delta <= 0:
         raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
     return reduced(Huber.of(input - target, width=float(delta)), reduction, "huber_loss")
@@ -427,6 +447,6 @@ def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False
     plain = var.array if isinstance(var, Tensor) else var
     if isinstance(plain, ndarray) and np.any(plain < 0):
         raise ArgumentError(f"{op}: variances must not be negative: the smallest is {plain.min()}; use exp or softplus to make them")
-    v = AtLeast.of(var, low=float(eps))
+    v = AtLeast.of(var, low=float(number(eps, op, "eps")))
     losses = 0.5 * (np.log(v) + np.square(input - target) / v)
     return reduced(losses + 0.5 * math.log(2.0 * math.pi) if full else losses, reduction, op)

@@ -16,6 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.explain import operands
 from ..core.families import Bilinear, LinedUp
+from ..core.levels import is_plainly
 from ..core.operation import fused
 from ..core.publish import OPERANDS, implements, public, to_operand, to_operands
 from ..core.registry import install_method
@@ -301,11 +302,11 @@ def _combined(op: str, input: Array, product: Array, beta: float, alpha: float) 
     lead = len(shape) - len(shape_of(x))
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape_of(x), shape[lead:], strict=True)):
         raise ShapeError(f"{op}: input must broadcast to the product: it is {shape_of(x)}, the product is {shape}; dimensions equal or 1")
-    if alpha != 1:
+    if not is_plainly(alpha, 1):
         product = product * alpha
-    if beta == 0:
+    if is_plainly(beta, 0):
         return product
-    return (x if beta == 1 else x * beta) + product
+    return (x if is_plainly(beta, 1) else x * beta) + product
 
 
 @public("addmm", out=True, inplace=True)

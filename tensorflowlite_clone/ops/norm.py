@@ -17,7 +17,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread, spread_all
 from ..core.families import General
-from ..core.levels import untaped
+from ..core.levels import number, untaped
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
@@ -278,6 +278,7 @@ def _batch_norm(
 
 def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -> None:
     """``running = (1 - momentum) running + momentum factor now``, in place; inside vmap ``running`` must be mapped where ``now`` is."""
+    momentum = number(momentum, op, "momentum")
     value = untaped(now.detach() if isinstance(now, Boxed) else now)
     held = running.array if isinstance(running, Tensor) else running
     if isinstance(value, ndarray) and isinstance(held, ndarray):

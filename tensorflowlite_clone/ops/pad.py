@@ -13,6 +13,7 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
+from ..core.levels import is_plainly
 from ..core.publish import public, to_operand
 from .cast import Clone, Connected
 from .compare import Where
@@ -49,7 +50,7 @@ def _constant(x: Array, widths: Sequence[tuple[int, int]], value: float) -> Arra
     inner = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
     full = tuple(n + a + b for n, (a, b) in zip(shape, widths, strict=True))
     padded = SlicePut.of(x, spec=inner, shape=full)
-    if value == 0:
+    if is_plainly(value, 0):
         return padded
     inside = np.zeros(full, np.bool_)
     inside[inner] = True

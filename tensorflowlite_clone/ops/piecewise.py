@@ -191,11 +191,14 @@ class LeastCommonMultiple(NonDifferentiable, numpy=np.lcm, public="lcm", inplace
     forward = np.lcm
 
 
-class NextAfter(NonDifferentiable, numpy=np.nextafter, public="nextafter", inplace=True):
+class NextAfter(Elementwise, numpy=np.nextafter, public="nextafter", inplace=True):
     """The next floating-point number after x in the direction of y. Shape: broadcast."""
 
     real_only = True
     forward = np.nextafter
+
+    def grad_x(g):
+        return g
 
 
 class Frac(Elementwise, public="frac", inplace=True):

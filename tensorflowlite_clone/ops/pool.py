@@ -15,6 +15,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of, spread_all
 from ..core.families import Bilinear, General, Linear
+from ..core.levels import number
 from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
 from .conv import fold_axis, pair, unfold_axis
@@ -276,6 +277,7 @@ def _avg_pool(
 ) -> Array:
     x, lead = _images(op, input, ndim)
     del windows["dilation"]
+    divisor = number(divisor, op, "divisor_override")
     if divisor == 0:
         raise ArgumentError(f"{op}: divisor_override must not be 0")
     out = AvgPool.of(x, **windows, ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor_override=divisor)
@@ -429,6 +431,7 @@ def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = 
 
 def _power_pool(op: str, ndim: int, input: Array, p: float, windows: dict[str, Any], ceil_mode: bool) -> Array:
     """``(sum x^p)^(1/p)`` over windows; where the sum is 0, so are the result and its derivative."""
+    p = number(p, op, "norm_type")
     means = _avg_pool(op, ndim, np.power(to_operand(input, op), float(p)), dict(windows), ceil_mode, True, None)
     sums = means * float(math.prod(windows["kernel_size"]))
     empty = np.equal(sums, 0.0)

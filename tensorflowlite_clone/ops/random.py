@@ -26,8 +26,10 @@ from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
+from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
+from .cast import cast
 from .create import finish, size_of
 from .draw import constant, drawn, floating, fresh
 from .search import bisect
@@ -381,22 +383,17 @@ def _outside(op: str, what: str, values: ndarray[Any, Any], low: float, high: fl
 def _normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None) -> Array:
     """Normal numbers with given means and standard deviations: numbers with a ``size``, or tensors that broadcast.
 
-    The result is a constant: to differentiate by mean or std write ``mean + std * randn_like(mean)``.
+    Differentiable in both: the result is ``mean + std * z`` with z drawn from the standard normal distribution.
     """
-
-    def draw(mean: Any, std: Any) -> Any:
-        if np.any(np.less(std, 0)):
-            raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(std)}")
-        shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
-        with np.errstate(all="ignore"):
-            return (normal(shape, kind, generator) * std + mean).astype(kind)
-
-    if size is not None:
-        kind = _floating(dtype, "normal")
-        return constant(fresh("normal", size_of((size,), "normal"), lambda shape: np.asarray(draw(np.full(shape, mean, kind), std))))
-    kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)]
+    spread = all_values(std)
+    if np.any(np.less(spread, 0)):
+        raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(spread)}")
+    kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)] if size is None else []
     kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal")
-    return drawn("normal", mean, draw, std)
+    shape = np.broadcast_shapes(shape_of(mean), shape_of(std)) if size is None else size_of((size,), "normal")
+    z = constant(fresh("normal", shape, lambda shape: normal(shape, kind, generator)))
+    with np.errstate(all="ignore"):
+        return cast(z * std + mean, kind)
 
 
 @public("bernoulli")
@@ -407,6 +404,7 @@ def _bernoulli(input: Array, p: float | None = None, *, generator: Generator | N
     >>> tl.bernoulli(tl.tensor([0.0, 1.0])).tolist()
     [0.0, 1.0]
     """
+    p = number(p, "bernoulli", "p")
 
     def draw(x: Any) -> Any:
         chances = x if p is None else np.asarray(p)

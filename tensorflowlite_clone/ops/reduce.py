@@ -12,6 +12,7 @@ from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
+from ..core.levels import number
 from ..core.publish import public, to_operand
 from ..kernels.reduce import sum_to
 from .cast import Cast, cast
@@ -349,6 +350,7 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
     _inexact_only(x, "norm")
+    p = number(p, "norm", "p")
     axis = _axes(x, dim, "norm")
     if x.dtype.kind == "c":
         if p in ("fro", 2):

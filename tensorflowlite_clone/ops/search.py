@@ -7,13 +7,12 @@ Not here: sorting itself and order statistics (``sort.py``).
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
-from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
 from ..core.levels import concrete
@@ -242,29 +241,3 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
         raise ArgumentError(f"histc: the range from {low} to {high} is not finite; give min and max")
     counts, _ = np.histogram(x[(x >= low) & (x <= high)], bins, (low, high))
     return Tensor.wrap(counts.astype(x.dtype), 0)
-
-
-class Histogram(NamedTuple):
-    """Counts and the edges of their bins."""
-
-    hist: Any
-    bin_edges: Any
-
-
-@public("histogram")
-def _histogram(
-    input: Array, bins: Any, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
-) -> Any:
-    """Counts (or sums of weights, or a density) of the elements between bin edges: a named tuple ``(hist, bin_edges)``.
-
-    ``bins`` is a number of equal bins over ``range`` (the extremes of the data by default), or a vector of edges.
-    """
-    x = concrete(to_operand(input, "histogram"), "histogram")
-    if x.dtype.kind != "f":
-        raise DTypeError(f"histogram: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
-    edges = concrete(bins, "histogram") if isinstance(bins, Boxed | np.ndarray) else bins
-    weights = None if weight is None else concrete(weight, "histogram")
-    if weights is not None and weights.shape != x.shape:
-        raise ShapeError(f"histogram: needs one weight per element: weight is {weights.shape}, the input {x.shape}")
-    counts, edges = np.histogram(x, edges, range, density, weights)
-    return Histogram(Tensor.wrap(counts.astype(x.dtype), 0), Tensor.wrap(edges.astype(x.dtype), 0))

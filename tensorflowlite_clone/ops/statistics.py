@@ -16,7 +16,7 @@ from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
-from ..core.levels import concrete, mapped
+from ..core.levels import concrete, mapped, number
 from ..core.publish import implements, operand, public
 from .cast import Cast, cast
 from .compare import Where
@@ -215,6 +215,7 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
 def covariance(rows: Array, ddof: float, fweights: Any, aweights: Any, op: str) -> Array:
     """The covariance matrix of variables in rows (k, n): ``sum_i w_i (x_i - m)(x_i - m)^H`` over the normalisation."""
     k, n = shape_of(rows)
+    ddof = number(ddof, op, "correction" if op == "cov" else "ddof")
     f, w = (None if v is None else _sample_weights(v, n, op) for v in (fweights, aweights))
     joint = None if f is None and w is None else w if f is None else f if w is None else f * w
     if joint is None:

@@ -14,9 +14,11 @@ import numpy as np
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array, DTypeLike
+from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import all_values
+from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
+from .cast import cast
 from .complex import PairsOfParts
 from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
@@ -206,7 +208,7 @@ def _make_window(
         raise DTypeError(f"{op}: the dtype must be floating: got {kind}")
     steps = n if periodic else n - 1
     values = np.ones(n) if n <= 1 else formula(np.arange(n) * (2.0 * math.pi / steps))
-    return finish(values.astype(kind), requires_grad, device)
+    return cast(values, kind) if isinstance(values, Boxed) else finish(values.astype(kind), requires_grad, device)
 
 
 @public("hann_window", method=False)
@@ -233,7 +235,7 @@ def _hamming_window(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Array:
-    """``alpha - beta cos(2 pi k / N)``; N as in `hann_window`."""
+    """``alpha - beta cos(2 pi k / N)``; N as in `hann_window`. Differentiable in ``alpha`` and ``beta``."""
     return _make_window(window_length, periodic, lambda p: alpha - beta * np.cos(p), "hamming_window", dtype, device, requires_grad)
 
 
@@ -270,7 +272,7 @@ def _kaiser_window(
     Source: J. Kaiser, R. Schafer, "On the use of the I0-sinh window for spectrum analysis" (1980), eq. 1.
     """
 
-    beta = float(beta)
+    beta = float(number(beta, "kaiser_window", "beta"))
 
     def formula(p: Any) -> Any:
         inside = np.maximum(1.0 - (p / math.pi - 1.0) ** 2, 0.0)

@@ -18,7 +18,6 @@ from .._errors import StateDictError
 from .._typing import Shape
 from ..core.tensor import Tensor
 
-
 #: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up. A "?" behind a name: it may be missing.
 Shapes: TypeAlias = dict[str, Shape | None]
 #: The shape of what may be anything.
@@ -91,7 +90,7 @@ class LoadedState:
         state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         group_of = {id(p): g for g in groups for p in g["params"]}
         for number, entries in given.items():
-            known = isinstance(number, str) and number.isdecimal() or is_integer(number)
+            known = (isinstance(number, str) and number.isdecimal()) or is_integer(number)
             p = params.get(int(number)) if known else None
             declared = None if p is None else self.owner.state_shapes(p, group_of[id(p)])
             if p is None and (known or not isinstance(number, str)):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone._errors import TransformError
 from tensorflowlite_clone.func import grad, hessian, jacfwd, jvp, vmap
 
 F = tl.nn.functional
@@ -43,7 +42,7 @@ def test_a_copy_of_followed_numbers_is_refused(name):
 
 def test_the_shape_of_a_window_is_a_plain_number():
     for run in (lambda f: grad(lambda t: f(t).sum())(T), lambda f: jvp(f, (T,), (T,)), lambda f: vmap(f)(T[None])):
-        with pytest.raises(TransformError, match="float: "):
+        with pytest.raises(TypeError, match="kaiser_window: beta must be a number"):
             run(lambda t: tl.kaiser_window(5, beta=t))
     assert tl.kaiser_window(5, beta=T).shape == (5,)
 

@@ -12,6 +12,7 @@ from ..._errors import ArgumentError, DTypeError, TransformError
 from ..._state import state
 from ..._typing import Array, Shape
 from ...core.broadcast import shape_of
+from ...core.levels import number
 from ...core.publish import public
 from ...core.tensor import Tensor
 from ..draw import separate
@@ -45,27 +46,30 @@ def _normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Ge
     >>> bool((x.mean() - 5.0).abs() < 0.1)
     True
     """
+    mean, std = number(mean, "normal_", "mean"), number(std, "normal_", "std")
     if not std >= 0:
         raise ArgumentError(f"normal_: the standard deviation must not be negative: got {std}")
-    return _draw(input, "normal_", lambda shape, dtype: normal(shape, dtype, generator) * float(std) + float(mean))
+    return _draw(input, "normal_", lambda shape, dtype: normal(shape, dtype, generator) * std + mean)
 
 
 @public("log_normal_", function=False)
 def _log_normal_(input: Array, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Array:
     """The exponentials of normal numbers; returns the tensor itself."""
+    mean, std = number(mean, "log_normal_", "mean"), number(std, "log_normal_", "std")
     if not std > 0:
         raise ArgumentError(f"log_normal_: the standard deviation must be above 0: got {std}")
-    return _draw(input, "log_normal_", lambda shape, dtype: np.exp(normal(shape, dtype, generator) * float(std) + float(mean)))
+    return _draw(input, "log_normal_", lambda shape, dtype: np.exp(normal(shape, dtype, generator) * std + mean))
 
 
 @public("uniform_", function=False)
 def _uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Array:
     """Uniform numbers in [from, to); returns the tensor itself."""
+    from_, to = number(from_, "uniform_", "from_"), number(to, "uniform_", "to")
     if not from_ <= to:
         raise ArgumentError(f"uniform_: the range is empty: from {from_} to {to}; the first must not be above the second")
 
     def draw(shape: Shape, dtype: Any) -> Any:
-        values = uniform(shape, dtype, generator) * (float(to) - float(from_)) + float(from_)
+        values = uniform(shape, dtype, generator) * (to - from_) + from_
         if from_ < to:  # rounding may have given `to` itself
             values = np.minimum(values, np.nextafter(dtype.type(to), dtype.type(from_)))
         return values
@@ -109,6 +113,7 @@ def _random_(input: Array, from_: int | None = None, to: int | None = None, *, g
 @public("exponential_", function=False)
 def _exponential_(input: Array, lambd: float = 1.0, *, generator: Generator | None = None) -> Array:
     """Exponential numbers with rate ``lambd``; returns the tensor itself."""
+    lambd = number(lambd, "exponential_", "lambd")
     if not lambd > 0:
         raise ArgumentError(f"exponential_: the rate must be above 0: got {lambd}")
     return _draw(input, "exponential_", lambda shape, dtype: stream(generator).standard_exponential(shape) / lambd)
@@ -117,6 +122,7 @@ def _exponential_(input: Array, lambd: float = 1.0, *, generator: Generator | No
 @public("geometric_", function=False)
 def _geometric_(input: Array, p: float, *, generator: Generator | None = None) -> Array:
     """How many trials of probability p it takes to succeed, from 1 up; returns the tensor itself."""
+    p = number(p, "geometric_", "p")
     if not 0.0 < p < 1.0:
         raise ArgumentError(f"geometric_: p must be between 0 and 1: got {p}")
     return _draw(input, "geometric_", lambda shape, dtype: stream(generator).geometric(p, shape), floating=False)
@@ -125,6 +131,7 @@ def _geometric_(input: Array, p: float, *, generator: Generator | None = None) -
 @public("cauchy_", function=False)
 def _cauchy_(input: Array, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Array:
     """Cauchy numbers around ``median``, half of them within ``sigma``; returns the tensor itself."""
+    median, sigma = number(median, "cauchy_", "median"), number(sigma, "cauchy_", "sigma")
     if not sigma > 0:
         raise ArgumentError(f"cauchy_: sigma must be above 0: got {sigma}")
     return _draw(input, "cauchy_", lambda shape, dtype: stream(generator).standard_cauchy(shape) * sigma + median)

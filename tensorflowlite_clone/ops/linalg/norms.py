@@ -13,6 +13,7 @@ import numpy as np
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
+from ...core.levels import number
 from ...core.publish import accept_numpy_names, implements, to_operand
 from ..cast import Cast, cast
 from ..compare import Where
@@ -33,6 +34,7 @@ def _floating(op: str, x: Any, dtype: DTypeLike, promote: bool) -> Array:
 
 def norm_of_vectors(x: Array, order: Any, axis: Any, keepdims: bool, op: str) -> Array:
     """``(sum |x|^p)^(1/p)`` over axes; the number of elements that are not 0 for p = 0; the extrema of |x| for inf and -inf."""
+    order = number(order, op, "ord")
     if not isinstance(order, int | float | np.integer | np.floating) or math.isnan(order):
         raise ArgumentError(
             f"{op}: the order of a vector norm must be a number, inf or -inf: got {order!r}; matrices also have 'fro', 'nuc'"

@@ -15,7 +15,7 @@ import numpy as np
 from ..._errors import ArgumentError
 from ..._typing import Array, Axes, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, shape_of
-from ...core.levels import concrete, mapped
+from ...core.levels import concrete, mapped, number
 from ...core.publish import implements, operand
 from ..cast import cast
 from ..compare import Where
@@ -169,15 +169,16 @@ def _var(
         if ddof != 0:
             raise ArgumentError(f"np.var: ddof and correction are the same thing: got {ddof} and {correction}; pass one of them")
         ddof = correction
+    ddof = number(ddof, "np.var", "correction" if correction is not NO else "ddof")
     x = inexact(cast(box(a, "np.var"), dtype))
     if where is True and mean is NO and x.dtype.kind == "f":
         return _reduced(Variance, x, axis, keepdims, "np.var", correction=ddof)
     axes = _axes(x, axis, "np.var")
-    number = _number(x, axes, where, "np.var")
+    count = _number(x, axes, where, "np.var")
     centre = _mean(x, axes, keepdims=True, where=where) if mean is NO else operand(mean, "np.var")
     distance = included(x - centre, where, 0)
     squares = np.real(distance * np.conjugate(distance)) if x.dtype.kind == "c" else distance * distance
-    return _dropped(_divided(np.sum(squares, axis=axes, keepdims=True), number - float(ddof)), axes, keepdims)
+    return _dropped(_divided(np.sum(squares, axis=axes, keepdims=True), count - float(ddof)), axes, keepdims)
 
 
 def _root(variance: Array) -> Array:
