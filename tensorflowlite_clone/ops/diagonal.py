@@ -14,10 +14,10 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, operand, public, to_operand
 from .cast import Clone
 from .reduce import _sum
-from .shape import Reshape
+from .shape import BroadcastTo, Reshape
 
 
 class Diagonal(Shaping):
@@ -55,7 +55,7 @@ class DiagonalPut(Shaping, title="diag_embed"):
         return cls.of(*values, offset=params["offset"], axis1=axis1, axis2=axis2, shape=shape)
 
 
-class Tril(Shaping, numpy=np.tril):
+class Tril(Shaping):
     """The last two axes with zeros above the diagonal ``k``."""
 
     def forward(x, *, k=0):
@@ -65,7 +65,7 @@ class Tril(Shaping, numpy=np.tril):
         return np.tril(g, k)
 
 
-class Triu(Shaping, numpy=np.triu):
+class Triu(Shaping):
     """The last two axes with zeros below the diagonal ``k``."""
 
     def forward(x, *, k=0):
@@ -73,6 +73,23 @@ class Triu(Shaping, numpy=np.triu):
 
     def grad_x(g, k):
         return np.triu(g, k)
+
+
+@implements(np.tril)
+def _np_tril(m: Any, k: int = 0) -> Array:
+    return Tril.of(_rows(m, "np.tril"), k=k)
+
+
+@implements(np.triu)
+def _np_triu(m: Any, k: int = 0) -> Array:
+    return Triu.of(_rows(m, "np.triu"), k=k)
+
+
+def _rows(m: Any, op: str) -> Array:
+    """What NumPy takes a triangle of: a vector stands for a square matrix with that vector in every row."""
+    x = operand(m, op)
+    shape = shape_of(x)
+    return BroadcastTo.of(x, shape=shape * 2) if len(shape) == 1 else x
 
 
 @public("diagonal")

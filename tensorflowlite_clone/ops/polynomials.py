@@ -181,13 +181,15 @@ def _poly(seq_of_zeros: Any) -> Array:
 @implements(np.roots)
 def _roots(p: Any) -> Array:
     x = inexact(_coefficients(p, "np.roots"))
-    if mapped(x):
+    if mapped(x) and shape_of(x)[0] > 1:
         return Roots.of(cast(x, np.result_type(x.dtype, np.complex64)))
-    places = np.flatnonzero(concrete(x, "np.roots"))
+    places = np.flatnonzero(concrete(x, "np.roots")) if shape_of(x)[0] > 1 else np.zeros(0)
     if not places.size:
         return box(np.zeros(0, x.dtype), "np.roots")
     first, last, n = int(places[0]), int(places[-1]), shape_of(x)[0]
     kept = x[first : last + 1]  # trailing zeros are roots at 0
+    if last == first:
+        return box(np.zeros(n - 1 - last, x.dtype), "np.roots")
     found = Roots.of(cast(kept, np.result_type(x.dtype, np.complex64)))
     if x.dtype.kind != "c" and not np.any(np.imag(concrete(found, "np.roots"))):
         found = np.real(found)
@@ -225,7 +227,7 @@ def _polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w:
     inverse = np.linalg.inv(r)
     base = np.matmul(inverse, _adjoint(inverse)) / np.outer(scale, scale)
     if cov == "unscaled":
-        return out, base
+        return out, base if len(shape_of(values)) == 1 else np.expand_dims(base, -1)
     if n <= terms:
         raise ArgumentError(f"np.polyfit: the covariance needs more points than coefficients: {n} and {terms}; use cov='unscaled'")
     rest = matrix - np.matmul(columns, fit * np.expand_dims(scale, 1))

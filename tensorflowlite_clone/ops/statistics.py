@@ -244,8 +244,9 @@ def _variables(m: Any, rowvar: bool, dtype: DTypeLike, op: str) -> Array:
     x = inexact(cast(box(m, op), dtype))
     if len(shape_of(x)) > 2:
         raise ShapeError(f"{op}: needs a vector or a matrix: the input is {shape_of(x)}; reshape it to (variables, samples)")
-    x = Reshape.of(x, shape=(1, math.prod(shape_of(x)))) if len(shape_of(x)) < 2 else x
-    return x if rowvar or shape_of(x)[0] == 1 else Transpose.of(x, axes=(1, 0))
+    if len(shape_of(x)) < 2:
+        return Reshape.of(x, shape=(1, math.prod(shape_of(x))))
+    return x if rowvar else Transpose.of(x, axes=(1, 0))
 
 
 @implements(np.cov)

@@ -5,6 +5,7 @@ Not here: systems with exactly one solution (``solve.py``), the singular values 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from ...core.dtypes import inexact_type
 from ...core.levels import all_values, concrete, mapped
 from ...core.publish import implements, public, to_operands
 from ..cast import cast
+from ..compare import Where
 from ..matmul import MatMul
 from .common import Decomposition, FromTriangle, adjoint, matrices, square
 from .norms import norm_of_matrices
@@ -168,7 +170,9 @@ def cond(A: Array, p: Any = None) -> Array:
 
 @implements(np.linalg.cond)
 def _np_cond(x: Array, p: Any = None) -> Array:
-    return cond(x, p)
+    number = cond(x, p)
+    undefined = np.logical_and(np.isnan(number), np.logical_not(np.any(np.isnan(x), axis=(-2, -1))))  # 0 / 0 of a matrix of zeros
+    return Where.of(undefined, math.inf, number)
 
 
 # ---- least squares --------------------------------------------------------------------------------------------------------------

@@ -131,6 +131,7 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 @implements(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
     x, at = flattened(operand(a, "np.take"), axis)
+    x = x if shape_of(x) else flat(x)
     at = normalize_axis(at, len(shape_of(x)), "np.take")
     places = operand(indices, "np.take")
     places = places if mode == "raise" else _bounded(places, shape_of(x)[at], mode, "np.take")

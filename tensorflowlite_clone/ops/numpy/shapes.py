@@ -225,6 +225,13 @@ def _at_least_in_front(x: Array, ndim: int) -> Array:
     return x if len(shape) >= ndim else Reshape.of(x, shape=(1,) * (ndim - len(shape)) + tuple(shape))
 
 
+def _at_most(x: Array, ndim: int) -> Array:
+    """``x`` without leading dimensions of length 1 beyond ``ndim``, which NumPy allows where it writes into an array."""
+    shape = shape_of(x)
+    extra = max(len(shape) - ndim, 0)
+    return Reshape.of(x, shape=shape[extra:]) if extra and set(shape[:extra]) == {1} else x
+
+
 def _depth(part: Any) -> int:
     """How deep the lists of `np.block` go, which must be the same everywhere."""
     if not isinstance(part, list):
@@ -265,7 +272,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
         count = shape_of(new)[at]
     else:
         count = len(np.arange(n)[index]) if isinstance(index, slice) or np.asarray(index).dtype == np.bool_ else len(index)
-    new = BroadcastTo.of(new, shape=tuple(count if i == at else s for i, s in enumerate(shape)))
+    new = BroadcastTo.of(_at_most(new, len(shape)), shape=tuple(count if i == at else s for i, s in enumerate(shape)))
     order = np.insert(np.arange(n), index, n + np.arange(count))
     return Concatenate.of(x, new, axis=at)[along(at, order)] if n else new
 
@@ -407,8 +414,12 @@ def _linspace(
 def _logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: DTypeLike = None, axis: int = 0
 ) -> Array:
-    line, _ = _line(start, stop, int(num), endpoint, "np.logspace")
     scale = inexact(operand(base, "np.logspace"))
+    if shape_of(scale):  # one sequence for each base
+        ends = _ends(start, stop, "np.logspace")
+        ndim = max(len(shape_of(v)) for v in (*ends, scale))
+        start, stop, scale = (_at_least_in_front(v, ndim) for v in (*ends, scale))
+    line, _ = _line(start, stop, int(num), endpoint, "np.logspace")
     out = cast(np.power(cast(scale, line.dtype) if isinstance(base, int | float) else scale, line), dtype)
     return out if axis == 0 else np.moveaxis(out, 0, axis)
 
@@ -433,7 +444,8 @@ def _full_like(a: Any, fill_value: Any, dtype: DTypeLike = None, shape: Any = No
     if not holds_box(fill_value):
         return _full_of_number(a, fill_value, dtype, shape)
     size: Shape = shape_of(a) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-    return BroadcastTo.of(cast(operand(fill_value, "np.full_like"), a.dtype if dtype is None else dtype), shape=size)
+    value = cast(operand(fill_value, "np.full_like"), a.dtype if dtype is None else dtype)
+    return BroadcastTo.of(_at_most(value, len(size)), shape=size)
 
 
 # ---- functions along an axis ---------------------------------------------------------------------------------------------------
