@@ -153,3 +153,81 @@ def test_a_triangle_of_a_vector():
     np.testing.assert_array_equal(func.grad(lambda a: np.tril(a, -1).sum())(x), [2.0, 1.0, 0.0])
     assert func.jacfwd(np.triu)(x).shape == func.jacrev(np.triu)(x).shape == (3, 3, 3)
     assert func.vmap(np.tril)(np.ones((5, 3))).shape == (5, 3, 3)
+
+
+# ---- functions that reduce and broadcast, beside PyTorch ----------------------------------------------------------------------------
+def test_the_length_of_a_vector_that_broadcasts():
+    """The row of the report: one number stands for a vector of as many elements as the other has."""
+    f = tl.nn.functional.cosine_similarity
+    expected = 2 * 6 / (2 * 3**0.5 * 14**0.5)
+    assert f(tl.tensor([[2.0]]), tl.tensor([[1.0, 2.0, 3.0]])).item() == pytest.approx(expected, rel=1e-6)
+    assert f(tl.tensor(2.0), tl.tensor([[1.0, 2.0, 3.0]])).item() == pytest.approx(expected, rel=1e-6)
+    assert f(tl.tensor([[1.0, 2.0, 3.0]]), tl.tensor([2.0]), dim=-1).item() == pytest.approx(expected, rel=1e-6)
+    x, y = np.array([[0.7], [2.0]]), np.array([[1.0, 2.0, 3.0]])
+    found = func.grad(lambda x: f(x, tl.tensor(y)).sum())(tl.tensor(x))
+    wide = func.grad(lambda x: f(x, tl.tensor(y)).sum())(tl.tensor(np.repeat(x, 3, 1)))
+    np.testing.assert_allclose(found.numpy(), wide.numpy().sum(1, keepdims=True), atol=1e-12)
+
+
+def test_inner_products_count_their_axis_in_the_broadcast_operands():
+    a, b = np.arange(12.0).reshape(2, 2, 3), np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(tl.linalg.vecdot(tl.tensor(a), tl.tensor(b), dim=0).numpy(), (a * b).sum(0))
+    np.testing.assert_allclose(tl.linalg.vecdot(tl.tensor(a), tl.tensor([[2.0], [3.0]])).numpy(), (a * [[2.0], [3.0]]).sum(-1))
+
+
+#: Functions that differ from PyTorch in which results they give, whatever the shapes.
+OTHERS = {"lstsq", "normal", "dropout", "alpha_dropout", "bernoulli"}
+#: Functions that refuse shapes which PyTorch broadcasts, on purpose: losses, whose operands have one shape, and what has a bias.
+STRICT = {
+    *("bilinear", "linear", "batch_norm", "nll_loss", "tensordot", "histogram", "gradient", "trapezoid", "cumulative_trapezoid", "cov"),
+    *("cosine_embedding_loss", "gaussian_nll_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss", "smooth_l1_loss"),
+    *("multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"),
+}
+SPACES = ("tl", "nn.functional", "linalg", "Tensor")
+
+
+def shapes(a: np.ndarray) -> Iterator[np.ndarray]:
+    """The array with axes of one element, of none, and one more."""
+    yield from (np.take(a, [0], i) for i in range(a.ndim) if a.shape[i] > 1)
+    yield from (a[0], a[None], a[..., None]) if a.ndim else ()
+    yield np.stack([a, a * 1.1])
+
+
+def of_several(name: str) -> Iterator[tuple[Caught, dict[Any, np.ndarray]]]:
+    """Calls with two to four floating operands, with one or two of them in other shapes."""
+    for c in [c for c in caught_calls() if c.name == name and c.space in SPACES][:4]:
+        operands = [(p, leaf.array) for p, leaf in c.leaves() if isinstance(leaf, Constant) and leaf.array.dtype == np.float64]
+        if not 2 <= len(operands) <= 4 or any(not a.size for _, a in operands):
+            continue
+        yield from ((c, {p: v}) for p, a in operands for v in shapes(a))
+        for i, (p, a) in enumerate(operands):
+            yield from ((c, {p: v, q: w}) for q, b in operands[:i] for v in list(shapes(a))[:4] for w in list(shapes(b))[:4])
+
+
+@pytest.mark.parametrize("name", sorted({c.name for c in caught_calls() if c.space in SPACES and not c.name.endswith("_")} - OTHERS))
+def test_broadcasting_as_in_torch(name):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; pip install -e '.[bench]' to compare with it")
+    spaces = {"tl": torch, "nn.functional": torch.nn.functional, "linalg": torch.linalg, "Tensor": torch.Tensor}
+    for c, changed in of_several(name):
+        where = f"{c} of {[v.shape for v in changed.values()]} at {list(changed)}"
+        theirs = getattr(spaces[c.space], name, None)
+        if theirs is None:
+            continue
+        try:
+            expected = flat(remade(c, changed, torch.tensor, theirs))
+        except Exception:  # PyTorch refuses
+            continue
+        try:
+            found = flat(remade(c, changed, tl.tensor, c.function))
+        except (TypeError, ValueError, RuntimeError) as error:
+            assert type(error).__module__.startswith("tensorflowlite_clone"), f"{where}: {error!r}"
+            assert name in STRICT, f"{where}: {error}"
+            continue
+        for o, e in zip(found, expected, strict=True):
+            o, e = np.asarray(plain(o)), e.numpy() if isinstance(e, torch.Tensor) else np.asarray(e)
+            assert o.shape == e.shape, where
+            np.testing.assert_allclose(o, e, rtol=1e-7, atol=1e-9, err_msg=where)
+
+
+def remade(c: Caught, changed: dict[Any, np.ndarray], make: Any, function: Any) -> Any:
+    return c.call(lambda p, leaf: make(np.array(changed.get(p, leaf.array))) if isinstance(leaf, Constant) else leaf, function)

@@ -267,6 +267,8 @@ def panels(y: Any, x: Any, dx: Any, dim: int, op: str) -> tuple[Array, int]:
     width: Any = dx
     if x is not None:
         places = operand(x, op)
+        if not shape_of(places):
+            raise ShapeError(f"{op}: x must be the places of the samples: it is one number, the samples are {shape_of(values)}; give dx")
         if len(shape_of(places)) == 1:
             places = np.reshape(places, tuple(-1 if i == axis else 1 for i in range(len(shape_of(values)))))
             at = axis

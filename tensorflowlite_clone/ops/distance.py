@@ -21,7 +21,8 @@ from .shape import Reshape
 
 @public("cosine_similarity", method=False, functional=True)
 def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
-    """``x1 . x2 / (max(|x1|, eps) max(|x2|, eps))`` along ``dim``: the cosine of the angle between vectors. Other dimensions broadcast.
+    """``x1 . x2 / (max(|x1|, eps) max(|x2|, eps))`` along ``dim``: the cosine of the angle between vectors. The operands
+    broadcast first, so a length is that of as many elements as the product has.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.cosine_similarity(tl.tensor([[1.0, 0.0]]), tl.tensor([[0.0, 2.0]])).tolist()
@@ -31,9 +32,16 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     if x.dtype == y.dtype == np.float16:  # whose products may leave its range
         return cast(_cosine_similarity(cast(x, np.float32), cast(y, np.float32), dim, eps), np.float16)
     products = x * y
-    axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - len(shape_of(products))
-    lengths = [v.norm(2, axis).clamp(min=eps) for v in (x, y)]
+    axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - max(len(shape_of(products)), 1)
+    size = shape_of(products)[axis] if shape_of(products) else 1
+    lengths = [_stretched(v, axis, size).norm(2, axis).clamp(min=eps) for v in (x, y)]
     return Sum.of(products, axis=(axis,), keepdims=False) / (lengths[0] * lengths[1])
+
+
+def _stretched(x: Array, axis: int, size: int) -> Array:
+    """``x`` with ``size`` elements along an axis (counted from the last), as broadcasting gives it where it has one or none."""
+    shape = (*(1,) * (-axis - len(shape_of(x))), *shape_of(x))
+    return x if shape[axis] == size and len(shape) == len(shape_of(x)) else np.broadcast_to(x, (*shape[:axis], size, *shape[axis:][1:]))
 
 
 @public("pairwise_distance", method=False, functional=True)

@@ -303,8 +303,13 @@ def _masked_select(input: Array, mask: Array) -> Array:
 
 @public("masked_scatter", inplace=True)
 def _masked_scatter(input: Array, mask: Array, source: Array) -> Array:
-    """``input`` with the first elements of ``source``, in order, where the mask holds."""
-    where = np.broadcast_to(concrete(mask, "masked_scatter"), shape_of(input))
+    """``input`` with the first elements of ``source``, in order, where the mask holds; input and mask broadcast."""
+    where = concrete(mask, "masked_scatter")
+    try:
+        shape = np.broadcast_shapes(shape_of(input), where.shape)
+    except ValueError:
+        raise ShapeError(f"masked_scatter: the mask does not broadcast: it is {where.shape}, the input {shape_of(input)}") from None
+    where = np.broadcast_to(where, shape)
     if where.dtype != np.bool_:
         raise DTypeError(f"masked_scatter: the mask must be boolean: got {where.dtype}; compare first, x > 0")
     places = where.nonzero()

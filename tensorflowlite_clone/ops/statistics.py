@@ -277,7 +277,7 @@ def correlation(matrix: Array) -> Array:
 
 @public("cov")
 def _cov(input: Array, *, correction: int = 1, fweights: Array | None = None, aweights: Array | None = None) -> Array:
-    """Covariances of the variables in the rows of a matrix (k, n), whose columns are samples. Shape: (k, n) -> (k, k); a vector -> ().
+    """Covariances of the variables in the rows of a matrix (k, n), whose columns are samples. Shape: (k, n) -> (k, k), of one variable ().
 
     ``correction`` is taken from the number of samples; ``fweights`` (n,) are how often each sample occurs, ``aweights`` (n,) how much
     it counts. Differentiable in the samples and in ``aweights``.
@@ -287,7 +287,7 @@ def _cov(input: Array, *, correction: int = 1, fweights: Array | None = None, aw
     [[1.0, -1.0], [-1.0, 1.0]]
     """
     matrix = covariance(_variables(input, True, None, "cov"), correction, fweights, aweights, "cov")
-    return Reshape.of(matrix, shape=()) if len(shape_of(input)) < 2 else matrix
+    return Reshape.of(matrix, shape=()) if shape_of(matrix) == (1, 1) else matrix
 
 
 @public("corrcoef")

@@ -237,9 +237,9 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
     result = _least_squares(op, a, np.expand_dims(b, -1) if vector else b, rtol, rank)
     if not vector:
         return result
-    residuals = (
-        np.squeeze(result.residuals, -1) if len(shape_of(result.residuals)) == len(shape_of(b)) and rank is not None else result.residuals
-    )
+    residuals, lead = result.residuals, shape_of(b)[:-1]
+    if shape_of(residuals) == (*lead, 1) and rank is not None:
+        residuals = np.squeeze(residuals, -1)
     return LstsqResult(np.squeeze(result.solution, -1), residuals, result.rank, result.singular_values)
 
 

@@ -77,23 +77,36 @@ def _np_cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
 
 @accept_numpy_names
 def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
-    """Inner products along ``dim``, the first factor conjugated: ``sum conj(x) y``; other dimensions broadcast.
+    """Inner products along ``dim`` of the broadcast operands, the first factor conjugated: ``sum conj(x) y``.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linalg.vecdot(tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.tensor([1.0, 1.0])).tolist()
     [3.0, 7.0]
     """
     a, b = to_operands("linalg.vecdot", x, y)
-    sizes = [shape_of(v)[normalize_axis(dim, len(shape_of(v)), "linalg.vecdot")] if shape_of(v) else 0 for v in (a, b)]
-    if sizes[0] != sizes[1] or not (shape_of(a) and shape_of(b)):
-        raise ShapeError(f"linalg.vecdot: sizes along dim differ: x is {shape_of(x)}, y is {shape_of(y)}, dim is {dim}; they must be equal")
-    a, b = np.moveaxis(a, dim, -1), np.moveaxis(b, dim, -1)
+    try:
+        shape = np.broadcast_shapes(shape_of(a), shape_of(b))
+    except ValueError:
+        shape = ()
+    if not shape:
+        raise ShapeError(f"linalg.vecdot: needs vectors that broadcast: x is {shape_of(a)}, y is {shape_of(b)}; sizes must be equal or 1")
+    axis = normalize_axis(dim, len(shape), "linalg.vecdot")
+    return _inner(*(np.broadcast_to(v, shape) if shape_of(v) != shape else v for v in (a, b)), axis)
+
+
+def _inner(a: Array, b: Array, axis: int) -> Array:
+    a, b = np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1)
     return np.squeeze(MatMul.of(row(conjugated(a)), column(b)), (-2, -1))
 
 
 @implements(np.linalg.vecdot, sequences=2)
 def _np_vecdot(x1: Array, x2: Array, *, axis: int = -1) -> Array:
-    return vecdot(x1, x2, dim=axis)
+    """NumPy's counts the axis in each operand, and broadcasts the others."""
+    a, b = to_operands("np.linalg.vecdot", x1, x2)
+    sizes = [shape_of(v)[normalize_axis(axis, len(shape_of(v)), "np.linalg.vecdot")] if shape_of(v) else 0 for v in (a, b)]
+    if sizes[0] != sizes[1] or not (shape_of(a) and shape_of(b)):
+        raise ShapeError(f"np.linalg.vecdot: sizes along axis {axis} differ: x1 is {shape_of(a)}, x2 is {shape_of(b)}; they must be equal")
+    return _inner(a, b, axis)
 
 
 @implements(np.linalg.outer, sequences=2)
