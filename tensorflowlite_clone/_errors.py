@@ -9,34 +9,51 @@ Every message follows one pattern: ``op: which rule broke: the facts; the fix``,
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.linalg import LinAlgError as _NumpyLinAlgError
 
+#: A message is at most this long, whatever it quotes: what is longer loses its middle.
+LONGEST = 2000
 
-class ShapeError(RuntimeError, ValueError):
+
+class Bounded(Exception):  # noqa: N818  (what all have in common, never raised itself)
+    """An error whose message is short enough to be read."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*(_shortened(a) if isinstance(a, str) else a for a in args))
+
+
+def _shortened(text: str) -> str:
+    left_out = len(text) - LONGEST
+    return text if left_out <= 0 else f"{text[: LONGEST // 2]} ... ({left_out} characters left out) ... {text[-LONGEST // 2 :]}"
+
+
+class ShapeError(Bounded, RuntimeError, ValueError):
     """Operand shapes do not fit the operation."""
 
 
-class DTypeError(RuntimeError, TypeError):
+class DTypeError(Bounded, RuntimeError, TypeError):
     """An operand has a dtype the operation cannot work with."""
 
 
-class DimensionError(IndexError, ValueError):
+class DimensionError(Bounded, IndexError, ValueError):
     """A dimension or an index is out of range."""
 
 
-class ArgumentError(ValueError, RuntimeError):
+class ArgumentError(Bounded, ValueError, RuntimeError):
     """An argument has a value the operation cannot work with."""
 
 
-class LinAlgError(RuntimeError, _NumpyLinAlgError):
+class LinAlgError(Bounded, RuntimeError, _NumpyLinAlgError):
     """A matrix has no such inverse or decomposition (singular, not positive definite, no convergence)."""
 
 
-class OperandError(TypeError):
+class OperandError(Bounded, TypeError):
     """An operand is not a tensor (a list, a string, None...)."""
 
 
-class GraphError(RuntimeError):
+class GraphError(Bounded, RuntimeError):
     """The recorded graph cannot do what was asked (freed, changed in place, not recorded...)."""
 
 
@@ -48,11 +65,11 @@ class AnomalyError(GraphError):
     """A NaN or an infinity appeared while `detect_anomaly` was on."""
 
 
-class TransformError(RuntimeError):
+class TransformError(Bounded, RuntimeError):
     """Something that a function transform (grad, jvp, vmap) cannot do was asked inside it."""
 
 
-class StateDictError(RuntimeError, KeyError):
+class StateDictError(Bounded, RuntimeError, KeyError):
     """A ``state_dict`` does not fit the module or optimizer it is loaded into."""
 
     __str__ = RuntimeError.__str__  # KeyError would show the message's repr
@@ -64,11 +81,11 @@ class RegistrationError(ArgumentError, KeyError):
     __str__ = RuntimeError.__str__  # KeyError would show the message's repr
 
 
-class FileFormatError(ValueError, RuntimeError):
+class FileFormatError(Bounded, ValueError, RuntimeError):
     """A file is truncated, corrupt or of another kind than asked for."""
 
 
-class MissingExtraError(ImportError):
+class MissingExtraError(Bounded, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
 
 

@@ -10,19 +10,22 @@ Not here: what belongs into a checkpoint (``state_dict`` of modules and optimize
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Iterable
+from reprlib import repr as quote  # of anything a few words only
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 
 from ._errors import ArgumentError, FileFormatError, OperandError
+from ._files import write_atomically
 from .core.tensor import Tensor
 
 if TYPE_CHECKING:
     from io import BufferedReader
+    from zipfile import ZipFile, ZipInfo
 
 __all__ = ["load", "save"]
 
@@ -37,12 +40,16 @@ DTYPES = {
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 #: The format's limit for the header, so that a damaged length is not taken for a real one.
 MAX_HEADER = 100_000_000
+#: What NumPy can have.
+MAX_DIMENSIONS = 64
 #: Keys of the header's metadata: the version of our encoding, the structure, and the CRC-32 of structure, tensor list and data.
 VERSION, STRUCTURE, CHECKSUM = (f"tensorflowlite_clone.{key}" for key in ("version", "structure", "crc32"))
 #: The member of an ``.npz`` file that holds the metadata, as the UTF-8 bytes of JSON text.
 NPZ_METADATA = "__tensorflowlite_clone__"
 #: How a zip file begins, full or empty. (The first two bytes alone could also be the length of a safetensors header.)
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+#: NumPy's limit for the header of an array; it would read a longer one first.
+MAX_NPY_HEADER = 10_000
 #: Larger integers are stored in hexadecimal: Python limits the digits of decimal ones, and other JSON readers their size.
 MAX_INT = 2**53
 
@@ -55,13 +62,13 @@ def save(obj: Any, path: PathLike | BinaryIO) -> None:
     The suffix ``.npz`` chooses NumPy's format, everything else is safetensors. A dict with one level of tensors is readable by any
     program that knows the format; of anything deeper, other programs see the tensors. The file appears under its name only when it
     is complete and on the disk: whatever interrupts the saving, the old file stays as it was (only a killed process can leave a
-    ``.part`` file beside it).
+    ``.part`` file beside it). Its permissions become those of the new one; pipes and devices are written through.
 
     Not kept: whether a tensor required grad, memory shared by two tensors, subclasses (an ``OrderedDict`` becomes a dict, a
     ``Parameter`` a tensor), NumPy's scalar types (``np.float32(2)`` becomes 2.0), byte order.
 
     Raises `OperandError`, naming the place inside ``obj``, for anything that cannot be stored; `FileNotFoundError` if the folder does
-    not exist.
+    not exist, `PermissionError` for a read-only file and for a folder in which no file can be made.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "checkpoint.safetensors")
@@ -80,7 +87,7 @@ def save(obj: Any, path: PathLike | BinaryIO) -> None:
         return
     name = os.fspath(path)
     write = _write_npz if name.endswith(".npz") else _write_safetensors
-    _write_atomically(name, lambda file: write(file, encoder.arrays, structure))
+    write_atomically(name, lambda file: write(file, encoder.arrays, structure), "save")
 
 
 def load(path: PathLike | BinaryIO, map_location: Any = None, *, weights_only: bool = True) -> Any:
@@ -100,7 +107,7 @@ def load(path: PathLike | BinaryIO, map_location: Any = None, *, weights_only: b
     {'w': tensor([0, 1, 2])}
     """
     if map_location is not None and str(map_location) != "cpu":
-        raise ArgumentError(f"load: tensors can only be on the CPU: map_location is {map_location!r}; leave it out or pass 'cpu'")
+        raise ArgumentError(f"load: tensors can only be on the CPU: map_location is {quote(map_location)}; leave it out or pass 'cpu'")
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else f"{type(path).__name__} object"
     try:
         with open(name, "rb") if isinstance(path, str | os.PathLike) else _rest_of_open_file(path) as file:
@@ -230,14 +237,14 @@ def _decode_structure(metadata: dict[str, str], arrays: Arrays) -> Any:
     import json
 
     if metadata.get(VERSION) != "1" or STRUCTURE not in metadata:
-        raise FileFormatError(f"damaged metadata, or of a newer version: {VERSION} is {metadata.get(VERSION)!r}, '1' is known here")
+        raise FileFormatError(f"damaged metadata, or of a newer version: {VERSION} is {quote(metadata.get(VERSION))}, '1' is known here")
     used: set[str] = set()
     try:
         obj = _decode(json.loads(metadata[STRUCTURE]), arrays, used)
     except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError) as error:
-        raise FileFormatError(f"the structure in its metadata is damaged ({type(error).__name__}: {error})") from error
+        raise FileFormatError(f"the structure in its metadata is damaged ({type(error).__name__}: {error!s:.200})") from error
     if len(used) != len(arrays):
-        raise FileFormatError(f"tensors that the structure does not name: {sorted(set(arrays) - used)[:5]}")
+        raise FileFormatError(f"tensors that the structure does not name: {quote(sorted(set(arrays) - used))}")
     return obj
 
 
@@ -257,13 +264,13 @@ def _decode(entry: Any, arrays: Arrays, used: set[str]) -> Any:
     if kind in ("tensor", "array"):
         name, dtype = content
         if name in used:
-            raise ValueError(f"{name!r} is used twice")
+            raise ValueError(f"{quote(name)} is used twice")
         used.add(name)
         array = arrays[name]
         if dtype == "complex128":
             array = array.view(np.complex128).reshape(array.shape[:-1])
         if array.dtype.name != dtype:
-            raise ValueError(f"{name!r} is {array.dtype}, the structure says {dtype}")
+            raise ValueError(f"{quote(name)} is {array.dtype}, the structure says {quote(dtype)}")
         return Tensor(array) if kind == "tensor" else array
     if kind == "dict":
         pairs = {_decode(k, arrays, used): _decode(v, arrays, used) for k, v in content}
@@ -272,7 +279,7 @@ def _decode(entry: Any, arrays: Arrays, used: set[str]) -> Any:
         return pairs
     items = [_decode(item, arrays, used) for item in content]
     if kind not in ("list", "tuple"):
-        raise ValueError(f"unknown kind {kind!r}")
+        raise ValueError(f"unknown kind {quote(kind)}")
     return items if kind == "list" else tuple(items)
 
 
@@ -336,16 +343,16 @@ def _read_safetensors(file: BufferedReader) -> tuple[Arrays, dict[str, str]]:
     for start, end, name, dtype, shape in places:
         if start != position or end > available:
             raise FileFormatError(
-                f"tensor {name!r} stands at bytes {start} to {end} of {available}, its place begins at {position}: "
+                f"tensor {quote(name)} stands at bytes {start} to {end} of {available}, its place begins at {position}: "
                 f"{'truncated' if end > available else 'a gap or an overlap'}"
             )
         try:
             array = np.empty(shape, dtype)
         except ValueError as error:  # no elements, and yet a size beyond what NumPy can have
-            raise FileFormatError(f"tensor {name!r} has the impossible shape {shape}") from error
+            raise FileFormatError(f"tensor {quote(name)} has the impossible shape {quote(shape)}") from error
         view = _bytes(array)
         if file.readinto(view) != array.nbytes:
-            raise FileFormatError(f"truncated: tensor {name!r} is not complete")
+            raise FileFormatError(f"truncated: tensor {quote(name)} is not complete")
         position = end
         raw.append(view)
         arrays[name] = array
@@ -377,16 +384,19 @@ def _parse_header(text: bytes) -> dict[str, Any]:
 def _place(name: str, entry: Any) -> tuple[int, int, str, np.dtype[Any], tuple[int, ...]]:
     """Start and end in bytes, name, dtype and shape of a tensor, from its entry in the header."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise FileFormatError(f"tensor {name!r} is described by {str(entry)[:80]}, not by dtype, shape and data_offsets")
+        raise FileFormatError(f"tensor {quote(name)} is described by {quote(entry)}, not by dtype, shape and data_offsets")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if code != "BF16" and (not isinstance(code, str) or code not in DTYPES):
-        raise FileFormatError(f"tensor {name!r} has the dtype {code!r}, which is not among {', '.join(DTYPES)}, BF16")
+        raise FileFormatError(f"tensor {quote(name)} has the dtype {quote(code)}, which is not among {', '.join(DTYPES)}, BF16")
     for numbers in (shape, offsets):
-        if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < 2**63 for n in numbers):
-            raise FileFormatError(f"tensor {name!r} has shape {str(shape)[:80]} and data_offsets {str(offsets)[:80]}, not lists of sizes")
+        few = isinstance(numbers, list) and len(numbers) <= MAX_DIMENSIONS
+        if not few or not all(type(n) is int and 0 <= n < 2**63 for n in numbers):
+            raise FileFormatError(
+                f"tensor {quote(name)} has shape {quote(shape)} and data_offsets {quote(offsets)}, not lists of (at most 64) sizes"
+            )
     dtype = np.dtype("<u2" if code == "BF16" else DTYPES[code])
-    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize or len(shape) > 64:
-        raise FileFormatError(f"tensor {name!r}, {code} of shape {shape}, does not fit its data_offsets {offsets}")
+    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
+        raise FileFormatError(f"tensor {quote(name)}, {code} of shape {quote(shape)}, does not fit its data_offsets {quote(offsets)}")
     return offsets[0], offsets[1], name, dtype, tuple(shape)
 
 
@@ -412,23 +422,19 @@ def _write_npz(file: BinaryIO, arrays: Arrays, structure: str) -> None:
 
 def _read_npz(file: BufferedReader) -> tuple[Arrays, dict[str, str]]:
     import json
-    from io import BytesIO
     from zipfile import ZipFile
 
     arrays: Arrays = {}
     try:
         with ZipFile(file) as archive:
-            names = archive.namelist()
-            if any(name.endswith("/data.pkl") for name in names):
+            if any(name.endswith("/data.pkl") for name in archive.namelist()):
                 raise FileFormatError("it is a pickled PyTorch file, and pickles are never read; save it there with safetensors.torch")
-            for name in names:
+            _check_directory(file, archive)
+            for member in archive.infolist():
+                name = member.filename
                 if not name.endswith(".npy") or name[:-4] in arrays:
-                    raise FileFormatError(f"not an .npz file: {name!r} is not a .npy file, or occurs twice")
-                content = BytesIO(archive.read(name))  # the whole member, which checks its CRC
-                array = np.lib.format.read_array(content, allow_pickle=False)
-                arrays[name[:-4]] = array.astype(array.dtype.newbyteorder("="), copy=False)
-                if content.read(1):
-                    raise FileFormatError(f"bytes are left over in {name!r}")
+                    raise FileFormatError(f"not an .npz file: {quote(name)} is not a .npy file, or occurs twice")
+                arrays[name[:-4]] = _read_member(archive, member)
         if NPZ_METADATA not in arrays:
             return arrays, {}
         metadata = json.loads(arrays.pop(NPZ_METADATA).tobytes())
@@ -441,26 +447,29 @@ def _read_npz(file: BufferedReader) -> tuple[Arrays, dict[str, str]]:
         raise FileFormatError(f"truncated or damaged .npz file ({type(error).__name__}: {error})") from error
 
 
-# ---- atomic writing -----------------------------------------------------------------------------------------------------------
-def _write_atomically(name: str, write: Callable[[BinaryIO], None]) -> None:
-    """Write beside the target, flush to the disk, and rename: the name never stands for half a file."""
-    target = os.path.realpath(name)  # a link stays a link
-    folder, base = os.path.split(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"save: the folder does not exist: {folder}; create it first")
-    part = os.path.join(folder, f".{base[:100]}.{os.urandom(6).hex()}.part")
-    try:
-        with open(part, "xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:
-        if os.path.exists(part):
-            os.remove(part)
-        raise
-    if os.name == "posix":  # the rename itself is on the disk only when the folder is; some network disks cannot say
-        descriptor = os.open(folder, os.O_RDONLY)
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-        os.close(descriptor)
+def _check_directory(file: BinaryIO, archive: ZipFile) -> None:
+    """Raise unless every byte of the file up to its directory belongs to a member: a damaged directory may name only some, or none."""
+    members = sorted(archive.infolist(), key=lambda m: m.header_offset)
+    starts = [*(m.header_offset for m in members), archive.start_dir]
+    ends, slack = [0], [0]  # behind a member may stand its sizes once more
+    for member in members:
+        file.seek(member.header_offset)
+        local = file.read(30)  # its last fields are the lengths of the name and the extra field
+        ends.append(member.header_offset + 30 + sum(struct.unpack("<HH", local[26:])) + member.compress_size)
+        slack.append(24 if member.flag_bits & 0x08 else 0)
+    for start, end, more in zip(starts, ends, slack, strict=True):
+        if not 0 <= start - end <= more:
+            raise FileFormatError(f"truncated or damaged .npz file: its directory does not fit the {start} bytes before it")
+
+
+def _read_member(archive: ZipFile, member: ZipInfo) -> np.ndarray[Any, Any]:
+    """The array of one member, read no further than its header says, which may say less than the member inflates to."""
+    with archive.open(member) as content:
+        start = content.read(12)  # six letters, the version (two bytes), the length of the header (two bytes, four from version 2 on)
+    if int.from_bytes(start[8 : 10 if start[6:7] == b"\x01" else 12], "little") > MAX_NPY_HEADER:
+        raise FileFormatError(f"the header of {quote(member.filename)} would be longer than {MAX_NPY_HEADER} bytes")
+    with archive.open(member) as content:
+        array = np.lib.format.read_array(content, allow_pickle=False)
+        if content.read(1):  # otherwise the CRC has been checked
+            raise FileFormatError(f"bytes are left over in {quote(member.filename)}")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -65,6 +65,59 @@ def test_every_changed_byte_is_noticed_or_harmless(tmp_path, suffix, mask):
     assert harmless <= (len(raw) // 2 if suffix == ".npz" else 8), "a zip file has unused fields, a safetensors file only its padding"
 
 
+def foreign(tmp_path):
+    """Files that other programs wrote, without our checksum: name and bytes."""
+    np.savez(tmp_path / "plain.npz", a=np.arange(3), b=np.ones(2, np.float32))
+    np.savez_compressed(tmp_path / "packed.npz", a=np.arange(3), b=np.ones(2, np.float32))
+    header = {
+        "a": {"dtype": "I64", "shape": [3], "data_offsets": [0, 24]},
+        "b": {"dtype": "F32", "shape": [1, 2], "data_offsets": [24, 32]},
+    }
+    write(tmp_path / "x.safetensors", header, bytes(32))
+    with zipfile.ZipFile(tmp_path / "streamed.npz", "w") as archive, archive.open("a.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, np.arange(3))
+    return {p.name: p.read_bytes() for p in sorted(tmp_path.iterdir())}
+
+
+@pytest.mark.parametrize("name", ["packed.npz", "plain.npz", "streamed.npz", "x.safetensors"])
+def test_foreign_files_with_any_byte_changed_missing_or_the_rest_gone_are_refused_or_read_whole(tmp_path, name):
+    raw, path = foreign(tmp_path)[name], tmp_path / "damaged"
+    whole = load(tmp_path / name)
+    damaged = [raw[:n] for n in range(len(raw))] + [raw[:i] + raw[i + 1 :] for i in range(len(raw))]
+    damaged += [raw[:i] + bytes([raw[i] ^ mask]) + raw[i + 1 :] for i in range(len(raw)) for mask in (0x80, raw[i] or 1)]
+    refused = 0
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            back = load(path)
+        except FileFormatError as error:
+            refused += 1
+            assert len(str(error)) < 1000
+        else:  # where nothing says so, another name or value cannot be noticed
+            assert len(back) == len(whole) if name == "x.safetensors" else same(back, whole)
+    assert refused > 2 * len(raw)
+
+
+def test_an_empty_npz_of_numpy_is_an_empty_dict(tmp_path):
+    np.savez(tmp_path / "x.npz")
+    assert load(tmp_path / "x.npz") == {}
+
+
+def test_an_npz_whose_directory_names_no_member_or_not_all_is_an_error(tmp_path):
+    save({"w": np.ones(3), "v": np.ones(2)}, tmp_path / "x.npz")
+    raw = (tmp_path / "x.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "x.npz") as archive:
+        start = archive.start_dir
+    second = raw.index(b"PK\x01\x02", start + 1)
+    end = raw.index(b"PK\x05\x06")
+    for directory in (b"", raw[start:second], raw[second:end]):
+        size, place = len(directory).to_bytes(4, "little"), start.to_bytes(4, "little")
+        count = directory.count(b"PK\x01\x02").to_bytes(2, "little")
+        (tmp_path / "y.npz").write_bytes(raw[:start] + directory + b"PK\x05\x06" + bytes(4) + count * 2 + size + place + bytes(2))
+        with pytest.raises(FileFormatError, match=r"damaged \.npz file: its directory does not fit the \d+ bytes before it"):
+            load(tmp_path / "y.npz")
+
+
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 BAD = {
     "not an object": ([1], b"", "its header is not a JSON object"),
@@ -83,14 +136,18 @@ BAD = {
     "negative": ({"a": {**ENTRY, "shape": [-2]}}, bytes(8), r"tensor 'a' has shape \[-2\]"),
     "fraction": ({"a": {**ENTRY, "shape": [2.0]}}, bytes(8), r"tensor 'a' has shape \[2\.0\]"),
     "boolean": ({"a": {**ENTRY, "shape": [True, 2]}}, bytes(8), r"tensor 'a' has shape \[True, 2\]"),
-    "shape text": ({"a": {**ENTRY, "shape": "2"}}, bytes(8), "tensor 'a' has shape 2 and"),
+    "shape text": ({"a": {**ENTRY, "shape": "2"}}, bytes(8), "tensor 'a' has shape '2' and"),
     "huge": ({"a": {**ENTRY, "shape": [2**70]}}, bytes(8), "tensor 'a' has shape"),
     "huge and empty": (
         {"a": {"dtype": "F32", "shape": [2**62, 2**62, 0], "data_offsets": [0, 0]}},
         b"",
         "tensor 'a' has the impossible shape",
     ),
-    "65 dimensions": ({"a": {"dtype": "U8", "shape": [1] * 65, "data_offsets": [0, 1]}}, b"a", "does not fit its data_offsets"),
+    "65 dimensions": (
+        {"a": {"dtype": "U8", "shape": [1] * 65, "data_offsets": [0, 1]}},
+        b"a",
+        r"tensor 'a' has shape \[1, 1, 1, 1, 1, 1, \.\.\.\] and.*at most 64",
+    ),
     "three offsets": ({"a": {**ENTRY, "data_offsets": [0, 4, 8]}}, bytes(8), "does not fit its data_offsets"),
     "wrong size": ({"a": {**ENTRY, "shape": [3]}}, bytes(8), r"tensor 'a', F32 of shape \[3\], does not fit its data_offsets \[0, 8\]"),
     "backwards": ({"a": {**ENTRY, "data_offsets": [8, 0]}}, bytes(8), "does not fit its data_offsets"),
@@ -118,6 +175,48 @@ def test_a_malformed_header_is_named(tmp_path, name):
         FileFormatError, match=rf"^load: .*{message}.*: in .*bad\.safetensors; restore the file from a copy or save it again"
     ):
         load(path)
+
+
+MILLION = 10**6
+HOSTILE = {
+    "a million dimensions": {"a": {**ENTRY, "shape": [2**62] * MILLION}},
+    "a million dimensions of nothing": {"a": {**ENTRY, "shape": [0] * MILLION}},
+    "a million offsets": {"a": {**ENTRY, "data_offsets": [0] * MILLION}},
+    "64 dimensions": {"a": {**ENTRY, "shape": [2**62] * 64}},
+    "a million fractions": {"a": {**ENTRY, "shape": [0.5] * MILLION}},
+    "nested": {"a": {**ENTRY, "shape": [[0] * MILLION]}},
+    "a long name": {"a" * MILLION: {**ENTRY, "shape": [3]}},
+    "a long dtype": {"a": {**ENTRY, "dtype": "F" * MILLION}},
+    "a long entry": {"a": ["b"] * MILLION},
+    "a long field": {"a": {**ENTRY, "b" * MILLION: 1}},
+    "a long place": {"a" * MILLION: {**ENTRY, "data_offsets": [1, 9]}},
+    "a long version": {"__metadata__": {io.VERSION: "2" * MILLION, io.STRUCTURE: "[]"}},
+    "a long number": b'{"a": %s}' % (b"9" * MILLION),
+    "a long fraction": b'{"a": 0.%s}' % (b"9" * MILLION),
+    "a million tensors": {f"{i}": {**ENTRY, "shape": [0], "data_offsets": [0, 1]} for i in range(MILLION // 10)},
+    "bytes": b"\xff" * MILLION,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_header_is_refused_with_a_short_message(tmp_path, name):
+    """Each of them in linear time: the product of a million dimensions took more than a minute."""
+    with pytest.raises(FileFormatError) as caught:
+        load(write(tmp_path / "x", HOSTILE[name], bytes(8)))
+    text = str(caught.value)
+    assert text.startswith("load: ") and text.endswith("x; restore the file from a copy or save it again") and len(text) < 500
+
+
+HOSTILE_STRUCTURES = [["x" * MILLION], ["tensor", "x" * MILLION, "float64"], ["tensor", "w", "x" * MILLION], ["float", "x" * MILLION]]
+HOSTILE_STRUCTURES += [["int", "x" * MILLION], ["dict", ["x" * MILLION, 1], ["x" * MILLION, 2]], ["list", *[0] * MILLION]]
+
+
+@pytest.mark.parametrize("structure", HOSTILE_STRUCTURES, ids=range(len(HOSTILE_STRUCTURES)))
+def test_a_hostile_structure_is_refused_with_a_short_message(tmp_path, structure):
+    save({"w": np.ones(3)}, tmp_path / "x")
+    with pytest.raises(FileFormatError) as caught:
+        load(rewritten(tmp_path / "x", lambda _: structure))
+    assert len(str(caught.value)) < 700
 
 
 @pytest.mark.parametrize("length", [3, 2**20, 10**8 + 1, 2**63, 2**64 - 1])
@@ -200,6 +299,44 @@ def test_an_npz_whose_array_claims_to_be_enormous_is_an_error(tmp_path):
         np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (2**58,)})
     with pytest.raises(FileFormatError, match=r"truncated or damaged \.npz file"):
         load(tmp_path / "x.npz")
+
+
+def bomb(path, start, name="a.npy"):
+    """An .npz file of some kilobytes with a member that begins with ``start`` and inflates to 50 MB."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, start + bytes(50_000_000))
+    assert path.stat().st_size < 60_000
+    return path
+
+
+def npy_header(shape, version=1):
+    text = repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode()
+    return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (npy_header((3,)), "bytes are left over in 'a.npy'"),
+        (npy_header((2**40,)), "truncated or damaged"),
+        (npy_header((2**62,)), "truncated or damaged"),
+        (b"\x93NUMPY\2\0" + (49_000_000).to_bytes(4, "little"), "the header of 'a.npy' would be longer than 10000 bytes"),
+        (b"\x93NUMPY\3\0" + (49_000_000).to_bytes(4, "little"), "the header of 'a.npy' would be longer than 10000 bytes"),
+        (b"", "truncated or damaged"),
+    ],
+)
+def test_a_member_is_read_no_further_than_its_header_says(tmp_path, monkeypatch, start, message):
+    sizes, real = [0], zipfile.ZipExtFile.read
+
+    def count(self, n=-1):
+        content = real(self, n)
+        sizes.append(len(content))
+        return content
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", count)
+    with pytest.raises(FileFormatError, match=message):
+        load(bomb(tmp_path / "x.npz", start))
+    assert sum(sizes) < 100_000 or start == npy_header((2**40,)), "the last one says that there is more than there is"
 
 
 @given(st.binary(max_size=60))

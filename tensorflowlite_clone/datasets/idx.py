@@ -16,11 +16,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._errors import ArgumentError, FileFormatError
+from .._files import write_atomically
 
 #: The dtype codes of the format.
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 #: The largest size of a dimension that the format can write.
 MAX_SIZE = 2**32 - 1
+#: How many bytes are read at a time.
+CHUNK = 1 << 20
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -40,24 +43,60 @@ def read_idx(path: PathLike) -> np.ndarray[Any, Any]:
     return parse_idx(read_bytes(path), path)
 
 
-def read_bytes(path: PathLike) -> bytes:
-    """The content of a file, decompressed if it is gzip.
+def read_bytes(path: PathLike, most: int | None = None) -> bytes:
+    """The content of an IDX file, decompressed if it is gzip: what its header says and one byte more, however much there is.
 
-    Raises `FileFormatError` for a gzip file that is truncated, whose checksum is wrong, or that is followed by other bytes.
+    Of a file that is none, or is too short to have a header, a few bytes. Raises `FileFormatError` for a gzip file that is truncated,
+    whose checksum is wrong, or that is followed by other bytes, and where the header says more than ``most`` bytes.
     """
     with open(path, "rb") as file:
-        raw = file.read()
-    if raw[:2] != b"\x1f\x8b":
-        return raw
-    import gzip
-    import zlib
+        if file.read(2) != b"\x1f\x8b":
+            file.seek(0)
+            return _read_content(file, path, most)
+        import gzip
+        import zlib
 
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, OSError, zlib.error, struct.error) as error:
-        raise FileFormatError(
-            f"read_idx: the gzip file is truncated or corrupt: {os.fspath(path)} has {len(raw)} bytes ({error}); get it again"
-        ) from error
+        file.seek(0)
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _read_content(unpacked, path, most)
+        except (EOFError, OSError, zlib.error, struct.error) as error:
+            raise FileFormatError(
+                f"read_idx: the gzip file is truncated or corrupt: {os.fspath(path)} has {os.fstat(file.fileno()).st_size} bytes "
+                f"({error}); get it again"
+            ) from error
+
+
+def _read_content(file: Any, path: PathLike, most: int | None) -> bytes:
+    content = bytearray(file.read(4))
+    start = _start(content)
+    if start is not None:
+        content += file.read(start - 4)
+        expected = _expected(content, start)
+        if expected is not None:
+            if most is not None and expected > most:
+                raise FileFormatError(
+                    f"read_idx: another size than the original: the header of {os.fspath(path)} says {expected} bytes, at most {most} are "
+                    f"possible here; check that it is the right file"
+                )
+            while chunk := file.read(min(CHUNK, expected + 1 - len(content))):
+                content += chunk
+    return bytes(content)
+
+
+def _start(content: bytes | bytearray) -> int | None:
+    """Where the elements begin, in a file that begins with these four bytes; None if it is no IDX file."""
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in DTYPES:
+        return None
+    return 4 + 4 * content[3]
+
+
+def _expected(content: bytes | bytearray, start: int) -> int | None:
+    """How many bytes the file has according to its header; None if that is not complete."""
+    if len(content) < start:
+        return None
+    shape: tuple[int, ...] = struct.unpack(f">{content[3]}I", content[4:start])
+    return start + np.dtype(DTYPES[content[2]]).itemsize * math.prod(shape)
 
 
 def parse_idx(content: bytes, path: PathLike) -> np.ndarray[Any, Any]:
@@ -65,29 +104,30 @@ def parse_idx(content: bytes, path: PathLike) -> np.ndarray[Any, Any]:
     name = os.fspath(path)
     if len(content) < 4:
         raise FileFormatError(f"read_idx: too short for an IDX file: {name} has {len(content)} bytes; get it again")
-    zero, code, ndim = struct.unpack(">HBB", content[:4])
-    if zero != 0 or code not in DTYPES:
+    start = _start(content)
+    if start is None:
         raise FileFormatError(
             f"read_idx: not an IDX file: {name} starts with {content[:4].hex(' ')}, an IDX file with 00 00, a dtype code "
             f"({', '.join(f'{c:02x}' for c in DTYPES)}) and the number of dimensions; check that it is the right file"
         )
-    start = 4 + 4 * ndim
-    if len(content) < start:
+    code, ndim = content[2:4]
+    expected = _expected(content, start)
+    if expected is None:
         raise FileFormatError(
             f"read_idx: truncated in its header: {name} has {len(content)} bytes, its {ndim} dimensions alone need {start}; get it again"
         )
     shape, dtype = struct.unpack(f">{ndim}I", content[4:start]), np.dtype(DTYPES[code])
-    expected = start + dtype.itemsize * math.prod(shape)
     if len(content) != expected:
+        what, size = ("truncated", len(content)) if len(content) < expected else ("too long", f"at least {len(content)}")
         raise FileFormatError(
-            f"read_idx: {'truncated' if len(content) < expected else 'too long'}: {name} has {len(content)} bytes, its header "
-            f"(shape {shape}, {dtype.name}) needs {start} + {expected - start} = {expected}; get it again"
+            f"read_idx: {what}: {name} has {size} bytes, its header (shape {shape!s:.80}, {dtype.name}) needs {start} + "
+            f"{expected - start} = {expected}; get it again"
         )
     try:
         array = np.frombuffer(content, dtype, offset=start).reshape(shape)
     except ValueError as error:  # more dimensions, or larger sizes beside a 0, than NumPy can have
         raise FileFormatError(
-            f"read_idx: no possible shape: {name} has shape {shape} ({error}); check that it is the right file"
+            f"read_idx: no possible shape: {name} has shape {shape!s:.80} ({error}); check that it is the right file"
         ) from error
     return array.astype(dtype.newbyteorder("="))
 
@@ -97,8 +137,10 @@ def write_idx(path: PathLike, array: np.ndarray[Any, Any]) -> None:
 
     The same array gives the same bytes at any time (no time stamp is stored).
 
-    Raises `ArgumentError` for dtypes that the format does not have (it has uint8, int8, int16, int32, float32, float64) and for
-    sizes above 2**32 - 1.
+    The old file stays as it was until the new one is complete and on the disk, and gives it its permissions.
+
+    Raises `ArgumentError` for dtypes that the format does not have (it has uint8, int8, int16, int32, float32, float64), for
+    sizes above 2**32 - 1, and what `save` raises for files that cannot be written.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "matrix.idx")
@@ -120,5 +162,4 @@ def write_idx(path: PathLike, array: np.ndarray[Any, Any]) -> None:
         import gzip
 
         content = gzip.compress(content, 9, mtime=0)
-    with open(path, "wb") as file:
-        file.write(content)
+    write_atomically(name, lambda file: file.write(content), "write_idx")

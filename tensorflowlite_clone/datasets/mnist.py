@@ -5,17 +5,23 @@ Not here: the file format (``idx.py``), access to items and arrays (``images.py`
 
 from __future__ import annotations
 
+import math
 import os
-from typing import ClassVar
+import time
+from functools import partial
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
 from .._errors import FileFormatError
+from .._files import write_atomically
 from .idx import PathLike, parse_idx, read_bytes
 from .images import ImageDataset, Images, Transform
 
 #: Seconds without an answer after which a mirror is given up.
 TIMEOUT = 30.0
+#: Bytes a second below which, on average, it is given up too.
+SLOWEST = 1000
 CHUNK = 1 << 16
 
 
@@ -68,6 +74,11 @@ class IdxDataset(ImageDataset):
         part = "train" if train else "t10k"
         return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
 
+    @classmethod
+    def _largest(cls) -> int:
+        """The bytes of the largest of the four files, uncompressed."""
+        return 16 + max(cls.counts.values()) * math.prod(cls.image_shape)
+
     # ---- reading and checking ---------------------------------------------------------------------------------------------------
     def _folders(self) -> tuple[str, str]:
         return os.path.join(self.root, self.name, "raw"), self.root
@@ -84,7 +95,7 @@ class IdxDataset(ImageDataset):
         if path is None:
             raise MissingDataError(f"{self.name}: a file has disappeared: {self._how_to_get([file])}")
         try:
-            content = read_bytes(path)
+            content = read_bytes(path, self._largest() if check else None)
             array = parse_idx(content, path)
             if check:
                 self._check_content(content, file, path)
@@ -156,40 +167,54 @@ class IdxDataset(ImageDataset):
 
         folder = self._folders()[0]
         os.makedirs(folder, exist_ok=True)
-        part = os.path.join(folder, f".{file}.gz.{os.urandom(6).hex()}.part")
         problems = []
         for mirror in self.mirrors:
+            fetch = partial(self._fetch, f"{mirror}{file}.gz", file)
             try:
-                self._fetch(f"{mirror}{file}.gz", part, file)
-                os.replace(part, os.path.join(folder, f"{file}.gz"))
+                write_atomically(os.path.join(folder, f"{file}.gz"), fetch, self.name)
                 return
             except (OSError, HTTPException, FileFormatError) as error:
                 problems.append(f"{mirror}: {error}")
-            finally:
-                if os.path.exists(part):
-                    os.remove(part)
         missing = [f for f in self.file_names(self.train) if self._find(f) is None]
         raise MissingDataError(f"{self.name}: the download failed ({'; '.join(problems)}): {self._how_to_get(missing)}")
 
-    def _fetch(self, url: str, part: str, file: str) -> None:
-        """Write what is at ``url`` to ``part`` and check that it is ``file``."""
-        from urllib.request import urlopen
-
+    def _fetch(self, url: str, file: str, out: BinaryIO) -> None:
+        """Write what is at ``url`` to ``out`` and check that it is ``file``; over https alone, and no more than the file can have."""
         from tqdm import tqdm
 
-        with open(part, "xb") as out, urlopen(url, timeout=TIMEOUT) as response:
+        limit = self._largest() * 1001 // 1000 + 1000  # gzip makes nothing longer than that
+        with _https(url) as response:
             length = response.headers.get("Content-Length")
             total = int(length) if length is not None and length.isdecimal() else None
+            received, start = 0, time.monotonic()
             with tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, desc=f"{self.name} {file}") as bar:
-                while chunk := response.read(CHUNK):
+                while max(received, total or 0) <= limit and (chunk := response.read1(CHUNK)):
                     out.write(chunk)
+                    received += len(chunk)
                     bar.update(len(chunk))
-            received = out.tell()
+                    if time.monotonic() - start > TIMEOUT + received / SLOWEST:
+                        raise FileFormatError(f"the transfer is too slow: {received} bytes in {time.monotonic() - start:.0f} s")
+        if max(received, total or 0) > limit:
+            raise FileFormatError(f"too long: {url} has {total or f'more than {limit}'} bytes, {file} has at most {limit}")
         if total is not None and received != total:  # a closed connection looks like the end of the file
             raise FileFormatError(f"the transfer ended after {received} of {total} bytes")
-        content = read_bytes(part)
+        out.flush()
+        content = read_bytes(out.name, self._largest())
         parse_idx(content, url)
         self._check_content(content, file, url)
+
+
+def _https(url: str) -> Any:
+    """The answer to a request for ``url``; redirections to anything but https are not followed."""
+    from urllib import request
+
+    if not url.startswith("https://"):
+        raise FileFormatError("only https is fetched: what comes another way can be anybody's")
+    opener = request.OpenerDirector()
+    for kind in ("Proxy", "HTTPS", "HTTPDefaultError", "HTTPRedirect", "Unknown"):
+        opener.add_handler(getattr(request, f"{kind}Handler")())
+    opener.add_handler(request.HTTPErrorProcessor())
+    return opener.open(url, timeout=TIMEOUT)
 
 
 class MNIST(IdxDataset):
@@ -238,8 +263,8 @@ class FashionMNIST(IdxDataset):
     mean, std = 0.2860, 0.3530
     classes = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
     mirrors = (
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     )
     checksums: ClassVar[dict[str, str]] = {
         "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import os
 import struct
 
 import numpy as np
@@ -77,7 +78,7 @@ BAD = {
     "header": (idx(0x08, (2, 3), b"")[:9], "truncated in its header: .* has 9 bytes, its 2 dimensions alone need 12"),
     "data": (idx(0x0C, (2, 3), bytes(23)), r"truncated: .* has 35 bytes, its header \(shape \(2, 3\), int32\) needs 12 \+ 24 = 36"),
     "no data": (idx(0x08, (3,), b""), r"truncated: .* has 8 bytes.*needs 8 \+ 3 = 11"),
-    "trailing": (idx(0x08, (3,), b"abcd"), r"too long: .* has 12 bytes.*needs 8 \+ 3 = 11"),
+    "trailing": (idx(0x08, (3,), b"abcd"), r"too long: .* has at least 12 bytes.*needs 8 \+ 3 = 11"),
     "huge": (idx(0x0E, (2**32 - 1,) * 3, b"12345678"), "truncated"),
     "huge and empty": (idx(0x08, (2**32 - 1, 2**32 - 1, 2**32 - 1, 0), b""), "no possible shape"),
     "70 dimensions": (idx(0x08, (1,) * 70, b"a"), "no possible shape"),
@@ -103,6 +104,61 @@ def test_every_truncation_of_a_gzip_file_is_an_error(tmp_path):
         path.write_bytes(content[:n])
         with pytest.raises(FileFormatError, match=r"cut\.gz"):
             read_idx(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (idx(0x08, (5,), b""), "too long"),
+        (idx(0x08, (5, 0), b""), "too long"),
+        (b"", "not an IDX file"),
+        (b"\0\0\x08\xff", "no possible shape|too long"),
+        (idx(0x0E, (2**32 - 1, 2**32 - 1), b""), "truncated"),
+    ],
+)
+def test_a_gzip_file_is_inflated_no_further_than_its_header_says(tmp_path, monkeypatch, start, message):
+    size, path, real = 30_000_000, tmp_path / "bomb.gz", gzip.GzipFile.read
+    path.write_bytes(gzip.compress(start + bytes(size)))
+    sizes = []
+
+    def count(self, n=-1):
+        content = real(self, n)
+        sizes.append(len(content))
+        return content
+
+    monkeypatch.setattr(gzip.GzipFile, "read", count)
+    with pytest.raises(FileFormatError, match=message):
+        read_idx(path)
+    assert sum(sizes) < 2000 or (message == "truncated" and max(sizes) < 2_000_000)
+
+
+def test_a_plain_file_is_read_no_further_than_its_header_says(tmp_path):
+    path = tmp_path / "long"
+    path.write_bytes(idx(0x08, (5,), b"abcde"))
+    os.truncate(path, 10**10)  # a sparse file: it takes no space
+    with pytest.raises(FileFormatError, match=r"too long: .* has at least 14 bytes"):
+        read_idx(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3), (1, 2, 1)])
+def test_every_changed_or_missing_byte_of_a_small_file_is_an_error_or_another_value(tmp_path, shape, packed):
+    """The format has no checksum of its own: a plain file's values, and which sizes make up the same number, cannot be checked."""
+    path = tmp_path / "x"
+    write_idx(path.with_suffix(".gz") if packed else path, np.ones(shape, np.int16))
+    path = path.with_suffix(".gz") if packed else path
+    raw = path.read_bytes()
+    damaged = [raw[:n] for n in range(len(raw))] + [raw[:i] + raw[i + 1 :] for i in range(len(raw))]
+    damaged += [raw[:i] + bytes([raw[i] ^ mask]) + raw[i + 1 :] for i in range(len(raw)) for mask in (1, 4, 0x80, 0xFF)]
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            array = read_idx(path)
+        except FileFormatError as error:
+            assert str(path) in str(error) and len(str(error)) < 700
+        else:
+            assert array.size == np.prod(shape)
+            assert not packed or (array.shape == shape and np.all(array == 1))
 
 
 def test_every_changed_byte_of_a_gzip_file_is_an_error_or_harmless(tmp_path):

@@ -10,9 +10,12 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import itertools
 import os
 import shutil
+import ssl
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -111,7 +114,7 @@ def test_missing_files_are_named_with_where_and_both_fixes(small):
     )
     with pytest.raises(FileNotFoundError, match=f"{TEST_IMAGES} and {TEST_LABELS}"):
         MNIST(small.root, train=False)
-    with pytest.raises(RuntimeError, match=r"^FashionMNIST: .*http://fashion-mnist\.s3-website.*FashionMNIST.raw$"):
+    with pytest.raises(RuntimeError, match=r"^FashionMNIST: .*https://raw\.githubusercontent.*FashionMNIST.raw$"):
         FashionMNIST(small.root, train=False)
     assert files_under(small.root) == [TRAIN_IMAGES]
 
@@ -231,8 +234,11 @@ def test_checksums_of_the_two_data_sets_are_eight_different_ones():
 # ---- downloading --------------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def server(monkeypatch):
-    """A local server: ``pages`` maps a path to its content, or to a pair of content and the number of bytes really sent."""
-    state = SimpleNamespace(pages={}, asked=[], chunked=False)
+    """A local https server: ``pages`` maps a path to its content, a pair of content and the number of bytes really sent, or a URL.
+
+    Without end, if ``chunked`` is "endless".
+    """
+    state = SimpleNamespace(pages={}, asked=[], chunked=False, sent=0)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -241,6 +247,12 @@ def server(monkeypatch):
                 self.send_error(404)
                 return
             page = state.pages[self.path]
+            if isinstance(page, str):
+                self.send_response(302)
+                self.send_header("Location", page)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             content, sent = page if isinstance(page, tuple) else (page, len(page))
             self.protocol_version = "HTTP/1.1"
             self.send_response(200)
@@ -249,8 +261,11 @@ def server(monkeypatch):
             self.end_headers()
             if state.chunked:
                 self.wfile.write(f"{len(content):x}\r\n".encode())
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 self.wfile.write(content[:sent])
+                while state.chunked == "endless":
+                    self.wfile.write(b"\r\n%x\r\n" % len(content) + content)
+                    state.sent += len(content)
                 if state.chunked and sent == len(content):
                     self.wfile.write(b"\r\n0\r\n\r\n")
 
@@ -258,10 +273,14 @@ def server(monkeypatch):
             pass
 
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("SSL_CERT_FILE", str(Path(__file__).with_name("localhost.pem")))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("localhost.pem"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        state.url = f"http://127.0.0.1:{httpd.server_port}"
+        state.url = f"https://127.0.0.1:{httpd.server_port}"
         monkeypatch.setattr(MNIST, "mirrors", (f"{state.url}/a/", f"{state.url}/b/"))
         yield state
         httpd.shutdown()
@@ -312,6 +331,65 @@ def test_an_interrupted_transfer_leaves_nothing(small, server, chunked):
     assert files_under(small.root) == []
 
 
+def failed(small, *, message):
+    """A download that fails with ``message`` and leaves nothing."""
+    with pytest.raises(MissingDataError, match=message):
+        MNIST(small.root, download=True)
+    assert files_under(small.root) == []
+
+
+@pytest.mark.parametrize("chunked", [False, "endless"])
+def test_a_download_that_is_longer_than_the_file_can_be_is_given_up(small, server, chunked):
+    server.chunked = chunked
+    page = gzip.compress(bytes(1000), 0) * 200
+    server.pages = {f"/{mirror}/{TRAIN_IMAGES}.gz": page for mirror in "ab"}
+    failed(small, message=rf"too long: https.*/b/.* has (\d+|more than \d+) bytes, {TRAIN_IMAGES} has at most 1\d{{4}}\)")
+    assert server.sent < 10_000_000
+
+
+def test_a_small_download_that_inflates_without_end_is_read_no_further_than_its_header_says(small, server):
+    for header in (b"\0\0\x08\1\0\0\0\5", b"\0\0\x08\1\xff\xff\xff\xff", b""):
+        bomb = gzip.compress(header + bytes(50_000_000))
+        assert len(bomb) < 60_000
+        server.pages = {f"/a/{TRAIN_IMAGES}.gz": packed(small, TRAIN_IMAGES), f"/a/{TRAIN_LABELS}.gz": bomb[:10_000]}
+        with pytest.raises(MissingDataError, match=r"too long|another size than the original|not an IDX file"):
+            MNIST(small.root, download=True)
+        assert files_under(small.root) == [os.path.join("MNIST", "raw", f"{TRAIN_IMAGES}.gz")]
+
+
+def test_a_download_that_trickles_is_given_up(small, server, monkeypatch):
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=itertools.count(0, 1000).__next__))
+    server.pages = {f"/{mirror}/{TRAIN_IMAGES}.gz": packed(small, TRAIN_IMAGES) for mirror in "ab"}
+    failed(small, message=r"the transfer is too slow: \d+ bytes in \d+ s")
+
+
+@pytest.mark.parametrize("where", ["http", "ftp", "file"])
+def test_only_https_is_fetched(small, server, monkeypatch, where):
+    (small.root.parent / "there.gz").write_bytes(packed(small, TRAIN_IMAGES))
+    there = {
+        "http": server.url.replace("https", "http") + "/c",
+        "ftp": "ftp://127.0.0.1:9/c",
+        "file": f"file://{small.root.parent}/there.gz",
+    }
+    server.pages = {f"/a/{TRAIN_IMAGES}.gz": there[where], f"/b/{TRAIN_IMAGES}.gz": f"{server.url}/c", "/c": b"no"}
+    failed(small, message="unknown url type|not allowed|invalid redirect|HTTP Error 302")
+    assert "/c" in server.asked, "to https a redirection is followed"
+    monkeypatch.setattr(MNIST, "mirrors", (server.url.replace("https", "http") + "/a/", "file:///tmp/"))
+    asked = len(server.asked)
+    failed(small, message=r"http://.*: only https is fetched.*file:///tmp/: only https is fetched")
+    assert len(server.asked) == asked
+
+
+def test_every_mirror_is_https():
+    assert all(mirror.startswith("https://") and mirror.endswith("/") for cls in (MNIST, FashionMNIST) for mirror in cls.mirrors)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(small, server, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    server.pages = {f"/a/{f}.gz": packed(small, f) for f in FILES}
+    failed(small, message="CERTIFICATE_VERIFY_FAILED")
+
+
 def test_an_interrupted_program_leaves_nothing(small, server, monkeypatch):
     server.pages = {f"/a/{f}.gz": packed(small, f) for f in FILES}
 
@@ -334,10 +412,10 @@ def test_wrong_content_never_appears(small, server):
 
 def test_offline_says_which_files_to_get_from_where_into_which_folder(small, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(MNIST, "mirrors", ("http://127.0.0.1:9/x/", "http://127.0.0.1:9/y/"))  # the discard port: refused
+    monkeypatch.setattr(MNIST, "mirrors", ("https://127.0.0.1:9/x/", "https://127.0.0.1:9/y/"))  # the discard port: refused
     with pytest.raises(MissingDataError) as caught:
         MNIST(small.root, download=True)
     text, own = str(caught.value), os.path.join(small.root, "MNIST", "raw")
-    assert text.startswith("MNIST: the download failed (http://127.0.0.1:9/x/: ") and "http://127.0.0.1:9/y/: " in text
-    assert text.endswith(f"put http://127.0.0.1:9/x/{TRAIN_IMAGES}.gz, http://127.0.0.1:9/x/{TRAIN_LABELS}.gz into {own}")
+    assert text.startswith("MNIST: the download failed (https://127.0.0.1:9/x/: ") and "https://127.0.0.1:9/y/: " in text
+    assert text.endswith(f"put https://127.0.0.1:9/x/{TRAIN_IMAGES}.gz, https://127.0.0.1:9/x/{TRAIN_LABELS}.gz into {own}")
     assert files_under(small.root) == []
