@@ -89,3 +89,32 @@ def test_results_may_be_changed_in_place_where_those_of_torch_may(c: Call):
         for a, b in zip(ours, theirs, strict=True):
             if a is not None and b is not None:
                 np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+
+
+def gradients_twice(T, c):
+    """The gradients of the sum of all results, then once more on the same graph; what is refused is None."""
+    inputs = operands(T, c, grad=True)
+    outs = [o for o in results(T, c, inputs) if o is not None and o.requires_grad]
+    leaves = [x for x in inputs if isinstance(x, T.Tensor) and x.requires_grad]
+    if not outs or not leaves:
+        return None
+    found = []
+    for _ in range(2):
+        try:
+            found.append(T.autograd.grad(outs, leaves, [T.ones_like(o) for o in outs], allow_unused=True))
+        except RuntimeError:
+            return None
+    return [[g if g is None else (g.resolve_conj() if T is torch else g).numpy(force=True) for g in grads] for grads in found]
+
+
+@every_call
+def test_a_second_backward_works_where_that_of_torch_does(c: Call):
+    """A node that saved no values has nothing to free."""
+    if not c.differentiable or gradients_twice(torch, c) is None:
+        return
+    found = gradients_twice(tl, c)
+    assert found is not None
+    for a, b in zip(*found, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_array_equal(a, b)

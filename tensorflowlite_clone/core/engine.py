@@ -141,7 +141,7 @@ class Walk:
                     if node.saved is None:
                         raise node.released() from None
                     raise
-            if not retain and node.saved:
+            if not retain and node.saved and (plan is None or plan.frees):
                 node.saved = None
             for parent, gx in zip(node.parents, grads):  # noqa: B905  (strict= costs 60 ns per node)
                 if gx is None:

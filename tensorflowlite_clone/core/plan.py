@@ -53,7 +53,7 @@ class Plan:
     ``mask`` says which arrays are tensors of the recording level, ``needs`` which of them need a gradient (bit i: array i).
     """
 
-    __slots__ = ("answers", "arrays", "count", "mask", "narrow", "needs", "op", "save", "step", "steps")
+    __slots__ = ("answers", "arrays", "count", "frees", "mask", "narrow", "needs", "op", "save", "step", "steps")
 
     #: Set by ``compile.py``: writes out the step of a plan.
     write: ClassVar[Callable[[Plan], Callable[[Any, Any], Any]] | None] = None
@@ -77,6 +77,8 @@ class Plan:
         self.save = tuple(save)
         self.steps = tuple(steps)
         self.answers = any(kind == ANSWER for kind, _ in save)
+        #: Whether a node gives up what it saved when that was used: values, of which a shape, a number or an index array is none.
+        self.frees = self.answers or any(kind == INPUT and self._has_values(key) for kind, key in save)
         #: What the engine calls with a node and its cotangent: `run`, or what the compiler wrote in its place.
         self.step: Callable[[Any, Any], Any] = self.run
 
@@ -118,6 +120,10 @@ class Plan:
                 plan.step = Plan.write(plan)
             remember(self.narrow, wanted, plan)
         return plan
+
+    def _has_values(self, key: int | slice) -> bool:
+        values = self.mask & self.op.differentiable_mask
+        return bool(values >> key.start if isinstance(key, slice) else values >> key & 1)
 
     def lower(self, source: Source, value: Any) -> Any:
         """A saved value as the first-order rules see it: tensors of the recording level give what they hold."""
