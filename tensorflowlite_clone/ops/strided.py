@@ -22,6 +22,7 @@ from ..core.broadcast import shape_of, spread_all
 from ..core.families import Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
+from ..core.views import Lineage, mirror
 from .cast import Cast
 from .complex import REAL_OF, FromPairs, PairsOfParts
 from .shape import Transpose
@@ -121,10 +122,16 @@ class StridedPut(Linear, title="in-place write through a view"):
 
 
 # ---- windows of tensors ---------------------------------------------------------------------------------------------------
+def dense_order(array: ndarray[Any, Any]) -> tuple[int, ...] | None:
+    """The permutation of axes that makes ``array`` row-major: identity for most arrays; None for those with gaps."""
+    axes = tuple(sorted(range(array.ndim), key=lambda i: (-abs(array.strides[i]), i)))
+    return axes if array.transpose(axes).flags.c_contiguous else None
+
+
 def order_of(root: ndarray[Any, Any]) -> tuple[int, ...]:
-    """The permutation of axes that makes ``root`` row-major: identity for most arrays. Raises `GraphError` if there is none."""
-    axes = tuple(sorted(range(root.ndim), key=lambda i: (-abs(root.strides[i]), i)))
-    if not root.transpose(axes).flags.c_contiguous:
+    """The `dense_order` of an array that is viewed. Raises `GraphError` if there is none."""
+    axes = dense_order(root)
+    if axes is None:
         raise GraphError(
             f"in-place write through a view: the memory that is viewed (shape {root.shape}, strides {root.strides}) has gaps or runs "
             f"backwards, and its history cannot be followed; clone() the tensor before taking views of it"
@@ -177,30 +184,63 @@ def write(root: Tensor, view: ndarray[Any, Any], value: Tensor) -> Any:
     return out if back == tuple(range(len(back))) else Transpose.of(out, axes=back)
 
 
-def _row_major(root: Tensor) -> Any:
-    axes = order_of(root.array)
+def _row_major(root: Any, axes: tuple[int, ...] | None = None) -> Any:
+    axes = order_of(root.array) if axes is None else axes
     return root if axes == tuple(range(len(axes))) else Transpose.of(root, axes=axes)
+
+
+def _memory_of(x: Any) -> tuple[Any, int]:
+    """What has the whole memory that ``x`` looks at, as a tensor or box, and the number of the element there that x starts at."""
+    if isinstance(getattr(x, "array", None), ndarray):
+        if x.views is None:
+            return x, 0
+        root: Any = Tensor.wrap(x.views.array, x.level)
+        root.node = x.views.root_node()
+        whole = x.views.array
+    else:
+        root = x
+        while isinstance(root.views, Lineage) and root.views.base is not None:
+            root = root.views.base
+        whole = mirror(root)
+    layout = mirror(x)
+    if root is x or layout is None or whole is None or layout.dtype != whole.dtype:
+        return x, 0
+    return root, (layout.ctypes.data - whole.ctypes.data) // whole.itemsize
 
 
 @public("as_strided")
 def _as_strided(input: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Array:
-    """The elements of ``input``, in row-major order, through a window with the given size and strides (in elements).
+    """The memory that ``input`` looks at, through a window with the given size and strides (in elements): a view.
 
-    Places that the window shows more than once add up in the gradient. Raises `ShapeError` if the window leaves the input.
+    The window starts where the input starts, or at element ``storage_offset`` of the memory. Places that it shows more than once add up
+    in the gradient. Raises `ShapeError` if the window leaves the memory.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.as_strided(tl.arange(5), (3, 2), (1, 1)).tolist()
-    [[0, 1], [1, 2], [2, 3]]
+    >>> x = tl.arange(6).reshape(2, 3)
+    >>> tl.as_strided(x, (2, 2), (1, 3)).tolist(), tl.as_strided(x.t(), (2, 2), (1, 1), 2).tolist()
+    ([[0, 3], [1, 4]], [[2, 3], [3, 4]])
     """
     x = to_operand(input, "as_strided")
-    size, stride, offset = tuple(map(int, size)), tuple(map(int, stride)), int(storage_offset or 0)
+    size, stride = tuple(map(int, size)), tuple(map(int, stride))
     if len(size) != len(stride):
         raise ArgumentError(f"as_strided: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
-    count = int(np.prod(shape_of(x)))
+    root, start = _memory_of(x)
+    offset = start if storage_offset is None else int(storage_offset)
+    count = math.prod(shape_of(root))
     last = offset + sum(max(n - 1, 0) * s for n, s in zip(size, stride, strict=True))
     if min(size, default=0) < 0 or min(stride, default=0) < 0 or offset < 0 or (0 not in size and last >= count):
         raise ShapeError(
-            f"as_strided: the window leaves the input: it reaches element {last} of {count} (input {shape_of(x)}, size {size}, "
+            f"as_strided: the window leaves the memory: it reaches element {last} of {count} (input {shape_of(x)}, size {size}, "
             f"stride {stride}, offset {offset}); sizes, strides and offset must stay inside and not be negative"
         )
-    return AsStrided.of(x, size=size, stride=stride, offset=offset)
+    if root is not x and start <= offset and last < start + math.prod(shape_of(x)) and (axes := _order(x)) is not None:
+        return AsStrided.of(_row_major(x, axes), size=size, stride=stride, offset=offset - start)  # it stays inside of the input
+    axes = _order(root)
+    if axes is None:
+        raise ShapeError(f"as_strided: the memory (shape {shape_of(root)}) has gaps or runs backwards; use contiguous() first")
+    return AsStrided.of(_row_major(root, axes), size=size, stride=stride, offset=offset)
+
+
+def _order(x: Any) -> tuple[int, ...] | None:
+    layout = mirror(x)
+    return tuple(range(len(shape_of(x)))) if layout is None else dense_order(layout)
