@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DimensionError
+from .._errors import ArgumentError, DimensionError, OperandError
 from .._typing import Array, Axes, Shape
 from ..kernels.reduce import sum_to
 
@@ -58,11 +60,26 @@ def normalize_axis(axis: int, ndim: int, op: str) -> int:
     2
     """
     n = max(ndim, 1)
+    if type(axis) is not int:
+        axis = _int(axis, op)
     if not -n <= axis < n:
         raise DimensionError(
             f"{op}: dimension out of range: dim is {axis}, the input has {ndim} dimension(s); dim must be in [{-n}, {n - 1}]"
         )
     return axis % n
+
+
+def _int(axis: Any, op: str) -> int:
+    """A dimension that is given as another kind of integer."""
+    if isinstance(axis, bool | np.bool_) or not hasattr(axis, "__index__"):
+        one = "one int: it works along one dimension" if isinstance(axis, tuple | list) else "an int"
+        raise OperandError(f"{op}: dim must be {one}: got {axis!r:.60}; dimensions are counted from 0, from the last one with -1, -2...")
+    return index(axis)
+
+
+def several(dim: Any) -> tuple[Any, ...]:
+    """One dimension or several as a tuple; whether they are dimensions, `normalize_axis` says."""
+    return tuple(dim) if isinstance(dim, tuple | list | range) else (dim,)
 
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str) -> tuple[int, ...] | None:
@@ -73,11 +90,7 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str) -> tupl
     """
     if axis is None:
         return None
-    axes: tuple[int, ...]
-    if isinstance(axis, int | np.integer):
-        axes = (normalize_axis(int(axis), ndim, op),)
-    else:
-        axes = tuple(sorted(normalize_axis(int(a), ndim, op) for a in axis))
+    axes = tuple(sorted(normalize_axis(a, ndim, op) for a in several(axis)))
     if len(set(axes)) != len(axes):
         raise ArgumentError(f"{op}: a dimension appears more than once: dim is {axis}; name each dimension once")
     return axes if ndim else None

@@ -218,15 +218,23 @@ def accept_out(f: F) -> F:
 
 
 def accept_numpy_names(f: F) -> F:
-    """Let ``f`` accept ``axis`` for ``dim`` and ``keepdims`` for ``keepdim`` where it has those parameters."""
+    """Let ``f`` accept ``axis`` for ``dim`` and ``keepdims`` for ``keepdim`` where it has those parameters.
+
+    One that takes any number of arguments behind its first, ``permute(x, *dims)``, takes them as a sequence by their name, too.
+    """
     code = f.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    count = code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames[:count]
     renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}
-    if not renames:
+    rest = code.co_varnames[count] if code.co_argcount == 1 and code.co_flags & 0x04 else None
+    if not renames and rest is None:
         return f
 
     @functools.wraps(f)
     def face(*args: Any, **kwargs: Any) -> Any:
+        if rest in kwargs and len(args) <= 1:
+            values = kwargs.pop(rest)
+            args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
         for numpy_name in renames.keys() & kwargs.keys():
             name = renames[numpy_name]
             if name in kwargs:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array, DType, DTypeLike
-from ..core.broadcast import conjugated, normalize_axis, shape_of
+from ..core.broadcast import conjugated, normalize_axis, several, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
 from ..core.publish import accept_numpy_names, implements, to_operand
@@ -108,10 +108,10 @@ def _places(x: Array, dim: Any, s: Any, op: str) -> tuple[int, ...]:
         if k > ndim:
             raise ShapeError(f"{op}: more sizes than dimensions: s is {tuple(s) if s else s}, the input is {shape_of(x)}; leave some out")
         return tuple(range(ndim - k, ndim))
-    dims = (dim,) if isinstance(dim, int | np.integer) else tuple(dim)
+    dims = several(dim)
     if not ndim and dims:
         raise DimensionError(f"{op}: a 0-d tensor has no dimension to transform; give it one, x.reshape(1)")
-    axes = tuple(normalize_axis(int(d), ndim, op) for d in dims)
+    axes = tuple(normalize_axis(d, ndim, op) for d in dims)
     if len(set(axes)) != len(axes):
         raise ArgumentError(f"{op}: a dimension appears more than once: dim is {dims}; name each dimension once")
     if s is not None and len(s) != len(axes):

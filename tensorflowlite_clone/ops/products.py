@@ -13,7 +13,7 @@ import numpy as np
 
 from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Array
-from ..core.broadcast import normalize_axis, shape_of
+from ..core.broadcast import normalize_axis, several, shape_of
 from ..core.families import Bilinear, LinedUp
 from ..core.publish import implements, operand, public, to_operand, to_operands
 from .einsum import Contract
@@ -143,10 +143,10 @@ def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
             raise ArgumentError(f"tensordot: dims is out of range: dims is {dims}, a is {xs}, b is {ys}; name dimensions that both have")
         left, right = list(range(len(xs) - int(dims), len(xs))), list(range(int(dims)))
     else:
-        named = [[d] if isinstance(d, int | np.integer) else list(d) for d in dims]
+        named = [several(d) for d in several(dims)]
         if len(named) != 2 or len(named[0]) != len(named[1]):
             raise ArgumentError(f"tensordot: dims must be a number or two lists of one length: got {dims!r}")
-        left, right = ([normalize_axis(int(d), len(s), "tensordot") for d in ds] for ds, s in zip(named, (xs, ys), strict=True))
+        left, right = ([normalize_axis(d, len(s), "tensordot") for d in ds] for ds, s in zip(named, (xs, ys), strict=True))
         if len(set(left)) != len(left) or len(set(right)) != len(right):
             raise ArgumentError(f"tensordot: a dimension appears more than once: dims are {dims!r}; name each dimension once")
     if [xs[d] for d in left] != [ys[d] for d in right]:

@@ -14,7 +14,7 @@ import numpy as np
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
+from ..core.broadcast import normalize_axis, several, shape_of
 from ..core.families import Shaping
 from ..core.levels import concrete
 from ..core.publish import implements, public, to_operand
@@ -101,9 +101,9 @@ def _tile(input: Array, *dims: Any) -> Array:
 
 
 @public("repeat", function=False)
-def _repeat(input: Array, *sizes: Any) -> Array:
-    """The tensor laid ``sizes[i]`` times along axis i, with new axes in front where there are more sizes than axes."""
-    counts = _shape_argument(sizes)
+def _repeat(input: Array, *repeats: Any) -> Array:
+    """The tensor laid ``repeats[i]`` times along axis i, with new axes in front where there are more counts than axes."""
+    counts = _shape_argument(repeats)
     if len(counts) < len(shape_of(input)):
         raise ShapeError(f"repeat: needs a count for each dimension: got {counts} for the input's {shape_of(input)}; use tile() for fewer")
     return _repeated(input, counts, "repeat")
@@ -188,7 +188,7 @@ def _roll(input: Array, shifts: Any, dims: Any = None) -> Array:
     if dims is None or not shape:
         flat = Reshape.of(x, shape=(math.prod(shape),))
         return Reshape.of(Roll.of(flat, shift=(sum(steps),), axis=(0,)), shape=shape)
-    axes = (dims,) if isinstance(dims, int) else tuple(dims)
+    axes = several(dims)
     if len(axes) != len(steps):
         raise ArgumentError(f"roll: needs one shift per dimension: shifts are {shifts}, dims are {dims}")
     return Roll.of(x, shift=steps, axis=tuple(normalize_axis(a, len(shape), "roll") for a in axes))
@@ -205,7 +205,7 @@ def _np_roll(a: Array, shift: Any, axis: Any = None) -> Array:
 def _rot90(input: Array, k: int = 1, dims: Any = (0, 1)) -> Array:
     """Turned by ``k`` quarters in the plane of two dimensions, from the first towards the second."""
     ndim = len(shape_of(input))
-    if len(dims) != 2 or ndim < 2:
+    if len(several(dims)) != 2 or ndim < 2:
         raise ArgumentError(f"rot90: needs two dimensions to turn in: dims are {dims}, the input is {shape_of(input)}")
     i, j = (normalize_axis(d, ndim, "rot90") for d in dims)
     if i == j:

@@ -16,7 +16,7 @@ from numpy import ndarray
 from .._errors import ArgumentError, DimensionError, ShapeError, TransformError
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of, unbroadcast
+from ..core.broadcast import normalize_axis, several, shape_of, unbroadcast
 from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public
@@ -144,8 +144,8 @@ def _reshape(input: Array, *shape: Any) -> Array:
 
 
 @public("view")
-def _view(input: Array, *shape: Any) -> Array:
-    """As `reshape`, but always a view, which shares the input's memory. Shape: any -> ``shape``.
+def _view(input: Array, *size: Any) -> Array:
+    """As `reshape`, but always a view, which shares the input's memory. Shape: any -> ``size``.
 
     Raises `ShapeError` where no view of that shape could show the elements as they lie in memory, as after a transposition.
 
@@ -155,9 +155,9 @@ def _view(input: Array, *shape: Any) -> Array:
     >>> x.tolist()
     [[7.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    if len(shape) == 1 and isinstance(shape[0], np.dtype):
+    if len(size) == 1 and isinstance(size[0], np.dtype):
         raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
-    return _viewed(input, resolve(_shape_argument(shape), shape_of(input), "view"), "view")
+    return _viewed(input, resolve(_shape_argument(size), shape_of(input), "view"), "view")
 
 
 def _viewed(input: Array, shape: Shape, op: str) -> Array:
@@ -179,9 +179,9 @@ def _needs_copy(layout: ndarray[Any, Any], shape: Shape) -> bool:
 
 
 @public("expand", function=False)
-def _expand(input: Array, *sizes: Any) -> Array:
-    """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``sizes``."""
-    shape, have = _shape_argument(sizes), shape_of(input)
+def _expand(input: Array, *size: Any) -> Array:
+    """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``size``."""
+    shape, have = _shape_argument(size), shape_of(input)
     lead = len(shape) - len(have)
     if lead < 0:
         raise ShapeError(f"expand: too few sizes: the input is {have}, the sizes are {shape}; give at least {len(have)} sizes")
@@ -228,7 +228,7 @@ def _unsqueeze(input: Array, dim: int) -> Array:
 def _squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Array:
     """Without the axes of length 1 (all, or those of ``dim`` that have length 1)."""
     shape = shape_of(input)
-    dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    dims = range(len(shape)) if dim is None else several(dim)
     gone = {normalize_axis(d, len(shape), "squeeze") for d in dims}
     return Reshape.of(input, shape=tuple(s for i, s in enumerate(shape) if i not in gone or s != 1))
 
@@ -247,8 +247,8 @@ def _flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
 def _movedim(input: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """Axes moved to other places, the others keeping their order."""
     ndim = len(shape_of(input))
-    sources = [normalize_axis(a, ndim, "movedim") for a in ([source] if isinstance(source, int) else source)]
-    places = [normalize_axis(a, ndim, "movedim") for a in ([destination] if isinstance(destination, int) else destination)]
+    sources = [normalize_axis(a, ndim, "movedim") for a in several(source)]
+    places = [normalize_axis(a, ndim, "movedim") for a in several(destination)]
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
         raise ArgumentError(f"movedim: source and destination must name as many different dimensions: {source} and {destination}")
     axes = [a for a in range(ndim) if a not in sources]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
-from ...core.broadcast import normalize_axes, normalize_axis, shape_of
+from ...core.broadcast import normalize_axes, normalize_axis, several, shape_of
 from ...core.levels import number
 from ...core.publish import accept_numpy_names, implements, to_operand
 from ..cast import Cast, cast
@@ -68,7 +68,7 @@ def norm_of_matrices(
     ndim = len(shape_of(x))
     if ndim < 2:
         raise ShapeError(f"{op}: needs a matrix or a stack of matrices: the input is {shape_of(x)}; give it at least two dimensions")
-    rows, columns = (normalize_axis(int(a), ndim, op) for a in axes)
+    rows, columns = (normalize_axis(a, ndim, op) for a in axes)
     if rows == columns:
         raise ArgumentError(f"{op}: the two dimensions must differ: dim is {tuple(axes)}")
     if order in ("fro", "f"):
@@ -163,7 +163,7 @@ def _either(x: Array, order: Any, dim: Any, keepdims: bool, op: str) -> Array:
         if ndim not in (1, 2):
             raise ShapeError(f"{op}: a norm of order {order!r} needs a vector or a matrix: the input is {shape_of(x)}; say over which dim")
         dim = tuple(range(ndim))
-    dims = (dim,) if isinstance(dim, int | np.integer) else tuple(dim)
+    dims = several(dim)
     if len(dims) == 1:
         return norm_of_vectors(x, 2 if order is None else order, normalize_axes(dims, ndim, op), keepdims, op)
     if len(dims) == 2:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..._errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
-from ...core.broadcast import normalize_axis, shape_of
+from ...core.broadcast import normalize_axis, several, shape_of
 from ...core.publish import implements, public, to_operands
 from ...kernels import linalg as kernels
 from ..cast import Clone, contiguous
@@ -343,7 +343,9 @@ def tensorsolve(A: Array, B: Array, dims: Sequence[int] | None = None) -> Array:
     a, b = to_operands("linalg.tensorsolve", A, B)
     if dims is not None:
         ndim = len(shape_of(a))
-        moved = [normalize_axis(int(d), ndim, "linalg.tensorsolve") for d in dims]
+        moved = [normalize_axis(d, ndim, "linalg.tensorsolve") for d in several(dims)]
+        if len(set(moved)) != len(moved):
+            raise ArgumentError(f"linalg.tensorsolve: a dimension appears more than once: dims are {dims!r}; name each dimension once")
         a = np.transpose(a, [i for i in range(ndim) if i not in moved] + moved)
     shape, k = tuple(shape_of(a)), len(shape_of(b))
     n = math.prod(shape_of(b))
