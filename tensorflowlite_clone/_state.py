@@ -37,6 +37,10 @@ class ThreadState(threading.local):
     default_dtype: DType | None = None
     #: Whether the transform under way was given NumPy's own arrays, so that an index means what it means to them.
     numpy: bool = False
+    #: The generator of random functions that are given none (``ops/random.py``); None: that of the process.
+    generator: Any = None
+    #: The data loader's worker that this thread is (``utils/data/workers.py``).
+    worker: Any = None
 
 
 state = ThreadState()

@@ -18,7 +18,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import strip
-from ..ops.random import default_generator
+from ..ops.random import current_generator
 from .arguments import Kind, raised_height, require_arrays
 from .batched import Batched, Map
 from .tree import Structure, flatten, spread, unflatten
@@ -154,11 +154,12 @@ def _run_chunks(
     chunk: int,
 ) -> Any:
     """Some examples at a time; the results joined along their mapped axes. With "same" every chunk draws the same numbers."""
-    start = default_generator.get_state() if randomness == "same" else None
+    generator = current_generator()
+    start = generator.get_state() if randomness == "same" else None
     parts: list[list[Any]] = []
     for i in range(0, size, chunk):
         if start is not None:
-            default_generator.set_state(start)
+            generator.set_state(start)
         taken = [x if d is None else x[(slice(None),) * (d % x.ndim) + (slice(i, i + chunk),)] for x, d in zip(leaves, dims, strict=True)]
         out = _run(func, tree, taken, dims, min(chunk, size - i), kwargs, out_dims, randomness)
         part, out_tree = flatten(out)

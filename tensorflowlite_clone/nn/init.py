@@ -13,7 +13,7 @@ import numpy as np
 from .._errors import ArgumentError, ShapeError
 from ..autograd import no_grad
 from ..core.tensor import Tensor
-from ..ops.random import Generator, default_generator
+from ..ops.random import Generator, current_generator
 
 GAINS = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
@@ -53,7 +53,7 @@ def _write(tensor: Tensor, values: Any) -> Tensor:
 
 
 def _rng(generator: Generator | None) -> np.random.Generator:
-    return (generator or default_generator).numpy_generator
+    return (generator or current_generator()).numpy_generator
 
 
 def _uniform(tensor: Tensor, low: float, high: float, generator: Generator | None) -> Tensor:

@@ -4,7 +4,8 @@ Streams are NumPy's SFC64 (C. Doty-Humphrey 2010), seeded through NumPy's `SeedS
 uniform numbers on every platform. Numbers differ from PyTorch's for the same seed.
 
 Threads: one draw is atomic (NumPy locks the stream), so threads may share a generator, but in which order they get their numbers
-is up to the scheduler; give each thread a generator of its own where results must be reproducible. Processes: a forked child
+is up to the scheduler; give each thread a generator of its own where results must be reproducible, as the workers of a
+``DataLoader`` have. Processes: a forked child
 goes on from its parent's state, as in PyTorch, so children that shall differ must be seeded.
 
 What they do inside vmap is in ``draw.py``.
@@ -21,7 +22,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, OperandError
-from .._state import get_default_dtype
+from .._state import get_default_dtype, state
 from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -132,10 +133,15 @@ def _unforeseen() -> Generator:
 default_generator = _unforeseen()
 
 
+def current_generator() -> Generator:
+    """The generator of this thread's functions that are given none: the default one, or that of the `DataLoader` worker that runs here."""
+    return state.generator or default_generator
+
+
 def stream(generator: Generator | None) -> np.random.Generator:
     """The NumPy generator to draw from."""
     if generator is None:
-        return default_generator.numpy_generator
+        return (state.generator or default_generator).numpy_generator
     if not isinstance(generator, Generator):
         raise OperandError(
             f"generator: must be a tl.Generator: got {type(generator).__name__}; make one with tl.Generator().manual_seed(0)"
@@ -148,37 +154,39 @@ def stream(generator: Generator | None) -> np.random.Generator:
 def _manual_seed(seed: int) -> Generator:
     """Start the default generator's stream of ``seed``; returns that generator.
 
+    In a worker of a ``DataLoader`` this and the functions below mean the worker's own generator.
+
     >>> import tensorflowlite_clone as tl
     >>> a = (tl.manual_seed(0), tl.rand(2))[1]
     >>> b = (tl.manual_seed(0), tl.rand(2))[1]
     >>> tl.equal(a, b)
     True
     """
-    return default_generator.manual_seed(seed)
+    return current_generator().manual_seed(seed)
 
 
 @public("seed", method=False)
 def _seed() -> int:
     """Start a stream of the default generator that nobody can foresee; returns its seed."""
-    return default_generator.seed()
+    return current_generator().seed()
 
 
 @public("initial_seed", method=False)
 def _initial_seed() -> int:
     """The seed the default generator was started with."""
-    return default_generator.initial_seed()
+    return current_generator().initial_seed()
 
 
 @public("get_rng_state", method=False)
 def _get_rng_state() -> Array:
     """The default generator's state as a uint8 tensor."""
-    return default_generator.get_state()
+    return current_generator().get_state()
 
 
 @public("set_rng_state", method=False)
 def _set_rng_state(new_state: Array) -> None:
     """Let the default generator go on from a state that `get_rng_state` returned."""
-    default_generator.set_state(new_state)
+    current_generator().set_state(new_state)
 
 
 # ---- drawing on plain arrays ------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from ..core.observe import Observer, observing
 from ..core.operation import Operation
 from ..core.saved import Packed, SavingNode
 from ..core.tensor import Tensor
-from ..ops.random import Generator, default_generator
+from ..ops.random import Generator, current_generator
 
 
 class CheckpointError(RuntimeError):
@@ -43,7 +43,7 @@ class Replayable:
         self.height, self.maps = state.height, state.maps
         leaves = list(leaves_of((args, kwargs)))
         self.tensors = [(t, t.node, version_of(t)) for t in leaves if isinstance(t, Tensor)]
-        generators = [default_generator, *(g for g in leaves if isinstance(g, Generator))] if preserve_rng_state else []
+        generators = [current_generator(), *(g for g in leaves if isinstance(g, Generator))] if preserve_rng_state else []
         self.random = [(g, g.get_state()) for g in generators]
 
     def check_arguments(self, when: str) -> None:

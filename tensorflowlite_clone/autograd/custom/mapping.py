@@ -21,7 +21,7 @@ from ...core.plan import Source
 from ...core.transpose import count_loop
 from ...func.arguments import raised_height
 from ...func.batched import Batched, Map
-from ...ops.random import default_generator
+from ...ops.random import current_generator
 from .call import Call
 from .context import FunctionCtx
 from .node import fit_gradient
@@ -84,14 +84,15 @@ def _by_loop(call: Call, level: int, size: int, values: list[Array], mapped: lis
     if size:
         count_loop(call.__name__)
     maps = state.maps if randomness == "error" else tuple(m for m in state.maps if m.level != level)  # else each draws for itself
-    start = default_generator.get_state() if randomness == "same" else None
+    generator = current_generator()
+    start = generator.get_state() if randomness == "same" else None
     columns: list[tuple[Array, ...]] = []
     recipes: list[Any] = []
     templates: list[list[Any]] = []
     with during(maps=maps):
         for i in range(max(size, 1)):
             if start is not None:
-                default_generator.set_state(start)
+                generator.set_state(start)
             columns.append(call.of(*[_entry(v, i, size) if m else v for v, m in zip(values, mapped, strict=True)]))
             recipes.append(call.recipe)
             templates.append(call.template)
