@@ -1,11 +1,13 @@
-"""Data sets, samplers and the loader: contents, order, reproducibility, one gather per batch, threads, errors."""
+"""Data sets, samplers and the loader: contents, order, reproducibility.
+
+How batches are read and who owns them: ``test_data_reading.py``. Workers: ``test_data_workers.py``. Collating: ``test_data_collate.py``.
+Wrong calls: ``test_data_mistakes.py``.
+"""
 
 from __future__ import annotations
 
-import collections
 import inspect
 import itertools
-import threading
 
 import numpy as np
 import pytest
@@ -50,22 +52,38 @@ def test_tensor_dataset():
     x, y = dataset[3]
     assert x.tolist() == [6.0, 7.0] and y.item() == 3 and isinstance(y, tl.Tensor)
     assert dataset[-1][1].item() == 9 and dataset[2:4][1].tolist() == [2, 3]
-    x, y = dataset.gather(np.array([3, 3, 0]))
-    assert y.tolist() == [3, 3, 0] and x.shape == (3, 2) and x.dtype == np.float32
-    assert dataset.gather(slice(2, 4))[0].numpy().base is not None  # a view
-
-
-def test_tensors_that_require_grad_are_read_without_the_graph():
-    w = tl.ones(3, 2, requires_grad=True)
-    (batch,) = next(iter(DataLoader(TensorDataset(w), batch_size=2)))
-    assert not batch.requires_grad
 
 
 def test_subset_and_nested_subset():
     dataset = data.Subset(data.Subset(TensorDataset(X, Y), [9, 7, 5, 3]), [2, 0])
     assert len(dataset) == 2 and [dataset[i][1].item() for i in range(2)] == [5, 9]
-    assert dataset.gather(np.array([1, 1]))[1].tolist() == [9, 9]
-    assert not hasattr(data.Subset(Squares(), [1]), "gather") and data.Subset(Squares(), [3])[0]["square"] == 9
+    assert data.Subset(Squares(), [3])[0]["square"] == 9
+    assert dataset[[1, 0]][1].tolist() == [9, 5]  # as in PyTorch, a list is handed on
+
+
+def test_the_indices_of_a_subset_are_kept_as_they_are_given():
+    a, b = data.random_split(range(10), [5, 5])
+    assert sorted(a.indices + b.indices) == list(range(10)) and len(a.indices + b.indices) == 10
+    for indices in ([2, 0], (2, 0), np.array([2, 0]), range(2, 0, -1), tl.tensor([2, 0])):
+        assert data.Subset("abc", indices).indices is indices
+        assert data.Subset("abc", indices)[0] == "c"
+    assert data.Subset({"x": 1, "y": 2}, ["y"])[0] == 2  # keys need not be numbers
+
+
+def test_stack_dataset():
+    beside = data.StackDataset(TensorDataset(X), range(10))
+    (x,), i = beside[3]
+    assert x.tolist() == [6.0, 7.0] and i == 3 and len(beside) == 10
+    named = data.StackDataset(x=X, name="abcdefghij")
+    assert named[-1]["name"] == "j" and named[-1]["x"].tolist() == [18.0, 19.0]
+    batch = next(iter(DataLoader(named, batch_size=2)))
+    assert batch["x"].tolist() == [[0.0, 1.0], [2.0, 3.0]] and batch["name"] == ["a", "b"]
+
+
+def test_chain_dataset():
+    both = Stream() + Stream()
+    assert isinstance(both, data.ChainDataset) and list(both) == [*range(7)] * 2 == list(both)
+    assert [b.tolist() for b in DataLoader(both, batch_size=5)] == [[0, 1, 2, 3, 4], [5, 6, 0, 1, 2], [3, 4, 5, 6]]
 
 
 def test_concat_dataset():
@@ -83,7 +101,7 @@ def test_random_split_covers_everything_once(lengths, sizes):
     assert [len(p) for p in parts] == sizes
     assert sorted(p[i][1].item() for p in parts for i in range(len(p))) == list(range(10))
     again = data.random_split(TensorDataset(X, Y), lengths, generator(1))
-    assert [p.indices.tolist() for p in parts] == [p.indices.tolist() for p in again]
+    assert [p.indices for p in parts] == [p.indices for p in again]
 
 
 def test_random_split_sizes_are_those_of_torch():
@@ -92,6 +110,21 @@ def test_random_split_sizes_are_those_of_torch():
         for fractions in ([0.7, 0.3], [0.25] * 4, [0.1, 0.2, 0.7], [0.6, 0.4]):
             ours, theirs = data.random_split(range(n), fractions), torch_data.random_split(range(n), fractions)
             assert [len(p) for p in ours] == [len(p) for p in theirs]
+
+
+def test_a_fraction_that_gives_nothing_is_said():
+    with pytest.warns(UserWarning, match=r"random_split: subset 1 is empty: 0.1 of 3 examples are none"):
+        assert [len(p) for p in data.random_split(range(3), [0.9, 0.1])] == [3, 0]
+
+
+def test_classes_can_be_subscripted():
+    class Numbers(data.Dataset[int]):
+        def __getitem__(self, index: int) -> int:
+            return index
+
+    assert Numbers()[3] == 3
+    for cls in (data.Dataset, data.IterableDataset, data.ConcatDataset, data.Subset, data.Sampler, DataLoader):
+        assert cls[int] is not None
 
 
 # ---- samplers ---------------------------------------------------------------------------------------------------------------
@@ -168,47 +201,11 @@ def test_default_generator_decides_without_one_of_its_own():
     assert labels(loader) == first
 
 
-class Counted(TensorDataset):
-    """Counts how it is read."""
-
-    def __init__(self, *tensors):
-        super().__init__(*tensors)
-        self.gathers, self.items = [], 0
-
-    def gather(self, indices):
-        self.gathers.append(indices)
-        return super().gather(indices)
-
-    def __getitem__(self, index):
-        self.items += 1
-        return super().__getitem__(index)
-
-
-@pytest.mark.parametrize("wrap", [lambda d: d, lambda d: data.Subset(d, np.arange(9, -1, -1))], ids=["data set", "subset"])
-@pytest.mark.parametrize("settings", [{"shuffle": True}, {}, {"sampler": [1, 5, 3]}, {"batch_sampler": [[1, 2], [3]]}], ids=str)
-def test_arrays_are_read_by_one_gather_per_batch(wrap, settings):
-    dataset = Counted(X, Y)
-    batches = list(DataLoader(wrap(dataset), **({} if "batch_sampler" in settings else {"batch_size": 3}), **settings))
-    assert dataset.items == 0 and len(dataset.gathers) == len(batches)
-    for x, y in batches:
-        np.testing.assert_array_equal(x.numpy(), X[y.numpy()])
-
-
-def test_sequential_order_reads_slices_without_copying():
-    for (x, _), start in zip(DataLoader(TensorDataset(X, Y), batch_size=4), (0, 4, 8), strict=True):
-        assert np.shares_memory(x.numpy(), X) and x.numpy()[0, 0] == X[start, 0]
-
-
-def test_shuffled_batches_have_memory_of_their_own():
-    for x, _ in DataLoader(TensorDataset(X, Y), batch_size=4, shuffle=True):
-        assert not np.shares_memory(x.numpy(), X)
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_items_are_collated(workers):
     batches = list(DataLoader(Squares(), batch_size=3, num_workers=workers))
     assert [b["square"].tolist() for b in batches] == [[0, 1, 4], [9, 16, 25], [36]]
-    assert batches[0]["x"].dtype == np.float32 and batches[0]["square"].dtype == np.int64 and batches[1]["name"] == ("n3", "n4", "n5")
+    assert batches[0]["x"].dtype == np.float32 and batches[0]["square"].dtype == np.int64 and batches[1]["name"] == ["n3", "n4", "n5"]
 
 
 def test_samplers_of_ones_own():
@@ -234,125 +231,56 @@ def test_streams(settings, expected):
         len(loader)
 
 
-def test_threads_read_ahead_in_order_and_stop():
-    names = set()
+def test_a_stream_with_a_length():
+    class Sized(Stream):
+        def __len__(self):
+            return 7
 
-    class Watched(Squares):
-        def __getitem__(self, index):
-            names.add(threading.current_thread().name)
-            return index
-
-    before = set(threading.enumerate())
-    batches = [b.tolist() for b in DataLoader(Watched(40), batch_size=3, num_workers=2)]
-    assert batches == [list(range(i, min(i + 3, 40))) for i in range(0, 40, 3)]
-    assert threading.main_thread().name not in names and before.issuperset(threading.enumerate())
-    for _ in DataLoader(Watched(40), batch_size=3, num_workers=2):
-        break
-    assert before.issuperset(threading.enumerate())
+    assert [len(DataLoader(Sized(), n, drop_last=d)) for n in (1, 2, 3, 7, 8) for d in (False, True)] == [7, 7, 4, 3, 3, 2, 1, 1, 1, 0]
+    assert len(DataLoader(Sized(), None)) == 7 == len(iter(DataLoader(Sized())))
 
 
-def test_threads_are_prepared_and_may_not_take_too_long():
-    numbers, stop = [], threading.Event()
-
-    class Slow(Squares):
-        def __getitem__(self, index):
-            stop.wait(0.5 if index else 0.0)
-            return index
-
-    loader = DataLoader(Slow(), num_workers=2, worker_init_fn=numbers.append, timeout=0.05)
-    with pytest.raises(TimeoutError):
-        list(loader)
-    assert sorted(numbers) in ([0], [0, 1])
-    stop.set()
-    assert len(list(loader)) == 7
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_pass_is_an_iterator_with_a_length(workers):
+    passing = iter(DataLoader(Squares(), 3, num_workers=workers))
+    assert iter(passing) is passing and len(passing) == 3
+    assert len([*passing]) == 3 and next(passing, None) is None is next(passing, None)
 
 
-def test_an_error_in_a_thread_reaches_the_loop():
-    class Broken(Squares):
-        def __getitem__(self, index):
-            if index == 4:
-                raise LookupError("item 4 is broken")
-            return index
-
-    with pytest.raises(LookupError, match="item 4 is broken"):
-        list(DataLoader(Broken(), batch_size=2, num_workers=2))
+def test_samplers_follow_a_data_set_that_grows():
+    source = [1, 2]
+    sampler, loader = data.RandomSampler(source), DataLoader(source, shuffle=True)
+    source.append(3)
+    assert sorted(sampler) == [0, 1, 2] and len(sampler) == 3 == len(list(loader))
 
 
-# ---- collate ----------------------------------------------------------------------------------------------------------------
-Point = collections.namedtuple("Point", ["x", "y"])
-BATCHES = [
-    [1, 2, 3],
-    [1.5, 2.5],
-    [1, 2.5],
-    [True, False],
-    [np.float32(1), np.float32(2)],
-    [np.ones(2), np.zeros(2)],
-    [(1, "a"), (2, "b")],
-    [[1, 2.0], [3, 4.0]],
-    [{"a": 1, "b": (1.0, b"x")}, {"a": 2, "b": (2.0, b"y")}],
-    [Point(1, 2.0), Point(3, 4.0)],
-]
+def test_the_order_is_drawn_when_iteration_begins():
+    def order(between):
+        tl.manual_seed(3)
+        passing = iter(DataLoader(TensorDataset(X, Y), 5, shuffle=True))
+        if between:
+            tl.rand(5)
+        return [y.tolist() for _, y in passing]
+
+    assert order(False) == order(True)
 
 
-def plain(value):
-    if isinstance(value, tl.Tensor) or type(value).__module__ == "torch":
-        return ("tensor", str(np.asarray(value).dtype), value.tolist())
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [type(value).__name__, *map(plain, value)]
-    return value
+def test_what_the_loader_is_made_of_cannot_be_changed_afterwards():
+    loader = DataLoader(Squares(), 3)
+    for name in ("dataset", "batch_size", "drop_last", "sampler", "batch_sampler", "persistent_workers"):
+        with pytest.raises(ValueError, match=f"DataLoader: {name} cannot be changed once the loader is made"):
+            setattr(loader, name, getattr(loader, name))
+    loader.collate_fn = len
+    assert list(loader) == [3, 3, 1]
 
 
-@pytest.mark.parametrize("batch", BATCHES, ids=str)
-def test_default_collate_equals_torch(batch):
-    torch_data = pytest.importorskip("torch").utils.data
-    assert plain(data.default_collate(batch)) == plain(torch_data.default_collate(batch))
-
-
-def test_default_collate_stacks_tensors():
-    out = data.default_collate([tl.ones(2, requires_grad=True), tl.zeros(2)])
-    assert out.tolist() == [[1.0, 1.0], [0.0, 0.0]] and not out.requires_grad
-
-
-# ---- signatures and errors --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", sorted(set(data.__all__) - {"Dataset", "IterableDataset", "Sampler", "default_collate"}))
+# ---- signatures --------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "name", sorted(set(data.__all__) - {"Dataset", "IterableDataset", "Sampler", "default_collate", "default_convert"})
+)
 def test_signature_is_that_of_torch(name):
     torch_data = pytest.importorskip("torch").utils.data
     ours, theirs = (inspect.signature(getattr(m, name)).parameters for m in (data, torch_data))
     assert set(theirs) - set(ours) <= {"data_source"}  # of a sampler whose source PyTorch does not use
     order = [p for p in theirs if p in ours and theirs[p].kind is not inspect.Parameter.KEYWORD_ONLY]
     assert [p for p in ours if p in order] == order
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: TensorDataset(X, Y[:5]), r"TensorDataset: the lengths differ: the shapes are \[\(10, 2\), \(5,\)\]"),
-        (lambda: TensorDataset(), "TensorDataset: got no tensors"),
-        (lambda: TensorDataset(tl.tensor(1.0)), "the lengths differ"),
-        (lambda: data.ConcatDataset([]), "ConcatDataset: got no data sets"),
-        (lambda: data.ConcatDataset([TensorDataset(X)])[10], "ConcatDataset: index 10 is out of range: there are 10 examples"),
-        (lambda: data.random_split(TensorDataset(X), [3, 4]), r"random_split: lengths must add up .* \[3, 4\], it has 10 examples"),
-        (lambda: data.random_split(TensorDataset(X), [11, -1]), r"\[11, -1\]"),
-        (lambda: data.RandomSampler(X, num_samples=-1), "RandomSampler: num_samples must not be negative: got -1"),
-        (lambda: data.WeightedRandomSampler([-1.0, 2.0], 2), "WeightedRandomSampler: weights must be"),
-        (lambda: data.WeightedRandomSampler([0.0, 2.0], 2, False), "2 samples without replacement .* 1"),
-        (lambda: data.BatchSampler(range(3), 0, False), "BatchSampler: batch_size must be a positive integer: got 0"),
-        (lambda: data.BatchSampler(range(3), 1.5, False), "got 1.5"),
-        (lambda: DataLoader(3), "DataLoader: needs a data set .* got int"),
-        (lambda: DataLoader(Squares(), num_workers=-1), "num_workers must not be negative: got -1"),
-        (lambda: DataLoader(Squares(), sampler=[1], shuffle=True), "sampler and shuffle exclude each other"),
-        (lambda: DataLoader(Squares(), batch_sampler=[[1]], batch_size=2), "batch_sampler excludes batch_size"),
-        (lambda: DataLoader(Stream(), shuffle=True), "comes in its own order"),
-        (lambda: data.default_collate([np.ones(2), np.ones(3)]), r"different shapes: \[\(2,\), \(3,\)\]; .* pass collate_fn"),
-        (lambda: data.default_collate([object()]), "cannot make a batch of object; pass collate_fn"),
-        (lambda: data.Dataset()[0], "Dataset: has no examples; define __getitem__"),
-        (lambda: len(data.Dataset()), "Dataset: has no length"),
-        (lambda: iter(data.IterableDataset()), "IterableDataset: has no examples; define __iter__"),
-        (lambda: iter(data.Sampler()), "Sampler: has no order"),
-    ],
-)
-def test_mistakes_are_explained(make, message):
-    with pytest.raises((ValueError, TypeError, RuntimeError, IndexError), match=message):
-        make()

@@ -1,140 +1,293 @@
-"""Data sets: what has a length and examples. Not here: in which order examples are read (``sampler.py``) and batches (``loader.py``).
-
-A data set whose examples stand in arrays also has ``gather(indices)``: a whole batch by one read per array.
+"""Data sets: what has examples. Not here: which are read a whole batch at a time (``gather.py``), in which order examples are read
+(``sampler.py``), batches (``dataloader.py``).
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from itertools import accumulate, chain
+from typing import Any, Generic, TypeVar
 
-import numpy as np
 from numpy import ndarray
 
 from ..._errors import ArgumentError, DimensionError, OperandError, ShapeError
+from ...core.boxed import Boxed
 from ...core.tensor import Tensor
+from ...ops.create import _as_tensor
 from ...ops.random import Generator, stream
+from .checks import generator as checked_generator
+from .checks import indexed, iterable, shown, sized, whole
+
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Dataset:
-    """Examples by index: a subclass defines ``__getitem__`` and ``__len__``."""
+class Dataset(Generic[T_co]):
+    """Examples by index: a subclass defines ``__getitem__``, and ``__len__`` if it has a length.
 
-    def __getitem__(self, index: int) -> Any:
-        raise TypeError(f"{type(self).__name__}: has no examples; define __getitem__(self, index) and __len__(self) in the class")
+    Where several examples can be read faster than one by one, it also defines ``__getitems__(indices)``, which returns a list of
+    them; a `DataLoader` then reads its batches so.
 
-    def __len__(self) -> int:
-        raise TypeError(f"{type(self).__name__}: has no length; define __len__(self) in the class")
+    >>> class Squares(Dataset[int]):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         return index * index
+    >>> (Squares() + Squares())[4]
+    1
+    """
 
-    def __add__(self, other: Dataset) -> ConcatDataset:
+    def __getitem__(self, index: Any) -> T_co:
+        raise NotImplementedError(f"{type(self).__name__}: has no examples; define __getitem__(self, index) in the class")
+
+    def __add__(self, other: Dataset[Any]) -> ConcatDataset[Any]:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
-    """Examples in the order of ``__iter__``, which a subclass defines; for streams without an index."""
+class IterableDataset(Dataset[T_co]):
+    """Examples in the order of ``__iter__``, which a subclass defines; for streams without an index.
 
-    def __iter__(self) -> Iterator[Any]:
+    Each worker of a `DataLoader` iterates over its own copy; to read a part of the stream each, the copies ask
+    `get_worker_info`. A stream that does not ask is read by one worker, so that no example comes twice.
+    """
+
+    def __iter__(self) -> Iterator[T_co]:
         raise TypeError(f"{type(self).__name__}: has no examples; define __iter__(self) in the class")
 
+    def __add__(self, other: Dataset[Any]) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
 
-class TensorDataset(Dataset):
-    """Tensors (or arrays) of one length: example i is the tuple of their entries i.
 
-    Raises `ShapeError` where the lengths differ.
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
+    """Tensors (or arrays) of one length: example i is the tuple of their entries i, views of them.
 
+    Raises `ShapeError` where the lengths differ, `OperandError` for what makes no tensor.
+
+    >>> import numpy as np
     >>> data = TensorDataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
     >>> len(data), data[1][1].item()
     (3, 1)
     """
 
+    tensors: tuple[Tensor, ...]
+
     def __init__(self, *tensors: Any) -> None:
         if not tensors:
             raise ArgumentError("TensorDataset: got no tensors; pass at least one")
-        self.tensors = tuple(t if isinstance(t, Tensor) else Tensor.wrap(np.asarray(t), 0) for t in tensors)
-        shapes = [t.shape for t in self.tensors]
+        made = tuple(_tensor(t, i) for i, t in enumerate(tensors))
+        shapes = [t.shape for t in made]
         if any(not s or s[0] != shapes[0][0] for s in shapes):
             raise ShapeError(f"TensorDataset: the lengths differ: the shapes are {shapes}; the first dimensions must be equal")
-        self.arrays = tuple(t.numpy(force=True) for t in self.tensors)
+        self.tensors = made
 
     def __len__(self) -> int:
-        return len(self.arrays[0])
+        return len(self.tensors[0])
 
-    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(t[index] for t in self.tensors)
 
-    def gather(self, indices: Any) -> tuple[Tensor, ...]:
-        """The batch at ``indices`` (an integer array, or a slice, which gives views): one tensor per tensor of the data set."""
-        if isinstance(indices, slice):
-            return tuple(Tensor.wrap(a[indices], 0) for a in self.arrays)
-        return tuple(Tensor.wrap(np.take(a, indices, axis=0), 0) for a in self.arrays)
+
+def _tensor(value: Any, i: int) -> Tensor:
+    if not isinstance(value, Boxed | ndarray | list | tuple):
+        raise OperandError(f"TensorDataset: tensors[{i}] must be a tensor or an array: got {shown(value)}")
+    try:
+        return _as_tensor(value)  # type: ignore[no-any-return]
+    except (TypeError, ValueError) as error:
+        raise OperandError(f"TensorDataset: tensors[{i}]: {error}") from error
 
 
-class Subset(Dataset):
-    """The examples of another data set at ``indices``."""
+class StackDataset(Dataset[Any]):
+    """Data sets of one length side by side: example i is the tuple of their examples i, or the dict of them where they have names.
 
-    def __init__(self, dataset: Any, indices: Sequence[int] | ndarray[Any, Any]) -> None:
-        self.dataset = dataset
-        self.indices = np.asarray(indices, np.int64)
-        if hasattr(dataset, "gather"):
-            self.gather = self._gather
+    >>> StackDataset([1, 2], ["a", "b"])[1]
+    (2, 'b')
+    >>> StackDataset(number=[1, 2], text=["a", "b"])[1]
+    {'number': 2, 'text': 'b'}
+    """
+
+    datasets: tuple[Any, ...] | dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise ArgumentError("StackDataset: needs data sets, all without names (tuples) or all with (dicts); pass at least one")
+        parts = [sized(indexed(d, "StackDataset: each data set"), "StackDataset: each data set") for d in args or kwargs.values()]
+        lengths = [len(d) for d in parts]
+        if any(n != lengths[0] for n in lengths):
+            raise ArgumentError(f"StackDataset: the lengths differ: they are {lengths}; all must be equal")
+        self.datasets, self._length = args or kwargs, lengths[0]
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return self._length
 
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[int(self.indices[index])]
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: d[index] for name, d in self.datasets.items()}
+        return tuple(d[index] for d in self.datasets)
 
-    def _gather(self, indices: Any) -> Any:
-        return self.dataset.gather(self.indices[indices])
+    def __getitems__(self, indices: Sequence[Any]) -> list[Any]:
+        if isinstance(self.datasets, dict):
+            columns = [examples(d, indices) for d in self.datasets.values()]
+            return [dict(zip(self.datasets, row, strict=True)) for row in zip(*columns, strict=True)]
+        return list(zip(*[examples(d, indices) for d in self.datasets], strict=True))
 
 
-class ConcatDataset(Dataset):
-    """Several data sets one after the other."""
+class ConcatDataset(Dataset[T_co]):
+    """Several data sets one after the other.
 
-    def __init__(self, datasets: Sequence[Any]) -> None:
-        self.datasets = list(datasets)
-        if not self.datasets:
+    >>> both = ConcatDataset([range(3), range(10, 12)])
+    >>> len(both), both[3], both[-1]
+    (5, 10, 11)
+    """
+
+    datasets: list[Any]
+    cumulative_sizes: list[int]
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        parts = list(iterable(datasets, "ConcatDataset: datasets"))
+        if not parts:
             raise ArgumentError("ConcatDataset: got no data sets; pass at least one")
-        self.cumulative_sizes = list(accumulate(len(d) for d in self.datasets))
+        for d in parts:
+            if isinstance(d, IterableDataset):
+                raise OperandError(f"ConcatDataset: {type(d).__name__} has no index; chain streams with ChainDataset")
+            sized(indexed(d, "ConcatDataset: each data set"), "ConcatDataset: each data set")
+        self.datasets, self.cumulative_sizes = parts, list(accumulate(len(d) for d in parts))
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, index: int) -> Any:
-        n = len(self)
-        if not -n <= index < n:
-            raise DimensionError(f"ConcatDataset: index {index} is out of range: there are {n} examples")
-        index %= n
-        which = bisect_right(self.cumulative_sizes, index)
-        return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
+    def __getitem__(self, index: int) -> T_co:
+        n, i = len(self), whole(index)
+        if i is None:
+            raise OperandError(f"ConcatDataset: an index must be an integer: got {shown(index)}")
+        if not -n <= i < n:
+            raise DimensionError(f"ConcatDataset: index {i} is out of range: there are {n} examples")
+        which = bisect_right(self.cumulative_sizes, i % n)
+        return self.datasets[which][i % n - (self.cumulative_sizes[which - 1] if which else 0)]  # type: ignore[no-any-return]
 
 
-def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
+class ChainDataset(IterableDataset[Any]):
+    """Streams one after the other.
+
+    >>> class Up(IterableDataset[int]):
+    ...     def __iter__(self):
+    ...         return iter(range(2))
+    >>> list(Up() + Up())
+    [0, 1, 0, 1]
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        parts = list(iterable(datasets, "ChainDataset: datasets"))
+        for d in parts:
+            if not isinstance(d, IterableDataset):
+                raise OperandError(f"ChainDataset: chains IterableDatasets: got {shown(d)}; join data sets with an index by ConcatDataset")
+        self.datasets = parts
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(self.datasets)
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self.datasets)
+
+
+class Subset(Dataset[T_co]):
+    """The examples of another data set at ``indices``, which are kept as they are given.
+
+    >>> part = Subset(["a", "b", "c"], [2, 0])
+    >>> len(part), part[0], part.indices
+    (2, 'c', [2, 0])
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[Any]) -> None:
+        self.dataset = indexed(dataset, "Subset: dataset")
+        self.indices: Any = sized(indexed(indices, "Subset: indices"), "Subset: indices")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> T_co:
+        return self.dataset[[self._there(i) for i in index] if isinstance(index, list) else self._there(index)]  # type: ignore[no-any-return]
+
+    def __getitems__(self, indices: Sequence[Any]) -> list[T_co]:
+        return examples(self.dataset, [self._there(i) for i in indices])
+
+    def _there(self, index: Any) -> Any:
+        try:
+            return self.indices[index]
+        except IndexError:
+            raise DimensionError(f"Subset: index {index} is out of range: there are {len(self)} examples") from None
+
+
+def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset[Any]]:
     """Disjoint random subsets with the given lengths, or with the given fractions (which add up to 1).
 
-    Raises `ArgumentError` for lengths that do not add up to the data set's.
+    Raises `ArgumentError` for lengths that do not add up to the data set's; warns of a fraction that gives an empty subset.
 
-    >>> parts = random_split(TensorDataset(np.arange(10)), [0.8, 0.2])
+    >>> parts = random_split(range(10), [0.8, 0.2])
     >>> [len(p) for p in parts]
     [8, 2]
     """
-    n = len(dataset)
-    sizes = list(lengths)
-    if all(0 <= s <= 1 for s in sizes) and math.isclose(sum(sizes), 1.0):
-        whole = [math.floor(n * s) for s in sizes]
-        for i in range(n - sum(whole)):  # what rounding left goes round
-            whole[i % len(whole)] += 1
-        sizes = list(whole)
-    if sum(sizes) != n or any(int(s) != s or s < 0 for s in sizes):
-        raise ArgumentError(f"random_split: lengths must add up to the data set's: they are {list(lengths)}, it has {n} examples")
-    order = stream(generator).permutation(n)
-    ends = list(accumulate(int(s) for s in sizes))
-    return [Subset(dataset, order[end - int(size) : end]) for size, end in zip(sizes, ends, strict=True)]
+    n = len(sized(indexed(dataset, "random_split: dataset"), "random_split: dataset"))
+    wanted = list(iterable(lengths, "random_split: lengths"))
+    checked_generator(generator, "random_split: generator")
+    if any(isinstance(s, bool | str | bytes) or not hasattr(s, "__float__") or getattr(s, "ndim", 0) for s in wanted):
+        raise OperandError(f"random_split: lengths must be numbers: got {wanted!r:.60}")
+    if all(0 <= s <= 1 for s in wanted) and math.isclose(sum(wanted), 1.0):
+        sizes = [math.floor(n * s) for s in wanted]
+        for i in range(n - sum(sizes)):  # what rounding left goes round
+            sizes[i % len(sizes)] += 1
+        for i, size in enumerate(sizes):
+            if not size:
+                warnings.warn(f"random_split: subset {i} is empty: {wanted[i]} of {n} examples are none", stacklevel=2)
+    elif sum(wanted) != n or any(s < 0 or int(s) != s for s in wanted):
+        raise ArgumentError(f"random_split: lengths must add up to the data set's: they are {wanted!r:.200}, it has {n} examples")
+    else:
+        sizes = [int(s) for s in wanted]
+    order = stream(generator).permutation(n).tolist()
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, accumulate(sizes), strict=True)]
 
 
-def check_dataset(dataset: Any) -> None:
-    """Raise unless ``dataset`` can be read by index or iterated."""
-    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")) and not hasattr(dataset, "__iter__"):
-        raise OperandError(f"DataLoader: needs a data set with __getitem__ and __len__, or __iter__: got {type(dataset).__name__}")
+# ---- reading --------------------------------------------------------------------------------------------------------------------
+def items_reader(dataset: Any) -> Callable[[Any], Any] | None:
+    """The data set's ``__getitems__``; None where there is none, or where a class below the one that defines it has a ``__getitem__``
+    of its own, which it would pass by.
+    """
+    for cls in type(dataset).__mro__:
+        if vars(cls).get("__getitems__") is not None:
+            return dataset.__getitems__  # type: ignore[no-any-return]
+        if "__getitem__" in vars(cls):
+            return None
+    return None
+
+
+def examples(dataset: Any, indices: Sequence[Any]) -> list[Any]:
+    """The examples at ``indices``."""
+    read = items_reader(dataset)
+    if read is None:
+        return [dataset[i] for i in indices]
+    found = read(indices)
+    if len(found) != len(indices):
+        raise ArgumentError(f"{type(dataset).__name__}: __getitems__ gave {len(found)} examples for {len(indices)} indices; one for each")
+    return found  # type: ignore[no-any-return]
+
+
+def replica(dataset: Any, made: dict[int, Any]) -> Any:
+    """A worker's own copy of a data set: attributes that the worker sets are its own, what they hold is shared. Data sets within are
+    copied alike, each once (``made`` has those so far); what cannot be copied is shared.
+    """
+    if type(dataset) in (list, tuple):
+        return type(dataset)([replica(d, made) for d in dataset]) if any(isinstance(d, Dataset) for d in dataset) else dataset
+    if type(dataset) is dict:
+        return {k: replica(d, made) for k, d in dataset.items()} if any(isinstance(d, Dataset) for d in dataset.values()) else dataset
+    if not isinstance(dataset, Dataset):
+        return dataset
+    if id(dataset) not in made:
+        try:
+            twin = made[id(dataset)] = copy(dataset)
+        except Exception:
+            return dataset
+        own = getattr(twin, "__dict__", {})
+        own.update({name: replica(value, made) for name, value in own.items()})
+    return made[id(dataset)]

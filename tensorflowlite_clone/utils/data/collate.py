@@ -1,0 +1,137 @@
+"""Examples as a batch (`default_collate`), and one example as tensors (`default_convert`): numbers, arrays and tensors within dicts, lists
+and tuples. Not here: who reads the examples (``reading.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..._errors import ArgumentError, OperandError, ShapeError
+from ...core.boxed import Boxed
+from ...core.broadcast import shape_of
+from ...ops.create import _as_tensor, _tensor
+from ...ops.join import _stack
+from .checks import shown
+
+NUMBERS = bool | int | float | np.bool_ | np.number
+
+
+def default_collate(batch: Any) -> Any:
+    """Examples as one batch: tensors, arrays and numbers are stacked; dicts, lists and tuples are gone through; text stays as it is.
+
+    Python's floats become float64; what requires grad stays on the tape. Dicts and lists keep their class, tuples become lists
+    (named ones stay). Raises `OperandError` for other examples and for None among numbers, `ShapeError` for different shapes or lengths.
+
+    >>> default_collate([(1.0, "a"), (2.0, "b")])
+    [tensor([1., 2.], dtype=float64), ('a', 'b')]
+    """
+    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | ndarray):
+        raise OperandError(f"default_collate: needs a list of examples: got {shown(batch)}")
+    if not len(batch):
+        raise ArgumentError("default_collate: got an empty list; a batch has at least one example")
+    return _collate(batch, "default_collate")
+
+
+def _collate(batch: Any, where: str) -> Any:
+    first = batch[0]
+    if isinstance(first, Boxed | ndarray | NUMBERS):
+        return _numbers(batch, where)
+    if isinstance(first, str | bytes):
+        return batch
+    kind = Mapping if isinstance(first, Mapping) else Sequence if isinstance(first, Sequence) else None
+    if kind is None:
+        raise OperandError(f"{where}: cannot make a batch of {type(first).__name__}; pass collate_fn to say how")
+    for i, b in enumerate(batch):
+        if not isinstance(b, kind) or isinstance(b, str | bytes):
+            raise OperandError(f"{where}: example 0 is a {type(first).__name__}, example {i} a {shown(b)}; make them alike")
+    if kind is Mapping:
+        lacking = [(i, k) for i, b in enumerate(batch) for k in first if k not in b]
+        if lacking:
+            raise ArgumentError(f"{where}: example {lacking[0][0]} has no {lacking[0][1]!r}, which example 0 has; give all the same keys")
+        return _mapping_like(first, {k: _collate([b[k] for b in batch], f"{where}: [{k!r}]") for k in first})
+    if len({len(b) for b in batch}) > 1:
+        raise ShapeError(
+            f"{where}: examples have different lengths: {sorted({len(b) for b in batch})}; make them equal, or pass collate_fn"
+        )
+    return _sequence_like(first, [_collate(column, f"{where}: [{i}]") for i, column in enumerate(zip(*batch, strict=True))])
+
+
+def _numbers(batch: Any, where: str) -> Any:
+    """Tensors, arrays or numbers as one tensor."""
+    tensors = isinstance(batch[0], Boxed | ndarray)
+    for i, b in enumerate(batch):
+        if not isinstance(b, Boxed | ndarray | np.number | np.bool_ if tensors else Boxed | NUMBERS):
+            raise OperandError(f"{where}: example 0 is a {type(batch[0]).__name__}, example {i} a {shown(b)}; make them alike")
+    # Python's floats keep Python's precision, as in PyTorch
+    dtype = np.float64 if isinstance(batch[0], float) and not isinstance(batch[0], np.generic) else None
+    try:
+        if not tensors and not any(isinstance(b, Boxed) for b in batch):
+            return _tensor(list(batch), dtype=dtype)
+        made = [_as_tensor(b, dtype) for b in batch]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise OperandError(f"{where}: {error}") from error
+    return _stacked(made, where)
+
+
+def _stacked(tensors: list[Any], where: str) -> Any:
+    shapes = {shape_of(t) for t in tensors}
+    if len(shapes) > 1:
+        raise ShapeError(f"{where}: examples have different shapes: {sorted(shapes)!r:.200}; make them equal, or pass collate_fn")
+    return _stack(tensors)
+
+
+def default_convert(data: Any) -> Any:
+    """Arrays within ``data`` as tensors, which share their memory; everything else as it is (tuples become lists).
+
+    >>> import numpy as np
+    >>> default_convert({"x": np.array([1.0, 2.0]), "name": "a", "n": 3})
+    {'x': tensor([1., 2.], dtype=float64), 'name': 'a', 'n': 3}
+    """
+    return _convert(data, _as_tensor)
+
+
+def own_convert(data: Any) -> Any:
+    """`default_convert` with memory of its own for every tensor."""
+    return _convert(data, lambda x: x.clone() if isinstance(x, Boxed) else _tensor(x))
+
+
+def _convert(data: Any, leaf: Callable[[Any], Any]) -> Any:
+    if isinstance(data, Boxed) or (isinstance(data, ndarray | np.generic) and data.dtype.kind in "biufc"):
+        return leaf(data)
+    if isinstance(data, Mapping):
+        return _mapping_like(data, {k: _convert(data[k], leaf) for k in data})
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return _sequence_like(data, [_convert(d, leaf) for d in data])
+    return data
+
+
+def _mapping_like(template: Any, values: dict[Any, Any]) -> Any:
+    """The values in a mapping of the template's class, where one can be made."""
+    try:
+        if not isinstance(template, MutableMapping):
+            return type(template)(values)
+        out = copy(template)
+        out.update(values)
+    except TypeError:
+        return values
+    return out
+
+
+def _sequence_like(template: Any, values: list[Any]) -> Any:
+    """The values in a sequence of the template's class, where one can be made; a plain tuple's in a list."""
+    if isinstance(template, tuple):
+        return type(template)(*values) if hasattr(template, "_fields") else values
+    try:
+        if not isinstance(template, MutableSequence):
+            return type(template)(values)
+        out = copy(template)
+        for i, value in enumerate(values):
+            out[i] = value
+    except (TypeError, ValueError):  # an array.array, say
+        return values
+    return out

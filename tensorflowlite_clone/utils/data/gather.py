@@ -1,0 +1,92 @@
+"""The promise that a batch of a data set is one gather of its rows: who gives it, and the gather. Batches own their memory.
+
+A promise is given by a class itself and holds for objects of exactly that class: a subclass may have a ``__getitem__`` of its own.
+Here: that promise, and nothing else about data sets (``dataset.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..._errors import DimensionError
+from ...core.tensor import Tensor
+from .dataset import StackDataset, Subset, TensorDataset
+
+#: The collated batch at a ``range`` or an int64 array of indices.
+Gather = Callable[[Any], Any]
+
+
+def gather_of(dataset: Any) -> Gather | None:
+    """How a whole batch of this data set is read, if its class promises that; asked once for each pass over it."""
+    promise = PROMISES.get(type(dataset))
+    return None if promise is None else promise(dataset)
+
+
+def as_indices(indices: Any) -> Any:
+    """``indices`` for a gather; None if they are not what a row is found by (a sampler may yield anything)."""
+    if isinstance(indices, range):
+        return indices
+    array = np.asarray(indices)
+    return array.astype(np.int64, copy=False) if array.ndim == 1 and array.dtype.kind in "iu" else None
+
+
+def rows(t: Tensor, indices: Any) -> Tensor:
+    """Rows of a tensor in memory of their own; recorded if the tensor is."""
+    plain = t.node is None and type(t.array) is ndarray
+    if isinstance(indices, range):
+        found = t.array[indices.start : indices.stop].copy() if plain else t[indices.start : indices.stop].clone()
+    else:
+        if len(indices) and not (-len(t) <= indices.min() and indices.max() < len(t)):
+            wrong = indices.max() if indices.max() >= len(t) else indices.min()
+            raise DimensionError(f"DataLoader: index {wrong} is out of range: there are {len(t)} examples")
+        found = np.take(t.array, indices, axis=0) if plain else t[indices]
+    return Tensor.wrap(found, 0) if plain else found
+
+
+def _of_tensor(dataset: Tensor) -> Gather | None:
+    return (lambda indices: rows(dataset, indices)) if dataset.ndim else None
+
+
+def _of_array(dataset: ndarray[Any, Any]) -> Gather | None:
+    return _of_tensor(Tensor.wrap(dataset, 0)) if dataset.dtype.kind in "biufc" and dataset.dtype.isnative else None
+
+
+def _of_tensors(dataset: TensorDataset) -> Gather | None:
+    exact = all(type(t) is Tensor for t in dataset.tensors)
+    return (lambda indices: [rows(t, indices) for t in dataset.tensors]) if exact else None
+
+
+def _of_subset(dataset: Subset[Any]) -> Gather | None:
+    inner, there = gather_of(dataset.dataset), as_indices(dataset.indices)
+    if inner is None or there is None:
+        return None
+    if isinstance(there, range):
+        there = np.asarray(there)
+    table = Tensor.wrap(there, 0)
+    return lambda indices: inner(rows(table, indices).array)
+
+
+def _of_stack(dataset: StackDataset) -> Gather | None:
+    named = isinstance(dataset.datasets, dict)
+    parts = [gather_of(d) for d in (dataset.datasets.values() if isinstance(dataset.datasets, dict) else dataset.datasets)]
+    if None in parts:
+        return None
+
+    def gather(indices: Any) -> Any:
+        columns = [part(indices) for part in parts if part is not None]
+        return dict(zip(dataset.datasets, columns, strict=True)) if named else columns
+
+    return gather
+
+
+PROMISES: dict[type, Callable[[Any], Gather | None]] = {
+    Tensor: _of_tensor,
+    ndarray: _of_array,
+    TensorDataset: _of_tensors,
+    Subset: _of_subset,
+    StackDataset: _of_stack,
+}

@@ -1,0 +1,163 @@
+"""How a batch is read: by one gather, by the data set's ``__getitems__``, example by example, or from a stream.
+
+A reader is called with what the loader's sampler says (indices, or nothing for a stream) and knows what it is doing, for messages.
+Not here: in which thread it is called (``workers.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from .collate import default_collate, default_convert, own_convert
+from .dataset import examples, items_reader
+from .gather import as_indices, gather_of
+
+#: What a stream's reader returns when there are no more examples, and a sampler's iterator when there are no more indices.
+END = object()
+
+#: What a reader is reading when it is not at any one example.
+WHOLE = object()
+
+Collate = Callable[[Any], Any]
+
+
+class Reader:
+    """Reads a data set by index: batches, or single examples as they are."""
+
+    __slots__ = ("at", "collate", "dataset", "gather", "indices", "read", "reads_lists")
+
+    def __init__(self, dataset: Any, batches: bool, collate: Collate) -> None:
+        self.dataset, self.at, self.indices = dataset, WHOLE, None
+        self.collate = own_convert if collate is default_convert else collate
+        self.gather = gather_of(dataset) if batches and collate is default_collate else None
+        self.reads_lists = items_reader(dataset) is not None
+        self.read = self._batch if batches else self._one
+
+    def __call__(self, indices: Any) -> Any:
+        """What is read at ``indices``."""
+        self.at, self.indices = WHOLE, indices
+        return self.read(indices)
+
+    def _one(self, index: Any) -> Any:
+        self.at = index
+        return self.collate(self.dataset[index])
+
+    def _batch(self, indices: Any) -> Any:
+        if self.gather is not None:
+            rows = as_indices(indices)
+            if rows is not None:
+                return self.gather(rows)
+        if isinstance(indices, range | np.ndarray):
+            indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)
+        if self.reads_lists:
+            return self.collate(examples(self.dataset, indices))
+        found = []
+        for self.at in indices:
+            found.append(self.dataset[self.at])
+        self.at = WHOLE
+        return self.collate(found)
+
+    def doing(self) -> str:
+        """What it is about, or was when it failed."""
+        return f"reading item {self.at!r:.60}" if self.at is not WHOLE else f"making {batch_of(self.indices)}"
+
+
+class StreamReader:
+    """Reads a data set by iterating over it; gives `END` when nothing is left."""
+
+    __slots__ = ("collate", "drop_last", "items", "number", "reading", "size")
+
+    def __init__(self, dataset: Any, size: int | None, drop_last: bool, collate: Collate) -> None:
+        self.size, self.drop_last, self.number, self.reading = size, drop_last, 0, True
+        self.collate = own_convert if collate is default_convert else collate
+        self.items: Iterator[Any] | None = iter(dataset)
+
+    def __call__(self, indices: Any) -> Any:
+        """The next batch."""
+        if self.items is None:
+            return END
+        self.reading, found = True, []
+        for item in islice(self.items, self.size or 1):
+            found.append(item)
+            self.number += 1
+        self.reading = False
+        if len(found) < (self.size or 1):
+            self.items = None
+            if not found or self.drop_last:
+                return END
+        return self.collate(found[0] if self.size is None else found)
+
+    def doing(self) -> str:
+        """What it is about, or was when it failed."""
+        return (
+            f"reading example {self.number} of the stream"
+            if self.reading
+            else f"making a batch of the stream, before example {self.number}"
+        )
+
+
+def batch_of(indices: Any) -> str:
+    """What a message calls the batch at ``indices``."""
+    if indices is None:
+        return "the next batch"
+    few = (
+        indices[:6].tolist()
+        if isinstance(indices, np.ndarray)
+        else list(indices[:6])
+        if isinstance(indices, list | tuple | range)
+        else None
+    )
+    if few is None:
+        return f"item {indices!r:.60}"
+    return f"the batch of items [{', '.join(f'{i!r:.20}' for i in few)}{', ...' if len(indices) > len(few) else ''}]"
+
+
+class Pass:
+    """One pass over a loader: an iterator over its batches."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Pass:
+        return self
+
+    def __next__(self) -> Any:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+
+class Here(Pass):
+    """One pass whose batches are read when they are asked for."""
+
+    def __init__(self, loader: Any, indices: Iterator[Any], reader: Reader | StreamReader) -> None:
+        super().__init__(loader)
+        self.indices, self.reader = indices, reader
+
+    def __next__(self) -> Any:
+        indices = next(self.indices)
+        try:
+            batch = self.reader(indices)
+        except Exception as error:
+            told = explained(error, self.reader.doing())
+            if told is error:
+                raise
+            raise told from error
+        if batch is END:
+            raise StopIteration
+        return batch
+
+
+def explained(error: BaseException, place: str) -> BaseException:
+    """The error with a note of where it happened; a StopIteration, which would end the loop silently, as a RuntimeError."""
+    if isinstance(error, StopIteration):
+        other = RuntimeError(f"DataLoader: StopIteration was raised {place}; it would have ended the loop without a word")
+        other.__cause__ = error
+        return other
+    error.add_note(f"DataLoader: {place}")
+    return error
