@@ -33,6 +33,8 @@ class ThreadState(threading.local):
     highest: int = 0
     #: The vmaps under way, outermost first (``func/batched.py``): random functions ask them what each example shall get.
     maps: tuple[Any, ...] = ()
+    #: Watches that a user's backward takes no followed value out of tensors (``autograd/custom/following.py``); None elsewhere.
+    leaving: Any = None
     #: The default dtype inside a transform of NumPy's own arrays; None: that of the process.
     default_dtype: DType | None = None
     #: Whether the transform under way was given NumPy's own arrays, so that an index means what it means to them.

@@ -90,8 +90,8 @@ def test_numerical_failure_is_explained(name):
         (lambda: tl.linalg.tensorinv(tl.ones(2, 3), 1), r"linalg\.tensorinv: not square"),
         (lambda: tl.linalg.cross(tl.ones(2), tl.ones(2)), r"linalg\.cross: needs 3 components"),
         *[
-            (lambda x=x, y=y: tl.linalg.vecdot(tl.ones(*x), tl.ones(*y)), r"linalg\.vecdot: sizes along dim differ: x is")
-            for x, y in [((2,), (3,)), ((), (2,)), ((2,), ()), ((), ()), ((), (0,)), ((0,), ())]
+            (lambda x=x, y=y: tl.linalg.vecdot(tl.ones(*x), tl.ones(*y)), r"linalg\.vecdot: needs vectors that broadcast: x is")
+            for x, y in [((2,), (3,)), ((4, 2), (3,)), ((), ())]
         ],
         (lambda: tl.linalg.householder_product(tl.ones(2, 3), tl.ones(2)), r"shapes do not fit"),
         (lambda: tl.linalg.lu_solve(tl.eye(3), tl.ones(2).int(), tl.ones(3, 1)), r"linalg\.lu_solve: pivots do not fit"),

@@ -203,6 +203,8 @@ class Tensor(Boxed):
 
     def detach(self) -> Tensor:
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
+        if state.leaving is not None and self.followed():
+            state.leaving.detached = True
         array = self.array.detach() if isinstance(self.array, Boxed) else self.array
         out = Tensor.wrap(array, self.level)
         if isinstance(self.array, Boxed):
@@ -360,12 +362,16 @@ class Tensor(Boxed):
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
+        if state.leaving is not None:
+            state.leaving.check("item", self.followed())
         if self.numel() != 1:
             raise ArgumentError(f"item: only one-element tensors have a single value: this one is {self.shape}; use tolist()")
         return self.array.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        if state.leaving is not None:
+            state.leaving.check("tolist", self.followed())
         return self.array.tolist()
 
     def numpy(self, *, force: bool = False) -> ndarray[Any, Any]:
@@ -373,6 +379,8 @@ class Tensor(Boxed):
 
         Raises `GraphError` for a tensor that requires grad, since the array would not be on the tape; ``force=True`` detaches.
         """
+        if state.leaving is not None:
+            state.leaving.check("numpy", self.followed())
         if self.node is not None and not force:
             raise GraphError("numpy: the tensor requires grad, and NumPy would silently lose it; use x.detach().numpy()")
         if not isinstance(self.array, ndarray):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._state import state
 from .._typing import Array, DType, OperationLike, Shape
 from ..core.boxed import Boxed
 from ..core.device import CPU
@@ -86,6 +87,8 @@ class Dual(Boxed):
         return self._constant()
 
     def _constant(self) -> Any:
+        if state.leaving is not None:
+            state.leaving.detached = True
         return self.primal.detach() if isinstance(self.primal, Boxed) else Tensor.wrap(self.primal, 0)
 
     def __bool__(self) -> bool:

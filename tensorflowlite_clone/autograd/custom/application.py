@@ -14,13 +14,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..._errors import TransformError
+from ..._state import during, state
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.levels import boxed, constant_value, highest
+from ...core.levels import boxed, constant_value, highest, mapped, varies
 from ...core.tensor import Tensor
 from ...core.transpose import jvp_by_transposition
 from ...func.batched import Batched
 from .call import Call
+from .context import FunctionCtx
+from .following import Watch, one_by_one, shared_axis
 from .mapping import map_call
 from .node import checked_tangents
 from .recording import Recording
@@ -75,7 +78,7 @@ class Application(Call):
             boxed(t) if t is not None else Tensor.wrap(np.zeros(o.shape, o.dtype), 0) if materialize and o.dtype.kind in "fc" else None
             for o, t in zip(operands, tangents, strict=True)
         ]
-        found = checked_tangents(function, function._jvp(ctx, *self.filled(given, other=None)), self.forms(outs))
+        found = self._tangents(ctx, given, outs)
         constant = {id(t) for t in ctx._kept.constant}
         slopes = [
             None if id(o) in constant or o.dtype.kind not in "fc" or found[j] is None else constant_value(found[j])
@@ -83,10 +86,28 @@ class Application(Call):
         ]
         return tuple(ans), tuple(slopes)
 
+    def _tangents(self, ctx: FunctionCtx, given: list[Any], outs: list[Any]) -> list[Any]:
+        """What the user's jvp gives: mapped as it is written, else example by example."""
+        function, forms = self.function, self.forms(outs)
+        values = [*ctx.saved_tensors, *vars(ctx).values(), *outs]
+
+        def run(_: int, tangents: list[Any]) -> list[Any]:
+            return checked_tangents(function, function._jvp(ctx, *self.filled(tangents, other=None)), forms)
+
+        watch = Watch(self.__name__, "jvp") if any(map(varies, [*given, *values])) else state.leaving
+        with during(leaving=watch):
+            try:
+                return run(0, given)
+            except TransformError:
+                top = shared_axis(given)
+                if top is None or not top.length or any(mapped(v, top.level) for v in values):
+                    raise
+            return one_by_one(top, given, run)
+
     def _mapped(self, arrays: Sequence[Array], level: int, size: int) -> tuple[Array, ...]:
         self.inside = True
-        mapped = [isinstance(a, Batched) and a.level == level for a in arrays]
-        values = [a.value if m else a for a, m in zip(arrays, mapped, strict=True)]
-        outs = map_call(self, level, size, values, mapped)
+        own = [isinstance(a, Batched) and a.level == level for a in arrays]
+        values = [a.value if m else a for a, m in zip(arrays, own, strict=True)]
+        outs = map_call(self, level, size, values, own)
         self.results, self.aliases = [], [None] * len(outs)
         return tuple(Batched(o, size, level) for o in outs)

@@ -12,8 +12,8 @@ from typing import Any, Never
 import numpy as np
 from numpy import ndarray
 
-from ..._errors import GraphError, OperandError, ShapeError
-from ..._state import next_serial, recording, state
+from ..._errors import GraphError, OperandError, ShapeError, TransformError
+from ..._state import during, next_serial, recording, state
 from ..._typing import Array, DType, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import as_ndarray, conjugated, unbroadcast
@@ -26,6 +26,7 @@ from ...core.transpose import transposed
 from ...func.arguments import raised_height
 from ...ops.cast import cast
 from .context import FunctionCtx
+from .following import Watch, check_followed, of_example, one_by_one, shared_axis
 
 #: Shape and dtype of a tensor.
 Form = tuple[Shape, DType]
@@ -35,7 +36,7 @@ class FunctionNode(SavingNode):
     """One recorded call: the context, the arguments that need gradients, and the forms of arguments and results."""
 
     __slots__ = (
-        "arguments", "ctx", "differentiable", "forms", "function", "level", "lowered", "nested", "origins", "outputs",
+        "arguments", "ctx", "differentiable", "examples", "fixed", "forms", "function", "level", "lowered", "nested", "origins", "outputs",
     )  # fmt: skip
 
     function: Any
@@ -56,10 +57,14 @@ class FunctionNode(SavingNode):
     nested: bool
     #: Whether saved tensors are given to backward as what they hold, one transform down; only so while such a step runs.
     lowered: bool
+    #: The levels and the numbers of the examples that backward gets the saved tensors of; none for all.
+    examples: tuple[tuple[int, int], ...]
+    #: Whether it gets them as constants.
+    fixed: bool
 
     def __init__(self, function: Any, ctx: FunctionCtx, level: int, nested: bool) -> None:
         self.function, self.ctx, self.level, self.nested = function, ctx, level, nested
-        self.lowered = False
+        self.lowered, self.fixed, self.examples = False, False, ()
         self.seq = next_serial()
 
     def mark(self, t: Tensor, j: int) -> None:
@@ -72,7 +77,7 @@ class FunctionNode(SavingNode):
         """The gradients for the parents, on what the tensors of this level hold."""
         if self.saved is None:
             raise self.released()
-        cotangents = self.cotangents(g)
+        cotangents = [None if c is None else constant_value(c) for c in self.cotangents(g)]
         lowered = self.nested or highest(cotangents) is not None
         once = self.function._once
         if once and lowered and any(map(varies, [*cotangents, *self._below()])):
@@ -81,7 +86,7 @@ class FunctionNode(SavingNode):
                 f"write backward with tensor operations and leave the mark out"
             )
         wrapped = [None if c is None else boxed(c) if lowered else Tensor.wrap(c, self.level) for c in cotangents]
-        grads = self._run(wrapped, lowered=lowered, record=lowered and state.grad_enabled and not once)
+        grads = self._followed(wrapped, state.grad_enabled and not once) if lowered else self._run(wrapped, lowered=False, record=False)
         own = any(isinstance(c, Tensor) and c.level == self.level for c in cotangents)  # then the result depends on them at this level
         return tuple(None if r is None else self._stripped(r, None if own else self.level) for r in grads)
 
@@ -131,10 +136,51 @@ class FunctionNode(SavingNode):
             raise AttributeError(name)
         return getattr(self.ctx, name)
 
+    def _followed(self, cotangents: list[Any], record: bool) -> list[Any]:
+        """The gradients where boxes of transforms are among what backward gets."""
+        kept = [v.array if isinstance(v, Tensor) and v.level == self.level else v for v in vars(self.ctx).values()]
+        if not any(map(varies, [*cotangents, *self._below(), *kept])):
+            return self._mapped(cotangents, record)
+        watch = Watch(self.title(), "jvp" if self.function._backward is None else "backward")
+        with during(leaving=watch):
+            grads = self._mapped(cotangents, record)
+            self.fixed = watch.detached  # then of the cotangents alone: saved tensors must not hide that those are lost
+            try:
+                alone = self._mapped(cotangents, record) if self.fixed else grads
+                check_followed(watch, lambda probes: self._mapped(probes, False), cotangents, alone)
+            finally:
+                self.fixed = False
+        return grads
+
+    def _mapped(self, cotangents: list[Any], record: bool) -> list[Any]:
+        """Inside vmap: backward of all examples as it is written; where it asks for their values, one after the other."""
+        try:
+            return self._run(cotangents, lowered=True, record=record)
+        except TransformError:
+            kept = dict(vars(self.ctx))
+            saved = [of_example(v, self.examples) for v in self._below()]
+            top = shared_axis([*cotangents, *saved, *kept.values()])
+            if top is None or not top.length:
+                raise
+
+        def run(i: int, own: list[Any]) -> list[Any]:
+            before, self.examples = self.examples, (*self.examples, (top.level, i))
+            vars(self.ctx).update({k: of_example(v, self.examples[-1:]) for k, v in kept.items()})
+            try:
+                return self._mapped(own, record)
+            finally:
+                self.examples = before
+                vars(self.ctx).update(kept)
+
+        return one_by_one(top, cotangents, run)
+
     # ---- saved tensors ------------------------------------------------------------------------------------------------------
     def unpack(self) -> tuple[Any, ...]:
         """The saved tensors as backward shall see them now."""
-        return tuple(self._shown(s, v) for s, v in zip(self.origins, self.opened(), strict=True))
+        shown = tuple(self._shown(s, v) for s, v in zip(self.origins, self.opened(), strict=True))
+        if self.fixed:
+            shown = tuple(v.detach() if isinstance(v, Boxed) else v for v in shown)
+        return tuple(of_example(v, self.examples) for v in shown) if self.examples else shown
 
     def _below(self) -> list[Any]:
         """What the saved tensors of this level hold."""
