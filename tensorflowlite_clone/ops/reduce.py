@@ -17,6 +17,7 @@ from ..core.publish import public, to_operand
 from ..kernels.reduce import sum_to
 from .cast import Cast, cast
 from .complex import PairsOfParts
+from .scaled import Scaled, out_of_range, products_before
 
 #: Elements from which `fast_sum` looks for a faster way.
 WORTH = 2_048
@@ -71,8 +72,13 @@ class Mean(Linear, Reduction):
 class Product(Reduction, title="prod"):
     """Product over axes, with exact derivatives of every order whatever the number of zeros."""
 
+    quiet = True
+
     def forward(x, *, axis=None, keepdims=False):
-        return narrow(np.prod(wide(x), axis=axis, keepdims=keepdims), x)
+        product = np.prod(wide(x), axis=axis, keepdims=keepdims)
+        if x.dtype.kind == "f" and out_of_range(product, x, lambda x: np.any(x == 0, axis=axis, keepdims=keepdims)):
+            product = _scaled_product(x, axis, keepdims)
+        return narrow(product, x)
 
     def grad_x(g, x, axis, keepdims):
         return expand_reduced(g, axis, keepdims, x.shape) * products_of_others(x, axis)
@@ -150,6 +156,15 @@ class CountNonzero(Reduction):
         return np.asarray(np.count_nonzero(x, axis=axis, keepdims=keepdims), np.int64)
 
 
+def _scaled_product(x: Any, axis: Axes, keepdims: bool) -> Any:
+    """``np.prod`` of an array where products of some of the elements would leave the range of its dtype."""
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    kept = [a for a in range(x.ndim) if a not in axes]
+    rows = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[a] for a in kept), -1)
+    whole = products_before(Scaled.of(np.concatenate([rows, np.ones((*rows.shape[:-1], 1), x.dtype)], -1)), rows.ndim - 1)
+    return np.reshape(whole.value()[..., -1], [1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes])
+
+
 def count(shape: Shape, axis: Axes) -> int:
     """How many elements are reduced to one."""
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
@@ -159,34 +174,27 @@ def count(shape: Shape, axis: Axes) -> int:
 def products_of_others(x: Array, axis: Axes) -> Array:
     """For each element the product of all others along ``axis``: no division, so zeros are as good as any number.
 
-    The reduced axes are brought together at the end; there the products of the elements before and after each one are scanned by
-    doubling distances, log2(n) products in all, which differentiate like any other.
+    The reduced axes are brought together at the end; there the products of the elements before and behind each one are scanned, which
+    differentiate like any other products.
     """
     shape = x.shape
     axes = tuple(range(len(shape))) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     kept = tuple(a for a in range(len(shape)) if a not in axes)
     order = kept + axes
-    n = math.prod(shape[a] for a in axes)
-    flat = np.reshape(np.transpose(x, order), (*(shape[a] for a in kept), n))
-    result = _shifted_products(flat, n, False) * _shifted_products(flat, n, True)
+    flat = np.reshape(np.transpose(x, order), (*(shape[a] for a in kept), math.prod(shape[a] for a in axes)))
+    last = len(kept)
+    result = products_before(flat, last) * products_before(flat, last, True)
+    if out_of_range(result, flat, _other_zeros):
+        scaled = Scaled.of(flat)
+        result = products_before(scaled, last).times(products_before(scaled, last, True)).value()
     inverse = tuple(order.index(i) for i in range(len(order)))
     return np.transpose(np.reshape(result, tuple(shape[a] for a in order)), inverse)
 
 
-def _shifted_products(x: Array, n: int, backwards: bool) -> Array:
-    """The product of all elements before (or behind) each one along the last axis."""
-    lead = tuple(x.shape[:-1])
-
-    def shift(a: Array, k: int) -> Array:
-        ones = np.ones((*lead, min(k, n)), a.dtype)
-        parts = [a[..., k:], ones] if backwards else [ones, a[..., : max(n - k, 0)]]
-        return np.concatenate(parts, axis=-1)
-
-    result, distance = shift(x, 1), 1
-    while distance < n:
-        result = result * shift(result, distance)
-        distance *= 2
-    return result
+def _other_zeros(x: Any) -> Any:
+    """For each element whether another one along the last axis is 0."""
+    zeros = x == 0
+    return np.sum(zeros, axis=-1, keepdims=True) > zeros
 
 
 def _inexact_only(x: Array, op: str, fix: str = "x.float()") -> None:

@@ -16,6 +16,7 @@ from .cast import Clone, cast
 from .extrema import ValuesIndices
 from .gather import Gather
 from .reduce import narrow, wide
+from .scaled import Scaled, out_of_range, products_before, shift
 
 
 class CumSum(Linear, AxisWise, title="cumsum"):
@@ -31,6 +32,8 @@ class CumSum(Linear, AxisWise, title="cumsum"):
 class CumProd(AxisWise, title="cumprod"):
     """Running product along an axis, with exact derivatives of every order whatever the number of zeros."""
 
+    quiet = True
+
     def forward(x, *, axis):
         return narrow(np.cumprod(wide(x), axis=axis, dtype=wide(x).dtype), x)
 
@@ -43,33 +46,32 @@ def cumprod_gradient(g: Array, x: Array, axis: int) -> Array:
 
     The weighted sums are ``s_k = g_k + x_{k+1} s_{k+1}``; nothing is divided.
     """
-    n = x.shape[axis]
-    before = _shift(x, axis, 1, 1.0, False)
-    distance = 1
-    while distance < n:
-        before = before * _shift(before, axis, distance, 1.0, False)
-        distance *= 2
-    return before * weighted_tail(g, _shift(x, axis, 1, 0.0, True), axis)
+    gradient = products_before(x, axis) * weighted_tail(g, shift(x, axis, 1, 0, True), axis)
+    if out_of_range(gradient, x):
+        factors = Scaled.of(x)
+        following = _scaled_tail(Scaled.of(g), shift(factors, axis, 1, 0, True), axis)
+        gradient = products_before(factors, axis).times(following).value()
+    return gradient
 
 
 def weighted_tail(g: Array, factor: Array, axis: int) -> Array:
     """``s_k = g_k + factor_k s_{k+1}`` along an axis (the last factor is 0): affine maps composed by doubling distances."""
     distance, n = 1, g.shape[axis]
     while distance < n:
-        g = g + factor * _shift(g, axis, distance, 0.0, True)
-        factor = factor * _shift(factor, axis, distance, 0.0, True)
+        g = g + factor * shift(g, axis, distance, 0, True)
+        factor = factor * shift(factor, axis, distance, 0, True)
         distance *= 2
     return g
 
 
-def _shift(x: Array, axis: int, k: int, fill: float, backwards: bool) -> Array:
-    """``x`` moved by k places along an axis, the freed places filled."""
-    n = x.shape[axis]
-    filling = np.full((*x.shape[:axis], min(k, n), *x.shape[axis + 1 :]), fill, x.dtype)
-    before: tuple[Any, ...] = (slice(None),) * axis
-    if backwards:
-        return np.concatenate([x[(*before, slice(k, None))], filling], axis=axis)
-    return np.concatenate([filling, x[(*before, slice(0, max(n - k, 0)))]], axis=axis)
+def _scaled_tail(g: Scaled, factor: Scaled, axis: int) -> Scaled:
+    """`weighted_tail` of numbers with exponents."""
+    distance, n = 1, g.mantissa.shape[axis]
+    while distance < n:
+        g = g.plus(factor.times(shift(g, axis, distance, 0, True)))
+        factor = factor.times(shift(factor, axis, distance, 0, True))
+        distance *= 2
+    return g
 
 
 class LogCumSumExp(AxisWise, title="logcumsumexp"):
@@ -84,8 +86,8 @@ class LogCumSumExp(AxisWise, title="logcumsumexp"):
     def grad_x(g, x, ans, axis):
         # The results never fall, so all exponentials are of numbers up to 0: sum_{i >= k} g_i exp(ans_k - ans_i), times exp(x_k - ans_k).
         # Where x_k and ans_{k-1} are infinite and equal, each has half of ans_k.
-        infinite, preceding = np.isinf(ans), _shift(ans, axis, 1, math.nan, False)
-        following, next_x = _shift(ans, axis, 1, math.inf, True), _shift(x, axis, 1, math.nan, True)
+        infinite, preceding = np.isinf(ans), shift(ans, axis, 1, math.nan, False)
+        following, next_x = shift(ans, axis, 1, math.inf, True), shift(x, axis, 1, math.nan, True)
         tie = np.logical_and(infinite, np.logical_and(np.equal(x, ans), np.equal(preceding, ans)))
         next_tie = np.logical_and(infinite, np.logical_and(np.equal(following, ans), np.equal(next_x, ans)))
         share = np.where(tie, 0.5, np.exp(_difference(x, ans)))
