@@ -447,7 +447,7 @@ def _gelu_tanh_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     # (1 + t) / 2 * (1 + (1 - t) * x * inner'(x)), because 1 - t^2 = (1 - t)(1 + t)
     square *= 3.0 * _TANH_A * _TANH_B
     square += _TANH_A
-    square *= x
+    square *= np.clip(x, -100.0, 100.0)
     np.subtract(1.0, t, out=out)
     out *= square
     out += 1.0

@@ -72,8 +72,8 @@ def mish_grad(g: NDArray, x: NDArray) -> NDArray:
 def _hardswish_step(out: NDArray, x: NDArray) -> None:
     np.add(x, 3.0, out=out)
     np.clip(out, 0.0, 6.0, out=out)
+    out /= 6.0  # first: 6 x may be out of range
     out *= x
-    out /= 6.0
 
 
 def hardswish(x: NDArray) -> NDArray:

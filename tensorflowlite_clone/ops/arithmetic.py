@@ -97,7 +97,7 @@ class Reciprocal(Inexact, numpy=np.reciprocal, public="reciprocal", inplace=True
     forward = np.reciprocal
 
     def grad_x(g, x):
-        return -g / (x * x)  # by division, which is steep too, where the square of the result would be infinite
+        return -g / x / x  # by divisions, which are steep too; the square of x would be 0 or infinite too soon
 
 
 class Square(Elementwise, numpy=np.square, public="square", inplace=True):
@@ -141,7 +141,7 @@ class Power(Elementwise, title="pow"):
 
     def grad_x(g, x, y):
         zero = np.equal(y, 0.0)
-        return g * Where.of(zero, 0.0, y * np.power(x, Where.of(zero, 1.0, y) - 1.0))
+        return Where.of(zero, 0.0, g * (y * np.power(x, Where.of(zero, 1.0, y) - 1.0)))  # also where g is NaN, as the logarithm of x is
 
     def grad_y(g, x, y, ans):
         zero = np.logical_and(np.equal(x, 0.0), _not_negative(y))

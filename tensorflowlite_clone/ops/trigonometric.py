@@ -135,7 +135,7 @@ class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh"), inplace=Tr
     forward = np.arccosh
 
     def grad_x(g, x):
-        return g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
+        return g / np.sqrt(x - 1.0) / np.sqrt(x + 1.0)  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
 
 
 class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh"), inplace=True):
