@@ -3,8 +3,9 @@
     python docs/generate.py            write them
     python docs/generate.py --check    fail if one of them is stale
 
-The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors) and
-``nn/functional.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``, and the code that ``docs/design.md`` quotes.
+The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors),
+``nn/functional.pyi``, ``linalg.pyi`` and ``fft.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``, and the code
+that ``docs/design.md`` quotes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS,
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
 NOTE = "# Generated from the registry of operations by docs/generate.py; do not edit.\n"
-HEAD = NOTE + "from collections.abc import Callable, Sequence\nfrom typing import Any, Literal, NamedTuple\n\nimport numpy as np\n\n"
+HEAD = (
+    NOTE + "from collections.abc import Callable, Sequence\nfrom typing import Any, Literal, TypeAlias, overload\n\nimport numpy as np\n\n"
+)
 #: Annotations that a stub can repeat as they are.
 KNOWN = {"bool", "int", "float", "str", "complex", "None", "Any", "Sequence", "tuple", "list", "dict", "Callable", "Literal"}
 #: Binary operators, their reflected and their augmented forms.
@@ -42,14 +45,19 @@ OPERATORS = {
 ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
 
 
-def annotation(text: Any, where: str) -> str:
-    """The annotation of a handwritten function as a stub says it; what it does not know is Any."""
+def is_result(kind: Any) -> bool:
+    """Whether it is a class of named results, such as values and indices."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def annotation(text: Any, where: str, scope: dict[str, Any]) -> str:
+    """The annotation of a handwritten function, which has these globals, as a stub says it; what it does not know is Any."""
     if text is inspect.Parameter.empty:
         return "Any"
     source = text if isinstance(text, str) else getattr(text, "__name__", "Any")
     names = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
     unknown = names - KNOWN - {"Array", "Shape", "Dims", "DTypeLike"}
-    if unknown:
+    if not all(is_result(scope.get(name)) for name in unknown):
         return "Any"
     tree = ast.parse(source, mode="eval")
     inside = ARRAY_OUT if where == "return" or "Sequence" in names or "tuple" in names else ARRAY_IN
@@ -62,48 +70,115 @@ def annotation(text: Any, where: str) -> str:
     return ast.unparse(Names().visit(tree))
 
 
-def signature(f: Callable[..., Any], method: bool) -> str:
-    """The parameters and result of a public function or method."""
-    op = getattr(f, "__op__", None)
+def results(table: dict[str, Callable[..., Any]], dots: str) -> str:
+    """The imports of the classes of named results in a stub of these functions, which lies ``dots`` below the package."""
+    kinds = {}
+    for f in table.values():
+        wrapped = inspect.unwrap(f)
+        if getattr(f, "__op__", None) is None and inspect.isfunction(wrapped):
+            for name in re.findall(r"\w+", str(wrapped.__annotations__.get("return", ""))):
+                if is_result(wrapped.__globals__.get(name)):
+                    kinds[name] = wrapped.__globals__[name].__module__.removeprefix("tensorflowlite_clone.")
+    return "".join(f"from {dots}{module} import {name}\n" for name, module in sorted(kinds.items(), key=lambda item: item[::-1]))
+
+
+def of_an_operation(op: Any, method: bool) -> tuple[list[str], str]:
+    """The parameters and the result of the public function or method of an operation's class."""
+    k = len(op.names)
+    names = [*("input", "other")[: min(k, 2)], *op.names[2:]]
+    params = [n if method and i == 0 else f"{n}: {ARRAY_IN}" for i, n in enumerate(names)]
+    params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
+    params += ["*", "out: Tensor | None = None"] if op.outputs is None and not method else []
+    return params, ARRAY_OUT if op.outputs is None else f"tuple[{', '.join([ARRAY_OUT] * len(op.outputs))}]"
+
+
+def of_a_function(f: Callable[..., Any], method: bool) -> tuple[list[str], str]:
+    """The parameters and the result of a handwritten function."""
     wrapped = inspect.unwrap(f)
-    params: list[str] = []
-    if op is not None:
-        k = len(op.names)
-        names = [*("input", "other")[: min(k, 2)], *op.names[2:]]
-        for i, n in enumerate(names):
-            params.append(n if method and i == 0 else f"{n}: {ARRAY_IN}")
-        params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
-        params += ["*", "out: Tensor | None = None"] if op.outputs is None and not method else []
-        result = ARRAY_OUT if op.outputs is None else f"tuple[{', '.join([ARRAY_OUT] * len(op.outputs))}]"
-    else:
-        star = False
-        for i, p in enumerate(inspect.signature(wrapped).parameters.values()):
-            if p.kind is p.KEYWORD_ONLY and not star:
-                params.append("*")
-            star = star or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
-            prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
-            if method and i == 0 and not prefix:
-                params.append(p.name)
-                continue
-            default = "" if p.default is p.empty else f" = {p.default!r}" if isinstance(p.default, int | float | str | None) else " = ..."
-            params.append(f"{prefix}{p.name}: {annotation(p.annotation, 'in')}{default}")
-        names_in = {p.split(":")[0].split("=")[0].strip("* ") for p in params}
-        extra = [f"{b}: Any = ..." for a, b in (("dim", "axis"), ("keepdim", "keepdims")) if a in names_in and wrapped is not f]
-        if extra:
-            params += ([] if star else ["*"]) + extra
-        if not method and "out" in inspect.signature(f, follow_wrapped=False).parameters:
-            params += ([] if star or extra else ["*"]) + ["out: Tensor | None = None"]
-        result = annotation(inspect.signature(wrapped).return_annotation, "return")
+    scope, params, star = wrapped.__globals__, [], False
+    for i, p in enumerate(inspect.signature(wrapped).parameters.values()):
+        if p.kind is p.KEYWORD_ONLY and not star:
+            params.append("*")
+        star = star or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
+        prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        if method and i == 0 and not prefix:
+            params.append(p.name)
+            continue
+        default = "" if p.default is p.empty else f" = {p.default!r}" if isinstance(p.default, int | float | str | None) else " = ..."
+        params.append(f"{prefix}{p.name}: {annotation(p.annotation, 'in', scope)}{default}")
+    names_in = {named(p) for p in params}
+    extra = [f"{b}: Any = ..." for a, b in (("dim", "axis"), ("keepdim", "keepdims")) if a in names_in and wrapped is not f]
+    if extra:
+        params += ([] if star else ["*"]) + extra
+    if not method and "out" in inspect.signature(f, follow_wrapped=False).parameters:
+        params += ([] if star or extra else ["*"]) + ["out: Tensor | None = None"]
+    return params, annotation(inspect.signature(wrapped).return_annotation, "return", scope)
+
+
+def named(param: str) -> str:
+    """The name of a parameter as it stands in a stub."""
+    return param.split(":")[0].split("=")[0].strip("* ")
+
+
+def signatures(f: Callable[..., Any], method: bool) -> list[str]:
+    """What stands behind the name of a public function or method in a stub; several where the result depends on an argument."""
+    op = getattr(f, "__op__", None)
+    params, result = of_a_function(f, method) if op is None else of_an_operation(op, method)
     if method and params and ":" not in params[0] and not params[0].startswith("*"):
         params[0] = "self"
     elif method:
         params.insert(0, "self")
-    return f"({', '.join(params)}) -> {result}: ..."
+    whole, bar, other = result.partition(" | ")
+    ways = [(given, kind) for switch in SWITCHES for given, kind in switch(params, whole, other)] if bar else []
+    return [f"({', '.join(given)}) -> {kind}: ..." for given, kind in ways or [(params, result)]]
+
+
+Ways = list[tuple[list[str], str]]
+
+
+def by_dim(params: list[str], whole: str, along: str) -> Ways:
+    """One result over everything, another one along ``dim``; where there is ``other``, that of everything with it."""
+    if "dim" not in map(named, params):
+        return []
+    i = [*map(named, params)].index("dim")
+    first, rest = params[0], [p for p in params[i + 1 :] if named(p) not in ("axis", "other")]
+    if rest and rest[-1] == "*":
+        rest.pop()
+    ways = [([first, "dim: None = None", *rest], whole), ([first, "dim: int", *rest], along)]
+    if "axis: Any = ..." in params:
+        ways.append(([first, "*", *(p for p in rest if p != "*"), "axis: int"], along))
+    return ways + [([first, f"other: {ARRAY_OUT}"], whole)] * ("other" in map(named, params))
+
+
+def by_flag(params: list[str], without: str, with_: str) -> Ways:
+    """Another result with ``return_indices=True``."""
+    flag = "return_indices: bool = False"
+    if flag not in params:
+        return []
+    literal = [p.replace("bool = False", "Literal[False] = False") if p == flag else p for p in params]
+    return [(literal, without), ([*(p for p in params if p != flag), "*", "return_indices: Literal[True]"], with_)]
+
+
+def by_choice(params: list[str], chosen: str, places: str) -> Ways:
+    """Elements of two operands where a condition holds; without them the places where it does."""
+    if [*map(named, params)][:3] != ["condition", "input", "other"]:
+        return []
+    operands = [f"{name}: {ARRAY_IN}" for name in ("input", "other")]
+    return [([params[0], *operands, *params[3:]], chosen), ([params[0]], places)]
+
+
+SWITCHES = (by_dim, by_flag, by_choice)
+
+
+def definitions(name: str, found: list[str], indent: str = "") -> str:
+    """The lines of a stub that define a function with these signatures."""
+    head = f"{indent}@overload\n" if len(found) > 1 else ""
+    return "".join(f"{head}{indent}def {name}{signature}\n" for signature in found)
 
 
 def functions(table: dict[str, Callable[..., Any]]) -> str:
     """Stub lines for public functions."""
-    return "".join(f"def {name}{signature(f, method=False)}\n" for name, f in sorted(table.items()) if name.isidentifier())
+    return "".join(definitions(name, signatures(f, method=False)) for name, f in sorted(table.items()) if name.isidentifier())
 
 
 def package_stub() -> str:
@@ -117,15 +192,29 @@ def package_stub() -> str:
                 name = a.asname or a.name
                 if not name.startswith("_") or name == "__version__":
                     lines.append(f"from {'.' * node.level}{node.module or ''} import {a.name} as {name}\n")
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and not node.targets[0].id.startswith("_"):
-            lines.append(
-                f"{node.targets[0].id}: np.dtype[Any]\n"
-                if isinstance(getattr(tl, node.targets[0].id), np.dtype)
-                else f"{node.targets[0].id}: float\n"
-            )
-    lines.append("\n")
+        elif isinstance(node, ast.Assign):
+            (target,) = node.targets
+            names = [n.id for n in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(n, ast.Name)]
+            lines += [f"{n}{constant(getattr(tl, n))}\n" for n in names if not n.startswith("_")]
+    lines.append(results(FUNCTIONS, ".") + "\n")
     # A function may have the name of a built-in type that other signatures use; those are written out as builtins.
     return "".join(lines) + qualify(functions(FUNCTIONS))
+
+
+def constant(value: Any) -> str:
+    """What stands behind the name of a constant in a stub."""
+    if value is np.dtype:
+        return ": TypeAlias = np.dtype[Any]"
+    return ": np.dtype[Any]" if isinstance(value, np.dtype) else ": builtins.float"
+
+
+def names_stub(module: Any) -> str:
+    """The stub of a module that only gives names to functions of ``ops`` (``linalg``, ``fft``)."""
+    table = {name: getattr(module, name) for name in module.__all__}
+    kinds = {name: f for name, f in table.items() if isinstance(f, type)}
+    imports = "".join(f"from {f.__module__.replace('tensorflowlite_clone', '')} import {name} as {name}\n" for name, f in kinds.items())
+    table = {name: f for name, f in table.items() if name not in kinds}
+    return HEAD + "from .core.tensor import Tensor\n" + imports + results(table, ".") + "\n" + qualify(functions(table))
 
 
 def qualify(text: str) -> str:
@@ -153,15 +242,15 @@ def methods_stub() -> str:
         elif name in OPERATORS:
             lines.append(f"    def {name}(self, other: {ARRAY_IN}) -> Tensor: ...\n")
         else:
-            lines.append(f"    def {name}{signature(f, method=True)}\n")
+            lines.append(definitions(name, signatures(f, method=True), "    "))
     text = qualify("".join(lines))
     text = re.sub(r"(def __(eq|ne)__.*)", r"\1  # type: ignore[override]", text)
-    return HEAD + "from .tensor import Tensor\n\n" + text
+    return HEAD + "from .tensor import Tensor\n" + results(METHODS, "..") + "\n" + text
 
 
 def functional_stub() -> str:
     """``nn/functional.pyi``."""
-    return HEAD + "from ..core.tensor import Tensor\n\n" + qualify(functions(NN_FUNCTIONS))
+    return HEAD + "from ..core.tensor import Tensor\n" + results(NN_FUNCTIONS, "..") + "\n" + qualify(functions(NN_FUNCTIONS))
 
 
 def operations_page() -> str:
@@ -205,6 +294,8 @@ def main() -> int:
         ROOT / "__init__.pyi": package_stub,
         ROOT / "core" / "methods.pyi": methods_stub,
         ROOT / "nn" / "functional.pyi": functional_stub,
+        ROOT / "linalg.pyi": lambda: names_stub(tl.linalg),
+        ROOT / "fft.pyi": lambda: names_stub(tl.fft),
         DOCS / "operations.md": operations_page,
         DOCS / "numpy_functions.md": numpy_functions.page,
         DOCS / "design.md": design_page,

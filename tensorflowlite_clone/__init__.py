@@ -19,6 +19,8 @@ if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
 
     _let_blas_sleep()
 
+import numpy as _np
+
 from . import autograd, fft, func, linalg, ops
 from ._lazy import later as _later
 from ._state import get_default_dtype, set_default_dtype
@@ -63,7 +65,8 @@ if _TYPE_CHECKING:
 
 globals().update(_FUNCTIONS)
 
-#: PyTorch's other names of dtypes.
+#: The type of dtypes, which are NumPy's; PyTorch's other names of them.
+dtype = _np.dtype
 float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 

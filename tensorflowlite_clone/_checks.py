@@ -69,13 +69,14 @@ def number(op: str, what: str, value: Any, low: float = -math.inf, high: float =
     """
     if not is_number(value) and not isinstance(value, bool):
         raise OperandError(f"{op}: {what} must be a number: got {type(value).__name__} {value!r:.60}")
+    found: float = value
     if not (low < value <= high if above else low <= value <= high):
         bounds = (
             f"{'above' if above else 'from'} {low:g}{'' if above else ' up'}" if high == math.inf else
             f"in {'(' if above else '['}{low:g}, {high:g}]" if low != -math.inf else f"at most {high:g}"
         )  # fmt: skip
         raise ArgumentError(f"{op}: {what} must be {bounds}: got {value}; pass such a number")
-    return value
+    return found
 
 
 def flag(op: str, what: str, value: Any) -> bool:

@@ -58,10 +58,10 @@ def same(a, b):
 FILES = {
     "memory": lambda folder: io.BytesIO(),
     "a few bytes at a time": lambda folder: Trickle(),
-    "disk": lambda folder: open(folder / "x", "w+b"),
-    "unbuffered": lambda folder: open(folder / "x", "w+b", buffering=0),
-    "temporary": lambda folder: tempfile.TemporaryFile(),
-    "spooled": lambda folder: tempfile.SpooledTemporaryFile(),
+    "disk": lambda folder: (folder / "x").open("w+b"),
+    "unbuffered": lambda folder: (folder / "x").open("w+b", buffering=0),
+    "temporary": lambda folder: tempfile.TemporaryFile(),  # noqa: SIM115
+    "spooled": lambda folder: tempfile.SpooledTemporaryFile(),  # noqa: SIM115
 }
 
 
@@ -116,7 +116,7 @@ def test_the_state_of_a_model_through_memory():
         (lambda folder: tl.save({}, None), TypeError, "save: path must be .* got NoneType None"),
         (lambda folder: tl.save({}, b"x"), TypeError, "save: path must be .* got bytes"),
         (lambda folder: tl.save({}, io.StringIO()), TypeError, "save: .* got a file open for text; open it with 'wb'"),
-        (lambda folder: tl.save({}, open(folder / "text", "w")), TypeError, "save: .* got a file open for text"),
+        (lambda folder: tl.save({}, (folder / "text").open("w")), TypeError, "save: .* got a file open for text"),
         (lambda folder: tl.load(3), TypeError, "load: path must be the name of a file .* got int 3"),
         (lambda folder: tl.load(io.StringIO("x")), TypeError, "load: .* got a file open for text; open it with 'rb'"),
         (lambda folder: tl.load(io.BytesIO()), ValueError, r"load: nothing is left to read: .* seek\(0\): in BytesIO object"),

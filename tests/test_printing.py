@@ -88,9 +88,10 @@ def test_large_tensors_are_summarised_as_in_torch(shape, dtype):
 
 
 OPTIONS = [
-    {"precision": 0}, {"precision": 8}, {"threshold": 5}, {"threshold": math.inf}, {"edgeitems": 1, "threshold": 10}, {"edgeitems": 2, "threshold": 2},
-    {"linewidth": 30}, {"linewidth": 200}, {"linewidth": 1}, {"sci_mode": True}, {"sci_mode": False}, {"profile": "short"}, {"profile": "full"},
-    {"profile": "short", "edgeitems": 4, "threshold": 6}, {"precision": 2, "sci_mode": True, "linewidth": 40},
+    {"precision": 0}, {"precision": 8}, {"threshold": 5}, {"threshold": math.inf}, {"edgeitems": 1, "threshold": 10},
+    {"edgeitems": 2, "threshold": 2}, {"linewidth": 30}, {"linewidth": 200}, {"linewidth": 1}, {"sci_mode": True}, {"sci_mode": False},
+    {"profile": "short"}, {"profile": "full"}, {"profile": "short", "edgeitems": 4, "threshold": 6},
+    {"precision": 2, "sci_mode": True, "linewidth": 40},
 ]  # fmt: skip
 
 
@@ -117,7 +118,15 @@ def test_the_default_dtype_is_not_named():
     tl.set_default_dtype(tl.float64)
     torch.set_default_dtype(torch.float64)
     try:
-        for array in (np.ones(2), np.ones(2, "f4"), np.ones(2, "c16"), np.ones(2, "c8"), np.ones(0, "i8"), np.ones((0, 2)), np.ones(0, bool)):
+        for array in (
+            np.ones(2),
+            np.ones(2, "f4"),
+            np.ones(2, "c16"),
+            np.ones(2, "c8"),
+            np.ones(0, "i8"),
+            np.ones((0, 2)),
+            np.ones(0, bool),
+        ):
             mine, other = both(array, torch)
             assert same(repr(mine), repr(other))
     finally:

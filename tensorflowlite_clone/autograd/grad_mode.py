@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from .._state import state
 
@@ -89,7 +89,12 @@ class _Mode:
     before: list[bool]
     mode: bool
 
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
     def __new__(cls, function: Any = None) -> Any:
+        """The mode, or, used without parentheses as a decorator, the function in that mode."""
         self: _Mode = super().__new__(cls)
         self.before = []
         return self if function is None else self(function)
@@ -144,6 +149,10 @@ class inference_mode:  # noqa: N801  (PyTorch's name)
     before: list[tuple[bool, bool]]
     mode: bool
 
+    @overload
+    def __new__(cls, mode: bool = True) -> Self: ...
+    @overload
+    def __new__(cls, mode: F) -> F: ...  # type: ignore[misc]
     def __new__(cls, mode: Any = True) -> Any:
         """The mode, or, used without parentheses as a decorator, the function in that mode."""
         self: inference_mode = super().__new__(cls)

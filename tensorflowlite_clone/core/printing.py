@@ -57,7 +57,7 @@ def set_printoptions(
     if profile is not None:
         if not isinstance(profile, str) or profile.lower() not in PROFILES:
             raise ArgumentError(f"{name}: profile must be one of {', '.join(map(repr, PROFILES))}: got {profile!r:.40}")
-        given = {key: PROFILES[profile.lower()][key] if value is None else value for key, value in given.items()}  # type: ignore[misc]
+        given = {key: PROFILES[profile.lower()][key] if value is None else value for key, value in given.items()}
     for key, value in given.items():
         if value is not None and value != math.inf:
             integer(name, key, value)
@@ -153,7 +153,11 @@ def _nested(array: NDArray, indent: int, summarise: bool, number: _Numbers | _Co
     per_line = max(1, (_Options.linewidth - indent) // (number.width + 2))
     if cut and not n:
         return "[...]"
-    shown = [number(v) for v in array[:n].tolist()] + [" ..."] + [number(v) for v in array[-n:].tolist()] if cut else map(number, array.tolist())
+    shown = (
+        [number(v) for v in array[:n].tolist()] + [" ..."] + [number(v) for v in array[-n:].tolist()]
+        if cut
+        else map(number, array.tolist())
+    )
     words = list(shown)
     lines = [", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"

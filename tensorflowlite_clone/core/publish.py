@@ -20,7 +20,7 @@ from .tensor import Tensor, to_array
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPERANDS = (Boxed, ndarray, bool, int, float, complex, np.generic)
+OPERANDS: tuple[type, ...] = (Boxed, ndarray, bool, int, float, complex, np.generic)
 
 #: What operators are called in Python.
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"}

@@ -49,6 +49,8 @@ class Tensor(Boxed):
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
     array: Array
+    #: What `grad` is.
+    _grad: Any
     #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
     node: Any
     #: The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves. ``grad_fn.py`` gives it.

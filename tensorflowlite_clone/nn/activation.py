@@ -11,10 +11,10 @@ from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
-from .module import Module
+from .module import Layer
 
 
-class _Activation(Module):
+class _Activation(Layer):
     """A function with fixed settings, which become attributes and appear in the ``repr``."""
 
     _function: str
@@ -213,7 +213,7 @@ class Softshrink(Hardshrink):
     _function = "softshrink"
 
 
-class PReLU(Module):
+class PReLU(Layer):
     """``x`` where positive, ``weight * x`` elsewhere, with a learned weight per channel (K. He et al. 2015); it starts at ``init``."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
@@ -246,7 +246,7 @@ class GLU(_Activation):
         self.dim = dim
 
 
-class _AlongDim(Module):
+class _AlongDim(Layer):
     _function: str
 
     def __init__(self, dim: int | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
 from .._errors import DimensionError
-from .module import Module
+from .module import Layer, Module
 from .parameter import Parameter
 
 
@@ -19,7 +19,7 @@ def _place(index: Any, length: int, container: str) -> int:
     return i % length
 
 
-class Sequential(Module):
+class Sequential(Layer):
     """Modules applied one after the other: ``y = m_n(... m_1(x))``.
 
     >>> import tensorflowlite_clone as tl

@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
-from .module import Module
+from .module import Layer
 from .parameter import Parameter
 
 
@@ -18,7 +18,7 @@ def _tuple(value: Any, n: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,) * n
 
 
-class _Conv(Module):
+class _Conv(Layer):
     """Cross-correlation: weight (out, in/groups, *kernel) and bias (out), uniform on +-1/sqrt(fan_in)."""
 
     weight: Parameter

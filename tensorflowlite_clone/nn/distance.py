@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
-from .module import Module
+from .module import Layer
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(Layer):
     """``x1 . x2 / (max(|x1|, eps) max(|x2|, eps))`` along ``dim``, which disappears.
 
     >>> import tensorflowlite_clone as tl
@@ -24,7 +24,7 @@ class CosineSimilarity(Module):
         return F.cosine_similarity(x1, x2, self.dim, self.eps)
 
 
-class PairwiseDistance(Module):
+class PairwiseDistance(Layer):
     """The ``p``-norm of ``x1 - x2 + eps`` along the last dimension: (N, D) and (N, D) -> (N), or (N, 1) with ``keepdim``.
 
     >>> import tensorflowlite_clone as tl

@@ -5,10 +5,10 @@ from __future__ import annotations
 from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
-from .module import Module
+from .module import Layer
 
 
-class _Dropout(Module):
+class _Dropout(Layer):
     _function: str
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

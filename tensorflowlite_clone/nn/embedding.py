@@ -10,11 +10,11 @@ from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
-from .module import Module
+from .module import Layer
 from .parameter import Parameter
 
 
-class Embedding(Module):
+class Embedding(Layer):
     """Rows of ``weight`` (num_embeddings, embedding_dim), which starts standard normal: integers (*) -> (*, embedding_dim).
 
     The row ``padding_idx`` starts at zero and receives no gradient. With ``max_norm``, rows whose ``norm_type``-norm is larger are

@@ -11,7 +11,7 @@ from .._state import get_default_dtype
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
-from .module import Module
+from .module import Layer
 from .parameter import Parameter
 
 
@@ -20,7 +20,7 @@ def parameter(shape: tuple[int, ...], dtype: Any = None) -> Parameter:
     return Parameter(np.zeros(shape, get_default_dtype() if dtype is None else dtype))
 
 
-class Identity(Module):
+class Identity(Layer):
     """The input itself; takes and ignores any arguments."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class Identity(Module):
         return input
 
 
-class Linear(Module):
+class Linear(Layer):
     """Affine map of the last dimension: ``y = x W^T + b``.
 
     Shapes: (..., in_features) -> (..., out_features); ``weight`` (out_features, in_features), ``bias`` (out_features).
@@ -68,7 +68,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Bilinear(Module):
+class Bilinear(Layer):
     """Bilinear map of two inputs: ``y_k = x1^T A_k x2 + b_k``.
 
     Shapes: (..., in1_features) and (..., in2_features) -> (..., out_features). Both parameters start uniform on
@@ -108,7 +108,7 @@ class Bilinear(Module):
         return f"{sizes}, bias={self.bias is not None}"
 
 
-class Flatten(Module):
+class Flatten(Layer):
     """Dimensions ``start_dim`` to ``end_dim`` made one: (N, C, H, W) -> (N, C*H*W) by default.
 
     >>> import tensorflowlite_clone as tl
@@ -129,7 +129,7 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Unflatten(Module):
+class Unflatten(Layer):
     """One dimension split into several: the inverse of `Flatten`.
 
     >>> import tensorflowlite_clone as tl

@@ -12,10 +12,10 @@ from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .distance import PairwiseDistance
-from .module import Module
+from .module import Layer
 
 
-class _Loss(Module):
+class _Loss(Layer):
     """A loss function with fixed keyword settings."""
 
     _function: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -454,6 +454,19 @@ class Module(Hookable):
         if not children and len(lines) <= 1:
             return f"{type(self).__name__}({extra})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+if TYPE_CHECKING:
+
+    class Layer(Module):
+        """A module that gives a tensor: type checkers know it, nothing else does."""
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+            """As that of the module."""
+            ...
+
+else:
+    Layer = Module
 
 
 def _keys_that_do_not_fit(missing: list[str], unexpected: list[str]) -> list[str]:

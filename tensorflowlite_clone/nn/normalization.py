@@ -13,11 +13,11 @@ from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
-from .module import Module
+from .module import Layer
 from .parameter import Parameter
 
 
-class _Affine(Module):
+class _Affine(Layer):
     """What is normalised is multiplied by weight and bias is added, where there are such; they start as 1 and 0."""
 
     weight: Parameter | None

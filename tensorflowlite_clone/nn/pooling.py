@@ -6,10 +6,10 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
-from .module import Module
+from .module import Layer
 
 
-class _MaxPool(Module):
+class _MaxPool(Layer):
     _function: str
 
     def __init__(
@@ -60,7 +60,7 @@ class MaxPool2d(_MaxPool):
     _function = "max_pool2d"
 
 
-class _AvgPool(Module):
+class _AvgPool(Layer):
     _function: str
     divisor_override: int | None = None  # modules pickled before it was an attribute of all have none
 
@@ -113,7 +113,7 @@ class AvgPool2d(_AvgPool):
     _function = "avg_pool2d"
 
 
-class _Adaptive(Module):
+class _Adaptive(Layer):
     _function: str
 
     def __init__(self, output_size: Any) -> None:

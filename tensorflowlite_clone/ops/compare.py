@@ -204,7 +204,7 @@ class Where(Elementwise):
 
 
 @public("where", method=False, out=True)
-def _where(condition: Array, input: Any = None, other: Any = None) -> Any:
+def _where(condition: Array, input: Any = None, other: Any = None) -> Array | tuple[Array, ...]:
     """``input`` where the condition holds, ``other`` elsewhere; with the condition alone, the indices where it holds.
 
     >>> import tensorflowlite_clone as tl

@@ -16,6 +16,7 @@ from .._typing import Array, Dims
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Reduction
 from ..core.publish import public, to_operand
+from ..core.tensor import Tensor
 from ..kernels.reduce import row_max
 from .cast import Cast, Clone
 from .gather import Gather
@@ -98,8 +99,8 @@ class ArgMin(_Place, title="argmin"):
 class ValuesIndices(NamedTuple):
     """Values and where they stood."""
 
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
 def _at_places(x: Array, places: Array, axis: int, keepdim: bool) -> ValuesIndices:
@@ -127,7 +128,7 @@ def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, 
 
 
 @public("max")
-def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Array | ValuesIndices:
     """The largest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `maximum`.
 
     >>> import tensorflowlite_clone as tl
@@ -138,7 +139,7 @@ def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 
 @public("min")
-def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Array | ValuesIndices:
     """The smallest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `minimum`."""
     return _extremum("min", AMin, ArgMin, np.minimum, input, dim if other is None else other, keepdim)
 
@@ -170,12 +171,12 @@ def _amin(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
 class MinMax(NamedTuple):
     """The smallest and the largest element."""
 
-    min: Any
-    max: Any
+    min: Tensor
+    max: Tensor
 
 
 @public("aminmax")
-def _aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> Any:
+def _aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
     """The smallest and the largest element over ``dim``."""
     return MinMax(_amin(input, dim, keepdim), _amax(input, dim, keepdim))
 

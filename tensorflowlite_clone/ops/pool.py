@@ -227,7 +227,7 @@ def _max_pool2d(
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Array | ValuesIndices:
     """The largest element of each window: ``out[i, j] = max x[i s + u d - p, j s + v d - p]`` over the taps (u, v) of the kernel.
 
     A tie gives the gradient to the first.
@@ -261,7 +261,7 @@ def _max_pool1d(
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Array | ValuesIndices:
     """The largest element of each window over one dimension: (N, C, L) or (C, L); arguments as in `max_pool2d`.
 
     >>> import tensorflowlite_clone as tl
@@ -378,7 +378,7 @@ def _adaptive_max(x: Array, lead: tuple[int, ...], ndim: int, size: tuple[int, i
 
 
 @public("adaptive_max_pool1d", nn=True, method=False)
-def _adaptive_max_pool1d(input: Array, output_size: Any, return_indices: bool = False) -> Any:
+def _adaptive_max_pool1d(input: Array, output_size: Any, return_indices: bool = False) -> Array | ValuesIndices:
     """The largest element of windows chosen so that the result is (N, C, output_size).
 
     >>> import tensorflowlite_clone as tl
@@ -390,7 +390,7 @@ def _adaptive_max_pool1d(input: Array, output_size: Any, return_indices: bool = 
 
 
 @public("adaptive_max_pool2d", nn=True, method=False)
-def _adaptive_max_pool2d(input: Array, output_size: Any, return_indices: bool = False) -> Any:
+def _adaptive_max_pool2d(input: Array, output_size: Any, return_indices: bool = False) -> Array | ValuesIndices:
     """The largest element of windows chosen so that the result is (N, C, *output_size); None keeps a size.
 
     With ``return_indices`` also its flat place in the image. Windows as in `adaptive_avg_pool2d`; a tie gives the gradient to the first.

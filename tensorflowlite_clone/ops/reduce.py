@@ -14,6 +14,7 @@ from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
 from ..core.levels import number
 from ..core.publish import public, to_operand
+from ..core.tensor import Tensor
 from ..kernels.reduce import sum_to
 from .cast import Cast, cast
 from .complex import PairsOfParts
@@ -304,12 +305,12 @@ def _std(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
 class VarMean(NamedTuple):
     """Variance (or standard deviation) and mean."""
 
-    var: Any
-    mean: Any
+    var: Tensor
+    mean: Tensor
 
 
 @public("var_mean", method=False)
-def _var_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+def _var_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> VarMean:
     """Variance and mean over ``dim``."""
     return VarMean(
         _var(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim)
@@ -317,7 +318,7 @@ def _var_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool
 
 
 @public("std_mean", method=False)
-def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> VarMean:
     """Standard deviation and mean over ``dim``."""
     return VarMean(
         _std(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim)

@@ -150,12 +150,12 @@ def _running(input: Array, dim: int, largest: bool, name: str) -> ValuesIndices:
 
 
 @public("cummax")
-def _cummax(input: Array, dim: int) -> Any:
+def _cummax(input: Array, dim: int) -> ValuesIndices:
     """The largest element so far along ``dim``: a named tuple ``(values, indices)``."""
     return _running(input, dim, True, "cummax")
 
 
 @public("cummin")
-def _cummin(input: Array, dim: int) -> Any:
+def _cummin(input: Array, dim: int) -> ValuesIndices:
     """The smallest element so far along ``dim``: a named tuple ``(values, indices)``."""
     return _running(input, dim, False, "cummin")

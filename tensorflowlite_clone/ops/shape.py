@@ -401,7 +401,7 @@ def _np_ndim(a: Array) -> int:
 
 
 @public("size", function=False)
-def _size(input: Array, dim: int | None = None) -> Any:
+def _size(input: Array, dim: int | None = None) -> Shape | int:
     """The shape, or the length of one dimension."""
     shape = shape_of(input)
     return shape if dim is None else shape[normalize_axis(dim, len(shape), "size")]

@@ -183,7 +183,7 @@ def _along(input: Array, dim: int, op: str) -> tuple[Array, int, int]:
 
 
 @public("sort")
-def _sort(input: Array, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> Any:
+def _sort(input: Array, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> ValuesIndices:
     """Sorted along ``dim``: a named tuple ``(values, indices)``. Always stable: equal elements keep their order.
 
     NaN counts as larger than any number.
@@ -222,7 +222,7 @@ def _np_argsort(a: Array, axis: int | None = -1, kind: str | None = None, stable
 
 
 @public("topk")
-def _topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def _topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The ``k`` largest (or smallest) elements along ``dim``, most extreme first: a named tuple ``(values, indices)``.
 
     >>> import tensorflowlite_clone as tl
@@ -239,7 +239,7 @@ def _topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 
 @public("kthvalue")
-def _kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+def _kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     """The ``k``-th smallest element along ``dim`` (1 for the smallest): a named tuple ``(values, indices)``."""
     x, axis, n = _along(input, dim, "kthvalue")
     if not 1 <= k <= n:
@@ -262,7 +262,7 @@ def _median_of(input: Array, dim: int | None, keepdim: bool, ignore_nan: bool, o
 
 
 @public("median")
-def _median(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
+def _median(input: Array, dim: int | None = None, keepdim: bool = False) -> Array | ValuesIndices:
     """The median, the lower one of two; along ``dim``, a named tuple ``(values, indices)``. NaN if there is one.
 
     Equal elements share the gradient of the median of all; along ``dim`` it goes to the element at ``indices``.
@@ -275,13 +275,13 @@ def _median(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 @public("nanmedian")
-def _nanmedian(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
+def _nanmedian(input: Array, dim: int | None = None, keepdim: bool = False) -> Array | ValuesIndices:
     """The median of the elements that are not NaN, the lower one of two; along ``dim``, a named tuple ``(values, indices)``."""
     return _median_of(input, dim, keepdim, True, "nanmedian")
 
 
 @public("mode")
-def _mode(input: Array, dim: int = -1, keepdim: bool = False) -> Any:
+def _mode(input: Array, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     """The most frequent element along ``dim``, of several the smallest: a named tuple ``(values, indices)``."""
     x, axis, n = _along(input, dim, "mode")
     if not shape_of(x):

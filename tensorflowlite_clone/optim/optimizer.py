@@ -1,4 +1,4 @@
-"""`Optimizer`: parameter groups, steps, state. Not here: the formulas, in one file per algorithm family; what a saved state must be (``state.py``).
+"""`Optimizer`: parameter groups, steps, state. Not here: the formulas, in one file per algorithm family; saved states (``state.py``).
 
 A step applies one formula to each parameter, in place on the parameter's own memory. Flat buffers for whole groups were measured: the
 pass that gathers the gradients costs large models more than the fewer calls save, and moving parameters into a buffer would break what

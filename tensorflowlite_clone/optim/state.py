@@ -18,7 +18,7 @@ from .._errors import StateDictError
 from .._typing import Shape
 from ..core.tensor import Tensor
 
-#: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up. A "?" behind a name: it may be missing.
+#: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up. With "?" it may be missing.
 Shapes: TypeAlias = dict[str, Shape | None]
 #: The shape of what may be anything.
 ANY: Any = object()
@@ -48,7 +48,9 @@ class LoadedState:
             raise StateDictError(f"load_state_dict: {name} got {type(self.given).__name__} as its state; pass what state_dict() returned")
         missing = [k for k in ("state", "param_groups") if k not in self.given]
         if missing:
-            raise StateDictError(f"load_state_dict: no state of {name}: it has no {' and no '.join(missing)}; pass what state_dict() returned")
+            raise StateDictError(
+                f"load_state_dict: no state of {name}: it has no {' and no '.join(missing)}; pass what state_dict() returned"
+            )
         for key, kind in (("state", Mapping), ("param_groups", list | tuple)):
             if not isinstance(self.given[key], kind):
                 raise StateDictError(

@@ -89,7 +89,7 @@ def test_attributes_are_registered_and_can_change_kind():
     m.w = None
     assert m.w is None and list(m.parameters()) == []
     m.w = nn.Parameter(tl.ones(3))
-    with pytest.raises(TypeError, match="w: is a parameter .* got Linear"):
+    with pytest.raises(TypeError, match=r"w: is a parameter .* got Linear"):
         m.w = nn.Linear(1, 1)
     del m.w
     m.w = nn.Linear(1, 1)

@@ -60,7 +60,7 @@ def putting(T):
 
 NAMES = {
     "not a string": 3, "None": None, "empty": "", "dot": "a.b", "a method": "forward", "another method": "parameters", "training": "training",
-    "a word of Python": "class", "spaces": "a b", "digits": "0", "umlaut": "größe", "a property": "state", "T_destination": "extra_repr",
+    "a word": "class", "spaces": "a b", "digits": "0", "umlaut": "größe", "T_destination": "extra_repr",
 }  # fmt: skip
 STANDING, PUTTING = list(standing(tl)), list(putting(tl))
 
@@ -109,7 +109,7 @@ def test_every_name_as_in_torch(name, way):
     found = []
     for T in (tl, torch):
         m = T.nn.Linear(1, 1)
-        value = {"register_parameter": T.nn.Parameter, "register_buffer": T.clone, "add_module": lambda x: T.nn.ReLU()}[way](T.ones(1))
+        value = {"register_parameter": T.nn.Parameter, "register_buffer": T.clone, "add_module": lambda x, T=T: T.nn.ReLU()}[way](T.ones(1))
         try:
             getattr(m, way)(NAMES[name], value)
             found.append(None)

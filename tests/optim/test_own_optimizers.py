@@ -39,7 +39,7 @@ def classes(T):
 
     class Momentum(base):
         def __init__(self, params, lr=0.1, momentum=0.9):
-            super().__init__(params, dict(lr=lr, momentum=momentum))
+            super().__init__(params, {"lr": lr, "momentum": momentum})
 
         @T.no_grad()
         def step(self, closure=None):
@@ -62,7 +62,7 @@ def classes(T):
 
     class Adam(base):
         def __init__(self, params, lr=1e-2, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1, amsgrad=True):
-            super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad))
+            super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad})
 
         def __setstate__(self, state):
             super().__setstate__(state)
@@ -94,7 +94,7 @@ def classes(T):
 
     class RMSprop(base):
         def __init__(self, params, lr=1e-2, alpha=0.9, eps=1e-8, momentum=0.5):
-            super().__init__(params, dict(lr=lr, alpha=alpha, eps=eps, momentum=momentum))
+            super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum})
 
         @T.no_grad()
         def step(self):
@@ -104,7 +104,9 @@ def classes(T):
                         continue
                     state = self.state[p]
                     if not state:
-                        state.update(step=T.zeros(()), square_avg=T.zeros_like(p), grad_avg=T.zeros_like(p), momentum_buffer=T.zeros_like(p))
+                        state.update(
+                            step=T.zeros(()), square_avg=T.zeros_like(p), grad_avg=T.zeros_like(p), momentum_buffer=T.zeros_like(p)
+                        )
                     state["step"] += 1
                     state["square_avg"].mul_(group["alpha"]).addcmul_(p.grad, p.grad, value=1 - group["alpha"])
                     state["grad_avg"].lerp_(p.grad, 1 - group["alpha"])
@@ -114,7 +116,7 @@ def classes(T):
 
     class Adagrad(base):
         def __init__(self, params, lr=0.1, eps=1e-10):
-            super().__init__(params, dict(lr=lr, eps=eps))
+            super().__init__(params, {"lr": lr, "eps": eps})
             for group in self.param_groups:
                 for p in group["params"]:
                     self.state[p]["sum"] = T.full_like(p, 0.1)
@@ -129,7 +131,7 @@ def classes(T):
 
     class Lion(base):
         def __init__(self, params, lr=1e-2, betas=(0.9, 0.99), weight_decay=0.1):
-            super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay))
+            super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
         @T.no_grad()
         def step(self):
@@ -147,7 +149,7 @@ def classes(T):
         """The second moments of matrices by rows and columns, as in Adafactor: states of other shapes than the parameter's."""
 
         def __init__(self, params, lr=None, eps=1e-30):
-            super().__init__(params, dict(lr=lr, eps=eps))
+            super().__init__(params, {"lr": lr, "eps": eps})
 
         @T.no_grad()
         def step(self):
@@ -161,7 +163,10 @@ def classes(T):
                     square = grad**2 + group["eps"]
                     if p.dim() >= 2:
                         if "row" not in state:
-                            state["row"], state["col"] = T.zeros(p.shape[:-1], dtype=p.dtype), T.zeros(p.shape[:-2] + p.shape[-1:], dtype=p.dtype)
+                            state["row"], state["col"] = (
+                                T.zeros(p.shape[:-1], dtype=p.dtype),
+                                T.zeros(p.shape[:-2] + p.shape[-1:], dtype=p.dtype),
+                            )
                         state["row"].mul_(0.5).add_(square.mean(dim=-1), alpha=0.5)
                         state["col"].mul_(0.5).add_(square.mean(dim=-2), alpha=0.5)
                         r = (state["row"] / state["row"].mean(dim=-1, keepdim=True)).rsqrt_().unsqueeze(-1)
@@ -173,7 +178,7 @@ def classes(T):
 
     class Rprop(base):
         def __init__(self, params, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50)):
-            super().__init__(params, dict(lr=lr, etas=etas, step_sizes=step_sizes))
+            super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes})
 
         @T.no_grad()
         def step(self):

@@ -54,7 +54,7 @@ SCHEDULES = {
 }  # fmt: skip
 #: Where PyTorch goes on otherwise than the run that was not interrupted, and what it does.
 OTHERWISE = {
-    "step": "the factor of the epoch entered a second time", "step 1": "the same", "multi-step": "the same", "multi-step from 0": "the same",
+    "step": "the factor of that epoch a second time", "step 1": "the same", "multi-step": "the same", "multi-step from 0": "the same",
     "constant": "the same", "constant 2": "the same", "steps together": "the same", "constant 0": "division by zero",
     "longer restarts": "the period is not prolonged", "sequential": "the first schedule from its beginning",
 }  # fmt: skip
@@ -225,7 +225,11 @@ def test_a_state_that_is_none_changes_nothing(name):
     good = schedule.state_dict()
     bad = [None, 3, [], {}, {k: v for k, v in good.items() if k != "_last_lr"}, {**good, "_last_lr": [0.1]}, {**good, "_last_lr": None}]
     for key, value in good.items():
-        bad += [{k: v for k, v in good.items() if k != key}, {**good, key: object()}, {**good, key: "?" if not isinstance(value, str) else 1}]
+        bad += [
+            {k: v for k, v in good.items() if k != key},
+            {**good, key: object()},
+            {**good, key: "?" if not isinstance(value, str) else 1},
+        ]
     for state in bad:
         before = copy.deepcopy(schedule.state_dict())
         with pytest.raises(RuntimeError, match=r"load_state_dict: .*(LR|Plateau|Scheduler|WarmRestarts)"):

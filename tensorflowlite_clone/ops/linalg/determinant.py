@@ -3,13 +3,14 @@ matrix is singular."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..._typing import Array
 from ...core.broadcast import conjugated
 from ...core.publish import public
+from ...core.tensor import Tensor
 from ...kernels import linalg as kernels
 from ..compare import Where
 from .common import MatrixFunction, corner, square, transposed
@@ -62,8 +63,8 @@ class SignLogDet(MatrixFunction, title="linalg.slogdet"):
 class SlogdetResult(NamedTuple):
     """Sign and logarithm of the absolute value of a determinant."""
 
-    sign: Any
-    logabsdet: Any
+    sign: Tensor
+    logabsdet: Tensor
 
 
 @public("det", numpy=np.linalg.det)

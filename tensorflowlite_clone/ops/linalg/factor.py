@@ -16,6 +16,7 @@ from ..._errors import ArgumentError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
 from ...core.publish import implements, public, to_operands
+from ...core.tensor import Tensor
 from ...kernels import linalg as kernels
 from ..cast import Cast, contiguous
 from ..diagonal import Tril, Triu
@@ -185,8 +186,8 @@ def cholesky(A: Array, *, upper: bool = False) -> Array:
 class CholeskyInfo(NamedTuple):
     """A Cholesky factor, and for each matrix 0 or the order of the first leading minor that is not positive definite."""
 
-    L: Any
-    info: Any
+    L: Tensor
+    info: Tensor
 
 
 def cholesky_ex(A: Array, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
@@ -251,8 +252,8 @@ def cholesky_inverse(L: Array, upper: bool = False) -> Array:
 class QRResult(NamedTuple):
     """The factors of a QR decomposition."""
 
-    Q: Any
-    R: Any
+    Q: Tensor
+    R: Tensor
 
 
 def qr(A: Array, mode: str = "reduced") -> QRResult:
@@ -279,7 +280,8 @@ def qr(A: Array, mode: str = "reduced") -> QRResult:
     q, r = QR.of(a[..., :m] if n > m else a, complete=mode == "complete" and m > n)
     if n > m:  # the columns beside the square follow from Q
         r = np.concatenate([r, MatMul.of(adjoint(q), a[..., m:])], axis=-1)
-    return QRResult(np.zeros((0,), a.dtype) if mode == "r" else q, r)
+    none: Any = np.zeros((0,), a.dtype)
+    return QRResult(none if mode == "r" else q, r)
 
 
 @implements(np.linalg.qr)
@@ -305,16 +307,16 @@ def _top_qr(input: Array, some: bool = True) -> QRResult:
 class LUResult(NamedTuple):
     """The factors of an LU decomposition: ``P L U``."""
 
-    P: Any
-    L: Any
-    U: Any
+    P: Tensor
+    L: Tensor
+    U: Tensor
 
 
 class LUFactors(NamedTuple):
     """Both triangular factors in one array, and the rows exchanged, counted from 1."""
 
-    LU: Any
-    pivots: Any
+    LU: Tensor
+    pivots: Tensor
 
 
 def _permutation(order: Array, dtype: Any) -> Array:
@@ -423,7 +425,7 @@ def lu_unpack(LU_data: Array, LU_pivots: Array, unpack_data: bool = True, unpack
     """
     factors, places = to_operands("lu_unpack", LU_data, LU_pivots)
     factors = matrices(factors, "lu_unpack", "LU_data", half=True)
-    empty = np.zeros((0,), factors.dtype)
+    empty: Any = np.zeros((0,), factors.dtype)
     lower, upper = _unpacked(factors) if unpack_data else (empty, empty)
     m, k = shape_of(factors)[-2], shape_of(places)[-1]
     if not unpack_pivots:

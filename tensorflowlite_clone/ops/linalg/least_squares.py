@@ -17,6 +17,7 @@ from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import inexact_type
 from ...core.levels import all_values, concrete, mapped
 from ...core.publish import implements, public, to_operands
+from ...core.tensor import Tensor
 from ..cast import cast
 from ..compare import Where
 from ..matmul import MatMul
@@ -179,10 +180,10 @@ def _np_cond(x: Array, p: Any = None) -> Array:
 class LstsqResult(NamedTuple):
     """What `lstsq` returns."""
 
-    solution: Any
-    residuals: Any
-    rank: Any
-    singular_values: Any
+    solution: Tensor
+    residuals: Tensor
+    rank: Tensor
+    singular_values: Tensor
 
 
 def _least_squares(op: str, a: Array, b: Array, rtol: float, known_rank: int | None) -> LstsqResult:
@@ -237,10 +238,12 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
     result = _least_squares(op, a, np.expand_dims(b, -1) if vector else b, rtol, rank)
     if not vector:
         return result
-    residuals, lead = result.residuals, shape_of(b)[:-1]
+    residuals: Any = result.residuals
+    lead = shape_of(b)[:-1]
     if shape_of(residuals) == (*lead, 1) and rank is not None:
         residuals = np.squeeze(residuals, -1)
-    return LstsqResult(np.squeeze(result.solution, -1), residuals, result.rank, result.singular_values)
+    solution: Any = np.squeeze(result.solution, -1)
+    return LstsqResult(solution, residuals, result.rank, result.singular_values)
 
 
 @implements(np.linalg.lstsq, sequences=2)

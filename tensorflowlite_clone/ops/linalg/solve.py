@@ -15,6 +15,7 @@ from ..._errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import normalize_axis, several, shape_of
 from ...core.publish import implements, public, to_operands
+from ...core.tensor import Tensor
 from ...kernels import linalg as kernels
 from ..cast import Clone, contiguous
 from ..compare import Where
@@ -198,15 +199,15 @@ def solve(A: Array, B: Array, *, left: bool = True) -> Array:
 class InverseInfo(NamedTuple):
     """An inverse, and for each matrix 0 or the place, from 1, of the first zero pivot."""
 
-    inverse: Any
-    info: Any
+    inverse: Tensor
+    info: Tensor
 
 
 class SolveInfo(NamedTuple):
     """A solution, and for each matrix 0 or the place, from 1, of the first zero pivot."""
 
-    result: Any
-    info: Any
+    result: Tensor
+    info: Tensor
 
 
 def inv_ex(A: Array, *, check_errors: bool = False) -> InverseInfo:

@@ -23,6 +23,7 @@ from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import COMPLEX_OF
 from ...core.levels import all_values, mapped
 from ...core.publish import implements, public
+from ...core.tensor import Tensor
 from ..cast import Cast, contiguous
 from .common import (
     Decomposition,
@@ -137,8 +138,8 @@ def _leading(g: Array, u: Array, k: int) -> tuple[Array, Array]:
 class EighResult(NamedTuple):
     """Eigenvalues and eigenvectors of a Hermitian matrix."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: Tensor
+    eigenvectors: Tensor
 
 
 def eigh(A: Array, UPLO: str = "L") -> EighResult:
@@ -188,8 +189,8 @@ def _np_eigvalsh(a: Array, UPLO: str = "L") -> Array:
 class EigResult(NamedTuple):
     """Eigenvalues and eigenvectors of a square matrix."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: Tensor
+    eigenvectors: Tensor
 
 
 def eig(A: Array) -> EigResult:
@@ -244,9 +245,9 @@ def _np_eigvals(a: Array) -> Array:
 class SVDResult(NamedTuple):
     """Singular vectors and values."""
 
-    U: Any
-    S: Any
-    Vh: Any
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
 
 
 def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> SVDResult:

@@ -46,7 +46,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         name = "CosineAnnealingWarmRestarts"
-        self.T_0, self.T_mult, self.eta_min = integer(name, "T_0", T_0, 1), integer(name, "T_mult", T_mult, 1), number(name, "eta_min", eta_min)
+        self.T_0, self.T_mult, self.eta_min = (
+            integer(name, "T_0", T_0, 1),
+            integer(name, "T_mult", T_mult, 1),
+            number(name, "eta_min", eta_min),
+        )
         self.T_cur: float = last_epoch
         self.T_i = T_0
         super().__init__(optimizer, last_epoch)

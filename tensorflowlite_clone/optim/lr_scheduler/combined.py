@@ -106,17 +106,17 @@ def _schedules(owner: LRScheduler, schedulers: Any, optimizer: Optimizer | None)
     name = type(owner).__name__
     if not isinstance(schedulers, Iterable):
         raise OperandError(f"{name}: schedules must come in a list: got {type(schedulers).__name__}; pass [schedule, ...]")
-    schedulers = list(schedulers)
-    if not schedulers:
+    parts: list[LRScheduler] = list(schedulers)
+    if not parts:
         raise ArgumentError(f"{name}: got no schedules; pass at least one")
-    for i, schedule in enumerate(schedulers):
+    for i, schedule in enumerate(parts):
         if isinstance(schedule, ReduceLROnPlateau) or not isinstance(schedule, LRScheduler):
             raise ArgumentError(
                 f"{name}: schedules must be stepped without a metric: item {i} is a {type(schedule).__name__}; leave it out"
             )
-        if schedule.optimizer is not (schedulers[0].optimizer if optimizer is None else optimizer):
+        if schedule.optimizer is not (parts[0].optimizer if optimizer is None else optimizer):
             raise ArgumentError(f"{name}: schedules must belong to one optimizer: item {i} ({type(schedule).__name__}) has another one")
-    return schedulers
+    return parts
 
 
 class ReduceLROnPlateau(LRScheduler):

@@ -95,7 +95,10 @@ class LinearLR(Factor):
         self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
         self.start_factor = number("LinearLR", "start_factor", start_factor, 0, 1, above=True)
-        self.end_factor, self.total_iters = number("LinearLR", "end_factor", end_factor, 0, 1), integer("LinearLR", "total_iters", total_iters)
+        self.end_factor, self.total_iters = (
+            number("LinearLR", "end_factor", end_factor, 0, 1),
+            integer("LinearLR", "total_iters", total_iters),
+        )
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:

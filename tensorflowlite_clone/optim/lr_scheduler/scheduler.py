@@ -120,7 +120,9 @@ class LRScheduler:
             raise StateDictError(f"load_state_dict: {name} got {type(state_dict).__name__} as its state; pass what state_dict() returned")
         missing = [k for k in ours if k not in state_dict]
         if missing:
-            raise StateDictError(f"load_state_dict: no state of {name}: {', '.join(missing)} not in it; pass what its state_dict() returned")
+            raise StateDictError(
+                f"load_state_dict: no state of {name}: {', '.join(missing)} not in it; pass what its state_dict() returned"
+            )
         for key, now in ours.items():
             given = state_dict[key]
             if not _alike(given, now) or (key == "last_epoch" and (not is_integer(given) or given < -1)):
