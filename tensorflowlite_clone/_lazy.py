@@ -1,6 +1,7 @@
 """What is loaded when it is first used, so that ``import tensorflowlite_clone`` stays fast: the one place that imports late on purpose.
 
-Not here: anything that another part of the package needs in order to run; that is imported at the top of its file.
+Here too: what modules show of themselves (``dir``). Not here: anything that another part of the package needs in order to run; that is
+imported at the top of its file.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from typing import Any
 
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {"": ("cuda", "datasets", "nn", "optim", "utils"), "autograd": ("forward_ad", "functional")}
+
+
+#: Parts of the package that are no part of its contract, though importing it loads them.
+INTERNAL = {"core", "io", "kernels", "ops"}
 
 
 def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -24,6 +29,15 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*namespace, *names})
+        return sorted({*namespace, *names} - INTERNAL)
 
     return __getattr__, __dir__
+
+
+def public(namespace: dict[str, Any]) -> Callable[[], list[str]]:
+    """The function ``__dir__`` of the module that has these globals: what it publishes (``__all__``), and Python's own names."""
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted({*namespace["__all__"], *(name for name in namespace if name.startswith("__"))})
+
+    return __dir__

@@ -9,6 +9,7 @@ Here: the names only; the operations and their derivatives are in ``ops/fft.py``
 (3,)
 """
 
+from ._lazy import public as _public
 from .ops.fft import (
     fft,
     fft2,
@@ -58,3 +59,4 @@ __all__ = [
     "rfftfreq",
     "rfftn",
 ]
+__dir__ = _public(globals())

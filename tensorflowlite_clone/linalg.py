@@ -10,6 +10,7 @@ Here: the names only; the operations and their derivatives are in ``ops/linalg/`
 """
 
 from ._errors import LinAlgError
+from ._lazy import public as _public
 from .ops.linalg.determinant import det, slogdet
 from .ops.linalg.exponential import matrix_exp
 from .ops.linalg.factor import cholesky, cholesky_ex, lu, lu_factor, lu_solve, qr
@@ -60,3 +61,4 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+__dir__ = _public(globals())

@@ -7,6 +7,7 @@ import os as _os
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .._lazy import later as _later
+from .._lazy import public as _public
 from . import anomaly_mode, function, grad_mode, graph
 from .anomaly_mode import (
     AnomalyError,
@@ -56,3 +57,4 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+__dir__ = _public(globals())

@@ -19,6 +19,12 @@ from .dtypes import CATEGORY
 from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
 
+#: What the parts of the package ask of a box, and users have no use for.
+INTERNAL = frozenset({
+    "become", "changed", "constant", "elementwise", "followed", "length", "level", "memory_cell", "node", "parts", "primal", "process",
+    "rank", "shared_cell", "show", "tangent", "twin", "untraceable", "value", "version", "views", "wrap",
+})  # fmt: skip
+
 
 class Boxed(Methods):
     """Anything that stands in for an ndarray and adds something to it."""
@@ -98,6 +104,9 @@ class Boxed(Methods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise self.untraceable("array")
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in INTERNAL]
 
     def followed(self) -> bool:
         """Whether a function transform takes the derivative with respect to this value, or holds it for several examples."""

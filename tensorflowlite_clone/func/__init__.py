@@ -5,6 +5,7 @@ Derivatives (``reverse.py``, ``forward.py``, ``jacobians.py``), mapping (``mappi
 in give ndarrays out.
 """
 
+from .._lazy import public as _public
 from .forward import jvp, linearize
 from .jacobians import hessian, hvp, jacfwd, jacrev
 from .mapping import vmap
@@ -15,3 +16,4 @@ __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state", "vjp",
     "vmap",
 ]  # fmt: skip
+__dir__ = _public(globals())

@@ -1,5 +1,6 @@
 """Neural networks: modules, layers, losses, initialisation, as in ``torch.nn``."""
 
+from .._lazy import public as _public
 from . import functional, init, modules, utils
 from .activation import (
     CELU,
@@ -160,3 +161,4 @@ __all__ = [
     "modules",
     "utils",
 ]  # fmt: skip
+__dir__ = _public(globals())

@@ -5,9 +5,11 @@ this module only gathers them. Their types stand in ``functional.pyi``, generate
 from __future__ import annotations
 
 from .. import ops
+from .._lazy import public as _public
 from ..core.registry import NN_FUNCTIONS
 
 assert ops, "the operations must be defined before they are gathered"
 
 globals().update(NN_FUNCTIONS)
 __all__ = sorted(NN_FUNCTIONS)
+__dir__ = _public(globals())

@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
+from .._lazy import public as _public
 from ..autograd import no_grad
 from ..core.tensor import Tensor
 from ..ops.random import Generator, current_generator
+
+__all__ = [
+    "calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "sparse_",
+    "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+]  # fmt: skip
 
 GAINS = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
@@ -182,3 +188,6 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     for j in range(columns):
         values[rng.permutation(rows)[: math.ceil(sparsity * rows)], j] = 0.0
     return _write(tensor, values)
+
+
+__dir__ = _public(globals())

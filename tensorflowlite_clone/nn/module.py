@@ -136,7 +136,8 @@ class Module(Hookable):
         super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[:1].isdigit())  # what is numbered has no attribute to complete
 
     def _check_ready(self, name: str) -> None:
         if "_modules" not in self.__dict__:

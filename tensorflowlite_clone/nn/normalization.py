@@ -42,7 +42,7 @@ class _BatchNorm(_Affine):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
-    dimensions: tuple[int, ...]
+    _dimensions: tuple[int, ...]
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class _BatchNorm(_Affine):
         super().reset_parameters()
 
     def _check(self, input: Tensor) -> None:
-        if len(input.shape) not in self.dimensions:
-            wanted = " or ".join(f"{d}-d" for d in self.dimensions)
+        if len(input.shape) not in self._dimensions:
+            wanted = " or ".join(f"{d}-d" for d in self._dimensions)
             raise ShapeError(f"{type(self).__name__}: input must be {wanted}: it is {tuple(input.shape)}; add or remove dimensions")
 
     def forward(self, input: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class BatchNorm1d(_BatchNorm):
     (4, 3)
     """
 
-    dimensions = (2, 3)
+    _dimensions = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
@@ -123,13 +123,13 @@ class BatchNorm2d(_BatchNorm):
     (4, 3, 5, 5)
     """
 
-    dimensions = (4,)
+    _dimensions = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
     """Batch normalisation of (N, C, D, H, W) over all axes but C (S. Ioffe, C. Szegedy 2015)."""
 
-    dimensions = (5,)
+    _dimensions = (5,)
 
 
 class _InstanceNorm(_BatchNorm):
@@ -152,7 +152,7 @@ class _InstanceNorm(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input, (N, C, ...) or one example (C, ...)."""
         self._check(input)
-        if len(input.shape) == self.dimensions[0]:
+        if len(input.shape) == self._dimensions[0]:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         c = input.shape[1]
         if c != self.num_features:
@@ -175,7 +175,7 @@ class InstanceNorm1d(_InstanceNorm):
     (4, 3, 5)
     """
 
-    dimensions = (2, 3)
+    _dimensions = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -186,7 +186,7 @@ class InstanceNorm2d(_InstanceNorm):
     (4, 3, 5, 5)
     """
 
-    dimensions = (3, 4)
+    _dimensions = (3, 4)
 
 
 class LayerNorm(_Affine):

@@ -8,11 +8,16 @@ from collections.abc import Iterable
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
+from .._lazy import public as _public
 from .._state import get_default_dtype
 from ..autograd import no_grad
 from ..core.tensor import Tensor
 from ..core.windows import apart
 from ..ops.join import Concatenate
+
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters",
+]  # fmt: skip
 
 
 def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -96,3 +101,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
             np.copyto(p.array, apart(vec.array[start : start + p.numel()].reshape(p.shape), p.array))
             p.changed("vector_to_parameters")
             start += p.numel()
+
+
+__dir__ = _public(globals())

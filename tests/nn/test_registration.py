@@ -59,8 +59,8 @@ def putting(T):
 
 
 NAMES = {
-    "not a string": 3, "None": None, "empty": "", "dot": "a.b", "a method": "forward", "another method": "parameters", "training": "training",
-    "a word": "class", "spaces": "a b", "digits": "0", "umlaut": "größe", "T_destination": "extra_repr",
+    "not a string": 3, "None": None, "empty": "", "dot": "a.b", "a method": "forward", "another method": "parameters",
+    "training": "training", "a word": "class", "spaces": "a b", "digits": "0", "umlaut": "größe", "a method of ours": "extra_repr",
 }  # fmt: skip
 STANDING, PUTTING = list(standing(tl)), list(putting(tl))
 

@@ -12,6 +12,7 @@ which still hold the rates of the epoch before. Not here: schedules of weight de
 [0.5]
 """
 
+from ..._lazy import public as _public
 from .annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
 from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
 from .decay import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
@@ -21,3 +22,4 @@ __all__ = [
     "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LRScheduler", "LambdaLR",
     "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
+__dir__ = _public(globals())

@@ -1,5 +1,6 @@
 """Data sets, samplers and the loader, as in ``torch.utils.data``."""
 
+from ..._lazy import public as _public
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import ChainDataset, ConcatDataset, Dataset, IterableDataset, StackDataset, Subset, TensorDataset, random_split
@@ -11,3 +12,4 @@ __all__ = [
     "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "default_collate",
     "default_convert", "get_worker_info", "random_split",
 ]  # fmt: skip
+__dir__ = _public(globals())
