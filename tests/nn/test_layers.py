@@ -289,7 +289,7 @@ def test_general_layers_serve_any_number_of_dimensions():
         spatial, _function = 3, "conv3d"
 
     class BatchNorm3d(nn.normalization._BatchNorm):
-        dimensions = (5,)
+        _dimensions = (5,)
 
     x = np.random.default_rng(0).normal(size=(2, 2, 4, 5, 3))
     for kind, settings in ((Conv3d, (2, 4, (1, 2, 3), 1, (0, 1, 2), 1, 2)), (BatchNorm3d, (2,))):
