@@ -54,7 +54,7 @@ def integers(op: str, what: str, value: Any, least: int = 0, length: int | None 
     """
     if not isinstance(value, tuple | list):
         return integer(op, what, value, least)
-    if length is not None and len(value) not in (1, length):
+    if length is not None and len(value) != length:
         raise ArgumentError(f"{op}: {what} must be one number or {length}: got {len(value)}, {value!r:.60}")
     for i, v in enumerate(value):
         integer(op, f"{what}[{i}]", v, least)

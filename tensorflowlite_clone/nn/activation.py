@@ -12,6 +12,7 @@ from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
 from .module import Layer
+from .settings import checked
 
 
 class _Activation(Layer):
@@ -34,6 +35,7 @@ class _Activation(Layer):
 
 
 class _Plain(_Activation):
+    @checked
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
@@ -117,6 +119,7 @@ class GELU(_Activation):
     _function = "gelu"
     settings = ("approximate",)
 
+    @checked
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         self.approximate = approximate
@@ -132,6 +135,7 @@ class LeakyReLU(_Activation):
     _function = "leaky_relu"
     settings = ("negative_slope",)
 
+    @checked
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope, self.inplace = negative_slope, inplace
@@ -143,6 +147,7 @@ class ELU(_Activation):
     _function = "elu"
     settings = ("alpha",)
 
+    @checked
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
@@ -154,6 +159,7 @@ class CELU(_Activation):
     _function = "celu"
     settings = ("alpha",)
 
+    @checked
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
@@ -165,6 +171,7 @@ class Hardtanh(_Activation):
     _function = "hardtanh"
     settings = ("min_val", "max_val")
 
+    @checked
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
@@ -176,6 +183,7 @@ class Softplus(_Activation):
     _function = "softplus"
     settings = ("beta", "threshold")
 
+    @checked
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta, self.threshold = beta, threshold
@@ -187,6 +195,7 @@ class Threshold(_Activation):
     _function = "threshold"
     settings = ("threshold", "value")
 
+    @checked
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
         self.threshold, self.value, self.inplace = threshold, value, inplace
@@ -198,6 +207,7 @@ class Hardshrink(_Activation):
     _function = "hardshrink"
     settings = ("lambd",)
 
+    @checked
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
@@ -216,6 +226,7 @@ class Softshrink(Hardshrink):
 class PReLU(Layer):
     """``x`` where positive, ``weight * x`` elsewhere, with a learned weight per channel (K. He et al. 2015); it starts at ``init``."""
 
+    @checked
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
@@ -241,6 +252,7 @@ class GLU(_Activation):
     _function = "glu"
     settings = ("dim",)
 
+    @checked
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
@@ -249,6 +261,7 @@ class GLU(_Activation):
 class _AlongDim(Layer):
     _function: str
 
+    @checked
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim

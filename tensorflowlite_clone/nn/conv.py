@@ -12,6 +12,7 @@ from . import init
 from .linear import parameter
 from .module import Layer
 from .parameter import Parameter
+from .settings import checked
 
 
 def _tuple(value: Any, n: int) -> tuple[int, ...]:
@@ -27,8 +28,11 @@ class _Conv(Layer):
     spatial: int
     _function: str
     transposed = False
+    #: Whether padding may be "same" or "valid".
+    padding_words = True
     output_padding: tuple[int, ...] = ()
 
+    @checked
     def __init__(
         self,
         in_channels: int,
@@ -45,17 +49,13 @@ class _Conv(Layer):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if groups <= 0 or in_channels % groups or out_channels % groups:
+        if in_channels % groups or out_channels % groups:
             raise ArgumentError(f"{name}: channels must be divisible by groups: in {in_channels}, out {out_channels}, groups {groups}")
-        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
-            raise ArgumentError(f"{name}: padding_mode must be zeros, reflect, replicate or circular: got {padding_mode!r}")
         self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
         self.kernel_size = _tuple(kernel_size, self.spatial)
         self.stride = _tuple(stride, self.spatial)
         if padding == "same" and any(s != 1 for s in self.stride):
             raise ArgumentError(f"{name}: padding='same' needs stride 1: stride is {self.stride}; give the padding in numbers")
-        if isinstance(padding, str) and padding not in ("same", "valid"):
-            raise ArgumentError(f"{name}: padding must be numbers, 'same' or 'valid': got {padding!r}")
         self.padding = padding if isinstance(padding, str) else _tuple(padding, self.spatial)
         self.dilation = _tuple(dilation, self.spatial)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
@@ -134,7 +134,9 @@ class _ConvTranspose(_Conv):
     """The transpose of a convolution; weight (in, out/groups, *kernel)."""
 
     transposed = True
+    padding_words = False
 
+    @checked
     def __init__(
         self,
         in_channels: int,

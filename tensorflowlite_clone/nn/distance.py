@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .module import Layer
+from .settings import checked
 
 
 class CosineSimilarity(Layer):
@@ -15,6 +16,7 @@ class CosineSimilarity(Layer):
     [1.0]
     """
 
+    @checked
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
         self.dim, self.eps = dim, eps
@@ -32,6 +34,7 @@ class PairwiseDistance(Layer):
     5.0
     """
 
+    @checked
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()
         self.norm, self.eps, self.keepdim = p, eps, keepdim

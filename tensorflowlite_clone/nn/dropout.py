@@ -6,11 +6,13 @@ from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .module import Layer
+from .settings import checked
 
 
 class _Dropout(Layer):
     _function: str
 
+    @checked
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:

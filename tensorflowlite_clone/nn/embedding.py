@@ -12,6 +12,7 @@ from . import init
 from .linear import parameter
 from .module import Layer
 from .parameter import Parameter
+from .settings import checked
 
 
 class Embedding(Layer):
@@ -28,6 +29,7 @@ class Embedding(Layer):
 
     weight: Parameter
 
+    @checked
     def __init__(
         self,
         num_embeddings: int,

@@ -13,6 +13,7 @@ from . import functional as F  # noqa: N812
 from . import init
 from .module import Layer
 from .parameter import Parameter
+from .settings import checked
 
 
 def parameter(shape: tuple[int, ...], dtype: Any = None) -> Parameter:
@@ -45,6 +46,7 @@ class Linear(Layer):
     weight: Parameter
     bias: Parameter | None
 
+    @checked
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -82,6 +84,7 @@ class Bilinear(Layer):
     weight: Parameter
     bias: Parameter | None
 
+    @checked
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
@@ -116,6 +119,7 @@ class Flatten(Layer):
     (2, 12)
     """
 
+    @checked
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
@@ -137,6 +141,7 @@ class Unflatten(Layer):
     (2, 3, 4)
     """
 
+    @checked
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)

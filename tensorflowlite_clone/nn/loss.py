@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .distance import PairwiseDistance
 from .module import Layer
+from .settings import checked
 
 
 class _Loss(Layer):
@@ -22,10 +22,9 @@ class _Loss(Layer):
     settings: tuple[str, ...] = ()
     reductions: tuple[str, ...] = ("mean", "sum", "none")
 
+    @checked
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        if reduction not in self.reductions:
-            raise ArgumentError(f"{type(self).__name__}: reduction must be 'mean', 'sum' or 'none': got {reduction!r}")
         self.reduction = reduction
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -58,6 +57,7 @@ class SmoothL1Loss(_Loss):
     _function = "smooth_l1_loss"
     settings = ("beta",)
 
+    @checked
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
         self.beta = beta
@@ -69,6 +69,7 @@ class HuberLoss(_Loss):
     _function = "huber_loss"
     settings = ("delta",)
 
+    @checked
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
         self.delta = delta
@@ -79,6 +80,7 @@ class _Weighted(_Loss):
 
     weight: Tensor | None
 
+    @checked
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
@@ -98,6 +100,7 @@ class CrossEntropyLoss(_Weighted):
     _function = "cross_entropy"
     settings = ("weight", "ignore_index", "label_smoothing")
 
+    @checked
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
@@ -111,6 +114,7 @@ class NLLLoss(_Weighted):
     _function = "nll_loss"
     settings = ("weight", "ignore_index")
 
+    @checked
     def __init__(self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
         self.ignore_index = ignore_index
@@ -129,6 +133,7 @@ class BCEWithLogitsLoss(_Weighted):
     _function = "binary_cross_entropy_with_logits"
     settings = ("weight", "pos_weight")
 
+    @checked
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
         super().__init__(weight, reduction)
         self.register_buffer("pos_weight", pos_weight)
@@ -144,6 +149,7 @@ class KLDivLoss(_Loss):
     reductions = ("mean", "sum", "none", "batchmean")
     settings = ("log_target",)
 
+    @checked
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__(reduction)
         self.log_target = log_target
@@ -155,6 +161,7 @@ class PoissonNLLLoss(_Loss):
     _function = "poisson_nll_loss"
     settings = ("log_input", "full", "eps")
 
+    @checked
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.log_input, self.full, self.eps = log_input, full, eps
@@ -166,6 +173,7 @@ class GaussianNLLLoss(_Loss):
     _function = "gaussian_nll_loss"
     settings = ("full", "eps")
 
+    @checked
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.full, self.eps = full, eps
@@ -187,6 +195,7 @@ class HingeEmbeddingLoss(_Loss):
     _function = "hinge_embedding_loss"
     settings = ("margin",)
 
+    @checked
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin = margin
@@ -195,6 +204,7 @@ class HingeEmbeddingLoss(_Loss):
 class MarginRankingLoss(_Loss):
     """``max(0, -y (x1 - x2) + margin)``: y is 1 where x1 should rank higher, -1 where x2 should."""
 
+    @checked
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin = margin
@@ -215,6 +225,7 @@ class TripletMarginLoss(_Loss):
     0.0
     """
 
+    @checked
     def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
@@ -227,6 +238,7 @@ class TripletMarginLoss(_Loss):
 class TripletMarginWithDistanceLoss(_Loss):
     """`TripletMarginLoss` with any distance, a function of two tensors; the Euclidean distance if None is given."""
 
+    @checked
     def __init__(
         self,
         *,
@@ -255,6 +267,7 @@ class TripletMarginWithDistanceLoss(_Loss):
 class CosineEmbeddingLoss(_Loss):
     """``1 - cos(x1, x2)`` where y is 1, ``max(0, cos(x1, x2) - margin)`` where y is -1: (N, D), (N, D) and (N)."""
 
+    @checked
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.margin = margin
@@ -273,6 +286,7 @@ class MultiMarginLoss(_Weighted):
     _function = "multi_margin_loss"
     settings = ("p", "margin", "weight")
 
+    @checked
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
         self.p, self.margin = p, margin

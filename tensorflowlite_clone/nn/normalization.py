@@ -15,6 +15,7 @@ from . import init
 from .linear import parameter
 from .module import Layer
 from .parameter import Parameter
+from .settings import checked
 
 
 class _Affine(Layer):
@@ -44,6 +45,7 @@ class _BatchNorm(_Affine):
     num_batches_tracked: Tensor | None
     _dimensions: tuple[int, ...]
 
+    @checked
     def __init__(
         self,
         num_features: int,
@@ -135,6 +137,7 @@ class BatchNorm3d(_BatchNorm):
 class _InstanceNorm(_BatchNorm):
     """Statistics over the positions of each channel of each example; running averages of them over the examples if asked for."""
 
+    @checked
     def __init__(
         self,
         num_features: int,
@@ -197,6 +200,7 @@ class LayerNorm(_Affine):
     (2, 3, 4)
     """
 
+    @checked
     def __init__(
         self,
         normalized_shape: Any,
@@ -231,6 +235,7 @@ class RMSNorm(_Affine):
     [1.0, -1.0]
     """
 
+    @checked
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
@@ -256,6 +261,7 @@ class GroupNorm(_Affine):
     (3, 4, 5)
     """
 
+    @checked
     def __init__(
         self,
         num_groups: int,

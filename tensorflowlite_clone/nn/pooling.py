@@ -7,11 +7,13 @@ from typing import Any
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .module import Layer
+from .settings import checked
 
 
 class _MaxPool(Layer):
     _function: str
 
+    @checked
     def __init__(
         self,
         kernel_size: Any,
@@ -64,6 +66,7 @@ class _AvgPool(Layer):
     _function: str
     divisor_override: int | None = None  # modules pickled before it was an attribute of all have none
 
+    @checked
     def __init__(
         self,
         kernel_size: Any,
@@ -94,6 +97,7 @@ class AvgPool1d(_AvgPool):
 
     _function = "avg_pool1d"
 
+    @checked
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
     ) -> None:
@@ -116,6 +120,7 @@ class AvgPool2d(_AvgPool):
 class _Adaptive(Layer):
     _function: str
 
+    @checked
     def __init__(self, output_size: Any) -> None:
         super().__init__()
         self.output_size = output_size
@@ -147,6 +152,7 @@ class AdaptiveAvgPool2d(_Adaptive):
 
 
 class _AdaptiveMaxPool(_Adaptive):
+    @checked
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__(output_size)
         self.return_indices = return_indices

@@ -94,7 +94,7 @@ def test_operands_that_only_broadcast_are_an_error(name):
 
 
 def test_unknown_reduction_is_an_error():
-    with pytest.raises(ValueError, match="MSELoss: reduction must be 'mean', 'sum' or 'none': got 'average'"):
+    with pytest.raises(ValueError, match="MSELoss: reduction must be one of 'mean', 'sum', 'none': got 'average'"):
         nn.MSELoss(reduction="average")
     with pytest.raises(ValueError, match="batchmean"):
         nn.MSELoss(reduction="batchmean")

@@ -1,0 +1,142 @@
+"""What settings of layers must be, by their names, which mean the same in all layers; `checked` asks it before a constructor runs.
+
+Not here: what settings must be to one another (channels and groups), which the layers check themselves.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .._checks import choice, integer, integers, number
+from .._errors import ArgumentError, DTypeError, OperandError
+from ..core.device import device as Device  # noqa: N812
+from ..core.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., None])
+#: Raises for a value: ``check(layer, name, value)``.
+Check = Callable[[Any, str, Any], Any]
+
+
+def _op(layer: Any) -> str:
+    return type(layer).__name__
+
+
+def _whole(least: int) -> Check:
+    return lambda layer, what, value: integer(_op(layer), what, value, least)
+
+
+def _real(low: float = -np.inf, high: float = np.inf, above: bool = False) -> Check:
+    return lambda layer, what, value: number(_op(layer), what, value, low, high, above=above)
+
+
+def _sizes(least: int) -> Check:
+    """One number, or one for each dimension of the image, where the layer says how many those are."""
+    return lambda layer, what, value: integers(_op(layer), what, value, least, getattr(layer, "spatial", None))
+
+
+def _padding(layer: Any, what: str, value: Any) -> None:
+    if isinstance(value, str) and getattr(layer, "padding_words", False):
+        choice(_op(layer), what, value, "same", "valid")
+    else:
+        _sizes(0)(layer, what, value)
+
+
+def _any_size(layer: Any, what: str, value: Any) -> None:
+    """Sizes of which some may be None: those of the input."""
+    for v in value if isinstance(value, tuple | list) else [value]:
+        if v is not None:
+            integer(_op(layer), what, v)
+
+
+def _shape(least: int) -> Check:
+    def check(layer: Any, what: str, value: Any) -> None:
+        integers(_op(layer), what, value, least)
+        if isinstance(value, tuple | list) and not value:
+            raise ArgumentError(f"{_op(layer)}: {what} must have at least one size: it is empty")
+
+    return check
+
+
+def _unflattened(layer: Any, what: str, value: Any) -> None:
+    if not isinstance(value, tuple | list):
+        raise OperandError(f"{_op(layer)}: {what} must be a tuple of sizes: got {type(value).__name__} {value!r:.60}; pass (2, 3)")
+    _shape(-1)(layer, what, value)
+
+
+def _flag(layer: Any, what: str, value: Any) -> None:
+    """True or False, or what programs put for them: 0, 1 and None."""
+    if value is not None and not (isinstance(value, bool | np.bool_ | int) and value in (0, 1)):
+        raise OperandError(f"{_op(layer)}: {what} must be True or False: got {type(value).__name__} {value!r:.60}")
+
+
+def _tensor(layer: Any, what: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise OperandError(f"{_op(layer)}: {what} must be a tensor or None: got {type(value).__name__} {value!r:.60}; use tl.tensor(...)")
+
+
+def _function(layer: Any, what: str, value: Any) -> None:
+    if not callable(value):
+        raise OperandError(f"{_op(layer)}: {what} must be a function: got {type(value).__name__} {value!r:.60}")
+
+
+def _floating(layer: Any, what: str, value: Any) -> None:
+    try:
+        kind = np.dtype(value).kind
+    except TypeError:
+        kind = "?"
+    if kind not in "fc":
+        raise DTypeError(f"{_op(layer)}: {what} must be a floating dtype: got {value!r:.60}; pass tl.float32 or tl.float64")
+
+
+SETTINGS: dict[str, Check] = {
+    **dict.fromkeys(["in_features", "out_features", "num_features", "num_channels", "in_channels", "out_channels"], _whole(0)),
+    **dict.fromkeys(["num_embeddings", "embedding_dim"], _whole(0)),
+    **dict.fromkeys(["groups", "num_groups", "num_parameters", "in1_features", "in2_features", "divisor_override"], _whole(1)),
+    **dict.fromkeys(["dim", "start_dim", "end_dim", "padding_idx", "ignore_index"], _whole(-(2**63))),
+    **dict.fromkeys(["kernel_size", "stride", "dilation"], _sizes(1)),
+    **dict.fromkeys(["eps", "lambd"], _real(0.0)),
+    **dict.fromkeys(["negative_slope", "alpha", "threshold", "value", "min_val", "max_val", "margin", "init", "norm_type", "p"], _real()),
+    **dict.fromkeys(["bias", "affine", "elementwise_affine", "track_running_stats", "ceil_mode", "count_include_pad"], _flag),
+    **dict.fromkeys(["return_indices", "inplace", "full", "log_input", "log_target", "swap", "keepdim", "sparse"], _flag),
+    **dict.fromkeys(["weight", "pos_weight"], _tensor),
+    "scale_grad_by_freq": _flag,
+    "padding": _padding,
+    "output_padding": _sizes(0),
+    "output_size": _any_size,
+    "normalized_shape": _shape(0),
+    "unflattened_size": _unflattened,
+    "momentum": _real(0.0, 1.0),
+    "beta": _real(0.0),
+    "delta": _real(0.0, above=True),
+    "max_norm": _real(0.0, above=True),
+    "label_smoothing": _real(0.0, 1.0),
+    "padding_mode": lambda layer, what, value: choice(_op(layer), what, value, "zeros", "reflect", "replicate", "circular"),
+    "approximate": lambda layer, what, value: choice(_op(layer), what, value, "none", "tanh"),
+    "reduction": lambda layer, what, value: choice(_op(layer), what, value, *getattr(layer, "reductions", ("mean", "sum", "none"))),
+    "distance_function": _function,
+    "dtype": _floating,
+    "device": lambda layer, what, value: Device(value),
+}
+#: Settings that may be None though that is not their default.
+OPTIONAL = {"momentum"}
+
+
+def checked(init: F) -> F:
+    """The constructor of a layer, which first checks the settings that it is given; None passes where it is the default."""
+    code, defaults = init.__code__, init.__defaults__ or ()
+    names = code.co_varnames[1 : code.co_argcount]
+    optional = OPTIONAL | {n for n, d in zip(names[::-1], defaults[::-1], strict=False) if d is None}
+    optional |= {n for n, d in (init.__kwdefaults__ or {}).items() if d is None}
+
+    @functools.wraps(init)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            if name in SETTINGS and not (value is None and name in optional):
+                SETTINGS[name](self, name, value)
+        init(self, *args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
