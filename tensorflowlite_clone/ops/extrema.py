@@ -13,6 +13,7 @@ import numpy as np
 
 from .._errors import DimensionError
 from .._typing import Array, Dims
+from ..core.boxed import Boxed
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Reduction
 from ..core.publish import public, to_operand
@@ -118,9 +119,11 @@ def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, 
     x = to_operand(input, name)
     if args is None:
         return full.of(x, axis=None, keepdims=False)
-    if not isinstance(args, int | np.integer):
+    if isinstance(args, Boxed | np.ndarray):
         return elementwise(x, args)
-    axis = normalize_axis(int(args), len(shape_of(x)), name)
+    if isinstance(args, tuple | list):  # over several dimensions there is no index
+        return full.of(x, axis=normalize_axes(args, len(shape_of(x)), name), keepdims=keepdim)
+    axis = normalize_axis(args, len(shape_of(x)), name)
     if shape_of(x) and shape_of(x)[axis] == 0:
         raise DimensionError(f"{name}: dimension {args} of {shape_of(x)} is empty and has no {name}; check the size first")
     places = place.of(x, axis=axis if shape_of(x) else None, keepdims=True)
@@ -129,7 +132,7 @@ def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, 
 
 @public("max")
 def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Array | ValuesIndices:
-    """The largest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `maximum`.
+    """The largest element; along ``dim``, a named tuple ``(values, indices)``; over several, `amax`; with another tensor, `maximum`.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1).indices.tolist()
@@ -140,7 +143,7 @@ def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 @public("min")
 def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Array | ValuesIndices:
-    """The smallest element; along ``dim``, a named tuple ``(values, indices)``; with another tensor, `minimum`."""
+    """The smallest element; along ``dim``, a named tuple ``(values, indices)``; over several, `amin`; with another tensor, `minimum`."""
     return _extremum("min", AMin, ArgMin, np.minimum, input, dim if other is None else other, keepdim)
 
 
@@ -150,7 +153,7 @@ def _amax(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     x = to_operand(input, "amax")
     return AMax.of(
         x,
-        axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amax"),
+        axis=normalize_axes(None if isinstance(dim, tuple | list) and not dim else dim, len(shape_of(x)), "amax"),
         keepdims=keepdim,
         nan_shares=False,
     )
@@ -162,7 +165,7 @@ def _amin(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     x = to_operand(input, "amin")
     return AMin.of(
         x,
-        axis=normalize_axes(dim or None if not isinstance(dim, int) else dim, len(shape_of(x)), "amin"),
+        axis=normalize_axes(None if isinstance(dim, tuple | list) and not dim else dim, len(shape_of(x)), "amin"),
         keepdims=keepdim,
         nan_shares=False,
     )

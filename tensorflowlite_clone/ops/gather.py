@@ -16,7 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.levels import all_values, concrete, is_plainly, untaped
-from ..core.publish import implements, public, to_operand
+from ..core.publish import OPERANDS, implements, public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
 from .cast import Cast, cast
@@ -193,6 +193,8 @@ def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
 def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None) -> Array:
     """``input`` with ``src`` (a tensor or a number) put at ``index`` along ``dim``; where an index repeats, the last one stays."""
     source = value if src is None else src
+    if not isinstance(source, OPERANDS):
+        raise OperandError(f"scatter: src= must be a tensor or a number: got {type(source).__name__} {source!r:.40}; or pass value=, a number")
     shape = shape_of(input)
     places = _places(index, shape, "scatter")
     axis = normalize_axis(dim, len(shape), "scatter")

@@ -16,7 +16,7 @@ from numpy import ndarray
 from .._errors import ArgumentError, DimensionError, ShapeError, TransformError
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, several, shape_of, unbroadcast
+from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
 from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public
@@ -120,6 +120,11 @@ def _shape_argument(shape: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(int(s) for s in shape)
 
 
+def _one_by_one(dims: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``permute(1, 0)`` and ``permute((1, 0))`` alike."""
+    return several(dims[0]) if len(dims) == 1 else dims
+
+
 def resolve(shape: Sequence[int], have: Shape, op: str) -> Shape:
     """``shape`` with a -1 replaced by what is left over."""
     shape = tuple(shape)
@@ -197,9 +202,8 @@ def _broadcast_to(input: Array, shape: Sequence[int]) -> Array:
 @public("permute")
 def _permute(input: Array, *dims: Any) -> Array:
     """The axes in the order ``dims``."""
-    axes = _shape_argument(dims)
     ndim = len(shape_of(input))
-    axes = tuple(normalize_axis(a, ndim, "permute") for a in axes)
+    axes = tuple(normalize_axis(a, ndim, "permute") for a in _one_by_one(dims))
     if sorted(axes) != list(range(ndim)):
         raise ArgumentError(f"permute: dims must name each dimension once: dims are {axes}, the input has {ndim} dimensions")
     return Transpose.of(input, axes=axes)
@@ -260,9 +264,7 @@ def _movedim(input: Array, source: int | Sequence[int], destination: int | Seque
 @public("flip", method=True)
 def _flip(input: Array, *dims: Any) -> Array:
     """The elements in reverse order along ``dims``."""
-    ndim = len(shape_of(input))
-    axes = tuple(normalize_axis(d, ndim, "flip") for d in _shape_argument(dims))
-    return Flip.of(input, axis=axes if ndim else ())
+    return Flip.of(input, axis=normalize_axes(_one_by_one(dims), len(shape_of(input)), "flip") or ())
 
 
 @public("t", inplace="view")
