@@ -76,7 +76,7 @@ class StateDictError(Bounded, RuntimeError, KeyError):
 
 
 class RegistrationError(ArgumentError, KeyError):
-    """A name under which a module cannot register anything: it is taken, or no name."""
+    """A name that a module cannot use: it is taken, no name, or unknown."""
 
     __str__ = RuntimeError.__str__  # KeyError would show the message's repr
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
@@ -162,6 +163,8 @@ class CELU(_Activation):
     @checked
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        if alpha == 0:
+            raise ArgumentError("CELU: alpha must not be 0: x is divided by it; pass 1.0")
         self.alpha, self.inplace = alpha, inplace
 
 
@@ -174,6 +177,8 @@ class Hardtanh(_Activation):
     @checked
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        if max_val <= min_val:
+            raise ArgumentError(f"Hardtanh: max_val must be above min_val: they are {max_val} and {min_val}; exchange them")
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
 
 

@@ -7,16 +7,58 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from .._errors import DimensionError
+from .._checks import integer
+from .._errors import DimensionError, OperandError, RegistrationError
+from ..core.tensor import Tensor
 from .module import Layer, Module
 from .parameter import Parameter
 
 
 def _place(index: Any, length: int, container: str) -> int:
-    i = operator.index(index)
+    try:
+        i = operator.index(index)
+    except TypeError:
+        raise OperandError(f"{container}: an index must be an integer or a slice: got {type(index).__name__} {index!r:.40}") from None
     if not -length <= i < length:
         raise DimensionError(f"{container}: index {i} is out of range: it has {length} entries")
     return i % length
+
+
+def _entry(entries: Mapping[str, Any], key: Any, container: str) -> Any:
+    if key not in entries:
+        raise RegistrationError(f"{container}: there is no {key!r:.40}: it has {', '.join(list(entries)[:10]) or 'nothing'}")
+    return entries[key]
+
+
+def _listed(given: Any, container: str, what: str) -> list[Any]:
+    """The items of an iterable, which is none by accident: no text, and no single module or tensor."""
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Tensor):
+        raise OperandError(f"{container}: {what} must come in a list: got {type(given).__name__} {given!r:.40}; pass [{what}]")
+    return list(given)
+
+
+def _modules_of(given: Any, container: str) -> list[Any]:
+    """Several modules that are to be added: all of them, or none if one is no module."""
+    modules = _listed(given, container, "modules")
+    for i, module in enumerate(modules):
+        _module(module, container, i)
+    return modules
+
+
+def _module(module: Any, container: str, place: Any) -> None:
+    if module is not None and not isinstance(module, Module):
+        raise OperandError(f"{container}: item {place!r} must be a module: got {type(module).__name__} {module!r:.40}; pass a module")
+
+
+def _pairs(given: Any, container: str, what: str) -> list[tuple[Any, Any]]:
+    """Names and what they stand for, from a mapping or from pairs."""
+    pairs = list(given.items()) if isinstance(given, Mapping | ModuleDict | ParameterDict) else _listed(given, container, what)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise OperandError(
+                f"{container}: {what} must come by name, in a dict or as (name, item): got {type(pair).__name__} {pair!r:.40}"
+            )
+    return [(name, item) for name, item in pairs]
 
 
 class Sequential(Layer):
@@ -76,14 +118,15 @@ class Sequential(Layer):
 
     def insert(self, index: int, module: Module) -> Self:
         """Add a module in front of the one at ``index``."""
+        _module(module, "Sequential", index)
         modules = list(self)
-        modules.insert(index, module)
+        modules.insert(_integer(index, "Sequential"), module)
         self._renumber(modules)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end."""
-        for module in modules:
+        for module in _modules_of(modules, "Sequential"):
             self.append(module)
         return self
 
@@ -94,13 +137,13 @@ class Sequential(Layer):
         return module
 
     def __add__(self, other: Sequential) -> Sequential:
-        return Sequential(*self, *other)
+        return Sequential(*self, *_modules_of(other, "Sequential"))
 
     def __iadd__(self, other: Iterable[Module]) -> Self:
-        return self.extend(list(other))
+        return self.extend(other)
 
     def __mul__(self, times: int) -> Sequential:
-        return Sequential(*list(self) * times)
+        return Sequential(*list(self) * integer("Sequential", "the number of times", times, 1))
 
 
 class ModuleList(Module):
@@ -115,7 +158,7 @@ class ModuleList(Module):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules or ())
+        self.extend(() if modules is None else modules)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -133,7 +176,7 @@ class ModuleList(Module):
 
     def __delitem__(self, index: int | slice) -> None:
         modules = list(self)
-        del modules[index]
+        del modules[index if isinstance(index, slice) else _place(index, len(self), "ModuleList")]
         self._modules.clear()
         self.extend(modules)
 
@@ -144,14 +187,15 @@ class ModuleList(Module):
 
     def insert(self, index: int, module: Module) -> None:
         """Add a module in front of the one at ``index``."""
+        _module(module, "ModuleList", index)
         modules = list(self)
-        modules.insert(index, module)
+        modules.insert(_integer(index, "ModuleList"), module)
         self._modules.clear()
         self.extend(modules)
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end."""
-        for module in modules:
+        for module in _modules_of(modules, "ModuleList"):
             self.append(module)
         return self
 
@@ -162,10 +206,10 @@ class ModuleList(Module):
         return module
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
-        return ModuleList([*self, *other])
+        return ModuleList([*self, *_modules_of(other, "ModuleList")])
 
     def __iadd__(self, other: Iterable[Module]) -> Self:
-        return self.extend(list(other))
+        return self.extend(other)
 
     def __repr__(self) -> str:
         runs: list[tuple[int, int, str]] = []  # first, last and text of modules that print the same
@@ -191,7 +235,7 @@ class ModuleDict(Module):
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
-        self.update(modules or {})
+        self.update({} if modules is None else modules)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -203,12 +247,13 @@ class ModuleDict(Module):
         return key in self._modules
 
     def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
+        return _entry(self._modules, key, "ModuleDict")
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
+        _entry(self._modules, key, "ModuleDict")
         del self._modules[key]
 
     def keys(self) -> Any:
@@ -229,11 +274,15 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Any:
         """Remove and return one module."""
+        _entry(self._modules, key, "ModuleDict")
         return self._modules.pop(key)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules by name."""
-        for name, module in modules.items() if isinstance(modules, Mapping) else modules:
+        pairs = _pairs(modules, "ModuleDict", "modules")
+        for name, module in pairs:
+            _module(module, "ModuleDict", name)
+        for name, module in pairs:
             self.add_module(name, module)
 
 
@@ -248,7 +297,7 @@ class ParameterList(Module):
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
-        self.extend(values or ())
+        self.extend(() if values is None else values)
 
     def __len__(self) -> int:
         return len(self._parameters)
@@ -262,7 +311,7 @@ class ParameterList(Module):
         return self._parameters[str(_place(index, len(self), "ParameterList"))]
 
     def __iadd__(self, values: Iterable[Any]) -> Self:
-        return self.extend(list(values))
+        return self.extend(values)
 
     def __repr__(self) -> str:
         return _listing(self)
@@ -277,8 +326,8 @@ class ParameterList(Module):
 
     def extend(self, values: Iterable[Any]) -> Self:
         """Add parameters at the end."""
-        for value in values:
-            self.append(value)
+        for parameter in [_parameter(value) for value in _listed(values, "ParameterList", "parameters")]:
+            self.append(parameter)
         return self
 
 
@@ -287,7 +336,7 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.update(parameters or {})
+        self.update({} if parameters is None else parameters)
 
     def __len__(self) -> int:
         return len(self._parameters)
@@ -299,21 +348,24 @@ class ParameterDict(Module):
         return key in self._parameters
 
     def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
+        return _entry(self._parameters, key, "ParameterDict")
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.register_parameter(key, _parameter(value))
 
     def __delitem__(self, key: str) -> None:
+        _entry(self._parameters, key, "ParameterDict")
         del self._parameters[key]
 
     def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Add parameters by name."""
-        for name, value in parameters.items() if isinstance(parameters, Mapping) else parameters:
+        pairs = [(name, _parameter(value)) for name, value in _pairs(parameters, "ParameterDict", "parameters")]
+        for name, value in pairs:
             self[name] = value
 
     def pop(self, key: str) -> Any:
         """Remove and return one parameter."""
+        _entry(self._parameters, key, "ParameterDict")
         return self._parameters.pop(key)
 
     def __repr__(self) -> str:
@@ -340,6 +392,10 @@ def _listing(container: Module) -> str:
         if p is not None
     ]
     return f"{type(container).__name__}(" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
+
+
+def _integer(index: Any, container: str) -> int:
+    return integer(container, "an index", index, -(2**63))
 
 
 def _parameter(value: Any) -> Parameter:

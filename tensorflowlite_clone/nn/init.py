@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._checks import integer, is_number, number
+from .._errors import ArgumentError, OperandError, ShapeError
 from .._lazy import public as _public
 from ..autograd import no_grad
+from ..core.boxed import Boxed
 from ..core.tensor import Tensor
 from ..ops.random import Generator, current_generator
 
@@ -21,6 +25,12 @@ __all__ = [
     "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
+#: What numbers may be, by their names: the bounds.
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("a", "b", "mean"), (-math.inf, math.inf)),
+    **dict.fromkeys(("std", "gain"), (0.0, math.inf)),
+    "sparsity": (0.0, 1.0),
+}
 GAINS = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
     "sigmoid": 1.0,
@@ -30,6 +40,31 @@ GAINS = {
 }
 
 
+F = TypeVar("F", bound=Callable[..., Tensor])
+
+
+def checked(f: F) -> F:
+    """The function, which first checks what it is given, by name."""
+    op, names = f.__name__, f.__code__.co_varnames[: f.__code__.co_argcount]
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Tensor:
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            if name == "tensor" and not isinstance(value, Boxed):
+                raise OperandError(f"{op}: needs a tensor to write into: got {type(value).__name__} {value!r:.40}; pass layer.weight")
+            if name == "val" and not (is_number(value) or isinstance(value, bool | complex)):
+                raise OperandError(f"{op}: val must be a number: got {type(value).__name__} {value!r:.40}")
+            if name == "generator" and not isinstance(value, Generator | None):
+                raise OperandError(f"{op}: generator must be a tl.Generator: got {type(value).__name__}; pass tl.Generator()")
+            if name in RANGES:
+                number(op, name, value, *RANGES[name])
+            if name == "groups":
+                integer(op, name, value, 1)
+        return f(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the variance through a nonlinearity; ``param`` is the negative slope of ``leaky_relu``.
 
@@ -37,10 +72,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     1.6666666666666667
     """
     if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else param
+        slope = 0.01 if param is None else number("calculate_gain", "param", param)
         return math.sqrt(2.0 / (1.0 + slope**2))
-    if nonlinearity not in GAINS:
-        raise ArgumentError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; known are leaky_relu, {', '.join(GAINS)}")
+    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
+        raise ArgumentError(f"calculate_gain: unknown nonlinearity {nonlinearity!r:.40}; known are leaky_relu, {', '.join(GAINS)}")
     return GAINS[nonlinearity]
 
 
@@ -70,16 +105,21 @@ def _normal(tensor: Tensor, mean: float, std: float, generator: Generator | None
     return _write(tensor, _rng(generator).normal(mean, std, tensor.shape))
 
 
+@checked
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform on [a, b)."""
+    if not a <= b:
+        raise ArgumentError(f"uniform_: the interval [a, b) is empty: a is {a}, b is {b}; a must not be above b")
     return _uniform(tensor, a, b, generator)
 
 
+@checked
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with ``mean`` and standard deviation ``std``."""
     return _normal(tensor, mean, std, generator)
 
 
+@checked
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
 ) -> Tensor:
@@ -97,21 +137,25 @@ def trunc_normal_(
     raise ArgumentError(f"trunc_normal_: almost no value of N({mean}, {std}) falls into [{a}, {b}]; choose an interval nearer to the mean")
 
 
+@checked
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Every element ``val``."""
     return _write(tensor, np.full(tensor.shape, val))
 
 
+@checked
 def ones_(tensor: Tensor) -> Tensor:
     """Every element 1."""
     return constant_(tensor, 1.0)
 
 
+@checked
 def zeros_(tensor: Tensor) -> Tensor:
     """Every element 0."""
     return constant_(tensor, 0.0)
 
 
+@checked
 def eye_(tensor: Tensor) -> Tensor:
     """The identity, for 2-d tensors."""
     if len(tensor.shape) != 2:
@@ -119,6 +163,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return _write(tensor, np.eye(*tensor.shape))
 
 
+@checked
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution weight (out, in, *kernel) that passes its input channels through."""
     shape = tensor.shape
@@ -133,12 +178,14 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return _write(tensor, values)
 
 
+@checked
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform on +-gain * sqrt(6 / (fan_in + fan_out)) (X. Glorot, Y. Bengio 2010, eq. 16)."""
     bound = gain * math.sqrt(6.0 / sum(_fans(tensor, "xavier_uniform_")))
     return _uniform(tensor, -bound, bound, generator)
 
 
+@checked
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with std gain * sqrt(2 / (fan_in + fan_out)) (X. Glorot, Y. Bengio 2010)."""
     return _normal(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor, "xavier_normal_"))), generator)
@@ -151,6 +198,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str, op: str
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 
 
+@checked
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
 ) -> Tensor:
@@ -159,6 +207,7 @@ def kaiming_uniform_(
     return _uniform(tensor, -bound, bound, generator)
 
 
+@checked
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
 ) -> Tensor:
@@ -166,6 +215,7 @@ def kaiming_normal_(
     return _normal(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity, "kaiming_normal_"), generator)
 
 
+@checked
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """A (semi-)orthogonal matrix times ``gain``; dimensions after the first are flattened (A. Saxe et al. 2013)."""
     shape = tensor.shape
@@ -178,6 +228,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     return _write(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
 
 
+@checked
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """Normal with a share ``sparsity`` of zeros in each column (J. Martens 2010)."""
     if len(tensor.shape) != 2:

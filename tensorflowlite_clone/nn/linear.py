@@ -13,7 +13,7 @@ from . import functional as F  # noqa: N812
 from . import init
 from .module import Layer
 from .parameter import Parameter
-from .settings import checked
+from .settings import checked, needs_tensor
 
 
 def parameter(shape: tuple[int, ...], dtype: Any = None) -> Parameter:
@@ -126,6 +126,7 @@ class Flatten(Layer):
 
     def forward(self, input: Tensor) -> Tensor:
         """The flattened input."""
+        needs_tensor(self, input, arrays=False)
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -148,6 +149,7 @@ class Unflatten(Layer):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with more dimensions."""
+        needs_tensor(self, input, arrays=False)
         return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

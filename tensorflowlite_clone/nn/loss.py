@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .distance import PairwiseDistance
@@ -289,6 +290,8 @@ class MultiMarginLoss(_Weighted):
     @checked
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
+        if p not in (1, 2):
+            raise ArgumentError(f"MultiMarginLoss: p must be 1 or 2: got {p}; it is the power of each margin")
         self.p, self.margin = p, margin
 
 

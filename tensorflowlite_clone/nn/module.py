@@ -7,26 +7,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError, StateDictError
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
+from ..core.device import memory_format as MemoryFormat  # noqa: N812
 from ..core.tensor import Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
+from .state import IncompatibleKeys, keys_that_do_not_fit, value_for
 
 #: What can stand under a name, each in a registry of its own (``_parameters``...).
 KINDS = ("parameter", "buffer", "module")
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `Module.load_state_dict` found missing and unexpected."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module(Hookable):
@@ -264,6 +260,8 @@ class Module(Hookable):
 
     def get_submodule(self, target: str) -> Module:
         """The module at a dotted path; the empty path is this module."""
+        if not isinstance(target, str):
+            raise OperandError(f"get_submodule: a path must be a string: got {type(target).__name__} {target!r:.40}; pass 'layer.0'")
         module: Module = self
         for name in target.split(".") if target else ():
             inner = module._modules.get(name)
@@ -274,7 +272,7 @@ class Module(Hookable):
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
-        path, _, name = target.rpartition(".")
+        path, _, name = str(target).rpartition(".")
         found = self.get_submodule(path)._parameters.get(name)
         if found is None:
             raise AttributeError(f"get_parameter: there is no parameter {target!r}")
@@ -282,7 +280,7 @@ class Module(Hookable):
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a dotted path."""
-        path, _, name = target.rpartition(".")
+        path, _, name = str(target).rpartition(".")
         found = self.get_submodule(path)._buffers.get(name)
         if found is None:
             raise AttributeError(f"get_buffer: there is no buffer {target!r}")
@@ -290,6 +288,8 @@ class Module(Hookable):
 
     def apply(self, fn: Callable[[Module], None]) -> Self:
         """Call ``fn`` on every module below this one and then on this one."""
+        if not callable(fn):
+            raise OperandError(f"apply: fn must be a function of a module: got {type(fn).__name__} {fn!r:.40}")
         for module in self.children():
             module.apply(fn)
         fn(self)
@@ -298,7 +298,7 @@ class Module(Hookable):
     # ---- modes --------------------------------------------------------------------------------------------------------------
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training (or, with False, to evaluation)."""
-        self.training = bool(mode)
+        self.training = flag("train", "mode", mode)
         for module in self.children():  # by their own method, which they may extend
             module.train(mode)
         return self
@@ -309,6 +309,7 @@ class Module(Hookable):
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Let all parameters require gradients, or freeze them."""
+        flag("requires_grad_", "requires_grad", requires_grad)
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
@@ -332,6 +333,9 @@ class Module(Hookable):
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert floating parameters and buffers to a dtype; devices are accepted (there is only the CPU)."""
+        unknown = kwargs.keys() - {"dtype", "device", "non_blocking", "memory_format", "tensor"}
+        if unknown:
+            raise OperandError(f"to: unexpected {', '.join(sorted(unknown))}; it takes dtype=, device=, or a tensor to be like")
         for value in [*args, *kwargs.values()]:
             if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
                 dtype = np.dtype(value)
@@ -342,6 +346,8 @@ class Module(Hookable):
                 Device(value)
             elif isinstance(value, Tensor):
                 self._convert(value.dtype)
+            elif value is not None and not isinstance(value, bool | MemoryFormat):
+                raise OperandError(f"to: takes a dtype, a device or a tensor: got {type(value).__name__} {value!r:.40}; pass tl.float64")
         return self
 
     def float(self) -> Self:
@@ -406,22 +412,20 @@ class Module(Hookable):
         unexpected = [k for k in state_dict if k not in own]
         late = any(hooks.load_after for _, _, hooks in hooked)
         if strict and not late:
-            problems += _keys_that_do_not_fit(missing, unexpected)
+            problems += keys_that_do_not_fit(missing, unexpected)
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
         for k, t in own.items():
             if k not in state_dict:
                 continue
-            given = state_dict[k]
-            if tuple(np.shape(given)) != t.shape:
-                problems.append(f"size of {k}: {tuple(np.shape(given))} in the state, {t.shape} in the module")
-            elif assign and t.requires_grad and np.dtype(getattr(given, "dtype", object)).kind not in "fc":
-                problems.append(f"dtype of {k}: {getattr(given, 'dtype', type(given).__name__)} in the state, {t.dtype} in the module")
+            array, problem = value_for(t, state_dict[k], assign)
+            if problem is None:
+                arrays[k] = array
+            else:
+                problems.append(problem.format(k))
         self._raise_problems(problems)
         with no_grad():
-            for k, t in own.items():
-                if k not in state_dict:
-                    continue
-                given = state_dict[k]
-                array = given.numpy(force=True) if isinstance(given, Tensor) else np.asarray(given)
+            for k, array in arrays.items():
+                t = own[k]
                 if assign:
                     t.data = array
                 else:
@@ -433,7 +437,7 @@ class Module(Hookable):
                 if hook.function(module, found) is not None:
                     raise OperandError("load_state_dict: a post hook must return None; change the lists of keys it is given instead")
         if strict and late:
-            self._raise_problems(_keys_that_do_not_fit(*found))
+            self._raise_problems(keys_that_do_not_fit(*found))
         return found
 
     def _raise_problems(self, problems: list[str]) -> None:
@@ -468,10 +472,6 @@ if TYPE_CHECKING:
 
 else:
     Layer = Module
-
-
-def _keys_that_do_not_fit(missing: list[str], unexpected: list[str]) -> list[str]:
-    return [f"{what}: {', '.join(keys)}" for what, keys in (("missing", missing), ("unexpected", unexpected)) if keys]
 
 
 def _add_path(error: Exception, module: Module) -> None:

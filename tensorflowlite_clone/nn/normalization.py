@@ -15,7 +15,7 @@ from . import init
 from .linear import parameter
 from .module import Layer
 from .parameter import Parameter
-from .settings import checked
+from .settings import checked, needs_tensor
 
 
 class _Affine(Layer):
@@ -80,6 +80,7 @@ class _BatchNorm(_Affine):
         super().reset_parameters()
 
     def _check(self, input: Tensor) -> None:
+        needs_tensor(self, input)
         if len(input.shape) not in self._dimensions:
             wanted = " or ".join(f"{d}-d" for d in self._dimensions)
             raise ShapeError(f"{type(self).__name__}: input must be {wanted}: it is {tuple(input.shape)}; add or remove dimensions")

@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import OperandError
+from ..core.boxed import Boxed
 from ..core.tensor import Tensor, to_array
+
+
+def are_numbers(data: Any) -> bool:
+    """Whether an array of numbers can be made of ``data``: not of text, objects, or rows of several lengths."""
+    try:
+        return np.asarray(data).dtype.kind in "biufc"
+    except ValueError:
+        return False
 
 
 class Parameter(Tensor):
@@ -23,7 +33,11 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         if data is None:
             data = np.zeros(0, np.float32)
-        super().__init__(data.detach() if isinstance(data, Tensor) else to_array(data), requires_grad=requires_grad)
+        if not isinstance(requires_grad, bool | np.bool_ | int):
+            raise OperandError(f"Parameter: requires_grad must be True or False: got {type(requires_grad).__name__} {requires_grad!r:.40}")
+        if not isinstance(data, Boxed) and not are_numbers(data):
+            raise OperandError(f"Parameter: data must be numbers: got {type(data).__name__} {data!r:.40}; pass a tensor or an array")
+        super().__init__(data.detach() if isinstance(data, Tensor) else to_array(data), requires_grad=bool(requires_grad))
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

@@ -13,12 +13,19 @@ import numpy as np
 
 from .._checks import choice, integer, integers, number
 from .._errors import ArgumentError, DTypeError, OperandError
+from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
 from ..core.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., None])
 #: Raises for a value: ``check(layer, name, value)``.
 Check = Callable[[Any, str, Any], Any]
+
+
+def needs_tensor(layer: Any, input: Any, arrays: bool = True) -> None:
+    """Raise for an input that is no tensor (and no array), where a layer looks at it before an operation does."""
+    if not isinstance(input, Boxed) and not (arrays and isinstance(input, np.ndarray)):
+        raise OperandError(f"{_op(layer)}: input must be a tensor: got {type(input).__name__} {input!r:.40}; use tl.tensor(...)")
 
 
 def _op(layer: Any) -> str:

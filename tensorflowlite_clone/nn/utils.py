@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._checks import number
+from .._errors import ArgumentError, OperandError, ShapeError
 from .._lazy import public as _public
 from .._state import get_default_dtype
 from ..autograd import no_grad
@@ -20,9 +22,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [p for p in tensors if p.grad is not None]
+def _tensors(parameters: Any, op: str) -> list[Tensor]:
+    """One tensor or several, in a list."""
+    if isinstance(parameters, Tensor):
+        return [parameters]
+    if not isinstance(parameters, Iterable) or isinstance(parameters, str):
+        fix = "model.parameters()" if hasattr(parameters, "parameters") else "a list of tensors"
+        raise OperandError(f"{op}: parameters must be tensors: got {type(parameters).__name__} {parameters!r:.40}; pass {fix}")
+    tensors = list(parameters)
+    for i, p in enumerate(tensors):
+        if not isinstance(p, Tensor):
+            raise OperandError(f"{op}: parameters must be tensors: item {i} is a {type(p).__name__}; pass model.parameters()")
+    return tensors
 
 
 def clip_grad_norm_(
@@ -45,7 +56,9 @@ def clip_grad_norm_(
     >>> p.grad.numpy().round(3).tolist()
     [0.6000000238418579, 0.800000011920929]
     """
-    tensors = _with_grad(parameters)
+    number("clip_grad_norm_", "max_norm", max_norm, 0.0)
+    number("clip_grad_norm_", "norm_type", norm_type, 0.0, above=True)
+    tensors = [p for p in _tensors(parameters, "clip_grad_norm_") if p.grad is not None]
     arrays = [p.grad.array for p in tensors]
     if not arrays:
         return Tensor.wrap(np.zeros((), get_default_dtype()), 0)
@@ -75,14 +88,17 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     >>> clip_grad_value_(p, 1.0); p.grad.tolist()
     [1.0, -0.5]
     """
-    for p in _with_grad(parameters):
+    number("clip_grad_value_", "clip_value", clip_value, 0.0)
+    for p in _tensors(parameters, "clip_grad_value_"):
+        if p.grad is None:
+            continue
         np.clip(p.grad.array, -clip_value, clip_value, out=p.grad.array)
         p.grad.changed("clip_grad_value_")
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters as one vector, differentiably."""
-    flat = [p.reshape(-1) for p in parameters]
+    flat = [p.reshape(-1) for p in _tensors(parameters, "parameters_to_vector")]
     if not flat:
         raise ArgumentError("parameters_to_vector: got no parameters; pass module.parameters()")
     vector: Tensor = Concatenate.of(*flat, axis=0)
@@ -91,7 +107,9 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Write consecutive parts of a vector into the parameters."""
-    tensors = list(parameters)
+    tensors = _tensors(parameters, "vector_to_parameters")
+    if not isinstance(vec, Tensor):
+        raise OperandError(f"vector_to_parameters: vec must be a tensor: got {type(vec).__name__} {vec!r:.40}")
     total = sum(p.numel() for p in tensors)
     if vec.numel() != total:
         raise ShapeError(f"vector_to_parameters: the vector has {vec.numel()} elements, the parameters {total}; they must be equal")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
@@ -389,6 +389,8 @@ def _prelu(input: Array, weight: Array) -> Array:
 def _glu(input: Array, dim: int = -1) -> Array:
     """The first half along ``dim`` times the sigmoid of the second (Y. Dauphin et al. 2016)."""
     shape = shape_of(input)
+    if not shape:
+        raise DimensionError(f"glu: input must be a tensor with dimensions: got {type(input).__name__} of shape {shape}; pass a vector")
     axis = normalize_axis(dim, len(shape), "glu")
     if shape[axis] % 2:
         raise ShapeError(f"glu: the size of dimension {axis} must be even: the input is {shape}")

@@ -1,0 +1,145 @@
+"""Wrong settings of every layer and loss: each is refused by a clear error before anything is drawn or changed.
+
+The table is made of the signatures: every parameter of every class with values that cannot be meant. Not here: calls of layers, containers,
+states (``test_wrong_calls.py``).
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone import _errors, nn
+
+CLEAR = tuple(e for e in vars(_errors).values() if isinstance(e, type) and issubclass(e, Exception) and e.__module__ == _errors.__name__)
+
+#: What each class needs to be made at all.
+NEEDED = {
+    "in_features": 2, "out_features": 3, "in1_features": 2, "in2_features": 3, "in_channels": 2, "out_channels": 4, "kernel_size": 3,
+    "num_embeddings": 5, "embedding_dim": 2, "num_features": 4, "num_channels": 4, "num_groups": 2, "normalized_shape": 4,
+    "output_size": 2, "threshold": 1.0, "value": 0.0, "dim": 1, "unflattened_size": (2, 3),
+}  # fmt: skip
+NOT_NUMBERS = ["3", [1.0], object(), 1j, {}]
+COUNTS = [-1, 2.5, True, *NOT_NUMBERS, np.ones(2), None]
+SIZES = [0, -1, 2.5, "3", (3, -1), (1.5, 2), object(), ("a", "b"), True]
+FLAGS = ["no", 2.5, [True], object(), np.ones(2), 7]
+RANGE = [-0.5, 1.5, float("nan"), *NOT_NUMBERS]
+NUMBERS = [*NOT_NUMBERS, float("nan")]
+
+
+def each(names, values):
+    return {name: list(values) for name in names}
+
+
+#: What cannot be meant, by the name of the parameter.
+BAD = {
+    **each(["in_features", "out_features", "in_channels", "out_channels", "num_features", "num_channels"], COUNTS),
+    **each(["num_embeddings", "embedding_dim"], COUNTS),
+    **each(["in1_features", "in2_features", "num_groups", "groups", "num_parameters"], [0, *COUNTS]),
+    "divisor_override": [0, *COUNTS[:-1]],
+    **each(["kernel_size", "dilation"], [*SIZES, None]),
+    "stride": SIZES,
+    **each(["padding", "output_padding"], [-1, 2.5, "wide", (0, -1), (1.5, 2), object(), None]),
+    "padding_mode": ["zero", 0, None, ["zeros"], object()],
+    "output_size": [-1, 2.5, "3", (2, -1), object()],
+    "normalized_shape": [-1, 2.5, "3", (2, -1), (), (2.5,), object(), None],
+    "unflattened_size": [3, "3", (2, -2), (), (2.5,), object(), None],
+    **each(["dim", "start_dim", "end_dim", "padding_idx", "ignore_index"], [2.5, "1", object(), [1], True]),
+    **each(["eps", "lambd"], [-1e-3, *NUMBERS]),
+    **each(["negative_slope", "alpha", "threshold", "value", "min_val", "max_val", "margin", "init", "norm_type"], NUMBERS),
+    "p": NUMBERS,
+    "momentum": RANGE,
+    "beta": [-1.0, *NUMBERS],
+    "delta": [0.0, -1.0, *NUMBERS],
+    "max_norm": [0.0, -1.0, *NUMBERS],
+    "label_smoothing": RANGE,
+    **each(["bias", "affine", "elementwise_affine", "track_running_stats", "ceil_mode", "count_include_pad"], FLAGS),
+    **each(["return_indices", "inplace", "full", "log_input", "log_target", "swap", "keepdim", "sparse"], FLAGS),
+    "scale_grad_by_freq": FLAGS,
+    **each(["weight", "pos_weight"], ["w", 1.0, [1.0], np.ones(2), object()]),
+    "approximate": ["erf", 1, None, True],
+    "reduction": ["average", 0, None, ["mean"], object()],
+    "distance_function": ["l2", 3],
+    "dtype": [tl.int64, "int", "wide", object(), tl.bool, int],
+    "device": ["cuda", "gpu:1", 3, object()],
+}  # fmt: skip
+
+
+def classes():
+    """Every layer and loss, with its parameters."""
+    for name in sorted(nn.__all__):
+        kind = getattr(nn, name)
+        if isinstance(kind, type) and issubclass(kind, nn.Module) and kind is not nn.Module:
+            parameters = [p for p in inspect.signature(kind).parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+            if name not in ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Sequential", "Identity"):
+                yield name, kind, parameters
+
+
+def good(parameters):
+    return {p.name: NEEDED[p.name] for p in parameters if p.default is p.empty}
+
+
+ROWS = [(name, p.name, bad) for name, _, ps in classes() for p in ps for bad in BAD[p.name] if bad is not None or p.default is not None]
+
+
+def test_the_table_covers_every_parameter():
+    assert all(p.name in BAD for _, _, ps in classes() for p in ps)
+    assert len(ROWS) > 1000
+
+
+@pytest.mark.parametrize(("name", "parameter"), sorted({row[:2] for row in ROWS}))
+def test_wrong_settings_are_refused(name, parameter):
+    kind = getattr(nn, name)
+    base = good(inspect.signature(kind).parameters.values())
+    kind(**base)
+    state = tl.get_rng_state().tolist()
+    for bad in [row[2] for row in ROWS if row[:2] == (name, parameter)]:
+        with pytest.raises(CLEAR) as caught:
+            kind(**{**base, parameter: bad})
+        message = str(caught.value)
+        assert message.startswith((f"{name}: ", "device: ")) and parameter in message and len(message) < 300, message
+        assert len(message) > len(f"{name}: {parameter}") + 15
+    assert tl.get_rng_state().tolist() == state
+
+
+GOOD = [
+    (nn.Linear, {"in_features": np.int64(2), "out_features": 0, "bias": None}),
+    (nn.Linear, {"in_features": 2, "out_features": 3, "bias": 0, "dtype": float, "device": "cpu"}),
+    (nn.Conv2d, {"in_channels": 1, "out_channels": 1, "kernel_size": [3, 1], "stride": (np.int32(1), 2), "padding": "valid"}),
+    (nn.BatchNorm1d, {"num_features": 3, "momentum": None, "affine": False}),
+    (nn.AvgPool2d, {"kernel_size": 2, "stride": None, "divisor_override": 3}),
+    (nn.AdaptiveAvgPool2d, {"output_size": (None, 2)}),
+    (nn.Softmax, {"dim": None}),
+    (nn.RMSNorm, {"normalized_shape": [2, 3], "eps": None}),
+    (nn.Embedding, {"num_embeddings": 3, "embedding_dim": 2, "padding_idx": -1, "max_norm": 1}),
+    (nn.CrossEntropyLoss, {"weight": None, "label_smoothing": 1}),
+    (nn.PairwiseDistance, {"p": float("inf")}),
+    (nn.LeakyReLU, {"negative_slope": np.float32(0.5), "inplace": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "settings"), GOOD, ids=lambda x: getattr(x, "__name__", ""))
+def test_what_programs_pass_is_taken(kind, settings):
+    kind(**settings)
+    kind(*settings.values()) if kind in (nn.Linear, nn.Softmax) and "dtype" not in settings else None
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: nn.Linear(-1, 2), ValueError, "Linear: in_features must be at least 0: got -1"),
+        (lambda: nn.Linear(2.0, 2), TypeError, r"Linear: in_features must be an integer: got float 2\.0; pass a whole number"),
+        (lambda: nn.Conv2d(1, 1, (3, 3, 3)), ValueError, r"Conv2d: kernel_size must be one number or 2: got 3, \(3, 3, 3\)"),
+        (lambda: nn.Conv2d(1, 1, 3, padding="some"), ValueError, "Conv2d: padding must be one of 'same', 'valid': got 'some'"),
+        (lambda: nn.ConvTranspose2d(1, 1, 3, padding="same"), TypeError, "ConvTranspose2d: padding must be an integer: got str 'same'"),
+        (lambda: nn.Hardtanh(1.0, -1.0), ValueError, "Hardtanh: max_val must be above min_val: they are -1.0 and 1.0"),
+        (lambda: nn.CELU(0.0), ValueError, "CELU: alpha must not be 0"),
+        (lambda: nn.MultiMarginLoss(p=3), ValueError, "MultiMarginLoss: p must be 1 or 2: got 3"),
+    ],
+)
+def test_rows(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
