@@ -197,8 +197,38 @@ def test_getitems_that_gives_too_few_is_an_error():
             return indices[1:]
 
     for dataset in (Few(), Subset(Few(), range(4)), StackDataset(Few())):
-        with pytest.raises(ValueError, match="Few: __getitems__ gave 1 examples for 2 indices"):
+        with pytest.raises(ValueError, match=r"(Few|Subset): __getitems__ gave 1 examples for 2 indices"):
             list(DataLoader(dataset, 2))
+
+
+def test_getitems_may_give_something_else_to_a_function_that_knows_it():
+    class Columns(data.Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitems__(self, indices):
+            return {"x": np.array(indices), "n": None, "m": None}
+
+    for dataset in (Columns(), Subset(Columns(), range(4))):
+        assert [b["x"].tolist() for b in DataLoader(dataset, 2, collate_fn=lambda b: b)] == [[0, 1], [2, 3]]
+        with pytest.raises(ValueError, match="__getitems__ gave 3 examples for 2 indices"):
+            list(DataLoader(dataset, 2))
+
+
+@pytest.mark.parametrize("name", [*GATHERED, *ITEMS])
+@pytest.mark.parametrize(
+    "sampler", [tl.tensor([4, 0, 4]), np.array([4, 0, 4]), [tl.tensor(4), 0, np.int8(4)], np.array([4, 0, 4], np.uint8)], ids=str
+)
+def test_indices_may_be_tensors_or_of_numpy(name, sampler):
+    if name == "dict" and any(isinstance(i, tl.Tensor) for i in sampler):
+        sampler = [int(i) for i in sampler]  # a tensor is no key
+    dataset = {**GATHERED, **ITEMS}[name]()
+    expected = numbers(default_collate([dataset[i] for i in (4, 0, 4)]))
+    assert (
+        numbers(list(DataLoader(dataset, 3, sampler=sampler)))
+        == numbers(list(DataLoader(dataset, batch_sampler=[sampler])))
+        == ["list", expected]
+    )
 
 
 def test_nothing_is_asked_of_a_data_set_by_the_name_of_a_method():

@@ -5,6 +5,7 @@ Faults: ``test_data_faults.py``. Nothing is timed: what has to be slow waits for
 
 from __future__ import annotations
 
+import random
 import threading
 
 import numpy as np
@@ -147,6 +148,37 @@ def test_random_functions_of_a_worker_leave_the_default_generator_alone():
     [*DataLoader([1], 1)]
     after = tl.rand(1).item()
     assert run(2)[1] == run(1)[1] == after
+
+
+GENERATORS = {
+    "tl.Generator": (lambda: tl.Generator().manual_seed(1), lambda g: tl.rand(1, generator=g).item()),
+    "np.random.Generator": (lambda: np.random.default_rng(1), lambda g: g.random()),
+    "np.random.RandomState": (lambda: np.random.RandomState(1), lambda g: g.rand()),
+    "random.Random": (lambda: random.Random(1), lambda g: g.random()),
+}
+
+
+@pytest.mark.parametrize("n", NUMBERS)
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_a_generator_that_the_data_set_holds_can_be_repeated(kind, n):
+    make, draw = GENERATORS[kind]
+
+    class Holds(Squares):
+        def __init__(self):
+            self.generator = make()
+
+        def __getitem__(self, index):
+            return draw(self.generator)
+
+    def run(wrap):
+        loader = DataLoader(wrap(Holds()), 2, num_workers=n)
+        return [values(b) for _ in range(2) for b in loader]
+
+    for wrap in (lambda d: d, lambda d: d + d, lambda d: data.StackDataset(d, data.Subset(d, range(11)))):
+        first = run(wrap)
+        assert first == run(wrap)
+        drawn = np.concatenate([np.ravel(b) for b in first])
+        assert len(np.unique(drawn)) == drawn.size  # neither two workers nor two epochs draw the same
 
 
 def test_seeding_in_a_worker_seeds_that_worker():

@@ -16,7 +16,7 @@ from ...ops.random import Generator, stream
 from .checks import flag, function, iterable, not_negative, positive, shown, sized
 from .checks import generator as checked_generator
 from .collate import default_collate, default_convert
-from .dataset import Dataset, IterableDataset
+from .dataset import Indexed, IterableDataset
 from .reading import Here, Pass, Reader, StreamReader
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, order_of
 from .workers import Ahead, Crew, Plan, get_worker_info
@@ -59,7 +59,7 @@ class DataLoader(Generic[T_co]):
 
     def __init__(
         self,
-        dataset: Dataset[T_co] | Any,
+        dataset: Indexed[T_co] | Iterable[T_co],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Iterable[Any] | None = None,
@@ -78,7 +78,8 @@ class DataLoader(Generic[T_co]):
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        self.dataset, self.streaming = dataset, _is_stream(dataset)
+        self.dataset: Any = dataset
+        self.streaming = _is_stream(dataset)
         self.num_workers = not_negative(num_workers, "DataLoader: num_workers")
         self.prefetch_factor = _prefetch_factor(prefetch_factor, self.num_workers)
         self.timeout = _timeout(timeout, self.num_workers)

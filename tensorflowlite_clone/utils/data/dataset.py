@@ -8,9 +8,8 @@ import math
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from itertools import accumulate, chain
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from numpy import ndarray
 
@@ -22,7 +21,14 @@ from ...ops.random import Generator, stream
 from .checks import generator as checked_generator
 from .checks import indexed, iterable, shown, sized, whole
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Indexed(Protocol[T_co]):
+    """Whatever has examples by index: a `Dataset`, a list, a tensor."""
+
+    def __getitem__(self, index: Any, /) -> T_co: ...
 
 
 class Dataset(Generic[T_co]):
@@ -129,9 +135,9 @@ class StackDataset(Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[Any]) -> list[Any]:
         if isinstance(self.datasets, dict):
-            columns = [examples(d, indices) for d in self.datasets.values()]
+            columns = [one_for_each(d, examples(d, indices), indices) for d in self.datasets.values()]
             return [dict(zip(self.datasets, row, strict=True)) for row in zip(*columns, strict=True)]
-        return list(zip(*[examples(d, indices) for d in self.datasets], strict=True))
+        return list(zip(*[one_for_each(d, examples(d, indices), indices) for d in self.datasets], strict=True))
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -200,8 +206,8 @@ class Subset(Dataset[T_co]):
     (2, 'c', [2, 0])
     """
 
-    def __init__(self, dataset: Any, indices: Sequence[Any]) -> None:
-        self.dataset = indexed(dataset, "Subset: dataset")
+    def __init__(self, dataset: Indexed[T_co], indices: Indexed[Any]) -> None:
+        self.dataset: Any = indexed(dataset, "Subset: dataset")
         self.indices: Any = sized(indexed(indices, "Subset: indices"), "Subset: indices")
 
     def __len__(self) -> int:
@@ -210,7 +216,7 @@ class Subset(Dataset[T_co]):
     def __getitem__(self, index: Any) -> T_co:
         return self.dataset[[self._there(i) for i in index] if isinstance(index, list) else self._there(index)]  # type: ignore[no-any-return]
 
-    def __getitems__(self, indices: Sequence[Any]) -> list[T_co]:
+    def __getitems__(self, indices: Sequence[Any]) -> Any:
         return examples(self.dataset, [self._there(i) for i in indices])
 
     def _there(self, index: Any) -> Any:
@@ -220,7 +226,7 @@ class Subset(Dataset[T_co]):
             raise DimensionError(f"Subset: index {index} is out of range: there are {len(self)} examples") from None
 
 
-def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset[Any]]:
+def random_split(dataset: Indexed[T], lengths: Sequence[float], generator: Generator | None = None) -> list[Subset[T]]:
     """Disjoint random subsets with the given lengths, or with the given fractions (which add up to 1).
 
     Raises `ArgumentError` for lengths that do not add up to the data set's; warns of a fraction that gives an empty subset.
@@ -262,32 +268,15 @@ def items_reader(dataset: Any) -> Callable[[Any], Any] | None:
     return None
 
 
-def examples(dataset: Any, indices: Sequence[Any]) -> list[Any]:
-    """The examples at ``indices``."""
+def examples(dataset: Any, indices: Sequence[Any]) -> Any:
+    """The examples at ``indices``, a list unless the data set's ``__getitems__`` gives something else."""
     read = items_reader(dataset)
-    if read is None:
-        return [dataset[i] for i in indices]
-    found = read(indices)
-    if len(found) != len(indices):
-        raise ArgumentError(f"{type(dataset).__name__}: __getitems__ gave {len(found)} examples for {len(indices)} indices; one for each")
-    return found  # type: ignore[no-any-return]
+    return [dataset[i] for i in indices] if read is None else read(indices)
 
 
-def replica(dataset: Any, made: dict[int, Any]) -> Any:
-    """A worker's own copy of a data set: attributes that the worker sets are its own, what they hold is shared. Data sets within are
-    copied alike, each once (``made`` has those so far); what cannot be copied is shared.
-    """
-    if type(dataset) in (list, tuple):
-        return type(dataset)([replica(d, made) for d in dataset]) if any(isinstance(d, Dataset) for d in dataset) else dataset
-    if type(dataset) is dict:
-        return {k: replica(d, made) for k, d in dataset.items()} if any(isinstance(d, Dataset) for d in dataset.values()) else dataset
-    if not isinstance(dataset, Dataset):
-        return dataset
-    if id(dataset) not in made:
-        try:
-            twin = made[id(dataset)] = copy(dataset)
-        except Exception:
-            return dataset
-        own = getattr(twin, "__dict__", {})
-        own.update({name: replica(value, made) for name, value in own.items()})
-    return made[id(dataset)]
+def one_for_each(dataset: Any, found: Any, indices: Sequence[Any]) -> Any:
+    """``found``, which are as many examples as indices."""
+    if not hasattr(found, "__len__") or len(found) != len(indices):
+        gave = f"{len(found)} examples" if hasattr(found, "__len__") else shown(found)
+        raise ArgumentError(f"{type(dataset).__name__}: __getitems__ gave {gave} for {len(indices)} indices; it must be a list of as many")
+    return found

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .collate import default_collate, default_convert, own_convert
-from .dataset import examples, items_reader
+from .dataset import examples, items_reader, one_for_each
 from .gather import as_indices, gather_of
 
 #: What a stream's reader returns when there are no more examples, and a sampler's iterator when there are no more indices.
@@ -28,33 +28,32 @@ Collate = Callable[[Any], Any]
 class Reader:
     """Reads a data set by index: batches, or single examples as they are."""
 
-    __slots__ = ("at", "collate", "dataset", "gather", "indices", "read", "reads_lists")
+    __slots__ = ("at", "batches", "collate", "dataset", "gather", "indices", "plain", "reads_lists")
 
     def __init__(self, dataset: Any, batches: bool, collate: Collate) -> None:
-        self.dataset, self.at, self.indices = dataset, WHOLE, None
-        self.collate = own_convert if collate is default_convert else collate
-        self.gather = gather_of(dataset) if batches and collate is default_collate else None
+        self.dataset, self.batches, self.at, self.indices = dataset, batches, WHOLE, None
+        self.collate, self.plain = own_convert if collate is default_convert else collate, collate is default_collate
+        self.gather = gather_of(dataset) if batches and self.plain else None
         self.reads_lists = items_reader(dataset) is not None
-        self.read = self._batch if batches else self._one
 
     def __call__(self, indices: Any) -> Any:
         """What is read at ``indices``."""
         self.at, self.indices = WHOLE, indices
-        return self.read(indices)
-
-    def _one(self, index: Any) -> Any:
-        self.at = index
-        return self.collate(self.dataset[index])
+        if self.batches:
+            return self._batch(indices)
+        self.at = indices
+        return self.collate(self.dataset[indices])
 
     def _batch(self, indices: Any) -> Any:
         if self.gather is not None:
             rows = as_indices(indices)
             if rows is not None:
                 return self.gather(rows)
-        if isinstance(indices, range | np.ndarray):
+        if not isinstance(indices, list | tuple):
             indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)
         if self.reads_lists:
-            return self.collate(examples(self.dataset, indices))
+            found = examples(self.dataset, indices)
+            return self.collate(one_for_each(self.dataset, found, indices) if self.plain else found)
         found = []
         for self.at in indices:
             found.append(self.dataset[self.at])
@@ -93,26 +92,16 @@ class StreamReader:
 
     def doing(self) -> str:
         """What it is about, or was when it failed."""
-        return (
-            f"reading example {self.number} of the stream"
-            if self.reading
-            else f"making a batch of the stream, before example {self.number}"
-        )
+        return f"reading example {self.number} of the stream" if self.reading else f"making the batch before example {self.number}"
 
 
 def batch_of(indices: Any) -> str:
     """What a message calls the batch at ``indices``."""
     if indices is None:
         return "the next batch"
-    few = (
-        indices[:6].tolist()
-        if isinstance(indices, np.ndarray)
-        else list(indices[:6])
-        if isinstance(indices, list | tuple | range)
-        else None
-    )
-    if few is None:
+    if not isinstance(indices, list | tuple | range | np.ndarray):
         return f"item {indices!r:.60}"
+    few = indices[:6].tolist() if isinstance(indices, np.ndarray) else indices[:6]
     return f"the batch of items [{', '.join(f'{i!r:.20}' for i in few)}{', ...' if len(indices) > len(few) else ''}]"
 
 

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from ..._state import during, state
 from ...ops.random import Generator
-from .dataset import replica
 from .reading import END, Pass, batch_of, explained
+from .replica import replica
 
 #: For how many seconds a loop that is left waits for its workers to end what they are reading.
 PATIENCE = 5.0
