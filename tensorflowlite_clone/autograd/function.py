@@ -35,9 +35,9 @@ class Function:
 
     It is called by ``apply``, with any arguments: tensors are differentiated, everything else is handed through. Every transform works on
     it, in any nesting: forward itself only ever sees constants. Derivatives of higher order go through backward (or jvp), so these must
-    be written with tensor operations, unless they are marked with `once_differentiable`. One that computes in NumPy (``g.detach().numpy()``)
-    is right for first derivatives in reverse, is called once for each example inside vmap and jacrev, and raises `TransformError` where
-    forward mode or a second derivative would lose what it does. What forward computes itself and saves is a
+    be written with tensor operations, unless they are marked with `once_differentiable`. One that computes in NumPy, on
+    ``g.detach().numpy()``, is right for first derivatives in reverse, is called once for each example inside vmap and jacrev, and raises
+    `TransformError` where forward mode or a second derivative would lose what it does. What forward computes itself and saves is a
     constant to higher orders; save arguments and results, or compute it in ``setup_context``, where outer transforms see it.
 
     Raises `TypeError` when a subclass defines its methods otherwise than static or defines two of a kind.

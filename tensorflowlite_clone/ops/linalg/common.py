@@ -98,6 +98,11 @@ def on_diagonal(v: Array) -> Array:
     return column(v) * identity(shape_of(v)[-1], v.dtype)
 
 
+def smallest(dtype: Any) -> float:
+    """How large numbers are given in the place of zeros that must differ: what is computed of them does not vanish."""
+    return float(np.finfo(dtype).tiny) ** 0.75
+
+
 def rounding(values: Array) -> Array:
     """How far apart eigenvalues or singular values (..., n) may be and still count as equal: eps times the sum of magnitudes.
 
@@ -110,6 +115,23 @@ def reciprocal_of_difference(d: Array, tolerance: Array) -> Array:
     """``1 / d``, and 0 where ``|d| <= tolerance``: there the vectors are not determined, and their turning is taken to be none."""
     equal = np.less_equal(np.absolute(d), tolerance)
     return Where.of(equal, 0.0, 1.0 / Where.of(equal, 1.0, d))
+
+
+def vanishing(s: Array, size: int) -> Array:
+    """Which singular values (..., k) are 0 but for rounding, as `matrix_rank` counts; all of a matrix of zeros."""
+    if not shape_of(s)[-1]:
+        return np.less_equal(s, s)
+    most = np.max(s, axis=-1, keepdims=True) * (size * float(np.finfo(s.dtype).eps))
+    return np.less_equal(s, np.maximum(most, smallest(s.dtype)))
+
+
+def bounded(x: Array, where: Array, scale: Array) -> Array:
+    """``x`` with 0 in the place of numbers that are huge beside ``scale``, of those that ``where`` concerns.
+
+    They come of cotangents that do not vanish with the singular values: of vectors that nothing determines.
+    """
+    limit = scale * float(np.finfo(x.dtype).eps) ** -0.5
+    return Where.of(np.logical_and(where, np.greater(np.absolute(x), limit)), 0.0, x)
 
 
 # ---- checks ------------------------------------------------------------------------------------------------------------------

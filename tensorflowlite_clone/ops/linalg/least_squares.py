@@ -161,7 +161,7 @@ def cond(A: Array, p: Any = None) -> Array:
     2.0
     """
     if p in (None, 2, -2):
-        s = SVD.of(matrices(A, "linalg.cond"), full_matrices=False)[1]
+        s = SVD.of(matrices(A, "linalg.cond"), None, full_matrices=False)[1]
         if not shape_of(s)[-1]:
             raise ShapeError(f"linalg.cond: an empty matrix has no condition number: A is {shape_of(A)}")
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
@@ -198,7 +198,7 @@ def _least_squares(op: str, a: Array, b: Array, rtol: float, known_rank: int | N
         residuals = np.real(residuals) if residuals.dtype.kind == "c" else residuals
     else:
         residuals = np.zeros((0,), np.finfo(a.dtype).dtype)
-    return LstsqResult(solution, residuals, MatrixRank.of(a, rtol=rtol, atol=0.0), SVD.of(a, full_matrices=False)[1])
+    return LstsqResult(solution, residuals, MatrixRank.of(a, rtol=rtol, atol=0.0), SVD.of(a, None, full_matrices=False)[1])
 
 
 def _value(rank: Any) -> int | None:

@@ -74,7 +74,7 @@ def norm_of_matrices(
     if order in ("fro", "f"):
         return norm_of_vectors(x, 2, tuple(sorted((rows, columns))), keepdims, op)
     if order in ("nuc", 2, -2):
-        s = SVD.of(np.moveaxis(x, (rows, columns), (-2, -1)), full_matrices=False)[1]
+        s = SVD.of(np.moveaxis(x, (rows, columns), (-2, -1)), None, full_matrices=False)[1]
         if order == "nuc":
             result = np.sum(s, axis=-1)
         elif not shape_of(s)[-1]:

@@ -3,9 +3,8 @@
 Not here: what is made of singular values (``least_squares.py``, ``norms.py``).
 
 Vectors are determined only up to a factor of magnitude 1, and vectors of equal eigenvalues up to a rotation. The derivatives are
-right for whatever does not depend on that choice, as in PyTorch; a value that does depend on it has none. Where eigenvalues (or
-singular values) are equal within rounding, their vectors are taken not to turn into each other, so that finite matrices never give
-infinite gradients: exact for functions of the values alone and, in the SVD, for those like ``U V^H`` in which both sides turn together.
+right for whatever does not depend on that choice, as in PyTorch; a value that does depend on it has none. What happens where
+eigenvalues (or singular values) are equal within rounding stands in ``meeting.py``; finite matrices never give infinite gradients.
 
 The rules are written for PyTorch's gradients of complex matrices, which are the conjugates of the engine's cotangents; so they begin
 and end with a conjugation, which real matrices do not notice.
@@ -21,14 +20,16 @@ from ..._errors import ArgumentError
 from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import COMPLEX_OF
-from ...core.levels import all_values, mapped
+from ...core.levels import all_values, mapped, varies
 from ...core.publish import implements, public
 from ...core.tensor import Tensor
 from ..cast import Cast, contiguous
+from ..compare import Where
 from .common import (
     Decomposition,
     FromTriangle,
     adjoint,
+    bounded,
     column,
     hermitian_part,
     matrices,
@@ -37,26 +38,37 @@ from .common import (
     rounding,
     row,
     skew,
+    smallest,
     square,
+    vanishing,
 )  # fmt: skip
+from .meeting import closeness, direction, lengths_of, meet, split, turned, where_values_meet
 from .solve import Inverse
 
 
 class Eigh(Decomposition, title="linalg.eigh"):
     """Real eigenvalues, ascending, and orthonormal eigenvectors of ``(x + x^H) / 2``.
 
-    dw = diag(M), dV = V (M / (w_j - w_i)), with M = V^H dx V (Giles 2008, section 3.1).
+    dw = diag(M), dV = V (M / (w_j - w_i)), with M = V^H dx V (Giles 2008, section 3.1). Equal values come ``apart`` by single roundings,
+    and their vectors turned as a change of x ``along`` a direction would turn them (``meeting.py``).
     """
 
     outputs = ("w", "v")
 
-    def forward(x):
-        return tuple(np.linalg.eigh(hermitian_part(x)))
+    def forward(x, along, *, apart=False):
+        w, v = np.linalg.eigh(hermitian_part(x))
+        if along is not None:
+            v = turned(w, v, v, hermitian_part(along))[0]
+        return (split(w) if apart else w), v
 
     def grad_x(g_w, g_v, w, v):
-        vh = adjoint(v)
-        turn = reciprocal_of_difference(row(w) - column(w), column(rounding(w)))
-        inner = np.matmul(vh, conjugated(g_v)) * turn + on_diagonal(g_w)
+        vh, equal = adjoint(v), closeness(w)
+        difference = row(w) - column(w)
+        changes = np.matmul(vh, conjugated(g_v))
+        inner = changes * reciprocal_of_difference(difference, equal) + on_diagonal(g_w)
+        if meet(difference, equal):
+            lengths = lengths_of(g_v)
+            inner = inner + where_values_meet("linalg.eigh", skew(changes) * 0.5, hermitian_part(changes), g_w, difference, equal, lengths)
         return conjugated(hermitian_part(np.matmul(np.matmul(v, inner), vh)))
 
 
@@ -90,13 +102,20 @@ class SVD(Decomposition, title="linalg.svd"):
     The turning of the vectors against each other is split into a part that both sides share, over s_j - s_i, and one in which they
     are opposed, over s_j + s_i; only the first is undetermined where singular values are equal. Further columns of square U and
     V are taken to turn no more than they must. (Townsend 2016, with that split of its equations 27 to 29.)
+
+    Singular values that are 0 but for rounding come ``apart``, as different numbers of that size, not 0: what is multiplied by them
+    has cotangents in proportion to them, which the rule divides again, so that nothing of ``(U * S) @ Vh`` is lost.
     """
 
     outputs = ("u", "s", "vh")
 
-    def forward(x, *, full_matrices=True):
+    def forward(x, along, *, full_matrices=True, apart=False):
         if x.size:
-            return tuple(np.linalg.svd(x, full_matrices))
+            u, s, vh = np.linalg.svd(x, full_matrices)
+            if along is not None:
+                u, v = turned(s, u, adjoint(vh), along)
+                vh = adjoint(v)
+            return u, _apart(s, max(x.shape[-2:])) if apart else s, vh
         m, n = x.shape[-2:]
         k, lead = min(m, n), x.shape[:-2]
         left, right = (m, n) if full_matrices else (k, k)
@@ -111,19 +130,37 @@ class SVD(Decomposition, title="linalg.svd"):
         gv, v = _leading(gv, v, k)
         uh, vh = adjoint(u), adjoint(v)
         a, b = skew(np.matmul(uh, gu)), skew(np.matmul(vh, gv))
-        equal = column(rounding(s))
-        shared, opposed = reciprocal_of_difference(row(s) - column(s), equal), reciprocal_of_difference(row(s) + column(s), equal)
-        inner = ((a + b) * shared + (a - b) * opposed) * 0.5 + on_diagonal(g_s)
+        equal, zero = closeness(s), vanishing(s, max(m, n))
+        both = np.logical_and(row(zero), column(zero))
+        shared, opposed = (reciprocal_of_difference(d, Where.of(both, 0.0, equal)) for d in (row(s) - column(s), row(s) + column(s)))
+        limit = np.max(np.absolute(g_u)) + np.max(np.absolute(g_vh)) + 1.0 if k else 1.0
+        inner = bounded(((a + b) * shared + (a - b) * opposed) * 0.5, both, limit) + on_diagonal(g_s)
+        equal = Where.of(both, -1.0, equal)
+        if meet(row(s) - column(s), equal):
+            own, lengths = hermitian_part(np.matmul(uh, gu) + np.matmul(vh, gv)), lengths_of(gu) + lengths_of(gv)
+            inner = inner + where_values_meet("linalg.svd", (a + b) * 0.5, own, g_s, row(s) - column(s), equal, lengths)
         left = np.matmul(u, inner)
-        inverse = row(reciprocal_of_difference(s, rounding(s)))
+        inverse = row(reciprocal_of_difference(s, 0.0))
         if m > k:
-            outside = gu * inverse
+            outside = bounded(gu * inverse, row(zero), limit)
             left = left + outside - np.matmul(u, np.matmul(uh, outside))
         out = np.matmul(left, vh)
         if n > k:
-            outside = gv * inverse
+            outside = bounded(gv * inverse, row(zero), limit)
             out = out + np.matmul(u, adjoint(outside - np.matmul(v, np.matmul(vh, outside))))
         return conjugated(out)
+
+
+def _apart(s: Any, size: int) -> Any:
+    """Singular values (..., k) with those that vanish replaced by different numbers no larger, none of which is 0."""
+    zero = vanishing(s, size)
+    s = np.where(zero, s, -split(-s))
+    if not zero.any():
+        return s
+    count = np.cumsum(zero, axis=-1)  # 1, 2, ... along those
+    first = np.max(np.where(zero, s, 0.0), axis=-1, keepdims=True)
+    first = np.maximum(first, smallest(s.dtype)).astype(s.dtype)
+    return np.where(zero, first * (1.0 - (count - 1) / (2.0 * s.shape[-1])), s).astype(s.dtype)
 
 
 def _leading(g: Array, u: Array, k: int) -> tuple[Array, Array]:
@@ -150,8 +187,9 @@ def eigh(A: Array, UPLO: str = "L") -> EighResult:
         UPLO: "L" or "U".
 
     Returns real eigenvalues (..., n) and eigenvectors (..., n, n). The derivative of what depends on the eigenvectors is right where
-    eigenvalues differ and it does not depend on the vectors' signs; see this file's beginning for equal eigenvalues. Raises
-    `LinAlgError` for NaN and infinity.
+    eigenvalues differ and it does not depend on the vectors' signs. Where some are equal, it is that of ``V f(w) V^H`` for one f; of a
+    function that depends on the choice of vectors, or mixes several f, a part is left out, and a warning says so: use
+    `matrix_function`, which is exact. Raises `LinAlgError` for NaN and infinity.
 
     >>> import tensorflowlite_clone as tl
     >>> w, v = tl.linalg.eigh(tl.tensor([[2.0, 1.0], [1.0, 2.0]]))
@@ -162,7 +200,8 @@ def eigh(A: Array, UPLO: str = "L") -> EighResult:
     """
     if str(UPLO).upper() not in ("L", "U"):
         raise ArgumentError(f"linalg.eigh: UPLO must be 'L' or 'U': got {UPLO!r}")
-    return EighResult(*Eigh.of(FromTriangle.of(square(A, "linalg.eigh"), upper=str(UPLO).upper() == "U")))
+    x = FromTriangle.of(square(A, "linalg.eigh"), upper=str(UPLO).upper() == "U")
+    return EighResult(*Eigh.of(x, direction(x), apart=varies(x)))
 
 
 @implements(np.linalg.eigh)
@@ -259,8 +298,9 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> S
         driver: accepted for PyTorch's sake; LAPACK's gesdd computes it.
 
     The derivative is right for what does not depend on the vectors' signs (phases), nor on how further columns of U and rows of Vh
-    are chosen. Where singular values are equal, or zero beside others, see this file's beginning: gradients stay finite, that of
-    the polar factor ``U @ Vh`` is exact. Raises `LinAlgError` for NaN and infinity.
+    are chosen. Where a derivative is taken, singular values that are 0 but for rounding are given as different small numbers, so
+    that ``(U * S) @ Vh`` has the right one whatever the rank; where others are equal, it is as for `eigh`. Raises `LinAlgError` for
+    NaN and infinity.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linalg.svd(tl.tensor([[3.0, 0.0], [0.0, -2.0]])).S.tolist()
@@ -268,7 +308,8 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> S
 
     Derivative: J. Townsend, "Differentiating the singular value decomposition" (2016).
     """
-    return SVDResult(*SVD.of(matrices(A, "linalg.svd"), full_matrices=bool(full_matrices)))
+    x = matrices(A, "linalg.svd")
+    return SVDResult(*SVD.of(x, direction(x), full_matrices=bool(full_matrices), apart=varies(x)))
 
 
 def svdvals(A: Array, *, driver: str | None = None) -> Array:
@@ -278,7 +319,7 @@ def svdvals(A: Array, *, driver: str | None = None) -> Array:
     >>> tl.linalg.svdvals(tl.tensor([[3.0, 0.0], [0.0, -2.0]])).tolist()
     [3.0, 2.0]
     """
-    return SVD.of(matrices(A, "linalg.svdvals"), full_matrices=False)[1]
+    return SVD.of(matrices(A, "linalg.svdvals"), None, full_matrices=False)[1]
 
 
 @implements(np.linalg.svdvals)

@@ -1,0 +1,141 @@
+"""Derivatives of eigenvectors and singular vectors where values meet: what can be known of them, and a warning where it cannot.
+
+Vectors of equal values are determined only together. Of a function that does not depend on their choice, ``V f(w) V^H``, the part of the
+derivative in which they would turn into each other is a divided difference, in the limit f'. The cotangents of values and vectors do not
+contain f' beside every pair; it is found from
+
+* the values themselves, which come apart by single roundings (`split`): exact where f is of that size, as the logarithm is at 1;
+* the diagonal, on which the cotangent of w is f' times what f times is the cotangent of V: their ratio is f' / f, if it is one for all
+  equal values (`where_values_meet`).
+
+In forward mode nothing is missing once the vectors are turned so that the change does not mix them (`turned`).
+
+Not here: the decompositions (``spectral.py``), a function with its derivative on the diagonal (``functions.py``).
+"""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import shape_of
+from ...core.levels import all_values, highest
+from ...core.tensor import Tensor
+from ...core.where import stacklevel
+from ..cast import Cast
+from ..compare import Where
+from .common import adjoint, column, hermitian_part, identity, rounding, row, smallest
+
+#: How many roundings a number must be away from 0 to count as one.
+DIGITS = 1e3
+
+
+def closeness(w: Array) -> Array:
+    """How far apart values (..., n) may be and still count as equal, after `split`. Shape: (..., n) -> (..., 1, 1)."""
+    return column(np.maximum(rounding(w) * 4.0, smallest(w.dtype) * (2.0 * shape_of(w)[-1])))
+
+
+def split(w: Any) -> Any:
+    """Ascending values (..., n) with at least one rounding of the largest between any two."""
+    if not w.shape[-1]:
+        return w
+    unit = np.spacing(np.max(np.absolute(w), axis=-1, keepdims=True))
+    steps = np.arange(w.shape[-1], dtype=w.dtype) * np.maximum(unit, smallest(w.dtype)).astype(w.dtype)
+    return np.maximum.accumulate(w - steps, axis=-1) + steps if np.any(np.diff(w) < unit) else w
+
+
+def direction(x: Any) -> Any:
+    """The direction in which forward mode follows ``x``, as a constant; None where it does not, or not as the innermost transform."""
+    top = highest([x])
+    if top is None or isinstance(top, Tensor) or len(top.parts()) != 2:
+        return None
+    along = top.parts()[1]
+    return along.detach() if isinstance(along, Boxed) else along
+
+
+def turned(w: Any, left: Any, right: Any, along: Any) -> tuple[Any, Any]:
+    """Vectors on both sides with those of equal values turned, so that the direction ``along`` does not mix them."""
+    equal = np.absolute(np.diff(w)) <= rounding(w)
+    shape = np.broadcast_shapes(left.shape[:-2], along.shape[:-2])
+    if not equal.any():
+        return left, right
+    same = left is right
+    left = np.broadcast_to(left, (*shape, *left.shape[-2:])).copy()
+    right = left if same else np.broadcast_to(right, (*shape, *right.shape[-2:])).copy()
+    equal, along = np.broadcast_to(equal, (*shape, equal.shape[-1])), np.broadcast_to(along, (*shape, *along.shape[-2:]))
+    for index in np.ndindex(*shape):
+        edges = [0, *(np.flatnonzero(~equal[index]) + 1).tolist(), w.shape[-1]]
+        for a, b in pairwise(edges):
+            if b - a > 1:
+                u, v = left[index][:, a:b], right[index][:, a:b]
+                _, turn = np.linalg.eigh(hermitian_part(adjoint(u) @ along[index] @ v))
+                u[...] = u @ turn
+                if not same:
+                    v[...] = v @ turn
+    return left, right
+
+
+def lengths_of(g: Array) -> Array:
+    """The lengths of the columns of a cotangent: (..., n, k) -> (..., k)."""
+    return np.sqrt(np.sum(np.absolute(g) ** 2, axis=-2))
+
+
+def meet(difference: Array, equal: Array) -> bool:
+    """Whether two values that are not one are equal within rounding."""
+    near = np.less_equal(np.absolute(all_values(difference)), all_values(equal))
+    return bool(np.any(np.logical_and(near, np.logical_not(np.eye(near.shape[-1], dtype=np.bool_)))))
+
+
+def where_values_meet(op: str, turning: Array, own: Array, g: Array, difference: Array, equal: Array, lengths: Array) -> Array:
+    """What pairs of equal values add to the derivative, as a matrix (..., k, k) beside that of the cotangents ``g`` of the values.
+
+    ``turning`` is the antihermitian and ``own`` the hermitian part of what the cotangents say of the vectors, computed from columns of
+    ``lengths``, which tell their rounding errors. Warns where a part cannot be known.
+    """
+    n, eps = shape_of(g)[-1], float(np.finfo(g.dtype).eps)
+    noise = (column(lengths) + row(lengths)) * (DIGITS * eps)
+    others = 1.0 - identity(n, g.dtype)
+    near = np.less_equal(np.absolute(difference), equal)
+    pairs = np.logical_and(near, np.greater(others, 0.0))
+    moves = np.logical_and(np.greater(np.absolute(turning), noise), pairs)
+    quotient = turning / Where.of(np.equal(difference, 0.0), 1.0, difference)
+    huge = np.greater(np.absolute(quotient), (np.max(lengths) + 1.0) * eps**-0.5)
+    direct = np.logical_and(moves, np.logical_not(np.logical_or(huge, np.equal(difference, 0.0))))
+
+    own = Where.of(np.greater(np.absolute(own), noise), own, 0.0)
+    together = Cast.of(np.logical_or(near, np.less(others, 1.0)), dtype=np.dtype(g.dtype))  # (..., n, n): which values are equal
+    diagonal = np.sum(np.real(own) * identity(n, g.dtype), axis=-1)  # (..., n)
+    share, size = _summed(together, g * diagonal), _summed(together, diagonal * diagonal)
+    known = np.greater(size, 0.0)
+    ratio = Where.of(known, share / Where.of(known, size, 1.0), 0.0)
+    rest, whole = _summed(together, (g - ratio * diagonal) ** 2), _summed(together, g * g)
+    one = np.less_equal(rest, whole * eps)  # one ratio fits all values that are equal
+    fits = np.logical_and(column(one), np.logical_and(np.logical_not(moves), np.logical_or(column(known), np.equal(own, 0.0))))
+    ignored = np.logical_and(pairs, np.logical_not(np.logical_or(direct, fits)))
+    lost = all_values(np.logical_and(ignored, np.logical_or(moves, np.not_equal(own, 0.0))))
+    if lost.any():
+        _warn(op, lost, all_values(difference))
+    return Where.of(direct, quotient, Where.of(np.logical_and(pairs, fits), column(ratio) * own, 0.0))
+
+
+def _summed(together: Array, v: Array) -> Array:
+    """For each value the sum of ``v`` (..., n) over those equal to it."""
+    return np.squeeze(np.matmul(together, column(v)), -1)
+
+
+def _warn(op: str, lost: Any, difference: Any) -> None:
+    *lead, i, j = (int(k) for k in np.argwhere(lost)[0])
+    gap = np.broadcast_to(np.absolute(difference), lost.shape)[(*lead, i, j)]
+    warnings.warn(
+        f"{op}: the derivative cannot be known where values are equal: numbers {min(i, j)} and {max(i, j)}"
+        f"{f' of matrix {lead}' if lead else ''} differ by {gap:.3g}, which is rounding, and the function depends on how their vectors are "
+        f"chosen, or on more than one function of the values; the part in which those vectors turn into each other is left out; use "
+        f"linalg.matrix_function, or a function of the values alone",
+        UserWarning,
+        stacklevel=stacklevel(),
+    )
