@@ -18,7 +18,7 @@ from .._errors import ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
 from .half import in_float32
-from .reduce import column_sum, row_sum
+from .reduce import column_sum, power_of_two, row_sum
 from .threads import parallel
 
 __all__ = [
@@ -73,8 +73,11 @@ def _rows(x: NDArray, normalized_ndim: int) -> NDArray:
     return np.ascontiguousarray(x).reshape(count, length)
 
 
-def _centre(x: NDArray, out: NDArray, eps: float) -> tuple[NDArray, NDArray]:
-    """Write rows minus their means to ``out``; return it and the reciprocal standard deviations (n,)."""
+def _centre(x: NDArray, out: NDArray, eps: Any) -> tuple[NDArray, NDArray, NDArray]:
+    """Write rows minus their means to ``out``; return it, the reciprocal standard deviations (n,), and those of ``x`` itself.
+
+    The last two differ where squares would leave the range: there ``out`` holds rows divided by a power of two.
+    """
     length = x.shape[1]
     mean = row_sum(x)
     mean /= length
@@ -83,7 +86,12 @@ def _centre(x: NDArray, out: NDArray, eps: float) -> tuple[NDArray, NDArray]:
     rstd /= length
     rstd += eps
     np.sqrt(rstd, out=rstd)
-    return out, np.divide(1.0, rstd, out=rstd)
+    np.divide(1.0, rstd, out=rstd)
+    if rstd.size and not rstd.min() > 0 and np.isfinite(x).all():
+        scale = power_of_two(x, 1)
+        _, rstd, own = _centre(x / scale, out, eps / np.square(scale[:, 0]))
+        return out, rstd, own / scale[:, 0]
+    return out, rstd, rstd
 
 
 @in_float32
@@ -106,7 +114,7 @@ def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normali
     b = None if bias is None else bias.reshape(-1)
 
     def work(_block: int, lo: int, hi: int, _scratch: NDArray) -> None:
-        o, rstd = _centre(rows[lo:hi], out[lo:hi], eps)
+        o, rstd, _ = _centre(rows[lo:hi], out[lo:hi], eps)
         o *= rstd[:, None]
         if w is not None:
             o *= w
@@ -180,7 +188,7 @@ def _layer_norm_grads(
 
     def work(block: int, lo: int, hi: int, scratch: NDArray) -> None:
         c = cotangents[lo:hi]
-        d, rstd = _centre(rows[lo:hi], scratch[: (hi - lo) * length].reshape(hi - lo, length), eps)
+        d, rstd, own = _centre(rows[lo:hi], scratch[: (hi - lo) * length].reshape(hi - lo, length), eps)
         product = gx[lo:hi] if to_x else np.empty_like(c)
         np.multiply(c, d, out=product)
         if to_parameters:
@@ -197,7 +205,7 @@ def _layer_norm_grads(
             o = np.subtract(o, mean[:, None], out=product)
             d *= slope[:, None]
             o -= d
-            o *= rstd[:, None]
+            o *= own[:, None]
 
     if rows.size:
         _in_blocks(work, count, length, passes=16, scratch=x.dtype)
@@ -265,7 +273,7 @@ def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
 
 
 @in_float32
-def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, bias: NDArray | None, eps: float) -> NDArray:
+def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, bias: NDArray | None, eps: Any) -> NDArray:
     r"""Normalise every channel: :math:`(x - \mu_c) / \sqrt{\sigma_c^2 + \epsilon} \cdot w_c + b_c`.
 
     ``x``: float array (N, C, ...); the result has its shape and dtype. ``mean``: (C,), of the batch or running. ``var``: (C,), the variance

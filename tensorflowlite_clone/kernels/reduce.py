@@ -16,7 +16,7 @@ import numpy as np
 
 from .._typing import NDArray
 
-__all__ = ["row_max", "row_sum", "sum_to"]
+__all__ = ["in_range", "power_of_two", "row_max", "row_sum", "sum_to"]
 
 
 _BLAS_WORTH = 2_048  # elements below which np.sum is as fast
@@ -141,3 +141,29 @@ def row_max(z: NDArray) -> NDArray:
             np.maximum(result, z[:, j], out=result)
         return result
     return np.maximum.reduceat(z.reshape(-1), np.arange(0, rows * length, length))
+
+
+def in_range(sums: Any) -> bool:
+    """Whether sums of powers of numbers are all finite and so large that no digits of the powers were lost.
+
+    >>> in_range(np.ones(3)), in_range(np.array([1.0, np.inf])), in_range(np.array(1e-320))
+    (True, False, False)
+    """
+    info = np.finfo(sums.dtype)
+    least = info.tiny / info.eps
+    if sums.ndim == 0:
+        return bool(least <= sums < np.inf)
+    return bool(sums.size == 0 or (sums.min() >= least and sums.max() < np.inf))
+
+
+def power_of_two(x: NDArray, axis: int | tuple[int, ...] | None = None) -> NDArray:
+    """The power of two next to the largest magnitude along ``axis``, which stays; 1 where that is 0 or not finite.
+
+    What is divided by it has neither too large nor too small squares, and loses no digits.
+
+    >>> power_of_two(np.array([[3.0, 1.0], [0.0, 0.0]]), 1).tolist()
+    [[4.0], [1.0]]
+    """
+    top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+    exponent = np.frexp(np.where(np.isfinite(top), top, 0))[1]
+    return np.ldexp(np.ones_like(top), np.minimum(exponent, np.finfo(x.dtype).maxexp - 1))

@@ -26,7 +26,7 @@ from .cast import Connected
 from .compare import Where
 from .exponential import Sigmoid
 from .inplace.option import inplace_option
-from .piecewise import clamp
+from .piecewise import Clamp, clamp
 from .shape import Reshape
 from .special import Erf
 
@@ -88,7 +88,7 @@ class GELUTanh(Inexact, title="gelu"):
     @fused(kernels.gelu_tanh_grad)
     def grad_x(g, x):
         c = math.sqrt(2.0 / math.pi)
-        b = clamp(x, -10.0, 10.0)  # beyond, 1 - t^2 is 0, and 0 times infinity would follow
+        b = Clamp.of(x, low=-10.0, high=10.0)  # beyond, 1 - t^2 is 0, and 0 times infinity would follow
         t = np.tanh(c * (b + 0.044715 * b * b * b))
         return g * (0.5 * (1.0 + t) + 0.5 * c * b * (1.0 - t * t) * (1.0 + 0.134145 * b * b))
 
@@ -150,7 +150,9 @@ class Mish(Inexact, title="mish"):
     @fused(gates.mish_grad)
     def grad_x(g, x):
         t = np.tanh(Softplus.of(x, beta=1.0, threshold=20.0))
-        return g * (t + clamp(x, None, 22.0) * Sigmoid.of(x) * (1.0 - t * t))  # beyond, 1 - t^2 is 0, and 0 times infinity would follow
+        return g * (
+            t + Clamp.of(x, low=None, high=22.0) * Sigmoid.of(x) * (1.0 - t * t)
+        )  # beyond, 1 - t^2 is 0, and 0 times infinity would follow
 
 
 class HardTanh(Elementwise, title="hardtanh"):

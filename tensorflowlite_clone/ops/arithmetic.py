@@ -200,10 +200,10 @@ class Hypot(Elementwise, numpy=np.hypot, public="hypot", inplace=True):
     forward = np.hypot
 
     def grad_x(g, x, ans):
-        return g * x / Where.of(np.equal(ans, 0.0), np.inf, ans)
+        return g * (x / Where.of(np.equal(ans, 0.0), np.inf, ans))
 
     def grad_y(g, y, ans):
-        return g * y / Where.of(np.equal(ans, 0.0), np.inf, ans)
+        return g * (y / Where.of(np.equal(ans, 0.0), np.inf, ans))
 
 
 class CopySign(Elementwise, numpy=np.copysign, public="copysign", inplace=True):

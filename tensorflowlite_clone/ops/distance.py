@@ -12,6 +12,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
+from ..core.levels import all_values
 from ..core.publish import public, to_operand
 from .cast import cast
 from .index import get_item
@@ -35,7 +36,11 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - max(len(shape_of(products)), 1)
     size = shape_of(products)[axis] if shape_of(products) else 1
     lengths = [_stretched(v, axis, size).norm(2, axis).clamp(min=eps) for v in (x, y)]
-    return Sum.of(products, axis=(axis,), keepdims=False) / (lengths[0] * lengths[1])
+    sums, area = Sum.of(products, axis=(axis,), keepdims=False), lengths[0] * lengths[1]
+    if all(np.all(np.isfinite(all_values(v))) for v in (sums, area)):
+        return sums / area
+    x, y = (v / np.expand_dims(length, axis) for v, length in zip((x, y), lengths, strict=True))
+    return Sum.of(x * y, axis=(axis,), keepdims=False)
 
 
 def _stretched(x: Array, axis: int, size: int) -> Array:

@@ -5,6 +5,7 @@ As there, shapes that only fit by broadcasting are errors, and ``reduction`` is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,15 @@ import numpy as np
 
 from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array
+from ..core.broadcast import shape_of
+from ..core.levels import all_values
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from .activation import LogSigmoid
-from .cast import Cast, Connected
+from .cast import Cast, Connected, cast
 from .gather import Gather
 from .loss import broadcastable, class_weights, integer_labels, pair, reduced, same_shape
+from .reduce import Norm2
 
 
 def _positive_part(x: Array) -> Array:
@@ -105,6 +109,15 @@ def _multi_margin_loss(
     return reduced(losses if weight is None else losses * np.take(weight, y), reduction, op)
 
 
+def _with_length(x: Array, eps: float) -> tuple[Array, Array]:
+    """Vectors and ``sqrt(|x|^2 + eps)``; unit vectors and 1 where products of those would leave the range."""
+    squares = np.sum(x * x, axis=-1) + eps
+    if np.all(np.square(all_values(squares)) < np.inf):
+        return x, np.sqrt(squares)
+    length = np.hypot(Norm2.of(x, axis=(len(shape_of(x)) - 1,), keepdims=True), math.sqrt(eps))
+    return x / length, np.ones(shape_of(x)[:-1], x.dtype)
+
+
 @public("cosine_embedding_loss", nn=True, method=False)
 def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
     """``1 - cos(x1, x2)`` where the target is 1, ``max(0, cos(x1, x2) - margin)`` where it is -1.
@@ -122,9 +135,11 @@ def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: 
         raise ShapeError(
             f"{op}: shapes do not fit: the inputs are {x1.shape}, target is {y.shape}; they must be (N, D) and (N), or (D) and ()"
         )
-    eps = 1e-12
-    lengths = np.sqrt((np.sum(x1 * x1, axis=-1) + eps) * (np.sum(x2 * x2, axis=-1) + eps))
-    cosine = np.sum(x1 * x2, axis=-1) / lengths
+    if x1.dtype == x2.dtype == np.float16:  # whose squares may leave its range
+        wide = _cosine_embedding_loss(cast(x1, np.float32), cast(x2, np.float32), y, margin, reduction)
+        return cast(wide, np.float16)
+    (u, first), (v, second) = (_with_length(x, 1e-12) for x in (x1, x2))
+    cosine = np.sum(u * v, axis=-1) / (first * second)
     losses = np.where(np.equal(y, 1), 1.0 - cosine, 0.0) + np.where(np.equal(y, -1), _hinge(cosine - margin), 0.0)
     return reduced(losses, reduction, op)
 

@@ -17,15 +17,16 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread, spread_all
 from ..core.families import General
-from ..core.levels import number, untaped
+from ..core.levels import all_values, number, untaped
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels import norm as kernels
+from ..kernels.reduce import power_of_two
 from .cast import Connected, cast
 from .conv import fold_axis, unfold_axis
 from .pool import AvgPool
-from .reduce import Mean, wide
+from .reduce import Mean, Norm2, count, wide
 from .shape import Reshape
 
 
@@ -33,8 +34,16 @@ def _standardised(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, A
     """``(x - mean) / sqrt(var + eps)`` over axes, and ``1 / sqrt(var + eps)``; of float16 in float32, as squares may leave its range."""
     x = cast(x, np.float32) if x.dtype == np.float16 else x
     centred = x - Mean.of(x, axis=axes, keepdims=True)
-    rstd = 1.0 / np.sqrt(Mean.of(centred * centred, axis=axes, keepdims=True) + eps)
+    rstd = 1.0 / _root_mean_square(centred, axes, eps)
     return centred * rstd, rstd
+
+
+def _root_mean_square(x: Array, axes: tuple[int, ...], eps: float) -> Array:
+    """``sqrt(mean(x^2) + eps)`` over axes, which stay."""
+    root = np.sqrt(Mean.of(x * x, axis=axes, keepdims=True) + eps)
+    if np.all(np.isfinite(all_values(root))):
+        return root
+    return np.hypot(Norm2.of(x, axis=axes, keepdims=True) * (1.0 / math.sqrt(max(count(shape_of(x), axes), 1))), math.sqrt(eps))
 
 
 def _through(g: Array, standard: Array, rstd: Array, axes: tuple[int, ...]) -> Array:
@@ -103,10 +112,30 @@ def _per_channel(v: Array, x: Array) -> Array:
     return np.reshape(v, (1, -1) + (1,) * (len(shape_of(x)) - 2))
 
 
-def _reciprocal_deviation(var: Any, eps: float) -> Any:
+def _reciprocal_deviation(var: Any, eps: Any) -> Any:
     """``1 / sqrt(var + eps)`` on plain arrays."""
     with np.errstate(all="ignore"):
         return 1.0 / np.sqrt(var + eps)
+
+
+def _scaled(x: Any, eps: float) -> tuple[Any, ...]:
+    """Channels divided by powers of two, so that their variances are in range: ``x``, mean, variance and ``eps`` of those; the powers."""
+    scale = power_of_two(x, _other_axes(x))
+    x, flat = x / scale, scale.reshape(-1)
+    return x, *kernels.batch_norm_stats(x), eps / np.square(flat), scale
+
+
+def _batch_norm_grad(g: Any, x: Any, w: Any, mean: Any, var: Any, eps: float) -> Any:
+    if np.isfinite(var).all():
+        return kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, eps), w)[0]
+    x, mean, var, least, scale = _scaled(x, eps)
+    return kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, least), w)[0] / scale
+
+
+def _batch_norm_grad_weight(g: Any, x: Any, mean: Any, var: Any, eps: Any) -> Any:
+    if not np.isfinite(var).all():
+        x, mean, var, eps, _ = _scaled(x, eps)
+    return kernels.batch_norm_grad_weight(g, x, mean, _reciprocal_deviation(var, eps))
 
 
 class BatchNorm(General):
@@ -124,15 +153,18 @@ class BatchNorm(General):
 
     def forward(x, w, b, *, eps):
         mean, var = kernels.batch_norm_stats(wide(x))  # of float16 in float32, as its variance may leave the range
-        return kernels.batch_norm(x, mean, var, w, b, eps), mean, var
+        if np.isfinite(var).all():
+            return kernels.batch_norm(x, mean, var, w, b, eps), mean, var
+        scaled, centre, spread, least, _ = _scaled(wide(x), eps)
+        return kernels.batch_norm(scaled, centre, spread, w, b, least).astype(x.dtype), mean, var
 
-    @fused(lambda g, x, w, mean, var, eps: kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, eps), w)[0])
+    @fused(_batch_norm_grad)
     def grad_x(g_out, x, w, mean, var, eps):
         axes = _other_axes(x)
         standard, rstd = _standardised(x, axes, eps)
         return _through(g_out if w is None else g_out * _per_channel(w, x), standard, rstd, axes)
 
-    @fused(lambda g, x, mean, var, eps: kernels.batch_norm_grad_weight(g, x, mean, _reciprocal_deviation(var, eps)))
+    @fused(_batch_norm_grad_weight)
     def grad_w(g_out, x, mean, var, eps):
         axes = _other_axes(x)
         return cast(np.sum(g_out * _standardised(x, axes, eps)[0], axis=axes), g_out.dtype)
@@ -397,7 +429,7 @@ def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, 
     _fits("rms_norm", "weight", weight, shape, f"normalized_shape is {shape}")
     small = float(np.finfo(x.dtype).eps) if eps is None else eps
     v = cast(x, np.float32) if x.dtype == np.float16 else x  # squares of float16 may leave its range
-    scaled = cast(v / np.sqrt(Mean.of(v * v, axis=_last(v, len(shape)), keepdims=True) + small), x.dtype)
+    scaled = cast(v / _root_mean_square(v, _last(v, len(shape)), small), x.dtype)
     return scaled if weight is None else scaled * weight
 
 
@@ -410,6 +442,8 @@ def _normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     [[3.0, -4.0]]
     """
     x = to_operand(input, "normalize")
+    if x.dtype == np.float16:  # whose quotients may leave its range
+        return cast(_normalize(cast(x, np.float32), p, dim, eps), np.float16)
     axis = normalize_axis(dim, len(shape_of(x)), "normalize")
     length = x.norm(p, axis, True)
     return x / np.broadcast_to(length.clamp(min=eps), shape_of(x))
@@ -433,6 +467,8 @@ def _local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: flo
         raise ShapeError(
             f"local_response_norm: needs (N, C, ...) with 3 dimensions or more, size >= 1: the input is {shape}, size is {size}"
         )
+    if x.dtype == np.float16:  # whose squares may leave its range
+        return cast(_local_response_norm(cast(x, np.float32), size, alpha, beta, k), np.float16)
     planes = Reshape.of(x * x, shape=(shape[0], 1, shape[1], math.prod(shape[2:])))  # the channels are one axis of an image
     before, after = size // 2, (size - 1) // 2
     padded = np.pad(planes, ((0, 0), (0, 0), (before, after), (0, 0)))

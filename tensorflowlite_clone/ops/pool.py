@@ -15,9 +15,11 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of, spread_all
 from ..core.families import Bilinear, General, Linear
-from ..core.levels import number
+from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
+from ..kernels.reduce import in_range, power_of_two
+from .cast import cast
 from .conv import fold_axis, pair, unfold_axis
 from .extrema import ValuesIndices
 from .shape import Reshape
@@ -432,7 +434,12 @@ def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = 
 def _power_pool(op: str, ndim: int, input: Array, p: float, windows: dict[str, Any], ceil_mode: bool) -> Array:
     """``(sum x^p)^(1/p)`` over windows; where the sum is 0, so are the result and its derivative."""
     p = number(p, op, "norm_type")
-    means = _avg_pool(op, ndim, np.power(to_operand(input, op), float(p)), dict(windows), ceil_mode, True, None)
+    x = to_operand(input, op)
+    if x.dtype == np.float16:  # whose powers may leave its range
+        return cast(_power_pool(op, ndim, cast(x, np.float32), p, windows, ceil_mode), np.float16)
+    means = _avg_pool(op, ndim, np.power(x, float(p)), dict(windows), ceil_mode, True, None)
+    if x.dtype.kind == "f" and not in_range(all_values(means)) and (scale := float(power_of_two(all_values(x)).item())) != 1.0:
+        return _power_pool(op, ndim, x / scale, p, windows, ceil_mode) * scale
     sums = means * float(math.prod(windows["kernel_size"]))
     empty = np.equal(sums, 0.0)
     return np.where(empty, 0.0, np.power(np.where(empty, 1.0, sums), 1.0 / float(p)))

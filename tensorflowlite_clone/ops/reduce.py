@@ -15,7 +15,7 @@ from ..core.families import Linear, Reduction
 from ..core.levels import number
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
-from ..kernels.reduce import sum_to
+from ..kernels.reduce import in_range, power_of_two, sum_to
 from .cast import Cast, cast
 from .complex import PairsOfParts
 from .scaled import Scaled, out_of_range, products_before
@@ -64,7 +64,12 @@ class Mean(Linear, Reduction):
         n = count(x.shape, axis)
         if not n:
             return np.full(np.sum(x, axis=axis, keepdims=keepdims).shape, np.nan, x.dtype)
-        return narrow(fast_sum(wide(x), axis, keepdims) / n, x)
+        v = wide(x)
+        mean = fast_sum(v, axis, keepdims) / n
+        if x.dtype.kind == "f" and not (math.isfinite(mean) if mean.ndim == 0 else np.isfinite(mean).all()):  # perhaps only the sum was
+            scale = power_of_two(v, axis)
+            mean = fast_sum(v / scale, axis, keepdims) / n * _fitting(scale, mean)
+        return narrow(mean, x)
 
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
@@ -105,6 +110,34 @@ class Variance(Reduction, title="var"):
         return expand_reduced(g, axis, keepdims, x.shape) * centred * scale
 
 
+class Deviation(Reduction, title="std"):
+    """The root of `Variance`, also where that would leave the range of the dtype; the derivative where all values are equal is 0."""
+
+    real_only = True
+    quiet = True
+
+    def forward(x, *, axis=None, correction=1, keepdims=False):
+        n = count(x.shape, axis)
+        degrees = max(n - correction, 0.0)
+
+        def spread(v: Any) -> Any:
+            centred = v - fast_sum(v, axis, True) / max(n, 1)
+            return fast_sum(centred * centred, axis, keepdims) / degrees
+
+        v = wide(x)
+        variance = spread(v)
+        if in_range(variance):
+            return narrow(np.sqrt(variance), x)
+        scale = power_of_two(v, axis)
+        return narrow(np.sqrt(spread(v / scale)) * _fitting(scale, variance), x)
+
+    def grad_x(g, x, ans, axis, correction, keepdims):
+        n = count(x.shape, axis)
+        deviation = expand_reduced(ans, axis, keepdims, x.shape)
+        slope = (x - np.mean(x, axis=axis, keepdims=True)) / np.where(np.equal(deviation, 0.0), np.inf, deviation)
+        return expand_reduced(g, axis, keepdims, x.shape) * slope * (1.0 / (n - correction) if n > correction else math.nan)
+
+
 class Norm(Reduction):
     """``(sum |x|^p)^(1/p)`` over axes for finite p > 0 other than 2; the derivative at 0 is 0."""
 
@@ -112,13 +145,18 @@ class Norm(Reduction):
     quiet = True
 
     def forward(x, *, p, axis=None, keepdims=False):
-        return narrow(np.sum(np.abs(wide(x)) ** p, axis=axis, keepdims=keepdims) ** (1.0 / p), x)
+        v = np.abs(wide(x))
+        total = np.sum(v**p, axis=axis, keepdims=keepdims)
+        if in_range(total):
+            return narrow(total ** (1.0 / p), x)
+        scale = power_of_two(v, axis)
+        return narrow(np.sum((v / scale) ** p, axis=axis, keepdims=keepdims) ** (1.0 / p) * _fitting(scale, total), x)
 
     def grad_x(g, x, ans, p, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
         safe = np.where(np.equal(total, 0.0), 1.0, total)
         magnitude = np.absolute(x)
-        share = np.where(np.equal(magnitude, 0.0), 1.0, magnitude) / safe
+        share = np.where(np.equal(magnitude, 0.0), safe, magnitude) / safe
         return expand_reduced(g, axis, keepdims, x.shape) * np.sign(x) * np.power(share, p - 1.0)
 
 
@@ -126,10 +164,16 @@ class Norm2(Reduction, title="norm"):
     """``sqrt(sum x^2)`` over axes; the derivative at 0 is 0."""
 
     real_only = True
+    quiet = True
 
     def forward(x, *, axis=None, keepdims=False):
         v = wide(x)
-        return narrow(np.sqrt(fast_sum(v * v, axis, keepdims)), x)
+        total = fast_sum(v * v, axis, keepdims)
+        if in_range(total):
+            return narrow(np.sqrt(total), x)
+        scale = power_of_two(v, axis)
+        v = v / scale
+        return narrow(np.sqrt(fast_sum(v * v, axis, keepdims)) * _fitting(scale, total), x)
 
     def grad_x(g, x, ans, axis, keepdims):
         total = expand_reduced(ans, axis, keepdims, x.shape)
@@ -164,6 +208,11 @@ def _scaled_product(x: Any, axis: Axes, keepdims: bool) -> Any:
     rows = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[a] for a in kept), -1)
     whole = products_before(Scaled.of(np.concatenate([rows, np.ones((*rows.shape[:-1], 1), x.dtype)], -1)), rows.ndim - 1)
     return np.reshape(whole.value()[..., -1], [1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes])
+
+
+def _fitting(scale: Any, result: Any) -> Any:
+    """What a reduction was scaled by, one for each of its results."""
+    return np.reshape(scale, result.shape)
 
 
 def count(shape: Shape, axis: Axes) -> int:
@@ -297,9 +346,14 @@ def _var(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
 @public("std", out=True)
 def _std(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> Array:
     """Standard deviation over ``dim``: the root of `var`. The derivative where all values are equal is 0."""
-    variance = _var(input, dim, unbiased, keepdim, correction=correction)
-    zero = np.equal(variance, 0.0)
-    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, variance)))
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    x = to_operand(input, "std")
+    _inexact_only(x, "std")
+    params = {"axis": _axes(x, dim, "std"), "correction": _correction(unbiased, correction), "keepdims": keepdim}
+    if x.dtype.kind == "c":
+        return np.hypot(Deviation.of(np.real(x), **params), Deviation.of(np.imag(x), **params))
+    return Deviation.of(x, **params)
 
 
 class VarMean(NamedTuple):

@@ -16,13 +16,15 @@ from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
-from ..core.levels import concrete, mapped, number
+from ..core.levels import all_values, concrete, mapped, number
 from ..core.publish import implements, operand, public
+from ..kernels.reduce import in_range
 from .cast import Cast, cast
 from .compare import Where
 from .gather import Gather
 from .numpy.reductions import present
 from .operands import box, inexact
+from .reduce import Deviation
 from .shape import Reshape, Transpose
 from .sort import SortPlaces
 
@@ -263,7 +265,23 @@ def _np_cov(
 
 @implements(np.corrcoef)
 def _np_corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: DTypeLike = None) -> Array:
-    return correlation(_np_cov(x, y, rowvar, dtype=dtype))
+    matrix = _np_cov(x, y, rowvar, dtype=dtype)
+    if _lost_digits(matrix):
+        x, y = (None if v is None else _standard(inexact(cast(box(v, "np.corrcoef"), dtype)), rowvar) for v in (x, y))
+        matrix = _np_cov(x, y, rowvar)
+    return correlation(matrix)
+
+
+def _lost_digits(matrix: Array) -> bool:
+    """Whether variances, of which only the quotients count, left the range of the dtype."""
+    known = all_values(matrix)
+    return known.dtype.kind == "f" and not in_range(np.diagonal(known, axis1=-2, axis2=-1) if known.ndim > 1 else known)
+
+
+def _standard(x: Array, rowvar: bool) -> Array:
+    """The variables with standard deviation 1, which have the same correlations."""
+    axis = (0 if len(shape_of(x)) == 2 and not rowvar else len(shape_of(x)) - 1,)
+    return (x - np.mean(x, axis=axis, keepdims=True)) / Deviation.of(x, axis=axis, correction=0, keepdims=True)
 
 
 def correlation(matrix: Array) -> Array:
@@ -298,4 +316,5 @@ def _corrcoef(input: Array) -> Array:
     >>> tl.corrcoef(tl.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    return correlation(_cov(input))
+    matrix = _cov(input)
+    return correlation(_cov(_standard(input, True)) if _lost_digits(matrix) and shape_of(input) else matrix)

@@ -76,16 +76,18 @@ class ArcTan2(Inexact, numpy=np.arctan2, public=("atan2", "arctan2"), inplace=Tr
     forward = np.arctan2
 
     def grad_x(g, x, y):
-        return g * y / _square_of_distance(x, y)
+        distance = _distance(x, y)
+        return g * (y / distance) / distance
 
     def grad_y(g, x, y):
-        return -g * x / _square_of_distance(x, y)
+        distance = _distance(x, y)
+        return -g * (x / distance) / distance
 
 
-def _square_of_distance(x: Array, y: Array) -> Array:
-    """``x^2 + y^2``, but infinite at the origin, so that what is divided by it is 0, and constant."""
-    square = x * x + y * y
-    return Where.of(np.equal(square, 0.0), np.inf, square)
+def _distance(x: Array, y: Array) -> Array:
+    """``sqrt(x^2 + y^2)``, but infinite at the origin, so that what is divided by it is 0, and constant."""
+    distance = np.hypot(x, y)
+    return Where.of(np.equal(distance, 0.0), np.inf, distance)
 
 
 class Sinh(Inexact, numpy=np.sinh, public="sinh", inplace=True):

@@ -134,7 +134,7 @@ def test_mapped_cotangents_and_tangents_take_no_loop(name, counter):
 
 REDUCTIONS = [name for name, op in OPS.items() if {"axis", "keepdims"} <= set(op.params)]
 #: These count along the axes they reduce: they have no 0-d operand with one.
-COUNT_ALONG = {"Mean", "Variance", "MedianValue"}
+COUNT_ALONG = {"Mean", "Variance", "Deviation", "MedianValue"}
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)

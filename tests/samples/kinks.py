@@ -85,6 +85,7 @@ SAMPLES = {
     ],
     "CumProd": [sample(np.array([0.0, 2.0, 3.0]), axis=0, kink=([9, 0, 0],)), sample(np.array([2.0, 0.0, 0.0]), axis=0, kink=([1, 2, 0],))],
     "Variance": [sample(np.ones(3), correction=1, **ALL, kink=(0,))],
+    "Deviation": [sample(np.ones(3), correction=1, **ALL, kink=(0,))],
     "AMax": [sample(TIES, **ROWS, kink=([[0, 0.5, 0.5], [1 / 3] * 3],)), sample(EQUAL, **ALL, kink=(1 / 6,))],
     "AMin": [sample(TIES, **ROWS, kink=([[1, 0, 0], [1 / 3] * 3],)), sample(EQUAL, **ALL, kink=(1 / 6,))],
     "MedianValue": [sample(TIES, **ROWS, kink=([[0, 0.5, 0.5], [1 / 3] * 3],))],

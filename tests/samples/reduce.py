@@ -14,6 +14,7 @@ SAMPLES |= {
     "Product": [sample(positive(2, 3, 2), **a) for a in AXES]
     + [sample(ZEROS, axis=(1,), keepdims=False), sample(ZEROS, axis=None, keepdims=True)],
     "Variance": [sample(X, correction=1, **a) for a in AXES] + [sample(X, axis=(1,), correction=0, keepdims=False)],
+    "Deviation": [sample(X, correction=1, **a) for a in AXES] + [sample(X, axis=(1,), correction=0, keepdims=False)],
     "Norm": [sample(distinct(2, 3, 4), p=3.0, **a) for a in AXES]
     + [sample(np.zeros((2, 2)), p=1.5, axis=(1,), keepdims=False, smooth=False)],
     "Norm2": [sample(X, **a) for a in AXES] + [sample(np.zeros((2, 2)), axis=(1,), keepdims=False, smooth=False)],

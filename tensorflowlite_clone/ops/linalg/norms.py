@@ -13,8 +13,9 @@ import numpy as np
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, several, shape_of
-from ...core.levels import number
+from ...core.levels import all_values, number
 from ...core.publish import accept_numpy_names, implements, to_operand
+from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
 from ..reduce import CountNonzero, Norm, Norm2, Sum, _norm_of_parts
@@ -55,6 +56,12 @@ def norm_of_vectors(x: Array, order: Any, axis: Any, keepdims: bool, op: str) ->
         return (np.max if p > 0 else np.min)(magnitude, axis=axis, keepdims=keepdims)
     if p > 0:
         return Norm.of(magnitude, p=p, axis=axis, keepdims=keepdims)
+    if x.dtype == np.float16:  # whose powers may leave its range
+        return cast(norm_of_vectors(cast(magnitude, np.float32), order, axis, keepdims, op), np.float16)
+    known = all_values(magnitude)
+    scale = float(power_of_two(known.min(initial=math.inf, where=known > 0)).item())
+    if scale != 1.0:  # nor shall the powers of other dtypes: the smallest element has those nearest to 1
+        return norm_of_vectors(magnitude / scale, order, axis, keepdims, op) * scale
     # The norm of a vector with a zero is 0; beside a zero no other element counts, and the zero's own slope is taken to be 0.
     zero = np.equal(magnitude, 0.0)
     total = Sum.of(np.power(Where.of(zero, 1.0, magnitude), p), axis=axis, keepdims=keepdims)

@@ -21,7 +21,7 @@ from ..cast import cast
 from ..compare import Where
 from ..extrema import AMax, AMin, ArgMax, ArgMin
 from ..operands import box, flattened, inexact
-from ..reduce import AllTrue, AnyTrue, CountNonzero, Mean, Product, Sum, Variance, count
+from ..reduce import AllTrue, AnyTrue, CountNonzero, Deviation, Mean, Norm2, Product, Sum, Variance, _norm_of_parts, count
 from ..scan import CumProd, CumSum
 
 NO = np._NoValue
@@ -154,6 +154,25 @@ def _dropped(x: Array, axes: Any, keepdims: Any) -> Array:
     return np.reshape(x, tuple(s for i, s in enumerate(shape_of(x)) if i not in gone))
 
 
+def _distances(a: Any, axis: Any, dtype: DTypeLike, ddof: float, where: Any, mean: Any, correction: Any, name: str) -> tuple[Any, ...]:
+    """The distances from the mean (0 for what is left out), the axes, and the degrees of freedom, with the reduced axes kept."""
+    x = inexact(cast(box(a, name), dtype))
+    axes = _axes(x, axis, name)
+    number = _number(x, axes, where, name)
+    centre = _mean(x, axes, keepdims=True, where=where) if mean is NO else operand(mean, name)
+    return included(x - centre, where, 0), axes, number - float(_ddof(ddof, correction, name))
+
+
+def _ddof(ddof: float, correction: Any, name: str) -> float:
+    if correction is NO:
+        return ddof
+    if ddof != 0:
+        raise ArgumentError(f"{name}: ddof and correction are the same thing: got {ddof} and {correction}; pass one of them")
+    value: float = correction
+    return value
+
+
+@implements(np.var)
 def _var(
     a: Any,
     axis: Any = None,
@@ -165,34 +184,36 @@ def _var(
     mean: Any = NO,
     correction: Any = NO,
 ) -> Array:
-    if correction is not NO:
-        if ddof != 0:
-            raise ArgumentError(f"np.var: ddof and correction are the same thing: got {ddof} and {correction}; pass one of them")
-        ddof = correction
-    ddof = number(ddof, "np.var", "correction" if correction is not NO else "ddof")
+    ddof = number(_ddof(ddof, correction, "np.var"), "np.var", "ddof")
     x = inexact(cast(box(a, "np.var"), dtype))
     if where is True and mean is NO and x.dtype.kind == "f":
         return _reduced(Variance, x, axis, keepdims, "np.var", correction=ddof)
-    axes = _axes(x, axis, "np.var")
-    count = _number(x, axes, where, "np.var")
-    centre = _mean(x, axes, keepdims=True, where=where) if mean is NO else operand(mean, "np.var")
-    distance = included(x - centre, where, 0)
+    distance, axes, degrees = _distances(x, axis, None, ddof, where, mean, NO, "np.var")
     squares = np.real(distance * np.conjugate(distance)) if x.dtype.kind == "c" else distance * distance
-    return _dropped(_divided(np.sum(squares, axis=axes, keepdims=True), count - float(ddof)), axes, keepdims)
+    return _dropped(_divided(np.sum(squares, axis=axes, keepdims=True), degrees), axes, keepdims)
 
 
-def _root(variance: Array) -> Array:
-    """The square root, with derivative 0 at 0: equal values have no direction in which to spread."""
-    zero = np.equal(variance, 0.0)
-    return Where.of(zero, 0.0, np.sqrt(Where.of(zero, 1.0, variance)))
-
-
-def _std(a: Any, axis: Any = None, dtype: DTypeLike = None, ddof: float = 0, keepdims: bool = False, **options: Any) -> Array:
-    return _root(_var(a, axis, dtype, ddof, keepdims, **options))
-
-
-implements(np.var)(_var)
-implements(np.std)(_std)
+@implements(np.std)
+def _std(
+    a: Any,
+    axis: Any = None,
+    dtype: DTypeLike = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = NO,
+    correction: Any = NO,
+) -> Array:
+    ddof = number(_ddof(ddof, correction, "np.std"), "np.std", "ddof")
+    x = inexact(cast(box(a, "np.std"), dtype))
+    if where is True and mean is NO and x.dtype.kind == "f":
+        return _reduced(Deviation, x, axis, keepdims, "np.std", correction=ddof)
+    if x.dtype == np.float16:  # whose sums may leave its range
+        return cast(_std(cast(x, np.float32), axis, None, ddof, keepdims, where=where, mean=mean), np.float16)
+    distance, axes, degrees = _distances(x, axis, None, ddof, where, mean, NO, "np.std")
+    length = Norm2.of(distance, axis=axes, keepdims=True) if x.dtype.kind != "c" else _norm_of_parts(distance, axes, True)
+    return _dropped(_divided(length, np.sqrt(np.maximum(degrees, 0.0))), axes, keepdims)
 
 
 # ---- without NaN ---------------------------------------------------------------------------------------------------------------
@@ -274,7 +295,8 @@ def _nanstd(
     a: Any, axis: Any = None, dtype: DTypeLike = None, ddof: float = 0, keepdims: bool = False, where: Any = True, mean: Any = NO,
     correction: Any = NO,
 ) -> Array:  # fmt: skip
-    return _root(_nanvar(a, axis, dtype, ddof, keepdims, where, mean, correction))
+    x = inexact(cast(box(a, "np.nanstd"), dtype))
+    return _std(x, axis, None, ddof, keepdims, where=present(x, where), mean=mean, correction=correction)
 
 
 # ---- scans ---------------------------------------------------------------------------------------------------------------------
