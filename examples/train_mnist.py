@@ -36,6 +36,8 @@ DEFAULTS = {
 }
 #: Arguments that a resumed run must share with the one it goes on from.
 DECISIVE = ("dataset", "model", "epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay", "augment", "seed")
+#: What is noted of every epoch.
+HISTORY = ("loss", "accuracy", "validation loss", "validation accuracy", "seconds")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -184,19 +186,28 @@ def load_checkpoint(path: Path, args: argparse.Namespace, model: Any, optimizer:
         raise SystemExit(str(error)) from None
     if not isinstance(state, dict) or not {"epoch", "arguments", "model", "optimizer", "schedule", "generator", "history"} <= state.keys():
         raise SystemExit(f"cannot resume from {path}: it is not a checkpoint of this program; --resume takes what a run left in its --out")
-    before, now = state["arguments"], vars(args)
+    before, now = state["arguments"] if isinstance(state["arguments"], dict) else {}, vars(args)
     # With a constant learning rate, a run of more epochs begins like a shorter one: it may be prolonged.
     fixed = [n for n in DECISIVE if n != "epochs" or args.schedule != "none"]
     differing = {n: (before.get(n), now[n]) for n in fixed if before.get(n) != now[n]}
     if differing:
         what = ", ".join(f"--{n.replace('_', '-')} was {a}, is {b}" for n, (a, b) in differing.items())
         raise SystemExit(f"cannot resume from {path}: the arguments differ ({what}); use the same ones, or start anew in another --out")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    if schedule is not None:
-        schedule.load_state_dict(state["schedule"])
-    tl.set_rng_state(state["generator"])
-    return state["epoch"], state["history"]
+    epoch, history = state["epoch"], state["history"]
+    try:
+        if type(epoch) is not int or not 1 <= epoch <= args.epochs:
+            raise ValueError(f"epoch must be a number from 1 to {args.epochs}: got {epoch!r:.60}")
+        lists = [history.get(key) for key in HISTORY] if isinstance(history, dict) and len(history) == len(HISTORY) else []
+        if not lists or not all(isinstance(h, list) and len(h) == epoch and all(type(v) is float for v in h) for h in lists):
+            raise ValueError(f"history must have {epoch} numbers of each of {', '.join(HISTORY)}")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if schedule is not None:
+            schedule.load_state_dict(state["schedule"])
+        tl.set_rng_state(state["generator"])
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise SystemExit(f"cannot resume from {path}: {error}") from None
+    return epoch, history
 
 
 def main(argv: list[str] | None = None) -> float:
@@ -231,7 +242,7 @@ def run(args: argparse.Namespace) -> float:
     schedule = build_schedule(args, optimizer, len(loader))
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "checkpoint.safetensors"
-    done, history = 0, {"loss": [], "accuracy": [], "validation loss": [], "validation accuracy": [], "seconds": []}
+    done, history = 0, {key: [] for key in HISTORY}
     if args.resume is not None:
         path = checkpoint if args.resume is True else Path(args.resume)
         if path.exists():

@@ -138,6 +138,42 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     assert "there is no checkpoint" in refusal("--resume", tmp_path / "nowhere", "--out", tmp_path)
 
 
+def test_malformed_entries_are_refused(tmp_path):
+    """Every entry of a checkpoint, replaced by what it cannot be: a short message that names the file, and no traceback."""
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        import train_mnist
+    finally:
+        sys.path.pop(0)
+    args = train_mnist.parse(["--epochs", "2", "--out", str(tmp_path)])
+    model = train_mnist.build_model("mlp", 8, 10)
+    optimizer = train_mnist.build_optimizer(args, model)
+    schedule = train_mnist.build_schedule(args, optimizer, 3)
+    path, state = tmp_path / "checkpoint", tl.get_rng_state()
+    train_mnist.save_checkpoint(path, args, 1, model, optimizer, schedule, {key: [0.5] for key in train_mnist.HISTORY})
+    good = tl.load(path)
+    assert train_mnist.load_checkpoint(path, args, model, optimizer, schedule)[0] == 1
+    weight = {"1.weight": tl.ones(256, 64) * 1j}
+    bad = {
+        "epoch": [None, "1", 0, -1, 3, 1.0, True, [1], 10**30],
+        "arguments": [None, 3, [], {}, "seed"],
+        "model": [None, 3, {}, [], "w", {"x": tl.ones(1)}, {**good["model"], **weight}, {**good["model"], "1.bias": None}],
+        "optimizer": [None, 3, {}, [], {"state": {}, "param_groups": []}, {**good["optimizer"], "state": {99: {}}}],
+        "schedule": [None, 3, {}, [], {**good["schedule"], "last_epoch": "x"}, {**good["schedule"], "phases": None}],
+        "generator": [None, 3, "x", [1, 2], tl.zeros(3), np.zeros(3, "u1")],
+        "history": [None, 3, {}, [], {"loss": []}, {**good["history"], "loss": None}, {**good["history"], "loss": ["x"]},
+                    {**good["history"], "loss": [0.5, 0.5]}],
+    }  # fmt: skip
+    for key, values in bad.items():
+        for value in values:
+            tl.save({**good, key: value}, path)
+            with pytest.raises(SystemExit) as caught:
+                train_mnist.load_checkpoint(path, args, model, optimizer, schedule)
+            said = str(caught.value)
+            assert said.startswith(f"cannot resume from {path}: ") and len(said) < 2000, (key, value, said)
+    tl.set_rng_state(state)
+
+
 @pytest.mark.parametrize(
     ("arguments", "fact"),
     [

@@ -99,6 +99,8 @@ class Generator:
 
     def set_state(self, new_state: Array) -> Generator:
         """Go on from a state that `get_state` returned. Raises `ArgumentError` for anything else."""
+        if not isinstance(new_state, Tensor | np.ndarray):
+            raise ArgumentError(f"set_state: not a generator's state: {type(new_state).__name__}; pass what get_state() returned")
         raw = np.ascontiguousarray(new_state.numpy() if isinstance(new_state, Tensor) else new_state)
         words = raw.reshape(-1).view("<u8") if raw.dtype == np.uint8 and raw.size == 8 * STATE_WORDS else None
         if words is None or words[5] > 1 or words[6] >= 1 << 32:

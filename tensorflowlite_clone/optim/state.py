@@ -127,7 +127,7 @@ class LoadedState:
         what = f"load_state_dict: {key} of parameter {number}"
         shape = ANY if shapes is None or p is None else {k.removesuffix("?"): s for k, s in shapes.items()}[key]
         if not isinstance(value, Tensor | np.ndarray):
-            if shape is ANY or (shape is not None and value is None):  # PyTorch's SGD writes None where there is no momentum
+            if shape is ANY or (value is None and f"{key}?" in (shapes or {})):  # PyTorch's SGD writes None where there is no momentum
                 return copy.deepcopy(value)
             if shape is None and is_number(value) and 0 <= value < math.inf:
                 return value

@@ -245,8 +245,14 @@ HELPERS = {
     ],
     "xavier_uniform_": [lambda p: N.xavier_uniform_(p), lambda p: N.xavier_uniform_(p, "x"), lambda p: N.xavier_uniform_(p, -1.0)],
     "xavier_normal_": [lambda p: N.xavier_normal_(p), lambda p: N.xavier_normal_(t(3, 3), None), lambda p: N.xavier_normal_(p, -1.0)],
-    "kaiming_uniform_": [lambda p: N.kaiming_uniform_(p), lambda p: N.kaiming_uniform_(p, mode="x"), lambda p: N.kaiming_uniform_(p, a="x")],
-    "kaiming_normal_": [lambda p: N.kaiming_normal_(p), lambda p: N.kaiming_normal_(p, a=None), lambda p: N.kaiming_normal_(p, generator=3)],
+    "kaiming_uniform_": [
+        lambda p: N.kaiming_uniform_(p),
+        lambda p: N.kaiming_uniform_(p, mode="x"), lambda p: N.kaiming_uniform_(p, a="x"),
+    ],
+    "kaiming_normal_": [
+        lambda p: N.kaiming_normal_(p),
+        lambda p: N.kaiming_normal_(p, a=None), lambda p: N.kaiming_normal_(p, generator=3),
+    ],
     "calculate_gain": [
         lambda p: N.calculate_gain("x"), lambda p: N.calculate_gain(3), lambda p: N.calculate_gain("leaky_relu", "x"),
         lambda p: N.calculate_gain([]),
@@ -257,7 +263,10 @@ HELPERS = {
         lambda p: N.sparse_(p, 0.5), lambda p: N.sparse_(t(3, 3), 1.5), lambda p: N.sparse_(p, -0.5), lambda p: N.sparse_(p, 0.5, -1.0),
         lambda p: N.sparse_(p, "half"),
     ],
-    "dirac_": [lambda p: N.dirac_(p), lambda p: N.dirac_(t(3, 3, 3), 0), lambda p: N.dirac_(t(3, 3, 3), 2), lambda p: N.dirac_(t(3, 3, 3), "x")],
+    "dirac_": [
+        lambda p: N.dirac_(p), lambda p: N.dirac_(t(3, 3, 3), 0),
+        lambda p: N.dirac_(t(3, 3, 3), 2), lambda p: N.dirac_(t(3, 3, 3), "x"),
+    ],
     "eye_": [lambda p: N.eye_(p), lambda p: N.eye_(t(2, 2, 2))],
 }  # fmt: skip
 
