@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from reprlib import repr as quote  # of anything a few words only
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
