@@ -5,9 +5,11 @@ Nothing is timed: what has to be slow waits for an event.
 
 from __future__ import annotations
 
+import copy
 import gc
 import multiprocessing
 import os
+import pickle
 import threading
 
 import pytest
@@ -234,3 +236,11 @@ def test_patience_ends(monkeypatch):
     for t in threading.enumerate():
         if t.name.startswith("DataLoader worker"):
             t.join()
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda loader: pickle.loads(pickle.dumps(loader))], ids=["copy", "deepcopy", "pickle"]
+)
+def test_a_loader_can_be_copied_while_its_workers_live(again):
+    loader = DataLoader(Squares(), 4, num_workers=2, persistent_workers=True, generator=tl.Generator())
+    assert [values(b) for b in loader] == [values(b) for b in again(loader)] == [values(b) for b in loader]

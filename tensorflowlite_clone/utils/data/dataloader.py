@@ -131,6 +131,9 @@ class DataLoader(Generic[T_co]):
             raise ArgumentError(f"DataLoader: {name} cannot be changed once the loader is made; make another loader")
         super().__setattr__(name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_crew": None}  # threads are not copied or pickled
+
     def __len__(self) -> int:
         """How many batches a pass has: as many as the sampler says; of a stream, by the length its data set gives, if it gives one."""
         if not self.streaming:

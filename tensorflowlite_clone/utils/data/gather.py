@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from ..._errors import DimensionError
 from ...core.tensor import Tensor
+from ...ops.create import _as_tensor
 from .dataset import StackDataset, Subset, TensorDataset
 
 #: The collated batch at a ``range`` or an int64 array of indices.
@@ -38,13 +39,13 @@ def rows(t: Tensor, indices: Any) -> Tensor:
     """Rows of a tensor in memory of their own; recorded if the tensor is."""
     plain = t.node is None and type(t.array) is ndarray
     if isinstance(indices, range):
-        found = t.array[indices.start : indices.stop].copy() if plain else t[indices.start : indices.stop].clone()
-    else:
-        if len(indices) and not (-len(t) <= indices.min() and indices.max() < len(t)):
-            wrong = indices.max() if indices.max() >= len(t) else indices.min()
-            raise DimensionError(f"DataLoader: index {wrong} is out of range: there are {len(t)} examples")
-        found = np.take(t.array, indices, axis=0) if plain else t[indices]
-    return Tensor.wrap(found, 0) if plain else found
+        part = slice(indices.start, indices.stop)
+        return Tensor.wrap(t.array[part].copy(), 0) if plain else t[part].clone()
+    try:
+        return Tensor.wrap(np.take(t.array, indices, axis=0), 0) if plain else t[indices]
+    except IndexError:
+        wrong = indices[(indices >= len(t)) | (indices < -len(t))][0]
+        raise DimensionError(f"DataLoader: index {wrong} is out of range: there are {len(t)} examples") from None
 
 
 def _of_tensor(dataset: Tensor) -> Gather | None:
@@ -52,7 +53,7 @@ def _of_tensor(dataset: Tensor) -> Gather | None:
 
 
 def _of_array(dataset: ndarray[Any, Any]) -> Gather | None:
-    return _of_tensor(Tensor.wrap(dataset, 0)) if dataset.dtype.kind in "biufc" and dataset.dtype.isnative else None
+    return _of_tensor(_as_tensor(dataset)) if dataset.dtype.kind in "biufc" and dataset.dtype.isnative else None
 
 
 def _of_tensors(dataset: TensorDataset) -> Gather | None:
