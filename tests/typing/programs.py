@@ -16,7 +16,18 @@ from tensorflowlite_clone import Tensor, nn, optim
 from tensorflowlite_clone.func import grad, hessian, jvp, vmap
 from tensorflowlite_clone.nn import Module, Parameter
 from tensorflowlite_clone.optim.lr_scheduler import LRScheduler, StepLR
-from tensorflowlite_clone.utils.data import DataLoader, TensorDataset, random_split
+from tensorflowlite_clone.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Sampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+    get_worker_info,
+    random_split,
+)
 
 
 class Net(nn.Module):
@@ -289,6 +300,41 @@ def layers() -> list[nn.Module]:
     return [first, *model.children(), *list(model.modules())]
 
 
+class Numbered(Dataset[tuple[Tensor, int]]):
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return tl.full((2,), float(index)), index
+
+
+class Up(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        info = get_worker_info()
+        return iter(range(4)) if info is None else iter(range(info.id, 4, info.num_workers))
+
+
+class Even(Sampler[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(0, 6, 2))
+
+
+def firsts(items: list[tuple[Tensor, int]]) -> Tensor:
+    return tl.stack([x for x, _ in items])
+
+
+def own_data() -> None:
+    """Data sets, samplers and collating functions of one's own."""
+    loader = DataLoader(Numbered(), batch_size=2, shuffle=True, collate_fn=firsts, num_workers=2, worker_init_fn=lambda i: None)
+    assert [x.shape for x in loader] == [(2, 2)] * 3 and len(loader) == 3
+    both: ConcatDataset[tuple[Tensor, int]] = Numbered() + Numbered()
+    part, item = Subset(Numbered(), [1]), random_split(both, [6, 6])[0][0]
+    assert part[0][1] == 1 and item[0].shape == (2,)
+    typed: DataLoader[int] = DataLoader([1, 2, 3], sampler=WeightedRandomSampler([1.0, 2.0], 2))
+    assert len(typed) == 2 and len(list(DataLoader(Up(), num_workers=2))) == 4
+    assert [b.shape for b in DataLoader(tl.randn(6, 3), 2, sampler=Even())] == [(2, 3), (1, 3)]
+
+
 def data() -> None:
     """Data sets, loaders, files."""
     x, y = tl.zeros(6, 2), tl.zeros(6)
@@ -315,6 +361,7 @@ if __name__ == "__main__":
     derivatives()
     layers()
     data()
+    own_data()
     sign_steps()
     Convolutional().loss(tl.zeros(2, 1, 4, 4), tl.zeros(2, dtype=tl.int64)).backward()
     assert list(numbers(2)) == [0, 1] and accuracy(tl.eye(2), tl.arange(2)) == 1.0
