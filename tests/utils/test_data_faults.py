@@ -5,12 +5,14 @@ Nothing is timed: what has to be slow waits for an event.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import multiprocessing
 import os
 import pickle
 import threading
+import weakref
 
 import pytest
 from loading import NUMBERS, Noise, Parts, Squares, Stream, all_threads_end, values  # noqa: F401  (a fixture among them)
@@ -244,3 +246,38 @@ def test_patience_ends(monkeypatch):
 def test_a_loader_can_be_copied_while_its_workers_live(again):
     loader = DataLoader(Squares(), 4, num_workers=2, persistent_workers=True, generator=tl.Generator())
     assert [values(b) for b in loader] == [values(b) for b in again(loader)] == [values(b) for b in loader]
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("n", [0, 2])
+@pytest.mark.parametrize("what", ["whole", "left", "error", "stream", "worker_init_fn", "StopIteration"])
+def test_nothing_of_a_pass_is_kept_alive(what, n, persistent):
+    """No circle of references: when the loader is gone, so are its data set and its threads."""
+
+    class Watched(Squares):
+        def __getitem__(self, index):
+            if index == 4 and what in ("error", "StopIteration"):
+                raise StopIteration if what == "StopIteration" else KeyError
+            return index
+
+    def begin(number):
+        if what == "worker_init_fn":
+            raise KeyError
+
+    def loop():
+        dataset = Parts() if what == "stream" else Watched()
+        loader = DataLoader(dataset, 2, num_workers=n, worker_init_fn=begin, persistent_workers=persistent and n > 0)
+        with contextlib.suppress(KeyError, RuntimeError):
+            for _ in loader:
+                if what == "left":
+                    break
+        return weakref.ref(dataset)
+
+    before = threading.active_count()
+    gc.collect()
+    gc.disable()
+    try:
+        gone = loop()
+        assert gone() is None and threading.active_count() == before
+    finally:
+        gc.enable()

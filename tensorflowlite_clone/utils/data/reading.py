@@ -132,11 +132,11 @@ class Here(Pass):
         indices = next(self.indices)
         try:
             batch = self.reader(indices)
+        except StopIteration as error:
+            raise explained(error, self.reader.doing()) from error
         except Exception as error:
-            told = explained(error, self.reader.doing())
-            if told is error:
-                raise
-            raise told from error
+            explained(error, self.reader.doing())
+            raise
         if batch is END:
             raise StopIteration
         return batch

@@ -96,8 +96,9 @@ class Worker:
         self.info: WorkerInfo | None = None
         self.reader: Any = None
         self.task: Task | None = None
+        #: What happened when it began; told once, and the worker is of no more use.
         self.failure: BaseException | None = None
-        self.asked = False
+        self.broken = self.asked = False
 
     def start(self, epoch: Epoch) -> None:
         """Be there for this pass."""
@@ -115,14 +116,17 @@ class Worker:
         while (task := self.inbox.get()) is not None:
             self.do(task)
             del task  # nothing is kept alive while there is nothing to do
+        self.failure = None  # whose traceback refers to this worker
 
     def do(self, task: Task) -> None:
         """Read a batch, unless nobody waits for it any more."""
         if task.epoch.stopped:
             return
         self._prepare(task.epoch)
-        if self.failure is not None:
-            task.error = self.failure
+        if self.broken:
+            if self.failure is None:
+                return
+            task.error, self.failure = self.failure, None
         else:
             with during(worker=self, generator=self.generator, **task.modes):
                 try:
@@ -144,16 +148,14 @@ class Worker:
         if before is None or self.generator.initial_seed() == before.seed:
             self.generator.manual_seed(self.info.seed)
         with during(worker=self, generator=self.generator, **epoch.modes):
+            place = f"worker_init_fn({self.id})"
             try:
                 if first and self.plan.init_fn is not None:
                     self.plan.init_fn(self.id)
-            except BaseException as error:
-                self.failure = explained(error, f"{self.name()}, worker_init_fn({self.id})")
-                return
-            try:
+                place = "beginning to read the data set"
                 self.reader = self.plan.reader(self.dataset)
             except BaseException as error:
-                self.failure = explained(error, f"{self.name()}, beginning to read the data set")
+                self.failure, self.broken = explained(error, f"{self.name()}, {place}"), True
 
     def name(self) -> str:
         """Which worker this is."""
@@ -178,7 +180,7 @@ class Crew:
 
     def fit(self) -> bool:
         """Whether another pass can begin."""
-        return not self.busy and self.pid == os.getpid() and all(w.failure is None for w in self.workers)
+        return not self.busy and self.pid == os.getpid() and not any(w.broken for w in self.workers)
 
     def __del__(self) -> None:
         if sys.is_finalizing() or self.pid != os.getpid():
@@ -248,7 +250,7 @@ class Ahead(Pass):
             self._fill()
             if task.error is not None:
                 error, task.error = task.error, None
-                if error is task.worker.failure:  # a worker that cannot begin ends the pass
+                if task.worker.broken:  # a worker that cannot begin ends the pass
                     self._close()
                 try:
                     raise error
