@@ -159,7 +159,7 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 
     >>> import tensorflowlite_clone as tl
     >>> vjp(lambda x: x.exp().sum(), tl.tensor([0.0, 1.0]))
-    (tensor(3.7183), tensor([1.    , 2.7183]))
+    (tensor(3.7183), tensor([1.0000, 2.7183]))
     """
     xs, several = _inputs(inputs, "vjp", create_graph)
     run = _Recorded(func, xs, "vjp", strict)
