@@ -158,3 +158,54 @@ def test_numpy_s_like_functions_work_on_tensors():
     assert np.empty_like(x).shape == (2, 3)
     assert np.zeros_like(x, dtype=np.int8).dtype == np.int8
     assert np.zeros_like(x, shape=(5,)).shape == (5,)
+
+
+def test_the_constructor_is_pytorch_s_old_one():
+    """``Tensor(2, 3)`` has sizes, ``Tensor([1, 2])`` numbers in the default dtype; arrays are shared, with their dtype."""
+    for made, shape, values in (
+        (tl.Tensor(), (0,), []),
+        (tl.Tensor(3), (3,), [0.0] * 3),
+        (tl.Tensor(2, 3), (2, 3), [[0.0] * 3] * 2),
+        (tl.Tensor(np.int64(2), 0), (2, 0), [[], []]),
+        (tl.Tensor([1, 2]), (2,), [1.0, 2.0]),
+        (tl.Tensor((2, 3)), (2,), [2.0, 3.0]),
+        (tl.Tensor([[True], [False]]), (2, 1), [[1.0], [0.0]]),
+        (tl.Tensor(range(3)), (3,), [0.0, 1.0, 2.0]),
+        (tl.Tensor([]), (0,), []),
+        (tl.Tensor([tl.tensor(1.0), 2.0]), (2,), [1.0, 2.0]),
+    ):
+        assert made.dtype == np.float32 and made.shape == shape and made.tolist() == values and not made.requires_grad
+    array = np.arange(3)
+    assert tl.Tensor(array).array is array
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    assert tl.Tensor(x).array is x.array and not tl.Tensor(x).requires_grad
+    assert tl.Tensor([1.0], requires_grad=True).requires_grad
+    tl.set_default_dtype(np.float64)
+    try:
+        assert tl.Tensor(2).dtype == tl.Tensor([1]).dtype == np.float64
+    finally:
+        tl.set_default_dtype(np.float32)
+    for bad, kind, text in (
+        ((2.0,), TypeError, "takes sizes, or a sequence or an array: got 2.0"),
+        ((True,), TypeError, "takes sizes, .* got True"),
+        (("2",), TypeError, "takes sizes, .* got '2'"),
+        ((None,), TypeError, "takes sizes, .* got None"),
+        ((2, 3.0), TypeError, "takes sizes, .* got 2, 3.0"),
+        ((-1,), ValueError, r"sizes must not be negative: got \(-1,\)"),
+        (([1j],), TypeError, "its numbers are real"),
+    ):
+        with pytest.raises(kind, match=f"Tensor: {text}"):
+            tl.Tensor(*bad)
+
+
+def test_the_constructor_against_pytorch():
+    torch = pytest.importorskip("torch")
+    for args in ((), (3,), (2, 3), (0,), ([1, 2],), ((2, 3),), ([[1.5], [2.5]],), ([True],), ([],), (range(3),), (np.int64(2), 1)):
+        ours, theirs = tl.Tensor(*args), torch.Tensor(*args)
+        assert ours.shape == tuple(theirs.shape) and str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
+        if isinstance((*args, None)[0], list | tuple | range):
+            assert ours.tolist() == theirs.tolist()
+    for bad in ((2.0,), ("2",), (None, 2), (2, 3.0), (-1,)):
+        for package in (tl, torch):
+            with pytest.raises((TypeError, ValueError, RuntimeError)):
+                package.Tensor(*bad)

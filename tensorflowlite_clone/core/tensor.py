@@ -493,9 +493,9 @@ def _constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
 
 
 def to_array(data: Any) -> ndarray[Any, Any]:
-    """A new ndarray from numbers and nested sequences, with Python floats in the default dtype."""
+    """An ndarray of numbers and nested sequences, with Python floats in the default dtype; an ndarray itself."""
     array = np.asarray(data)
-    if array.dtype.kind == "f" and not isinstance(data, np.generic) and array.dtype != get_default_dtype():
+    if array.dtype.kind == "f" and not isinstance(data, ndarray | np.generic) and array.dtype != get_default_dtype():
         array = array.astype(get_default_dtype())
     return array
 
