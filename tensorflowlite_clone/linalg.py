@@ -14,6 +14,7 @@ from ._lazy import public as _public
 from .ops.linalg.determinant import det, slogdet
 from .ops.linalg.exponential import matrix_exp
 from .ops.linalg.factor import cholesky, cholesky_ex, lu, lu_factor, lu_solve, qr
+from .ops.linalg.functions import matrix_function
 from .ops.linalg.least_squares import cond, lstsq, matrix_rank, pinv
 from .ops.linalg.norms import matrix_norm, norm, vector_norm
 from .ops.linalg.products import cross, diagonal, householder_product, multi_dot, vander, vecdot
@@ -42,6 +43,7 @@ __all__ = [
     "lu_solve",
     "matmul",
     "matrix_exp",
+    "matrix_function",
     "matrix_norm",
     "matrix_power",
     "matrix_rank",

@@ -223,8 +223,8 @@ LOSSES = [
 MATRICES = [
     row("eigvalsh(x)", "the unit matrix", lambda T, x: T.linalg.eigvalsh(x), np.eye(2), np.eye(2), "a sum of all eigenvalues is the trace",
         jax=lambda jax, x: jax.numpy.linalg.eigvalsh(x), second=False),
-    row("eigh(x), V diag(w) V'", "the unit matrix", lambda T, x: _rebuilt(T, *T.linalg.eigh(x)), np.eye(2), np.eye(2),
-        "what turns equal eigenvectors into each other is left out, 0 / 0 counts as 0; what depends on eigenvalues alone is right",
+    row("eigh(x), V diag(w) V'", "the unit matrix", lambda T, x: _rebuilt(T, *T.linalg.eigh(x)), np.eye(2), np.ones((2, 2)),
+        "that of x itself, by divided differences; where the cotangents do not tell them, a part is left out and a warning says so",
         torch=(NAN,), torch_modes=("jvp", "second"), second=False),
     row("svdvals(x)", "the unit matrix", lambda T, x: T.linalg.svdvals(x), np.eye(2), np.eye(2), "U V', whichever vectors were chosen",
         jax=lambda jax, x: jax.numpy.linalg.svd(x, compute_uv=False), second=False),

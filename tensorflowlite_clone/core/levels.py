@@ -118,7 +118,7 @@ def number(x: Any, op: str, name: str) -> Any:
         return x
     if varies(x) or mapped(x):
         raise not_a_number(op, name, x)
-    return x.item()
+    return all_values(x).item()
 
 
 def is_plainly(x: Any, value: float) -> bool:

@@ -67,9 +67,16 @@ SAMPLES = {
     "ZeroPivot": [sample(A3), sample(RANK1), sample(np.stack([RANK1, A3, np.zeros((3, 3))])), sample(np.zeros((0, 0)))],
     "IndefiniteMinor": [sample(DEFINITE), sample(np.stack([DEFINITE, -DEFINITE, np.diag([1.0, -1.0, 1.0])]))],
     "RowOrder": [sample(np.array([2, 1, 2])), sample(np.array([[1, 1], [0, 1]]))],
+    "SpectralFunction": [
+        sample(hermitian(A3), orders=(np.exp,), complexify=False), sample(hermitian(B23), orders=(np.sin, np.cos), complexify=False),
+        sample(hermitian(A3), normal(3, 3, seed=4), orders=(np.exp,), complexify=False), sample(np.eye(3), orders=(np.exp,), complexify=False),
+        sample(np.diag([1.0, 1.0, 2.0]), normal(3, 3, seed=5), normal(3, 3, seed=6), orders=(np.exp,), complexify=False), sample(np.zeros((0, 0)), orders=(np.exp,)),
+        sample(np.zeros((1, 1)), orders=(np.exp,), kink=(np.ones((1, 1)),)),
+        sample(hermitian(COMPLEX), orders=(np.exp,), smooth=False),
+    ],
     "Eigh": [
-        sample(hermitian(A3), None, complexify=False), sample(hermitian(B23), None, complexify=False), sample(np.zeros((3, 3)), None, smooth=False),
-        sample(np.eye(2) * 3, hermitian(A3[:2, :2]), smooth=False), sample(np.zeros((0, 0)), None), sample(hermitian(COMPLEX), None, smooth=False),
+        sample(hermitian(A3), None, complexify=False), sample(hermitian(B23), None, complexify=False), sample(np.zeros((1, 1)), None, kink=(np.ones((1, 1)),)),
+        sample(np.zeros((0, 0)), None), sample(hermitian(COMPLEX), None, smooth=False),
     ],
     "Eig": [
         sample(REAL_SPECTRUM, complexify=False), sample(np.stack([REAL_SPECTRUM, -2 * REAL_SPECTRUM]), complexify=False), sample(COMPLEX, smooth=False), sample(np.zeros((3, 3)), kink=(np.eye(3),)),
@@ -80,8 +87,7 @@ SAMPLES = {
         sample(normal(2, 4), None, full_matrices=False, complexify=False), sample(normal(2, 4, 3), None, full_matrices=False, complexify=False),
         sample(normal(4, 2), None, full_matrices=True, smooth=False), sample(normal(2, 4), None, full_matrices=True, smooth=False),
         sample(normal(2, 0), None, full_matrices=True, smooth=False), sample(COMPLEX, None, full_matrices=True, smooth=False),
-        sample(COMPLEX[:2], None, full_matrices=False, smooth=False), sample(np.zeros((3, 3)), None, full_matrices=True, smooth=False),
-        sample(np.eye(2) * 2, None, full_matrices=False, smooth=False),
+        sample(COMPLEX[:2], None, full_matrices=False, smooth=False), sample(np.zeros((1, 1)), None, full_matrices=True, kink=(np.ones((1, 1)),)),
     ],
     "PseudoInverse": [
         sample(A3, rtol=1e-15, atol=0.0), sample(normal(4, 2), rtol=1e-15, atol=0.0), sample(normal(2, 2, 4), rtol=1e-15, atol=0.0),
@@ -91,6 +97,7 @@ SAMPLES = {
 }  # fmt: skip
 
 CALLS = [
+    call("matrix_function", lambda T, x: T.linalg.matrix_function(x + x.mT, T.exp) if hasattr(T.linalg, "matrix_function") else T.linalg.matrix_exp(x + x.mT), B23 / 3),
     call("inv", lambda T, x: (T.linalg.inv(x), T.inverse(x), x.inverse()), A3),
     call("inv batched", lambda T, x: T.linalg.inv(x), B23),
     call("solve", lambda T, x, y: (T.linalg.solve(x, y), T.linalg.solve(x, y[:, 0]), T.linalg.solve(x, y.T, left=False)), A3, normal(3, 2)),

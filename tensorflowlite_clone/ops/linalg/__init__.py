@@ -5,6 +5,6 @@ decompositions themselves, so that it differentiates again. Products of general 
 and ``ops/products.py``.
 """
 
-from . import determinant, exponential, factor, least_squares, norms, products, solve, spectral
+from . import determinant, exponential, factor, functions, least_squares, norms, products, solve, spectral
 
-__all__ = ["determinant", "exponential", "factor", "least_squares", "norms", "products", "solve", "spectral"]
+__all__ = ["determinant", "exponential", "factor", "functions", "least_squares", "norms", "products", "solve", "spectral"]

@@ -5,6 +5,7 @@ Not here: any operation but `FromTriangle`, which says what it means that a deco
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -100,7 +101,7 @@ def on_diagonal(v: Array) -> Array:
 
 def smallest(dtype: Any) -> float:
     """How large numbers are given in the place of zeros that must differ: what is computed of them does not vanish."""
-    return float(np.finfo(dtype).tiny) ** 0.75
+    return math.exp(0.75 * math.log(float(np.finfo(dtype).tiny)))
 
 
 def rounding(values: Array) -> Array:

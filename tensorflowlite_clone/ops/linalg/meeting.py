@@ -58,26 +58,28 @@ def direction(x: Any) -> Any:
     return along.detach() if isinstance(along, Boxed) else along
 
 
-def turned(w: Any, left: Any, right: Any, along: Any) -> tuple[Any, Any]:
-    """Vectors on both sides with those of equal values turned, so that the direction ``along`` does not mix them."""
-    equal = np.absolute(np.diff(w)) <= rounding(w)
+def turned(w: Any, left: Any, right: Any, along: Any) -> tuple[Any, Any, Any]:
+    """Values and vectors on both sides, for each of the directions ``along`` which they broadcast with.
+
+    The vectors of equal values are turned so that the direction does not mix them.
+    """
     shape = np.broadcast_shapes(left.shape[:-2], along.shape[:-2])
-    if not equal.any():
-        return left, right
+    w, along = np.broadcast_to(w, (*shape, w.shape[-1])), np.broadcast_to(along, (*shape, *along.shape[-2:]))
     same = left is right
     left = np.broadcast_to(left, (*shape, *left.shape[-2:])).copy()
     right = left if same else np.broadcast_to(right, (*shape, *right.shape[-2:])).copy()
-    equal, along = np.broadcast_to(equal, (*shape, equal.shape[-1])), np.broadcast_to(along, (*shape, *along.shape[-2:]))
-    for index in np.ndindex(*shape):
-        edges = [0, *(np.flatnonzero(~equal[index]) + 1).tolist(), w.shape[-1]]
+    equal = np.absolute(np.diff(w)) <= rounding(w)
+    for index in np.argwhere(equal.any(axis=-1)):
+        at = tuple(index)
+        edges = [0, *(np.flatnonzero(~equal[at]) + 1).tolist(), w.shape[-1]]
         for a, b in pairwise(edges):
             if b - a > 1:
-                u, v = left[index][:, a:b], right[index][:, a:b]
-                _, turn = np.linalg.eigh(hermitian_part(adjoint(u) @ along[index] @ v))
+                u, v = left[at][:, a:b], right[at][:, a:b]
+                _, turn = np.linalg.eigh(hermitian_part(adjoint(u) @ along[at] @ v))
                 u[...] = u @ turn
                 if not same:
                     v[...] = v @ turn
-    return left, right
+    return w, left, right
 
 
 def lengths_of(g: Array) -> Array:

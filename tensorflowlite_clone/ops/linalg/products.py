@@ -91,7 +91,8 @@ def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
     if not shape:
         raise ShapeError(f"linalg.vecdot: needs vectors that broadcast: x is {shape_of(a)}, y is {shape_of(b)}; sizes must be equal or 1")
     axis = normalize_axis(dim, len(shape), "linalg.vecdot")
-    return _inner(*(np.broadcast_to(v, shape) if shape_of(v) != shape else v for v in (a, b)), axis)
+    a, b = (np.broadcast_to(v, shape) if shape_of(v) != shape else v for v in (a, b))
+    return _inner(a, b, axis)
 
 
 def _inner(a: Array, b: Array, axis: int) -> Array:

@@ -58,7 +58,7 @@ class Eigh(Decomposition, title="linalg.eigh"):
     def forward(x, along, *, apart=False):
         w, v = np.linalg.eigh(hermitian_part(x))
         if along is not None:
-            v = turned(w, v, v, hermitian_part(along))[0]
+            w, v, _ = turned(w, v, v, hermitian_part(along))
         return (split(w) if apart else w), v
 
     def grad_x(g_w, g_v, w, v):
@@ -113,11 +113,11 @@ class SVD(Decomposition, title="linalg.svd"):
         if x.size:
             u, s, vh = np.linalg.svd(x, full_matrices)
             if along is not None:
-                u, v = turned(s, u, adjoint(vh), along)
+                s, u, v = turned(s, u, adjoint(vh), along)
                 vh = adjoint(v)
             return u, _apart(s, max(x.shape[-2:])) if apart else s, vh
         m, n = x.shape[-2:]
-        k, lead = min(m, n), x.shape[:-2]
+        k, lead = min(m, n), x.shape[:-2] if along is None else np.broadcast_shapes(x.shape, along.shape)[:-2]
         left, right = (m, n) if full_matrices else (k, k)
         u, vh = np.zeros((*lead, m, left), x.dtype), np.zeros((*lead, right, n), x.dtype)
         u[...], vh[...] = np.eye(m, left), np.eye(right, n)
