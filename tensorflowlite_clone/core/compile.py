@@ -212,11 +212,17 @@ def _fetch(op: type[Operation]) -> list[str]:
             f"        if type(d{i}) is ndarray and (level is None or a{i}.level == level){same} and mask >= 0:",
             f"            mask |= {1 << i}; level = a{i}.level{remember}",
             "        else: mask = -1",
-            f"    elif a{i} is None{'' if i in promoted else f' or type(a{i}) is ndarray'}: {number.format(i=i)}",
+            *_constants(op, i, i not in promoted, number.format(i=i)),
             "    else: mask = -1",
         ]
     tail = " or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" or op.real_only else ""
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
+
+
+def _constants(op: type[Operation], i: int, arrays: bool, take: str) -> list[str]:
+    """The line that takes what may stand for operand ``i`` besides a tensor."""
+    kinds = [f"a{i} is None"] * (op.names[i] in op.optional) + [f"type(a{i}) is ndarray"] * arrays
+    return [f"    elif {' or '.join(kinds)}: {take}"] if kinds else []
 
 
 def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: str) -> list[str]:

@@ -36,7 +36,7 @@ from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
 from .recording import Recorded
 
-RAW = (bool, int, float, complex, np.generic, ndarray, type(None))
+RAW = (bool, int, float, complex, np.generic, ndarray)
 
 
 def fused(kernel: Rule) -> Callable[[Rule], Rule]:
@@ -74,6 +74,8 @@ class Operation(Recorded, metaclass=OperationType):
     promoted: ClassVar[tuple[str, ...] | None] = None
     #: Whether a Python number may stand for an array.
     numbers_allowed: ClassVar[bool] = False
+    #: The arrays that may be None.
+    optional: ClassVar[tuple[str, ...]] = ()
     #: Whether operands broadcast, so that gradients must be summed back to their shapes.
     broadcasts: ClassVar[bool] = False
     #: Whether floating-point warnings (log of 0...) are expected results here, as in PyTorch, and not worth a warning.
@@ -135,7 +137,7 @@ class Operation(Recorded, metaclass=OperationType):
             if isinstance(a, Boxed):
                 if top is None or (a.level, a.rank) > (top.level, top.rank):
                     top = a
-            elif not isinstance(a, RAW):
+            elif not isinstance(a, RAW) and not (a is None and cls.complete(args)):
                 raise OperandError(_not_an_operand(cls, a))
         if len(params) != len(cls.params):
             params = {**cls.defaults, **params}
@@ -144,6 +146,12 @@ class Operation(Recorded, metaclass=OperationType):
         if cls.promotion is not None:
             args = cls.promote(args)
         return top.process(cls, args, params)
+
+    @classmethod
+    def complete(cls, args: tuple[Array, ...]) -> bool:
+        """Whether only ``optional`` arrays are None."""
+        fixed = len(cls.names)
+        return all(a is not None or (i < fixed and cls.names[i] in cls.optional) for i, a in enumerate(args))
 
     @classmethod
     def call(cls, *args: Any, **kwargs: Any) -> Any:

@@ -199,9 +199,15 @@ def to_operand(x: Any, name: str) -> Any:
     """``x`` as a box: arrays and numbers become tensors; lists and other objects are an error that says what to do."""
     if isinstance(x, Boxed):
         return x
-    if isinstance(x, ndarray | bool | int | float | complex | np.generic):
-        return Tensor.wrap(to_array(x), 0)
-    raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
+    require_operands(name, x)
+    return Tensor.wrap(to_array(x), 0)
+
+
+def require_operands(name: str, *given: Any) -> None:
+    """Raise `OperandError` unless all are tensors, arrays of numbers or numbers, which stay as they are."""
+    for x in given:
+        if not isinstance(x, OPERANDS) or (isinstance(x, ndarray) and x.dtype.kind not in "fiubc"):
+            raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
 
 
 def accept_out(f: F) -> F:

@@ -65,6 +65,8 @@ class Tensor(Boxed):
         if isinstance(source, Tensor) and source.level == state.height:
             source = source.array
         self.array = source if isinstance(source, Boxed | ndarray) else _constructed(data)
+        if self.array.dtype.kind not in "fiubc":
+            raise OperandError(f"Tensor: holds numbers or booleans: got {type(source).__name__} {source!r:.60} ({self.array.dtype})")
         self.level = state.height if requires_grad or isinstance(source, Boxed) else 0
         self._grad = self.node = self.version = self.views = None
         if requires_grad:

@@ -18,7 +18,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise, Inexact
 from ..core.levels import is_plainly
 from ..core.operation import fused
-from ..core.publish import public, to_operand
+from ..core.publish import public, require_operands, to_operand
 from ..kernels import activation as kernels
 from ..kernels import gates
 from ..kernels.select import select
@@ -390,6 +390,7 @@ def _prelu(input: Array, weight: Array) -> Array:
 @public("glu", nn=True, method=False)
 def _glu(input: Array, dim: int = -1) -> Array:
     """The first half along ``dim`` times the sigmoid of the second (Y. Dauphin et al. 2016)."""
+    require_operands("glu", input)
     shape = shape_of(input)
     if not shape:
         raise DimensionError(f"glu: input must be a tensor with dimensions: got {type(input).__name__} of shape {shape}; pass a vector")

@@ -17,7 +17,7 @@ from ..core.boxed import Boxed
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, Inexact
 from ..core.levels import is_plainly
-from ..core.publish import OPERANDS, public, to_operand
+from ..core.publish import OPERANDS, public, require_operands, to_operand
 from ..core.registry import install_method
 from .cast import Cast, cast
 from .compare import Where
@@ -224,6 +224,7 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign", inplace=True):
 @public("add", out=True, inplace=np.add)
 def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
+    require_operands("add", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "add")
     return Add.of(x, other if is_plainly(alpha, 1) else other * alpha)
 
@@ -231,6 +232,7 @@ def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
 @public("sub", "subtract", out=True, inplace=np.subtract)
 def _sub(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
+    require_operands("sub", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
     return Subtract.of(x, other if is_plainly(alpha, 1) else other * alpha)
 
@@ -238,6 +240,7 @@ def _sub(input: Array, other: Array, *, alpha: float = 1) -> Array:
 @public("rsub", out=True)
 def _rsub(input: Array, other: Array, *, alpha: float = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
+    require_operands("rsub", input, other)
     return Subtract.of(other, input if is_plainly(alpha, 1) else input * alpha)
 
 
@@ -316,12 +319,14 @@ install_method("__rpow__", lambda a, b: power(b, a) if isinstance(b, OPERANDS) e
 @public("lerp", out=True, inplace=True)
 def _lerp(input: Array, end: Array, weight: Array) -> Array:
     """``input + weight (end - input)``. Shape: broadcast."""
+    require_operands("lerp", input, end, weight)
     return input + weight * (end - input)
 
 
 @public("addcmul", out=True, inplace=True)
 def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
     """``input + value tensor1 tensor2``. Shape: broadcast."""
+    require_operands("addcmul", input, tensor1, tensor2)
     product = tensor1 * tensor2
     return input + (product if is_plainly(value, 1) else product * value)
 
@@ -329,6 +334,7 @@ def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) 
 @public("addcdiv", out=True, inplace=True)
 def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
     """``input + value tensor1 / tensor2``. Shape: broadcast."""
+    require_operands("addcdiv", input, tensor1, tensor2)
     quotient = tensor1 / tensor2
     return input + (quotient if is_plainly(value, 1) else quotient * value)
 
@@ -336,10 +342,12 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) 
 @public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True)
 def _deg2rad(input: Array) -> Array:
     """Degrees as radians. Shape: any -> same."""
+    require_operands("deg2rad", input)
     return input * (math.pi / 180.0)
 
 
 @public("rad2deg", numpy=(np.rad2deg, np.degrees), inplace=True)
 def _rad2deg(input: Array) -> Array:
     """Radians as degrees. Shape: any -> same."""
+    require_operands("rad2deg", input)
     return input * (180.0 / math.pi)

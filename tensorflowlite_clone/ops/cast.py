@@ -10,7 +10,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
 from ..core.families import Elementwise, Linear, NonDifferentiable
-from ..core.publish import public, to_operand
+from ..core.publish import public, require_operands, to_operand
 
 
 class Cast(Linear, Elementwise, title="to"):
@@ -128,6 +128,7 @@ def _astype(input: Array, dtype: DTypeLike, copy: bool = True) -> Array:
 @public("type_as", function=False)
 def _type_as(input: Array, other: Array) -> Array:
     """In the dtype of another tensor."""
+    require_operands("type_as", other)
     return cast(input, other.dtype)
 
 

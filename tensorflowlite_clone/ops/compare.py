@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import DTypeError
+from .._errors import DTypeError, OperandError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -14,7 +14,7 @@ from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.levels import concrete
 from ..core.operation import fused
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, public, require_operands, to_operand
 from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..kernels import select as kernels
@@ -211,7 +211,8 @@ def _where(condition: Array, input: Any = None, other: Any = None) -> Array | tu
     >>> tl.where(tl.tensor([True, False]), 1.0, tl.tensor([5.0, 6.0])).tolist()
     [1.0, 6.0]
     """
-    if input is None and other is None:
+    _both_or_neither("where", input, other)
+    if input is None:
         return tuple(Tensor.wrap(np.array(i), 0) for i in np.atleast_1d(concrete(to_operand(condition, "where"), "where")).nonzero())
     if getattr(condition, "dtype", None) not in (np.dtype(np.bool_), np.dtype(np.uint8)) and not isinstance(condition, bool):
         raise DTypeError(
@@ -220,6 +221,12 @@ def _where(condition: Array, input: Any = None, other: Any = None) -> Array | tu
     if not any(isinstance(v, Boxed) for v in (condition, input, other)):
         condition = to_operand(condition, "where")
     return _select(condition, input, other)
+
+
+def _both_or_neither(op: str, x: Any, y: Any) -> None:
+    """Refuse one value without the other."""
+    if (x is None) != (y is None):
+        raise OperandError(f"{op}: needs a value for where the condition holds and one for where not: one is None; give both, or neither")
 
 
 def _select(condition: Array, x: Any, y: Any) -> Array:
@@ -234,7 +241,8 @@ install_method("where", lambda input, condition, other: _where(condition, input,
 
 @implements(np.where, sequences=3)
 def _np_where(condition: Array, x: Any = None, y: Any = None) -> Any:
-    if x is None and y is None:
+    _both_or_neither("np.where", x, y)
+    if x is None:
         return _where(condition)
     if getattr(condition, "dtype", np.dtype(bool)).kind != "b":
         condition = NotEqual.of(condition, 0)
@@ -249,6 +257,7 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
     >>> tl.ones(2).masked_fill(tl.tensor([True, False]), 5.0).tolist()
     [5.0, 1.0]
     """
+    require_operands("masked_fill", input, mask, value)
     if mask.dtype != np.bool_:
         raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
     if input.dtype.kind in "iu" and isinstance(value, float):
@@ -276,10 +285,12 @@ def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-0
 @public("allclose")
 def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input - other| <= atol + rtol |other|`` everywhere."""
+    require_operands("allclose", input, other)
     return bool(np.allclose(concrete(input, "allclose", True), concrete(other, "allclose", True), rtol, atol, equal_nan))
 
 
 @public("equal")
 def _equal(input: Array, other: Array) -> bool:
     """Whether both have one shape and all elements are equal."""
+    require_operands("equal", input, other)
     return shape_of(input) == shape_of(other) and bool(np.array_equal(concrete(input, "equal", True), concrete(other, "equal", True)))

@@ -47,6 +47,7 @@ class Convolve(Bilinear, title="conv2d"):
     ``stride`` and ``dilation`` are pairs, ``padding`` is ``((top, bottom), (left, right))``.
     """
 
+    optional = ("b",)
     flat = ("b",)
     addend = "b"
 

@@ -18,7 +18,7 @@ from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
-from ..core.publish import implements, public
+from ..core.publish import implements, public, require_operands
 from ..core.tensor import Tensor
 from ..core.where import stacklevel
 
@@ -260,6 +260,7 @@ def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = 
 
 
 def _like(input: Array, dtype: DTypeLike) -> tuple[Shape, Any]:
+    require_operands("like", input)
     return shape_of(input), input.dtype if dtype is None else np.dtype(dtype)
 
 
@@ -413,12 +414,14 @@ def _eye(n: int, m: int | None = None, *, dtype: DTypeLike = None, device: Any =
 @public("tril_indices", method=False)
 def _tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
     """The indices (2, n) of the lower triangle of a row x col matrix."""
+    row, col = size_of((row, col), "tril_indices")
     return finish(np.stack(np.tril_indices(row, offset, col)).astype(dtype), False, device)
 
 
 @public("triu_indices", method=False)
 def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
     """The indices (2, n) of the upper triangle of a row x col matrix."""
+    row, col = size_of((row, col), "triu_indices")
     return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), False, device)
 
 

@@ -58,6 +58,8 @@ class Draw(LinedUp):
     gives an x that they share a place for each.
     """
 
+    optional = ("y", "lead")
+
     def forward(x, y, lead, *, draw):
         if lead is not None:
             x = np.broadcast_to(x, np.broadcast_shapes(np.shape(x), lead.shape))

@@ -16,7 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.levels import all_values, concrete, is_plainly, untaped
-from ..core.publish import OPERANDS, implements, public, to_operand
+from ..core.publish import implements, public, require_operands, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
 from .cast import Cast, cast
@@ -193,8 +193,7 @@ def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
 def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None) -> Array:
     """``input`` with ``src`` (a tensor or a number) put at ``index`` along ``dim``; where an index repeats, the last one stays."""
     source = value if src is None else src
-    if not isinstance(source, OPERANDS):
-        raise OperandError(f"scatter: src= must be a tensor or a number: got {type(source).__name__} {source!r:.40}; or pass value=, a number")
+    require_operands("scatter", input, source)
     shape = shape_of(input)
     places = _places(index, shape, "scatter")
     axis = normalize_axis(dim, len(shape), "scatter")
@@ -293,12 +292,14 @@ def _spread(index: Array, axis: int, shape: tuple[int, ...]) -> Array:
 @public("take", out=True)
 def _take(input: Array, index: Array) -> Array:
     """The elements of the flattened ``input`` that ``index`` names, in the index's shape."""
+    require_operands("take", input)
     return get_item(input.reshape(-1), _index(index, "take"))
 
 
 @public("masked_select", out=True)
 def _masked_select(input: Array, mask: Array) -> Array:
     """The elements where the mask holds, as a vector; both broadcast."""
+    require_operands("masked_select", input, mask)
     shape = np.broadcast_shapes(shape_of(input), shape_of(mask))
     return get_item(np.broadcast_to(input, shape), np.broadcast_to(mask, shape))
 
@@ -306,6 +307,7 @@ def _masked_select(input: Array, mask: Array) -> Array:
 @public("masked_scatter", inplace=True)
 def _masked_scatter(input: Array, mask: Array, source: Array) -> Array:
     """``input`` with the first elements of ``source``, in order, where the mask holds; input and mask broadcast."""
+    require_operands("masked_scatter", input, mask, source)
     where = concrete(mask, "masked_scatter")
     try:
         shape = np.broadcast_shapes(shape_of(input), where.shape)

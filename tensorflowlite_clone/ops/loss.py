@@ -33,6 +33,7 @@ from .softmax import LogSoftmax, Softmax
 class CrossEntropy(General):
     """Cross-entropy of logits x (N, C) with labels (N), class weights (C) or None."""
 
+    optional = ("weight",)
     real_only = True
 
     def forward(x, target, weight, *, ignore_index, reduction, label_smoothing):

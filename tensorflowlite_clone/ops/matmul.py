@@ -148,6 +148,7 @@ install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, (*OPERA
 class AffineMap(Bilinear, title="linear"):
     """``x W^T + b`` on the last axis, one node: x (..., in), W (out, in), b (out) or None -> (..., out)."""
 
+    optional = ("b",)
     addend = "b"
 
     def forward(x, w, b):

@@ -64,6 +64,7 @@ def _first(x: Array, n: int) -> tuple[int, ...]:
 class LayerNorm(General):
     """Standardisation over the last ``n`` axes, times weight, plus bias (each of those axes' shape, or None)."""
 
+    optional = ("w", "b")
     flat = ("b",)
     real_only = True
     promotion = "same"
@@ -145,6 +146,7 @@ class BatchNorm(General):
     kernels take them as they are, the formulas compute them again from ``x``.
     """
 
+    optional = ("w", "b")
     flat = ("b",)
     real_only = True
     promotion = "same"

@@ -13,7 +13,7 @@ from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
 from ..core.levels import number
-from ..core.publish import public, to_operand
+from ..core.publish import public, require_operands, to_operand
 from ..core.tensor import Tensor
 from ..kernels.reduce import in_range, power_of_two, sum_to
 from .cast import Cast, cast
@@ -443,4 +443,5 @@ def _norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
 @public("dist")
 def _dist(input: Array, other: Array, p: float = 2.0) -> Array:
     """The p-norm of the difference."""
+    require_operands("dist", input, other)
     return _norm(input - other, p)

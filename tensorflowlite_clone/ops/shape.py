@@ -19,7 +19,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
 from ..core.families import Shaping
 from ..core.operation import fused
-from ..core.publish import implements, public
+from ..core.publish import implements, public, require_operands
 from ..core.registry import install_method
 from ..core.views import mirror
 from .index import get_item
@@ -128,6 +128,8 @@ def _one_by_one(dims: tuple[Any, ...]) -> tuple[Any, ...]:
 def resolve(shape: Sequence[int], have: Shape, op: str) -> Shape:
     """``shape`` with a -1 replaced by what is left over."""
     shape = tuple(shape)
+    if min(shape, default=0) < -1:
+        raise ShapeError(f"{op}: sizes must not be negative, but for one -1: the input is {have}, the new shape is {shape}")
     if -1 not in shape:
         return shape
     total = int(np.prod(have))
@@ -453,6 +455,7 @@ def _numel(input: Array) -> int:
 @public("reshape_as", function=False)
 def _reshape_as(input: Array, other: Boxed) -> Array:
     """The elements in the shape of ``other``."""
+    require_operands("reshape_as", other)
     return Reshape.of(input, shape=tuple(other.shape))
 
 
@@ -468,10 +471,12 @@ def _sum_to_size(input: Array, *size: Any) -> Array:
 @public("view_as", function=False)
 def _view_as(input: Array, other: Boxed) -> Array:
     """A view in the shape of ``other``; raises as `view` does."""
+    require_operands("view_as", other)
     return _viewed(input, tuple(other.shape), "view_as")
 
 
 @public("expand_as", function=False)
 def _expand_as(input: Array, other: Boxed) -> Array:
     """Broadcast to the shape of ``other``."""
+    require_operands("expand_as", other)
     return BroadcastTo.of(input, shape=tuple(other.shape))

@@ -12,7 +12,7 @@ from .._typing import Array, Axes, Dims, DTypeLike
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
 from ..core.operation import fused
-from ..core.publish import public, to_operand
+from ..core.publish import public, require_operands, to_operand
 from ..core.where import stacklevel
 from ..kernels import softmax as kernels
 from .cast import Cast, cast
@@ -113,6 +113,7 @@ def _log_softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) 
 @public("softmin", nn=True, method=False)
 def _softmin(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
     """`softmax` of ``-x``."""
+    require_operands("softmin", input)
     return _softmax(-input, dim, dtype)
 
 

@@ -321,7 +321,10 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
 
 def in_dtype_of(value: Any, t: Tensor) -> Any:
     """``value`` in t's dtype, differentiably."""
-    value = value if isinstance(value, Boxed) else np.asarray(value)
+    if not isinstance(value, Boxed):
+        given, value = value, np.asarray(value)
+        if value.dtype.kind not in "biufc":
+            raise OperandError(f"in-place write: the value must be a tensor, a number or numbers: got {type(given).__name__} {given!r:.60}")
     if value.dtype.kind == "c" and t.dtype.kind != "c":
         raise DTypeError(f"in-place write: a complex value does not fit a tensor of {t.dtype}; take its real part first")
     return cast(value, t.dtype)
