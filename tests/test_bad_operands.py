@@ -95,7 +95,7 @@ def test_the_rows_of_the_report():
 
 
 @pytest.mark.parametrize("grad", [False, True])
-@pytest.mark.parametrize("value", [None, "a", object(), {}, [1.0, None, 2.0], np.array(None), np.array(["a"] * 3)], ids=repr)
+@pytest.mark.parametrize("value", [None, "a", object(), {}, [1.0, None, 2.0], np.array(None), np.array(["a"] * 3)], ids=lambda x: type(x).__name__)
 def test_what_is_no_value_is_not_written(value, grad):
     y = tl.zeros(3, requires_grad=grad) * 1.0
     writes = [lambda: y.__setitem__(slice(None), value), lambda: y.fill_(value), lambda: y.index_fill_(0, tl.tensor([0]), value)]

@@ -142,9 +142,16 @@ def test_a_backward_that_is_not_linear_in_its_gradient_fails():
 
 def test_a_backward_that_vmap_cannot_follow_fails():
     by_numpy = square(lambda x, g: tl.tensor(g.detach().numpy() * 2) * x)
-    assert gradcheck(by_numpy.apply, point(3))
-    with pytest.raises(GradcheckError, match=r"backward does not work under vmap: it raised .*check_batched_grad=False"):
-        gradcheck(by_numpy.apply, point(3), check_batched_grad=True)
+    assert gradcheck(by_numpy.apply, point(3), check_batched_grad=True)  # one call for each example
+
+    def of_one_example(x, g):
+        if tl.Tensor is not type(g):
+            raise ValueError("this is no tensor")
+        return g * 2 * x
+
+    assert gradcheck(square(of_one_example).apply, point(3))
+    with pytest.raises(GradcheckError, match=r"backward does not work under vmap: it raised ValueError.*check_batched_grad=False"):
+        gradcheck(square(of_one_example).apply, point(3), check_batched_grad=True)
 
 
 def test_a_wrong_batched_backward_fails():

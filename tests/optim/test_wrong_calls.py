@@ -280,7 +280,7 @@ def test_metrics(metric):
     assert schedule.state_dict() == before
 
 
-@pytest.mark.parametrize("position", [-1, float("nan"), math.inf, "3", [1], object()], ids=str)
+@pytest.mark.parametrize("position", [-1, float("nan"), math.inf, "3", [1], object()], ids=lambda x: type(x).__name__)
 def test_positions(position):
     schedule = s.CosineAnnealingWarmRestarts(two_groups(), 3)
     before = schedule.state_dict()

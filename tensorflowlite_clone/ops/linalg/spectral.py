@@ -54,6 +54,7 @@ class Eigh(Decomposition, title="linalg.eigh"):
     """
 
     outputs = ("w", "v")
+    optional = ("along",)
 
     def forward(x, along, *, apart=False):
         w, v = np.linalg.eigh(hermitian_part(x))
@@ -108,6 +109,7 @@ class SVD(Decomposition, title="linalg.svd"):
     """
 
     outputs = ("u", "s", "vh")
+    optional = ("along",)
 
     def forward(x, along, *, full_matrices=True, apart=False):
         if x.size:
