@@ -166,4 +166,5 @@ def power_of_two(x: NDArray, axis: int | tuple[int, ...] | None = None) -> NDArr
     """
     top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     exponent = np.frexp(np.where(np.isfinite(top), top, 0))[1]
-    return np.ldexp(np.ones_like(top), np.minimum(exponent, np.finfo(x.dtype).maxexp - 1))
+    powers: NDArray = np.ldexp(np.ones_like(top), np.minimum(exponent, np.finfo(x.dtype).maxexp - 1))
+    return powers

@@ -176,7 +176,9 @@ def _numpy_names(f: Callable[..., Any]) -> Callable[..., Any]:
     face = accept_numpy_names(f)
     spelt: dict[str, Any] = {
         "n": lambda a, n=None, axis=-1, norm=None: f(a, n, axis, norm),
-        "s": lambda a, s=None, axes=(-2, -1) if f.__name__[-1] == "2" else None, norm=None: f(a, s, axes, norm),
+        "s": lambda a, s=None, axes=(-2, -1) if f.__name__[-1] == "2" else None, norm=None: (
+            f(a, s, axes, norm) if shape_of(a) or f.__name__ not in ("fftn", "ifftn") else a  # of a number NumPy has no axis to transform
+        ),
         "dim": lambda x, axes=None: f(x, axes),
     }
     second = f.__code__.co_varnames[1]

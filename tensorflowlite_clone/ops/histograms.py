@@ -135,7 +135,7 @@ def _histogramdd(
     if isinstance(sample, list | tuple):  # one sequence per dimension
         sample = np.stack([operand(s, op) for s in sample], axis=-1)
     x = inexact(operand(sample, op))
-    x = np.expand_dims(x, 1) if len(shape_of(x)) == 1 else x
+    x = np.reshape(x, (-1, 1)) if len(shape_of(x)) < 2 else x
     if len(shape_of(x)) != 2:
         raise ShapeError(f"{op}: needs samples in rows, (n, d): the input is {shape_of(x)}; reshape it")
     n, d = shape_of(x)

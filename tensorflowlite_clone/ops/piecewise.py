@@ -18,7 +18,7 @@ from ..core.families import Elementwise, NonDifferentiable
 from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
 from ..kernels import select as kernels
-from .cast import cast
+from .cast import Clone, cast
 from .compare import Where
 from .complex import FromParts
 
@@ -326,4 +326,5 @@ def _clamp_max(input: Array, max: Any) -> Array:
 
 @implements(np.clip, sequences=3)
 def _np_clip(a: Array, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Array:
-    return clamp(a, a_min if min is None else min, a_max if max is None else max)
+    low, high = a_min if min is None else min, a_max if max is None else max
+    return Clone.of(to_operand(a, "np.clip")) if low is None and high is None else clamp(a, low, high)

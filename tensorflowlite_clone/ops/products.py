@@ -256,4 +256,5 @@ def _chain_matmul(*matrices: Array) -> Array:
 
 @implements(np.linalg.multi_dot)
 def _np_multi_dot(arrays: Sequence[Array]) -> Array:
-    return multi_dot([operand(a, "np.linalg.multi_dot") if isinstance(a, list | tuple) else a for a in arrays])
+    rows = [operand(a, "np.linalg.multi_dot") if isinstance(a, list | tuple) else a for a in arrays]
+    return np.dot(*rows) if len(rows) == 2 else multi_dot(rows)  # of two, stacks as well

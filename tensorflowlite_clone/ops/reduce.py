@@ -269,7 +269,7 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
-    return Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim)
+    return cast(Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim), dtype)  # integers are summed in 64 bits
 
 
 @public("mean", out=True)
@@ -318,7 +318,7 @@ def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype:
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
-    return Product.of(x, axis=_axes(x, dim, "prod"), keepdims=keepdim)
+    return cast(Product.of(x, axis=_axes(x, dim, "prod"), keepdims=keepdim), dtype)
 
 
 def _correction(unbiased: Any, correction: float | None) -> float:
@@ -399,6 +399,18 @@ def _count_nonzero(input: Array, dim: Dims = None) -> Array:
     return CountNonzero.of(to_operand(input, "count_nonzero"), axis=_axes(input, dim, "count_nonzero"), keepdims=False)
 
 
+def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
+    """``x`` in the dtype that a norm is asked in, which must be as wide, and complex for complex numbers alone."""
+    wanted = np.dtype(dtype)
+    if dtype is None or wanted == x.dtype:
+        return x
+    if wanted.kind not in "fc" or (wanted.kind == "c") != (x.dtype.kind == "c") or np.promote_types(wanted, x.dtype) != wanted:
+        raise DTypeError(
+            f"{op}: dtype must hold the input without loss: it is {wanted}, the input {x.dtype}; convert the input first, x.to(...)"
+        )
+    return cast(x, wanted)
+
+
 @public("norm", out=True)
 def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
@@ -410,8 +422,7 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     5.0
     """
     x = to_operand(input, "norm")
-    if dtype is not None and x.dtype != dtype:
-        x = cast(x, dtype)
+    x = for_norm(x, dtype, "norm")
     _inexact_only(x, "norm")
     p = number(p, "norm", "p")
     axis = _axes(x, dim, "norm")

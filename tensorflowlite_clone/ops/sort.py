@@ -218,7 +218,7 @@ def _np_sort(a: Array, axis: int | None = -1, kind: str | None = None, stable: b
 
 @implements(np.argsort)
 def _np_argsort(a: Array, axis: int | None = -1, kind: str | None = None, stable: bool | None = None) -> Array:
-    return _argsort(a.reshape(-1) if axis is None else a, -1 if axis is None else axis)
+    return _argsort(a.reshape(-1) if axis is None or not shape_of(a) else a, -1 if axis is None else axis)
 
 
 @public("topk")

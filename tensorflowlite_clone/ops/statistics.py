@@ -280,6 +280,8 @@ def _lost_digits(matrix: Array) -> bool:
 
 def _standard(x: Array, rowvar: bool) -> Array:
     """The variables with standard deviation 1, which have the same correlations."""
+    if not shape_of(x):
+        return x
     axis = (0 if len(shape_of(x)) == 2 and not rowvar else len(shape_of(x)) - 1,)
     return (x - np.mean(x, axis=axis, keepdims=True)) / Deviation.of(x, axis=axis, correction=0, keepdims=True)
 

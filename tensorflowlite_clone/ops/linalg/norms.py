@@ -18,14 +18,13 @@ from ...core.publish import accept_numpy_names, implements, to_operand
 from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
-from ..reduce import CountNonzero, Norm, Norm2, Sum, _norm_of_parts
+from ..reduce import CountNonzero, Norm, Norm2, Sum, _norm_of_parts, for_norm
 from .spectral import SVD
 
 
 def _floating(op: str, x: Any, dtype: DTypeLike, promote: bool) -> Array:
     x = to_operand(x, op)
-    if dtype is not None:
-        x = cast(x, dtype)
+    x = for_norm(x, dtype, op)
     if x.dtype.kind not in "fc":
         if not promote:
             raise DTypeError(f"{op}: needs floating numbers: the input is {x.dtype} {shape_of(x)}; convert it first, x.float()")

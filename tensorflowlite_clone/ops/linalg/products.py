@@ -144,7 +144,7 @@ def _np_diagonal(x: Array, *, offset: int = 0) -> Array:
 @implements(np.linalg.trace)
 def _np_trace(x: Array, *, offset: int = 0, dtype: DTypeLike = None) -> Array:
     along = diagonal(x, offset=offset)
-    return Sum.of(along if dtype is None else cast(along, dtype), axis=(len(shape_of(along)) - 1,), keepdims=False)
+    return cast(Sum.of(along if dtype is None else cast(along, dtype), axis=(len(shape_of(along)) - 1,), keepdims=False), dtype)
 
 
 def vander(x: Array, N: int | None = None) -> Array:

@@ -215,6 +215,8 @@ def _lexsort(keys: Any, axis: int = -1) -> Array:
     rows = [operand(k, "np.lexsort") for k in keys]
     if not rows:
         raise ArgumentError("np.lexsort: needs at least one key")
+    if not shape_of(rows[0]):  # keys of one element each: it is the first
+        return box(np.zeros((), np.int64), "np.lexsort")
     order = np.argsort(rows[0] if isinstance(rows[0], Boxed) else Tensor(rows[0]), axis=axis)
     for key in rows[1:]:
         ranked = np.argsort(np.take_along_axis(box(key, "np.lexsort"), order, axis), axis=axis)

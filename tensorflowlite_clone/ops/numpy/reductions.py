@@ -56,14 +56,14 @@ def _reduced(op: Any, x: Array, axis: Any, keepdims: Any, name: str, **params: A
 @implements(np.sum)
 def _sum(a: Any, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False, initial: Any = NO, where: Any = True) -> Array:
     x = included(_wide(box(a, "np.sum"), dtype), where, 0)
-    total = _reduced(Sum, x, axis, keepdims, "np.sum")
+    total = cast(_reduced(Sum, x, axis, keepdims, "np.sum"), dtype)
     return total if initial is NO else total + initial
 
 
 @implements(np.prod)
 def _prod(a: Any, axis: Any = None, dtype: DTypeLike = None, keepdims: bool = False, initial: Any = NO, where: Any = True) -> Array:
     x = included(_wide(box(a, "np.prod"), dtype), where, 1)
-    total = _reduced(Product, x, axis, keepdims, "np.prod")
+    total = cast(_reduced(Product, x, axis, keepdims, "np.prod"), dtype)
     return total if initial is NO else total * initial
 
 
