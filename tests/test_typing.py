@@ -1,4 +1,4 @@
-"""Type checkers on programs as users write them (``typing/programs.py``): no error, and the types that the programs assert."""
+"""Type checkers on programs as users write them (``typing/``): no error, and the types that the programs assert."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 
-PROGRAMS = Path(__file__).parent / "typing" / "programs.py"
+PROGRAMS = sorted((Path(__file__).parent / "typing").glob("*.py"))
 ROOT = Path(tl.__file__).parents[1]
 
 #: What a checker should refuse: a line, and what is wrong with it.
@@ -35,10 +35,10 @@ def run(*command, cwd):
     return subprocess.run([*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
 
-def mypy(path, folder):
+def mypy(paths, folder):
     pytest.importorskip("mypy", reason="mypy is not installed (the extra dev has it)")
     command = (sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir", folder / "cache", "--config-file=")
-    return run(*command, path, cwd=folder)
+    return run(*command, *paths, cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_mypy_finds_what_is_wrong(folder):
     head += ["    return n", "", "", "@tl.inference_mode", "def plain(n: int) -> int:", "    return n", "", "", "t = tl.ones(2, 3)"]
     wrong = folder / "wrong.py"
     wrong.write_text("\n".join([*head, *WRONG, ""]))
-    result = mypy(wrong, folder)
+    result = mypy([wrong], folder)
     for i, (line, kind) in enumerate(WRONG.items(), len(head) + 1):
         assert any(f"wrong.py:{i}: error" in found and kind in found for found in result.stdout.splitlines()), (line, result.stdout)
 
@@ -74,10 +74,11 @@ def test_pyright_finds_nothing_in_programs_of_users(folder):
     if shutil.which("pyright") is None and importlib.util.find_spec("pyright") is None:
         pytest.skip("pyright is not installed")
     command = [shutil.which("pyright")] if shutil.which("pyright") else [sys.executable, "-m", "pyright"]
-    result = run(*command, PROGRAMS, cwd=ROOT)
+    result = run(*command, *PROGRAMS, cwd=ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_programs_run():
-    result = run(sys.executable, PROGRAMS, cwd=PROGRAMS.parent)
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_the_programs_run(path):
+    result = run(sys.executable, path, cwd=path.parent)
     assert result.returncode == 0, result.stderr

@@ -364,13 +364,14 @@ class Tensor(Boxed):
         cell.note(by, place, written if told else None, None if before is None else (id(self), before))
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
-    def item(self) -> Any:
-        """The value of a one-element tensor as a Python number."""
+    def item(self) -> float:
+        """The value of a one-element tensor as a Python number: of its kind, whatever type checkers are told."""
         if state.leaving is not None:
             state.leaving.check("item", self.followed())
         if self.numel() != 1:
             raise ArgumentError(f"item: only one-element tensors have a single value: this one is {self.shape}; use tolist()")
-        return self.array.item()
+        value: float = self.array.item()
+        return value
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""

@@ -23,7 +23,7 @@ class _Conv(Layer):
     """Cross-correlation: weight (out, in/groups, *kernel) and bias (out), uniform on +-1/sqrt(fan_in)."""
 
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter  # or None, which type checkers are not told: a program knows its layers
     #: The number of spatial dimensions, and the name of the function for it.
     spatial: int
     _function: str

