@@ -18,6 +18,9 @@ from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
 from .decay import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from .scheduler import LambdaLR, LRScheduler, MultiplicativeLR
 
+#: The name that older programs for PyTorch derive from.
+_LRScheduler = LRScheduler
+
 __all__ = [
     "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LRScheduler", "LambdaLR",
     "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
