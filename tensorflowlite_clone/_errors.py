@@ -37,7 +37,7 @@ class DTypeError(Bounded, RuntimeError, TypeError):
     """An operand has a dtype the operation cannot work with."""
 
 
-class DimensionError(Bounded, IndexError, ValueError):
+class DimensionError(Bounded, IndexError, ValueError, RuntimeError):
     """A dimension or an index is out of range."""
 
 
@@ -49,7 +49,7 @@ class LinAlgError(Bounded, RuntimeError, _NumpyLinAlgError):
     """A matrix has no such inverse or decomposition (singular, not positive definite, no convergence)."""
 
 
-class OperandError(Bounded, TypeError):
+class OperandError(Bounded, TypeError, RuntimeError):
     """An operand is not a tensor (a list, a string, None...)."""
 
 

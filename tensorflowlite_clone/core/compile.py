@@ -202,6 +202,10 @@ def _fetch(op: type[Operation]) -> list[str]:
             lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Tensor):", f"        {take[1]}"]
             lines += [f"        if type(d1) is ndarray and d1.dtype.kind == 'f': {number.format(i=0)}; mask = 2; level = a1.level"]
         return lines
+
+    def plain(i: int) -> list[str]:
+        return [f"a{i} is None"] * (op.names[i] in op.optional) + [f"type(a{i}) is ndarray"] * (i not in promoted)
+
     lines = ["    mask = 0; level = None; dtype = None"]
     for i in range(k):
         same = f" and (dtype is None or d{i}.dtype is dtype)" if i in promoted else ""

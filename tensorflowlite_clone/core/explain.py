@@ -49,6 +49,12 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
     special = op.diagnose(args, params)
     if special is not None:
         return special
+    if isinstance(error, TypeError):
+        for name, value in params.items():
+            if isinstance(value, str):
+                return OperandError(f"{title}: {name} cannot be a text: it is {value!r:.60}, {facts}; pass a number")
+        if any(s in str(error) for s in ("not supported for the input types", "did not contain a loop")):
+            return DTypeError(f"{title}: not defined for these dtypes: {facts}; convert them, x.long(), x.float() or x.bool()")
     shapes = [a.shape for a in args if isinstance(a, ndarray)]
     if op.broadcasts and len(shapes) > 1 and not _broadcast(shapes):
         return ShapeError(
@@ -63,6 +69,8 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
         return DimensionError(message)
     if isinstance(error, TypeError):
         return DTypeError(message)
+    if isinstance(error, OverflowError):
+        return ArgumentError(message)
     return ShapeError(message) if isinstance(error, ValueError) else RuntimeError(message)
 
 

@@ -32,11 +32,13 @@ from . import registry
 from .boxed import Boxed
 from .dtypes import inexact_type, result_type
 from .explain import explain, plain_result, plain_results, refuse_complex
+from .plain import plain_array
 from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
 from .recording import Recorded
 
-RAW = (bool, int, float, complex, np.generic, ndarray)
+#: Python's and NumPy's numbers.
+RAW = (bool, int, float, complex, np.number, np.bool_)
 
 
 def fused(kernel: Rule) -> Callable[[Rule], Rule]:
@@ -130,15 +132,17 @@ class Operation(Recorded, metaclass=OperationType):
     @classmethod
     def of(cls, *args: Array, **params: Any) -> Any:
         """Carry out the operation: plain arrays in, plain arrays out; boxes in, the highest box handles it."""
-        top = None
+        top, unusual = None, False
         for a in args:
             if type(a) is ndarray:
                 continue
             if isinstance(a, Boxed):
                 if top is None or (a.level, a.rank) > (top.level, top.rank):
                     top = a
-            elif not isinstance(a, RAW) and not (a is None and cls.complete(args)):
-                raise OperandError(_not_an_operand(cls, a))
+            elif not isinstance(a, RAW):
+                unusual = True
+        if unusual:
+            args = tuple(_operand(cls, i, a) for i, a in enumerate(args))
         if len(params) != len(cls.params):
             params = {**cls.defaults, **params}
         if top is None:
@@ -146,12 +150,6 @@ class Operation(Recorded, metaclass=OperationType):
         if cls.promotion is not None:
             args = cls.promote(args)
         return top.process(cls, args, params)
-
-    @classmethod
-    def complete(cls, args: tuple[Array, ...]) -> bool:
-        """Whether only ``optional`` arrays are None."""
-        fixed = len(cls.names)
-        return all(a is not None or (i < fixed and cls.names[i] in cls.optional) for i, a in enumerate(args))
 
     @classmethod
     def call(cls, *args: Any, **kwargs: Any) -> Any:
@@ -300,8 +298,17 @@ def _to_dtype(a: Array, dtype: np.dtype[Any]) -> Array:
     return value
 
 
-def _not_an_operand(cls: type[Operation], a: Any) -> str:
-    return f"{cls.title()}: operands must be tensors, arrays or numbers: got {type(a).__name__} {a!r:.60}; convert it with tl.tensor(...)"
+def _operand(cls: type[Operation], i: int, a: Any) -> Any:
+    """Operand ``i`` of a call, a subclass of ndarray as a plain array; raises for what none can be."""
+    name = cls.names[i] if i < len(cls.names) else str(cls.rest)
+    if isinstance(a, ndarray):
+        return plain_array(a, cls.title())
+    if isinstance(a, (Boxed, *RAW)) or (a is None and name in cls.optional):
+        return a
+    raise OperandError(
+        f"{cls.title()}: operands must be tensors, arrays or numbers: {name} is {type(a).__name__} {a!r:.60}; "
+        f"convert it with tl.tensor(...)"
+    )
 
 
 def _snake_case(name: str) -> str:

@@ -16,11 +16,16 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed, write_out
+from .plain import plain_array
+from .signature import PLAIN, better_error, kinds_of, refuse
 from .tensor import Tensor, to_array
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 OPERANDS: tuple[type, ...] = (Boxed, ndarray, bool, int, float, complex, np.generic)
+
+#: More than any function has arguments.
+ANY_NUMBER = 1 << 30
 
 #: What operators are called in Python.
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"}
@@ -51,7 +56,7 @@ def public(
 
     def publish(f: F) -> F:
         f.__name__, f.__qualname__ = name, name
-        face = accept_numpy_names(f)
+        face = checked(f)
         for n in (name, *aliases):
             whole = accept_out(face) if out else face
             if nn or functional:
@@ -192,13 +197,15 @@ def _named(f: Callable[..., Any], name: str, cls: OperationLike) -> Callable[...
 def to_operands(name: str, *given: Any) -> list[Any]:
     """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors."""
     boxed = any(isinstance(a, Boxed) for a in given)
-    return [a if boxed and isinstance(a, ndarray) else to_operand(a, name) for a in given]
+    return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name) for a in given]
 
 
 def to_operand(x: Any, name: str) -> Any:
     """``x`` as a box: arrays and numbers become tensors; lists and other objects are an error that says what to do."""
     if isinstance(x, Boxed):
         return x
+    if isinstance(x, ndarray):
+        return Tensor.wrap(plain_array(x, name), 0)
     require_operands(name, x)
     return Tensor.wrap(to_array(x), 0)
 
@@ -206,7 +213,7 @@ def to_operand(x: Any, name: str) -> Any:
 def require_operands(name: str, *given: Any) -> None:
     """Raise `OperandError` unless all are tensors, arrays of numbers or numbers, which stay as they are."""
     for x in given:
-        if not isinstance(x, OPERANDS) or (isinstance(x, ndarray) and x.dtype.kind not in "fiubc"):
+        if not isinstance(x, OPERANDS) or (isinstance(x, ndarray | np.generic) and x.dtype.kind not in "fiubc"):
             raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
 
 
@@ -223,30 +230,48 @@ def accept_out(f: F) -> F:
     return face  # type: ignore[return-value]
 
 
-def accept_numpy_names(f: F) -> F:
-    """Let ``f`` accept ``axis`` for ``dim`` and ``keepdims`` for ``keepdim`` where it has those parameters.
+def checked(f: F) -> F:
+    """``f`` as users call it: settings of a wrong kind are refused first; ``axis`` and ``keepdims`` answer to ``dim`` and ``keepdim``.
 
-    One that takes any number of arguments behind its first, ``permute(x, *dims)``, takes them as a sequence by their name, too.
+    One that takes any number of arguments behind its first, ``permute(x, *dims)``, takes them as a sequence by their name, too. What
+    Python or NumPy say when a call fails becomes an error that names the function, the arguments and the fix.
     """
     code = f.__code__
     count = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:count]
     renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}
     rest = code.co_varnames[count] if code.co_argcount == 1 and code.co_flags & 0x04 else None
-    if not renames and rest is None:
-        return f
+    kinds = kinds_of(f)
+    settings = [(i, name, kinds[name]) for i, name in enumerate(names[: code.co_argcount]) if name in kinds]
+    first = settings[0][0] if settings else ANY_NUMBER
 
     @functools.wraps(f)
     def face(*args: Any, **kwargs: Any) -> Any:
-        if rest in kwargs and len(args) <= 1:
-            values = kwargs.pop(rest)
-            args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
-        for numpy_name in renames.keys() & kwargs.keys():
-            name = renames[numpy_name]
-            if name in kwargs:
-                raise OperandError(f"{f.__name__}: got both {name}= and its NumPy name {numpy_name}=; pass one of them")
-            kwargs[name] = kwargs.pop(numpy_name)
-        return f(*args, **kwargs)
+        if kwargs:
+            if rest in kwargs and len(args) <= 1:
+                values = kwargs.pop(rest)
+                args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
+            for numpy_name in renames.keys() & kwargs.keys():
+                name = renames[numpy_name]
+                if name in kwargs:
+                    raise OperandError(f"{f.__name__}: got both {name}= and its NumPy name {numpy_name}=; pass one of them")
+                kwargs[name] = kwargs.pop(numpy_name)
+            for name, value in kwargs.items():
+                if name in kinds and type(value) not in kinds[name].usual:
+                    refuse(f.__name__, name, kinds[name], value)
+        if (given := len(args)) > first:
+            for i, name, kind in settings:
+                if i >= given:
+                    break
+                if type(args[i]) not in kind.usual:
+                    refuse(f.__name__, name, kind, args[i])
+        try:
+            return f(*args, **kwargs)
+        except PLAIN as error:
+            better = better_error(f, args, kwargs, error)
+            if better is None:
+                raise
+            raise better from error
 
     return face  # type: ignore[return-value]
 
@@ -274,11 +299,8 @@ def operand(x: Any, op: str) -> Array:
     >>> operand([1, 2], "sum")
     array([1, 2])
     """
-    if isinstance(x, Boxed | ndarray):
+    if isinstance(x, Boxed):
         return x
     if isinstance(x, list | tuple) and holds_box(x):
         return np.stack([operand(e, op) for e in x])
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise OperandError(f"{op}: operands must be tensors, arrays, numbers or sequences of them: got {type(x).__name__} {x!r:.60}")
-    return array
+    return plain_array(x, op)

@@ -21,6 +21,7 @@ from .._typing import Array, DType, OperationLike, Shape
 from .boxed import Boxed
 from .device import CPU
 from .dtypes import COMPLEX_OF
+from .plain import plain_array
 from .printing import text
 from .tape import Leaf
 from .versions import Cell
@@ -64,10 +65,9 @@ class Tensor(Boxed):
         source: Any = data[0] if len(data) == 1 else None
         if isinstance(source, Tensor) and source.level == state.height:
             source = source.array
-        self.array = source if isinstance(source, Boxed | ndarray) else _constructed(data)
-        if self.array.dtype.kind not in "fiubc":
-            raise OperandError(f"Tensor: holds numbers or booleans: got {type(source).__name__} {source!r:.60} ({self.array.dtype})")
-        self.level = state.height if requires_grad or isinstance(source, Boxed) else 0
+        boxed = isinstance(source, Boxed)
+        self.array = source if boxed else plain_array(source, "Tensor") if isinstance(source, ndarray) else _constructed(data)
+        self.level = state.height if requires_grad or boxed else 0
         self._grad = self.node = self.version = self.views = None
         if requires_grad:
             self.requires_grad_()
@@ -236,7 +236,7 @@ class Tensor(Boxed):
 
     @data.setter
     def data(self, value: Any) -> None:
-        new = value.array if isinstance(value, Tensor) else np.asarray(value)
+        new = value.array if isinstance(value, Tensor) else plain_array(value, "data")
         if self.node is not None and new.dtype.kind not in "fc":
             raise DTypeError(
                 f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
@@ -489,7 +489,7 @@ def _constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
     if len(data) != 1 or isinstance(data[0], bool | float | complex | str | bytes | None):
         shown = ", ".join(f"{x!r:.40}" for x in data[:3])
         raise OperandError(f"Tensor: takes sizes, or a sequence or an array: got {shown}; for a tensor of numbers use tl.tensor(...)")
-    array = to_array(data[0])
+    array = plain_array(to_array(data[0]), "Tensor", data[0])
     if array.dtype.kind == "c":
         raise DTypeError(f"Tensor: its numbers are real, in the default dtype: got {array.dtype} {array.shape}; use tl.tensor(...)")
     return array.astype(get_default_dtype(), copy=False)
@@ -497,7 +497,12 @@ def _constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
 
 def to_array(data: Any) -> ndarray[Any, Any]:
     """An ndarray of numbers and nested sequences, with Python floats in the default dtype; an ndarray itself."""
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ArgumentError(
+            f"Tensor: cannot be one array: {type(data).__name__} {data!r:.60} ({error!s:.200}); make the lists equally long"
+        ) from error
     if array.dtype.kind == "f" and not isinstance(data, ndarray | np.generic) and array.dtype != get_default_dtype():
         array = array.astype(get_default_dtype())
     return array

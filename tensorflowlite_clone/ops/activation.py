@@ -254,7 +254,7 @@ def _silu(input: Array, inplace: bool = False) -> Array:
 def _gelu(input: Array, approximate: str = "none") -> Array:
     """``x Phi(x)``, or its approximation by tanh. Shape: any -> same."""
     if approximate not in ("none", "tanh"):
-        raise ArgumentError(f"gelu: approximate must be 'none' or 'tanh': got {approximate!r}")
+        raise ArgumentError(f"gelu: approximate must be 'none' or 'tanh': got {approximate!r:.60}")
     return (GELU if approximate == "none" else GELUTanh).of(to_operand(input, "gelu"))
 
 
@@ -368,7 +368,7 @@ def _hardshrink(input: Array, lambd: float = 0.5) -> Array:
 @public("softshrink", nn=True, method=False)
 def _softshrink(input: Array, lambd: float = 0.5) -> Array:
     """``x`` moved towards 0 by ``lambd``, 0 inside [-lambd, lambd]. Shape: any -> same."""
-    if lambd < 0:
+    if not lambd >= 0:
         raise ArgumentError(f"softshrink: lambd must not be negative: got {lambd}")
     x = to_operand(input, "softshrink")
     return Connected.of(x - clamp(x, -lambd, lambd))

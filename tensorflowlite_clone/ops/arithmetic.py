@@ -17,6 +17,7 @@ from ..core.boxed import Boxed
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, Inexact
 from ..core.levels import is_plainly
+from ..core.plain import plain_array
 from ..core.publish import OPERANDS, public, require_operands, to_operand
 from ..core.registry import install_method
 from .cast import Cast, cast
@@ -222,7 +223,7 @@ class CopySign(Elementwise, numpy=np.copysign, public="copysign", inplace=True):
 
 
 @public("add", out=True, inplace=np.add)
-def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
+def _add(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
     require_operands("add", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "add")
@@ -230,7 +231,7 @@ def _add(input: Array, other: Array, *, alpha: float = 1) -> Array:
 
 
 @public("sub", "subtract", out=True, inplace=np.subtract)
-def _sub(input: Array, other: Array, *, alpha: float = 1) -> Array:
+def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     require_operands("sub", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
@@ -238,7 +239,7 @@ def _sub(input: Array, other: Array, *, alpha: float = 1) -> Array:
 
 
 @public("rsub", out=True)
-def _rsub(input: Array, other: Array, *, alpha: float = 1) -> Array:
+def _rsub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
     require_operands("rsub", input, other)
     return Subtract.of(other, input if is_plainly(alpha, 1) else input * alpha)
@@ -302,8 +303,8 @@ def _float_power(input: Array, exponent: Array) -> Array:
     >>> tl.float_power(tl.tensor([2, 3]), -1)
     tensor([0.5   , 0.3333], dtype=float64)
     """
-    double = [cast(v, np.complex128 if v.dtype.kind == "c" else np.float64) if hasattr(v, "dtype") else v for v in (input, exponent)]
-    return _pow(*double)
+    given = [plain_array(v, "float_power") if isinstance(v, np.ndarray) else v for v in (input, exponent)]
+    return _pow(*(cast(v, np.complex128 if v.dtype.kind == "c" else np.float64) if hasattr(v, "dtype") else v for v in given))
 
 
 @public("ldexp", numpy=np.ldexp, inplace=True)
@@ -324,7 +325,7 @@ def _lerp(input: Array, end: Array, weight: Array) -> Array:
 
 
 @public("addcmul", out=True, inplace=True)
-def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
+def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1) -> Array:
     """``input + value tensor1 tensor2``. Shape: broadcast."""
     require_operands("addcmul", input, tensor1, tensor2)
     product = tensor1 * tensor2
@@ -332,7 +333,7 @@ def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) 
 
 
 @public("addcdiv", out=True, inplace=True)
-def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Array:
+def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1) -> Array:
     """``input + value tensor1 / tensor2``. Shape: broadcast."""
     require_operands("addcdiv", input, tensor1, tensor2)
     quotient = tensor1 / tensor2

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import DTypeError, OperandError
+from .._errors import ArgumentError, DTypeError, OperandError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -279,6 +279,8 @@ install_method("__ne__", lambda self, other: NotEqual.of(self, other) if _compar
 @public("isclose")
 def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """Whether ``|input - other| <= atol + rtol |other|``, element by element."""
+    if not (rtol >= 0 and atol >= 0):
+        raise ArgumentError(f"isclose: tolerances must not be negative: rtol is {rtol}, atol {atol}; pass numbers from 0 up")
     return IsClose.of(to_operand(input, "isclose"), other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

@@ -5,11 +5,12 @@ Not here: how a convolution is computed (``kernels/conv.py``), windows as column
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, spread, spread_all
@@ -25,6 +26,8 @@ from .shape import Reshape
 
 Pair = tuple[int, int]
 Sizes = tuple[int, ...]
+#: No axis is as long, and no computer has so much memory.
+LONGEST = 1 << 62
 
 
 def fold_axis(a: Array, axis: int) -> Array:
@@ -50,6 +53,8 @@ class Convolve(Bilinear, title="conv2d"):
     optional = ("b",)
     flat = ("b",)
     addend = "b"
+
+    optional = ("b",)
 
     def forward(x, w, b, *, stride, padding, dilation, groups):
         return kernels.conv2d(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups, bias=b)
@@ -134,11 +139,20 @@ class ConvolveWeightGrad(Bilinear):
 
 def sizes(value: Any, count: int, op: str, name: str) -> Sizes:
     """A number, or one for each of ``count`` axes, as a tuple."""
-    numbers = (value,) if isinstance(value, int | np.integer) else tuple(value)
-    if len(numbers) not in (1, count):
-        kind = ("one number", "a number or a pair", "a number or a triple")[count - 1]
-        raise ArgumentError(f"{op}: {name} must be {kind}: got {value!r}")
-    return tuple(int(n) for n in (numbers * count if len(numbers) == 1 else numbers))
+    numbers = whole(value)
+    if numbers is None or len(numbers) not in (1, count) or max(numbers) >= LONGEST:
+        kind = ("one integer", "an integer or a pair of them", "an integer or a triple of them")[count - 1]
+        message = f"{op}: {name} must be {kind}: got {value!r:.60}; pass {name}=1, or one for each axis"
+        raise OperandError(message) if numbers is None else ArgumentError(message)
+    return numbers * count if len(numbers) == 1 else numbers
+
+
+def whole(value: Any) -> Sizes | None:
+    """An integer, or several, as a tuple; None for what is neither."""
+    try:
+        return tuple(map(index, value)) if np.iterable(value) else (index(value),)
+    except TypeError:
+        return None
 
 
 def pair(value: Any, op: str, name: str) -> Pair:
@@ -172,10 +186,10 @@ def _padding(op: str, padding: Any, kernel: Sizes, stride: Sizes, dilation: Size
         totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         return tuple((t // 2, t - t // 2) for t in totals)
     if isinstance(padding, str):
-        raise ArgumentError(f"{op}: padding must be numbers, 'same' or 'valid': got {padding!r}")
+        raise ArgumentError(f"{op}: padding must be numbers, 'same' or 'valid': got {padding!r:.60}")
     pads = sizes(padding, len(kernel), op, "padding")
     if min(pads) < 0:
-        raise ArgumentError(f"{op}: padding must not be negative: got {padding!r}")
+        raise ArgumentError(f"{op}: padding must not be negative: got {padding!r:.60}")
     return tuple((p, p) for p in pads)
 
 

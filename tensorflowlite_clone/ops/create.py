@@ -18,7 +18,8 @@ from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
-from ..core.publish import implements, public, require_operands
+from ..core.plain import array_of, plain_array
+from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from ..core.where import stacklevel
 
@@ -68,7 +69,7 @@ def _plain(data: Any, op: str) -> Any:
     """Nested lists with arrays in place of tensors."""
     if isinstance(data, list | tuple):
         return [_plain(d, op) for d in data]
-    return _own_array(data, op) if isinstance(data, Boxed) else data
+    return _own_array(data, op) if isinstance(data, Boxed) else array_of(data, op) if isinstance(data, ndarray) else data
 
 
 def _own_array(x: Boxed, op: str) -> ndarray[Any, Any]:
@@ -102,11 +103,11 @@ def _ragged(data: Any, op: str) -> ArgumentError:
 def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
     """The values in ``data`` as an ndarray of its own in ``dtype``; without one Python floats become the default dtype."""
     if isinstance(data, Boxed | ndarray | np.generic):
-        array = np.array(_own_array(data, op) if isinstance(data, Boxed) else data)
+        array = np.array(_own_array(data, op) if isinstance(data, Boxed) else array_of(data, op))
         return _supported(array, data, op, dtype)
     nested = isinstance(data, list | tuple)
     leaves = _leaves(data) if nested else {type(data): data}
-    if any(issubclass(kind, Boxed) for kind in leaves):
+    if any(issubclass(kind, Boxed | np.ndarray) and kind is not ndarray for kind in leaves):
         data = _plain(data, op)
     try:
         array = np.array(data)
@@ -133,12 +134,9 @@ def _has_dtype(x: Any) -> bool:
 
 def _supported(array: ndarray[Any, Any], data: Any, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
     """``array`` in native byte order and in ``dtype``; numbers only, of at most double precision."""
+    array = plain_array(array, op, data)
     kind = array.dtype
-    if kind.kind not in "biufc" or kind.itemsize > (16 if kind.kind == "c" else 8):
-        raise OperandError(
-            f"{op}: cannot make a tensor of {type(data).__name__} {data!r:.60} ({kind}); pass numbers, lists of numbers or arrays"
-        )
-    target = kind.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    target = kind if dtype is None else np.dtype(dtype)
     if kind == target:
         return array
     if kind.kind == "c" and target.kind != "c":
@@ -172,7 +170,8 @@ def _as_tensor(data: ArrayLike, dtype: DTypeLike = None, device: Any = None) -> 
     """``data`` as a tensor, sharing memory with arrays and returning tensors themselves where the dtype allows."""
     if isinstance(data, Boxed):
         return data if dtype is None or data.dtype == np.dtype(dtype) else data.to(np.dtype(dtype))
-    array = _supported(data, data, "as_tensor", dtype) if isinstance(data, ndarray) else _values(data, "as_tensor", dtype)
+    shared = isinstance(data, ndarray)
+    array = _supported(array_of(data, "as_tensor"), data, "as_tensor", dtype) if shared else _values(data, "as_tensor", dtype)
     return finish(array, False, device)
 
 
@@ -202,9 +201,10 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
     """
     if not isinstance(ndarray_, ndarray):
         raise OperandError(f"from_numpy: needs an ndarray: got {type(ndarray_).__name__}; use tl.tensor(...)")
-    if _supported(ndarray_[..., :0] if ndarray_.ndim else ndarray_, ndarray_, "from_numpy", None).dtype != ndarray_.dtype:
+    array = array_of(ndarray_, "from_numpy")
+    if not array.dtype.isnative:
         raise DTypeError("from_numpy: the array has foreign byte order, which tensors cannot share; use tl.tensor(...), which copies")
-    return Tensor.wrap(ndarray_, 0)
+    return Tensor.wrap(plain_array(array, "from_numpy"), 0)
 
 
 # ---- filled -----------------------------------------------------------------------------------------------------------------------
@@ -259,8 +259,8 @@ def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = 
     return finish(np.full(size_of((size,), "full"), fill_value, _fill_dtype(fill_value, dtype)), requires_grad, device)
 
 
-def _like(input: Array, dtype: DTypeLike) -> tuple[Shape, Any]:
-    require_operands("like", input)
+def _like(input: Array, dtype: DTypeLike, op: str) -> tuple[Shape, Any]:
+    input = to_operand(input, op)
     return shape_of(input), input.dtype if dtype is None else np.dtype(dtype)
 
 
@@ -279,7 +279,7 @@ def _zeros_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Zeros in the shape and dtype of ``input``."""
-    return _finish_like(input, np.zeros(*_like(input, dtype)), requires_grad, device)
+    return _finish_like(input, np.zeros(*_like(input, dtype, "zeros_like")), requires_grad, device)
 
 
 @public("ones_like", method=False)
@@ -287,7 +287,7 @@ def _ones_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Ones in the shape and dtype of ``input``."""
-    return _finish_like(input, np.ones(*_like(input, dtype)), requires_grad, device)
+    return _finish_like(input, np.ones(*_like(input, dtype, "ones_like")), requires_grad, device)
 
 
 @public("empty_like", method=False)
@@ -295,7 +295,7 @@ def _empty_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Whatever the memory holds, in the shape and dtype of ``input``."""
-    return _finish_like(input, np.empty(*_like(input, dtype)), requires_grad, device)
+    return _finish_like(input, np.empty(*_like(input, dtype, "empty_like")), requires_grad, device)
 
 
 @public("full_like", method=False)
@@ -309,7 +309,7 @@ def _full_like(
     memory_format: Any = None,
 ) -> Array:
     """One number in the shape and dtype of ``input``."""
-    shape, kind = _like(input, dtype)
+    shape, kind = _like(input, dtype, "full_like")
     return _finish_like(input, np.full(shape, _number(fill_value, "full_like"), kind), requires_grad, device)
 
 
@@ -379,7 +379,7 @@ def _arange(
 def _steps(steps: int, op: str) -> int:
     if steps < 0:
         raise ArgumentError(f"{op}: the number of steps must not be negative: got {steps}")
-    return steps
+    return int(steps)
 
 
 @public("linspace", method=False)

@@ -212,7 +212,10 @@ def _from_numbers(arguments: tuple[Any, ...]) -> tuple[str, list[Array]]:
 
     def term(numbers: Any) -> str:
         if not isinstance(numbers, Sequence) or not all(n is Ellipsis or (isinstance(n, int) and 0 <= n < 52) for n in numbers):
-            raise ArgumentError(f"einsum: after each operand comes the list of its labels, numbers from 0 to 51 or ...: got {numbers!r}")
+            raise ArgumentError(
+                f"einsum: after each operand comes the list of its labels, numbers from 0 to 51 or ...: got {numbers!r:.60}; or write an "
+                f"equation first"
+            )
         return "".join("..." if n is Ellipsis else letters[n] for n in numbers)
 
     letters = sorted(ascii_letters)

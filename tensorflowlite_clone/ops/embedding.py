@@ -25,8 +25,8 @@ def _check_range(indices: Any, rows: int) -> None:
     if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= rows):
         bad = np.argwhere((indices < 0) | (indices >= rows))[0]
         raise DimensionError(
-            f"embedding: index {int(indices[tuple(bad)])} at position {tuple(map(int, bad))} is out of range: the table has {rows} rows, "
-            f"0 to {rows - 1}"
+            f"embedding: index {int(indices[tuple(bad)])} at position {tuple(map(int, bad))} is out of range: the table has {rows} rows; "
+            f"indices must be 0 to {rows - 1}"
         )
 
 

@@ -17,7 +17,7 @@ from .._typing import Array, DType, DTypeLike
 from ..core.broadcast import conjugated, normalize_axis, several, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
-from ..core.publish import accept_numpy_names, implements, to_operand
+from ..core.publish import checked, implements, to_operand
 from .cast import cast
 from .create import finish
 from .index import Slice, SlicePut
@@ -173,7 +173,7 @@ def _some_axis(axes: tuple[int, ...], op: str) -> None:
 # ---- the functions of tl.fft ------------------------------------------------------------------------------------------------
 def _numpy_names(f: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function accept ``axis`` for ``dim``, and let it answer NumPy's function of its name."""
-    face = accept_numpy_names(f)
+    face = checked(f)
     spelt: dict[str, Any] = {
         "n": lambda a, n=None, axis=-1, norm=None: f(a, n, axis, norm),
         "s": lambda a, s=None, axes=(-2, -1) if f.__name__[-1] == "2" else None, norm=None: (

@@ -16,6 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.levels import all_values, concrete, is_plainly, untaped
+from ..core.plain import plain_array
 from ..core.publish import implements, public, require_operands, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
@@ -129,6 +130,8 @@ def _diagnose(op: str, shape: tuple[int, ...], index: Any, axis: int) -> Excepti
 
 
 def _index(index: Array, op: str) -> Array:
+    if isinstance(index, np.ndarray):
+        index = plain_array(index, op)
     if not isinstance(index, Boxed | np.ndarray):
         raise OperandError(
             f"{op}: index must be a tensor of integers: got {type(index).__name__} {index!r:.40}; convert it with tl.tensor(...), "
@@ -168,7 +171,7 @@ def _gather(input: Array, dim: int, index: Array) -> Array:
 @public("take_along_dim", out=True)
 def _take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Array:
     """As `gather`, with the other dimensions broadcast; without ``dim`` both are flattened."""
-    _index(indices, "take_along_dim")
+    input, indices = to_operand(input, "take_along_dim"), to_operand(_index(indices, "take_along_dim"), "take_along_dim")
     if dim is None:
         return Gather.of(input.reshape(-1), indices.reshape(-1), axis=0)
     axis = normalize_axis(dim, len(shape_of(input)), "take_along_dim")
@@ -198,6 +201,8 @@ def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: An
     places = _places(index, shape, "scatter")
     axis = normalize_axis(dim, len(shape), "scatter")
     x = to_operand(input, "scatter")
+    if isinstance(source, np.ndarray):
+        source = plain_array(source, "scatter")
     if not isinstance(source, Boxed | np.ndarray):
         source = np.full(shape_of(places), source, x.dtype)
     elif not shape_of(source):
@@ -244,7 +249,7 @@ def _slices(x: Array, axis: int, index: Array, op: str) -> tuple[Any, ...]:
 
 
 @public("index_add", inplace=True)
-def _index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: float = 1) -> Array:
+def _index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: complex = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` along ``dim`` added at the places in ``index`` (1-d, int64).
 
     >>> import tensorflowlite_clone as tl
@@ -299,7 +304,7 @@ def _take(input: Array, index: Array) -> Array:
 @public("masked_select", out=True)
 def _masked_select(input: Array, mask: Array) -> Array:
     """The elements where the mask holds, as a vector; both broadcast."""
-    require_operands("masked_select", input, mask)
+    input, mask = to_operand(input, "masked_select"), to_operand(mask, "masked_select")
     shape = np.broadcast_shapes(shape_of(input), shape_of(mask))
     return get_item(np.broadcast_to(input, shape), np.broadcast_to(mask, shape))
 

@@ -21,6 +21,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, spread
 from ..core.families import Linear
 from ..core.levels import concrete
+from ..core.plain import array_of
 from ..core.registry import install_method
 from ..core.tensor import Tensor
 from ..core.where import stacklevel
@@ -291,6 +292,8 @@ def _as_index(p: Any, level: int | None) -> Any:
         p = p.array
     if isinstance(p, list | range):
         p = np.asarray(p) if len(p) else np.zeros(0, np.int64)
+    if isinstance(p, ndarray) and type(p) is not ndarray:
+        p = array_of(p, "indexing")
     if isinstance(p, ndarray | Boxed) and p.dtype == np.uint8 and not state.numpy:
         warnings.warn(
             "indexing: an index of uint8 is taken for a mask, as in PyTorch; write mask.bool(), or index.long() if it holds places",

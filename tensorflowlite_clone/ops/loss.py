@@ -169,7 +169,7 @@ def reduced(losses: Array, reduction: str, op: str) -> Array:
     if reduction == "sum":
         return Sum.of(losses, axis=None, keepdims=False)
     if reduction != "none":
-        raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none': got {reduction!r}")
+        raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none': got {reduction!r:.60}")
     return losses
 
 
@@ -299,7 +299,8 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             raise DimensionError(
-                f"{op}: label {int(plain[where])} at position {where} is out of range: there are {xs[axis]} classes, 0 to {xs[axis] - 1}"
+                f"{op}: label {int(plain[where])} at position {where} is out of range: there are {xs[axis]} classes, 0 to "
+                f"{xs[axis] - 1}; check the labels, or name the one to ignore, ignore_index"
             )
     counts = np.not_equal(target, ignore_index)
     safe = np.where(counts, target, 0)
@@ -342,7 +343,7 @@ def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: 
     """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
     input, target = pair("smooth_l1_loss", input, target)
     beta = number(beta, "smooth_l1_loss", "beta")
-    if beta < 0:
+    if not beta >= 0:
         raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
     losses = np.abs(input - target) if beta == 0 else Huber.of(input - target, width=float(beta)) / beta
     return reduced(losses, reduction, "smooth_l1_loss")
@@ -353,7 +354,7 @@ def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: flo
     """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
     input, target = pair("huber_loss", input, target)
     delta = number(delta, "huber_loss", "delta")
-    if delta <= 0:
+    if not delta > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
     return reduced(Huber.of(input - target, width=float(delta)), reduction, "huber_loss")
 
@@ -391,6 +392,8 @@ def _bce_with_logits(
     op = "binary_cross_entropy_with_logits"
     input, target = pair(op, input, target)
     log_p = LogSigmoid.of(input)
+    if pos_weight is not None:
+        pos_weight = broadcastable("binary_cross_entropy_with_logits", pos_weight, input, "pos_weight")
     scale = 1.0 if pos_weight is None else 1.0 + (pos_weight - 1.0) * target
     losses = (1.0 - target) * input - scale * log_p
     return reduced(losses if weight is None else losses * weight, reduction, op)

@@ -99,7 +99,9 @@ def _multi_margin_loss(
     if isinstance(y, Tensor) and isinstance(y.array, np.ndarray):
         bad = y.array[(y.array < 0) | (y.array >= classes)]
         if bad.size:
-            raise DimensionError(f"{op}: label {int(bad.flat[0])} is out of range: there are {classes} classes, 0 to {classes - 1}")
+            raise DimensionError(
+                f"{op}: label {int(bad.flat[0])} is out of range: there are {classes} classes; labels must be 0 to {classes - 1}"
+            )
     weight = class_weights(op, weight, x, classes)
     place = np.expand_dims(y, -1)  # (N, 1)
     hinges = _positive_part(margin - Gather.of(x, place, axis=x.ndim - 1) + x)  # (N, C)

@@ -151,6 +151,8 @@ class AffineMap(Bilinear, title="linear"):
     optional = ("b",)
     addend = "b"
 
+    optional = ("b",)
+
     def forward(x, w, b):
         flat = x if x.ndim == 2 else kernels.rows_of(x)
         out = flat @ w.T if x.dtype.char != "e" else kernels.matmul(flat, w.T)
@@ -297,7 +299,7 @@ def _np_vdot(a: Array, b: Array) -> Array:
     return _vdot(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
 
 
-def _combined(op: str, input: Array, product: Array, beta: float, alpha: float) -> Array:
+def _combined(op: str, input: Array, product: Array, beta: complex, alpha: complex) -> Array:
     """``beta input + alpha product``; with ``beta`` 0 the input's values, even NaN, do not count."""
     x, shape = to_operand(input, op), shape_of(product)
     lead = len(shape) - len(shape_of(x))
@@ -311,7 +313,7 @@ def _combined(op: str, input: Array, product: Array, beta: float, alpha: float) 
 
 
 @public("addmm", out=True, inplace=True)
-def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha mat1 @ mat2``: (n, k) @ (k, m) plus what broadcasts to (n, m).
 
     >>> import tensorflowlite_clone as tl
@@ -323,7 +325,7 @@ def _addmm(input: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: fl
 
 
 @public("baddbmm", out=True, inplace=True)
-def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha batch1 @ batch2`` for stacks of matrices: (b, n, k) @ (b, k, m).
 
     >>> import tensorflowlite_clone as tl
@@ -334,7 +336,7 @@ def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alp
 
 
 @public("addbmm", out=True)
-def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha sum_i batch1[i] @ batch2[i]``: (b, n, k) @ (b, k, m), summed over b.
 
     >>> import tensorflowlite_clone as tl
@@ -345,7 +347,7 @@ def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: float = 1, alph
 
 
 @public("addmv", out=True, inplace=True)
-def _addmv(input: Array, mat: Array, vec: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+def _addmv(input: Array, mat: Array, vec: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha mat @ vec``: (n, k) @ (k) plus what broadcasts to (n).
 
     >>> import tensorflowlite_clone as tl
@@ -356,7 +358,7 @@ def _addmv(input: Array, mat: Array, vec: Array, *, beta: float = 1, alpha: floa
 
 
 @public("addr", out=True)
-def _addr(input: Array, vec1: Array, vec2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+def _addr(input: Array, vec1: Array, vec2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha vec1 vec2^T``: all products of (n) and (m), plus what broadcasts to (n, m).
 
     >>> import tensorflowlite_clone as tl

@@ -31,7 +31,7 @@ def pad_axes(x: Array, widths: Sequence[tuple[int, int]], mode: str, value: floa
     shape = shape_of(x)
     for axis, (a, b) in enumerate(widths):
         if shape[axis] + min(a, 0) + min(b, 0) < 0 or shape[axis] + a + b < 0:
-            raise ShapeError(f"{op}: padding ({a}, {b}) cuts off more than there is: dimension {axis} of {shape} has size {shape[axis]}")
+            raise ShapeError(f"{op}: padding ({a}, {b}) cuts off more than there is: dimension {axis} of {shape} has only {shape[axis]}")
     if any(n < 0 for pair in widths for n in pair):
         x = Slice.of(x, spec=tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, widths, strict=True)))
     widths = [(max(a, 0), max(b, 0)) for a, b in widths]

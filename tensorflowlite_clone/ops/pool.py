@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of, spread_all
 from ..core.families import Bilinear, General, Linear
@@ -20,7 +20,7 @@ from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
 from ..kernels.reduce import in_range, power_of_two
 from .cast import cast
-from .conv import fold_axis, pair, unfold_axis
+from .conv import fold_axis, pair, sizes, unfold_axis, whole
 from .extrema import ValuesIndices
 from .shape import Reshape
 
@@ -195,10 +195,7 @@ def _windows(op: str, ndim: int, kernel_size: Any, stride: Any, padding: Any, di
     def two(value: Any, name: str, neutral: int) -> tuple[int, int]:
         if ndim == 4:
             return pair(value, op, name)
-        one = (value,) if isinstance(value, int | np.integer) else tuple(value)
-        if len(one) != 1:
-            raise ArgumentError(f"{op}: {name} must be one number: got {value!r}")
-        return neutral, int(one[0])
+        return neutral, sizes(value, 1, op, name)[0]
 
     kernel = two(kernel_size, "kernel_size", 1)
     steps = kernel if stride is None or stride == () else two(stride, "stride", 1)
@@ -332,10 +329,13 @@ def _avg_pool1d(
 
 
 def _target(output_size: Any, have: tuple[int, int], op: str) -> tuple[int, int]:
-    sizes = (output_size, output_size) if isinstance(output_size, int) or output_size is None else tuple(output_size)
-    if len(sizes) != 2:
-        raise ArgumentError(f"{op}: output_size must be a number or a pair: got {output_size!r}")
-    return tuple(h if s is None else int(s) for s, h in zip(sizes, have, strict=True))  # type: ignore[return-value]
+    several = isinstance(output_size, tuple | list)
+    given = tuple(h if s is None else s for s, h in zip(output_size, have, strict=False)) if several else output_size
+    size = have if given is None else whole(given)
+    if size is None or len(size) not in (1, 2) or (several and len(output_size) != 2) or min(size) < 0:
+        kind = OperandError if size is None else ArgumentError
+        raise kind(f"{op}: output_size must be an integer from 0 up, or a pair of them: got {output_size!r:.60}; None keeps one")
+    return (*size, *size)[:2]  # type: ignore[return-value]
 
 
 @public("adaptive_avg_pool2d", nn=True, method=False)
@@ -367,10 +367,10 @@ def _adaptive_avg_pool1d(input: Array, output_size: Any) -> Array:
 
 
 def _line_target(output_size: Any, x: Array, op: str) -> tuple[int, int]:
-    sizes = (output_size,) if isinstance(output_size, int) or output_size is None else tuple(output_size)
-    if len(sizes) != 1:
-        raise ArgumentError(f"{op}: output_size must be one number: got {output_size!r}")
-    return _target((1, sizes[0]), (1, shape_of(x)[-1]), op)
+    (one,) = output_size if isinstance(output_size, tuple | list) and len(output_size) == 1 else (output_size,)
+    if one is not None and not hasattr(one, "__index__"):
+        raise ArgumentError(f"{op}: output_size must be one integer: got {output_size!r:.60}; None keeps the size")
+    return _target((1, one), (1, shape_of(x)[-1]), op)
 
 
 def _adaptive_max(x: Array, lead: tuple[int, ...], ndim: int, size: tuple[int, int], return_indices: bool) -> Any:

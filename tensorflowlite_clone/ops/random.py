@@ -396,7 +396,7 @@ def _normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gen
     Differentiable in both: the result is ``mean + std * z`` with z drawn from the standard normal distribution.
     """
     spread = all_values(std)
-    if np.any(np.less(spread, 0)):
+    if not np.all(np.greater_equal(spread, 0)):
         raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(spread)}")
     kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)] if size is None else []
     kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal")

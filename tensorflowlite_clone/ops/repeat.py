@@ -17,6 +17,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, several, shape_of
 from ..core.families import Shaping
 from ..core.levels import concrete
+from ..core.plain import plain_array
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .cast import Clone
@@ -95,7 +96,7 @@ def _tile(input: Array, *dims: Any) -> Array:
     >>> tl.tile(tl.tensor([1, 2]), (2, 2)).tolist()
     [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
-    counts = _shape_argument(dims)
+    counts = _shape_argument(dims, "tile")
     counts = (1,) * (len(shape_of(input)) - len(counts)) + counts
     return _repeated(to_operand(input, "tile"), counts, "tile")
 
@@ -103,7 +104,7 @@ def _tile(input: Array, *dims: Any) -> Array:
 @public("repeat", function=False)
 def _repeat(input: Array, *repeats: Any) -> Array:
     """The tensor laid ``repeats[i]`` times along axis i, with new axes in front where there are more counts than axes."""
-    counts = _shape_argument(repeats)
+    counts = _shape_argument(repeats, "repeat")
     if len(counts) < len(shape_of(input)):
         raise ShapeError(f"repeat: needs a count for each dimension: got {counts} for the input's {shape_of(input)}; use tile() for fewer")
     return _repeated(input, counts, "repeat")
@@ -159,7 +160,7 @@ def _repeat_interleave(input: Array, repeats: Any = None, dim: int | None = None
 
 def _counts(repeats: Any, n: int) -> Any:
     """The counts of `repeat_interleave` as a vector; their number decides the shape, so they must be known."""
-    counts = concrete(repeats, "repeat_interleave") if isinstance(repeats, Boxed) else np.asarray(repeats)
+    counts = concrete(repeats, "repeat_interleave") if isinstance(repeats, Boxed) else plain_array(repeats, "repeat_interleave")
     if counts.dtype.kind not in "iu":
         raise DTypeError(f"repeat_interleave: repeats must hold integers: got {counts.dtype}; convert them, repeats.long()")
     if counts.ndim > 1 or counts.size not in (1, n):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import index
+from reprlib import repr as quote
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DimensionError, ShapeError, TransformError
+from .._errors import ArgumentError, DimensionError, OperandError, ShapeError, TransformError
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
@@ -113,11 +115,13 @@ class Flip(Shaping, numpy=np.flip, sequences=1):
         return np.flip(g, axis)
 
 
-def _shape_argument(shape: tuple[Any, ...]) -> tuple[int, ...]:
+def _shape_argument(shape: tuple[Any, ...], op: str) -> tuple[int, ...]:
     """``reshape(2, 3)`` and ``reshape((2, 3))`` alike."""
-    if len(shape) == 1 and isinstance(shape[0], Sequence):
-        return tuple(int(s) for s in shape[0])
-    return tuple(int(s) for s in shape)
+    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) and not isinstance(shape[0], str) else shape
+    try:
+        return tuple(map(index, sizes))
+    except TypeError:
+        raise OperandError(f"{op}: needs integers: got {quote(sizes)}; pass {op}(2, 3) or {op}((2, 3)), or convert them, int(x)") from None
 
 
 def _one_by_one(dims: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -147,7 +151,7 @@ def _reshape(input: Array, *shape: Any) -> Array:
     >>> tl.arange(6).reshape(2, -1).shape
     (2, 3)
     """
-    return Reshape.of(input, shape=resolve(_shape_argument(shape), shape_of(input), "reshape"))
+    return Reshape.of(input, shape=resolve(_shape_argument(shape, "reshape"), shape_of(input), "reshape"))
 
 
 @public("view")
@@ -164,7 +168,7 @@ def _view(input: Array, *size: Any) -> Array:
     """
     if len(size) == 1 and isinstance(size[0], np.dtype):
         raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
-    return _viewed(input, resolve(_shape_argument(size), shape_of(input), "view"), "view")
+    return _viewed(input, resolve(_shape_argument(size, "view"), shape_of(input), "view"), "view")
 
 
 def _viewed(input: Array, shape: Shape, op: str) -> Array:
@@ -188,7 +192,7 @@ def _needs_copy(layout: ndarray[Any, Any], shape: Shape) -> bool:
 @public("expand", function=False)
 def _expand(input: Array, *size: Any) -> Array:
     """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``size``."""
-    shape, have = _shape_argument(size), shape_of(input)
+    shape, have = _shape_argument(size, "expand"), shape_of(input)
     lead = len(shape) - len(have)
     if lead < 0:
         raise ShapeError(f"expand: too few sizes: the input is {have}, the sizes are {shape}; give at least {len(have)} sizes")
@@ -198,7 +202,7 @@ def _expand(input: Array, *size: Any) -> Array:
 @public("broadcast_to", numpy=np.broadcast_to)
 def _broadcast_to(input: Array, shape: Sequence[int]) -> Array:
     """Broadcast ``input`` to ``shape`` without copying."""
-    return BroadcastTo.of(input, shape=_shape_argument((shape,) if isinstance(shape, int) else (tuple(shape),)))
+    return BroadcastTo.of(input, shape=_shape_argument((shape,) if isinstance(shape, int) else (tuple(shape),), "broadcast_to"))
 
 
 @public("permute")
@@ -311,7 +315,7 @@ def _unflatten(input: Array, dim: int, sizes: Sequence[int]) -> Array:
     shape = shape_of(input)
     i = normalize_axis(dim, len(shape), "unflatten")
     length = shape[i] if shape else 1
-    parts = resolve(_shape_argument((tuple(sizes),)), (length,), "unflatten")
+    parts = resolve(_shape_argument((tuple(sizes),), "unflatten"), (length,), "unflatten")
     if math.prod(parts) != length:
         raise ShapeError(f"unflatten: sizes {parts} do not multiply to {length}, the size of dimension {dim} of {shape}")
     return Reshape.of(input, shape=(*shape[:i], *parts, *shape[i + 1 :]))
@@ -462,7 +466,7 @@ def _reshape_as(input: Array, other: Boxed) -> Array:
 @public("sum_to_size", function=False)
 def _sum_to_size(input: Array, *size: Any) -> Array:
     """The sum over what broadcasting from ``size`` would repeat."""
-    shape, have = _shape_argument(size), shape_of(input)
+    shape, have = _shape_argument(size, "sum_to_size"), shape_of(input)
     if len(shape) > len(have) or any(s not in (1, h) for s, h in zip(shape, have[len(have) - len(shape) :], strict=True)):
         raise ShapeError(f"sum_to_size: {shape} does not broadcast to the input's {have}; each size must be 1 or equal, from the right")
     return unbroadcast(input, shape)

@@ -17,7 +17,8 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
 from ..core.levels import all_values
-from ..core.publish import implements, public, require_operands, to_operand
+from ..core.plain import plain_array
+from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .cast import Cast, Clone, cast
 from .compare import Where
@@ -299,10 +300,8 @@ def _quantile_of(x: Array, q: Any, axis: Any, keepdim: bool, interpolation: str,
     """Quantiles over axes; ``q`` is a number or a vector, whose dimension comes first in the result."""
     _inexact_only(x, op)
     if interpolation not in INTERPOLATIONS:
-        raise ArgumentError(f"{op}: interpolation must be one of {', '.join(INTERPOLATIONS)}: got {interpolation!r}")
-    if not isinstance(q, list | tuple):
-        require_operands(op, q)
-    q = q if isinstance(q, Boxed) else np.asarray(q, x.dtype)
+        raise ArgumentError(f"{op}: interpolation must be one of {', '.join(INTERPOLATIONS)}: got {interpolation!r:.60}")
+    q = q if isinstance(q, Boxed) else plain_array(q, op).astype(x.dtype)
     if q.dtype != x.dtype:
         raise DTypeError(f"{op}: q must have the input's dtype: they are {q.dtype} and {x.dtype}; convert it, q.to(input.dtype)")
     if len(shape_of(q)) > 1:

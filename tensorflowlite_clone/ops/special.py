@@ -18,6 +18,10 @@ from .compare import Where
 TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
+#: Orders of `polygamma` from here on are refused.
+MOST = 1 << 12
+
+
 class _Special(Inexact):
     """Real functions; poles give infinities, places outside the domain NaN."""
 
@@ -110,8 +114,8 @@ def _polygamma(n: int, input: Array) -> Array:
     >>> round(tl.polygamma(1, tl.tensor(1.0)).item(), 4)  # pi^2 / 6
     1.6449
     """
-    if n < 0:
-        raise ArgumentError(f"polygamma: n must not be negative: got {n}")
+    if not 0 <= n < MOST:
+        raise ArgumentError(f"polygamma: n must be from 0 to {MOST - 1}: got {n!s:.60}; there is no number for the factorial of more")
     x = to_operand(input, "polygamma")
     return Digamma.of(x) if n == 0 else Polygamma.of(x, order=n)
 

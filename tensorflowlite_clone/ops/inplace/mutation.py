@@ -23,6 +23,7 @@ from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.dtypes import CATEGORY
 from ...core.levels import constant_value, off_tape
+from ...core.plain import plain_array
 from ...core.tape import Leaf
 from ...core.tensor import Tensor
 from ...core.views import Lineage
@@ -321,10 +322,7 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
 
 def in_dtype_of(value: Any, t: Tensor) -> Any:
     """``value`` in t's dtype, differentiably."""
-    if not isinstance(value, Boxed):
-        given, value = value, np.asarray(value)
-        if value.dtype.kind not in "biufc":
-            raise OperandError(f"in-place write: the value must be a tensor, a number or numbers: got {type(given).__name__} {given!r:.60}")
+    value = value if isinstance(value, Boxed) else plain_array(value, "in-place write")
     if value.dtype.kind == "c" and t.dtype.kind != "c":
         raise DTypeError(f"in-place write: a complex value does not fit a tensor of {t.dtype}; take its real part first")
     return cast(value, t.dtype)

@@ -13,7 +13,7 @@ import numpy as np
 from ..._errors import ArgumentError, ShapeError
 from ..._typing import Array, DTypeLike
 from ...core.broadcast import conjugated, normalize_axis, shape_of
-from ...core.publish import accept_numpy_names, implements, public, to_operand, to_operands
+from ...core.publish import checked, implements, public, to_operand, to_operands
 from ..cast import cast
 from ..diagonal import Diagonal, Tril
 from ..matmul import MatMul, matmul
@@ -49,7 +49,7 @@ def multi_dot(tensors: Sequence[Array]) -> Array:
     return chain(tensors, "linalg.multi_dot")
 
 
-@accept_numpy_names
+@checked
 def cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     """Vector product of 3-vectors along ``dim``; other dimensions broadcast.
 
@@ -75,7 +75,7 @@ def _np_cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
     return np.cross(x1, x2, axis=axis)
 
 
-@accept_numpy_names
+@checked
 def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
     """Inner products along ``dim`` of the broadcast operands, the first factor conjugated: ``sum conj(x) y``.
 
