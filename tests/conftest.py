@@ -88,6 +88,13 @@ def not_compared(reports) -> list[str]:
     return [place for place, why in reasons if any(m in why for m in missing) and any(name in why for name in REFERENCES)]
 
 
+def pytest_collection_modifyitems(items):
+    """Refuse names of tests that differ from process to process: xdist compares them, and nobody could run one again."""
+    named = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if named:
+        raise pytest.UsageError(f"tests named by an address: {', '.join(named[:3])}; give ids=")
+
+
 def pytest_sessionfinish(session, exitstatus):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or hasattr(session.config, "workerinput"):
