@@ -280,3 +280,30 @@ def test_a_copy_of_what_the_tape_records_warns(make):
     assert not make(t.detach()).requires_grad
     with tl.no_grad():
         assert not make(t).requires_grad
+
+
+X = tl.tensor([0.3, 0.7], dtype=tl.float64)
+#: Functions of a number t, by what the transforms and `autograd` take besides the function: -x sin(x), or x cos(x), summed, is the slope.
+DIRECTIONS = {
+    "tangents of jvp": (lambda t: func.jvp(tl.sin, (X,), (X * t,))[1], 1),
+    "cotangents of vjp": (lambda t: func.vjp(tl.sin, X)[1](X * t)[0], 1),
+    "tangents of linearize": (lambda t: func.linearize(tl.sin, X)[1](X * t), 1),
+    "tangents of hvp": (lambda t: func.hvp(lambda x: tl.sin(x).sum(), X, X * t)[1], 2),
+    "grad_outputs": (lambda t: tl.autograd.grad(tl.sin(x := X.clone().requires_grad_()), [x], [X * t], create_graph=True)[0], 1),
+    "functional.vjp": (lambda t: tl.autograd.functional.vjp(tl.sin, X, X * t, create_graph=True)[1], 1),
+    "functional.jvp": (lambda t: tl.autograd.functional.jvp(tl.sin, X, X * t, create_graph=True)[1], 1),
+    "functional.hvp": (lambda t: tl.autograd.functional.hvp(lambda x: tl.sin(x).sum(), X, X * t, create_graph=True)[1], 2),
+    "functional_call": (lambda t: func.functional_call(tl.nn.PReLU(2).double(), {"weight": X * t}, (-tl.cos(X)[None],)) * -1.0, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_directions_are_followed(name):
+    f, order = DIRECTIONS[name]
+    expected = (X * tl.cos(X)).sum().item() if order == 1 else -(X * tl.sin(X)).sum().item()
+    t = tl.tensor(0.5, dtype=tl.float64, requires_grad=True)
+    f(t).sum().backward()
+    assert t.grad.item() == pytest.approx(expected)
+    if "grad_outputs" not in name and "functional." not in name:
+        assert func.grad(lambda t: f(t).sum())(t.detach()).item() == pytest.approx(expected)
+        assert func.jvp(lambda t: f(t).sum(), (t.detach(),), (tl.ones_like(t.detach()),))[1].item() == pytest.approx(expected)

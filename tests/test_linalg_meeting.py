@@ -157,6 +157,12 @@ def test_functions_of_symmetric_matrices(matrix, name):
             np.testing.assert_allclose(found.numpy(), exact(x, t, plain, slope), atol=allowed)
     jacobian = func.jacfwd(lambda x: tl.linalg.matrix_function(x, f))(tl.tensor(x)).numpy()
     np.testing.assert_allclose(jacobian, func.jacrev(lambda x: tl.linalg.matrix_function(x, f))(tl.tensor(x)).numpy(), atol=1e-11)
+    stack = tl.tensor(np.stack([x, x + np.eye(n)]))
+    ts = tl.tensor(np.stack([t, 2 * t]))
+    _, found = func.jvp(func.vmap(by_vectors(f)), (stack,), (ts,))
+    np.testing.assert_allclose(found.numpy()[0], exact(x, t, plain, slope), atol=tolerance)
+    found = func.vmap(lambda x, t: func.jvp(by_vectors(f), (x,), (t,))[1])(stack, ts)
+    np.testing.assert_allclose(found.numpy()[1], exact(x + np.eye(n), 2 * t, plain, slope), atol=tolerance)
     forward = func.jacfwd(by_vectors(f))(tl.tensor(x)).numpy()
     np.testing.assert_allclose(forward, jacobian, atol=tolerance)
 

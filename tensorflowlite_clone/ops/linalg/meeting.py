@@ -50,10 +50,17 @@ def split(w: Any) -> Any:
 
 
 def direction(x: Any) -> Any:
-    """The direction in which forward mode follows ``x``, as a constant; None where it does not, or not as the innermost transform."""
+    """The direction in which forward mode follows ``x``, as a constant; None where it does not, or not as the innermost derivative."""
     top = highest([x])
-    if top is None or isinstance(top, Tensor) or len(top.parts()) != 2:
+    if top is None or isinstance(top, Tensor):
         return None
+    if top._batched:
+        inner = direction(top.parts()[0])
+        if inner is None:
+            return None
+        each: Any = top.twin()
+        each.value = inner
+        return each
     along = top.parts()[1]
     return along.detach() if isinstance(along, Boxed) else along
 
