@@ -183,6 +183,9 @@ def test_what_cannot_be_known_is_said():
     exactly = tl.linalg.matrix_function(x, tl.exp)[0, 1]
     (g,) = tl.autograd.grad(exactly, x)
     np.testing.assert_allclose(g.numpy(), np.e / 2 * (np.eye(3)[[1, 0, 2]] * [1, 1, 0]), atol=1e-12)
+    for second in (func.hessian, lambda f: func.jacrev(func.grad(f))):
+        with pytest.warns(UserWarning, match=r"linalg\.eigh: .*or this is a second derivative"):
+            second(lambda x: by_vectors(tl.exp)(x).sum())(tl.tensor(np.eye(2)))
     y = tl.tensor(np.eye(3), requires_grad=True)
     with pytest.warns(UserWarning, match=r"linalg\.svd: the derivative cannot be known"):
         tl.linalg.svd(y).U[0, 1].backward()

@@ -24,7 +24,7 @@ import numpy as np
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
-from ...core.levels import all_values, highest
+from ...core.levels import all_values, highest, varies
 from ...core.tensor import Tensor
 from ...core.where import stacklevel
 from ..cast import Cast
@@ -127,6 +127,8 @@ def where_values_meet(op: str, turning: Array, own: Array, g: Array, difference:
     fits = np.logical_and(column(one), np.logical_and(np.logical_not(moves), np.logical_or(column(known), np.equal(own, 0.0))))
     ignored = np.logical_and(pairs, np.logical_not(np.logical_or(direct, fits)))
     lost = all_values(np.logical_and(ignored, np.logical_or(moves, np.not_equal(own, 0.0))))
+    if varies(difference):  # the values are followed: a derivative of this derivative, which needs more than these cotangents
+        lost = np.broadcast_to(all_values(pairs), lost.shape)
     if lost.any():
         _warn(op, lost, all_values(difference))
     return Where.of(direct, quotient, Where.of(np.logical_and(pairs, fits), column(ratio) * own, 0.0))
@@ -143,8 +145,8 @@ def _warn(op: str, lost: Any, difference: Any) -> None:
     warnings.warn(
         f"{op}: the derivative cannot be known where values are equal: numbers {min(i, j)} and {max(i, j)}"
         f"{f' of matrix {lead}' if lead else ''} differ by {gap:.3g}, which is rounding, and the function depends on how their vectors are "
-        f"chosen, or on more than one function of the values; the part in which those vectors turn into each other is left out; use "
-        f"linalg.matrix_function, or a function of the values alone",
+        f"chosen, or on several functions of the values, or this is a second derivative; the part in which those vectors turn into each "
+        f"other is left out; use linalg.matrix_function, whose derivatives of every order are exact",
         UserWarning,
         stacklevel=stacklevel(),
     )
