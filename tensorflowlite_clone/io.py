@@ -21,6 +21,7 @@ import numpy as np
 
 from ._errors import ArgumentError, FileFormatError, OperandError
 from ._files import write_atomically
+from .core.plain import NUMBERS
 from .core.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def load(path: PathLike | BinaryIO, map_location: Any = None, *, weights_only: b
         with open(name, "rb") if isinstance(path, str | os.PathLike) else _rest_of_open_file(path) as file:
             arrays, metadata = (_read_npz if file.read(4) in ZIP else _read_safetensors)(file)
         if not any(key in metadata for key in (VERSION, STRUCTURE, CHECKSUM)):
-            return {k: Tensor(v) if v.dtype.kind in "biufc" else v for k, v in arrays.items()}
+            return {k: Tensor(v) if v.dtype.char in NUMBERS else v for k, v in arrays.items()}
         return _decode_structure(metadata, arrays)
     except FileFormatError as error:
         raise FileFormatError(f"load: {error}: in {name}; restore the file from a copy or save it again") from error.__cause__
