@@ -36,6 +36,8 @@ def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str) -> No
         raise PermissionError(f"{op}: the file is read-only: {path}; make it writable, or choose another name")
     target = os.path.realpath(path)
     folder, base = os.path.split(target)
+    if os.path.isdir(target):  # the empty name is the folder that the program is in
+        raise IsADirectoryError(f"{op}: this is a folder: {target}; add the name of a file")
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{op}: the folder does not exist: {folder}; create it first")
     part = os.path.join(folder, f".{base.encode(errors='ignore')[:100].decode(errors='ignore')}.{os.urandom(6).hex()}.part")

@@ -355,6 +355,10 @@ BAD_FUNCTION_CALLS: dict[str, str] = {
     "F.one_hot(i(3), 'n')": "'n'",
     # ---- settings of a wrong value -------------------------------------------------------------------------------------------------
     "T.zeros(-1)": "-1",
+    "T.stft(t(9), 4, pad_mode='mirror', return_complex=True)": "'mirror'",
+    "T.istft(T.complex(t(3, 4), t(3, 4)), 4, length=-3)": "-3",
+    "T.cdist(t(2, 3), t(2, 3), float('nan'))": "nan",
+    "T.pdist(t(2, 3), float('nan'))": "nan",
     "T.zeros(2, -3)": "-3",
     "T.full((-1,), 1.0)": "-1",
     "T.eye(-1)": "-1",

@@ -179,10 +179,13 @@ def test_a_folder_without_write_permission_is_refused(writer):
     unchanged(writer)
 
 
-def test_a_folder_in_place_of_a_file_or_missing_is_named(writer):
+def test_a_folder_in_place_of_a_file_or_missing_is_named(writer, monkeypatch):
     (writer.folder / "sub").mkdir()
     with pytest.raises(IsADirectoryError, match=r"^(save|write_idx): this is a folder: .*sub; add the name of a file"):
         writer.write(writer.folder / "sub", 2)
+    monkeypatch.chdir(writer.folder / "sub")
+    with pytest.raises(IsADirectoryError, match=r"^(save|write_idx): this is a folder: .*(sub|\.); add the name of a file"):
+        writer.write("", 2) if writer.name != "checkpoint" else writer.write(".", 2)
     with pytest.raises(FileNotFoundError, match=r"^(save|write_idx): the folder does not exist: .*absent; create it first"):
         writer.write(writer.folder / "absent" / "x", 2)
     assert os.listdir(writer.folder / "sub") == []

@@ -438,8 +438,8 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
         return Sum.of(np.abs(x), axis=axis, keepdims=keepdim)
     if p in (math.inf, -math.inf):
         return (np.max if p > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdim)
-    if not isinstance(p, int | float) or p < 0:
-        raise ArgumentError(f"norm: p must be 'fro', a number from 0 up, inf or -inf: got {p!r}")
+    if not isinstance(p, int | float) or not p >= 0:
+        raise ArgumentError(f"norm: p must be 'fro', a number from 0 up, inf or -inf: got {p!r:.60}")
     return Norm.of(x, p=float(p), axis=axis, keepdims=keepdim)
 
 

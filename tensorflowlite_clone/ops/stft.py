@@ -31,6 +31,10 @@ from .shape import _transpose
 SMALLEST = 1e-11
 
 
+#: What `stft` may put at the ends of a signal; "edge" is NumPy's name of "replicate".
+PAD_MODES = ("reflect", "constant", "replicate", "circular", "edge", "symmetric")
+
+
 def _window(window: Any, win_length: int | None, n_fft: int, dtype: Any, op: str) -> Array:
     """The window in the middle of ``n_fft`` places, zeros beside it; ones where none is given."""
     length = n_fft if win_length is None else int(win_length)
@@ -99,6 +103,8 @@ def _stft(
         raise DTypeError(
             f"stft: a one-sided transform needs a real signal and window: they are {x.dtype} and {w.dtype}; use onesided=False"
         )
+    if pad_mode not in PAD_MODES:
+        raise ArgumentError(f"stft: pad_mode must be one of {', '.join(PAD_MODES)}: got {pad_mode!r:.60}")
     if center:
         ends = (n_fft // 2, n_fft // 2)
         x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [ends], "replicate" if pad_mode == "edge" else pad_mode, 0, "stft")
@@ -148,6 +154,8 @@ def _istft(
     """
     y = to_operand(input, "istft")
     shape = shape_of(y)
+    if length is not None and length < 1:
+        raise ArgumentError(f"istft: length must be at least 1: got {length}; leave it out for the whole signal")
     hop = _hop(hop_length, n_fft, "istft")
     if y.dtype.kind != "c" or len(shape) not in (2, 3):
         raise ShapeError(
