@@ -81,7 +81,7 @@ def test_binary_and_ternary_functions_name_themselves(name, wrong):
 
 
 def test_the_rows_of_the_report():
-    with pytest.raises(TypeError, match=r"atan2: operands must be tensors, arrays or numbers: got NoneType None; convert it"):
+    with pytest.raises(TypeError, match=r"atan2: operands must be tensors, arrays or numbers: \w+ is NoneType None; convert it"):
         tl.atan2(X, None)
     with pytest.raises(TypeError, match=r"where: needs a value for where the condition holds and one for where not: one is None"):
         tl.where(X > 0, X)
@@ -95,7 +95,9 @@ def test_the_rows_of_the_report():
 
 
 @pytest.mark.parametrize("grad", [False, True])
-@pytest.mark.parametrize("value", [None, "a", object(), {}, [1.0, None, 2.0], np.array(None), np.array(["a"] * 3)], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "value", [None, "a", object(), {}, [1.0, None, 2.0], np.array(None), np.array(["a"] * 3)], ids=lambda x: type(x).__name__
+)
 def test_what_is_no_value_is_not_written(value, grad):
     y = tl.zeros(3, requires_grad=grad) * 1.0
     writes = [lambda: y.__setitem__(slice(None), value), lambda: y.fill_(value), lambda: y.index_fill_(0, tl.tensor([0]), value)]
@@ -157,5 +159,5 @@ def test_operations_say_which_arrays_may_be_missing():
     x, w = np.ones((2, 3)), np.ones((4, 3))
     assert AffineMap.of(x, w, None).shape == (2, 4)
     for given in (x, tl.tensor(x, requires_grad=True)):
-        with pytest.raises(TypeError, match=r"linear: operands must be tensors, arrays or numbers: got NoneType None"):
+        with pytest.raises(TypeError, match=r"linear: operands must be tensors, arrays or numbers: \w+ is NoneType None"):
             AffineMap.of(given, None, None)

@@ -79,7 +79,7 @@ def _int(axis: Any, op: str) -> int:
 
 def several(dim: Any) -> tuple[Any, ...]:
     """One dimension or several as a tuple; whether they are dimensions, `normalize_axis` says."""
-    return tuple(dim) if isinstance(dim, tuple | list | range) else (dim,)
+    return tuple(dim) if isinstance(dim, tuple | list | range) or (isinstance(dim, ndarray) and dim.ndim) else (dim,)
 
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str) -> tuple[int, ...] | None:

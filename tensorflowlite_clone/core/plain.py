@@ -1,6 +1,6 @@
 """What a tensor may hold: plain arrays of numbers. Everything that enters, as data or as an operand, is brought to that here, or refused.
 
-Not here: what sequences become (``ops/create.py``), the boxes.
+Not here: `tl.tensor` and its kin (``ops/create.py``), the boxes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import OperandError
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from .._state import get_default_dtype
 from .._typing import NDArray
 
 #: The dtypes of numbers of at most double precision, by NumPy's letters.
@@ -43,3 +44,33 @@ def array_of(x: Any, op: str) -> NDArray:
             f"{op}: a masked array has elements that do not count: it is {x.dtype} {x.shape}; pass x.filled(0), or x.data and x.mask apart"
         )
     return np.asarray(x)
+
+
+def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
+    """What `Tensor` makes of sizes, or of numbers in a sequence."""
+    if all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data):
+        if min(data, default=0) < 0:
+            raise ShapeError(f"Tensor: sizes must not be negative: got {data}; for a tensor of these numbers use tl.tensor({list(data)})")
+        return np.zeros(data or (0,), get_default_dtype())
+    if len(data) == 1 and isinstance(data[0], np.generic):
+        return np.asarray(data[0])
+    if len(data) != 1 or isinstance(data[0], bool | float | complex | str | bytes | None):
+        shown = ", ".join(f"{x!r:.40}" for x in data[:3])
+        raise OperandError(f"Tensor: takes sizes, or a sequence or an array: got {shown}; for a tensor of numbers use tl.tensor(...)")
+    array = plain_array(to_array(data[0]), "Tensor", data[0])
+    if array.dtype.kind == "c":
+        raise DTypeError(f"Tensor: its numbers are real, in the default dtype: got {array.dtype} {array.shape}; use tl.tensor(...)")
+    return array.astype(get_default_dtype(), copy=False)
+
+
+def to_array(data: Any) -> ndarray[Any, Any]:
+    """An ndarray of numbers and nested sequences, with Python floats in the default dtype; an ndarray itself."""
+    try:
+        array = data if isinstance(data, ndarray) else np.asarray(data)
+    except ValueError as error:
+        raise ArgumentError(
+            f"Tensor: cannot be one array: {type(data).__name__} {data!r:.60} ({error!s:.200}); make the lists equally long"
+        ) from error
+    if array.dtype.kind == "f" and not isinstance(data, ndarray | np.generic) and array.dtype != get_default_dtype():
+        array = array.astype(get_default_dtype())
+    return array

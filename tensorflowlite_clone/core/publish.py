@@ -16,9 +16,9 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed, write_out
-from .plain import plain_array
-from .signature import PLAIN, better_error, kinds_of, refuse
-from .tensor import Tensor, to_array
+from .plain import plain_array, to_array
+from .signature import PLAIN, better_error, code_of, kinds_of, refuse
+from .tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -236,7 +236,7 @@ def checked(f: F) -> F:
     One that takes any number of arguments behind its first, ``permute(x, *dims)``, takes them as a sequence by their name, too. What
     Python or NumPy say when a call fails becomes an error that names the function, the arguments and the fix.
     """
-    code = f.__code__
+    code = code_of(f)
     count = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:count]
     renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}

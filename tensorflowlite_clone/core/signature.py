@@ -88,6 +88,13 @@ KINDS |= {f"{name} | None": _optional(kind) for name, kind in KINDS.items()}
 KINDS["Dims"] = KINDS["int | Sequence[int] | None"]
 
 
+def code_of(f: Callable[..., Any]) -> Any:
+    """The code that says which parameters ``f`` has."""
+    while hasattr(f, "__wrapped__"):
+        f = f.__wrapped__
+    return f.__code__
+
+
 def kinds_of(f: Callable[..., Any]) -> dict[str, Kind]:
     """The settings of ``f``, by name."""
     return {name: KINDS[said] for name, said in f.__annotations__.items() if said in KINDS}
@@ -101,12 +108,13 @@ def refuse(op: str, name: str, kind: Kind, value: Any) -> None:
 
 def better_error(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception | None:
     """The error to raise instead of one that was raised in ``f``; None for one that says all, or came from the user's code."""
-    op, count = f.__name__, f.__code__.co_argcount
+    code = code_of(f)
+    op, count = f.__name__, code.co_argcount
     if isinstance(error, Bounded) and not isinstance(error, ABOUT_ARGUMENTS):
         return None
     if not _own(error):
         return None
-    given = {**dict(zip(f.__code__.co_varnames[:count], args, strict=False)), **kwargs}
+    given = {**dict(zip(code.co_varnames[:count], args, strict=False)), **kwargs}
     if not isinstance(error, OperandError):
         for name, value in given.items():
             said = str(f.__annotations__.get(name, ""))

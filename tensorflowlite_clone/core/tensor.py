@@ -21,7 +21,7 @@ from .._typing import Array, DType, OperationLike, Shape
 from .boxed import Boxed
 from .device import CPU
 from .dtypes import COMPLEX_OF
-from .plain import plain_array
+from .plain import constructed, plain_array
 from .printing import text
 from .tape import Leaf
 from .versions import Cell
@@ -66,7 +66,7 @@ class Tensor(Boxed):
         if isinstance(source, Tensor) and source.level == state.height:
             source = source.array
         boxed = isinstance(source, Boxed)
-        self.array = source if boxed else plain_array(source, "Tensor") if isinstance(source, ndarray) else _constructed(data)
+        self.array = source if boxed else plain_array(source, "Tensor") if isinstance(source, ndarray) else constructed(data)
         self.level = state.height if requires_grad or boxed else 0
         self._grad = self.node = self.version = self.views = None
         if requires_grad:
@@ -476,36 +476,6 @@ class Tensor(Boxed):
         return text(self.array, "tensor(", notes)
 
     __str__ = __repr__
-
-
-def _constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
-    """What `Tensor` makes of sizes, or of numbers in a sequence."""
-    if all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data):
-        if min(data, default=0) < 0:
-            raise ShapeError(f"Tensor: sizes must not be negative: got {data}; for a tensor of these numbers use tl.tensor({list(data)})")
-        return np.zeros(data or (0,), get_default_dtype())
-    if len(data) == 1 and isinstance(data[0], np.generic):
-        return np.asarray(data[0])
-    if len(data) != 1 or isinstance(data[0], bool | float | complex | str | bytes | None):
-        shown = ", ".join(f"{x!r:.40}" for x in data[:3])
-        raise OperandError(f"Tensor: takes sizes, or a sequence or an array: got {shown}; for a tensor of numbers use tl.tensor(...)")
-    array = plain_array(to_array(data[0]), "Tensor", data[0])
-    if array.dtype.kind == "c":
-        raise DTypeError(f"Tensor: its numbers are real, in the default dtype: got {array.dtype} {array.shape}; use tl.tensor(...)")
-    return array.astype(get_default_dtype(), copy=False)
-
-
-def to_array(data: Any) -> ndarray[Any, Any]:
-    """An ndarray of numbers and nested sequences, with Python floats in the default dtype; an ndarray itself."""
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ArgumentError(
-            f"Tensor: cannot be one array: {type(data).__name__} {data!r:.60} ({error!s:.200}); make the lists equally long"
-        ) from error
-    if array.dtype.kind == "f" and not isinstance(data, ndarray | np.generic) and array.dtype != get_default_dtype():
-        array = array.astype(get_default_dtype())
-    return array
 
 
 def _rebuild(array: ndarray[Any, Any], requires_grad: bool) -> Tensor:

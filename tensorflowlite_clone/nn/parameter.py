@@ -8,7 +8,8 @@ import numpy as np
 
 from .._errors import OperandError
 from ..core.boxed import Boxed
-from ..core.tensor import Tensor, to_array
+from ..core.plain import plain_array, to_array
+from ..core.tensor import Tensor
 
 
 def are_numbers(data: Any) -> bool:
@@ -37,7 +38,9 @@ class Parameter(Tensor):
             raise OperandError(f"Parameter: requires_grad must be True or False: got {type(requires_grad).__name__} {requires_grad!r:.40}")
         if not isinstance(data, Boxed) and not are_numbers(data):
             raise OperandError(f"Parameter: data must be numbers: got {type(data).__name__} {data!r:.40}; pass a tensor or an array")
-        super().__init__(data.detach() if isinstance(data, Tensor) else to_array(data), requires_grad=bool(requires_grad))
+        super().__init__(
+            data.detach() if isinstance(data, Tensor) else plain_array(to_array(data), "Parameter", data), requires_grad=bool(requires_grad)
+        )
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

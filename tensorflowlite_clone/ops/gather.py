@@ -313,7 +313,7 @@ def _masked_select(input: Array, mask: Array) -> Array:
 def _masked_scatter(input: Array, mask: Array, source: Array) -> Array:
     """``input`` with the first elements of ``source``, in order, where the mask holds; input and mask broadcast."""
     require_operands("masked_scatter", input, mask, source)
-    where = concrete(mask, "masked_scatter")
+    where = concrete(to_operand(mask, "masked_scatter"), "masked_scatter")
     try:
         shape = np.broadcast_shapes(shape_of(input), where.shape)
     except ValueError:
