@@ -5,9 +5,15 @@ Nothing else in the package may hold state that changes what an operation comput
 
 from __future__ import annotations
 
+import io
+import os
 import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -22,7 +28,7 @@ class ThreadState(threading.local):
     #: Whether the innermost gradient mode is `inference_mode`.
     inference: bool = False
     #: Who is told of every operation of this thread (see ``core/observe.py``); nobody, in most programs.
-    observers: tuple[Any, ...] = ()
+    observers: Sequence[Any] = ()
     #: Whether the backward pass under way gives the gradients of chosen tensors and accumulates none.
     inputs_only: bool = False
     #: The backward pass under way (``core/engine.py``).
@@ -48,23 +54,53 @@ class ThreadState(threading.local):
 state = ThreadState()
 
 
-class recording:  # noqa: N801  (reads as a statement)
+def in_turn(*undos: Callable[[], Any]) -> Callable[[], Any]:
+    """A C function that calls all of these, once, which are C functions with their arguments (`partial`) themselves."""
+    return partial(deque, map(partial.__call__, undos), 0)
+
+
+class Restoring(object if TYPE_CHECKING else io.BytesIO):
+    """A context manager that is left by C code alone, so that no interrupt (Ctrl-C) comes between the body and what is put back.
+
+    Python runs the handlers of signals where Python functions begin, among other places: an ``__exit__`` written in Python may be
+    interrupted before its first line. That of Python's files is written in C and calls ``self.close``; here that is a C function with
+    its arguments, which ``__enter__`` sets before it changes anything. What ``__enter__`` changes after the last call that it makes is
+    not interrupted either; where it needs a call for that, it puts it back itself.
+    """
+
+    __slots__ = ("close",)
+    #: What puts everything back; must not be a Python function.
+    close: Callable[[], Any]
+    if not TYPE_CHECKING:
+        #: So that Python does not close it once more when it is freed.
+        closed = True
+
+        def __init__(self) -> None:
+            """Files have arguments; this has none."""
+
+    def inside(self, undo: Callable[[], Any], *then: Callable[[], Any]) -> Callable[[], Any]:
+        """``undo``, after which ``close`` is what it is now, for a block inside another of the same manager; ``then`` may be interrupted."""
+        return in_turn(undo, partial(setattr, self, "close", getattr(self, "close", None)), *then)
+
+    if TYPE_CHECKING:
+
+        def __exit__(self, *exc: object) -> None: ...
+
+
+class recording(Restoring):  # noqa: N801  (reads as a statement)
     """``with recording(False):`` operations of this thread are not recorded meanwhile; with True they are, whatever was before."""
 
-    __slots__ = ("before", "mode")
+    __slots__ = ("mode",)
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode
 
     def __enter__(self) -> None:
-        self.before = state.grad_enabled
+        self.close = partial(setattr, state, "grad_enabled", state.grad_enabled)
         state.grad_enabled = self.mode
 
-    def __exit__(self, *exc: object) -> None:
-        state.grad_enabled = self.before
 
-
-class during:  # noqa: N801  (reads as a statement)
+class during(Restoring):  # noqa: N801  (reads as a statement)
     """``with during(height=2, maps=()):`` this thread's state is so meanwhile; afterwards these fields are as they were before.
 
     Where it is ``grad_enabled`` alone, `recording` does it in half the time.
@@ -82,16 +118,40 @@ class during:  # noqa: N801  (reads as a statement)
         self.fields = fields
 
     def __enter__(self) -> None:
-        values, fields = vars(state), self.fields
-        for name in fields:
-            values[name], fields[name] = fields[name], getattr(state, name)
-
-    def __exit__(self, *exc: object) -> None:
-        vars(state).update(self.fields)
+        values = vars(state)
+        self.close = partial(values.update, {name: getattr(state, name) for name in self.fields})
+        try:
+            values.update(self.fields)
+        except BaseException:  # an interrupt
+            self.close()
+            raise
 
 
 #: Serial numbers of tape nodes: a node's inputs always have smaller numbers than the node.
 next_serial = count(1).__next__
+
+
+# ---- locks ------------------------------------------------------------------------------------------------------------------
+_locks: WeakSet[Any] = WeakSet()
+
+
+def freed_by_fork(lock: Any) -> Any:
+    """``lock``, which a forked child finds free: the thread that held it, unless it is the one that forked, does not exist there.
+
+    Every lock of the package goes through here.
+    """
+    _locks.add(lock)
+    return lock
+
+
+def _free_locks() -> None:
+    for lock in list(_locks):
+        if not (hasattr(lock, "_is_owned") and lock._is_owned()):
+            lock._at_fork_reinit()  # as the standard library does with its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_locks)
 
 
 class _Default:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import AnomalyError, ArgumentError
-from .._state import state
+from .._state import Restoring, state
 from .._typing import Array
 from ..core import observe
 from ..core.boxed import Boxed
@@ -167,7 +167,7 @@ def _ranges(names: Any, values: Any) -> str:
     return "; ".join(told)
 
 
-class detect_anomaly(ContextDecorator):  # noqa: N801  (PyTorch's name)
+class detect_anomaly(Restoring, ContextDecorator):  # noqa: N801  (PyTorch's name)
     """Stop at the first NaN, in the forward or the backward pass, and say where it arose: a context manager and decorator.
 
     The `AnomalyError` names the operation, the line of the program, the module, and shapes and ranges of the operands.
@@ -184,16 +184,11 @@ class detect_anomaly(ContextDecorator):  # noqa: N801  (PyTorch's name)
     """
 
     def __init__(self, check_nan: bool = True, check_inf: bool = False) -> None:
-        self.check_nan, self.check_inf = check_nan, check_inf
-        self.detectors: list[_Detector] = []
+        self.detector = _Detector(check_nan, check_inf)
 
     def __enter__(self) -> detect_anomaly:
-        self.detectors.append(_Detector(self.check_nan, self.check_inf))
-        observe.add(self.detectors[-1])
+        observe.observe(self, self.detector)
         return self
-
-    def __exit__(self, *exc: object) -> None:
-        observe.remove(self.detectors.pop())
 
 
 #: The detector of the whole program, if it is on.

@@ -9,13 +9,13 @@ its tangent may both be tensors on the tape: forward mode is the outer of the tw
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._errors import ArgumentError, GraphError, OperandError, ShapeError, TransformError
-from .._state import state
+from .._state import Restoring, in_turn, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.levels import boxed, constant_value, everything, is_plain
@@ -138,7 +138,7 @@ def _value(a: Any) -> Any:
     return a
 
 
-class dual_level(AbstractContextManager[int]):  # noqa: N801  (PyTorch's name)
+class dual_level(Restoring):  # noqa: N801  (PyTorch's name)
     """A context in which `make_dual` gives tensors tangents; on leaving it, they lose them.
 
     Levels nest, for derivatives of derivatives, and hold for one thread.
@@ -153,11 +153,15 @@ class dual_level(AbstractContextManager[int]):  # noqa: N801  (PyTorch's name)
     __slots__ = ("number",)
 
     def __enter__(self) -> int:
-        self.number = enter_dual_level()
+        levels, level = _open.levels, _Level()
+        self.number = len(levels)
+        self.close = in_turn(partial(levels.remove, level), partial(setattr, level, "open", False))
+        try:
+            levels.append(level)
+        except BaseException:  # an interrupt
+            del levels[self.number :]
+            raise
         return self.number
-
-    def __exit__(self, *exc: object) -> None:
-        exit_dual_level(level=self.number)
 
 
 def enter_dual_level() -> int:

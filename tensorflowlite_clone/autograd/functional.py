@@ -19,7 +19,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import boxed, constant_value, strip
 from ..core.tensor import Tensor
-from ..func.arguments import raised_height, require_inexact
+from ..func.arguments import raised_height, reasons, require_inexact
 from ..func.forward import make_dual, split
 from ..func.mapping import vmap
 from ..func.reverse import Pullback, converted
@@ -188,7 +188,7 @@ def _pushed(
     func: Callable[..., Any], xs: Sequence[Array], vs: Sequence[Array], op: str, strict: bool, create_graph: bool
 ) -> tuple[list[Array], list[Array], bool]:
     """The results of ``func`` and their tangents."""
-    with raised_height() as level:
+    with raised_height() as level, reasons():
         out = func(*[make_dual(x, t, level, op) for x, t in zip(xs, vs, strict=True)])
     outs, several = _as_tuple(out, op, "the result of the function")
     values, slopes = [], []

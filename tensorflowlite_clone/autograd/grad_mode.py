@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self, TypeVar, overload
 
-from .._state import state
+from .._state import Restoring, state
 
 __all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
@@ -54,7 +55,7 @@ def _always(mode: Callable[[], Any], function: F) -> F:
     return generator  # type: ignore[return-value]
 
 
-class set_grad_enabled:  # noqa: N801  (PyTorch's name)
+class set_grad_enabled(Restoring):  # noqa: N801  (PyTorch's name)
     """Switch recording on or off in this thread: a context manager, a decorator, and effective at once when called as a function.
 
     >>> with set_grad_enabled(False):
@@ -67,13 +68,11 @@ class set_grad_enabled:  # noqa: N801  (PyTorch's name)
     def __init__(self, mode: bool) -> None:
         self.before = state.grad_enabled
         self.mode = bool(mode)
+        self.close = partial(setattr, state, "grad_enabled", self.before)
         state.grad_enabled = self.mode
 
     def __enter__(self) -> None:
         state.grad_enabled = self.mode
-
-    def __exit__(self, *exc: object) -> None:
-        state.grad_enabled = self.before
 
     def __call__(self, function: F) -> F:
         """``function``, always in this mode; nothing else is switched."""
@@ -82,11 +81,10 @@ class set_grad_enabled:  # noqa: N801  (PyTorch's name)
         return _always(lambda: set_grad_enabled(mode), function)
 
 
-class _Mode:
+class _Mode(Restoring):
     """A gradient mode as context manager and decorator, usable with and without parentheses."""
 
-    __slots__ = ("before",)
-    before: list[bool]
+    __slots__ = ()
     mode: bool
 
     @overload
@@ -96,15 +94,14 @@ class _Mode:
     def __new__(cls, function: Any = None) -> Any:
         """The mode, or, used without parentheses as a decorator, the function in that mode."""
         self: _Mode = super().__new__(cls)
-        self.before = []
         return self if function is None else self(function)
 
-    def __enter__(self) -> None:
-        self.before.append(state.grad_enabled)
-        state.grad_enabled = self.mode
+    def __init__(self, function: Any = None) -> None:
+        """Made by ``__new__``."""
 
-    def __exit__(self, *exc: object) -> None:
-        state.grad_enabled = self.before.pop()
+    def __enter__(self) -> None:
+        self.close = self.inside(partial(setattr, state, "grad_enabled", state.grad_enabled))
+        state.grad_enabled = self.mode
 
     def __call__(self, function: F) -> F:
         """``function``, always in this mode."""
@@ -132,7 +129,7 @@ class enable_grad(_Mode):  # noqa: N801  (PyTorch's name)
     mode = True
 
 
-class inference_mode:  # noqa: N801  (PyTorch's name)
+class inference_mode(Restoring):  # noqa: N801  (PyTorch's name)
     """Record nothing, for evaluation: a context manager and a decorator; ``inference_mode(False)`` records again.
 
     Unlike PyTorch's, tensors made inside may be used later in recorded computations: they are constants there, as any other tensor.
@@ -145,8 +142,7 @@ class inference_mode:  # noqa: N801  (PyTorch's name)
     True
     """
 
-    __slots__ = ("before", "mode")
-    before: list[tuple[bool, bool]]
+    __slots__ = ("mode",)
     mode: bool
 
     @overload
@@ -156,15 +152,15 @@ class inference_mode:  # noqa: N801  (PyTorch's name)
     def __new__(cls, mode: Any = True) -> Any:
         """The mode, or, used without parentheses as a decorator, the function in that mode."""
         self: inference_mode = super().__new__(cls)
-        self.mode, self.before = not callable(mode) and not mode, []
+        self.mode = not callable(mode) and not mode
         return self(mode) if callable(mode) else self
 
-    def __enter__(self) -> None:
-        self.before.append((state.grad_enabled, state.inference))
-        state.grad_enabled, state.inference = self.mode, not self.mode
+    def __init__(self, mode: Any = True) -> None:
+        """Made by ``__new__``."""
 
-    def __exit__(self, *exc: object) -> None:
-        state.grad_enabled, state.inference = self.before.pop()
+    def __enter__(self) -> None:
+        self.close = self.inside(partial(vars(state).update, {"grad_enabled": state.grad_enabled, "inference": state.inference}))
+        state.grad_enabled, state.inference = self.mode, not self.mode
 
     def __call__(self, function: F) -> F:
         """``function``, always in this mode."""

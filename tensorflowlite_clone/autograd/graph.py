@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ContextDecorator
 from functools import partial
 from typing import Any
 
 from numpy import ndarray
 
 from .._errors import ArgumentError, GraphError, OperandError, ShapeError
-from .._state import during, state
+from .._state import Restoring, during, state
 from ..core import observe
 from ..core.grad_fn import GradientEdge, Node, get_gradient_edge
 from ..core.plan import ANSWER, INPUT, Source
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-class saved_tensors_hooks(observe.Observer):  # noqa: N801  (PyTorch's name)
+class saved_tensors_hooks(Restoring, observe.Observer):  # noqa: N801  (PyTorch's name)
     """Let others keep what operations save for the backward pass: a context manager.
 
     ``pack_hook(tensor)`` is called for every tensor that an operation recorded inside saves; what it returns is kept in its place, and
@@ -57,10 +57,7 @@ class saved_tensors_hooks(observe.Observer):  # noqa: N801  (PyTorch's name)
     def __enter__(self) -> None:
         if _forbidden:
             raise GraphError(f"saved_tensors_hooks: {_forbidden[-1]}")
-        observe.add(self)
-
-    def __exit__(self, *exc: object) -> None:
-        observe.remove(self)
+        observe.observe(self, self)
 
     def recorded(self, node: Any) -> None:
         """Pack what ``node`` saved, unless hooks further inside do it."""
@@ -180,14 +177,20 @@ class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801  (PyTo
 _forbidden: list[str] = []
 
 
-@contextmanager
-def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
+class disable_saved_tensors_hooks(Restoring, ContextDecorator):  # noqa: N801  (PyTorch's name)
     """Make `saved_tensors_hooks` an error with this message inside the block."""
-    _forbidden.append(error_message)
-    try:
-        yield
-    finally:
-        _forbidden.pop()
+
+    def __init__(self, error_message: str) -> None:
+        self.error_message = error_message
+
+    def __enter__(self) -> None:
+        self.close = partial(_forbidden.remove, self.error_message)
+        before = len(_forbidden)
+        try:
+            _forbidden.append(self.error_message)
+        except BaseException:  # an interrupt
+            del _forbidden[before:]
+            raise
 
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:

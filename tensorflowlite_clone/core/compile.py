@@ -50,10 +50,10 @@ def _stand_aside() -> None:
     global _aside
     _aside = True
     for op, name, slow, _ in _twins:
-        if name is None:
-            del op.of
-        else:
+        if name is not None:
             registry.install_method(name, slow)
+        elif "of" in vars(op):
+            del op.of
 
 
 def _come_back() -> None:

@@ -8,6 +8,7 @@ engine itself allocated are changed in place. Saved values are dropped as they a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import copy_context
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -43,17 +44,23 @@ def run_backward(
     walk = Walk(level, create_graph, retain_graph, inputs)
     walk.start(roots, seeds, all_reach)
     before = state.grad_enabled, state.inputs_only, state.walk
+    context = copy_context()
     state.inputs_only, state.walk = inputs is not None, walk
     if create_graph:
         state.grad_enabled = True
     try:
-        with np.errstate(all="ignore"):
-            walk.run()
-            if walk.awaited is not None:
-                walk.awaited.finish()
+        context.run(_quietly, walk)
     finally:
         state.grad_enabled, state.inputs_only, state.walk = before
     return [] if inputs is None or walk.wanted is None else [walk.wanted[-node.seq] for node in inputs]
+
+
+def _quietly(walk: Walk) -> None:
+    """The walk without floating-point warnings, in a context of its own: leaving that, unlike `np.errstate`, cannot be interrupted."""
+    np.seterr(all="ignore")
+    walk.run()
+    if walk.awaited is not None:
+        walk.awaited.finish()
 
 
 class Walk:
@@ -74,7 +81,7 @@ class Walk:
         self.heap: list[int] = []
         self.waiting: dict[int, list[Any]] = {}
         self.reach: set[int] | None = None
-        self.observers = state.observers
+        self.observers = tuple(state.observers)
         self.showing = Showing(level, create_graph)
         self.awaited: Awaited | None = None
         self.roots: list[Any] = []

@@ -6,12 +6,13 @@ Here: what an observer is told, and how the fast path stands aside while there i
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from .._state import ThreadState, state
+from .._state import Restoring, ThreadState, freed_by_fork, state
 from .._typing import Array, OperationLike
 
 
@@ -29,47 +30,86 @@ class Observer:
 
 
 _switches: list[tuple[Callable[[], None], Callable[[], None]]] = []
-#: Held while observers are counted and the fast path stands aside or comes back, and while it grows.
-lock = threading.Lock()
-_active = 0
+#: Held while it is decided whether the fast path stands aside, and while it grows.
+lock = freed_by_fork(threading.Lock())
+#: The threads that have observers of their own, by identifier. Who they are stands in the state of each: this only sums it up.
+_threads: set[int] = set()
+#: Whether the fast path stands aside, for observers of whatever thread.
+aside = False
 
 
 def on_switch(first: Callable[[], None], last: Callable[[], None]) -> None:
-    """Call ``first`` when the first observer comes (it may be there already) and ``last`` when the last one goes, in any thread."""
+    """Call ``first`` when the first observer comes (it may be there already) and ``last`` when the last one goes, in any thread.
+
+    Both may be called again where they were interrupted.
+    """
     with lock:
         _switches.append((first, last))
-        if _active:
+        if aside:
             first()
 
 
-def add(observer: Observer) -> None:
-    """Tell ``observer`` of this thread's operations from now on."""
-    _count(1)
-    state.observers = (*state.observers, observer)
+def settle() -> None:
+    """Let the fast path stand aside where somebody observes, and come back where nobody does.
 
-
-def remove(observer: Observer) -> None:
-    """Undo the latest `add` of ``observer``."""
-    state.observers = _without(state.observers, observer)
-    if state.observers == ThreadState.observers:
+    Called when an observer comes, and by the general path when it finds that none is left; to call it once more changes nothing.
+    """
+    global aside
+    own = vars(state).get("observers")
+    if type(own) is list and tuple(own) == tuple(ThreadState.observers):
         del state.observers  # as other threads again
-    _count(-1)
+        own = None
+    with lock:
+        if type(own) is not tuple:  # else some are hidden for a while, by `during`
+            (_threads.add if own else _threads.discard)(threading.get_ident())
+        wanted = bool(_threads or ThreadState.observers)
+        if wanted != aside:
+            for first, last in _switches:
+                (first if wanted else last)()
+            aside = wanted
+
+
+class observing(Restoring):  # noqa: N801  (reads as a statement)
+    """Tell ``observer`` of this thread's operations meanwhile."""
+
+    __slots__ = ("observer",)
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+
+    def __enter__(self) -> None:
+        observe(self, self.observer)
+
+
+def observe(block: Restoring, observer: Observer) -> None:
+    """Tell ``observer`` of this thread's operations from now on, until ``block`` is left."""
+    own = vars(state).get("observers")
+    own = own if type(own) is list else list(state.observers)
+    before = len(own)
+    block.close = block.inside(partial(own.remove, observer), partial(settle))
+    try:
+        own.append(observer)
+        state.observers = own
+        settle()
+    except BaseException:  # an interrupt
+        del own[before:]
+        raise
 
 
 def add_everywhere(observer: Observer) -> None:
     """Tell ``observer`` of the operations of every thread that has no observers of its own yet, and of this one."""
-    _count(1)
     ThreadState.observers = (*ThreadState.observers, observer)
-    if "observers" in state.__dict__:
-        state.observers = (*state.observers, observer)
+    if "observers" in vars(state):
+        state.observers = [*state.observers, observer]
+    settle()
 
 
 def remove_everywhere(observer: Observer) -> None:
     """Undo `add_everywhere`."""
     ThreadState.observers = _without(ThreadState.observers, observer)
-    if "observers" in state.__dict__:
-        state.observers = _without(state.observers, observer)
-    _count(-1)
+    if "observers" in vars(state):
+        state.observers = list(_without(tuple(state.observers), observer))
+    settle()
 
 
 def _without(observers: tuple[Any, ...], observer: Observer) -> tuple[Any, ...]:
@@ -78,21 +118,11 @@ def _without(observers: tuple[Any, ...], observer: Observer) -> tuple[Any, ...]:
     return observers[: places[-1]] + observers[places[-1] + 1 :] if places else observers
 
 
-def _count(change: int) -> None:
-    """Keep count of all observers; the first and the last one throw the switches."""
-    global _active
-    with lock:
-        before, _active = _active, _active + change
-        if before == 0 or _active == 0:
-            for first, last in _switches:
-                (first if _active else last)()
+def _after_fork() -> None:
+    """In a forked child only the forking thread exists, and its observers."""
+    _threads.clear()
+    settle()
 
 
-@contextmanager
-def observing(observer: Observer) -> Iterator[None]:
-    """`add` and `remove` around a block."""
-    add(observer)
-    try:
-        yield
-    finally:
-        remove(observer)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

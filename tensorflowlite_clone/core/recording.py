@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from .._state import next_serial, state
 from .._typing import Array, DType, Shape
+from . import observe
 from .broadcast import shape_of, unbroadcast
 from .levels import constant_value
 from .plan import ANSWER, INPUT, PARAM, Plan, Source, mask_of, remember, take
@@ -59,6 +60,8 @@ class Recorded(SavingNode):
     @classmethod
     def record(cls, args: tuple[Array, ...], params: dict[str, Any], level: int) -> Any:
         """Carry out the operation on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
+        if observe.aside and not state.observers:  # the last one may have gone
+            observe.settle()
         if not cls.specialised:
             cls.specialised = True
             if Recorded.specialise is not None:

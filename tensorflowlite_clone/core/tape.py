@@ -17,14 +17,14 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import GraphError, ShapeError
-from .._state import next_serial
+from .._state import freed_by_fork, next_serial
 from .._typing import Array
 from .boxed import Boxed
 from .broadcast import conjugated
 from .where import NOWHERE, line, place_of
 
 #: Held while a ``grad`` is read and replaced, or added to: several threads may reach one leaf.
-ACCUMULATION = threading.RLock()
+ACCUMULATION = freed_by_fork(threading.RLock())
 
 
 class TapeNode:

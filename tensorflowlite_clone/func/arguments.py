@@ -5,15 +5,15 @@ Not here: any transform.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, OperandError, TransformError
-from .._state import state
+from .._state import Restoring, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.tensor import Tensor
@@ -22,36 +22,47 @@ from .dual import Dual
 
 #: The dtypes of NumPy programs in single precision, which stay there; any other array is of a program in float64.
 SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
+FLOAT64 = np.dtype(np.float64)
 #: One positional argument, or several.
 Argnums = int | tuple[int, ...]
 
 
-@contextmanager
-def raised_height(record: bool | None = None, kind: Kind | None = None) -> Iterator[int]:
-    """One transform more: its boxes get the new height as level. ``record=True`` records whatever the outer mode is.
+class raised_height(Restoring):  # noqa: N801  (reads as a statement)
+    """One transform more: its boxes get the new height, which the block gets, as level. ``record=True`` records whatever the outer mode is.
 
     ``kind`` is that of the arguments: whether the numbers and indices inside are NumPy's.
     """
-    before, maps, default, numpy, outer = state.grad_enabled, state.maps, state.default_dtype, state.numpy, state.height
-    state.height = state.highest = max(outer, state.highest) + 1
-    if record is not None:
-        state.grad_enabled = record
-    if kind is not None and kind.double:
-        state.default_dtype = np.dtype(np.float64)
-    if kind is not None and kind.numpy is not None:
-        state.numpy = kind.numpy
-    try:
-        yield state.height
-    except ValueError as error:  # NumPy says this of any failure in out[i] = x; the reason is what helps
-        if isinstance(error.__cause__, TransformError) and "setting an array element" in str(error):
-            raise error.__cause__.with_traceback(error.__traceback__) from None
-        raise
-    finally:
-        state.height = outer
-        state.grad_enabled = before
-        state.maps = maps
-        state.default_dtype = default
-        state.numpy = numpy
+
+    __slots__ = ("double", "numpy", "record")
+
+    def __init__(self, record: bool | None = None, kind: Kind | None = None) -> None:
+        self.record, self.double, self.numpy = record, kind is not None and kind.double, None if kind is None else kind.numpy
+
+    def __enter__(self) -> int:
+        before = {"height": state.height, "grad_enabled": state.grad_enabled, "maps": state.maps, "default_dtype": state.default_dtype}
+        self.close = partial(vars(state).update, before, numpy=state.numpy)
+        height = max(state.height, state.highest) + 1
+        state.height = state.highest = height  # from here on there is no call, and so no interrupt
+        if self.record is not None:
+            state.grad_enabled = self.record
+        if self.double:
+            state.default_dtype = FLOAT64
+        if self.numpy is not None:
+            state.numpy = self.numpy
+        return height
+
+
+class reasons:  # noqa: N801  (reads as a statement)
+    """Around a user's function: of a failing ``out[i] = x`` NumPy only says that it failed; the reason is what helps."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, ValueError) and isinstance(error.__cause__, TransformError) and "setting an array element" in str(error):
+            raise error.__cause__.with_traceback(traceback) from None
 
 
 class Kind:

@@ -17,7 +17,7 @@ from ..core.broadcast import shape_of
 from ..core.levels import strip
 from ..core.tensor import Tensor
 from ..core.transpose import transposed
-from .arguments import Kind, raised_height, require_arrays, require_inexact, split_aux
+from .arguments import Kind, raised_height, reasons, require_arrays, require_inexact, split_aux
 from .dual import Dual
 from .reverse import TreePullback, converted
 from .tree import flatten, flatten_as, map_leaves, unflatten
@@ -46,7 +46,7 @@ def jvp(
     ps, tree = flatten(tuple(primals))
     ts = flatten_as(tree, tuple(tangents), "jvp", "tangents", "primals")
     kind = Kind([*ps, *ts])
-    with raised_height(kind=kind) as level:
+    with raised_height(kind=kind) as level, reasons():
         duals = [make_dual(kind.take(p, "jvp"), kind.take(t, "jvp", "tangents"), level, "jvp") for p, t in zip(ps, ts, strict=True)]
         out = func(*unflatten(tree, duals))
     out, aux = split_aux(out, has_aux, "jvp")
@@ -94,7 +94,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
         raise ArgumentError("linearize: there is nothing to differentiate: got no primals; pass the function's arguments")
     pullback = TreePullback(func, primals, {}, tuple(range(len(primals))), False, "linearize")
     places = [k for k in range(len(pullback.outputs)) if pullback.depends(k)]
-    with raised_height(record=True) as level:  # u -> J^T u, which is linear in u, recorded at u = 0
+    with raised_height(record=True) as level, reasons():  # u -> J^T u, which is linear in u, recorded at u = 0
         us = [Tensor.wrap(np.zeros(shape_of(o), o.dtype), level).requires_grad_() for o in (pullback.outputs[k] for k in places)]
         pulled = pullback.walk(places, us, retain=False)
     value, dtypes = pullback.value(), [x.dtype for x in pullback.inputs]

@@ -19,7 +19,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import strip
-from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, require_inexact, selected, split_aux
+from .arguments import Argnums, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
 from .batched import Batched, Map
 from .dual import Dual
 from .forward import jvp, split
@@ -86,7 +86,7 @@ def _block(pullback: TreePullback, k: int, shape: tuple[int, ...], dtype: Any, r
     """Some rows, with one pass over the tape: (rows, *x.shape) for every argument."""
     size = rows.stop - rows.start
     basis = np.eye(size, n, rows.start, dtype)
-    with raised_height() as level:
+    with raised_height() as level, reasons():
         gradients = pullback.gradients({k: Map(level, size, "error").box(basis.reshape(size, *shape))}, retain=True)
     return [_all_of(g, x.shape, x.dtype, level, size) for g, x in zip(gradients, pullback.inputs, strict=True)]
 
@@ -123,10 +123,10 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
         _require_real(primals, "jacfwd", "argument")
         counts = [math.prod(shape_of(p)) for p in primals]
         size = sum(counts)
-        with raised_height(kind=kind) as outer:
+        with raised_height(kind=kind) as outer, reasons():
             this = Map(outer, size, randomness)
             state.maps = (*state.maps, this)
-            with raised_height() as level:
+            with raised_height() as level, reasons():
                 duals = [Dual(p, this.box(_basis(p, sum(counts[:k]), size)), level) for k, p in enumerate(primals)]
                 out = func(*replaced(args, nums, unflatten(tree, duals)), **kwargs)
         out, aux = split_aux(out, has_aux, "jacfwd")

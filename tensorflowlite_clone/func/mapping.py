@@ -19,7 +19,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import strip
 from ..ops.random import current_generator
-from .arguments import Kind, raised_height, require_arrays
+from .arguments import Kind, raised_height, reasons, require_arrays
 from .batched import Batched, Map
 from .tree import Structure, flatten, spread, unflatten
 
@@ -109,7 +109,7 @@ def _run(
 ) -> Any:
     """All examples at once."""
     kind = Kind(leaves)
-    with raised_height(kind=kind) as level:
+    with raised_height(kind=kind) as level, reasons():
         this = Map(level, size, randomness)
         boxed = [x if d is None else this.box(_to_front(kind.take(x, "vmap"), d)) for x, d in zip(leaves, dims, strict=True)]
         state.maps = (*state.maps, this)

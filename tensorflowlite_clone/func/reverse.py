@@ -18,7 +18,7 @@ from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
 from ..core.levels import strip
 from ..core.tensor import Tensor
-from .arguments import Argnums, Kind, raised_height, replaced, require_arrays, require_inexact, selected, split_aux
+from .arguments import Argnums, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
 from .tree import flatten, flatten_as, map_leaves, unflatten
 
 
@@ -29,7 +29,7 @@ class Pullback:
     """
 
     def __init__(self, func: Callable[..., Sequence[Any]], arrays: Sequence[Array], op: str, kind: Kind | None = None) -> None:
-        with raised_height(record=True, kind=kind) as level:
+        with raised_height(record=True, kind=kind) as level, reasons():
             self.level = level
             self.inputs = [_input(x, level, op) for x in arrays]
             self.outputs = func(*self.inputs)

@@ -6,6 +6,7 @@ themselves (``nn/``), which live on a higher floor.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .._errors import ArgumentError, OperandError, ShapeError, StateDictError
+from .._state import freed_by_fork
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -22,7 +24,9 @@ from ..core.tensor import Tensor
 
 TABLES = ("_parameters", "_buffers")
 
-_guard = threading.Lock()
+#: What calls under way have replaced, and in which thread.
+_replacements: dict[int, tuple[int, list[tuple[str, dict[str, Any], str, Any]]]] = {}
+_guard = freed_by_fork(threading.Lock())
 #: One lock per module whose entries were ever replaced: calls of other threads on the same module wait.
 _locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -160,6 +164,7 @@ def _replaced(slots: dict[str, tuple[Any, str]], values: dict[str, Any]) -> Iter
         for key in sorted(owners):  # one order for all threads
             stack.enter_context(_lock_of(owners[key]))
         before: list[tuple[str, dict[str, Any], str, Any]] = []
+        _replacements[id(before)] = threading.get_ident(), before
         try:
             for name, (owner, attribute) in slots.items():
                 table = owner._parameters if attribute in owner._parameters else owner._buffers
@@ -171,11 +176,24 @@ def _replaced(slots: dict[str, tuple[Any, str]], values: dict[str, Any]) -> Iter
                 if attribute in table and table[attribute] is not values[name]:
                     after[name] = table[attribute]
                 table[attribute] = value
+            del _replacements[id(before)]
+
+
+def _after_fork() -> None:
+    """In a forked child no other thread will put back what it replaced."""
+    for ident, before in list(_replacements.values()):
+        if ident != threading.get_ident():
+            for _, table, attribute, value in reversed(before):
+                table[attribute] = value
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _lock_of(module: Any) -> Any:
     with _guard:
-        return _locks.setdefault(module, threading.RLock())
+        return _locks.setdefault(module, freed_by_fork(threading.RLock()))
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -30,7 +30,7 @@ from .._typing import NDArray, Pair
 from . import runs, winograd
 from .im2col import Columns, Geometry, Padding, conv2d_output_size, filters_first, geometry
 from .runs import Runs
-from .threads import one_blas_thread, parallel
+from .threads import on_one_blas_thread, parallel
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_output_size", "conv2d_weight_grad"]
 
@@ -137,8 +137,7 @@ def _correlate_runs(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: N
 
 def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """Kernels of height 3, where this pays."""
-    with one_blas_thread():
-        u = winograd.transform_weights(w)
+    u = on_one_blas_thread(winograd.transform_weights, w)
     plainly = _correlate(geo, x, w, out, bias)
     column = None if bias is None else bias.reshape(-1, 1, 1)
 
@@ -296,8 +295,7 @@ def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
 
 def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
     """Kernels of height 3, where this pays."""
-    with one_blas_thread():
-        u = winograd.transform_weights(w)
+    u = on_one_blas_thread(winograd.transform_weights, w)
     plainly = _spread(geo, g, w, out)
 
     def work(lo: int, hi: int) -> None:
@@ -338,8 +336,7 @@ def conv2d_weight_grad(
     with np.errstate(over="ignore", invalid="ignore"):
         if winograd.cost(geo) < _gradient_cost(geo):
             total = _sum_of_slices(geo, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
-            with one_blas_thread():
-                result = winograd.fold_weight_grad(total, w_shape)
+            result = on_one_blas_thread(winograd.fold_weight_grad, total, w_shape)
             if _is_finite(result):  # see _winograd
                 return result
         return _sum_of_slices(geo, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)

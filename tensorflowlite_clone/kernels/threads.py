@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import contextvars
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._errors import ArgumentError
+from .._state import freed_by_fork
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["WORTH_IT", "get_num_threads", "let_blas_sleep", "one_blas_thread", "parallel", "set_num_threads"]
+__all__ = ["WORTH_IT", "get_num_threads", "let_blas_sleep", "on_one_blas_thread", "parallel", "set_num_threads"]
 
+T = TypeVar("T")
 WORTH_IT = 300e-6  # seconds of work below which the 20-50 us of a dispatch do not pay
 
 
@@ -92,9 +95,11 @@ class _BlasHold:
     """Holds BLAS at one thread while at least one caller asks for it; the last to leave restores the number."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.holders = 0
-        self.saved = 1
+        self.lock = freed_by_fork(threading.Lock())
+        #: Who asks for it.
+        self.holders: set[object] = set()
+        #: The number to restore, while BLAS is held.
+        self.saved: int | None = None
         self._access: tuple[Callable[[], int], Callable[[int], None]] | None = None
         self._searched = False
 
@@ -106,40 +111,41 @@ class _BlasHold:
             self._searched = True
         return self._access
 
-    def acquire(self) -> bool:
-        """Take a hold; False (and no hold) when BLAS cannot be told how many threads to use."""
+    def acquire(self, holder: object) -> None:
+        """Take a hold, if BLAS can be told how many threads to use."""
         if (access := self.access) is None:
-            return False
+            return
         get, limit = access
         with self.lock:
-            if self.holders == 0:
+            if self.saved is None:
                 self.saved = get()
                 limit(1)
-            self.holders += 1
-        return True
+            self.holders.add(holder)
 
-    def release(self) -> None:
-        """Give one hold back."""
+    def release(self, holder: object) -> None:
+        """Give a hold back; doing it twice is harmless, and doing it at all after an `acquire` that was interrupted is right."""
         with self.lock:
-            self.holders -= 1
-            if self.holders == 0 and self.access is not None:
+            self.holders.discard(holder)
+            if not self.holders and self.saved is not None and self.access is not None:
                 self.access[1](self.saved)
+                self.saved = None
 
     def resize(self, threads: int) -> None:
         """Set BLAS's number of threads, now or, while it is held, once the last hold is given back."""
         if (access := self.access) is None:
             return
         with self.lock:
-            self.saved = threads
-            if self.holders == 0:
+            if self.saved is None:
                 access[1](threads)
+            else:
+                self.saved = threads
 
     def forget(self) -> None:
         """In a forked child: the threads that took the holds do not exist here."""
-        self.lock = threading.Lock()
-        if self.holders and self._access is not None:
+        self.holders = set()
+        if self.saved is not None and self._access is not None:
             self._access[1](self.saved)
-        self.holders = 0
+        self.saved = None
 
 
 _blas = _BlasHold()
@@ -153,21 +159,24 @@ def let_blas_sleep() -> None:
     _ = _blas.access
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS at one thread, where possible, for small products next to a `parallel` call.
+def on_one_blas_thread(call: Callable[..., T], *arguments: Any) -> T:
+    """``call(*arguments)`` while BLAS is held at one thread, where that is possible: for small products next to a `parallel` call.
 
     OpenBLAS's threads go on spinning for some 10 ms after they were used, on the very cores that our threads then need.
 
-    >>> with one_blas_thread():
-    ...     pass
+    >>> on_one_blas_thread(max, 1, 2)
+    2
     """
-    held = _blas.acquire()
+    holder = object()
     try:
-        yield
+        _blas.acquire(holder)
+        return call(*arguments)
     finally:
-        if held:
-            _blas.release()
+        try:
+            _blas.release(holder)
+        except BaseException:  # an interrupt (Ctrl-C) while it was given back
+            _blas.release(holder)
+            raise
 
 
 # ------------------------------------------------------------------------------------------------------ our own threads
@@ -183,21 +192,23 @@ class _Workers:
     """Daemon threads that wait for tasks; started when first needed, dropped in a forked child."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = freed_by_fork(threading.Lock())
         self.count = 0
         self.tasks: SimpleQueue[Callable[[], None]] | None = None
 
-    def submit(self, tasks: list[Callable[[], None]]) -> None:
-        """Hand out tasks, after making sure that there are as many threads as tasks."""
+    def hire(self, wanted: int) -> SimpleQueue[Callable[[], None]] | None:
+        """The queue of tasks, after starting threads until there are ``wanted``, or as many as the system allows; None for no thread."""
         from queue import SimpleQueue
 
         with self.lock:
             queue = self.tasks = SimpleQueue() if self.tasks is None else self.tasks
-            while self.count < len(tasks):
-                threading.Thread(target=_serve, args=(queue,), name=f"kernel-{self.count}", daemon=True).start()
-                self.count += 1
-        for task in tasks:
-            queue.put(task)
+            try:
+                while self.count < wanted:
+                    threading.Thread(target=_serve, args=(queue,), name=f"kernel-{self.count}", daemon=True).start()
+                    self.count += 1
+            except RuntimeError:  # a limit of the system, or the interpreter is about to end
+                pass
+            return queue if self.count else None
 
 
 def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
@@ -262,8 +273,8 @@ def parallel(work: Callable[[int, int], None], n: int, *, cost: float, blas: boo
 
     ``work``: computes the items ``lo .. hi - 1``; slices must not write to the same memory. ``n``: number of items; nothing is called for
     0. ``cost``: estimate of the whole work in seconds on one thread; below about 300 us everything runs in the caller. ``blas``: whether
-    ``work`` calls BLAS, which is then held to one thread; where it cannot be, the work runs serially. What ``work`` raised, of the first
-    slice in order that failed, is raised once all slices have ended.
+    ``work`` calls BLAS, which is then held to one thread; where it cannot be, or no thread can be started, the work runs serially. What
+    ``work`` raised, of the first slice in order that failed, is raised once no slice runs any more.
 
     >>> import numpy as np
     >>> x, y = np.arange(6.0), np.empty(6)
@@ -274,52 +285,88 @@ def parallel(work: Callable[[int, int], None], n: int, *, cost: float, blas: boo
     True
     """
     threads = 1 if cost < WORTH_IT or n < 2 or _inside.yes else min(get_num_threads(), _available_cpus(), n)
-    if threads < 2 or (blas and not _blas.acquire()):
+    if threads < 2 or sys.is_finalizing():
         if n > 0:
             work(0, n)
         return
-    try:
-        _run_slices(work, [(n * i // threads, n * (i + 1) // threads) for i in range(threads)])
-    finally:
-        if blas:
-            _blas.release()
+    slices = [(n * i // threads, n * (i + 1) // threads) for i in range(threads)]
+    if not blas:
+        _run_slices(work, slices)
+    elif _blas.access is None:
+        work(0, n)
+    else:
+        on_one_blas_thread(_run_slices, work, slices)
 
 
 def _run_slices(work: Callable[[int, int], None], slices: list[tuple[int, int]]) -> None:
-    """Run the first slice here and the others on the workers; wait for all, then raise the first failure."""
-    from queue import SimpleQueue
+    """Run the first slice here and the others on the workers; wait for all, then raise the first failure.
 
-    done: SimpleQueue[int] = SimpleQueue()
-    failures: dict[int, BaseException] = {}
-
-    def task(i: int) -> Callable[[], None]:
-        context = contextvars.copy_context()  # one each: a context cannot be entered twice at a time
-
-        def run() -> None:
-            try:
-                context.run(work, *slices[i])
-            except BaseException as error:  # handed to the caller's thread
-                failures[i] = error
-            finally:
-                done.put(i)
-
-        return run
-
-    others = [task(i) for i in range(1, len(slices))]
-    _workers.submit(others)
+    Interrupts (Ctrl-C) come to the main thread only, so what workers do is never interrupted; one here is raised when no slice writes any
+    more, as any failure is.
+    """
+    queue = _workers.hire(len(slices) - 1) if len(slices) > 1 else None
+    if queue is None:
+        for piece in slices:
+            work(*piece)
+        return
+    job = _Job(work, slices, queue)
     _inside.yes = True
     try:
+        job.hand_out()
         work(*slices[0])
     except BaseException as error:  # raised below, once no slice writes any more
-        failures[0] = error
+        job.failures[0] = error
     finally:
         _inside.yes = False
-        for _ in others:
-            done.get()
-    if failures:
-        failure = failures[min(failures)]
-        failures.clear()  # else the error's traceback and this frame keep each other, and the arrays in it, alive
+    while True:
+        try:
+            job.wait()
+            break
+        except BaseException as error:
+            job.failures[0] = error
+    if job.failures:
+        failure = job.failures[min(job.failures)]
+        job.failures.clear()  # else the error's traceback and this frame keep each other, and the arrays in it, alive
         try:
             raise failure
         finally:
             del failure
+
+
+class _Job:
+    """The slices of one call of `parallel` but the first, which is the caller's."""
+
+    def __init__(self, work: Callable[[int, int], None], slices: list[tuple[int, int]], queue: SimpleQueue[Callable[[], None]]) -> None:
+        from queue import SimpleQueue
+
+        self.work, self.slices, self.queue = work, slices, queue
+        self.context = contextvars.copy_context()
+        self.claims: dict[int, object] = {}
+        self.finished: set[int] = set()
+        self.signals: SimpleQueue[int] = SimpleQueue()
+        self.failures: dict[int, BaseException] = {}
+
+    def hand_out(self) -> None:
+        """Put the slices into the workers' queue; may be done again, each is run once."""
+        for i in range(1, len(self.slices)):
+            self.queue.put(partial(self.run, i))
+
+    def run(self, i: int) -> None:
+        """Slice number ``i``, on a worker."""
+        me = object()
+        if self.claims.setdefault(i, me) is not me:
+            return
+        try:
+            self.context.copy().run(self.work, *self.slices[i])  # one each: a context cannot be entered twice at a time
+        except BaseException as error:  # handed to the caller's thread
+            self.failures[i] = error
+        finally:
+            self.finished.add(i)
+            self.signals.put(i)
+
+    def wait(self) -> None:
+        """Until all slices are finished; may be called again where it was interrupted."""
+        if 0 in self.failures:  # perhaps before all were handed out
+            self.hand_out()
+        while len(self.finished) < len(self.slices) - 1:
+            self.signals.get()

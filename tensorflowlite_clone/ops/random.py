@@ -22,7 +22,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, OperandError
-from .._state import get_default_dtype, state
+from .._state import freed_by_fork, get_default_dtype, state
 from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -55,7 +55,7 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = Device(device)
-        self._lock = threading.Lock()
+        self._lock = freed_by_fork(threading.Lock())
         self._stream: np.random.Generator | None = None
         self._seed: int | None = 0
 
@@ -65,7 +65,9 @@ class Generator:
         if self._stream is None:
             with self._lock:
                 if self._stream is None:
-                    self._stream = np.random.Generator(np.random.SFC64(self._seeded() % (1 << 64)))
+                    source = np.random.SFC64(self._seeded() % (1 << 64))
+                    freed_by_fork(source.lock)  # NumPy's own, held while a thread draws
+                    self._stream = np.random.Generator(source)
         return self._stream
 
     def _seeded(self) -> int:

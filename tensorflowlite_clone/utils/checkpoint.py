@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ContextDecorator, nullcontext
+from functools import partial
 from typing import Any, Never
 
 from .._errors import ArgumentError, GraphError, OperandError, TransformError
-from .._state import next_serial, recording, state
+from .._state import Restoring, next_serial, recording, state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -113,8 +114,7 @@ class _Overrides(threading.local):
 _overrides = _Overrides()
 
 
-@contextmanager
-def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+class set_checkpoint_debug_enabled(Restoring, ContextDecorator):  # noqa: N801  (PyTorch's name)
     """Let every non-reentrant `checkpoint` called in the block list its operations when two runs differ, or none; None: as ``debug`` says.
 
     >>> import tensorflowlite_clone as tl
@@ -130,15 +130,16 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
     ...     print(str(error).splitlines()[-1])
     recomputation: sin, exp
     """
-    before, _overrides.debug = _overrides.debug, enabled
-    try:
-        yield
-    finally:
-        _overrides.debug = before
+
+    def __init__(self, enabled: bool | None) -> None:
+        self.enabled = enabled
+
+    def __enter__(self) -> None:
+        self.close = self.inside(partial(setattr, _overrides, "debug", _overrides.debug))
+        _overrides.debug = self.enabled
 
 
-@contextmanager
-def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+class set_checkpoint_early_stop(Restoring, ContextDecorator):  # noqa: N801  (PyTorch's name)
     """Let every non-reentrant `checkpoint` called in the block stop its recomputation early, or none, whatever its ``early_stop`` says.
 
     >>> import tensorflowlite_clone as tl
@@ -152,11 +153,13 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     at the end
     >>> y.backward()  # runs f again, but not to its end
     """
-    before, _overrides.early_stop = _overrides.early_stop, bool(enable)
-    try:
-        yield
-    finally:
-        _overrides.early_stop = before
+
+    def __init__(self, enable: bool) -> None:
+        self.enable = bool(enable)
+
+    def __enter__(self) -> None:
+        self.close = self.inside(partial(setattr, _overrides, "early_stop", _overrides.early_stop))
+        _overrides.early_stop = self.enable
 
 
 def checkpoint_sequential(

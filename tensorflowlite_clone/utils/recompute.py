@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._errors import VersionError
-from .._state import during, next_serial, state
+from .._state import during, in_turn, next_serial, state
 from ..autograd.graph import saved_tensors_hooks
 from ..core.boxed import Boxed
 from ..core.levels import everything
@@ -55,18 +56,36 @@ class Replayable:
                     f"version {version_of(t)} now, so that running the function again would give something else; clone() it first"
                 )
 
-    @contextmanager
-    def as_before(self) -> Iterator[None]:
+    def as_before(self) -> _AsBefore:
         """Random numbers, transform height and gradient mode as they were; everything is put back afterwards."""
-        now = [(g, g.get_state()) for g, _ in self.random]
-        for g, saved in self.random:
-            g.set_state(saved)
+        outside = without_outer_hooks().fields
+        return _AsBefore(self.random, height=self.height, maps=self.maps, grad_enabled=True, inference=False, **outside)
+
+
+class _AsBefore(during):
+    """`during`, with generators in the states that they had."""
+
+    __slots__ = ("random",)
+
+    def __init__(self, random: list[tuple[Generator, Any]], **fields: Any) -> None:
+        super().__init__(**fields)
+        self.random = random
+
+    def __enter__(self) -> None:
+        undos: list[Callable[[], Any]] = []
+        for g, _ in self.random:
+            source = g.numpy_generator.bit_generator
+            undos += [partial(setattr, source, "state", source.state), partial(setattr, g, "_seed", g.initial_seed())]
         try:
-            with during(height=self.height, maps=self.maps, grad_enabled=True, inference=False), without_outer_hooks():
-                yield
-        finally:
-            for g, saved in now:
+            super().__enter__()
+            undos.append(self.close)  # type: ignore[has-type]
+            for g, saved in self.random:
                 g.set_state(saved)
+            self.close = in_turn(*undos)
+        except BaseException:  # an interrupt
+            for undo in undos:
+                undo()
+            raise
 
 
 def without_outer_hooks() -> during:

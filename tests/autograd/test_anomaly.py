@@ -112,7 +112,7 @@ def test_switching():
             assert not is_anomaly_enabled()
         assert is_anomaly_enabled()
     assert not is_anomaly_enabled()
-    assert observe._active == 0
+    assert not observe.aside
 
 
 def test_the_fast_path_comes_back():

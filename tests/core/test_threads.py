@@ -99,12 +99,9 @@ def test_an_observer_that_comes_while_an_operation_is_compiled_is_told(compiler,
     told, threads, compile_call, compiled = Told(), [], compiler._compile_call, threading.Event()
 
     def observed():
-        observe.add(told)
-        try:
+        with observe.observing(told):
             assert compiled.wait(10)
             operation.of(tl.ones(2, requires_grad=True))
-        finally:
-            observe.remove(told)
 
     def slow_compile(*args):
         threads.append(threading.Thread(target=observed))

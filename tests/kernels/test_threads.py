@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,15 +12,24 @@ import threading
 import time
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError
+from tensorflowlite_clone.core import observe, tape
+from tensorflowlite_clone.func import stateless
 from tensorflowlite_clone.kernels import threads
-from tensorflowlite_clone.kernels.threads import get_num_threads, one_blas_thread, parallel, set_num_threads
+from tensorflowlite_clone.kernels.threads import get_num_threads, on_one_blas_thread, parallel, set_num_threads
+from tensorflowlite_clone.ops.random import default_generator
+
+OWN = tl.Generator()
+MODULE = tl.nn.Linear(1, 1)
+VALUES = {"bias": tl.ones(1)}
 
 needs_blas = pytest.mark.skipif(threads._blas.access is None, reason="NumPy's BLAS does not tell or take its number of threads")
 
@@ -30,7 +41,7 @@ def restored_setting(monkeypatch):
     monkeypatch.setattr(threads, "_setting", 4)
     blas = blas_threads()
     yield
-    assert threads._blas.holders == 0
+    assert not threads._blas.holders
     if blas is not None:
         threads._blas.resize(blas)
 
@@ -171,14 +182,16 @@ def test_blas_has_one_thread_during_the_work_and_its_own_again_after():
 @needs_blas
 def test_blas_hold_nests():
     set_num_threads(2)
-    with one_blas_thread():
-        with one_blas_thread():
-            assert blas_threads() == 1
+
+    def inside():
+        assert on_one_blas_thread(blas_threads) == 1
         assert blas_threads() == 1
         parallel(lambda lo, hi: None, 3, cost=1.0)
         assert blas_threads() == 1
         set_num_threads(3)  # counts once nobody holds it any more
         assert blas_threads() == 1
+
+    on_one_blas_thread(inside)
     assert blas_threads() == 3
 
 
@@ -214,8 +227,8 @@ def test_parallel_serial_where_blas_cannot_be_limited(monkeypatch):
     monkeypatch.setattr(threads, "_find_blas", lambda: None)
     assert slices_of(8, cost=1.0) == [(0, 8)]
     assert len(slices_of(8, cost=1.0, blas=False)) == 4
-    with one_blas_thread():
-        assert hold.holders == 0
+    assert on_one_blas_thread(lambda: hold.saved) is None
+    assert not hold.holders
     set_num_threads(2)
     assert get_num_threads() == 2
 
@@ -249,7 +262,7 @@ def test_parallel_works_in_a_forked_child():
                 warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of a fork next to threads
                 pid = os.fork()
             if pid == 0:  # here BLAS was held, the workers are gone, and we are inside a call
-                ok = threads._blas.holders == 0 and blas_threads() in (None, 3) and threads._workers.count == 0
+                ok = not threads._blas.holders and blas_threads() in (None, 3) and threads._workers.count == 0
                 ok = ok and [i for lo, hi in slices_of(6, cost=1.0) for i in range(lo, hi)] == list(range(6))
                 ok = ok and len(slices_of(6, cost=1.0, blas=False)) == 3
                 os._exit(0 if ok else 1)
@@ -262,6 +275,166 @@ def test_parallel_works_in_a_forked_child():
     assert during.is_set()
     assert os.waitstatus_to_exitcode(os.waitpid(child[0], 0)[1]) == 0
     assert blas_threads() in (None, 3)
+
+
+#: A lock of the package, by name, and what a child must be able to do while a thread of its parent holds it.
+LOCKS = {
+    "accumulation": (lambda: tape.ACCUMULATION, lambda: [tl.ones(2, requires_grad=True).sum().backward() for _ in range(2)]),
+    "observers": (lambda: observe.lock, lambda: tl.autograd.set_detect_anomaly(True).restore()),
+    "workers": (lambda: threads._workers.lock, lambda: parallel(lambda lo, hi: None, 4, cost=1.0)),
+    "BLAS": (lambda: threads._blas.lock, lambda: parallel(lambda lo, hi: None, 4, cost=1.0)),
+    "generator": (lambda: default_generator._lock, lambda: tl.rand(3)),
+    "NumPy's generator": (lambda: default_generator.numpy_generator.bit_generator.lock, lambda: tl.rand(3)),
+    "a generator of one's own": (lambda: OWN._lock, lambda: tl.rand(3, generator=OWN)),
+    "modules": (lambda: stateless._guard, lambda: tl.func.functional_call(MODULE, {}, (tl.ones(1),))),
+    "a module": (lambda: stateless._lock_of(MODULE), lambda: tl.func.functional_call(MODULE, VALUES, (tl.ones(1),))),
+}  # fmt: skip
+
+
+def test_every_lock_is_freed_by_a_fork():
+    """Every lock that the package makes is in the list above, or goes through the one function that frees it."""
+    root = Path(tl.__file__).parent
+    made = [
+        (path.name, number)
+        for path in root.rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines())
+        if re.search(r"\b(R?Lock|Condition|Semaphore|Event|Barrier)\(", line) and "freed_by_fork(" not in line
+    ]
+    assert made == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_child_works_though_another_thread_of_its_parent_held_a_lock(name):
+    find, use = LOCKS[name]
+    lock, held, let_go = find(), threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            let_go.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(60)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)  # a child that hangs is ended, and does not end with 0
+            try:
+                use()
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+    finally:
+        let_go.set()
+        holder.join(60)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    use()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_lock_that_the_forking_thread_holds_stays_its_own():
+    lock = stateless._lock_of(MODULE)
+    with lock:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            ok = lock._is_owned()
+            lock.release()
+            os._exit(0 if ok else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_has_neither_the_observers_nor_the_replaced_parameters_of_other_threads():
+    entered, let_go = threading.Event(), threading.Event()
+
+    class Waits(tl.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = tl.nn.Parameter(tl.zeros(1))
+
+        def forward(self, x):
+            entered.set()
+            let_go.wait(60)
+            return x * self.weight
+
+    module = Waits()
+
+    def other():
+        with tl.autograd.detect_anomaly():
+            tl.func.functional_call(module, {"weight": tl.ones(1)}, (tl.ones(1),))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        ok = isinstance(module.weight, tl.nn.Parameter) and module.weight.item() == 0.0 and not observe.aside
+        os._exit(0 if ok else 1)
+    let_go.set()
+    thread.join(60)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def no_thread(self):
+    raise RuntimeError("can't start new thread")
+
+
+def test_parallel_is_serial_where_no_thread_can_be_started(monkeypatch):
+    monkeypatch.setattr(threads, "_workers", threads._Workers())
+    with monkeypatch.context() as m:
+        m.setattr(threading.Thread, "start", no_thread)
+        assert slices_of(9, cost=1.0) == [(0, 2), (2, 4), (4, 6), (6, 9)]
+        with pytest.raises(ZeroDivisionError):
+            parallel(lambda lo, hi: 1 // 0, 9, cost=1.0)
+        x = tl.randn(64, 3, 40, 40, requires_grad=True)
+        tl.nn.functional.conv2d(x, tl.randn(8, 3, 3, 3)).sum().backward()
+    assert blas_threads() in (None, threads.get_num_threads(), 4, 3, 2, 1)
+    assert sorted(slices_of(9, cost=1.0)) == [(0, 2), (2, 4), (4, 6), (6, 9)]  # and again with threads
+    assert threads._workers.count == 3
+
+
+def test_fewer_threads_than_slices_do_all_of_them(monkeypatch):
+    monkeypatch.setattr(threads, "_workers", threads._Workers())
+    start, started = threading.Thread.start, []
+
+    def one(self):
+        if started:
+            no_thread(self)
+        started.append(self)
+        start(self)
+
+    with monkeypatch.context() as m:
+        m.setattr(threading.Thread, "start", one)
+        assert sorted(slices_of(9, cost=1.0)) == [(0, 2), (2, 4), (4, 6), (6, 9)]
+    assert threads._workers.count == 1
+
+
+def test_work_at_the_end_of_the_interpreter(monkeypatch):
+    """In exit handlers no thread can be started any more; in finalizers, later still, the daemon threads are gone."""
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    assert slices_of(9, cost=1.0) == [(0, 9)]
+    program = """
+        import atexit
+        import numpy as np
+        from tensorflowlite_clone.kernels import threads
+        threads._available_cpus = lambda: 3
+        @atexit.register
+        def last():
+            seen = []
+            threads.parallel(lambda lo, hi: seen.append((lo, hi)), 3, cost=1.0, blas=False)
+            print(sum(hi - lo for lo, hi in seen), flush=True)
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["3"]
 
 
 def test_waiting_workers_do_not_keep_the_program_alive():

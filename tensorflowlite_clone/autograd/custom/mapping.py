@@ -5,8 +5,7 @@ Not here: how a call gets here (``application.py``), the vmap rules of operation
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -189,6 +188,25 @@ def _by_mapping(call: Call, size: int, values: list[Array], mapped: list[bool], 
     return [constant_value(r) for r in call.accept(out)]
 
 
+class _More(raised_height):
+    """One vmap more, of so many examples; the block gets its `Map`."""
+
+    __slots__ = ("randomness", "size")
+
+    def __init__(self, size: int, randomness: str) -> None:
+        super().__init__()
+        self.size, self.randomness = size, randomness
+
+    def __enter__(self) -> Any:
+        try:
+            this = Map(super().__enter__(), self.size, self.randomness)
+            state.maps = (*state.maps, this)
+            return this
+        except BaseException:  # an interrupt
+            self.close()
+            raise
+
+
 class Mapped:
     """What stands for a user's `Function` where its methods run under one vmap more; to a call it is a `Function` like any other.
 
@@ -268,12 +286,8 @@ class Mapped:
             return _show_all(self.base._jvp(self._restored(ctx, this, ctx.hidden_forward), *self._as_examples(tangents, this)), this)
 
     # ---- on the way in and out ----------------------------------------------------------------------------------------------
-    @contextmanager
-    def _vmap_more(self) -> Iterator[Map]:
-        with raised_height() as level:
-            this = Map(level, self.size, self.randomness)
-            state.maps = (*state.maps, this)
-            yield this
+    def _vmap_more(self) -> _More:
+        return _More(self.size, self.randomness)
 
     def _as_examples(self, args: Sequence[Any], this: Map) -> list[Any]:
         return [_hide(a, this) if m else a for a, m in zip(args, self.mapped, strict=True)]
