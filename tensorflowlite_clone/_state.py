@@ -79,7 +79,7 @@ class Restoring(object if TYPE_CHECKING else io.BytesIO):
             """Files have arguments; this has none."""
 
     def inside(self, undo: Callable[[], Any], *then: Callable[[], Any]) -> Callable[[], Any]:
-        """``undo``, after which ``close`` is what it is now, for a block inside another of the same manager; ``then`` may be interrupted."""
+        """``undo``, after which ``close`` is what it is now, for a block inside another of this manager; ``then`` may be interrupted."""
         return in_turn(undo, partial(setattr, self, "close", getattr(self, "close", None)), *then)
 
     if TYPE_CHECKING:
