@@ -56,10 +56,17 @@ state = ThreadState()
 
 def in_turn(*undos: Callable[[], Any]) -> Callable[[], Any]:
     """A C function that calls all of these, once, which are C functions with their arguments (`partial`) themselves."""
-    return partial(deque, map(partial.__call__, undos), 0)
+    call: Any = partial.__call__
+    return partial(deque, map(call, undos), 0)
 
 
-class Restoring(object if TYPE_CHECKING else io.BytesIO):
+if TYPE_CHECKING:
+    _File = object
+else:
+    _File = io.BytesIO
+
+
+class Restoring(_File):
     """A context manager that is left by C code alone, so that no interrupt (Ctrl-C) comes between the body and what is put back.
 
     Python runs the handlers of signals where Python functions begin, among other places: an ``__exit__`` written in Python may be

@@ -95,6 +95,22 @@ def long_functions(path: str, text: str, tree: ast.Module) -> list[str]:
     return found
 
 
+def asked_for_tensor(files: source.Files) -> list[str]:
+    """Questions that every value inside a transform answers with yes; the engine asks for one box, `Taped`."""
+    return [
+        f"{path}:{n.lineno}: isinstance(..., Tensor) is true of duals and mapped values too: ask for Taped, or for Boxed"
+        for path, tree in files.items()
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "isinstance"
+        if any(isinstance(m, ast.Name) and m.id == "Tensor" for m in ast.walk(n.args[1]))
+    ]
+
+
+def test_the_engine_asks_for_one_box():
+    assert not asked_for_tensor(FILES)
+    assert len(asked_for_tensor(toy(core__tape="isinstance(x, Tensor)\nisinstance(y, Tensor | int)\nisinstance(z, Taped)"))) == 2
+
+
 def toy(**texts: str) -> source.Files:
     """Files for showing that a guard can fail: ``core__tape="..."`` is ``core/tape.py``."""
     return {name.replace("__", "/") + ".py": ast.parse(text) for name, text in texts.items()}

@@ -19,7 +19,7 @@ from ..core.grad_fn import GradientEdge
 from ..core.hooks import Showing
 from ..core.publish import public
 from ..core.tape import Leaf
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..func import vmap
 from . import leak_warning
 
@@ -202,7 +202,7 @@ def _root(t: Any, seed: Any, op: str) -> Tensor:
         return found
     if seed is None:
         raise GraphError(f"{op}: a gradient edge has no shape: give the gradient to start from, {op}(edge, ..., a tensor)")
-    root = Tensor.wrap(seed.array, seed.level) if isinstance(seed, Tensor) else Tensor(seed)
+    root = Tensor.wrap(seed.array, seed.level) if isinstance(seed, Taped) else Tensor(seed)
     root.node = end
     return root
 
@@ -210,7 +210,7 @@ def _root(t: Any, seed: Any, op: str) -> Tensor:
 def _sequence(tensors: Any, op: str) -> list[Any]:
     items: list[Any] = [tensors] if isinstance(tensors, Boxed | GradientEdge) else list(tensors)
     for i, t in enumerate(items):
-        if not isinstance(t, Tensor | GradientEdge):
+        if not isinstance(t, Taped | GradientEdge):
             raise OperandError(f"{op}: expected tensors: item {i} is a {type(t).__name__}; pass a tensor or a sequence of tensors")
     if not items:
         raise ArgumentError(f"{op}: got an empty sequence of tensors; pass at least one")
@@ -229,7 +229,7 @@ def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list
         if create_graph:
             if not (isinstance(seed, Boxed) and seed.level >= root.level):  # a box of an outer transform is batched or dual: it stays so
                 seed = Tensor.wrap(seed, root.level)
-        elif isinstance(seed, Tensor) and seed.level == root.level:
+        elif isinstance(seed, Taped) and seed.level == root.level:
             seed = seed.array
         seeds.append(seed)
     return seeds

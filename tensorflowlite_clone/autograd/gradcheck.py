@@ -23,7 +23,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
 from ..core.engine import run_backward
 from ..core.levels import boxed, constant_value
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.where import stacklevel
 from ..func.forward import jvp
 from ..func.mapping import vmap
@@ -155,11 +155,11 @@ def gradgradcheck(
         seeds = tuple(_seed(rng, o, gen_non_contig_grad_outputs) for o in outputs)
     else:
         seeds = _as_tuple(grad_outputs)
-    places = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
+    places = [i for i, a in enumerate(args) if isinstance(a, Taped) and a.requires_grad]
 
     def gradient(*everything: Any) -> tuple[Any, ...]:
         xs, cs = list(everything[: len(args)]), everything[len(args) :]
-        if all(isinstance(x, Tensor) for x in (*[xs[i] for i in places], *cs)):
+        if all(isinstance(x, Taped) for x in (*[xs[i] for i in places], *cs)):
             outs = _differentiable(_as_tuple(func(*xs)))
             found = grad(outs, [xs[i] for i in places], cs, create_graph=True, allow_unused=True)
             return tuple(g for g in found if g is not None)
@@ -187,7 +187,7 @@ def _as_tuple(x: Any) -> tuple[Any, ...]:
 
 
 def _differentiable(outputs: Sequence[Any]) -> list[Tensor]:
-    return [o for o in outputs if isinstance(o, Tensor) and o.requires_grad]
+    return [o for o in outputs if isinstance(o, Taped) and o.requires_grad]
 
 
 def _seed(rng: np.random.Generator, o: Tensor, strided: bool) -> Tensor:
@@ -203,7 +203,7 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any
 
 def _reals(x: Any) -> Matrix:
     """The real numbers that ``x`` consists of, in one row: of a complex array first the real parts, then the imaginary ones."""
-    a = np.ravel(x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x))
+    a = np.ravel(x.detach().numpy() if isinstance(x, Taped) else np.asarray(x))
     return np.concatenate([a.real, a.imag]) if a.dtype.kind == "c" else a
 
 
@@ -226,7 +226,7 @@ class _Check:
         self.func, self.inputs = func, inputs
         self.eps, self.atol, self.rtol, self.nondet_tol, self.dtypes = eps, atol, rtol, nondet_tol, dtypes
         #: The numbers of the inputs that are checked.
-        self.places = [i for i, x in enumerate(self.inputs) if isinstance(x, Tensor) and x.requires_grad]
+        self.places = [i for i, x in enumerate(self.inputs) if isinstance(x, Taped) and x.requires_grad]
         if not self.places:
             raise ArgumentError("gradcheck: no input requires grad, so there is nothing to check; set requires_grad=True on one")
         for i in self.places:
@@ -242,7 +242,7 @@ class _Check:
                 raise GraphError(f"gradcheck: input {i} has elements that share memory (an expanded tensor of shape {x.shape}); clone() it")
         results = _as_tuple(self.func(*self.inputs))
         #: The results that have gradients, and their numbers among all results.
-        self.numbers = [k for k, o in enumerate(results) if isinstance(o, Tensor) and o.requires_grad]
+        self.numbers = [k for k, o in enumerate(results) if isinstance(o, Taped) and o.requires_grad]
         self.outputs = [results[k] for k in self.numbers]
         #: Of a function without differentiable results, finite differences must vanish.
         self.constant = [k for k, o in enumerate(results) if isinstance(o, Boxed) and o.dtype.kind in "fc"] if not self.outputs else []
@@ -299,7 +299,7 @@ class _Check:
                 raise GradcheckError(
                     f"gradcheck: the tangent of result {j} has the dtype {s.dtype}, the result {v.dtype}; they must be equal"
                 )
-        return [constant_value(s.detach() if isinstance(s, Tensor) else s) for s in slopes]
+        return [constant_value(s.detach() if isinstance(s, Taped) else s) for s in slopes]
 
     def _checked_results(self, i: int, x: Any) -> tuple[Any, ...]:
         results = _as_tuple(self.func(*[x if k == i else a for k, a in enumerate(self.inputs)]))

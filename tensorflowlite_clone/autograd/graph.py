@@ -20,7 +20,7 @@ from ..core import observe
 from ..core.grad_fn import GradientEdge, Node, get_gradient_edge
 from ..core.plan import ANSWER, INPUT, Source
 from ..core.saved import Packed
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.watchers import RemovableHandle, watch
 
 __all__ = [
@@ -80,7 +80,7 @@ class _Kept(Packed):
     def _pack(self, node: Any, i: int, source: Source, value: Any, hooks: saved_tensors_hooks) -> Any:
         if isinstance(value, tuple) and source[0] == INPUT:
             return [self._pack(node, i, source, v, hooks) for v in value]
-        if isinstance(value, Tensor):
+        if isinstance(value, Taped):
             packed = hooks.pack_hook(value.detach())
             return _Item(packed, value.node, value.level, value.array, value.version, value.shape, value.dtype)
         if isinstance(value, ndarray) and source[0] == ANSWER:
@@ -106,14 +106,14 @@ class _Item:
     def __init__(self, packed: Any, node: Any, level: int | None, array: Any, cell: Any, shape: Any, dtype: Any) -> None:
         self.packed, self.node, self.level, self.shape, self.dtype = packed, node, level, shape, dtype
         # Hooks that hand the tensor itself on keep its memory: then a change in place is an error as ever.
-        self.memory = id(array) if isinstance(packed, Tensor) and packed.array is array else None
+        self.memory = id(array) if isinstance(packed, Taped) and packed.array is array else None
         self.cell: Any = cell if self.memory is not None else None
         self.version: int = 0 if self.cell is None else self.cell.count
 
     def open(self, node: Any, source: Source, unpack: Callable[[Any], Any]) -> Any:
         """The tensor (or, for a result, the array) as it was saved."""
         t = unpack(self.packed)
-        if not isinstance(t, Tensor):
+        if not isinstance(t, Taped):
             raise OperandError(
                 f"saved_tensors_hooks: unpack_hook must return a tensor: got {type(t).__name__} for a value saved by {node.title()}"
             )
@@ -195,7 +195,7 @@ class disable_saved_tensors_hooks(Restoring, ContextDecorator):  # noqa: N801  (
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     """Count an in-place change of ``tensor`` (or of each) that was made behind the library's back, on its NumPy array."""
-    for t in [tensor] if isinstance(tensor, Tensor) else tensor:
+    for t in [tensor] if isinstance(tensor, Taped) else tensor:
         t.changed("increment_version")
 
 
@@ -217,7 +217,7 @@ def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[..., Any], 
     if mode not in ("all", "any"):
         raise ArgumentError(f"register_multi_grad_hook: mode must be 'all' or 'any': got {mode!r}; choose one")
     for i, t in enumerate(tensors):
-        if not isinstance(t, Tensor):
+        if not isinstance(t, Taped):
             raise OperandError(f"register_multi_grad_hook: expected tensors: item {i} is a {type(t).__name__}; give tensors only")
         if t.node is None:
             raise GraphError(

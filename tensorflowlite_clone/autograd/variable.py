@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.tensor import Tensor
+from ..core.boxed import Boxed
+from ..core.tensor import Taped, Tensor
 
 __all__ = ["Variable"]
 
@@ -16,10 +17,10 @@ class _AnyTensor(type):
     """Every tensor is a `Variable`."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor)
+        return isinstance(instance, Boxed)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, Tensor)
+        return issubclass(subclass, Boxed)
 
 
 class Variable(metaclass=_AnyTensor):
@@ -33,5 +34,5 @@ class Variable(metaclass=_AnyTensor):
 
     def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
         """The tensor."""
-        t = data.detach() if isinstance(data, Tensor) else Tensor(data)
+        t = data.detach() if isinstance(data, Taped) else Tensor(data)
         return t.requires_grad_() if requires_grad else t

@@ -25,7 +25,7 @@ from .operation import Operation
 from .plan import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .publish import operator_of
 from .recording import Recorded
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 from .versions import Cell
 from .where import caller, know_inside
 
@@ -115,6 +115,7 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> 
     know_inside().add(f"<compiled {op.__name__}>")
     scope: dict[str, Any] = {
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
+        "Taped": Taped,
         "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
         "new_node": op.__new__,
         "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
@@ -177,7 +178,7 @@ def _fetch(op: type[Operation]) -> list[str]:
             check = " and " + inexact.format("n0 is not None", 0)
         return [
             "    mask = 0",
-            "    if isinstance(a0, Tensor):",
+            "    if isinstance(a0, Taped):",
             f"        {take[0]}",
             f"        if type(d0) is ndarray{check}: mask = 1; level = a0.level",
         ]
@@ -186,9 +187,9 @@ def _fetch(op: type[Operation]) -> list[str]:
         check = " and d0.dtype.kind == 'f'" if op.real_only else check
         lines = [
             "    mask = 0",
-            "    if isinstance(a0, Tensor):",
+            "    if isinstance(a0, Taped):",
             f"        {take[0]}",
-            "        if isinstance(a1, Tensor):",
+            "        if isinstance(a1, Taped):",
             f"            {take[1]}",
         ]
         lines += [
@@ -199,7 +200,7 @@ def _fetch(op: type[Operation]) -> list[str]:
         if op.numbers_allowed:
             lines += ["        elif (type(a1) is float or type(a1) is int) and type(d0) is ndarray and d0.dtype.kind == 'f':"]
             lines += [f"            {number.format(i=1)}; mask = 1; level = a0.level"]
-            lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Tensor):", f"        {take[1]}"]
+            lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {take[1]}"]
             lines += [f"        if type(d1) is ndarray and d1.dtype.kind == 'f': {number.format(i=0)}; mask = 2; level = a1.level"]
         return lines
 
@@ -211,7 +212,7 @@ def _fetch(op: type[Operation]) -> list[str]:
         same = f" and (dtype is None or d{i}.dtype is dtype)" if i in promoted else ""
         remember = f"; dtype = d{i}.dtype" if i in promoted else ""
         lines += [
-            f"    if isinstance(a{i}, Tensor):",
+            f"    if isinstance(a{i}, Taped):",
             f"        {take[i]}",
             f"        if type(d{i}) is ndarray and (level is None or a{i}.level == level){same} and mask >= 0:",
             f"            mask |= {1 << i}; level = a{i}.level{remember}",

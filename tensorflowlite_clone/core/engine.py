@@ -21,7 +21,7 @@ from .._typing import Array
 from .boxed import Boxed
 from .hooks import Awaited, Showing
 from .tape import Leaf
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 from .watchers import AWAITED, STEPS, WATCHED
 
 
@@ -263,7 +263,7 @@ def seed_for(root: Tensor, gradient: Any, op: str) -> Array:
 
 def require_node(root: Any, op: str) -> None:
     """Raise unless ``root`` is a tensor that is on the tape."""
-    if not isinstance(root, Tensor):
+    if not isinstance(root, Taped):
         raise GraphError(f"{op}: needs a tensor: got {type(root).__name__}; inside a transform use func.grad")
     if root.node is None:
         raise GraphError(

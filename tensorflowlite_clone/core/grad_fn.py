@@ -18,7 +18,7 @@ from .boxed import Boxed
 from .plan import ANSWER, INPUT, PARAM, Source
 from .recording import Recorded
 from .tape import Leaf, Select
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 from .watchers import WATCHED, RemovableHandle, watch
 
 
@@ -203,7 +203,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     >>> tl.autograd.grad(z, edge)[0].tolist()
     [4.0, 8.0]
     """
-    if not isinstance(tensor, Tensor):
+    if not isinstance(tensor, Taped):
         raise OperandError(f"get_gradient_edge: needs a tensor: got {type(tensor).__name__}; give it a tensor that requires grad")
     node = tensor.node
     if node is None:

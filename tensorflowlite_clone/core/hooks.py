@@ -17,7 +17,7 @@ from .._typing import Array
 from .boxed import Boxed
 from .broadcast import conjugated
 from .tape import Cotangents, Leaf
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 from .watchers import AWAITED, WATCHED, Watchers
 
 Gradients = tuple[Tensor | None, ...]
@@ -38,7 +38,7 @@ class Showing:
     def shown(self, g: Array) -> Tensor:
         """A gradient as users know it: a tensor of the level in their convention, with memory of its own."""
         seen = conjugated(g)
-        if isinstance(seen, Tensor) and seen.level == self.level:
+        if isinstance(seen, Taped) and seen.level == self.level:
             return seen
         return Tensor.wrap(seen if isinstance(seen, Boxed) else np.array(seen), self.level)
 
@@ -140,7 +140,7 @@ def _replaced(new: Any, old: Gradients, function: Callable[..., Any]) -> Gradien
 def _checked(new: Any, g: Tensor, function: Callable[..., Any]) -> Tensor:
     """What a hook returned, if it can stand for the gradient ``g``."""
     name = _name(function)
-    if not isinstance(new, Tensor):
+    if not isinstance(new, Taped):
         if not isinstance(new, Boxed | ndarray):
             raise OperandError(f"hook {name}: returned a {type(new).__name__}; return a tensor to replace the gradient, or None to keep it")
         new = Tensor.wrap(new, g.level)

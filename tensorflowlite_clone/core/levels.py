@@ -16,7 +16,7 @@ from .._errors import TransformError
 from .._typing import Array
 from .boxed import Boxed
 from .explain import not_a_number
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 
 
 def levels(x: Any) -> Iterator[Any]:
@@ -37,26 +37,26 @@ def everything(x: Any) -> Iterator[Any]:
 
 def constant_value(a: Array) -> Array:
     """What a tensor that is no part of any tape holds, where it is an operand among boxes of a transform; anything else itself."""
-    return a.array if isinstance(a, Tensor) and a.node is None and type(a.array) is ndarray else a
+    return a.array if isinstance(a, Taped) and a.node is None and type(a.array) is ndarray else a
 
 
 def untaped(x: Any) -> Any:
     """``x`` without the tensors around it, whatever tape they are on."""
-    while isinstance(x, Tensor):
+    while isinstance(x, Taped):
         x = x.array
     return x
 
 
 def off_tape(x: Any) -> Any:
     """``x`` without the tensors around it that are on no tape."""
-    while isinstance(x, Tensor) and x.node is None:
+    while isinstance(x, Taped) and x.node is None:
         x = x.array
     return x
 
 
 def strip(x: Any, level: int) -> Any:
     """``x`` without the tensors of ``level`` around it; a result may never have touched their tape."""
-    while isinstance(x, Tensor) and x.level == level:
+    while isinstance(x, Taped) and x.level == level:
         x = x.array
     return x
 
@@ -90,7 +90,7 @@ def concrete(x: Any, op: str, answer: bool = False) -> ndarray[Any, Any]:
 
 def is_plain(x: Any) -> bool:
     """Whether ``x`` is an array, or a tensor around one that is on no tape: a constant to every transform."""
-    if isinstance(x, Tensor):
+    if isinstance(x, Taped):
         return x.node is None and isinstance(x.array, ndarray)
     return not isinstance(x, Boxed)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -108,14 +108,14 @@ def remove_everywhere(observer: Observer) -> None:
     """Undo `add_everywhere`."""
     ThreadState.observers = _without(ThreadState.observers, observer)
     if "observers" in vars(state):
-        state.observers = list(_without(tuple(state.observers), observer))
+        state.observers = list(_without(state.observers, observer))
     settle()
 
 
-def _without(observers: tuple[Any, ...], observer: Observer) -> tuple[Any, ...]:
+def _without(observers: Sequence[Any], observer: Observer) -> tuple[Any, ...]:
     """``observers`` without the last occurrence of ``observer``, if there is one."""
     places = [i for i, o in enumerate(observers) if o is observer]
-    return observers[: places[-1]] + observers[places[-1] + 1 :] if places else observers
+    return tuple(o for i, o in enumerate(observers) if i not in places[-1:])
 
 
 def _after_fork() -> None:

@@ -29,20 +29,20 @@ MOST, MOST_ARRAYS = 256, 64
 class Step(NamedTuple):
     """What an operation computes by one rule: from which cotangents and saved values (by number).
 
-    That is the gradient of one array; or, with ``index``, those of as many of the arrays of which there may be any number.
+    That is the gradient of one array; or, with ``which``, those of as many of the arrays of which there may be any number.
     """
 
     rule: Rule
     kernel: Rule | None
     cotangents: tuple[int, ...]
     values: tuple[int, ...]
-    index: tuple[int, ...] | None
+    which: tuple[int, ...] | None
 
     def only(self, wanted: tuple[bool, ...]) -> Step:
         """The same step for the ``wanted`` ones of its parents."""
         if all(wanted):
             return self
-        if self.index is None:
+        if self.which is None:
             return Step(no_gradient, None, (), (), None)
         return self._replace(rule=partial(some_gradients, self.rule, wanted), kernel=None)
 
@@ -97,10 +97,10 @@ class Plan:
             if kernels and step.kernel is not None and not any(isinstance(v, Boxed) for v in operands):
                 rule, k = step.kernel, len(step.cotangents)
                 operands[:k] = map(np.asarray, operands[:k])
-            if step.index is None:
+            if step.which is None:
                 grads.append(rule(*operands))
             else:
-                grads += rule(*operands, index=step.index)
+                grads += rule(*operands, index=step.which)
         return grads
 
     def toward(self, parents: tuple[Any, ...], reach: set[int]) -> Plan:
@@ -115,7 +115,7 @@ class Plan:
         plan = self.narrow.get(wanted)
         if plan is None:
             plan = Plan(self.op, self.mask, self.needs, self.count)
-            plan.steps = tuple(s.only(wanted[m:] if s.index is not None else wanted[m : m + 1]) for m, s in enumerate(plan.steps))
+            plan.steps = tuple(s.only(wanted[m:] if s.which is not None else wanted[m : m + 1]) for m, s in enumerate(plan.steps))
             if Plan.write is not None and not isinstance(self.step, MethodType):
                 plan.step = Plan.write(plan)
             remember(self.narrow, wanted, plan)

@@ -22,7 +22,7 @@ from .levels import constant_value
 from .plan import ANSWER, INPUT, PARAM, Plan, Source, mask_of, remember, take
 from .saved import SavingNode, version_of
 from .tape import Select, Still
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 from .views import look
 from .where import here
 
@@ -69,7 +69,7 @@ class Recorded(SavingNode):
         op: Any = cls
         data, own, on_tape = [], [], []
         for i, a in enumerate(args):
-            if isinstance(a, Tensor) and a.level == level:
+            if isinstance(a, Taped) and a.level == level:
                 data.append(a.array)
                 own.append(i)
                 if a.node is not None:
@@ -88,7 +88,7 @@ class Recorded(SavingNode):
                 plan = Plan(op, *key)
                 remember(cls.plans, key, plan)
             node._put(plan, ans, args, data, params, tensors)
-        if cls.is_view and isinstance(args[0], Tensor) and args[0].level == level:
+        if cls.is_view and isinstance(args[0], Taped) and args[0].level == level:
             if isinstance(tensors[0].array, ndarray):
                 args[0].show(tensors[0])
             else:

@@ -12,7 +12,7 @@ from .._errors import VersionError
 from .broadcast import shape_of
 from .plan import ANSWER, INPUT, Source
 from .tape import TapeNode
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 from .versions import Cell
 from .where import NOWHERE, line, place_of
 
@@ -65,14 +65,14 @@ class SavingNode(TapeNode):
                 old = self._old(source, value, *kept)
                 if old is not None:
                     saved[i], versions[i] = old.array, (Cell(), 0)
-            elif isinstance(value, Tensor):
+            elif isinstance(value, Taped):
                 old = self._old(source, value, value.version, kept)
                 if old is not None:
                     saved[i], versions[i] = old, 0
             elif isinstance(value, tuple) and source[0] == INPUT:
                 parts, thens = list(value), list(kept or [0] * len(value))
                 for k, part in enumerate(value):
-                    if isinstance(part, Tensor) and (old := self._old(source, part, part.version, thens[k])) is not None:
+                    if isinstance(part, Taped) and (old := self._old(source, part, part.version, thens[k])) is not None:
                         parts[k], thens[k] = old, 0
                 if any(a is not b for a, b in zip(parts, value, strict=True)):
                     saved[i], versions[i] = tuple(parts), tuple(thens)
@@ -83,7 +83,7 @@ class SavingNode(TapeNode):
 
     def _old(self, source: Source, value: Any, cell: Cell | None, then: int) -> Tensor | None:
         """None for a value that is as it was at version ``then``; else the tensor that it was, kept or computed anew."""
-        if cell is None or cell.count == then or cell.untouched(value.array if isinstance(value, Tensor) else value, then):
+        if cell is None or cell.count == then or cell.untouched(value.array if isinstance(value, Taped) else value, then):
             return None
         result = source[0] == ANSWER
         old: Tensor | None = None if result and self.is_view else cell.earlier(None if result else value, then)

@@ -10,7 +10,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy import ndarray
@@ -30,7 +30,23 @@ from .watchers import WATCHED, RemovableHandle, watch
 from .where import Place, caller, storing
 
 
-class Tensor(Boxed):
+class TensorType(type):
+    """Makes every value inside a transform an instance of `Tensor`, for users. The engine tells the boxes apart: it asks for `Taped`."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Boxed) if cls is Tensor else super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, Boxed) if cls is Tensor else super().__subclasscheck__(subclass)
+
+
+class _Taped(Boxed):
+    """The box of reverse mode, and no other: what `Tensor` and its subclasses are instances of for the engine."""
+
+    __slots__ = ()
+
+
+class Tensor(_Taped, metaclass=TensorType):
     """An n-dimensional array that remembers how it was computed.
 
     ``Tensor(array)`` shares the array's memory, with its dtype; `tl.tensor` copies. As PyTorch's old constructor, ``Tensor(2, 3)`` is a
@@ -63,7 +79,7 @@ class Tensor(Boxed):
 
     def __init__(self, *data: Any, requires_grad: bool = False, device: Any = None) -> None:
         source: Any = data[0] if len(data) == 1 else None
-        if isinstance(source, Tensor) and source.level == state.height:
+        if isinstance(source, Taped) and source.level == state.height:
             source = source.array
         boxed = isinstance(source, Boxed)
         self.array = source if boxed else plain_array(source, "Tensor") if isinstance(source, ndarray) else constructed(data)
@@ -92,7 +108,7 @@ class Tensor(Boxed):
 
     def become(self, result: Array, by: str = "", before: Tensor | None = None) -> None:
         """Take over array and node of ``result``; a constant takes this tensor off the tape."""
-        mine = isinstance(result, Tensor) and result.level == self.level
+        mine = isinstance(result, Taped) and result.level == self.level
         array, self.node = (result.array, result.node) if mine else (result, None)
         if isinstance(self.array, Boxed) and not isinstance(array, Boxed):  # it stays a box: its views are followed as a box's are
             inner = self.array.twin()
@@ -236,7 +252,7 @@ class Tensor(Boxed):
 
     @data.setter
     def data(self, value: Any) -> None:
-        new = value.array if isinstance(value, Tensor) else plain_array(value, "data")
+        new = value.array if isinstance(value, Taped) else plain_array(value, "data")
         if self.node is not None and new.dtype.kind not in "fc":
             raise DTypeError(
                 f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
@@ -476,6 +492,12 @@ class Tensor(Boxed):
         return text(self.array, "tensor(", notes)
 
     __str__ = __repr__
+
+
+if TYPE_CHECKING:
+    Taped = Tensor
+else:
+    Taped = _Taped
 
 
 def _rebuild(array: ndarray[Any, Any], requires_grad: bool) -> Tensor:

@@ -11,7 +11,7 @@ from .._state import during, state
 from .._typing import Array, OperationLike
 from .broadcast import shape_of
 from .engine import run_backward
-from .tensor import Tensor
+from .tensor import Taped, Tensor
 
 #: How often each operation was batched by a Python loop; tests read it. Users' functions may have any number of names: it starts over.
 LOOPED: dict[str, int] = {}
@@ -47,7 +47,7 @@ def jvp_by_transposition(op: OperationLike, primals: list[Array], tangents: list
         results = iter(transposed(grads, [t for t in tangents if t is not None], [u for u in us if u is not None], level))
         ts = [None if u is None else next(results) for u in us]
         ts = [np.zeros(o.shape, o.dtype) if t is None and u is not None else t for o, u, t in zip(outs, us, ts, strict=True)]
-        values = [o.array if isinstance(o, Tensor) and o.level == level else o for o in outs]
+        values = [o.array if isinstance(o, Taped) and o.level == level else o for o in outs]
         return (tuple(values), tuple(ts)) if isinstance(ans, tuple) else (values[0], ts[0])
 
 
@@ -61,7 +61,7 @@ def transposed(
     pairs = [
         (r, c)
         for r, c in zip(results, cotangents, strict=True)
-        if c is not None and isinstance(r, Tensor) and r.level == level and r.node is not None
+        if c is not None and isinstance(r, Taped) and r.level == level and r.node is not None
     ]
     targets = [a.node for a in arguments]
     return run_backward(

@@ -16,7 +16,7 @@ from .._errors import ArgumentError, OperandError, TransformError
 from .._state import Restoring, state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from .batched import Batched
 from .dual import Dual
 
@@ -72,7 +72,7 @@ class Kind:
     """
 
     def __init__(self, leaves: Sequence[Any]) -> None:
-        self.tensors = any(isinstance(x, Tensor) for x in leaves)
+        self.tensors = any(isinstance(x, Taped) for x in leaves)
         self.recording = state.grad_enabled
         #: Whether they are NumPy's arrays, or tensors; None among values of an outer transform, which knows it.
         self.numpy = _numpy_or_tensors(leaves)
@@ -83,7 +83,7 @@ class Kind:
 
     def take(self, x: Any, op: str, what: str = "the arguments to differentiate or map over") -> Array:
         """What a box of the transform holds: an ndarray, or a box of an outer transform or of a recorded tensor."""
-        if isinstance(x, Tensor) and x.node is None and isinstance(x.array, ndarray):
+        if isinstance(x, Taped) and x.node is None and isinstance(x.array, ndarray):
             return x.array
         if isinstance(x, Boxed | ndarray):
             return x
@@ -96,7 +96,7 @@ class Kind:
         if isinstance(x, Boxed) and x.level > state.height:
             x = without_ended(x)
         if isinstance(x, Boxed):
-            if isinstance(x, Tensor):
+            if isinstance(x, Taped):
                 if not self.tensors and x.node is None and isinstance(x.array, ndarray):
                     return writable(x.array)  # a constant that an operation made inside
                 if not self.recording:
@@ -108,7 +108,7 @@ class Kind:
 
 def _numpy_or_tensors(leaves: Sequence[Any]) -> bool | None:
     if any(isinstance(x, Boxed) for x in leaves):
-        return False if any(isinstance(x, Tensor) and x.level == 0 for x in leaves) else None
+        return False if any(isinstance(x, Taped) and x.level == 0 for x in leaves) else None
     return True if any(isinstance(x, ndarray) for x in leaves) else None
 
 
@@ -131,7 +131,7 @@ def writable(a: Array) -> Array:
 
 def like(x: Any, array: ndarray[Any, Any]) -> Any:
     """``array`` as the kind of thing that ``x`` is."""
-    return Tensor.wrap(array, 0) if isinstance(x, Tensor) else array
+    return Tensor.wrap(array, 0) if isinstance(x, Taped) else array
 
 
 def selected(args: tuple[Any, ...], argnums: Argnums, op: str) -> tuple[int, ...]:

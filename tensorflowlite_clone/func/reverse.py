@@ -17,7 +17,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
 from ..core.levels import strip
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from .arguments import Argnums, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
 from .tree import flatten, flatten_as, map_leaves, unflatten
 
@@ -37,7 +37,7 @@ class Pullback:
     def depends(self, k: int) -> bool:
         """Whether result number ``k`` was computed from the arguments."""
         o = self.outputs[k]
-        return isinstance(o, Tensor) and o.level == self.level and o.node is not None
+        return isinstance(o, Taped) and o.level == self.level and o.node is not None
 
     def walk(self, places: Sequence[int], seeds: Sequence[Array], retain: bool) -> list[Array | None]:
         """What the engine makes of seeds for the results at ``places``, which depend on the arguments; None where there is no influence."""
@@ -182,7 +182,7 @@ def as_cotangent(pullback: TreePullback, k: int, cotangent: Any, op: str) -> Arr
     c, o = pullback.kind.take(cotangent, op, "cotangents"), pullback.outputs[k]
     if shape_of(c) != shape_of(o):
         raise ShapeError(f"{op}: a cotangent has the wrong shape: it is {shape_of(c)}, the result is {shape_of(o)}; they must be equal")
-    if isinstance(cotangent, Tensor):
+    if isinstance(cotangent, Taped):
         pullback.kind.tensors = True
     return converted(c, getattr(o, "dtype", c.dtype), op, "cotangent", "result")
 

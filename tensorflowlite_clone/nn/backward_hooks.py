@@ -21,7 +21,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.hooks import Showing
 from ..core.tape import Cotangents, Select, TapeNode
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 
 Gradients = tuple[Any, ...]
 
@@ -41,7 +41,7 @@ class BackwardHooks:
     def enter(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments, behind a gate."""
         self.n_inputs = len(args)
-        self.arguments = tuple((v.shape, v.dtype, v.level) if isinstance(v, Tensor) and v.node is not None else None for v in args)
+        self.arguments = tuple((v.shape, v.dtype, v.level) if isinstance(v, Taped) and v.node is not None else None for v in args)
         aliases, self.gated = gate(args, self._arguments_done)
         return aliases
 
@@ -94,14 +94,14 @@ class BackwardHooks:
 
     def _replaced(self, new: Any, old: Gradients, kind: str, what: str) -> Gradients:
         """What a hook returned, if it can take the place of ``old``."""
-        new = (new,) if isinstance(new, Tensor) else tuple(new)
+        new = (new,) if isinstance(new, Taped) else tuple(new)
         name = type(self.module).__name__
         if len(new) != len(old):
             raise ArgumentError(
                 f"{name}: a backward {kind} returned {len(new)} gradient(s) for a {what} of {len(old)}; return one per entry, or None"
             )
         for i, (n, o) in enumerate(zip(new, old, strict=True)):
-            if n is not None and not isinstance(n, Tensor):
+            if n is not None and not isinstance(n, Taped):
                 raise OperandError(f"{name}: a backward {kind} returned a {type(n).__name__} as {what}[{i}]; return tensors or None")
             if n is not None and o is not None and n.shape != o.shape:
                 raise ShapeError(
@@ -156,8 +156,8 @@ def gate(values: tuple[Any, ...], look: Callable[[Gradients], Gradients]) -> tup
     """``values`` with aliases in place of the tensors that require grad, and whether there are any."""
     if not state.grad_enabled:
         return tuple(values), False
-    level = max((v.level for v in values if isinstance(v, Tensor) and v.node is not None), default=-1)
-    places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.node is not None and v.level == level]
+    level = max((v.level for v in values if isinstance(v, Taped) and v.node is not None), default=-1)
+    places = [i for i, v in enumerate(values) if isinstance(v, Taped) and v.node is not None and v.level == level]
     if not places:
         return tuple(values), False
     node = Gate([values[i] for i in places], places, len(values), look)

@@ -9,7 +9,7 @@ from typing import Any, Self, overload
 
 from .._checks import integer
 from .._errors import DimensionError, OperandError, RegistrationError
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from .module import Layer, Module
 from .parameter import Parameter
 
@@ -32,7 +32,7 @@ def _entry(entries: Mapping[str, Any], key: Any, container: str) -> Any:
 
 def _listed(given: Any, container: str, what: str) -> list[Any]:
     """The items of an iterable, which is none by accident: no text, and no single module or tensor."""
-    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Tensor):
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Taped):
         raise OperandError(f"{container}: {what} must come in a list: got {type(given).__name__} {given!r:.40}; pass [{what}]")
     return list(given)
 

@@ -16,7 +16,7 @@ from .._errors import ArgumentError, OperandError, RegistrationError, StateDictE
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
 from .state import IncompatibleKeys, keys_that_do_not_fit, value_for
@@ -101,7 +101,7 @@ class Module(Hookable):
                 )
             self._modules[name] = None
         elif ready and name in self._buffers:
-            if value is not None and not isinstance(value, Tensor):
+            if value is not None and not isinstance(value, Taped):
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
                     f"wrap it with tl.tensor(...)"
@@ -178,7 +178,7 @@ class Module(Hookable):
         """
         self._check_ready(name)
         self._check_name(name, "buffer")
-        if tensor is not None and not isinstance(tensor, Tensor):
+        if tensor is not None and not isinstance(tensor, Taped):
             raise OperandError(f"register_buffer: {name!r} must be a tensor or None: got {type(tensor).__name__}; use tl.tensor(...)")
         self._buffers[name] = tensor
         if persistent:
@@ -344,7 +344,7 @@ class Module(Hookable):
                 self._convert(dtype)
             elif isinstance(value, str | Device):
                 Device(value)
-            elif isinstance(value, Tensor):
+            elif isinstance(value, Taped):
                 self._convert(value.dtype)
             elif value is not None and not isinstance(value, bool | MemoryFormat):
                 raise OperandError(f"to: takes a dtype, a device or a tensor: got {type(value).__name__} {value!r:.40}; pass tl.float64")

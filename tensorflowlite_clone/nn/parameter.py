@@ -9,7 +9,7 @@ import numpy as np
 from .._errors import OperandError
 from ..core.boxed import Boxed
 from ..core.plain import plain_array, to_array
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 
 
 def are_numbers(data: Any) -> bool:
@@ -39,7 +39,7 @@ class Parameter(Tensor):
         if not isinstance(data, Boxed) and not are_numbers(data):
             raise OperandError(f"Parameter: data must be numbers: got {type(data).__name__} {data!r:.40}; pass a tensor or an array")
         super().__init__(
-            data.detach() if isinstance(data, Tensor) else plain_array(to_array(data), "Parameter", data), requires_grad=bool(requires_grad)
+            data.detach() if isinstance(data, Taped) else plain_array(to_array(data), "Parameter", data), requires_grad=bool(requires_grad)
         )
 
     def __repr__(self) -> str:

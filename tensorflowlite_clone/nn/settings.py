@@ -15,7 +15,7 @@ from .._checks import choice, integer, integers, number
 from .._errors import ArgumentError, DTypeError, OperandError
 from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 
 F = TypeVar("F", bound=Callable[..., None])
 #: Raises for a value: ``check(layer, name, value)``.
@@ -81,7 +81,7 @@ def _flag(layer: Any, what: str, value: Any) -> None:
 
 
 def _tensor(layer: Any, what: str, value: Any) -> None:
-    if not isinstance(value, Tensor):
+    if not isinstance(value, Taped):
         raise OperandError(f"{_op(layer)}: {what} must be a tensor or None: got {type(value).__name__} {value!r:.60}; use tl.tensor(...)")
 
 

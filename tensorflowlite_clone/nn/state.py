@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 
 
 class IncompatibleKeys(NamedTuple):
@@ -24,7 +24,7 @@ def keys_that_do_not_fit(missing: list[str], unexpected: list[str]) -> list[str]
 def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
     """The array that shall be written into ``t`` (or take its place: ``assign``); or what is wrong with it, ``{}`` for its name."""
     try:
-        array = given.numpy(force=True) if isinstance(given, Tensor) else np.asarray(given)
+        array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
     except ValueError:  # rows of several lengths
         return None, f"values of {{}}: {type(given).__name__} that is no array in the state, {t.shape} in the module"
     if array.dtype.kind not in "biufc":

@@ -13,7 +13,7 @@ from .._errors import ArgumentError, OperandError, ShapeError
 from .._lazy import public as _public
 from .._state import get_default_dtype
 from ..autograd import no_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.windows import apart
 from ..ops.join import Concatenate
 
@@ -24,14 +24,14 @@ __all__ = [
 
 def _tensors(parameters: Any, op: str) -> list[Tensor]:
     """One tensor or several, in a list."""
-    if isinstance(parameters, Tensor):
+    if isinstance(parameters, Taped):
         return [parameters]
     if not isinstance(parameters, Iterable) or isinstance(parameters, str):
         fix = "model.parameters()" if hasattr(parameters, "parameters") else "a list of tensors"
         raise OperandError(f"{op}: parameters must be tensors: got {type(parameters).__name__} {parameters!r:.40}; pass {fix}")
     tensors = list(parameters)
     for i, p in enumerate(tensors):
-        if not isinstance(p, Tensor):
+        if not isinstance(p, Taped):
             raise OperandError(f"{op}: parameters must be tensors: item {i} is a {type(p).__name__}; pass model.parameters()")
     return tensors
 
@@ -108,7 +108,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Write consecutive parts of a vector into the parameters."""
     tensors = _tensors(parameters, "vector_to_parameters")
-    if not isinstance(vec, Tensor):
+    if not isinstance(vec, Taped):
         raise OperandError(f"vector_to_parameters: vec must be a tensor: got {type(vec).__name__} {vec!r:.40}")
     total = sum(p.numel() for p in tensors)
     if vec.numel() != total:

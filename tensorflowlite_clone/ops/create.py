@@ -20,7 +20,7 @@ from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
 from ..core.plain import array_of, plain_array
 from ..core.publish import implements, public, to_operand
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.where import stacklevel
 
 
@@ -73,7 +73,7 @@ def _plain(data: Any, op: str) -> Any:
 
 
 def _own_array(x: Boxed, op: str) -> ndarray[Any, Any]:
-    if not isinstance(x, Tensor) or not isinstance(x.array, ndarray) or x.followed():
+    if not isinstance(x, Taped) or not isinstance(x.array, ndarray) or x.followed():
         raise OperandError(
             f"{op}: the value belongs to a function transform, and a copy of its numbers would lose its derivative; use x.clone(), "
             f"or stack([...]); x.detach() is the value as a constant"
@@ -180,7 +180,7 @@ def _asarray(
     obj: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Array:
     """``obj`` as a tensor: always copied (``copy=True``), never (False; raises `ArgumentError` if that cannot be), or as needed."""
-    shared = isinstance(obj, ndarray) or (isinstance(obj, Tensor) and isinstance(obj.array, ndarray))
+    shared = isinstance(obj, ndarray) or (isinstance(obj, Taped) and isinstance(obj.array, ndarray))
     if copy is False and not (shared and (dtype is None or obj.dtype == np.dtype(dtype))):
         raise ArgumentError(f"asarray: {type(obj).__name__} cannot be used without a copy; leave copy out")
     if copy or not shared:
@@ -238,7 +238,7 @@ def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
 
 def _number(value: Any, op: str, name: str = "fill_value") -> Any:
     """A fill value: a number, or the number in a one-element tensor that is a constant."""
-    constant = value.item() if is_plain(value) and isinstance(value, Tensor) else value
+    constant = value.item() if is_plain(value) and isinstance(value, Taped) else value
     if isinstance(constant, bool | int | float | complex | np.generic):
         return constant
     raise OperandError(
@@ -364,7 +364,7 @@ def _arange(
     """
     if end is None:
         start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Tensor | np.generic) else v for v in (start, end, step))
+    start, end, step = (v.item() if isinstance(v, Taped | np.generic) else v for v in (start, end, step))
     if step == 0:
         raise ArgumentError("arange: step must not be 0")
     if not all(map(math.isfinite, (start, end, step))):

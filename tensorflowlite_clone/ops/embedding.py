@@ -17,7 +17,7 @@ from ..core.families import General, Linear
 from ..core.levels import number
 from ..core.operation import fused
 from ..core.publish import public, to_operand
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from ..kernels.scatter import add_rows
 
 
@@ -152,7 +152,7 @@ def _embedding(
 
 def _shorten(weight: Array, input: Array, max_norm: float, norm_type: float) -> None:
     """Scale the rows of ``weight`` that ``input`` names to a norm of at most ``max_norm``, in place and off the tape."""
-    if not all(isinstance(t, Tensor) and isinstance(t.array, ndarray) for t in (weight, input)):
+    if not all(isinstance(t, Taped) and isinstance(t.array, ndarray) for t in (weight, input)):
         raise OperandError("embedding: max_norm changes the table in place, which a function transform cannot follow; leave it out")
     table, used = weight.array, np.unique(input.array)
     _check_range(used, len(table))

@@ -23,7 +23,7 @@ from ..core.families import Linear
 from ..core.levels import concrete
 from ..core.plain import array_of
 from ..core.registry import install_method
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from ..core.where import stacklevel
 from ..kernels.scatter import put_add
 from .cast import Clone
@@ -288,7 +288,7 @@ def _as_index(p: Any, level: int | None) -> Any:
         return np.asarray(p)
     if isinstance(p, int | np.integer):
         return int(p)
-    if isinstance(p, Tensor) and isinstance(p.array, ndarray) and (p.level != level or not p.array.ndim or p.array.dtype.kind == "b"):
+    if isinstance(p, Taped) and isinstance(p.array, ndarray) and (p.level != level or not p.array.ndim or p.array.dtype.kind == "b"):
         p = p.array
     if isinstance(p, list | range):
         p = np.asarray(p) if len(p) else np.zeros(0, np.int64)

@@ -19,7 +19,7 @@ from ..core.families import Elementwise, General, Inexact
 from ..core.levels import number
 from ..core.operation import fused
 from ..core.publish import public, to_operand
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid
 from .arithmetic import Divide
@@ -293,7 +293,7 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
         raise ShapeError(f"{op}: shapes do not fit: input is {xs}, target is {ts}; target must be the input's shape without its classes")
     integer_labels(op, input, target)
     weight = class_weights(op, weight, input, xs[axis])
-    plain = target.array if isinstance(target, Tensor) else target
+    plain = target.array if isinstance(target, Taped) else target
     if isinstance(plain, ndarray):
         bad = (plain != ignore_index) & ((plain < 0) | (plain >= xs[axis]))
         if bad.any():
@@ -369,7 +369,7 @@ def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = No
     """
     op = "binary_cross_entropy"
     input, target = pair(op, input, target)
-    plain = input.array if isinstance(input, Tensor) else input
+    plain = input.array if isinstance(input, Taped) else input
     if isinstance(plain, ndarray) and plain.size and not (plain.min() >= 0.0 and plain.max() <= 1.0):
         raise ArgumentError(
             f"{op}: input must be probabilities in [0, 1]: it ranges from {plain.min()} to {plain.max()}; "
@@ -448,7 +448,7 @@ def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False
             raise ShapeError(
                 f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}"
             )
-    plain = var.array if isinstance(var, Tensor) else var
+    plain = var.array if isinstance(var, Taped) else var
     if isinstance(plain, ndarray) and np.any(plain < 0):
         raise ArgumentError(f"{op}: variances must not be negative: the smallest is {plain.min()}; use exp or softplus to make them")
     v = AtLeast.of(var, low=float(number(eps, op, "eps")))

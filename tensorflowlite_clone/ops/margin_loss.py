@@ -16,7 +16,7 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.levels import all_values
 from ..core.publish import public, to_operand
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from .activation import LogSigmoid
 from .cast import Cast, Connected, cast
 from .gather import Gather
@@ -96,7 +96,7 @@ def _multi_margin_loss(
         raise ShapeError(f"{op}: shapes do not fit: input is {x.shape}, target is {y.shape}; they must be (N, C) and (N), or (C) and ()")
     integer_labels(op, x, y)
     classes = x.shape[-1]
-    if isinstance(y, Tensor) and isinstance(y.array, np.ndarray):
+    if isinstance(y, Taped) and isinstance(y.array, np.ndarray):
         bad = y.array[(y.array < 0) | (y.array >= classes)]
         if bad.size:
             raise DimensionError(

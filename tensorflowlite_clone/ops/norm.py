@@ -20,7 +20,7 @@ from ..core.families import General
 from ..core.levels import all_values, number, untaped
 from ..core.operation import fused
 from ..core.publish import public, to_operand
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from ..kernels import norm as kernels
 from ..kernels.reduce import power_of_two
 from .cast import Connected, cast
@@ -318,11 +318,11 @@ def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -
     """``running = (1 - momentum) running + momentum factor now``, in place; inside vmap ``running`` must be mapped where ``now`` is."""
     momentum = number(momentum, op, "momentum")
     value = untaped(now.detach() if isinstance(now, Boxed) else now)
-    held = running.array if isinstance(running, Tensor) else running
+    held = running.array if isinstance(running, Taped) else running
     if isinstance(value, ndarray) and isinstance(held, ndarray):
         held *= 1.0 - momentum
         held += (value * (momentum * factor)).astype(held.dtype)
-        if isinstance(running, Tensor):
+        if isinstance(running, Taped):
             running.changed("batch_norm")
         return
     moved = running * (1.0 - momentum) + value * (momentum * factor)

@@ -29,7 +29,7 @@ from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from .cast import cast
 from .create import finish, size_of
 from .draw import constant, drawn, floating, fresh
@@ -101,9 +101,9 @@ class Generator:
 
     def set_state(self, new_state: Array) -> Generator:
         """Go on from a state that `get_state` returned. Raises `ArgumentError` for anything else."""
-        if not isinstance(new_state, Tensor | np.ndarray):
+        if not isinstance(new_state, Taped | np.ndarray):
             raise ArgumentError(f"set_state: not a generator's state: {type(new_state).__name__}; pass what get_state() returned")
-        raw = np.ascontiguousarray(new_state.numpy() if isinstance(new_state, Tensor) else new_state)
+        raw = np.ascontiguousarray(new_state.numpy() if isinstance(new_state, Taped) else new_state)
         words = raw.reshape(-1).view("<u8") if raw.dtype == np.uint8 and raw.size == 8 * STATE_WORDS else None
         if words is None or words[5] > 1 or words[6] >= 1 << 32:
             raise ArgumentError(f"set_state: not a generator's state: {raw.dtype} {raw.shape}; pass what get_state() returned")

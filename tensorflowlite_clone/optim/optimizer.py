@@ -19,7 +19,7 @@ from .._checks import is_number, number
 from .._errors import ArgumentError, OperandError
 from .._typing import Shape
 from ..autograd import enable_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
 from .state import LoadedState, Shapes
 
@@ -72,7 +72,7 @@ class Optimizer:
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._told = False
-        if isinstance(params, Tensor):
+        if isinstance(params, Taped):
             raise OperandError(f"{self._name()}: params must be an iterable of tensors: got one tensor; pass [tensor]")
         if not isinstance(params, Iterable) or isinstance(params, str | dict):
             fix = "model.parameters()" if hasattr(params, "parameters") else "a list of tensors"
@@ -111,11 +111,11 @@ class Optimizer:
             raise ArgumentError(f"{self._name()}: a group needs params: it has {', '.join(map(str, param_group)) or 'nothing'}; add them")
         group = dict(param_group)
         given = group["params"]
-        params = [given] if isinstance(given, Tensor) else self._in_order(given)
+        params = [given] if isinstance(given, Taped) else self._in_order(given)
         params = [p[1] if isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) else p for p in params]
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
-            if not isinstance(p, Tensor):
+            if not isinstance(p, Taped):
                 raise OperandError(f"{self._name()}: parameters must be tensors: item {i} is a {type(p).__name__}")
             if not p.is_leaf:
                 raise ArgumentError(
@@ -177,7 +177,7 @@ class Optimizer:
             for group in self.param_groups:
                 settings = group
                 for value in group.values():
-                    if isinstance(value, Tensor):  # a rate that is a tensor
+                    if isinstance(value, Taped):  # a rate that is a tensor
                         settings = _numbers(group)
                 for p in group["params"]:
                     if p.grad is None:
@@ -208,7 +208,7 @@ class Optimizer:
             g = np.negative(g)
         memory = dict(state)
         for k, v in state.items():
-            if isinstance(v, Tensor):
+            if isinstance(v, Taped):
                 memory[k] = v.array
         kernel = getattr(formula, "kernel", None)
         if kernel is None:
@@ -218,7 +218,7 @@ class Optimizer:
         for k, v in memory.items():
             if not isinstance(v, np.ndarray):
                 state[k] = v
-            elif not isinstance(state.get(k), Tensor):
+            elif not isinstance(state.get(k), Taped):
                 state[k] = Tensor.wrap(v, 0)
 
     # ---- state --------------------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ class Optimizer:
         """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer."""
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         return {
-            "state": {numbers[id(p)] if isinstance(p, Tensor) else p: dict(s) for p, s in self.state.items() if s},
+            "state": {numbers[id(p)] if isinstance(p, Taped) else p: dict(s) for p, s in self.state.items() if s},
             "param_groups": [{**g, "params": [numbers[id(p)] for p in g["params"]]} for g in self.param_groups],
         }
 
@@ -253,7 +253,7 @@ class Optimizer:
 
 def setting(op: str, key: str, value: Any, low: float = -math.inf) -> float:
     """A setting that must be a number from ``low`` up; it may be given as a tensor with one element."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Taped):
         if value.numel() != 1 or value.dtype.kind not in "biuf":
             raise ArgumentError(f"{op}: {key} must be one number: got a tensor of shape {value.shape}, {value.dtype}; pass one number")
         value = value.item()
@@ -269,7 +269,7 @@ def memory_shape(p: Tensor) -> Shape:
 
 def _numbers(group: Group) -> Group:
     """A group whose settings that are tensors are numbers."""
-    return {k: v.item() if isinstance(v, Tensor) and v.numel() == 1 else v for k, v in group.items()}
+    return {k: v.item() if isinstance(v, Taped) and v.numel() == 1 else v for k, v in group.items()}
 
 
 def _parts(array: Any) -> Any:

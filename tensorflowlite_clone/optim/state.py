@@ -16,7 +16,7 @@ import numpy as np
 from .._checks import is_integer, is_number
 from .._errors import StateDictError
 from .._typing import Shape
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 
 #: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up. With "?" it may be missing.
 Shapes: TypeAlias = dict[str, Shape | None]
@@ -126,14 +126,14 @@ class LoadedState:
         """One entry, in memory of its own: floating arrays in the dtype of the parameter."""
         what = f"load_state_dict: {key} of parameter {number}"
         shape = ANY if shapes is None or p is None else {k.removesuffix("?"): s for k, s in shapes.items()}[key]
-        if not isinstance(value, Tensor | np.ndarray):
+        if not isinstance(value, Taped | np.ndarray):
             if shape is ANY or (value is None and f"{key}?" in (shapes or {})):  # PyTorch's SGD writes None where there is no momentum
                 return copy.deepcopy(value)
             if shape is None and is_number(value) and 0 <= value < math.inf:
                 return value
             expected = "a number from 0 up" if shape is None else f"a tensor of shape {shape}"
             raise StateDictError(f"{what} must be {expected}: got {type(value).__name__} {value!r:.60}; pass what was saved")
-        array = value.numpy(force=True) if isinstance(value, Tensor) else value
+        array = value.numpy(force=True) if isinstance(value, Taped) else value
         if array.dtype.kind not in ("biufc" if shape is ANY else "biuf" if shape is None else "fc"):
             raise StateDictError(f"{what} is of {array.dtype}, which is no kind of number for it; pass what was saved")
         if p is not None and p.dtype.kind == "c" and array.dtype.kind == "c":  # as PyTorch remembers it

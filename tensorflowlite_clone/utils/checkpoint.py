@@ -22,7 +22,7 @@ from ..core.broadcast import conjugated
 from ..core.engine import run_backward
 from ..core.observe import observing
 from ..core.tape import Cotangents, Select, TapeNode
-from ..core.tensor import Tensor
+from ..core.tensor import Taped
 from .recompute import CheckpointError, Recorder, Region, Replayable, version_of, without_outer_hooks
 
 __all__ = [
@@ -232,7 +232,7 @@ class Reentrant(TapeNode):
                 "detach outside of checkpoint, or pass use_reentrant=False"
             )
         run_backward([o for o, _ in pairs], [c for _, c in pairs], level=0)
-        grads = [a.grad for a, (t, _, _) in zip((a for a in args if isinstance(a, Tensor)), run.tensors, strict=True) if t.node is not None]
+        grads = [a.grad for a, (t, _, _) in zip((a for a in args if isinstance(a, Taped)), run.tensors, strict=True) if t.node is not None]
         return tuple(None if d is None else conjugated(d.array) for d in grads)
 
     def replay(self, g: Any, level: int, plan: Any = None) -> Never:
@@ -246,10 +246,10 @@ class Reentrant(TapeNode):
 
 def _reentrant(function: Callable[..., Any], args: tuple[Any, ...], preserve_rng_state: bool) -> Any:
     for a in args:
-        if isinstance(a, Boxed) and (a.level > 0 or not isinstance(a, Tensor)):
+        if isinstance(a, Boxed) and (a.level > 0 or not isinstance(a, Taped)):
             raise TransformError("checkpoint: use_reentrant=True does not work inside function transforms; pass use_reentrant=False")
     run = Replayable(function, args, {}, preserve_rng_state)
-    run.tensors = [entry for a in args if isinstance(a, Tensor) for entry in [(a, a.node, version_of(a))]]
+    run.tensors = [entry for a in args if isinstance(a, Taped) for entry in [(a, a.node, version_of(a))]]
     with recording(False):
         result = function(*args)
     if not state.grad_enabled:
@@ -266,7 +266,7 @@ def _reentrant(function: Callable[..., Any], args: tuple[Any, ...], preserve_rng
     node = Reentrant(run)
     results = []
     for i, o in enumerate(_outputs(result)):
-        if isinstance(o, Tensor) and o.dtype.kind in "fc":
+        if isinstance(o, Taped) and o.dtype.kind in "fc":
             o = o.detach()
             o.node = Select(node, i)
         results.append(o)
@@ -280,4 +280,4 @@ def _outputs(result: Any) -> list[Any]:
 
 
 def _detached(a: Any) -> Any:
-    return a.detach().requires_grad_(a.node is not None) if isinstance(a, Tensor) else a
+    return a.detach().requires_grad_(a.node is not None) if isinstance(a, Taped) else a

@@ -27,7 +27,7 @@ from ..core.levels import everything
 from ..core.observe import Observer, observing
 from ..core.operation import Operation
 from ..core.saved import Packed, SavingNode
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..ops.random import Generator, current_generator
 
 
@@ -43,7 +43,7 @@ class Replayable:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.height, self.maps = state.height, state.maps
         leaves = list(leaves_of((args, kwargs)))
-        self.tensors = [(t, t.node, version_of(t)) for t in leaves if isinstance(t, Tensor)]
+        self.tensors = [(t, t.node, version_of(t)) for t in leaves if isinstance(t, Taped)]
         generators = [current_generator(), *(g for g in leaves if isinstance(g, Generator))] if preserve_rng_state else []
         self.random = [(g, g.get_state()) for g in generators]
 
@@ -78,7 +78,7 @@ class _AsBefore(during):
             undos += [partial(setattr, source, "state", source.state), partial(setattr, g, "_seed", g.initial_seed())]
         try:
             super().__enter__()
-            undos.append(self.close)  # type: ignore[has-type]
+            undos.append(self.close)
             for g, saved in self.random:
                 g.set_state(saved)
             self.close = in_turn(*undos)
@@ -219,7 +219,7 @@ class Region(Replayable):
                     self.captured.append((reference, version, op))
             return
         for k, value in enumerate(node.saved):
-            if isinstance(value, Tensor) and value.node is not None and value.node.seq < self.start and id(value) not in seen:
+            if isinstance(value, Taped) and value.node is not None and value.node.seq < self.start and id(value) not in seen:
                 seen.add(id(value))
                 then = 0 if node.versions is None else node.versions[k]
                 if isinstance(then, int):
@@ -293,9 +293,9 @@ class Region(Replayable):
 
     def original(self, value: Any) -> Any:
         """A saved value of the recomputation, on the tape of the forward pass: what is differentiated again goes on there."""
-        if not isinstance(value, Tensor):
+        if not isinstance(value, Taped):
             return tuple(map(self.original, value)) if type(value) is tuple and any(isinstance(v, Boxed) for v in value) else value
-        array = self.original(value.array) if isinstance(value.array, Tensor) else value.array
+        array = self.original(value.array) if isinstance(value.array, Taped) else value.array
         reference = None if value.node is None else self.twins.get(value.node)
         node = None if reference is None else reference()
         if node is None and array is value.array:
@@ -309,7 +309,7 @@ def recorded(output: Any, start: int) -> list[Any]:
     """The tape nodes newer than ``start`` that lead to ``output``, on the tapes of all levels, oldest first."""
     found: dict[int, Any] = {}
     boxes = [b for x in leaves_of(output) for b in everything(x)]
-    stack: list[Any] = [b.node for b in boxes if isinstance(b, Tensor) and b.node is not None]
+    stack: list[Any] = [b.node for b in boxes if isinstance(b, Taped) and b.node is not None]
     while stack:
         node = stack.pop()
         if node.seq > start and node.seq not in found:

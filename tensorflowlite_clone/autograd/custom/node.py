@@ -21,7 +21,7 @@ from ...core.levels import boxed, constant_value, highest, is_plain, varies
 from ...core.plan import ANSWER, Source
 from ...core.saved import SavingNode
 from ...core.tape import Select, TapeNode
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from ...core.transpose import transposed
 from ...func.arguments import raised_height
 from ...ops.cast import cast
@@ -87,7 +87,7 @@ class FunctionNode(SavingNode):
             )
         wrapped = [None if c is None else boxed(c) if lowered else Tensor.wrap(c, self.level) for c in cotangents]
         grads = self._followed(wrapped, state.grad_enabled and not once) if lowered else self._run(wrapped, lowered=False, record=False)
-        own = any(isinstance(c, Tensor) and c.level == self.level for c in cotangents)  # then the result depends on them at this level
+        own = any(isinstance(c, Taped) and c.level == self.level for c in cotangents)  # then the result depends on them at this level
         return tuple(None if r is None else self._stripped(r, None if own else self.level) for r in grads)
 
     def replay(self, g: Any, level: int, plan: Any = None) -> tuple[Array | None, ...]:
@@ -95,7 +95,7 @@ class FunctionNode(SavingNode):
         if self.saved is None:
             raise self.released()
         cotangents = [
-            None if c is None else c if isinstance(c, Tensor) and c.level == level else Tensor.wrap(c, level) for c in self.cotangents(g)
+            None if c is None else c if isinstance(c, Taped) and c.level == level else Tensor.wrap(c, level) for c in self.cotangents(g)
         ]
         once = self.function._once
         grads = self._run(cotangents, lowered=False, record=not once)
@@ -138,7 +138,7 @@ class FunctionNode(SavingNode):
 
     def _followed(self, cotangents: list[Any], record: bool) -> list[Any]:
         """The gradients where boxes of transforms are among what backward gets."""
-        kept = [v.array if isinstance(v, Tensor) and v.level == self.level else v for v in vars(self.ctx).values()]
+        kept = [v.array if isinstance(v, Taped) and v.level == self.level else v for v in vars(self.ctx).values()]
         if not any(map(varies, [*cotangents, *self._below(), *kept])):
             return self._mapped(cotangents, record)
         watch = Watch(self.title(), "jvp" if self.function._backward is None else "backward")
@@ -184,11 +184,11 @@ class FunctionNode(SavingNode):
 
     def _below(self) -> list[Any]:
         """What the saved tensors of this level hold."""
-        return [v.array if isinstance(v, Tensor) and v.level == self.level else v for v in self.opened()]
+        return [v.array if isinstance(v, Taped) and v.level == self.level else v for v in self.opened()]
 
     def _shown(self, source: Source, value: Any) -> Any:
         if source[0] != ANSWER:
-            return boxed(value.array) if self.lowered and isinstance(value, Tensor) and value.level == self.level else value
+            return boxed(value.array) if self.lowered and isinstance(value, Taped) and value.level == self.level else value
         if self.lowered:
             return boxed(value)
         t = Tensor.wrap(value, self.level)
@@ -266,7 +266,7 @@ class FunctionNode(SavingNode):
     @staticmethod
     def _stripped(r: Any, level: int | None) -> Array:
         """A gradient as the first-order walk takes it; never memory that the walk could take for its own."""
-        while isinstance(r, Tensor) and (r.level == level or is_plain(r)):
+        while isinstance(r, Taped) and (r.level == level or is_plain(r)):
             r = r.array
         return r.view() if isinstance(r, ndarray) else r
 
@@ -297,14 +297,14 @@ class Exhausted(TapeNode):
 
 
 def _sealed(r: Any, level: int, parents: tuple[Any, ...], owner: str) -> Tensor:
-    t = Tensor.wrap(r.array if isinstance(r, Tensor) and r.level == level else constant_value(r), level)
+    t = Tensor.wrap(r.array if isinstance(r, Taped) and r.level == level else constant_value(r), level)
     if t.dtype.kind in "fc":
         t.node = Exhausted(parents, owner)
     return t
 
 
 def _at_level(r: Any, level: int) -> Tensor:
-    return r if isinstance(r, Tensor) and r.level == level else Tensor.wrap(constant_value(r), level)
+    return r if isinstance(r, Taped) and r.level == level else Tensor.wrap(constant_value(r), level)
 
 
 def argument_name(function: Any, k: int) -> str:

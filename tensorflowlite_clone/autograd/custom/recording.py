@@ -19,7 +19,7 @@ from ...core.boxed import Boxed
 from ...core.levels import boxed, is_plain
 from ...core.plan import ANSWER, INPUT, PARAM, Source
 from ...core.saved import version_of
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from ...core.watchers import hand_over
 from ...core.where import here
 from .call import Call
@@ -51,7 +51,7 @@ class Recording:
         self.lower, self.wanted, self.nested = [], [], False
         enabled = state.grad_enabled
         for a in arrays:
-            mine = isinstance(a, Tensor) and a.level == level
+            mine = isinstance(a, Taped) and a.level == level
             below = a.array if mine else a
             self.lower.append(below)
             self.wanted.append(mine and enabled and a.node is not None)
@@ -110,7 +110,7 @@ class Recording:
         """What the caller gets for result number ``n``, which is the operand number ``i`` or none."""
         if i is not None and i in dirty:
             operand = self.arrays[i]
-            assert isinstance(operand, Tensor)
+            assert isinstance(operand, Taped)
             self._check_dirty(operand, recorded)
             return operand
         return t if self.nested else self._shared(t, self.call.results[n], recorded)

@@ -14,7 +14,7 @@ from ..._typing import Array, Shape
 from ...core.broadcast import shape_of
 from ...core.levels import number
 from ...core.publish import public
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from ..draw import separate
 from ..random import Generator, normal, stream, uniform, whole
 from .mutation import mutate
@@ -80,7 +80,7 @@ def _uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: G
 @public("bernoulli_", function=False)
 def _bernoulli_(input: Array, p: Any = 0.5, *, generator: Generator | None = None) -> Array:
     """1 with probability p (a number, or a tensor that broadcasts), else 0; returns the tensor itself."""
-    chances = p.numpy(force=True) if isinstance(p, Tensor) else np.asarray(p)
+    chances = p.numpy(force=True) if isinstance(p, Taped) else np.asarray(p)
     if not np.all((chances >= 0.0) & (chances <= 1.0)):
         raise ArgumentError(f"bernoulli_: p must be in [0, 1]: it ranges from {np.min(chances)} to {np.max(chances)}")
     return _draw(input, "bernoulli_", lambda shape, dtype: stream(generator).random(shape) < chances, floating=False)

@@ -13,7 +13,7 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.publish import public, to_operand
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from ..cast import Clone
 from ..compare import Where
 from .mutation import in_dtype_of, mutate
@@ -45,7 +45,7 @@ def copy_(input: Array, src: Array, non_blocking: bool = False) -> Array:
 
 def _spread(value: Any, t: Tensor) -> Any:
     """A copy of ``value`` in t's dtype and shape, differentiably; plain values are not copied."""
-    if isinstance(value, Tensor) and isinstance(value.array, ndarray) and (value.node is None or not state.grad_enabled):
+    if isinstance(value, Taped) and isinstance(value.array, ndarray) and (value.node is None or not state.grad_enabled):
         value = value.array
     value = Clone.of(value) if isinstance(value, Boxed) and value.dtype == t.dtype else in_dtype_of(value, t)
     return value if shape_of(value) == t.shape else np.broadcast_to(value, t.shape)

@@ -21,7 +21,7 @@ from ...core.families import Linear
 from ...core.levels import constant_value
 from ...core.publish import public, to_operand
 from ...core.registry import install_method
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from ...core.watchers import hand_over
 from ...core.windows import apart
 from ..cast import Cast
@@ -117,15 +117,15 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         rebind(self, name, lambda x: IndexPut.of(x, _fitting(value, x, indices, spec), *indices, spec=spec), part=() if indices else spec)
         return
     check_writable(self, name)
-    plain = [i.array if isinstance(i, Tensor) else i for i in indices]
-    if isinstance(value, Boxed) and not (isinstance(value, Tensor) and isinstance(value.array, ndarray)):
+    plain = [i.array if isinstance(i, Taped) else i for i in indices]
+    if isinstance(value, Boxed) and not (isinstance(value, Taped) and isinstance(value.array, ndarray)):
         raise foreign(self, name)
-    if isinstance(value, Tensor) and (value.node is None or not state.grad_enabled):
+    if isinstance(value, Taped) and (value.node is None or not state.grad_enabled):
         value = value.array
     part = None if indices or self.views is None else self.array[(*spec, ...)]
-    if state.grad_enabled and (on_tape(self) or isinstance(value, Tensor)):
+    if state.grad_enabled and (on_tape(self) or isinstance(value, Taped)):
         check_views(self, name)
-        if isinstance(value, Tensor) and value.level != self.level:
+        if isinstance(value, Taped) and value.level != self.level:
             raise foreign(self, name)
         source = Tensor.wrap(self.array, self.level)
         source.node = history_of(self)

@@ -25,7 +25,7 @@ from ...core.dtypes import CATEGORY
 from ...core.levels import constant_value, off_tape
 from ...core.plain import plain_array
 from ...core.tape import Leaf
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from ...core.views import Lineage
 from ...core.watchers import hand_over
 from ...core.windows import apart, overlap
@@ -65,7 +65,7 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
             raise foreign(t, name)
         check_fit(t, name, constant)
         result, fresh = Where.of(np.ones((), np.bool_), constant, source), True
-    if not isinstance(result, Tensor) or result.level != t.level or not isinstance(result.array, ndarray):
+    if not isinstance(result, Taped) or result.level != t.level or not isinstance(result.array, ndarray):
         raise foreign(t, name)
     check_fit(t, name, result)
     if result.dtype != t.dtype:
@@ -90,7 +90,7 @@ def before(t: Any, source: Any, a: Any) -> Any:
     """
     if a is t:
         return source
-    if not (state.grad_enabled and isinstance(a, Tensor) and has_memory(a) and has_memory(t) and (on_tape(t) or a.node is not None)):
+    if not (state.grad_enabled and isinstance(a, Taped) and has_memory(a) and has_memory(t) and (on_tape(t) or a.node is not None)):
         return a
     return Clone.of(a) if np.may_share_memory(a.array, t.array) else a
 
@@ -145,7 +145,7 @@ def settle(t: Tensor, node: Any, part: ndarray[Any, Any] | None = None) -> None:
 
 def check_writable(t: Any, name: str) -> None:
     """Raise unless ``t`` is a tensor with memory that may be changed now."""
-    if not isinstance(t, Tensor):
+    if not isinstance(t, Taped):
         raise OperandError(f"{name}: cannot change a {type(t).__name__}, which is no tensor, in place; make it one with tl.tensor(...)")
     if not t.array.flags.writeable:
         raise OperandError(f"{name}: the memory is read-only or shared by repeated elements (an expanded tensor?); clone() it first")
@@ -196,7 +196,7 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
 def _check_lineage(box: Any, name: str, same_shape: bool) -> None:
     """Raise, before anything changes, where the change could not reach all who look at the same elements."""
     while True:
-        if isinstance(box, Tensor) and box.is_leaf and box.node is not None and state.grad_enabled:
+        if isinstance(box, Taped) and box.is_leaf and box.node is not None and state.grad_enabled:
             raise _argument(box, name)
         lineage = box.views
         if lineage is None:
@@ -294,7 +294,7 @@ def _write(t: Tensor, name: str, result: Any) -> Tensor:
 
 def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -> bool:
     """Run ``ufunc`` on t's memory itself, if nothing is to be recorded and dtypes and shapes agree; else leave it to `mutate`."""
-    if not isinstance(t, Tensor) or state.observers:
+    if not isinstance(t, Taped) or state.observers:
         return False
     array = t.array
     if type(array) is not ndarray or array.dtype.kind != "f" or not array.flags.writeable:
@@ -303,7 +303,7 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
         return False
     data: list[Any] = []
     for other in others:
-        if isinstance(other, Tensor):
+        if isinstance(other, Taped):
             if (state.grad_enabled and other.node is not None) or type(other.array) is not ndarray or other.array.dtype != array.dtype:
                 return False
             data.append(other.array)

@@ -20,7 +20,7 @@ from ...core.boxed import Boxed
 from ...core.broadcast import conjugated
 from ...core.engine import run_backward
 from ...core.levels import boxed, is_plain, untaped
-from ...core.tensor import Tensor
+from ...core.tensor import Taped, Tensor
 from .common import Decomposition, FromTriangle, adjoint, hermitian_part, row, square
 
 #: Functions of numbers, element by element: the function and what is known of its derivatives, in order.
@@ -134,9 +134,9 @@ def _slope(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def derivative(x: Any) -> Any:
         level = state.highest = max(state.height, state.highest) + 1
         with during(height=level, grad_enabled=True):
-            leaf = Tensor.wrap(x.array if is_plain(x) and isinstance(x, Tensor) else x, level).requires_grad_()
+            leaf = Tensor.wrap(x.array if is_plain(x) and isinstance(x, Taped) else x, level).requires_grad_()
             y = f(leaf)
-            if not isinstance(y, Tensor) or y.level != level or y.node is None:
+            if not isinstance(y, Taped) or y.level != level or y.node is None:
                 return boxed(np.zeros(leaf.shape, leaf.dtype))
             (g,) = run_backward([y], [np.ones(y.shape, y.dtype)], level=level, inputs=[leaf.node], all_reach=True)
         return boxed(np.zeros(leaf.shape, leaf.dtype) if g is None else g)

@@ -25,7 +25,7 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.levels import all_values, highest, varies
-from ...core.tensor import Tensor
+from ...core.tensor import Taped
 from ...core.where import stacklevel
 from ..cast import Cast
 from ..compare import Where
@@ -52,7 +52,7 @@ def split(w: Any) -> Any:
 def direction(x: Any) -> Any:
     """The direction in which forward mode follows ``x``, as a constant; None where it does not, or not as the innermost derivative."""
     top = highest([x])
-    if top is None or isinstance(top, Tensor):
+    if top is None or isinstance(top, Taped):
         return None
     if top._batched:
         inner = direction(top.parts()[0])

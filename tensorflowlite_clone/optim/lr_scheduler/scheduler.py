@@ -14,7 +14,7 @@ from typing import Any
 from ..._checks import integer, is_integer, is_number
 from ..._errors import ArgumentError, OperandError, StateDictError
 from ...autograd import no_grad
-from ...core.tensor import Tensor
+from ...core.tensor import Taped
 from ..optimizer import Group, Optimizer
 
 
@@ -143,7 +143,7 @@ class LRScheduler:
 
 def set_rate(group: Group, rate: Any) -> None:
     """Put a rate into a group; one that is a tensor stays the same tensor, whose value changes."""
-    if isinstance(group["lr"], Tensor):
+    if isinstance(group["lr"], Taped):
         with no_grad():
             group["lr"].fill_(float(rate))
     else:
@@ -159,7 +159,7 @@ def epochs(name: str, what: str, numbers: Any) -> list[int]:
 
 def _own(value: Any) -> Any:
     """A setting of one's own: a copy, if it is a tensor."""
-    return value.detach().clone() if isinstance(value, Tensor) else value
+    return value.detach().clone() if isinstance(value, Taped) else value
 
 
 def _alike(given: Any, now: Any) -> bool:
