@@ -19,6 +19,8 @@ __all__ = ["CHUNK", "chunked"]
 
 #: Elements per chunk: several arrays of it fit the second-level cache, and NumPy's call overhead is below one percent.
 CHUNK = 65_536
+#: Where threads part is a multiple of so many, so that vectors of the processor begin at the same elements on any number of threads.
+UNIT = 4_096
 
 
 def chunked(step: Callable[..., None], x: NDArray, *others: NDArray, cost: float) -> NDArray:
@@ -53,10 +55,11 @@ def chunked(step: Callable[..., None], x: NDArray, *others: NDArray, cost: float
     out = np.empty(size, dtype)
 
     def work(lo: int, hi: int) -> None:
-        for i in range(lo, hi, CHUNK):
-            j = min(i + CHUNK, hi)
+        end = min(hi * UNIT, size)
+        for i in range(lo * UNIT, end, CHUNK):
+            j = min(i + CHUNK, end)
             step(out[i:j], *(a[i:j] for a in flat))
 
     with np.errstate(all="ignore"):
-        parallel(work, size, cost=size * cost * 1e-9, blas=False)
+        parallel(work, -(-size // UNIT), cost=size * cost * 1e-9, blas=False)
     return out.reshape(shape)

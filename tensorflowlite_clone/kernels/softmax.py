@@ -39,7 +39,7 @@ _COST = 1.2e-9  # seconds per element of an exponential and three passes
 
 
 def _by_rows(work: Callable[[int, int], None], rows: int, length: int, cost: float = _COST) -> None:
-    """Call ``work(lo, hi)`` on blocks of rows that fit the cache, on several threads when that pays."""
+    """Call ``work(lo, hi)`` on blocks of rows that fit the cache, the same ones on any number of threads."""
     block = max(1, CHUNK // max(length, 1))
     if rows <= block:
         with np.errstate(all="ignore"):
@@ -47,11 +47,11 @@ def _by_rows(work: Callable[[int, int], None], rows: int, length: int, cost: flo
         return
 
     def slices(lo: int, hi: int) -> None:
-        for i in range(lo, hi, block):
-            work(i, min(i + block, hi))
+        for i in range(lo * block, min(hi * block, rows), block):
+            work(i, min(i + block, rows))
 
     with np.errstate(all="ignore"):
-        parallel(slices, rows, cost=rows * length * cost)
+        parallel(slices, -(-rows // block), cost=rows * length * cost)
 
 
 def _is_last(x: NDArray, axis: int) -> bool:

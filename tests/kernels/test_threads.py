@@ -474,3 +474,59 @@ def test_blas_threads_sleep_whichever_is_imported_first(first, chosen, expected)
     if run.stdout.strip() == "skip":
         pytest.skip("NumPy's BLAS is not OpenBLAS, or hides its settings")
     assert int(run.stdout) == expected
+
+
+# ---- the same bits --------------------------------------------------------------------------------------------------------------------
+VALUES_OF_A_MILLION = np.random.default_rng(0).normal(size=1_000_003).astype(np.float32)
+ROWS = VALUES_OF_A_MILLION[: 3001 * 257].reshape(3001, 257)
+IMAGES = VALUES_OF_A_MILLION[: 37 * 8 * 31 * 33].reshape(37, 8, 31, 33)
+
+
+def result_and_gradient(function, x):
+    x = tl.tensor(x, requires_grad=True)
+    y = function(x)
+    y.backward(tl.cos(tl.arange(float(y.numel()))).reshape(y.shape))
+    return y.detach().numpy(), x.grad.numpy()
+
+
+def stepped(kind, **options):
+    p = tl.tensor(VALUES_OF_A_MILLION, requires_grad=True)
+    optimizer = kind([p], lr=0.01, **options)
+    for i in range(3):
+        p.grad = tl.tensor(VALUES_OF_A_MILLION * (i + 1))
+        optimizer.step()
+    return (p.detach().numpy(),)
+
+
+F, million = tl.nn.functional, VALUES_OF_A_MILLION
+#: What the docs promise the same bits for, on any number of threads.
+SAME_BITS = {
+    "gelu": lambda: result_and_gradient(F.gelu, million),
+    "silu": lambda: result_and_gradient(F.silu, million),
+    "tanh": lambda: result_and_gradient(tl.tanh, million),
+    "erf": lambda: result_and_gradient(tl.erf, million),
+    "lgamma": lambda: result_and_gradient(lambda x: tl.lgamma(x.abs() + 0.5), million),
+    "softmax": lambda: result_and_gradient(lambda x: tl.softmax(x, 1), ROWS),
+    "log_softmax": lambda: result_and_gradient(lambda x: tl.log_softmax(x, 1), ROWS),
+    "cross_entropy": lambda: result_and_gradient(lambda x: F.cross_entropy(x, tl.arange(3001) % 257, reduction="none"), ROWS),
+    "layer_norm": lambda: result_and_gradient(lambda x: F.layer_norm(x, (257,)), ROWS),
+    "batch_norm": lambda: result_and_gradient(lambda x: F.batch_norm(x, None, None, training=True), IMAGES),
+    "group_norm": lambda: result_and_gradient(lambda x: F.group_norm(x, 4), IMAGES),
+    "max_pool": lambda: result_and_gradient(lambda x: F.max_pool2d(x, 3, 2, 1), IMAGES),
+    "avg_pool": lambda: result_and_gradient(lambda x: F.avg_pool2d(x, 3, 2, 1), IMAGES),
+    "dropout": lambda: (tl.manual_seed(0), result_and_gradient(lambda x: F.dropout(x, 0.5), million))[1],
+    "randn": lambda: (tl.manual_seed(0), (tl.randn(500_000).numpy(),))[1],
+    "SGD": lambda: stepped(tl.optim.SGD, momentum=0.9),
+    "Adam": lambda: stepped(tl.optim.Adam),
+}
+
+
+@pytest.mark.parametrize("name", SAME_BITS)
+def test_the_same_bits_on_any_number_of_threads(name):
+    found = []
+    for n in (1, 2, 3):
+        set_num_threads(n)
+        found.append(SAME_BITS[name]())
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
