@@ -87,7 +87,10 @@ class Restoring(_File):
 
     def inside(self, undo: Callable[[], Any], *then: Callable[[], Any]) -> Callable[[], Any]:
         """``undo``, after which ``close`` is what it is now, for a block inside another of this manager; ``then`` may be interrupted."""
-        return in_turn(undo, partial(setattr, self, "close", getattr(self, "close", None)), *then)
+        outer = getattr(self, "close", None)
+        if outer is None and not then:
+            return undo
+        return in_turn(undo, partial(setattr, self, "close", outer), *then)
 
     if TYPE_CHECKING:
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from .._errors import ArgumentError, OperandError, ShapeError, StateDictError
-from .._state import freed_by_fork
+from .._state import Restoring, freed_by_fork, in_turn
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -25,7 +25,7 @@ from ..core.tensor import Tensor
 TABLES = ("_parameters", "_buffers")
 
 #: What calls under way have replaced, and in which thread.
-_replacements: dict[int, tuple[int, list[tuple[str, dict[str, Any], str, Any]]]] = {}
+_replacements: dict[int, tuple[int, list[tuple[dict[str, Any], str, Any]]]] = {}
 _guard = freed_by_fork(threading.Lock())
 #: One lock per module whose entries were ever replaced: calls of other threads on the same module wait.
 _locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -76,10 +76,11 @@ def functional_call(
         _check(name, value, own[name][2])
     positional = () if args is None else args if isinstance(args, tuple) else (args,)
     slots = {name: own[name][:2] for name in targets}
-    with _replaced(slots, targets) as after:
+    with _replaced(slots, targets) as places:
         result = module(*positional, **(kwargs or {}))
+        after = {name: table.get(attribute, targets[name]) for name, (table, attribute) in places.items()}
     for name, value in after.items():
-        if name in origin:
+        if name in origin and value is not targets[name]:
             origin[name][name] = value
     return result
 
@@ -155,35 +156,45 @@ def _check(name: str, value: Any, before: Array) -> None:
         )
 
 
-@contextmanager
-def _replaced(slots: dict[str, tuple[Any, str]], values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """``values`` in their places; afterwards what was there, and the yielded dict tells what the call put in their stead."""
-    after: dict[str, Any] = {}
-    owners = {id(owner): owner for owner, _ in slots.values()}
-    with ExitStack() as stack:
-        for key in sorted(owners):  # one order for all threads
-            stack.enter_context(_lock_of(owners[key]))
-        before: list[tuple[str, dict[str, Any], str, Any]] = []
+class _replaced(Restoring):  # noqa: N801  (reads as a statement)
+    """``values`` in their places, which the block gets by name; afterwards what was there. Other threads wait for the modules meanwhile."""
+
+    __slots__ = ("slots", "values")
+
+    def __init__(self, slots: dict[str, tuple[Any, str]], values: dict[str, Any]) -> None:
+        self.slots, self.values = slots, values
+
+    def __enter__(self) -> dict[str, tuple[dict[str, Any], str]]:
+        places = {n: (o._parameters if attribute in o._parameters else o._buffers, attribute) for n, (o, attribute) in self.slots.items()}
+        owners = {id(owner): owner for owner, _ in self.slots.values()}
+        every = [_lock_of(owners[key]) for key in sorted(owners)]  # one order for all threads
+        locks = [lock for lock in every if not lock._is_owned()]  # the others are held by a call around this one
+        before: list[tuple[dict[str, Any], str, Any]] = []
         _replacements[id(before)] = threading.get_ident(), before
         try:
-            for name, (owner, attribute) in slots.items():
-                table = owner._parameters if attribute in owner._parameters else owner._buffers
-                before.append((name, table, attribute, table[attribute]))
-                table[attribute] = values[name]
-            yield after
-        finally:
-            for name, table, attribute, value in reversed(before):
-                if attribute in table and table[attribute] is not values[name]:
-                    after[name] = table[attribute]
+            for lock in locks:
+                lock.acquire()
+            before += [(table, attribute, table[attribute]) for table, attribute in places.values()]
+            undos = [partial(table.__setitem__, attribute, value) for table, attribute, value in before]
+            self.close = in_turn(*undos, *[partial(lock.release) for lock in locks], partial(_replacements.pop, id(before), None))
+            for name, (table, attribute) in places.items():
+                table[attribute] = self.values[name]
+            return places
+        except BaseException:  # an interrupt
+            for table, attribute, value in before:
                 table[attribute] = value
-            del _replacements[id(before)]
+            for lock in locks:
+                if lock._is_owned():
+                    lock.release()
+            _replacements.pop(id(before), None)
+            raise
 
 
 def _after_fork() -> None:
     """In a forked child no other thread will put back what it replaced."""
     for ident, before in list(_replacements.values()):
         if ident != threading.get_ident():
-            for _, table, attribute, value in reversed(before):
+            for table, attribute, value in before:
                 table[attribute] = value
 
 
