@@ -355,6 +355,11 @@ BAD_FUNCTION_CALLS: dict[str, str] = {
     "F.one_hot(i(3), 'n')": "'n'",
     # ---- settings of a wrong value -------------------------------------------------------------------------------------------------
     "T.zeros(-1)": "-1",
+    "T.flip(t(2, 3), (0, 0))": r"\(0, 0\)",
+    "T.tril(t(2, 2), 2**70)": str(2**70),
+    "T.clamp(t(3), object(), 2.0)": "object",
+    "T.frac(b(3))": "bool",
+    "T.neg(b(3))": "bool",
     "T.stft(t(9), 4, pad_mode='mirror', return_complex=True)": "'mirror'",
     "T.istft(T.complex(t(3, 4), t(3, 4)), 4, length=-3)": "-3",
     "T.cdist(t(2, 3), t(2, 3), float('nan'))": "nan",

@@ -12,6 +12,11 @@ from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .broadcast import as_ndarray
 
+#: What parameters of operations are, as far as NumPy is asked to compute with them.
+SETTINGS = (bool, int, float, complex, np.generic, np.dtype, tuple, type(None))
+#: What NumPy says where it has no such function for the dtypes.
+NO_SUCH_DTYPE = ("not supported for the input types", "did not contain a loop", "Cannot cast ufunc", "numpy boolean", "must be of integer")
+
 
 def describe(x: Any) -> str:
     """One operand in a few words.
@@ -49,12 +54,13 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
     special = op.diagnose(args, params)
     if special is not None:
         return special
-    if isinstance(error, TypeError):
-        for name, value in params.items():
-            if isinstance(value, str):
-                return OperandError(f"{title}: {name} cannot be a text: it is {value!r:.60}, {facts}; pass a number")
-        if any(s in str(error) for s in ("not supported for the input types", "did not contain a loop")):
-            return DTypeError(f"{title}: not defined for these dtypes: {facts}; convert them, x.long(), x.float() or x.bool()")
+    for name, value in params.items():
+        if isinstance(value, list) or (isinstance(error, TypeError) and not isinstance(value, SETTINGS) and not callable(value)):
+            return OperandError(f"{title}: {name} cannot be a {type(value).__name__}: it is {value!r:.60}, {facts}; pass a number")
+        if any(isinstance(v, int) and abs(v) >= 1 << 62 for v in (value if isinstance(value, tuple) else (value,))):
+            return ArgumentError(f"{title}: {name} is beyond any memory: it is {value!r:.60}, {facts}; pass a smaller number")
+    if isinstance(error, TypeError) and any(s in str(error) for s in NO_SUCH_DTYPE):
+        return DTypeError(f"{title}: not defined for these dtypes: {facts}; convert them, x.long(), x.float() or x.bool()")
     shapes = [a.shape for a in args if isinstance(a, ndarray)]
     if op.broadcasts and len(shapes) > 1 and not _broadcast(shapes):
         return ShapeError(
