@@ -172,7 +172,7 @@ def test_unfold_and_matmul_are_convolution():
         (
             lambda: F.conv2d(tl.ones(1, 2, 5, 5), tl.ones(4, 2, 3, 3), padding=(1, 1, 1)),
             ArgumentError,
-            r"conv2d: padding must be a number or a pair",
+            r"conv2d: padding must be an integer or a pair",
         ),
         (lambda: F.conv1d(tl.ones(1, 2, 2), tl.ones(4, 2, 3)), ShapeError, r"conv1d: the kernel does not fit"),
         (lambda: F.conv1d(tl.ones(1, 2, 5, 5), tl.ones(4, 2, 3, 3)), ShapeError, r"conv1d: input must be \(N, C, L\) or \(C, L\)"),
@@ -189,7 +189,7 @@ def test_unfold_and_matmul_are_convolution():
         (
             lambda: F.adaptive_avg_pool2d(tl.ones(1, 4, 4), (1, 2, 3)),
             ArgumentError,
-            r"adaptive_avg_pool2d: output_size must be a number or a pair",
+            r"adaptive_avg_pool2d: output_size must be an integer from 0 up, or a pair",
         ),
         (lambda: F.max_unpool2d(tl.ones(1, 1, 1), tl.tensor([[[9]]]), 2), DimensionError, r"9"),
         (lambda: F.unfold(tl.ones(4, 4), 2), ShapeError, r"unfold: the input must be \(N, C, H, W\) or \(C, H, W\): it is \(4, 4\)"),
