@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from .._state import Restoring, state
 
@@ -96,8 +96,10 @@ class _Mode(Restoring):
         self: _Mode = super().__new__(cls)
         return self if function is None else self(function)
 
-    def __init__(self, function: Any = None) -> None:
-        """Made by ``__new__``."""
+    if not TYPE_CHECKING:
+
+        def __init__(self, function: Any = None) -> None:
+            """Made by ``__new__``."""
 
     def __enter__(self) -> None:
         self.close = self.inside(partial(setattr, state, "grad_enabled", state.grad_enabled))

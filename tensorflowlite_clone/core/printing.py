@@ -15,7 +15,9 @@ import numpy as np
 
 from .._checks import integer
 from .._errors import ArgumentError
+from .._state import get_default_dtype
 from .._typing import NDArray
+from .dtypes import COMPLEX_OF
 
 __all__ = ["set_printoptions", "text"]
 
@@ -65,6 +67,15 @@ def set_printoptions(
         if value is not None:
             setattr(_Options, key, value)
     _Options.sci_mode = sci_mode
+
+
+def form(array: NDArray) -> list[str]:
+    """What the numbers do not say: the shape of none of them, and a dtype that one would not think of."""
+    notes = [] if array.size or array.shape == (0,) else [f"size={array.shape}"]
+    default = get_default_dtype()
+    if array.dtype != default and (not array.size or array.dtype not in (COMPLEX_OF[default], np.int64, np.bool_)):
+        notes.append(f"dtype={array.dtype}")
+    return notes
 
 
 def text(array: NDArray, prefix: str, notes: Sequence[str]) -> str:

@@ -16,13 +16,12 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
-from .._state import get_default_dtype, state
+from .._state import state
 from .._typing import Array, DType, OperationLike, Shape
 from .boxed import Boxed
 from .device import CPU
-from .dtypes import COMPLEX_OF
 from .plain import constructed, plain_array
-from .printing import text
+from .printing import form, text
 from .tape import Leaf
 from .versions import Cell
 from .views import Views, lineage_of
@@ -479,12 +478,7 @@ class Tensor(_Taped, metaclass=TensorType):
     def __repr__(self) -> str:
         if not isinstance(self.array, ndarray):
             return f"Tensor(level={self.level}, {self.array!r})"
-        notes = []
-        if not self.array.size and self.shape != (0,):
-            notes.append(f"size={self.shape}")
-        default = get_default_dtype()
-        if self.dtype != default and (not self.array.size or self.dtype not in (COMPLEX_OF[default], np.int64, np.bool_)):
-            notes.append(f"dtype={self.dtype}")
+        notes = form(self.array)
         if not self.is_leaf:
             notes.append(f"grad_fn=<{self.grad_fn.name()}>")
         elif self.requires_grad:
