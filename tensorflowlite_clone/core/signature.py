@@ -123,7 +123,7 @@ def better_error(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
                 kind = type(value).__name__
                 return OperandError(f"{op}: {name} must be a tensor: it is {kind} {value!r:.60}; convert it with tl.tensor(...)")
     if isinstance(error, Bounded):  # it says what is wrong, but in what the function is made of
-        if op not in str(error):
+        if op.rstrip("_") not in str(error):  # of an in-place twin the plain name says it
             error.args = (f"{op}: {error}",)
         return None
     facts = ", ".join([f"{name} is {describe(value)}" for name, value in given.items()] + [describe(a) for a in args[count:]])
