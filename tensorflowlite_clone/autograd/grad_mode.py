@@ -157,8 +157,10 @@ class inference_mode(Restoring):  # noqa: N801  (PyTorch's name)
         self.mode = not callable(mode) and not mode
         return self(mode) if callable(mode) else self
 
-    def __init__(self, mode: Any = True) -> None:
-        """Made by ``__new__``."""
+    if not TYPE_CHECKING:
+
+        def __init__(self, mode: Any = True) -> None:
+            """Made by ``__new__``."""
 
     def __enter__(self) -> None:
         self.close = self.inside(partial(vars(state).update, {"grad_enabled": state.grad_enabled, "inference": state.inference}))

@@ -54,8 +54,6 @@ class Convolve(Bilinear, title="conv2d"):
     flat = ("b",)
     addend = "b"
 
-    optional = ("b",)
-
     def forward(x, w, b, *, stride, padding, dilation, groups):
         return kernels.conv2d(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups, bias=b)
 

@@ -151,8 +151,6 @@ class AffineMap(Bilinear, title="linear"):
     optional = ("b",)
     addend = "b"
 
-    optional = ("b",)
-
     def forward(x, w, b):
         flat = x if x.ndim == 2 else kernels.rows_of(x)
         out = flat @ w.T if x.dtype.char != "e" else kernels.matmul(flat, w.T)

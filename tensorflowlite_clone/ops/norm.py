@@ -69,8 +69,6 @@ class LayerNorm(General):
     real_only = True
     promotion = "same"
 
-    optional = ("w", "b")
-
     def forward(x, w, b, *, n, eps):
         return kernels.layer_norm(x, w, b, n, eps)
 
@@ -154,8 +152,6 @@ class BatchNorm(General):
     promotion = "same"
     outputs = ("out", "mean", "var")
     constant_outputs = ("mean", "var")
-
-    optional = ("w", "b")
 
     def forward(x, w, b, *, eps):
         mean, var = kernels.batch_norm_stats(wide(x))  # of float16 in float32, as its variance may leave the range
