@@ -1,0 +1,315 @@
+"""What the README says under "Where it differs from PyTorch on purpose": every line is asserted here, by the function named after it.
+
+Here each has one short example; the sweeps over the kinds stand in other files.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone import func, nn, optim
+from tensorflowlite_clone.autograd import Function
+from tensorflowlite_clone.utils.data import DataLoader, IterableDataset, TensorDataset, get_worker_info
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+SECTION = README.split("## Where it differs from PyTorch on purpose")[1].split("\n## ")[0]
+LINES = [re.sub(r"\s+", " ", line).strip() for line in re.split(r"^\* ", SECTION, flags=re.M)[1:]]
+SAID = {}
+
+
+def says(beginning):
+    """The decorated function asserts the line with this beginning."""
+
+    def enter(f):
+        SAID[beginning] = f
+        return f
+
+    return enter
+
+
+def leaf(*values):
+    return tl.tensor(list(values), dtype=tl.float64, requires_grad=True)
+
+
+@says("A loss whose operands only fit by broadcasting")
+def broadcast_losses():
+    with pytest.raises(ValueError, match="mse_loss"):
+        nn.functional.mse_loss(tl.zeros(3, 1), tl.zeros(3))
+
+
+@says("A branch that `where` did not take")
+def masked_branches():
+    x = leaf(0.0, 4.0)
+    tl.where(x > 0, x.sqrt(), tl.zeros(2, dtype=tl.float64)).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.25]
+
+
+@says("Inside transforms that are given NumPy's arrays")
+def numpy_inside():
+    a, shapes = np.arange(24.0).reshape(2, 3, 4), []
+
+    def f(x):
+        shapes.append(x[0, :, [0, 1]].shape)
+        return x.sum()
+
+    func.grad(f)(a)
+    func.grad(f)(tl.tensor(a))
+    assert shapes == [(2, 3), (3, 2)]
+    assert func.vmap(np.sqrt)(np.arange(3)).dtype == np.float64
+
+
+@says("`heaviside` and `nextafter` have derivatives")
+def derivatives_of_their_own():
+    d = leaf(0.5, 0.5)
+    tl.heaviside(tl.zeros(2, dtype=tl.float64), d).sum().backward()
+    assert d.grad.tolist() == [1.0, 1.0]
+    x = leaf(1.0)
+    tl.nextafter(x, tl.tensor([2.0], dtype=tl.float64)).sum().backward()
+    assert x.grad.tolist() == [1.0]
+    mean = leaf(1.0, 2.0)
+    tl.normal(mean, tl.ones(2, dtype=tl.float64)).sum().backward()
+    assert mean.grad.tolist() == [1.0, 1.0]
+
+
+@says("Where singular values or eigenvalues meet")
+def values_that_meet():
+    x = tl.outer(leaf(1.0, 2.0, 3.0).detach(), leaf(1.0, 2.0, 3.0).detach()).requires_grad_()
+    u, s, vh = tl.linalg.svd(x)
+    ((u * s) @ vh).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.ones((3, 3)), atol=1e-9)
+    y = tl.eye(3, dtype=tl.float64).requires_grad_()
+    w, v = tl.linalg.eigh(y)
+    (v * w.exp() @ v.mT).diagonal().sum().backward()
+    np.testing.assert_allclose(y.grad.numpy(), np.e * np.eye(3), rtol=1e-9)
+
+
+@says("A `Function` whose backward computes in NumPy")
+def backward_in_numpy():
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return tl.from_numpy(3 * x.detach().numpy() ** 2 * g.detach().numpy())
+
+    x = leaf(2.0)
+    Cube.apply(x).sum().backward()
+    assert x.grad.tolist() == [12.0]
+    with pytest.raises(RuntimeError):
+        func.jvp(Cube.apply, (x.detach(),), (x.detach(),))
+
+
+@says("The gradient of `prod` and `cumprod` of data with NaN")
+def products_with_nan():
+    x = leaf(2.0, float("nan"), 3.0)
+    x.prod().backward()
+    assert x.grad[1].item() == 6.0
+
+
+@says("`atan2`, `acosh`, `sinc`, `gelu` and norms")
+def far_values():
+    x = leaf(1e200)
+    tl.atan2(x, leaf(1e200)).sum().backward()
+    assert x.grad.item() == pytest.approx(0.5e-200)
+    assert tl.linalg.vector_norm(tl.tensor([3e200, 4e200], dtype=tl.float64)).item() == pytest.approx(5e200)
+    assert nn.functional.gelu(tl.tensor(1.8e38)).isfinite()
+
+
+@says("The gradient of `as_strided`")
+def windows():
+    x = leaf(1.0, 2.0, 3.0)
+    (x * 1.0)[2:].as_strided((3,), (1,), 0).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+@says("Integers and booleans are taken")
+def integers():
+    assert tl.softmax(tl.tensor([0, 0]), 0).tolist() == [0.5, 0.5]
+
+
+@says("Random numbers are NumPy's")
+def random_numbers():
+    tl.manual_seed(0)
+    first = tl.rand(3)
+    tl.manual_seed(0)
+    assert tl.equal(first, tl.rand(3))
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    assert first.tolist() != torch.rand(3).tolist()
+
+
+@says("Changing one part of a tensor in place")
+def parts():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    squares = y[:1] ** 2
+    y[1] = 7.0
+    squares.sum().backward()
+    assert x.grad.tolist() == [2.0, 0.0]
+
+    def normalised(q):
+        q = q * 1.0
+        norm = np.linalg.norm(q)
+        q /= norm
+        return q.sum()
+
+    assert np.isfinite(func.grad(normalised)(np.array([3.0, 4.0]))).all()
+
+
+@says("A result that was saved and then changed is computed anew")
+def computed_anew():
+    x, y = leaf(6.0), leaf(3.0)
+    z = x / y
+    z += 1.0
+    z.sum().backward()
+    assert y.grad.item() == pytest.approx(-6 / 9)
+    a = leaf(2.0, 3.0, 5.0)
+    b = a * 1.0
+    b[1:].mul_(b[:-1])
+    b.sum().backward()
+    assert a.grad.tolist() == [4.0, 7.0, 3.0]
+    w = leaf(1.0, 2.0)
+    v = w.view(2, 1)
+    v.sum().backward()
+    v.sum().backward()
+    assert w.grad.tolist() == [2.0, 2.0]
+
+
+@says("Inside function transforms, one element of a value")
+def numbers_inside():
+    def f(x):
+        y = x * 1.0
+        first = y[0]
+        y[0] = 5.0
+        return first * 2.0 + y.sum()
+
+    assert func.grad(f)(np.array([1.0, 1.0])).tolist() == [2.0, 1.0]
+
+
+@says("Tensors made in `inference_mode`")
+def inference():
+    with tl.inference_mode():
+        c = tl.ones(2, dtype=tl.float64) * 3.0
+    x = leaf(1.0, 1.0)
+    (x * c).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+@says("`x.conj()` is a copy")
+def conjugates():
+    x = tl.tensor([1 + 1j])
+    x.conj().mul_(2)
+    assert x.tolist() == [1 + 1j]
+
+
+@says("`tl.Tensor(array)` shares the array's memory")
+def constructor():
+    a = np.arange(3)
+    tl.Tensor(a)[0] = 7
+    assert a[0] == 7 and tl.Tensor(a).dtype == np.int64
+    with pytest.raises(TypeError, match="masked array"):
+        tl.tensor(np.ma.masked_array([1.0, 2.0], [True, False]))
+
+
+@says("dtypes are NumPy's and print with NumPy's names")
+def names():
+    assert repr(tl.zeros(1, dtype=tl.float64)) == "tensor([0.], dtype=float64)"
+    assert tl.float32 == np.float32
+    assert tl.device("cpu:0") == tl.device("cpu")
+
+
+@says("`save` writes the safetensors format")
+def files(tmp_path):
+    tl.save({"a": tl.ones(2)}, tmp_path / "x")
+    length = int.from_bytes((tmp_path / "x").read_bytes()[:8], "little")
+    assert (tmp_path / "x").read_bytes()[8:9] == b"{" and length > 0
+    (tmp_path / "x").chmod(0o400)
+    with pytest.raises(PermissionError):
+        tl.save({"a": tl.zeros(2)}, tmp_path / "x")
+    assert tl.load(tmp_path / "x")["a"].tolist() == [1.0, 1.0]
+
+
+@says("Settings of layers are checked when the layer is made")
+def settings():
+    with pytest.raises(ValueError, match="LayerNorm"):
+        nn.LayerNorm(3, eps=-1.0)
+    optimizer = optim.Adam([leaf(1.0)], lr=0.5)
+    with pytest.raises((ValueError, RuntimeError, KeyError)):
+        optimizer.load_state_dict({})
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+@says("A schedule that goes on (`last_epoch`)")
+def schedules():
+    p = leaf(1.0)
+    optimizer = optim.SGD([p], lr=1.0)
+    whole = optim.lr_scheduler.StepLR(optimizer, 2, 0.1)
+    p.grad = tl.zeros(1, dtype=tl.float64)
+    for _ in range(2):
+        optimizer.step()
+        whole.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+    optim.lr_scheduler.StepLR(optimizer, 2, 0.1, last_epoch=1)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
+@says("Workers of a `DataLoader` are threads")
+def workers():
+    seen = []
+
+    class Counted(TensorDataset):
+        def __getitem__(self, i):
+            seen.append(i)  # the list of this process: a thread, not another process
+            return super().__getitem__(i)
+
+    batches = list(DataLoader(Counted(tl.arange(4)), batch_size=2, num_workers=2, pin_memory=True))
+    assert sorted(seen) == [0, 1, 2, 3] and len(batches) == 2
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(range(4))
+
+
+@says("A stream that never asks `get_worker_info`")
+def streams():
+    assert get_worker_info() is None
+    assert [b.tolist() for b in DataLoader(Stream(), batch_size=2, num_workers=2)] == [[0, 1], [2, 3]]
+
+
+@says("Batches and examples from a `DataLoader`")
+def memory():
+    x = tl.zeros(4)
+    for size in (2, None):
+        for (batch,) in DataLoader(TensorDataset(x), batch_size=size):
+            batch.sub_(0.5)
+    assert x.tolist() == [0.0] * 4
+
+
+@says("`prefetch_factor=0`, and `timeout` without workers")
+def loader_settings():
+    for bad in ({"prefetch_factor": 0, "num_workers": 2}, {"timeout": 1.0}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            DataLoader(TensorDataset(tl.zeros(4)), **bad)
+    assert list(DataLoader(TensorDataset(tl.zeros(0)), shuffle=True)) == []
+
+
+@pytest.mark.parametrize("line", LINES, ids=[line[:50] for line in LINES])
+@pytest.mark.filterwarnings("ignore:linalg")
+def test_each_line_is_true(line, tmp_path):
+    (assertion,) = [f for beginning, f in SAID.items() if line.startswith(beginning)]
+    assertion(tmp_path) if assertion.__code__.co_argcount else assertion()
+
+
+def test_nothing_is_asserted_that_the_readme_does_not_say():
+    assert len(LINES) == len(SAID) > 20
+    assert all(any(line.startswith(beginning) for line in LINES) for beginning in SAID)
