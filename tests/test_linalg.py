@@ -288,6 +288,7 @@ def test_the_polar_factor_differentiates_where_singular_values_are_equal():
 
 
 @pytest.mark.parametrize("x", [np.zeros((3, 3)), np.eye(3), np.ones((3, 3)), np.zeros((2, 4)), np.diag([2.0, 2.0, 0.0])])
+@pytest.mark.filterwarnings("ignore:linalg")
 def test_finite_matrices_never_give_nan_gradients(x):
     t = tl.tensor(x, requires_grad=True)
     square = x.shape[0] == x.shape[1]

@@ -160,7 +160,7 @@ def test_the_public_function_and_the_method_promise_no_out():
 def test_the_stub_promises_what_the_function_does(monkeypatch):
     sincos()
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "docs")
-    stub = importlib.import_module("generate").signature(registry.FUNCTIONS["sincos"], method=False)
+    (stub,) = importlib.import_module("generate").signatures(registry.FUNCTIONS["sincos"], method=False)
     assert stub == "(input: Tensor | np.ndarray[Any, Any] | complex) -> tuple[Tensor, Tensor]: ..."
 
 

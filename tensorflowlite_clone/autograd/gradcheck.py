@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, GraphError
+from .._errors import ArgumentError, Bounded, GraphError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -35,7 +35,7 @@ __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 Matrix = ndarray[Any, Any]
 
 
-class GradcheckError(RuntimeError):
+class GradcheckError(Bounded, RuntimeError):
     """A derivative is not what finite differences, or other derivatives of the same function, say it should be."""
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from .._errors import FileFormatError
+from .._errors import Bounded, FileFormatError
 from .._files import write_atomically
 from .idx import PathLike, parse_idx, read_bytes
 from .images import ImageDataset, Images, Transform
@@ -25,7 +25,7 @@ SLOWEST = 1000
 CHUNK = 1 << 16
 
 
-class MissingDataError(FileNotFoundError, RuntimeError):
+class MissingDataError(Bounded, FileNotFoundError, RuntimeError):
     """The files of a data set are not where they were looked for, and could not be or were not to be downloaded."""
 
 

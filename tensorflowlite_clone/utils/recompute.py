@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import VersionError
+from .._errors import Bounded, VersionError
 from .._state import during, in_turn, next_serial, state
 from ..autograd.graph import saved_tensors_hooks
 from ..core.boxed import Boxed
@@ -31,7 +31,7 @@ from ..core.tensor import Taped, Tensor
 from ..ops.random import Generator, current_generator
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(Bounded, RuntimeError):
     """The recomputation of a checkpointed function was not the computation of the forward pass."""
 
 

@@ -181,6 +181,7 @@ def test_samplers_as_in_torch(name):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's workers are forked
+@pytest.mark.filterwarnings("ignore:os.fork", "ignore::pytest.PytestUnraisableExceptionWarning")  # JAX, where it is there
 def test_a_loader_seeds_its_workers_as_in_torch():
     """The base seed and the worker's number, which ``initial_seed`` and ``get_worker_info`` tell."""
     for T, D in ((tl, data), (torch, torch.utils.data)):

@@ -195,6 +195,7 @@ def _in_child(passing, loader, queue):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork", "ignore::pytest.PytestUnraisableExceptionWarning")  # JAX, where it is there
 def test_a_forked_child_iterates_anew():
     loader = DataLoader(Squares(), 4, num_workers=2, persistent_workers=True)
     passing = iter(loader)

@@ -55,8 +55,8 @@ class SpectralFunction(Decomposition, title="linalg.matrix_function"):
         return conjugated(hermitian_part(change))
 
     def grad_directions(g, x, directions, orders, index):
-        others = [adjoint(e) for e in directions]
-        return conjugated(SpectralFunction.of(x, *others[:index], conjugated(g), *others[index + 1 :], orders=orders))
+        others, g = [adjoint(e) for e in directions], conjugated(g)
+        return [conjugated(SpectralFunction.of(x, *others[:i], g, *others[i + 1 :], orders=orders)) for i in index]
 
 
 def differences(orders: Orders, w: ndarray[Any, Any], k: int) -> ndarray[Any, Any]:

@@ -164,11 +164,13 @@ def _distances(a: Any, axis: Any, dtype: DTypeLike, ddof: float, where: Any, mea
 
 
 def _ddof(ddof: float, correction: Any, name: str) -> float:
+    value: float
     if correction is NO:
-        return ddof
+        value = number(ddof, name, "ddof")
+        return value
     if ddof != 0:
         raise ArgumentError(f"{name}: ddof and correction are the same thing: got {ddof} and {correction}; pass one of them")
-    value: float = correction
+    value = number(correction, name, "correction")
     return value
 
 
@@ -184,7 +186,7 @@ def _var(
     mean: Any = NO,
     correction: Any = NO,
 ) -> Array:
-    ddof = number(_ddof(ddof, correction, "np.var"), "np.var", "ddof")
+    ddof = _ddof(ddof, correction, "np.var")
     x = inexact(cast(box(a, "np.var"), dtype))
     if where is True and mean is NO and x.dtype.kind == "f":
         return _reduced(Variance, x, axis, keepdims, "np.var", correction=ddof)
@@ -205,7 +207,7 @@ def _std(
     mean: Any = NO,
     correction: Any = NO,
 ) -> Array:
-    ddof = number(_ddof(ddof, correction, "np.std"), "np.std", "ddof")
+    ddof = _ddof(ddof, correction, "np.std")
     x = inexact(cast(box(a, "np.std"), dtype))
     if where is True and mean is NO and x.dtype.kind == "f":
         return _reduced(Deviation, x, axis, keepdims, "np.std", correction=ddof)
