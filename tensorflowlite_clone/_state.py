@@ -43,6 +43,8 @@ class ThreadState(threading.local):
     leaving: Any = None
     #: The default dtype inside a transform of NumPy's own arrays; None: that of the process.
     default_dtype: DType | None = None
+    #: The levels of the reverse-mode transforms under way, whose tape belongs to them.
+    pulled: tuple[int, ...] = ()
     #: Whether the transform under way was given NumPy's own arrays, so that an index means what it means to them.
     numpy: bool = False
     #: The generator of random functions that are given none (``ops/random.py``); None: that of the process.

@@ -134,6 +134,7 @@ def windows():
 @says("Integers and booleans are taken")
 def integers():
     assert tl.softmax(tl.tensor([0, 0]), 0).tolist() == [0.5, 0.5]
+    assert (tl.ones(2, 2) @ tl.ones(2, dtype=tl.float64)).dtype == np.float64
 
 
 @says("Random numbers are NumPy's")
@@ -220,7 +221,7 @@ def constructor():
         tl.tensor(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 
-@says("dtypes are NumPy's and print with NumPy's names")
+@says("dtypes and shapes are NumPy's, and dtypes print with NumPy's names")
 def names():
     assert repr(tl.zeros(1, dtype=tl.float64)) == "tensor([0.], dtype=float64)"
     assert tl.float32 == np.float32
@@ -264,7 +265,7 @@ def schedules():
 
 @says("Workers of a `DataLoader` are threads")
 def workers():
-    seen = []
+    seen = []  # shared by all workers
 
     class Counted(TensorDataset):
         def __getitem__(self, i):

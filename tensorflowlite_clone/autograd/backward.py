@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, GraphError, OperandError
+from .._errors import ArgumentError, GraphError, OperandError, TransformError
+from .._state import state
 from .._typing import Array, DType
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -46,6 +47,11 @@ def backward(
     """
     roots, seeds = _start(tensors, grad_tensors, "backward", create_graph)
     level = roots[0].level
+    if level in state.pulled:
+        raise TransformError(
+            f"backward: inside a function transform that takes the derivative itself (level {level}) there would be none of what backward "
+            f"fills; use func.grad or func.vjp inside, or autograd.grad(create_graph=True), which return theirs"
+        )
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep)
@@ -150,6 +156,11 @@ def grad(
             raise GraphError(f"grad: inputs[{i}] does not require grad{_form(t)}; call requires_grad_() before the computation")
     roots, seeds = _start(outputs, grad_outputs, "grad", create_graph)
     level = roots[0].level
+    if level in state.pulled:
+        raise TransformError(
+            f"backward: inside a function transform that takes the derivative itself (level {level}) there would be none of what backward "
+            f"fills; use func.grad or func.vjp inside, or autograd.grad(create_graph=True), which return theirs"
+        )
     keep = create_graph if retain_graph is None else retain_graph
     found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=ends)
     results: list[Tensor | None] = []

@@ -69,10 +69,10 @@ class set_grad_enabled(Restoring):  # noqa: N801  (PyTorch's name)
         self.before = state.grad_enabled
         self.mode = bool(mode)
         self.close = partial(setattr, state, "grad_enabled", self.before)
-        state.grad_enabled = self.mode
+        state.grad_enabled = self.mode and not state.inference  # where nothing is recorded, whatever is said inside
 
     def __enter__(self) -> None:
-        state.grad_enabled = self.mode
+        state.grad_enabled = self.mode and not state.inference  # where nothing is recorded, whatever is said inside
 
     def __call__(self, function: F) -> F:
         """``function``, always in this mode; nothing else is switched."""
@@ -103,7 +103,7 @@ class _Mode(Restoring):
 
     def __enter__(self) -> None:
         self.close = self.inside(partial(setattr, state, "grad_enabled", state.grad_enabled))
-        state.grad_enabled = self.mode
+        state.grad_enabled = self.mode and not state.inference  # where nothing is recorded, whatever is said inside
 
     def __call__(self, function: F) -> F:
         """``function``, always in this mode."""

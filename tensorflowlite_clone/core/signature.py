@@ -127,7 +127,7 @@ def better_error(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             error.args = (f"{op}: {error}",)
         return None
     facts = ", ".join([f"{name} is {describe(value)}" for name, value in given.items()] + [describe(a) for a in args[count:]])
-    message = f"{op}: these arguments do not fit: {facts} ({error!s:.200}); see help(tl.{op}), or help(tl.nn.functional.{op})"
+    message = f"{op}: these arguments do not fit: {facts} ({error!s:.200}); see its help()"
     if isinstance(error, IndexError | KeyError):
         return DimensionError(message)
     wrong_type = isinstance(error, TypeError | AttributeError) or str(error).startswith(("invalid literal", "could not convert"))

@@ -40,7 +40,7 @@ class raised_height(Restoring):  # noqa: N801  (reads as a statement)
 
     def __enter__(self) -> int:
         before = {"height": state.height, "grad_enabled": state.grad_enabled, "maps": state.maps, "default_dtype": state.default_dtype}
-        self.close = partial(vars(state).update, before, numpy=state.numpy)
+        self.close = partial(vars(state).update, before, numpy=state.numpy, pulled=state.pulled)
         height = max(state.height, state.highest) + 1
         state.height = state.highest = height  # from here on there is no call, and so no interrupt
         if self.record is not None:

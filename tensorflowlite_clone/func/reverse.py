@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError, TransformError
+from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated, shape_of
@@ -30,7 +31,7 @@ class Pullback:
 
     def __init__(self, func: Callable[..., Sequence[Any]], arrays: Sequence[Array], op: str, kind: Kind | None = None) -> None:
         with raised_height(record=True, kind=kind) as level, reasons():
-            self.level = level
+            self.level, state.pulled = level, (*state.pulled, level)
             self.inputs = [_input(x, level, op) for x in arrays]
             self.outputs = func(*self.inputs)
 

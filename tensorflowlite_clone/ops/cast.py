@@ -8,9 +8,11 @@ import numpy as np
 
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
+from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, require_operands, to_operand
+from ..core.views import mirror
 
 
 class Cast(Linear, Elementwise, title="to"):
@@ -140,12 +142,12 @@ def _cpu(input: Array) -> Array:
 
 @public("clone", out=True)
 def _clone(input: Array, *, memory_format: Any = None) -> Array:
-    """A copy with its own memory, on the tape; it is in row-major order whatever ``memory_format`` says."""
-    return Clone.of(to_operand(input, "clone"))
+    """A copy with its own memory, on the tape; its axes lie in memory as the input's do, or with `contiguous_format` in row-major order."""
+    return (Contiguous if memory_format == contiguous_format else Clone).of(to_operand(input, "clone"))
 
 
 @public("contiguous", function=False)
 def contiguous(input: Array, memory_format: Any = None) -> Array:
     """The tensor itself if its memory is in row-major order, else a copy that is."""
-    array = getattr(input, "array", None)
-    return input if not isinstance(array, np.ndarray) or array.flags.c_contiguous else Contiguous.of(input)
+    layout = mirror(input)
+    return input if layout is None or layout.flags.c_contiguous else Contiguous.of(input)

@@ -202,7 +202,7 @@ def integer_labels(op: str, input: Array, target: Array) -> None:
     if target.dtype.kind not in "iu":
         raise DTypeError(
             f"{op}: labels must be integers: target is {target.dtype} {shape_of(target)}, input is {shape_of(input)}; convert them, "
-            f"target.long(), or give probabilities in the shape of the input"
+            f"target.long(){', or give probabilities in the shape of the input' if op == 'cross_entropy' else ''}"
         )
 
 
@@ -248,6 +248,8 @@ def _cross_entropy(
     weight = class_weights(op, weight, input, classes)
     if ts == xs and target.dtype.kind == "f":
         return _with_probabilities(input, target, weight, reduction, label_smoothing, axis)
+    if ts == xs and ts != xs[:axis] + xs[axis + 1 :]:
+        raise DTypeError(f"{op}: probabilities must be floating: target is {target.dtype} {ts}, as the input; convert it, target.float()")
     if ts != xs[:axis] + xs[axis + 1 :]:
         if len(ts) and len(xs) > 1 and ts[0] != xs[0]:
             raise ShapeError(f"{op}: batch sizes differ: input has {xs[0]}, target {ts[0]} (shapes {xs} and {ts}); they must be equal")

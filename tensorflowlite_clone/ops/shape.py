@@ -439,9 +439,9 @@ def _stride(input: Array, dim: int | None = None) -> Any:
 
 @public("is_contiguous", function=False)
 def _is_contiguous(input: Array) -> bool:
-    """Whether the elements lie in memory in row-major order; inside function transforms always."""
-    array = getattr(input, "array", None)
-    return not isinstance(array, np.ndarray) or bool(array.flags.c_contiguous)
+    """Whether the elements lie in memory in row-major order; inside function transforms, whether they would."""
+    layout = mirror(input)
+    return layout is None or bool(layout.flags.c_contiguous)
 
 
 @public("nelement", function=False)

@@ -75,3 +75,16 @@ def test_enable_grad_inside_no_grad_is_for_its_function_only():
     with tl.no_grad():
         assert recorded(x).requires_grad
         assert not (x * 2.0).requires_grad
+
+
+def test_nothing_switches_recording_on_inside_inference_mode():
+    x = tl.ones(2, requires_grad=True)
+    with tl.inference_mode():
+        with tl.enable_grad():
+            assert not (x * 2).requires_grad
+        with tl.set_grad_enabled(True):
+            assert not (x * 2).requires_grad
+        with tl.inference_mode(False):
+            assert (x * 2).requires_grad
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad

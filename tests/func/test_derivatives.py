@@ -10,7 +10,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import ArgumentError, OperandError, ShapeError, TransformError
-from tensorflowlite_clone.func import grad, grad_and_value, hvp, jvp, linearize, vjp, vmap
+from tensorflowlite_clone.func import grad, grad_and_value, hessian, hvp, jacrev, jvp, linearize, vjp, vmap
 
 rng = np.random.default_rng(3)
 X, Y, T = rng.normal(size=(3, 4)), rng.normal(size=4) + 3.0, rng.normal(size=(3, 4))
@@ -334,3 +334,25 @@ def test_the_height_is_restored_after_an_error():
             call()
     assert tl._state.state.height == 0
     assert tl._state.state.maps == ()
+
+
+@pytest.mark.parametrize("transform", [grad, jacrev, hessian], ids=["grad", "jacrev", "hessian"])
+def test_backward_inside_a_transform_that_differentiates_is_refused(transform):
+    """What it fills would be a constant to the transform; forward mode, whose tape is another, follows it."""
+
+    def f(v):
+        w = tl.ones(2, dtype=tl.float64, requires_grad=True)
+        (w * v).pow(2).sum().backward()
+        return w.grad.sum()  # 2 sum(v^2)
+
+    x = tl.ones(2, dtype=tl.float64)
+    with pytest.raises(RuntimeError, match=r"backward: inside a function transform .*use func.grad or func.vjp inside"):
+        transform(f)(x)
+    assert jvp(f, (x,), (x,))[1].item() == 8.0
+
+    def by_autograd(v):
+        w = tl.ones(2, dtype=tl.float64, requires_grad=True)
+        (g,) = tl.autograd.grad((w * v).pow(2).sum(), w, create_graph=True)
+        return g.sum()
+
+    assert grad(by_autograd)(x).tolist() == [4.0, 4.0]

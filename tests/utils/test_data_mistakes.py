@@ -129,7 +129,7 @@ TOGETHER = [
     (lambda: DataLoader(Stream(), shuffle=True), "DataLoader: an iterable data set comes in its own order"),
     (lambda: DataLoader(Stream(), sampler=[1]), "DataLoader: an iterable data set comes in its own order"),
     (lambda: DataLoader(Stream(), batch_sampler=[[1]]), "DataLoader: an iterable data set comes in its own order"),
-    (lambda: DataLoader((i for i in range(3)), shuffle=True), "DataLoader: an iterable data set comes in its own order"),
+    (lambda: DataLoader((i for i in range(3)), shuffle=True), "DataLoader: an iterator can be read once"),
     (lambda: DataLoader(Squares(), prefetch_factor=2), "DataLoader: prefetch_factor=2 needs workers: num_workers is 0"),
     (lambda: DataLoader(Squares(), prefetch_factor=0, num_workers=2), "DataLoader: prefetch_factor must be a positive integer: got 0"),
     (lambda: DataLoader(Squares(), persistent_workers=True), "DataLoader: persistent_workers needs workers: num_workers is 0"),

@@ -185,6 +185,11 @@ def _is_stream(dataset: Any) -> bool:
             f"DataLoader: needs a data set with __getitem__ and __len__, or __iter__: got {type(dataset).__name__}"
             + (f"; pass an object of it, {dataset.__name__}(...)" if isinstance(dataset, type) else "")
         )
+    if isinstance(dataset, Iterator) and not isinstance(dataset, IterableDataset):
+        raise OperandError(
+            f"DataLoader: an iterator can be read once, and every pass after the first would be empty: got {type(dataset).__name__}; pass "
+            f"list(..) of it, or an IterableDataset whose __iter__ makes a new one"
+        )
     return isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__")
 
 

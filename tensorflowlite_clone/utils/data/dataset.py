@@ -247,7 +247,9 @@ def random_split(dataset: Indexed[T], lengths: Sequence[float], generator: Gener
         for i, size in enumerate(sizes):
             if not size:
                 warnings.warn(f"random_split: subset {i} is empty: {wanted[i]} of {n} examples are none", stacklevel=2)
-    elif sum(wanted) != n or any(s < 0 or int(s) != s for s in wanted):
+    elif any(not math.isfinite(s) or s < 0 or int(s) != s for s in wanted):
+        raise ArgumentError(f"random_split: lengths must be whole numbers from 0 up, or fractions that add up to 1: got {wanted!r:.200}")
+    elif sum(wanted) != n:
         raise ArgumentError(f"random_split: lengths must add up to the data set's: they are {wanted!r:.200}, it has {n} examples")
     else:
         sizes = [int(s) for s in wanted]
