@@ -454,6 +454,45 @@ def test_view_never_copies(name, mode):
         return make(x).reshape(*shape).sum()
 
     x = tl.arange(6.0, dtype=tl.float64).view(2, 3)
+    modes = {"eager": lambda f: f(x), "grad": lambda f: grad(f)(x), "jvp": lambda f: jvp(f, (x,), (x,)), "vmap": lambda f: vmap(f)(x[None])}
+    modes[mode](reshaped)
+    with pytest.raises(RuntimeError, match=r"view: no view of shape .* strides .*use reshape\(\)"):
+        modes[mode](viewed)
+    with pytest.raises(RuntimeError, match="view_as: no view"):
+        make(x).view_as(tl.zeros(shape))
+
+
+def test_view_shares_memory_wherever_the_strides_allow_it():
+    x = tl.zeros(4, 6)
+    for make, shape in [
+        (lambda x: x, (2, 2, 3, 2)),
+        (lambda x: x.t(), (3, 2, 4)),
+        (lambda x: x[:, :4], (2, 2, 4)),
+        (lambda x: x[:, ::2], (4, 3, 1)),
+        (lambda x: x.t()[:, ::2], (2, 3, 2)),
+    ]:
+        x.zero_()
+        make(x).view(shape).add_(1.0)
+        assert make(x).sum() == make(x).numel()
+    assert tl.zeros(0, 3).t().view(0, 5).shape == (0, 5)
+    assert tl.zeros(3, 1).t().view(-1).shape == (3,)
+
+
+@pytest.mark.parametrize("mode", ["eager", "grad", "jvp", "vmap", "jacfwd"])
+@pytest.mark.parametrize("name", [n for n in STRIDED if n != "every other"])
+def test_contiguous_makes_a_view_possible(name, mode):
+    """The idiom of attention, ``x.transpose(1, 2).contiguous().view(...)``, in every mode."""
+    make, shape = STRIDED[name]
+
+    def viewed(x):
+        assert not make(x).is_contiguous()
+        copies = make(x).contiguous(), make(x).clone(memory_format=tl.contiguous_format)
+        return (copies[0].view(*shape) ** 2).sum() + (copies[1].view(*shape) ** 3).sum()
+
+    def reshaped(x):
+        return (make(x).reshape(*shape) ** 2).sum() + (make(x).reshape(*shape) ** 3).sum()
+
+    x = tl.arange(6.0, dtype=tl.float64).view(2, 3)
     modes = {"eager": lambda f: f(x), "grad": lambda f: grad(f)(x), "jvp": lambda f: jvp(f, (x,), (x,))[1]}
     modes |= {"vmap": lambda f: vmap(f)(x[None]), "jacfwd": lambda f: jacfwd(f)(x)}
     np.testing.assert_allclose(modes[mode](viewed).numpy(), modes[mode](reshaped).numpy())

@@ -156,11 +156,6 @@ def grad(
             raise GraphError(f"grad: inputs[{i}] does not require grad{_form(t)}; call requires_grad_() before the computation")
     roots, seeds = _start(outputs, grad_outputs, "grad", create_graph)
     level = roots[0].level
-    if level in state.pulled:
-        raise TransformError(
-            f"backward: inside a function transform that takes the derivative itself (level {level}) there would be none of what backward "
-            f"fills; use func.grad or func.vjp inside, or autograd.grad(create_graph=True), which return theirs"
-        )
     keep = create_graph if retain_graph is None else retain_graph
     found = run_backward(roots, seeds, level=level, create_graph=create_graph, retain_graph=keep, inputs=ends)
     results: list[Tensor | None] = []
