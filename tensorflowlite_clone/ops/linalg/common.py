@@ -20,8 +20,12 @@ from ..compare import Where
 
 
 class MatrixFunction(LinedUp):
-    """Operations on the last two axes of every operand. Leading axes broadcast, so a hidden one has only to be lined up."""
+    """Operations on the last two axes of every operand. Leading axes broadcast, so a hidden one has only to be lined up.
 
+    Gradients are summed back to each operand's shape: also where vmap maps only one of two, a direction but not the matrix it is of.
+    """
+
+    broadcasts = True
     promotion: ClassVar[str | None] = "inexact"
 
 

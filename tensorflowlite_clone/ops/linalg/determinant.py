@@ -34,8 +34,6 @@ class DetDerivative(MatrixFunction, title="linalg.det"):
     own derivative puts the cotangent in its place.
     """
 
-    broadcasts = True
-
     def forward(x, *directions):
         return kernels.det_derivative(x, directions)
 

@@ -15,8 +15,6 @@ class MatrixExp(MatrixFunction, title="linalg.matrix_exp"):
     with the cotangent put where a direction was, is again one, of the transposed matrices.
     """
 
-    broadcasts = True
-
     def forward(x, *directions):
         return kernels.exponential_derivative(x, directions)
 

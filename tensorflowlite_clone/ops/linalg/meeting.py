@@ -16,6 +16,7 @@ Not here: the decompositions (``spectral.py``), a function with its derivative o
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -49,13 +50,32 @@ def split(w: Any) -> Any:
     return np.maximum.accumulate(w - steps, axis=-1) + steps if np.any(np.diff(w) < unit) else w
 
 
-def direction(x: Any) -> Any:
-    """The direction in which forward mode follows ``x``, as a constant; None where it does not, or not as the innermost derivative."""
+def direction(x: Any, values: Callable[[Any], Any]) -> Any:
+    """The direction in which forward mode follows ``x``, as a constant, where vectors depend on it.
+
+    None where ``values``, those of the matrices, are all different, so that one decomposition serves for all directions; and where
+    forward mode does not follow ``x``, or not as the innermost derivative.
+    """
+    along = _tangent(x)
+    return along if along is not None and _any_meet(all_values(x), values) else None
+
+
+def _any_meet(x: Any, values: Callable[[Any], Any]) -> bool:
+    if not x.size:
+        return False
+    try:
+        w = values(x)
+    except np.linalg.LinAlgError:  # the decomposition says why
+        return False
+    return bool(np.any(np.absolute(np.diff(w)) <= rounding(w) * 4.0))
+
+
+def _tangent(x: Any) -> Any:
     top = highest([x])
     if top is None or isinstance(top, Taped):
         return None
     if top._batched:
-        inner = direction(top.parts()[0])
+        inner = _tangent(top.parts()[0])
         if inner is None:
             return None
         each: Any = top.twin()
@@ -126,11 +146,11 @@ def where_values_meet(op: str, turning: Array, own: Array, g: Array, difference:
     one = np.less_equal(rest, whole * eps)  # one ratio fits all values that are equal
     fits = np.logical_and(column(one), np.logical_and(np.logical_not(moves), np.logical_or(column(known), np.equal(own, 0.0))))
     ignored = np.logical_and(pairs, np.logical_not(np.logical_or(direct, fits)))
-    lost = all_values(np.logical_and(ignored, np.logical_or(moves, np.not_equal(own, 0.0))))
-    if varies(difference):  # the values are followed: a derivative of this derivative, which needs more than these cotangents
-        lost = np.broadcast_to(all_values(pairs), lost.shape)
-    if lost.any():
-        _warn(op, lost, all_values(difference))
+    # Where the values are followed, this is for a derivative of this derivative, which needs more than these cotangents.
+    lost = pairs if varies(difference) else np.logical_and(ignored, np.logical_or(moves, np.not_equal(own, 0.0)))
+    gaps = all_values(Where.of(lost, np.absolute(difference), -1.0))
+    if np.any(gaps >= 0):
+        _warn(op, gaps)
     return Where.of(direct, quotient, Where.of(np.logical_and(pairs, fits), column(ratio) * own, 0.0))
 
 
@@ -139,9 +159,9 @@ def _summed(together: Array, v: Array) -> Array:
     return np.squeeze(np.matmul(together, column(v)), -1)
 
 
-def _warn(op: str, lost: Any, difference: Any) -> None:
-    *lead, i, j = (int(k) for k in np.argwhere(lost)[0])
-    gap = np.broadcast_to(np.absolute(difference), lost.shape)[(*lead, i, j)]
+def _warn(op: str, gaps: Any) -> None:
+    *lead, i, j = (int(k) for k in np.argwhere(gaps >= 0)[0])
+    gap = gaps[(*lead, i, j)]
     warnings.warn(
         f"{op}: the derivative cannot be known where values are equal: numbers {min(i, j)} and {max(i, j)}"
         f"{f' of matrix {lead}' if lead else ''} differ by {gap:.3g}, which is rounding, and the function depends on how their vectors are "

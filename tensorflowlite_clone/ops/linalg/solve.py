@@ -69,8 +69,6 @@ class Solve(MatrixFunction, title="linalg.solve"):
     dX = A^-1 (dB - dA X) (Giles 2008, section 2.3.1). ``within`` is as in `Inverse`.
     """
 
-    broadcasts = True
-
     def forward(a, b, *, within=None):
         if within is not None and deficient(a):
             raise np.linalg.LinAlgError
@@ -93,8 +91,6 @@ class Solve(MatrixFunction, title="linalg.solve"):
 
 class SolveTriangular(MatrixFunction, title="linalg.solve_triangular"):
     """The solution X of ``A X = B`` where only A's upper (or lower) triangle counts; with ``unit``, ones stand on its diagonal."""
-
-    broadcasts = True
 
     def forward(a, b, *, upper, unit=False):
         return _substitute(a, b, upper, unit)

@@ -119,7 +119,7 @@ class SVD(Decomposition, title="linalg.svd"):
                 vh = adjoint(v)
             return u, _apart(s, max(x.shape[-2:])) if apart else s, vh
         m, n = x.shape[-2:]
-        k, lead = min(m, n), x.shape[:-2] if along is None else np.broadcast_shapes(x.shape, along.shape)[:-2]
+        k, lead = min(m, n), x.shape[:-2]
         left, right = (m, n) if full_matrices else (k, k)
         u, vh = np.zeros((*lead, m, left), x.dtype), np.zeros((*lead, right, n), x.dtype)
         u[...], vh[...] = np.eye(m, left), np.eye(right, n)
@@ -203,7 +203,7 @@ def eigh(A: Array, UPLO: str = "L") -> EighResult:
     if str(UPLO).upper() not in ("L", "U"):
         raise ArgumentError(f"linalg.eigh: UPLO must be 'L' or 'U': got {UPLO!r}")
     x = FromTriangle.of(square(A, "linalg.eigh"), upper=str(UPLO).upper() == "U")
-    return EighResult(*Eigh.of(x, direction(x), apart=varies(x)))
+    return EighResult(*Eigh.of(x, direction(x, np.linalg.eigvalsh), apart=varies(x)))
 
 
 @implements(np.linalg.eigh)
@@ -311,7 +311,7 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> S
     Derivative: J. Townsend, "Differentiating the singular value decomposition" (2016).
     """
     x = matrices(A, "linalg.svd")
-    return SVDResult(*SVD.of(x, direction(x), full_matrices=bool(full_matrices), apart=varies(x)))
+    return SVDResult(*SVD.of(x, direction(x, np.linalg.svdvals), full_matrices=bool(full_matrices), apart=varies(x)))
 
 
 def svdvals(A: Array, *, driver: str | None = None) -> Array:
