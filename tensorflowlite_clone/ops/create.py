@@ -177,16 +177,25 @@ def _as_tensor(data: ArrayLike, dtype: DTypeLike = None, device: Any = None) -> 
 
 @public("asarray", method=False)
 def _asarray(
-    obj: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Array:
-    """``obj`` as a tensor: always copied (``copy=True``), never (False; raises `ArgumentError` if that cannot be), or as needed."""
+    """``obj`` as a tensor: always copied (``copy=True``), never (False; raises `ArgumentError` if that cannot be), or as needed.
+
+    A tensor stays on the tape, its copy and conversion too, unless ``requires_grad=False`` says otherwise.
+    """
     shared = isinstance(obj, ndarray) or (isinstance(obj, Taped) and isinstance(obj.array, ndarray))
     if copy is False and not (shared and (dtype is None or obj.dtype == np.dtype(dtype))):
         raise ArgumentError(f"asarray: {type(obj).__name__} cannot be used without a copy; leave copy out")
-    if copy or not shared:
-        return _tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
-    out = _as_tensor(obj, dtype, device)
-    return out.detach().requires_grad_(requires_grad) if requires_grad != out.requires_grad else out
+    if not isinstance(obj, Boxed):
+        if copy or not shared:
+            return _tensor(obj, dtype=dtype, device=device, requires_grad=bool(requires_grad))
+        return _as_tensor(obj, dtype, device).requires_grad_(bool(requires_grad))
+    out: Any = _as_tensor(obj, dtype, device)
+    if copy and out is obj:
+        out = obj.clone()
+    if requires_grad is None or requires_grad == out.requires_grad:
+        return out
+    return out.detach().requires_grad_(requires_grad)
 
 
 @public("from_numpy", method=False)

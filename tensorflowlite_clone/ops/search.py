@@ -1,5 +1,5 @@
-"""Searching and counting: places in sorted sequences, distinct values, membership, histograms. Nothing here but the weights of
-`bincount` has a derivative.
+"""Searching and counting: places in sorted sequences, distinct values, membership, histograms. Derivatives
+have the distinct values, each that of the element it is taken from, and the weights of `bincount`.
 
 Not here: sorting itself and order statistics (``sort.py``).
 """
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array
+from .._typing import Array, NDArray
+from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
 from ..core.levels import concrete
@@ -20,6 +21,7 @@ from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
 from .cast import cast
 from .gather import ScatterAdd
+from .operands import along, flat
 
 
 class SearchSorted(General, title="searchsorted"):
@@ -150,47 +152,71 @@ def _np_isin(element: Any, test_elements: Any, assume_unique: bool = False, inve
 
 
 # ---- distinct values: the shape of the result depends on the values -----------------------------------------------------------
-def _wrapped(parts: list[Any]) -> Any:
-    tensors = tuple(Tensor.wrap(np.asarray(p), 0) for p in parts)
-    return tensors[0] if len(tensors) == 1 else tensors
+def distinct(x: Array, axis: int | None, equal_nan: bool, op: str) -> tuple[Array, Any, Any, Any]:
+    """The distinct values with their derivatives (those of the first occurrence), and NumPy's index, inverse and counts."""
+    known = concrete(x, op)
+    axis = None if axis is None else normalize_axis(axis, known.ndim, op)
+    _, index, inverse, counts = np.unique(known, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
+    return (_picked(x, axis, index), *(Tensor.wrap(np.asarray(p, np.int64), 0) for p in (index, inverse, counts)))
+
+
+def _boxed(input: Any, op: str) -> Any:
+    x = to_operand(input, op)
+    return x if isinstance(x, Boxed) else Tensor.wrap(x, 0)
+
+
+def _picked(x: Array, axis: int | None, index: NDArray) -> Array:
+    return flat(x)[index] if axis is None else x[along(axis, index)]
+
+
+def _asked(values: Array, inverse: Array | None, counts: Array | None) -> Any:
+    parts = tuple(p for p in (values, inverse, counts) if p is not None)
+    return parts[0] if len(parts) == 1 else parts
 
 
 @public("unique")
 def _unique(input: Array, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The distinct elements (or slices along ``dim``) in ascending order; on request where each element went, and how often each occurs.
 
-    A tensor, or a tuple ``(values, inverse, counts)`` of what was asked for. NaNs are all distinct.
+    A tensor, or a tuple ``(values, inverse, counts)`` of what was asked for. NaNs are all distinct. Differentiable: of equal
+    elements the first gets the gradient of their value.
 
     >>> import tensorflowlite_clone as tl
     >>> [v.tolist() for v in tl.unique(tl.tensor([3, 1, 3]), return_counts=True)]
     [[1, 3], [1, 2]]
     """
-    x = concrete(to_operand(input, "unique"), "unique")
-    axis = None if dim is None else normalize_axis(dim, x.ndim, "unique")
-    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
-    inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
-    return _wrapped([values] + [inverse] * return_inverse + [counts] * return_counts)
+    x = _boxed(input, "unique")
+    values, _, inverse, counts = distinct(x, dim, False, "unique")
+    shape = shape_of(x) if dim is None else (-1,)
+    return _asked(values, np.reshape(inverse, shape) if return_inverse else None, counts if return_counts else None)
 
 
 @public("unique_consecutive")
 def _unique_consecutive(input: Array, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The first of each run of equal elements (or slices along ``dim``); on request the run of each element, and the runs' lengths.
 
+    Differentiable: the first element of a run gets the gradient of its value.
+
     >>> import tensorflowlite_clone as tl
     >>> tl.unique_consecutive(tl.tensor([1, 1, 2, 1])).tolist()
     [1, 2, 1]
     """
-    x = concrete(to_operand(input, "unique_consecutive"), "unique_consecutive")
+    given = _boxed(input, "unique_consecutive")
+    x = concrete(given, "unique_consecutive")
     axis = None if dim is None else normalize_axis(dim, x.ndim, "unique_consecutive")
     lines = x.reshape(-1, 1) if axis is None else np.moveaxis(x, axis, 0)  # (n, ..): what is compared with its neighbour
     n = lines.shape[0]
-    flat = lines.reshape(n, -1)
+    rows = lines.reshape(n, -1)
     starts = np.ones(n, np.bool_)
-    starts[1:] = (flat[1:] != flat[:-1]).any(axis=1)
-    values = flat[starts, 0] if axis is None else np.moveaxis(lines[starts], 0, axis)
+    starts[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    index = np.flatnonzero(starts)
     inverse = (np.cumsum(starts) - 1).reshape(x.shape if axis is None else (n,))
-    counts = np.diff(np.append(np.flatnonzero(starts), n))
-    return _wrapped([values] + [inverse] * return_inverse + [counts] * return_counts)
+    counts = np.diff(np.append(index, n))
+    return _asked(
+        _picked(given, axis, index),
+        Tensor.wrap(np.asarray(inverse), 0) if return_inverse else None,
+        Tensor.wrap(counts, 0) if return_counts else None,
+    )
 
 
 # ---- counting -----------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from ..index import PutItem, Slot, get_item
 from ..inplace.filling import copy_
 from ..operands import along, box, flat, flattened
 from ..piecewise import NanToNum
-from ..search import _search
+from ..search import _search, distinct
 
 
 class PartitionPlaces(AxisWise, title="argpartition"):
@@ -239,27 +239,19 @@ def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Arr
 
 
 # ---- without repetition --------------------------------------------------------------------------------------------------------
-def _distinct(x: Array, axis: int | None, equal_nan: bool, op: str) -> tuple[Array, Any, Any, Any]:
-    """The distinct values with their derivatives (those of the first occurrence), and NumPy's index, inverse and counts."""
-    known = concrete(x, op)
-    _, index, inverse, counts = np.unique(known, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
-    values = flat(x)[index] if axis is None else x[along(normalize_axis(axis, known.ndim, op), index)]
-    return (values, *(Tensor.wrap(np.asarray(p, np.int64), 0) for p in (index, inverse, counts)))
-
-
 @implements(np.unique)
 def _unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None,
     *, equal_nan: bool = True, sorted: bool = True,
 ) -> Any:  # fmt: skip
-    found = _distinct(box(ar, "np.unique"), axis, equal_nan, "np.unique")
+    found = distinct(box(ar, "np.unique"), axis, equal_nan, "np.unique")
     asked = [f for f, wanted in zip(found, (True, return_index, return_inverse, return_counts), strict=True) if wanted]
     return asked[0] if len(asked) == 1 else tuple(asked)
 
 
 def _answer_unique(np_function: Callable[..., Any], parts: tuple[int, ...]) -> None:
     def answer(x: Any) -> Any:
-        found = _distinct(box(x, f"np.{np_function.__name__}"), None, False, f"np.{np_function.__name__}")
+        found = distinct(box(x, f"np.{np_function.__name__}"), None, False, f"np.{np_function.__name__}")
         empty = np_function(np.zeros(0))
         values = [found[p] for p in parts]
         return values[0] if len(parts) == 1 else type(empty)(*values)
