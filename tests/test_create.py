@@ -26,7 +26,7 @@ def test_as_tensor_returns_tensors_themselves():
     assert tl.as_tensor(x) is x
     assert tl.as_tensor(x, dtype=tl.float64).requires_grad  # converted on the tape
     assert tl.asarray(x) is x and tl.asarray(x, requires_grad=False) is not x
-    assert not tl.asarray(x).requires_grad
+    assert not tl.asarray(x, requires_grad=False).requires_grad
     assert tl.asarray(x, requires_grad=True) is x
 
 

@@ -14,7 +14,8 @@ V = np.array([[0.31, 0.52, 0.83], [0.44, 0.25, 0.66], [0.72, 0.93, 0.14]])
 #: Ways to call a function of one tensor, whose other arguments are not known.
 CALLS = [
     lambda f, z: f(z), lambda f, z: f(z, 0), lambda f, z: f(z, 1), lambda f, z: f(z, 0.5), lambda f, z: f(z, (0, 1)),
-    lambda f, z: f(z, 2, 0), lambda f, z: f(z, 0, 1), lambda f, z: f(z, tl.tensor(V + 0.05)), lambda f, z: f(tl.tensor(V + 0.05), z), lambda f, z: f([z, z]),
+    lambda f, z: f(z, 2, 0), lambda f, z: f(z, 0, 1), lambda f, z: f(z, tl.tensor(V + 0.05)), lambda f, z: f(tl.tensor(V + 0.05), z),
+    lambda f, z: f([z, z]),
     lambda f, z: f(z, 0, tl.tensor([0, 2])), lambda f, z: f(z, tl.tensor([0, 2])), lambda f, z: f(z, tl.tensor(V > 0.5)),
     lambda f, z: f(z, dim=0), lambda f, z: f(z[0]), lambda f, z: f(z, (1, 1)),
 ]  # fmt: skip
