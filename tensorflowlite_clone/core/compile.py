@@ -21,6 +21,7 @@ from . import observe, registry
 from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
 from .explain import explain, plain_result
+from .half import OVERFLOW, TINY
 from .operation import Operation
 from .plan import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .publish import operator_of
@@ -198,10 +199,12 @@ def _fetch(op: type[Operation]) -> list[str]:
             + ": mask = 3; level = a0.level"
         ]
         if op.numbers_allowed:
-            lines += ["        elif (type(a1) is float or type(a1) is int) and type(d0) is ndarray and d0.dtype.kind == 'f':"]
+            # float16 beside a number outside its range is for the slow path: see ``half.py``.
+            fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.kind == 'f' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
+            lines += [f"        elif (type(a1) is float or type(a1) is int) and type(d0) is ndarray and {fits.format(0, 1)}:"]
             lines += [f"            {number.format(i=1)}; mask = 1; level = a0.level"]
             lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {take[1]}"]
-            lines += [f"        if type(d1) is ndarray and d1.dtype.kind == 'f': {number.format(i=0)}; mask = 2; level = a1.level"]
+            lines += [f"        if type(d1) is ndarray and {fits.format(1, 0)}: {number.format(i=0)}; mask = 2; level = a1.level"]
         return lines
 
     def plain(i: int) -> list[str]:

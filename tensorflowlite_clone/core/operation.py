@@ -32,6 +32,7 @@ from . import registry
 from .boxed import Boxed
 from .dtypes import inexact_type, result_type
 from .explain import explain, plain_result, plain_results, refuse_complex
+from .half import in_float32, leaves_half
 from .plain import plain_array
 from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
@@ -39,6 +40,9 @@ from .recording import Recorded
 
 #: Python's and NumPy's numbers.
 RAW = (bool, int, float, complex, np.number, np.bool_)
+
+#: What `Operation.promote` gives for float16 operands beside a number that is none of float16.
+HALF_IS_TOO_SHORT: tuple[Any, ...] = (None,)
 
 
 def fused(kernel: Rule) -> Callable[[Rule], Rule]:
@@ -148,7 +152,9 @@ class Operation(Recorded, metaclass=OperationType):
         if top is None:
             return cls.compute(args, params)
         if cls.promotion is not None:
-            args = cls.promote(args)
+            given, args = args, cls.promote(args)
+            if args is HALF_IS_TOO_SHORT:
+                return in_float32(cls.of, *given, **params)
         return top.process(cls, args, params)
 
     @classmethod
@@ -183,7 +189,7 @@ class Operation(Recorded, metaclass=OperationType):
 
     @classmethod
     def promote(cls, args: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Cast the operands to the dtype PyTorch would compute in."""
+        """Cast the operands to the dtype PyTorch would compute in; `HALF_IS_TOO_SHORT` where that is float32, and the result float16."""
         if cls.promoted is None:  # most often they have it already
             dtype = None
             for a in args:
@@ -197,20 +203,26 @@ class Operation(Recorded, metaclass=OperationType):
                     break
             else:
                 if dtype is not None and dtype.kind in "fc":
-                    return args
+                    return HALF_IS_TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
         concerned = args if cls.promoted is None else tuple(a for a, n in zip(args, cls.names, strict=True) if n in cls.promoted)
         dtypes = {a.dtype for a in concerned if hasattr(a, "dtype")}
         if len(dtypes) == 1:
             dtype = next(iter(dtypes))
             if dtype.kind == "c" or (dtype.kind == "f" and not any(type(a) is complex for a in concerned)):
-                return args
+                return HALF_IS_TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
         try:
             dtype = result_type(*concerned)
         except KeyError:
             raise OperandError(f"{cls.title()}: operands must be numbers; got dtypes {sorted(map(str, dtypes))}") from None
         if cls.promotion == "inexact":
             dtype = inexact_type(dtype)
+        if dtype.itemsize == 2 and dtype.kind == "f" and cls._needs_float32(args):
+            return HALF_IS_TOO_SHORT
         return tuple(_to_dtype(a, dtype) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
+
+    @classmethod
+    def _needs_float32(cls, args: tuple[Array, ...]) -> bool:
+        return cls.numbers_allowed and cls.promoted is None and leaves_half(*args)
 
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0

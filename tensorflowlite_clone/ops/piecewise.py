@@ -160,6 +160,7 @@ class FMod(Elementwise, numpy=np.fmod, public="fmod", inplace=True):
 class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide", operator="floordiv", inplace=True):
     """The largest integer not above the quotient. Shape: broadcast."""
 
+    numbers_allowed = True
     real_only = True
     quiet = True
 
