@@ -37,7 +37,7 @@ def _outside(x: Any) -> bool:
             return False
         size = np.absolute(all_values(x).astype(np.float64))
         return bool(np.any(((size >= OVERFLOW) & (size < np.inf)) | ((size < TINY) & (size > 0))))
-    return OVERFLOW <= abs(x) < np.inf or 0 < abs(x) < TINY
+    return bool(OVERFLOW <= abs(x) < np.inf or 0 < abs(x) < TINY)
 
 
 def in_float32(f: Callable[..., Any], *operands: Any, **params: Any) -> Any:
