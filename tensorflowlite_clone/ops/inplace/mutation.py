@@ -264,8 +264,8 @@ def foreign(t: Boxed, name: str) -> OperandError:
     """The error for an operand whose transform the changed value has no part in."""
     return OperandError(
         f"{name}: the other operand belongs to a function transform, this tensor (shape {t.shape}) does not; "
-        f"make it of a value of the transform, y = tl.zeros_like(x) or np.zeros_like(x, shape=(3, 4)), use the out-of-place form, y = x + 1, "
-        f"or stack([...]) to build a tensor from parts"
+        f"make it of a value of the transform, y = tl.zeros_like(x) or np.zeros_like(x, shape=(3, 4)), use the out-of-place form, "
+        f"y = x + 1, or stack([...]) to build a tensor from parts"
     )
 
 
