@@ -7,6 +7,8 @@ the forward computation (central differences) or with another mode. ``covers`` s
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from calls import NUMPY_ALONE, lacking, reached
@@ -204,6 +206,26 @@ def test_vmap_of_gradient_equals_loop(op, s, cell):
     for k, r in enumerate(vmap(gradient)(*batches)):
         close(r, np.stack([gradient(*[b[i] for b in batches])[k] for i in range(3)]), 1e-9)
     return None
+
+
+def mapped_alone(op, s):
+    """The numbers of the floating operands beside which another has a derivative."""
+    return [i for i, a in enumerate(s.args) if is_float(a) and set(differentiable(op, s)) - {i}]
+
+
+@pytest.mark.parametrize(("op", "s"), [c for c in CASES if mapped_alone(*c.values)])
+def test_gradients_of_operands_that_vmap_leaves_whole(op, s):
+    """One operand is mapped; the gradients of the others are sums over the examples, and have their shapes."""
+    for i in mapped_alone(op, s):
+        others = [j for j in differentiable(op, s) if j != i]
+        f, xs = as_function(op, s, [*others, i]), [s.args[j] for j in others]
+        examples = np.stack([s.args[i], s.args[i] * 0.9])
+        out, pull = vjp(lambda *xs, f=f, examples=examples: vmap(partial(f, *xs))(examples), *xs)
+        us = tuple(direction(np.asarray(o), k) for k, o in enumerate(out))
+        each = [vjp(lambda *xs, f=f, y=y: f(*xs, y), *xs)[1](tuple(u[k] for u in us)) for k, y in enumerate(examples)]
+        for found, parts in zip(pull(us), zip(*each, strict=True), strict=True):
+            assert found.shape == parts[0].shape
+            close(found, sum(parts), 1e-9)
 
 
 @covers("forward")
