@@ -5,6 +5,7 @@ Not here: `tl.tensor` and its kin (``ops/create.py``), the boxes.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,36 @@ def array_of(x: Any, op: str) -> NDArray:
             f"{op}: a masked array has elements that do not count: it is {x.dtype} {x.shape}; pass x.filled(0), or x.data and x.mask apart"
         )
     return np.asarray(x)
+
+
+def fitting(value: Any, dtype: Any, op: str) -> Any:
+    """The number ``value`` as one that a tensor of ``dtype`` can hold: fractions are cut off, anything but 0 is True.
+
+    Raises `DTypeError` for complex numbers beside real ones, `ArgumentError` for what is out of the range of the dtype.
+
+    >>> fitting(2.7, np.dtype("int64"), "full")
+    2
+    """
+    kind = np.dtype(dtype)
+    if kind.kind == "b":
+        return bool(value)
+    if kind.kind != "c" and isinstance(value, complex | np.complexfloating):
+        if value.imag:
+            raise DTypeError(f"{op}: a complex value does not fit a tensor of {kind}: it is {value}; take its real part, or use a complex dtype")
+        value = value.real
+    if kind.kind in "iu":
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        fraction = isinstance(value, float | np.floating)
+        if not fraction and low == 0 and -high <= value < 0:  # counted from behind, as in C
+            return int(value) + high + 1
+        if (not fraction or np.isfinite(value)) and low <= value <= high:
+            return int(value)
+        raise ArgumentError(f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds {low} to {high}; use another dtype")
+    largest = float(np.finfo(np.float32 if kind.char == "e" else kind).max)  # float16 rounds to infinity
+    parts = (value.real, value.imag) if kind.kind == "c" else (value,)
+    if any(largest < abs(p) < math.inf for p in parts):
+        raise ArgumentError(f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds up to {largest}; use another dtype")
+    return value
 
 
 def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:

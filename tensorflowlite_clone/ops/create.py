@@ -18,7 +18,7 @@ from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
-from ..core.plain import array_of, plain_array
+from ..core.plain import array_of, fitting, plain_array
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Taped, Tensor
 from ..core.where import stacklevel
@@ -162,7 +162,7 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, req
 @public("scalar_tensor", method=False)
 def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """A 0-d tensor of a number, in the default dtype unless said otherwise."""
-    return finish(_values(_number(s, "scalar_tensor", "s"), "scalar_tensor", _dtype(dtype)).reshape(()), requires_grad, device)
+    return finish(_filled((), _number(s, "scalar_tensor", "s"), _dtype(dtype), "scalar_tensor"), requires_grad, device)
 
 
 @public("as_tensor", method=False)
@@ -255,9 +255,16 @@ def _number(value: Any, op: str, name: str = "fill_value") -> Any:
     )
 
 
+def _filled(shape: Shape, value: Any, dtype: Any, op: str) -> ndarray[Any, Any]:
+    with np.errstate(over="ignore"):
+        return np.full(shape, fitting(value, dtype, op), dtype)
+
+
 @public("full", method=False)
 def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """A tensor filled with one number, whose kind (bool, int, float) gives the dtype.
+
+    Raises `DTypeError` and `ArgumentError` for numbers that the dtype cannot hold.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.full((2, 2), 7)
@@ -265,7 +272,7 @@ def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = 
             [7, 7]])
     """
     fill_value = _number(fill_value, "full")
-    return finish(np.full(size_of((size,), "full"), fill_value, _fill_dtype(fill_value, dtype)), requires_grad, device)
+    return finish(_filled(size_of((size,), "full"), fill_value, _fill_dtype(fill_value, dtype), "full"), requires_grad, device)
 
 
 def _like(input: Array, dtype: DTypeLike, op: str) -> tuple[Shape, Any]:
@@ -319,7 +326,7 @@ def _full_like(
 ) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype, "full_like")
-    return _finish_like(input, np.full(shape, _number(fill_value, "full_like"), kind), requires_grad, device)
+    return _finish_like(input, _filled(shape, _number(fill_value, "full_like"), kind, "full_like"), requires_grad, device)
 
 
 @public("new_zeros", function=False)
@@ -352,7 +359,7 @@ def _new_full(
 ) -> Array:
     """One number in a shape, in this tensor's dtype."""
     kind = input.dtype if dtype is None else dtype
-    return finish(np.full(size_of((size,), "new_full"), _number(fill_value, "new_full"), kind), requires_grad, device)
+    return finish(_filled(size_of((size,), "new_full"), _number(fill_value, "new_full"), kind, "new_full"), requires_grad, device)
 
 
 @public("new_tensor", function=False)

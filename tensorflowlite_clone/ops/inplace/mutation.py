@@ -23,7 +23,7 @@ from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.dtypes import CATEGORY
 from ...core.levels import constant_value, off_tape
-from ...core.plain import plain_array
+from ...core.plain import fitting, plain_array
 from ...core.tape import Leaf
 from ...core.tensor import Taped, Tensor
 from ...core.views import Lineage
@@ -323,6 +323,8 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
 
 def in_dtype_of(value: Any, t: Tensor) -> Any:
     """``value`` in t's dtype, differentiably."""
+    if type(value) in (float, complex, int):
+        value = fitting(value, t.dtype, "in-place write")
     value = value if isinstance(value, Boxed) else plain_array(value, "in-place write")
     if value.dtype.kind == "c" and t.dtype.kind != "c":
         raise DTypeError(f"in-place write: a complex value does not fit a tensor of {t.dtype}; take its real part first")
