@@ -14,6 +14,7 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.levels import is_plainly
+from ..core.plain import fitting
 from ..core.publish import public, to_operand
 from .cast import Clone, Connected
 from .compare import Where
@@ -94,9 +95,10 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
     """``input`` with elements around it: ``pad`` holds (before, behind) pairs from the *last* dimension on; negative ones cut off.
 
     ``mode`` is "constant" (``value``, 0 by default), "reflect" (mirrored at the edge element), "replicate" (the edge element) or
-    "circular" (from the other end). Shape: (.., n) -> (.., pad[0] + n + pad[1]).
+    "circular" (from the other end). The dtype is the input's. Shape: (.., n) -> (.., pad[0] + n + pad[1]).
 
     Raises `ArgumentError` for an odd number of widths or an unknown mode, `ShapeError` where a mode has too few elements to copy.
+    A ``value`` that the dtype cannot hold is an `ArgumentError` too.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.pad(tl.tensor([1, 2, 3]), (2, 1), mode="reflect").tolist()
@@ -111,7 +113,7 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
     if mode != "constant" and value:
         raise ArgumentError(f"pad: only mode 'constant' takes a value: mode is {mode!r}, value is {value}")
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
-    out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, value or 0, "pad")
+    out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, fitting(value or 0, x.dtype, "pad"), "pad")
     if mode in ("reflect", "replicate") and any(widths):
         return Connected.of(out)
     return out if any(w > 0 for w in widths) else Clone.of(out)  # never memory of the input's
