@@ -30,7 +30,7 @@ def fill_(input: Array, value: Any) -> Array:
     """Every element ``value``, a number or a 0-d tensor (which then gets a gradient); returns the tensor itself."""
     if shape_of(value) != ():
         raise ShapeError(f"fill_: the value must be a number or a 0-d tensor: its shape is {shape_of(value)}; use copy_ to broadcast")
-    return mutate(input, "fill_", lambda t: _spread(value, t))
+    return mutate(input, "fill_", lambda t: _replacing(_spread(value, t), t))
 
 
 @public("copy_", function=False)
@@ -40,7 +40,13 @@ def copy_(input: Array, src: Array, non_blocking: bool = False) -> Array:
     fits = len(given.shape) <= len(shape) and all(n in (1, m) for n, m in zip(given.shape[::-1], shape[::-1], strict=False))
     if not fits:
         raise ShapeError(f"copy_: the source does not broadcast to the tensor: it is {given.shape}, the tensor {shape}; reshape it first")
-    return mutate(input, "copy_", lambda t: _spread(given, t))
+    return mutate(input, "copy_", lambda t: _replacing(_spread(given, t), t))
+
+
+def _replacing(value: Any, t: Any) -> Any:
+    """``value``, still connected to what it replaces, whose gradient is 0."""
+    both = isinstance(value, Taped) and isinstance(t, Taped) and value.node is not None and t.node is not None
+    return Where.of(np.ones((), np.bool_), value, t) if both else value
 
 
 def _spread(value: Any, t: Tensor) -> Any:
