@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import DimensionError
+from .._errors import DimensionError, OperandError
 from .._typing import Array, Dims
 from ..core.boxed import Boxed
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
@@ -117,6 +117,8 @@ def _at_places(x: Array, places: Array, axis: int, keepdim: bool) -> ValuesIndic
 
 def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, args: Any, keepdim: bool) -> Any:
     x = to_operand(input, name)
+    if keepdim and (args is None or isinstance(args, Boxed | np.ndarray)):
+        raise OperandError(f"{name}: keepdim goes with dim, which is missing: the input is {shape_of(x)}; pass dim=, or use a{name}")
     if args is None:
         return full.of(x, axis=None, keepdims=False)
     if isinstance(args, Boxed | np.ndarray):
@@ -186,8 +188,8 @@ def _aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> 
 
 def _place(op: Any, name: str, input: Array, dim: int | None, keepdim: bool) -> Array:
     x = to_operand(input, name)
-    axis = None if dim is None or not shape_of(x) else normalize_axis(dim, len(shape_of(x)), name)
-    return op.of(x, axis=axis, keepdims=keepdim)
+    axis = None if dim is None else normalize_axis(dim, len(shape_of(x)), name)
+    return op.of(x, axis=axis if shape_of(x) else None, keepdims=keepdim)
 
 
 @public("argmax", numpy=np.argmax)

@@ -126,7 +126,8 @@ def _cumprod(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
 def _logcumsumexp(input: Array, dim: int) -> Array:
     """``log`` of the running sum of exponentials along ``dim``."""
     x = to_operand(input, "logcumsumexp")
-    return LogCumSumExp.of(x, axis=normalize_axis(dim, len(shape_of(x)), "logcumsumexp")) if shape_of(x) else x
+    axis = normalize_axis(dim, len(shape_of(x)), "logcumsumexp")
+    return LogCumSumExp.of(x, axis=axis) if shape_of(x) else x
 
 
 class RunningPlace(AxisWise, title="cummax"):

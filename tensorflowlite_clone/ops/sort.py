@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DimensionError, DTypeError
+from .._errors import ArgumentError, DimensionError, DTypeError, OperandError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
@@ -253,6 +253,8 @@ def _kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Val
 def _median_of(input: Array, dim: int | None, keepdim: bool, ignore_nan: bool, op: str) -> Any:
     x = to_operand(input, op)
     if dim is None:
+        if keepdim:
+            raise OperandError(f"{op}: keepdim goes with dim, which is missing: the input is {shape_of(x)}; pass dim=")
         return MedianValue.of(x, axis=None, keepdims=False, ignore_nan=ignore_nan)
     x, axis, n = _along(x, dim, op)
     if not shape_of(x):
@@ -342,11 +344,19 @@ def _row_quantiles(rows: Array, q: Array, n: int, interpolation: str, ignore_nan
         low = high
     a, b = _read(ordered, low, axis), _read(ordered, high, axis)
     weight = position - low if interpolation == "linear" else 0.5 if interpolation == "midpoint" else 0.0
-    result = a
-    if interpolation in ("linear", "midpoint"):
-        whole = np.logical_or(np.equal(low, high), np.logical_and(np.equal(a, b), np.isinf(a)))  # inf - inf would be NaN
-        result = Where.of(whole, a, a + weight * (Where.of(whole, 0.0, b) - Where.of(whole, 0.0, a)))
-    return result
+    return between(a, b, weight) if interpolation in ("linear", "midpoint") else a
+
+
+def between(a: Array, b: Array, weight: Any) -> Array:
+    """``a + weight (b - a)``; where one of them is infinite, its limit: an element of weight 0 does not count, and inf - inf is NaN."""
+    infinite = np.logical_or(np.isinf(a), np.isinf(b))
+    if not all_values(infinite).any():
+        return a + weight * (b - a)
+    a_finite, b_finite = (Where.of(infinite, 0.0, v) for v in (a, b))
+    opposite = np.logical_and(np.logical_and(np.isinf(a), np.isinf(b)), np.not_equal(a, b))
+    limit = Where.of(opposite, math.nan, Where.of(np.isinf(a), a, b))
+    limit = Where.of(np.equal(weight, 0.0), a, Where.of(np.equal(weight, 1.0), b, limit))
+    return Where.of(infinite, limit, a_finite + weight * (b_finite - a_finite))
 
 
 def _read(ordered: Array, position: Array, axis: int) -> Array:

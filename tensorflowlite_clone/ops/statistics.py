@@ -26,7 +26,7 @@ from .numpy.reductions import present
 from .operands import box, inexact
 from .reduce import Deviation
 from .shape import Reshape, Transpose
-from .sort import SortPlaces
+from .sort import SortPlaces, between
 
 #: ``(alpha, beta)`` of the methods that interpolate: the place of the share q among n sorted elements, counted from 0, is
 #: ``n q + alpha + q (1 - alpha - beta) - 1`` (R. Hyndman, Y. Fan, "Sample quantiles in statistical packages" (1996), types 4 to 9).
@@ -114,12 +114,7 @@ def _unweighted(rows: Array, q: Array, n: int, method: str, ignore_nan: bool) ->
         number = np.maximum(Cast.of(np.sum(numbers, axis=axis, keepdims=True), dtype=np.dtype(rows.dtype)), 1.0)
     low, high, weight = neighbours(q, number, method)
     a, b = _read(ordered, low), _read(ordered, high)
-    result = a
-    if not isinstance(weight, float) or weight:
-        same = np.logical_or(np.equal(low, high), np.logical_and(np.equal(a, b), np.isinf(a)))  # inf - inf would be NaN
-        result = Where.of(same, a, a + weight * (Where.of(same, 0.0, b) - Where.of(same, 0.0, a)))
-        if method == "linear" or method in CONTINUOUS:  # keep the derivative with respect to q where there is an element to the right
-            result = Where.of(np.equal(low, high), a, result)
+    result = a if isinstance(weight, float) and not weight else between(a, b, weight)
     if ignore_nan:
         return Where.of(np.any(numbers, axis=axis, keepdims=True), result, math.nan)
     return Where.of(np.all(numbers, axis=axis, keepdims=True), result, math.nan)
@@ -221,11 +216,10 @@ def covariance(rows: Array, ddof: float, fweights: Any, aweights: Any, op: str) 
     f, w = (None if v is None else _sample_weights(v, n, op) for v in (fweights, aweights))
     joint = None if f is None and w is None else w if f is None else f if w is None else f * w
     if joint is None:
-        mean, factor = np.mean(rows, axis=1, keepdims=True), float(n - ddof)
-        if factor <= 0:
-            return np.full_like(rows, math.nan)[:, :1] * np.zeros((1, k), rows.dtype) if n else np.full((k, k), math.nan, rows.dtype)
-        centred = rows - mean
-        return np.matmul(centred, np.swapaxes(np.conjugate(centred), 0, 1)) / factor
+        if not n:
+            return np.full((k, k), math.nan, rows.dtype)
+        centred = rows - np.mean(rows, axis=1, keepdims=True)
+        return np.matmul(centred, np.swapaxes(np.conjugate(centred), 0, 1)) / max(float(n - ddof), 0.0)
     joint = cast(joint, rows.dtype)
     total = np.sum(joint)
     factor = total
