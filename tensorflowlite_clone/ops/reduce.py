@@ -194,6 +194,16 @@ class AllTrue(Reduction, title="all"):
         return np.all(x, axis=axis, keepdims=keepdims)
 
 
+class ZeroNorm(Reduction, title="norm"):
+    """How many elements are not zero, as a norm: in the dtype of magnitudes, with derivative 0."""
+
+    def forward(x, *, axis=None, keepdims=False):
+        return np.asarray(np.count_nonzero(x, axis=axis, keepdims=keepdims), np.finfo(x.dtype).dtype)
+
+    def grad_x(g, x):
+        return np.zeros(x.shape, x.dtype)
+
+
 class CountNonzero(Reduction):
     """How many elements are not zero."""
 
@@ -252,7 +262,8 @@ def _inexact_only(x: Array, op: str, fix: str = "x.float()") -> None:
         raise DTypeError(f"{op}: needs floating numbers: the input is {x.dtype} {shape_of(x)}; convert it first, {fix}")
 
 
-def _axes(input: Array, dim: Dims, op: str) -> Axes:
+def axes_or_all(input: Array, dim: Dims, op: str) -> Axes:
+    """The axes that ``dim`` names, all of them if it names none."""
     return normalize_axes(dim if not isinstance(dim, list | tuple) or len(dim) else None, len(shape_of(input)), op)
 
 
@@ -269,7 +280,7 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
-    return cast(Sum.of(x, axis=_axes(x, dim, "sum"), keepdims=keepdim), dtype)  # integers are summed in 64 bits
+    return cast(Sum.of(x, axis=axes_or_all(x, dim, "sum"), keepdims=keepdim), dtype)  # integers are summed in 64 bits
 
 
 @public("mean", out=True)
@@ -284,7 +295,7 @@ def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DType
     if dtype is not None:
         x = cast(x, dtype)
     _inexact_only(x, "mean")
-    return Mean.of(x, axis=_axes(x, dim, "mean"), keepdims=keepdim)
+    return Mean.of(x, axis=axes_or_all(x, dim, "mean"), keepdims=keepdim)
 
 
 def _without_nan(input: Array, op: str) -> Array:
@@ -318,7 +329,7 @@ def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype:
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
-    return cast(Product.of(x, axis=_axes(x, dim, "prod"), keepdims=keepdim), dtype)
+    return cast(Product.of(x, axis=axes_or_all(x, dim, "prod"), keepdims=keepdim), dtype)
 
 
 def _correction(unbiased: Any, correction: float | None) -> float:
@@ -337,7 +348,7 @@ def _var(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
         dim, unbiased = None, dim
     x = to_operand(input, "var")
     _inexact_only(x, "var")
-    params = {"axis": _axes(x, dim, "var"), "correction": _correction(unbiased, correction), "keepdims": keepdim}
+    params = {"axis": axes_or_all(x, dim, "var"), "correction": _correction(unbiased, correction), "keepdims": keepdim}
     if x.dtype.kind == "c":
         return Variance.of(np.real(x), **params) + Variance.of(np.imag(x), **params)
     return Variance.of(x, **params)
@@ -350,7 +361,7 @@ def _std(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
         dim, unbiased = None, dim
     x = to_operand(input, "std")
     _inexact_only(x, "std")
-    params = {"axis": _axes(x, dim, "std"), "correction": _correction(unbiased, correction), "keepdims": keepdim}
+    params = {"axis": axes_or_all(x, dim, "std"), "correction": _correction(unbiased, correction), "keepdims": keepdim}
     if x.dtype.kind == "c":
         return np.hypot(Deviation.of(np.real(x), **params), Deviation.of(np.imag(x), **params))
     return Deviation.of(x, **params)
@@ -379,24 +390,29 @@ def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool
     )
 
 
+def _truth(op: Any, x: Array, dim: Dims, keepdim: bool) -> Array:
+    found = op.of(x, axis=normalize_axes(dim, len(shape_of(x)), op.title()), keepdims=keepdim)
+    return cast(found, np.uint8) if x.dtype == np.uint8 else found
+
+
 @public("any", out=True)
 def _any(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-    """Whether any element over ``dim`` is not zero; with an empty tuple each element by itself."""
+    """Whether any element over ``dim`` is not zero; with an empty tuple each element by itself: bool, of uint8 uint8."""
     x = to_operand(input, "any")
-    return AnyTrue.of(x, axis=normalize_axes(dim, len(shape_of(x)), "any"), keepdims=keepdim)
+    return _truth(AnyTrue, x, dim, keepdim)
 
 
 @public("all", out=True)
 def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-    """Whether all elements over ``dim`` are not zero; with an empty tuple each element by itself."""
+    """Whether all elements over ``dim`` are not zero; with an empty tuple each element by itself: bool, of uint8 uint8."""
     x = to_operand(input, "all")
-    return AllTrue.of(x, axis=normalize_axes(dim, len(shape_of(x)), "all"), keepdims=keepdim)
+    return _truth(AllTrue, x, dim, keepdim)
 
 
 @public("count_nonzero")
 def _count_nonzero(input: Array, dim: Dims = None) -> Array:
     """How many elements over ``dim`` are not zero."""
-    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=_axes(input, dim, "count_nonzero"), keepdims=False)
+    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=axes_or_all(input, dim, "count_nonzero"), keepdims=False)
 
 
 def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
@@ -425,7 +441,7 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     x = for_norm(x, dtype, "norm")
     _inexact_only(x, "norm")
     p = number(p, "norm", "p")
-    axis = _axes(x, dim, "norm")
+    axis = axes_or_all(x, dim, "norm")
     if x.dtype.kind == "c":
         if p in ("fro", 2):
             return _norm_of_parts(x, axis, keepdim)
@@ -433,7 +449,7 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     if p in ("fro", 2):
         return Norm2.of(x, axis=axis, keepdims=keepdim)
     if p == 0:
-        return Cast.of(CountNonzero.of(x, axis=axis, keepdims=keepdim), dtype=x.dtype)
+        return ZeroNorm.of(x, axis=axis, keepdims=keepdim)
     if p == 1:
         return Sum.of(np.abs(x), axis=axis, keepdims=keepdim)
     if p in (math.inf, -math.inf):

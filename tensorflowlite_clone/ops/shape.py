@@ -200,9 +200,10 @@ def _expand(input: Array, *size: Any) -> Array:
 
 
 @public("broadcast_to", numpy=np.broadcast_to)
-def _broadcast_to(input: Array, shape: Sequence[int]) -> Array:
-    """Broadcast ``input`` to ``shape`` without copying."""
-    return BroadcastTo.of(input, shape=_shape_argument((shape,) if isinstance(shape, int) else (tuple(shape),), "broadcast_to"))
+def _broadcast_to(input: Array, *sizes: Any, shape: Any = None) -> Array:
+    """Broadcast ``input`` to ``shape``, also given as several sizes, without copying."""
+    given = sizes if shape is None else (*sizes, shape)
+    return BroadcastTo.of(input, shape=_shape_argument(given, "broadcast_to"))
 
 
 @public("permute")

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Axes, Dims, DTypeLike
-from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
+from ..core.broadcast import expand_reduced, normalize_axis, shape_of
 from ..core.families import AxisWise, Reduction
 from ..core.operation import fused
 from ..core.publish import public, require_operands, to_operand
 from ..core.where import stacklevel
 from ..kernels import softmax as kernels
 from .cast import Cast, cast
+from .reduce import axes_or_all
 
 
 class Softmax(AxisWise, title="softmax"):
@@ -119,6 +120,6 @@ def _softmin(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> A
 
 @public("logsumexp", out=True)
 def _logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Array:
-    """``log(sum exp(x))`` over ``dim``, stable; -inf for nothing but -inf."""
+    """``log(sum exp(x))`` over ``dim`` (with an empty tuple all dimensions), stable; -inf for nothing but -inf."""
     x = to_operand(input, "logsumexp")
-    return LogSumExp.of(x, axis=normalize_axes(dim, len(shape_of(x)), "logsumexp"), keepdims=keepdim)
+    return LogSumExp.of(x, axis=axes_or_all(x, dim, "logsumexp"), keepdims=keepdim)

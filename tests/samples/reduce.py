@@ -21,6 +21,7 @@ SAMPLES |= {
     "AnyTrue": [sample(X > 1, **a) for a in AXES],
     "AllTrue": [sample(X > -1, **a) for a in AXES],
     "CountNonzero": [sample(integers(2, 3, 4, high=2), **a) for a in AXES],
+    "ZeroNorm": [sample(distinct(2, 3, 4), **a) for a in AXES],
 }
 
 CALLS = [

@@ -18,7 +18,7 @@ from ...core.publish import checked, implements, to_operand
 from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
-from ..reduce import CountNonzero, Norm, Norm2, Sum, _norm_of_parts, for_norm
+from ..reduce import Norm, Norm2, Sum, ZeroNorm, _norm_of_parts, for_norm
 from .spectral import SVD
 
 
@@ -43,8 +43,7 @@ def norm_of_vectors(x: Array, order: Any, axis: Any, keepdims: bool, op: str) ->
     if p == 2:
         return Norm2.of(x, axis=axis, keepdims=keepdims) if x.dtype.kind != "c" else _norm_of_parts(x, axis, keepdims)
     if p == 0:
-        count = CountNonzero.of(x, axis=axis, keepdims=keepdims)
-        return Cast.of(count, dtype=np.finfo(x.dtype).dtype)
+        return ZeroNorm.of(x, axis=axis, keepdims=keepdims)
     magnitude = np.absolute(x)
     if p == 1:
         return Sum.of(magnitude, axis=axis, keepdims=keepdims)
