@@ -114,19 +114,13 @@ def test_twins_inside_vmap_and_jvp_would_not_see_the_change():
         y.zero_()
         return apart
 
-    def expanded(x):
-        y = (x * 2.0).expand(2, 3)
-        y[0] = 1.0
-        return y
-
-    for f in (with_twin, expanded):
-        for run in (
-            lambda f: vmap(f)(tl.ones(2, 3)),
-            lambda f: jvp(f, (tl.ones(3),), (tl.ones(3),)),
-            lambda f: jvp(lambda x: grad(lambda x: f(x).sum())(x), (tl.ones(3),), (tl.ones(3),)),
-        ):
-            with pytest.raises(RuntimeError, match=r"inside a function transform this value \(shape .*clone\(\) it first"):
-                run(f)
+    for run in (
+        lambda f: vmap(f)(tl.ones(2, 3)),
+        lambda f: jvp(f, (tl.ones(3),), (tl.ones(3),)),
+        lambda f: jvp(lambda x: grad(lambda x: f(x).sum())(x), (tl.ones(3),), (tl.ones(3),)),
+    ):
+        with pytest.raises(RuntimeError, match=r"inside a function transform this value \(shape .*clone\(\) it first"):
+            run(with_twin)
 
 
 def constants_in_place(x, w):

@@ -1,12 +1,14 @@
-"""Finding, among many windows onto one memory, those that may have an element in common with another, without looking at them all.
+"""Windows onto one memory: whether they show an element twice, and finding, among many, those that may have an element in common with
+another, without looking at them all.
 
 Not here: what the windows are for (``views.py``).
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +29,32 @@ def overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
 def apart(value: ndarray[Any, Any], memory: ndarray[Any, Any]) -> ndarray[Any, Any]:
     """``value``, copied if it may share the ``memory`` that it is written to: NumPy's assignment to a vector does not always look."""
     return value.copy() if np.may_share_memory(value, memory) else value
+
+
+def repeats(size: Sequence[int], stride: Sequence[int]) -> bool:
+    """Whether a window shows some element more than once."""
+    reach = 0
+    for s, n in sorted((abs(s), n) for n, s in zip(size, stride, strict=True) if n > 1):
+        if s <= reach:  # perhaps: look at every place
+            places = sum(np.arange(n).reshape((-1,) + (1,) * i) * s for i, (n, s) in enumerate(zip(size, stride, strict=True)))
+            return np.unique(places).size < math.prod(size)
+        reach += s * (n - 1)
+    return False
+
+
+class _Window:
+    """What NumPy makes an array of: ``view``, and that it may be written to."""
+
+    __slots__ = ("__array_interface__", "memory")
+
+    def __init__(self, view: ndarray[Any, Any], memory: ndarray[Any, Any]) -> None:
+        self.__array_interface__ = {**view.__array_interface__, "data": (address(view), False)}
+        self.memory = memory
+
+
+def opened(view: ndarray[Any, Any], memory: ndarray[Any, Any]) -> ndarray[Any, Any]:
+    """``view`` of a ``memory`` that may be written to, without the mark NumPy leaves on all that came of a broadcast array."""
+    return view if view.flags.writeable else np.asarray(_Window(view, memory))
 
 
 def address(a: ndarray[Any, Any]) -> int:

@@ -23,6 +23,7 @@ from ..core.families import Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..core.views import Lineage, mirror
+from ..core.windows import repeats
 from .cast import Cast
 from .complex import REAL_OF, FromPairs, PairsOfParts
 from .shape import Transpose
@@ -37,19 +38,8 @@ def _view(x: ndarray[Any, Any], size: Sequence[int], stride: Sequence[int], offs
         flat[offset:] if flat.size else flat,
         size,
         [s * flat.itemsize for s in stride],
-        writeable=flat.flags.writeable and not _repeats(size, stride),
+        writeable=flat.flags.writeable and not repeats(size, stride),
     )
-
-
-def _repeats(size: Sequence[int], stride: Sequence[int]) -> bool:
-    """Whether a window shows some element more than once."""
-    reach = 0
-    for s, n in sorted((abs(s), n) for n, s in zip(size, stride, strict=True) if n > 1):
-        if s <= reach:  # perhaps: look at every place
-            places = sum(np.arange(n).reshape((-1,) + (1,) * i) * s for i, (n, s) in enumerate(zip(size, stride, strict=True)))
-            return np.unique(places).size < math.prod(size)
-        reach += s * (n - 1)
-    return False
 
 
 def _places(count: int, size: Sequence[int], stride: Sequence[int], offset: int) -> ndarray[Any, Any]:

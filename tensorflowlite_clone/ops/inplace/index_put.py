@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from ...core.watchers import hand_over
 from ...core.windows import apart
 from ..cast import Cast
 from ..compare import Where
-from ..index import GetItem, PutItem, _Layout, fill, parse
-from .mutation import check_views, check_writable, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle
+from ..index import GetItem, PutItem, Slice, Slot, _Layout, fill, parse
+from .mutation import check_views, check_writable, expanded, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle
 
 
 class IndexPut(Linear, title="indexed assignment"):
@@ -113,6 +114,14 @@ def set_item(self: Any, index: Any, value: Any) -> None:
     """``x[index] = value``: the value broadcasts to the indexed part."""
     name = "x[index] = value"
     self, spec, indices, _ = parse(self, index)
+    if expanded(self):
+        # What the index says in front of its arrays gives a view, which may repeat nothing; NumPy's numbers are arrays beside arrays.
+        basic = () if indices and state.numpy else tuple(takewhile(lambda s: not isinstance(s, Slot), spec))
+        part = Slice.of(self, spec=basic)
+        if not expanded(part):
+            kept = tuple(slice(None) for s in basic if not isinstance(s, int))
+            set_item(part, (*kept, *fill(spec[len(basic) :], tuple(indices))), value)
+            return
     if not has_memory(self):
         rebind(self, name, lambda x: IndexPut.of(x, _fitting(value, x, indices, spec), *indices, spec=spec), part=() if indices else spec)
         return

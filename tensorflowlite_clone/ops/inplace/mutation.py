@@ -26,9 +26,9 @@ from ...core.levels import constant_value, off_tape
 from ...core.plain import fitting, plain_array
 from ...core.tape import Leaf
 from ...core.tensor import Taped, Tensor
-from ...core.views import Lineage
+from ...core.views import Lineage, mirror
 from ...core.watchers import hand_over
-from ...core.windows import apart, overlap
+from ...core.windows import apart, opened, overlap, repeats
 from ..cast import Clone, cast
 from ..compare import Where
 from ..strided import order_of, read, write
@@ -148,7 +148,7 @@ def check_writable(t: Any, name: str) -> None:
     if not isinstance(t, Taped):
         raise OperandError(f"{name}: cannot change a {type(t).__name__}, which is no tensor, in place; make it one with tl.tensor(...)")
     if not t.array.flags.writeable:
-        raise OperandError(f"{name}: the memory is read-only or shared by repeated elements (an expanded tensor?); clone() it first")
+        _open_up(t, name)
     if t.node is not None and state.grad_enabled and t.is_leaf:
         if t.level > 0:
             raise _argument(t, name)
@@ -156,6 +156,31 @@ def check_writable(t: Any, name: str) -> None:
             f"{name}: a leaf tensor that requires grad (shape {t.shape}) cannot be changed in place while operations are recorded; "
             f"do it under no_grad(), or use the out-of-place form"
         )
+
+
+def _open_up(t: Tensor, name: str) -> None:
+    """Let ``t`` be written to if it is a part that repeats nothing of an expanded tensor; else raise."""
+    if repeats(t.shape, t.array.strides):
+        raise _repeated(t, name)
+    memory = None if t.views is None else t.views.array
+    if memory is None or not memory.flags.writeable:
+        raise OperandError(
+            f"{name}: the memory of this tensor (shape {t.shape}) is read-only, that of a frozen array, or of an argument that a "
+            f"Function gave back as its result; clone() it first"
+        )
+    t.array = opened(t.array, memory)
+
+
+def _repeated(t: Boxed, name: str) -> OperandError:
+    return OperandError(
+        f"{name}: several places of this tensor (shape {t.shape}) show the same element, as those of an expanded one do; clone() it first"
+    )
+
+
+def expanded(t: Any) -> bool:
+    """Whether several places of the tensor or box ``t`` show the same element."""
+    layout = mirror(t)
+    return layout is not None and not layout.flags.writeable and repeats(layout.shape, layout.strides)
 
 
 def has_memory(t: Any) -> bool:
@@ -184,10 +209,10 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
     whole = lineage is None and part == ()
     box.become(constant_value(result), name, box.twin() if whole else None)
     if lineage is not None:
-        written, root = lineage.window[part], box
+        written, root = lineage.window[(*part, ...)], box  # a view also where it is one element
         while lineage.base is not None:
-            whole = _put_back(root, lineage)
-            root, lineage = lineage.base, lineage.base.views
+            root, whole = _put_back(root)
+            lineage = root.views
             root.become(constant_value(whole), name)
         _refresh(root, written, name)
     return box
@@ -195,6 +220,8 @@ def rebind(box: Any, name: str, compute: Callable[[Any], Any], part: Any = (), s
 
 def _check_lineage(box: Any, name: str, same_shape: bool) -> None:
     """Raise, before anything changes, where the change could not reach all who look at the same elements."""
+    if expanded(box):
+        raise _repeated(box, name)
     while True:
         if isinstance(box, Taped) and box.is_leaf and box.node is not None and state.grad_enabled:
             raise _argument(box, name)
@@ -206,7 +233,7 @@ def _check_lineage(box: Any, name: str, same_shape: bool) -> None:
             box.views = None  # nobody looks any more
             return
         broken = lineage.detached or not same_shape or (base is not None and base.dtype != box.dtype)
-        if broken or not lineage.window.flags.writeable:
+        if broken:
             raise TransformError(
                 f"{name}: inside a function transform this value (shape {box.shape}) has a twin made by detach(), or is a view that "
                 f"the change cannot be followed through; clone() it first, or use the out-of-place form, y = x + 1"
@@ -216,13 +243,21 @@ def _check_lineage(box: Any, name: str, same_shape: bool) -> None:
         box = base
 
 
-def _put_back(view: Any, lineage: Lineage) -> Any:
-    """What the base becomes when ``view`` has changed: the view's elements where it looks, its own elsewhere."""
-    base, op = lineage.base, lineage.op
-    assert op is not None
+def _put_back(view: Any) -> tuple[Any, Any]:
+    """The first base of ``view`` that is not expanded, and what it becomes when view has changed: view's elements where that looks."""
+    base, value, steps = view, view, []
+    while base is view or expanded(base):
+        lineage: Lineage = base.views
+        base, op = lineage.base, lineage.op
+        assert op is not None
+        value = op.run_rule(op.names[0], (value,), [base], None, lineage.params)
+        steps.append((op, lineage.params))
     seen = np.zeros(base.shape, np.bool_)
-    op.forward(seen, **lineage.params)[...] = True
-    return Where.of(seen, op.run_rule(op.names[0], (view,), [base], None, lineage.params), base)
+    part = seen
+    for op, params in reversed(steps):
+        part = op.forward(part, **params)
+    opened(part, seen)[...] = True
+    return base, Where.of(seen, value, base)
 
 
 def _refresh(box: Any, written: ndarray[Any, Any], name: str) -> None:
