@@ -1,7 +1,8 @@
-"""Filling and copying in place. What an in-place change means is in ``mutation.py``."""
+"""Filling and copying in place, also of the parts of complex tensors. What an in-place change means is in ``mutation.py``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,17 @@ from numpy import ndarray
 from ..._errors import ShapeError
 from ..._state import state
 from ..._typing import Array
+from ...core import registry
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.publish import public, to_operand
+from ...core.registry import install_method
 from ...core.tensor import Taped, Tensor
+from ...core.windows import address
 from ..cast import Clone
 from ..compare import Where
-from .mutation import in_dtype_of, mutate
+from ..complex import REAL_OF, FromParts, Imaginary, Real
+from .mutation import has_memory, in_dtype_of, mutate
 
 
 @public("zero_", function=False)
@@ -55,6 +60,37 @@ def _spread(value: Any, t: Tensor) -> Any:
         value = value.array
     value = Clone.of(value) if isinstance(value, Boxed) and value.dtype == t.dtype else in_dtype_of(value, t)
     return value if shape_of(value) == t.shape else np.broadcast_to(value, t.shape)
+
+
+def _set_part(name: str) -> Callable[[Array, Any], None]:
+    """What ``z.real = value`` or ``z.imag = value`` does: write into that part of z."""
+    part = registry.METHODS[name].fget
+
+    def assign(self: Array, value: Any) -> None:
+        if has_memory(self) or self.dtype.kind != "c":
+            own = part(self)
+            if not _same_place(own, value):  # as after z.real += 1
+                copy_(own, value)
+            return
+        like = np.empty((), REAL_OF[self.dtype])
+
+        def compute(t: Any) -> Any:  # inside a transform: a view of the parts would not be followed
+            given = np.broadcast_to(in_dtype_of(to_operand(value, name), like), t.shape)
+            return FromParts.of(given, Imaginary.of(t)) if name == "real" else FromParts.of(Real.of(t), given)
+
+        mutate(self, f"z.{name} = value", compute)
+
+    return assign
+
+
+def _same_place(a: Any, b: Any) -> bool:
+    if not (isinstance(a, Taped) and isinstance(b, Taped) and a.views is not None and a.views is b.views):
+        return False
+    return (address(a.array), a.array.strides, a.shape, a.dtype) == (address(b.array), b.array.strides, b.shape, b.dtype)
+
+
+for _name in ("real", "imag"):
+    install_method(_name, registry.METHODS[_name].setter(_set_part(_name)))
 
 
 @public("fill_diagonal_", function=False)

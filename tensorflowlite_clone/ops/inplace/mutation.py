@@ -19,6 +19,7 @@ from numpy import ndarray
 
 from ..._errors import DTypeError, GraphError, OperandError, ShapeError, TransformError
 from ..._state import state
+from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.dtypes import CATEGORY
@@ -356,7 +357,7 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
     return True
 
 
-def in_dtype_of(value: Any, t: Tensor) -> Any:
+def in_dtype_of(value: Any, t: Array) -> Any:
     """``value`` in t's dtype, differentiably."""
     if type(value) in (float, complex, int):
         value = fitting(value, t.dtype, "in-place write")
