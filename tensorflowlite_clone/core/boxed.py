@@ -8,8 +8,9 @@ operations (``x.tanh()``, ``x + y``) are installed on `Boxed` by the registry; t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 
@@ -177,3 +178,50 @@ def unsupported(np_function: Callable[..., Any], name: str) -> TypeError:
         f"{name}: not differentiable here, and never silently detached: no operation is registered for it; "
         f"use the tensor's own methods, or call it on x.detach().numpy() if no gradient is wanted"
     )
+
+
+class Inside(Boxed):
+    """A value that a function transform follows without a tape: what tensors tell of theirs has an answer, or an error with the way out.
+
+    The answers are given where no attribute is found, so that a subclass may give its own in their place.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        answer = ANSWERS.get(name)
+        if answer is not None:
+            return answer(self)
+        if name in ON_TAPE:
+            return partial(self._no_tape, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _no_tape(self, name: str, *args: Any, **kwargs: Any) -> Never:
+        raise TransformError(
+            f"{name}: a value inside a function transform (shape {self.shape}) is on no tape and has no gradient of its own; {ON_TAPE[name]}"
+        )
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *ANSWERS, *ON_TAPE})
+
+
+#: What is True of a value on no tape, by the attribute of tensors that asks for it.
+ANSWERS: dict[str, Callable[[Any], Any]] = {
+    "is_leaf": lambda x: True,
+    "retains_grad": lambda x: False,
+    "grad": lambda x: None,
+    "grad_fn": lambda x: None,
+    "output_nr": lambda x: 0,
+    "itemsize": lambda x: x.dtype.itemsize,
+    "nbytes": lambda x: prod(x.shape) * x.dtype.itemsize,
+    "data": lambda x: x.detach(),
+}
+_BY_TRANSFORM = "func.grad and func.vjp give gradients inside transforms"
+#: What needs a tape, and what to do instead.
+ON_TAPE = {
+    "requires_grad_": f"{_BY_TRANSFORM}, y.requires_grad_() belongs outside",
+    "retain_grad": _BY_TRANSFORM,
+    "register_hook": f"{_BY_TRANSFORM}; to change them, write an autograd.Function",
+    "register_post_accumulate_grad_hook": _BY_TRANSFORM,
+    "detach_": "use y = y.detach()",
+}

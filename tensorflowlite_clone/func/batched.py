@@ -9,7 +9,7 @@ import numpy as np
 
 from .._errors import TransformError
 from .._typing import Array, DType, OperationLike, Shape
-from ..core.boxed import Boxed
+from ..core.boxed import Boxed, Inside
 from ..core.device import CPU
 from ..core.levels import constant_value, mapped
 from ..core.views import lineage_of, look
@@ -32,7 +32,7 @@ class Map:
         return mapped(x, self.level)
 
 
-class Batched(Boxed):
+class Batched(Inside):
     """An array whose leading axis, of length ``length``, is hidden from the function that works on it."""
 
     __slots__ = ("__weakref__", "length", "value", "views")

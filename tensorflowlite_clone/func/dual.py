@@ -8,14 +8,14 @@ import numpy as np
 
 from .._state import state
 from .._typing import Array, DType, OperationLike, Shape
-from ..core.boxed import Boxed
+from ..core.boxed import Boxed, Inside
 from ..core.device import CPU
 from ..core.levels import constant_value
 from ..core.tensor import Tensor
 from ..core.views import lineage_of, look
 
 
-class Dual(Boxed):
+class Dual(Inside):
     """A value (``primal``) with its derivative along one direction (``tangent``, same shape and dtype)."""
 
     __slots__ = ("__weakref__", "primal", "tangent", "views")
