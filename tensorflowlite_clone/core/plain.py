@@ -60,7 +60,9 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
         return bool(value)
     if kind.kind != "c" and isinstance(value, complex | np.complexfloating):
         if value.imag:
-            raise DTypeError(f"{op}: a complex value does not fit a tensor of {kind}: it is {value}; take its real part, or use a complex dtype")
+            raise DTypeError(
+                f"{op}: a complex value does not fit a tensor of {kind}: it is {value}; take its real part, or use a complex dtype"
+            )
         value = value.real
     if kind.kind in "iu":
         low, high = np.iinfo(kind).min, np.iinfo(kind).max
@@ -69,11 +71,15 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
             return int(value) + high + 1
         if (not fraction or np.isfinite(value)) and low <= value <= high:
             return int(value)
-        raise ArgumentError(f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds {low} to {high}; use another dtype")
+        raise ArgumentError(
+            f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds {low} to {high}; use another dtype"
+        )
     largest = float(np.finfo(np.float32 if kind.char == "e" else kind).max)  # float16 rounds to infinity
     parts = (value.real, value.imag) if kind.kind == "c" else (value,)
     if any(largest < abs(p) < math.inf for p in parts):
-        raise ArgumentError(f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds up to {largest}; use another dtype")
+        raise ArgumentError(
+            f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds up to {largest}; use another dtype"
+        )
     return value
 
 

@@ -12,11 +12,12 @@ import numpy as np
 
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import is_plainly
 from ..core.plain import fitting
 from ..core.publish import public, to_operand
-from .cast import Clone, Connected
+from .cast import Clone, Connected, cast
 from .compare import Where
 from .index import Slice, SlicePut
 from .join import Concatenate
@@ -113,7 +114,9 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
     if mode != "constant" and value:
         raise ArgumentError(f"pad: only mode 'constant' takes a value: mode is {mode!r}, value is {value}")
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
-    out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, fitting(value or 0, x.dtype, "pad"), "pad")
+    filling = value if isinstance(value, Boxed) else fitting(value or 0, x.dtype, "pad")
+    out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, filling, "pad")
+    out = cast(out, x.dtype)
     if mode in ("reflect", "replicate") and any(widths):
         return Connected.of(out)
     return out if any(w > 0 for w in widths) else Clone.of(out)  # never memory of the input's

@@ -78,6 +78,7 @@ SAMPLES = {
         sample(np.array([0.0, 3.0, 0.0]), p=1.0, **ALL, kink=([0, 1, 0],)),
         sample(np.array([0.0, 3.0, 0.0]), p=3.0, **ALL, kink=([0, 1, 0],)),
     ],
+    "ZeroNorm": [sample(np.array([0.0, 3.0]), **ALL, kink=(0,))],
     "Norm2": [sample(np.zeros((2, 2)), **ROWS, kink=(0,)), sample(np.array([0.0, 3.0]), **ALL, kink=([0, 1],))],
     "Product": [
         sample(np.array([0.0, 2.0, 3.0]), **ALL, kink=([6, 0, 0],)),
