@@ -198,7 +198,8 @@ class Inside(Boxed):
 
     def _no_tape(self, name: str, *args: Any, **kwargs: Any) -> Never:
         raise TransformError(
-            f"{name}: a value inside a function transform (shape {self.shape}) is on no tape and has no gradient of its own; {ON_TAPE[name]}"
+            f"{name}: a value inside a function transform (shape {self.shape}) is on no tape and has no gradient of its own; "
+            f"{ON_TAPE[name]}"
         )
 
     def __dir__(self) -> list[str]:

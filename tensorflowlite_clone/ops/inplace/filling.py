@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,9 +61,10 @@ def _spread(value: Any, t: Tensor) -> Any:
     return value if shape_of(value) == t.shape else np.broadcast_to(value, t.shape)
 
 
-def _set_part(name: str) -> Callable[[Array, Any], None]:
-    """What ``z.real = value`` or ``z.imag = value`` does: write into that part of z."""
-    part = registry.METHODS[name].fget
+def _with_setter(name: str) -> Any:
+    """The property `real` or `imag` of tensors, with a setter: ``z.real = value`` writes into that part of z."""
+    read: Any = registry.METHODS[name]
+    part = read.fget
 
     def assign(self: Array, value: Any) -> None:
         if has_memory(self) or self.dtype.kind != "c":
@@ -80,7 +80,7 @@ def _set_part(name: str) -> Callable[[Array, Any], None]:
 
         mutate(self, f"z.{name} = value", compute)
 
-    return assign
+    return read.setter(assign)
 
 
 def _same_place(a: Any, b: Any) -> bool:
@@ -90,7 +90,7 @@ def _same_place(a: Any, b: Any) -> bool:
 
 
 for _name in ("real", "imag"):
-    install_method(_name, registry.METHODS[_name].setter(_set_part(_name)))
+    install_method(_name, _with_setter(_name))
 
 
 @public("fill_diagonal_", function=False)
