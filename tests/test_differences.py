@@ -63,7 +63,7 @@ def numpy_inside():
     assert func.vmap(np.sqrt)(np.arange(3)).dtype == np.float64
 
 
-@says("`heaviside` and `nextafter` have derivatives")
+@says("`heaviside`, `nextafter` and `unique` have derivatives")
 def derivatives_of_their_own():
     d = leaf(0.5, 0.5)
     tl.heaviside(tl.zeros(2, dtype=tl.float64), d).sum().backward()
@@ -71,6 +71,9 @@ def derivatives_of_their_own():
     x = leaf(1.0)
     tl.nextafter(x, tl.tensor([2.0], dtype=tl.float64)).sum().backward()
     assert x.grad.tolist() == [1.0]
+    y = leaf(1.0, 2.0, 1.0)
+    tl.unique(y).sum().backward()
+    assert y.grad.tolist() == [1.0, 1.0, 0.0]
     mean = leaf(1.0, 2.0)
     tl.normal(mean, tl.ones(2, dtype=tl.float64)).sum().backward()
     assert mean.grad.tolist() == [1.0, 1.0]
@@ -122,6 +125,14 @@ def far_values():
     assert x.grad.item() == pytest.approx(0.5e-200)
     assert tl.linalg.vector_norm(tl.tensor([3e200, 4e200], dtype=tl.float64)).item() == pytest.approx(5e200)
     assert nn.functional.gelu(tl.tensor(1.8e38)).isfinite()
+
+
+@says("A quantile beside infinite elements")
+def quantiles_and_halves():
+    assert tl.quantile(tl.tensor([-np.inf, 0.0, 0.0]), 0.3).item() == -np.inf
+    m = tl.tensor([0.0, 1.0, 0.5], dtype=tl.float16)
+    assert ((1 - m) * -1e9).tolist() == [-np.inf, 0.0, -np.inf]
+    assert (m * 60000.0 - 1e5).tolist() == [-np.inf, -40000.0, -np.inf]
 
 
 @says("The gradient of `as_strided`")
@@ -226,6 +237,8 @@ def conjugates():
     x = tl.tensor([1 + 1j])
     x.conj().mul_(2)
     assert x.tolist() == [1 + 1j]
+    with pytest.raises((RuntimeError, TypeError)):
+        tl.zeros(1).expand(3)[[0, 1]] = 1.0
 
 
 @says("`tl.Tensor(array)` shares the array's memory")
