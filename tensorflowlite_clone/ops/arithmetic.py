@@ -310,7 +310,7 @@ def _float_power(input: Array, exponent: Array) -> Array:
 
     >>> import tensorflowlite_clone as tl
     >>> tl.float_power(tl.tensor([2, 3]), -1)
-    tensor([0.5   , 0.3333], dtype=float64)
+    tensor([0.5000, 0.3333], dtype=float64)
     """
     given = [plain_array(v, "float_power") if isinstance(v, np.ndarray) else v for v in (input, exponent)]
     return _pow(*(cast(v, np.complex128 if v.dtype.kind == "c" else np.float64) if hasattr(v, "dtype") else v for v in given))
