@@ -66,7 +66,7 @@ def normalize_axis(axis: int, ndim: int, op: str) -> int:
         raise DimensionError(
             f"{op}: dimension out of range: dim is {axis}, the input has {ndim} dimension(s); dim must be in [{-n}, {n - 1}]"
         )
-    return index(axis) % n
+    return axis % n
 
 
 def _int(axis: Any, op: str) -> int:

@@ -206,10 +206,6 @@ def _fetch(op: type[Operation]) -> list[str]:
             lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {take[1]}"]
             lines += [f"        if type(d1) is ndarray and {fits.format(1, 0)}: {number.format(i=0)}; mask = 2; level = a1.level"]
         return lines
-
-    def plain(i: int) -> list[str]:
-        return [f"a{i} is None"] * (op.names[i] in op.optional) + [f"type(a{i}) is ndarray"] * (i not in promoted)
-
     lines = ["    mask = 0; level = None; dtype = None"]
     for i in range(k):
         same = f" and (dtype is None or d{i}.dtype is dtype)" if i in promoted else ""

@@ -154,9 +154,8 @@ def _dropped(x: Array, axes: Any, keepdims: Any) -> Array:
     return np.reshape(x, tuple(s for i, s in enumerate(shape_of(x)) if i not in gone))
 
 
-def _distances(a: Any, axis: Any, dtype: DTypeLike, ddof: float, where: Any, mean: Any, name: str) -> tuple[Any, ...]:
+def _distances(x: Array, axis: Any, ddof: float, where: Any, mean: Any, name: str) -> tuple[Any, ...]:
     """The distances from the mean (0 for what is left out), the axes, and the degrees of freedom, with the reduced axes kept."""
-    x = inexact(cast(box(a, name), dtype))
     axes = _axes(x, axis, name)
     number = _number(x, axes, where, name)
     centre = _mean(x, axes, keepdims=True, where=where) if mean is NO else operand(mean, name)
@@ -164,13 +163,9 @@ def _distances(a: Any, axis: Any, dtype: DTypeLike, ddof: float, where: Any, mea
 
 
 def _ddof(ddof: float, correction: Any, name: str) -> float:
-    value: float
-    if correction is NO:
-        value = number(ddof, name, "ddof")
-        return value
-    if ddof != 0:
+    if correction is not NO and ddof != 0:
         raise ArgumentError(f"{name}: ddof and correction are the same thing: got {ddof} and {correction}; pass one of them")
-    value = number(correction, name, "correction")
+    value: float = number(ddof, name, "ddof") if correction is NO else number(correction, name, "correction")
     return value
 
 
@@ -190,7 +185,7 @@ def _var(
     x = inexact(cast(box(a, "np.var"), dtype))
     if where is True and mean is NO and x.dtype.kind == "f":
         return _reduced(Variance, x, axis, keepdims, "np.var", correction=ddof)
-    distance, axes, degrees = _distances(x, axis, None, ddof, where, mean, "np.var")
+    distance, axes, degrees = _distances(x, axis, ddof, where, mean, "np.var")
     squares = np.real(distance * np.conjugate(distance)) if x.dtype.kind == "c" else distance * distance
     return _dropped(_divided(np.sum(squares, axis=axes, keepdims=True), degrees), axes, keepdims)
 
@@ -213,7 +208,7 @@ def _std(
         return _reduced(Deviation, x, axis, keepdims, "np.std", correction=ddof)
     if x.dtype == np.float16:  # whose sums may leave its range
         return cast(_std(cast(x, np.float32), axis, None, ddof, keepdims, where=where, mean=mean), np.float16)
-    distance, axes, degrees = _distances(x, axis, None, ddof, where, mean, "np.std")
+    distance, axes, degrees = _distances(x, axis, ddof, where, mean, "np.std")
     length = Norm2.of(distance, axis=axes, keepdims=True) if x.dtype.kind != "c" else _norm_of_parts(distance, axes, True)
     return _dropped(_divided(length, np.sqrt(np.maximum(degrees, 0.0))), axes, keepdims)
 
