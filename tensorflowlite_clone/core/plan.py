@@ -155,17 +155,22 @@ def remember(table: dict[Any, Plan], key: Any, plan: Plan) -> None:
         table[key] = plan
 
 
-# Masks are read and written as text: shifting a number of n bits n times would take time quadratic in n.
+# Long masks are read and written as text: shifting a number of n bits n times would take time quadratic in n.
 def mask_of(places: Iterable[int], count: int) -> int:
     """The number in whose ``count`` bits those at ``places`` are 1.
 
     >>> mask_of([0, 3], 4)
     9
     """
+    if count <= MOST_ARRAYS:
+        mask = 0
+        for i in places:
+            mask |= 1 << i
+        return mask
     bits = bytearray(b"0") * count
     for i in places:
         bits[-1 - i] = 49
-    return int(bits, 2) if bits else 0
+    return int(bits, 2)
 
 
 def digits(mask: int, count: int) -> str:
