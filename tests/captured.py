@@ -115,7 +115,7 @@ class Catcher:
             finally:
                 self.inside = False
                 if all(
-                    isinstance(v, Constant | np.ndarray | bool | int | float | complex | str | None) or v in DTYPES
+                    isinstance(v, Constant | np.ndarray | np.generic | bool | int | float | complex | str | None) or v in DTYPES
                     for _, v in caught.leaves()
                 ):
                     self.found.setdefault((space, name, caught.kind()), caught)

@@ -287,7 +287,10 @@ def test_the_polar_factor_differentiates_where_singular_values_are_equal():
         np.testing.assert_allclose(slope.numpy(), base @ (inner - inner.T) / 2 / s, atol=1e-12)
 
 
-@pytest.mark.parametrize("x", [np.zeros((3, 3)), np.eye(3), np.ones((3, 3)), np.zeros((2, 4)), np.diag([2.0, 2.0, 0.0])])
+@pytest.mark.parametrize(
+    "x",
+    [np.zeros((3, 3)), np.eye(3), np.ones((3, 3)), np.zeros((2, 4)), *map(np.diag, ([2.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1e-30]))],
+)
 @pytest.mark.filterwarnings("ignore:linalg")
 def test_finite_matrices_never_give_nan_gradients(x):
     t = tl.tensor(x, requires_grad=True)
@@ -301,6 +304,28 @@ def test_finite_matrices_never_give_nan_gradients(x):
         if g.requires_grad:
             (h,) = tl.autograd.grad((g * g).sum(), t, retain_graph=True, allow_unused=True, materialize_grads=True)
             assert np.all(np.isfinite(h.numpy()))
+
+
+@pytest.mark.filterwarnings("ignore:linalg")
+@pytest.mark.parametrize("left", [0.0, 1e-300, 1e-48])
+def test_whatever_lapack_leaves_of_singular_values_that_are_0(left, monkeypatch):
+    """Its kernels for some processors give exactly 0, others a rounding, or a rounding of that."""
+    a, b = 3**-0.5, 2**-0.5
+    u = np.array([[-a, -a, -a], [-a, (a - 1) / 2, (1 + a) / 2], [-a, (1 + a) / 2, (a - 1) / 2]])
+    vh = np.array([[-a, -a, -a], [0.0, -b, b], [2 * a * b, -a * b, -a * b]])
+
+    def as_there(*_):
+        return u.copy(), np.array([3.0, left, left]), vh.copy()
+
+    monkeypatch.setattr(np.linalg, "svd", as_there)
+    t = tl.tensor(np.ones((3, 3)), requires_grad=True)
+    for out in tl.linalg.svd(t):
+        (g,) = tl.autograd.grad(out.sum(), t, create_graph=True)
+        (h,) = tl.autograd.grad((g * g).sum(), t, retain_graph=True, allow_unused=True, materialize_grads=True)
+        assert np.all(np.isfinite(g.detach().numpy()))
+        assert np.all(np.isfinite(h.numpy()))
+    u, s, vh = tl.linalg.svd(t)
+    np.testing.assert_allclose(tl.autograd.grad(((u * s) @ vh).sum(), t)[0].numpy(), np.ones((3, 3)), atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (2, 4), (2, 4, 3)])

@@ -161,7 +161,8 @@ def _apart(s: Any, size: int) -> Any:
         return s
     count = np.cumsum(zero, axis=-1)  # 1, 2, ... along those
     first = np.max(np.where(zero, s, 0.0), axis=-1, keepdims=True)
-    first = np.maximum(first, smallest(s.dtype)).astype(s.dtype)
+    unit = np.spacing(np.max(s, axis=-1, keepdims=True)) / 16  # whatever LAPACK leaves of a 0: its inverse must not overflow
+    first = np.maximum(first, np.maximum(unit, smallest(s.dtype))).astype(s.dtype)
     return np.where(zero, first * (1.0 - (count - 1) / (2.0 * s.shape[-1])), s).astype(s.dtype)
 
 
