@@ -1,31 +1,31 @@
 """`Module`: parameters, buffers and submodules by attribute, with PyTorch's contract.
 
-Not here: any layer (one file per family beside this one) and the containers (``containers.py``).
+Not here: any layer (one file per family beside this one), the containers (``containers.py``), hooks (``hooks.py``), and how the state is
+saved and loaded (``state.py``).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from .._checks import flag
-from .._errors import ArgumentError, OperandError, RegistrationError, StateDictError
-from ..autograd import no_grad
+from .._errors import ArgumentError, OperandError, RegistrationError
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
 from ..core.tensor import Taped, Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
-from .state import IncompatibleKeys, keys_that_do_not_fit, value_for
+from .settings import rename
+from .state import Stateful
 
 #: What can stand under a name, each in a registry of its own (``_parameters``...).
 KINDS = ("parameter", "buffer", "module")
 
 
-class Module(Hookable):
+class Module(Stateful, Hookable):
     """The base class of everything that has parameters.
 
     A subclass makes its parts in ``__init__`` (after ``super().__init__()``) and computes in ``forward``. Parameters and modules
@@ -115,6 +115,9 @@ class Module(Hookable):
             entries = self.__dict__.get(registry)
             if entries is not None and name in entries:
                 return entries[name]
+        own = getattr(type(self), name, None)
+        if isinstance(own, property):  # whose getter has raised an AttributeError: that one says what is missing
+            return own.__get__(self)
         hint = "" if "_modules" in self.__dict__ else "; the module was not initialised: call super().__init__() first"
         if not hint and not name.startswith("_"):
             from difflib import get_close_matches
@@ -366,87 +369,6 @@ class Module(Hookable):
         """The module itself: there is only the CPU."""
         return self
 
-    # ---- state --------------------------------------------------------------------------------------------------------------
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
-        """All parameters and persistent buffers by dotted name: tensors off the tape, in the same memory (``keep_vars``: themselves)."""
-        state: dict[str, Tensor] = OrderedDict() if destination is None else destination
-        hooks = self._hooks
-        for hook in [] if hooks is None else list(hooks.save_before.values()):
-            hook.function(self, prefix, keep_vars)
-        for name, t in self._own_state():
-            state[prefix + name] = t if keep_vars else t.detach()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for hook in [] if hooks is None else list(hooks.save_after.values()):
-            if hook.function(self, state, prefix, {}) is not None:
-                raise OperandError("state_dict: a post hook must return None; change the state_dict it is given instead")
-        return state
-
-    def _own_state(self) -> list[tuple[str, Tensor]]:
-        members = [*self._parameters.items(), *((n, b) for n, b in self._buffers.items() if n not in self._transient)]
-        return [(n, t) for n, t in members if t is not None]
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
-        """Copy values into parameters and buffers by dotted name.
-
-        With ``strict`` every key must be there and known. Values are copied into the existing memory; with ``assign`` the given
-        tensors take its place. Raises one `StateDictError` that lists everything that does not fit, before anything is changed (but
-        where hooks may still forgive missing and unexpected keys, these are raised after the others were loaded).
-        """
-        if not isinstance(state_dict, Mapping):
-            raise OperandError(
-                f"load_state_dict: expected a dict of tensors: got {type(state_dict).__name__}; "
-                f"pass what state_dict() returned, or tl.load(path)"
-            )
-        modules = list(self.named_modules(remove_duplicate=False))
-        hooked = [(f"{path}." if path else "", m, m._hooks) for path, m in modules if m._hooks is not None]
-        own = {f"{path}.{k}" if path else k: t for path, m in modules for k, t in m._own_state()}
-        problems: list[str] = []
-        if any(hooks.load_before for _, _, hooks in hooked):
-            state_dict = OrderedDict(state_dict)
-            for prefix, module, hooks in hooked:
-                for hook in list(hooks.load_before.values()):
-                    hook.function(module, state_dict, prefix, {}, strict, [], [], problems)
-        missing = [k for k in own if k not in state_dict]
-        unexpected = [k for k in state_dict if k not in own]
-        late = any(hooks.load_after for _, _, hooks in hooked)
-        if strict and not late:
-            problems += keys_that_do_not_fit(missing, unexpected)
-        arrays: dict[str, np.ndarray[Any, Any]] = {}
-        for k, t in own.items():
-            if k not in state_dict:
-                continue
-            array, problem = value_for(t, state_dict[k], assign)
-            if problem is None:
-                arrays[k] = array
-            else:
-                problems.append(problem.format(k))
-        self._raise_problems(problems)
-        with no_grad():
-            for k, array in arrays.items():
-                t = own[k]
-                if assign:
-                    t.data = array
-                else:
-                    np.copyto(t.array, array, casting="unsafe")
-                    t.changed("load_state_dict")
-        found = IncompatibleKeys(missing, unexpected)
-        for _, module, hooks in reversed(hooked):  # inner modules first
-            for hook in list(hooks.load_after.values()):
-                if hook.function(module, found) is not None:
-                    raise OperandError("load_state_dict: a post hook must return None; change the lists of keys it is given instead")
-        if strict and late:
-            self._raise_problems(keys_that_do_not_fit(*found))
-        return found
-
-    def _raise_problems(self, problems: list[str]) -> None:
-        if problems:
-            raise StateDictError(
-                f"load_state_dict: the state does not fit {type(self).__name__}: " + "; ".join(problems) + "; "
-                "build the module with the arguments it was saved with, or pass strict=False to ignore missing and unexpected keys"
-            )
-
     # ---- printing -----------------------------------------------------------------------------------------------------------
     def extra_repr(self) -> str:
         """What stands between the parentheses of the module's ``repr``; layers give their settings."""
@@ -479,7 +401,9 @@ def _add_path(error: Exception, module: Module) -> None:
     path: list[str] = []
     failing, inner, text = module, None, None
     known = getattr(error, "__module_note__", None)
-    if known is not None:
+    if known is None:
+        rename(error, module.forward, module)
+    else:
         path, failing, inner, text = known
         name = next((n for n, m in getattr(module, "_modules", {}).items() if m is inner), None)
         if name is not None:

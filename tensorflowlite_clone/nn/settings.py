@@ -28,6 +28,13 @@ def needs_tensor(layer: Any, input: Any, arrays: bool = True) -> None:
         raise OperandError(f"{_op(layer)}: input must be a tensor: got {type(input).__name__} {input!r:.40}; use tl.tensor(...)")
 
 
+def rename(error: Exception, method: Any, layer: Any) -> None:
+    """Let Python's message about the arguments of a method speak of the layer's class, where a private base defines the method."""
+    said, defined = str(error), f"{getattr(method, '__qualname__', None)}()"
+    if isinstance(error, TypeError) and said.startswith(defined):
+        error.args = (f"{type(layer).__name__}.{method.__name__}()" + said[len(defined) :],)
+
+
 def _op(layer: Any) -> str:
     return type(layer).__name__
 
@@ -144,6 +151,10 @@ def checked(init: F) -> F:
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             if name in SETTINGS and not (value is None and name in optional):
                 SETTINGS[name](self, name, value)
-        init(self, *args, **kwargs)
+        try:
+            init(self, *args, **kwargs)
+        except TypeError as error:
+            rename(error, init, self)
+            raise
 
     return wrapped  # type: ignore[return-value]

@@ -12,9 +12,7 @@ from .._checks import number
 from .._errors import ArgumentError, OperandError, ShapeError
 from .._lazy import public as _public
 from .._state import get_default_dtype
-from ..autograd import no_grad
 from ..core.tensor import Taped, Tensor
-from ..core.windows import apart
 from ..ops.join import Concatenate
 
 __all__ = [
@@ -77,7 +75,7 @@ def clip_grad_norm_(
             for p in tensors:
                 np.multiply(p.grad.array, factor, out=p.grad.array)
                 p.grad.changed("clip_grad_norm_")
-    return Tensor.wrap(np.asarray(total, arrays[0].dtype), 0)
+    return Tensor.wrap(np.asarray(total, np.result_type(*{g.real.dtype for g in arrays})), 0)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
@@ -106,7 +104,16 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Write consecutive parts of a vector into the parameters."""
+    """Let consecutive parts of a vector be the parameters: they share its memory and have its dtype, as in PyTorch.
+
+    The parameters stay the same objects, off the tape that the vector may be on. Raises `ShapeError` where the sizes differ.
+
+    >>> import tensorflowlite_clone as tl
+    >>> layer, vec = tl.nn.Linear(2, 1), tl.tensor([1.0, 2.0, 3.0])
+    >>> vector_to_parameters(vec, layer.parameters()); vec[0] = 5.0
+    >>> layer.weight.tolist(), layer.bias.tolist()
+    ([[5.0, 2.0]], [3.0])
+    """
     tensors = _tensors(parameters, "vector_to_parameters")
     if not isinstance(vec, Taped):
         raise OperandError(f"vector_to_parameters: vec must be a tensor: got {type(vec).__name__} {vec!r:.40}")
@@ -114,11 +121,10 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     if vec.numel() != total:
         raise ShapeError(f"vector_to_parameters: the vector has {vec.numel()} elements, the parameters {total}; they must be equal")
     start = 0
-    with no_grad():
-        for p in tensors:
-            np.copyto(p.array, apart(vec.array[start : start + p.numel()].reshape(p.shape), p.array))
-            p.changed("vector_to_parameters")
-            start += p.numel()
+    flat = vec.detach()
+    for p in tensors:
+        p.data = flat[start : start + p.numel()].view(p.shape)
+        start += p.numel()
 
 
 __dir__ = _public(globals())

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .._checks import is_number, number
-from .._errors import ArgumentError, OperandError
+from .._errors import ArgumentError, OperandError, ShapeError
 from .._typing import Shape
 from ..autograd import enable_grad
 from ..core.tensor import Taped, Tensor
@@ -186,7 +186,10 @@ class Optimizer:
                     if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
                         raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
                     target = p if p.dtype.kind != "c" else Tensor.wrap(_parts(p.array), p.level)
-                    self.update(target, g if target is p else _parts(g), self.state[p], settings)
+                    try:
+                        self.update(target, g if target is p else _parts(g), self.state[p], settings)
+                    except ShapeError as error:
+                        raise self._misfit(p, error) from error
                     p.changed(name, place)
                     stepped = True
         if not stepped and not self.state and not self._told:
@@ -198,6 +201,19 @@ class Optimizer:
                 stacklevel=stacklevel(),
             )
         return loss
+
+    def _misfit(self, p: Tensor, error: ShapeError) -> ShapeError:
+        """The error for a parameter whose state has another shape, as it has where its data were replaced."""
+        shapes = {key: getattr(value, "shape", ()) for key, value in self.state[p].items()}
+        state = {key: shape for key, shape in shapes.items() if shape and shape != p.shape}
+        if not state:
+            return error
+        number = [id(q) for group in self.param_groups for q in group["params"]].index(id(p))
+        held = ", ".join(f"{key} is {shape}" for key, shape in state.items())
+        return ShapeError(
+            f"{self._name()}.step: the state of parameter {number} does not fit it: {held}, the parameter is {p.shape} (its data were "
+            f"replaced?); forget the state: optimizer.state.pop(p)"
+        )
 
     def update(self, p: Tensor, g: Any, state: State, group: Group) -> None:
         """One step for one parameter ``p`` with gradient array ``g``, in place; a complex one comes as real parts, shape (.., 2)."""

@@ -380,3 +380,67 @@ def test_reprs_of_nested_and_multi_line_modules():
     assert repr(Wide()) == "Wide(\n  a=1\n  b=2\n  (inner): Sequential(\n    (0): ReLU()\n  )\n)"
     assert repr(nn.Module()) == "Module()"
     assert re.fullmatch(r"Block\(\n  \(linear\): Linear\(.*\)\n\)", repr(Block()))
+
+
+class Counting(nn.Module):
+    """Has state that is no tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = {"steps": 0}
+        self.inner = nn.Linear(1, 1)
+
+    def get_extra_state(self):
+        return dict(self.seen)
+
+    def set_extra_state(self, state):
+        self.seen = dict(state)
+
+
+def test_extra_state_is_part_of_the_state():
+    net, other = nn.Sequential(nn.ReLU(), Counting()), nn.Sequential(nn.ReLU(), Counting())
+    net[1].seen["steps"] = 7
+    state = net.state_dict()
+    assert list(state) == ["1._extra_state", "1.inner.weight", "1.inner.bias"]
+    assert repr(other.load_state_dict(state)) == "<All keys matched successfully>"
+    assert other[1].seen == {"steps": 7}
+    del state["1._extra_state"]
+    with pytest.raises(RuntimeError, match=r"missing: 1\._extra_state"):
+        other.load_state_dict(state)
+    assert other.load_state_dict(state, strict=False).missing_keys == ["1._extra_state"]
+    assert other[1].seen == {"steps": 7}
+    with pytest.raises(RuntimeError, match="unexpected: _extra_state"):
+        nn.Linear(1, 1).load_state_dict({**nn.Linear(1, 1).state_dict(), "_extra_state": 3})
+
+
+def test_extra_state_is_not_taken_where_a_value_does_not_fit():
+    net = Counting()
+    with pytest.raises(RuntimeError, match=r"size of inner\.bias"):
+        net.load_state_dict({**net.state_dict(), "_extra_state": {"steps": 9}, "inner.bias": tl.ones(2)})
+    assert net.seen == {"steps": 0}
+
+
+def test_extra_state_goes_through_a_file(tmp_path):
+    net = Counting()
+    net.seen["steps"] = 5
+    tl.save(net.state_dict(), tmp_path / "net.npz")
+    other = Counting()
+    other.load_state_dict(tl.load(tmp_path / "net.npz"))
+    assert other.seen == {"steps": 5}
+
+
+def test_extra_state_that_a_class_does_not_define():
+    with pytest.raises(TypeError, match="Linear: get_extra_state: the class does not define it"):
+        nn.Linear(1, 1).get_extra_state()
+    with pytest.raises(TypeError, match="Linear: set_extra_state: the class does not define it"):
+        nn.Linear(1, 1).set_extra_state(1)
+
+
+def test_an_attribute_error_inside_of_a_property_is_told():
+    class Net(nn.Module):
+        @property
+        def device(self):
+            return self.weigth.device
+
+    with pytest.raises(AttributeError, match="no attribute 'weigth'"):
+        _ = Net().device

@@ -93,10 +93,20 @@ def test_parameters_as_one_vector_and_back():
     np.testing.assert_array_equal(vector.numpy(force=True)[:6], net[0].weight.numpy(force=True).ravel())
     (vector * vector).sum().backward()
     np.testing.assert_allclose(net[1].bias.grad.numpy(), 2 * net[1].bias.numpy(force=True))
-    memory = net[0].weight.array
-    utils.vector_to_parameters(tl.arange(13.0), net.parameters())
-    assert net[0].weight.array is memory and net[1].bias.tolist() == [12.0] and net[0].weight.requires_grad
+    vector = tl.arange(13.0)
+    utils.vector_to_parameters(vector, net.parameters())
+    assert np.shares_memory(net[0].weight.array, vector.array) and net[1].bias.tolist() == [12.0] and net[0].weight.requires_grad
     with pytest.raises(RuntimeError, match="vector_to_parameters: the vector has 12 elements, the parameters 13"):
         utils.vector_to_parameters(tl.arange(12.0), net.parameters())
     with pytest.raises(ValueError, match="parameters_to_vector: got no parameters"):
         utils.parameters_to_vector([])
+
+
+def test_the_norm_of_gradients_of_several_precisions_is_the_widest():
+    single, double = nn.Parameter(tl.ones(2)), nn.Parameter(tl.ones(2, dtype=tl.float64))
+    for order in ([single, double], [double, single]):
+        single.grad, double.grad = tl.ones(2), tl.ones(2, dtype=tl.float64)
+        total = utils.clip_grad_norm_(order, 1.0)
+        assert total.dtype == tl.float64
+        assert total.item() == 2.0
+        assert (single.grad.dtype, double.grad.dtype) == (tl.float32, tl.float64)

@@ -6,6 +6,8 @@ Each is refused by an error that names what was called, and nothing is changed b
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -334,3 +336,26 @@ def test_losses_refuse_what_is_no_tensor(name, place, bad):
 def test_how_many():
     helpers = sum(len(calls) for calls in HELPERS.values())
     assert len(ROWS) + len(MADE) + helpers > 230
+
+
+PUBLIC_CLASSES = [
+    kind for room in (nn, tl.optim, tl.optim.lr_scheduler) for name in room.__all__ if isinstance(kind := getattr(room, name), type)
+]
+
+
+@pytest.mark.parametrize("kind", PUBLIC_CLASSES, ids=lambda kind: kind.__name__)
+def test_messages_name_the_class_that_was_called(kind):
+    """Python's own messages name the class that defines a method, which may be a base that nobody knows."""
+    private = re.compile(r"(^|\W)_[A-Za-z]\w*")
+    for args in ((), (1,) * 40):
+        try:
+            made = kind(*args)
+        except Exception as error:
+            assert not private.search(str(error)), str(error)
+            continue
+        if isinstance(made, nn.Module):
+            for inputs in ((), (1,) * 40):
+                with pytest.raises(Exception) as caught:
+                    made(*inputs)
+                    raise ValueError("it takes any number of inputs")
+                assert not private.search(str(caught.value)), str(caught.value)

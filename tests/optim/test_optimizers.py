@@ -11,6 +11,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn, optim
+from tensorflowlite_clone._errors import ShapeError
 
 SETTINGS = [
     *(
@@ -378,3 +379,19 @@ def test_subclass_defines_an_update():
     with pytest.raises(TypeError, match="Optimizer: defines no update rule"):
         base = optim.Optimizer([p], {})
         base.step()
+
+
+@pytest.mark.parametrize("make", [lambda p: tl.optim.SGD([p], lr=0.1, momentum=0.9), lambda p: tl.optim.Adam([p])], ids=["SGD", "Adam"])
+def test_data_of_another_shape_than_the_state(make):
+    p = nn.Parameter(tl.ones(2))
+    optimizer = make(p)
+    p.sum().backward()
+    optimizer.step()
+    p.data, p.grad = tl.ones(3), None
+    p.sum().backward()
+    with pytest.raises(ShapeError, match=r"step: the state of parameter 0 does not fit it: \w+ is \(2,\).*the parameter is \(3,\)"):
+        optimizer.step()
+    assert p.tolist() == [1.0] * 3
+    optimizer.state.pop(p)
+    optimizer.step()
+    assert p.tolist() != [1.0] * 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..._checks import integer, is_integer, is_number
 from ..._errors import ArgumentError, OperandError, StateDictError
@@ -172,20 +172,21 @@ def _alike(given: Any, now: Any) -> bool:
     return is_number(given) if is_number(now) else True
 
 
+#: One function of the epoch for all groups, or one each.
+Lambdas: TypeAlias = Callable[[int], float] | Sequence[Callable[[int], float]]
+
+
 class _Lambdas(LRScheduler):
     """Schedules made of one function of the epoch for all groups, or one each."""
 
     transient = ("optimizer", "lr_lambdas")
 
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1
-    ) -> None:
+    def _hold(self, optimizer: Optimizer, lr_lambda: Lambdas) -> None:
         self.attach(optimizer)
         self.lr_lambdas = self.per_group(lr_lambda, "lr_lambda")
         for f in self.lr_lambdas:
             if not callable(f):
                 raise OperandError(f"{type(self).__name__}: lr_lambda must be a function of the epoch: got {type(f).__name__} {f!r:.40}")
-        super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer and functions; of functions that are objects, what they hold."""
@@ -210,6 +211,10 @@ class LambdaLR(_Lambdas):
     [0.25]
     """
 
+    def __init__(self, optimizer: Optimizer, lr_lambda: Lambdas, last_epoch: int = -1) -> None:
+        self._hold(optimizer, lr_lambda)
+        super().__init__(optimizer, last_epoch)
+
     def get_lr(self) -> list[float]:
         """The rates at ``last_epoch``."""
         return [base * f(self.last_epoch) for base, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
@@ -217,6 +222,10 @@ class LambdaLR(_Lambdas):
 
 class MultiplicativeLR(_Lambdas):
     """The rate before times ``lr_lambda(epoch)``, from epoch 1."""
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Lambdas, last_epoch: int = -1) -> None:
+        self._hold(optimizer, lr_lambda)
+        super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         """The rates at ``last_epoch``."""
