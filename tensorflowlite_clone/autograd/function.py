@@ -7,6 +7,7 @@ on the tape (``custom/``), operations of this package (``core/operation.py``).
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -67,6 +68,8 @@ class Function:
     _jvp: ClassVar[Callable[..., Any] | None] = None
     _vmap: ClassVar[Callable[..., Any] | None] = None
     _once: ClassVar[bool] = False
+    #: How many arguments forward can get by position, where ``setup_context`` is to see those with defaults too; else 0.
+    _needed: ClassVar[int] = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -82,6 +85,9 @@ class Function:
         cls._backward = staticmethod(own.get("backward", own.get("vjp"))) if {"backward", "vjp"} & own.keys() else None  # type: ignore
         cls._jvp = staticmethod(own["jvp"]) if "jvp" in own else None
         cls._vmap = staticmethod(own["vmap"]) if "vmap" in own else None
+        if cls._has_setup:
+            code = getattr(inspect.unwrap(cls.forward), "__code__", None)
+            cls._needed = 0 if code is None else code.co_argcount
         cls._once = getattr(cls._backward, "once_differentiable", False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -89,9 +95,30 @@ class Function:
         raise TypeError(f"{name}: a Function is not made, it is applied: there are no instances; call {name}.apply(...)")
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
-        """Carry out the operation and record it: what forward returns, on the tape where a tensor among ``args`` requires grad."""
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Carry out the operation and record it: what forward returns, on the tape where a tensor among ``args`` requires grad.
+
+        Arguments may go by the names that forward gives them. ``setup_context`` gets all of them, backward returns a gradient for each, in
+        forward's order.
+        """
+        if kwargs or len(args) < cls._needed:
+            args = cls._in_order(args, kwargs)
         return Application(cls, args).result()
+
+    @classmethod
+    def _in_order(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments by position; where ``setup_context`` sees them, the defaults of those not given too."""
+        signature, ctx = inspect.signature(cls.forward), () if cls._has_setup else (None,)
+        try:
+            bound = signature.bind(*ctx, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}.apply: the arguments do not fit forward{signature}: {error}") from None
+        if cls._has_setup:
+            bound.apply_defaults()
+        if bound.kwargs:
+            names = ", ".join(bound.kwargs)
+            raise TypeError(f"{cls.__name__}.apply: forward takes {names} by keyword alone: gradients go by position; remove its star")
+        return bound.args[len(ctx) :]
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

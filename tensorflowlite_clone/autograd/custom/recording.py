@@ -22,6 +22,7 @@ from ...core.saved import version_of
 from ...core.tensor import Taped, Tensor
 from ...core.watchers import hand_over
 from ...core.where import here
+from ...ops.inplace.mutation import check_views, settle
 from .call import Call
 from .context import FunctionCtx, Kept
 from .node import FunctionNode
@@ -158,11 +159,8 @@ class Recording:
                 f"{name}: mark_dirty: a leaf tensor that requires grad (shape {t.shape}) was changed in place; "
                 f"call it on a computed tensor, or under no_grad()"
             )
-        if recorded and t.version is not None and t.version.shared:
-            raise GraphError(
-                f"{name}: mark_dirty: the argument of shape {t.shape} is a view or has views, which would not learn of the "
-                f"change; clone() it first"
-            )
+        if recorded:
+            check_views(t, name)
 
     # ---- the node -----------------------------------------------------------------------------------------------------------
     def _put_on_tape(
@@ -176,10 +174,16 @@ class Recording:
         node.forms = tuple(call.filled([(o.shape, o.dtype) for o in self.operands], other=None))
         node.outputs = tuple(call.forms(final))
         self._save(node, final, dirty)
+        changed = [self.arrays[i] for i in dirty]
         for n, t in enumerate(final):
             if t.node is not None:
                 hand_over(t.node, node)
-            node.mark(t, call.spots[n])
+            if t.views is not None and any(t is c for c in changed):  # a window, or one that has windows: those who look learn of it
+                written = Tensor.wrap(t.array, self.level)
+                node.mark(written, call.spots[n])
+                settle(t, written.node)
+            else:
+                node.mark(t, call.spots[n])
         node.code, node.instruction = here()
         for observer in state.observers:
             observer.recorded(node)
