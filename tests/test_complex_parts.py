@@ -101,3 +101,75 @@ def test_a_leaf_is_refused_before_anything_changes():
     with pytest.raises(GraphError, match="leaf"):
         z.real = 3.0
     assert z.tolist() == [1 + 2j]
+
+
+def _through_real(z, w):
+    z.real += w
+    return z
+
+
+def _through_imag(z, w):
+    z.imag *= w
+    return z
+
+
+def _through_pairs(z, w):
+    tl.view_as_real(z)[..., 0].mul_(w)
+    return z
+
+
+def _through_a_part_of_the_pairs(z, w):
+    pairs = tl.view_as_real(z)
+    pairs[0, 1] += w[0]
+    return z + pairs[0, 1]
+
+
+def _part_of_the_real_parts(z, w):
+    z[1:].real.sub_(w[1:])
+    return z
+
+
+def _through_complex(z, w):
+    x = tl.view_as_real(z * 1)
+    tl.view_as_complex(x)[:1].mul_(1j * w[:1])
+    return tl.view_as_complex(x.clone())
+
+
+def _kept_view(z, w):
+    real = z.real
+    z *= w
+    return z + real
+
+
+THROUGH = {
+    _through_real: lambda z, w: tl.complex(z.real + w, z.imag),
+    _through_imag: lambda z, w: tl.complex(z.real, z.imag * w),
+    _through_pairs: lambda z, w: tl.complex(z.real * w, z.imag),
+    _through_a_part_of_the_pairs: lambda z, w: tl.stack([z[0] + 1j * w[0], z[1]]) + z[0].imag + w[0],
+    _part_of_the_real_parts: lambda z, w: tl.stack([z[0], z[1] - w[1]]),
+    _through_complex: lambda z, w: tl.stack([z[0] * 1j * w[0], z[1]]),
+    _kept_view: lambda z, w: z * w + (z * w).real,
+}
+
+
+@pytest.mark.parametrize("change", THROUGH, ids=lambda f: f.__name__.strip("_"))
+def test_views_of_the_parts_are_followed_in_transforms(change):
+    def loss(step):
+        def f(w):
+            z = step(tl.stack([w[0] * w[1], w[1]]) * (1 + 2j), w)
+            return (z * z * (0.5 - 1j)).real.sum()
+
+        return f
+
+    w = tl.tensor([0.5, -2.0], dtype=tl.float64)
+    several = tl.stack([w, w + 1, w * 3])
+    for run in (
+        lambda f: f(w),
+        lambda f: grad(f)(w),
+        lambda f: jvp(f, (w,), (w + 1,))[1],
+        lambda f: vmap(f)(several),
+        lambda f: vmap(grad(f))(several),
+        lambda f: jvp(grad(f), (w,), (w + 1,))[1],
+        lambda f: grad(lambda w: (grad(f)(w) ** 2).sum())(w),
+    ):
+        np.testing.assert_allclose(run(loss(change)).numpy(), run(loss(THROUGH[change])).numpy(), rtol=1e-12)

@@ -89,7 +89,7 @@ class Views:
 class Lineage:
     """How a value inside a function transform looks at another one, and who looks at it.
 
-    ``window`` mirrors the value in bytes of no meaning: the windows of values that share elements share memory.
+    ``window`` mirrors the value in memory of no meaning: the windows of values that share elements share memory.
     """
 
     __slots__ = ("base", "detached", "op", "params", "viewers", "window")
@@ -111,7 +111,7 @@ def lineage_of(box: Boxed) -> Lineage:
     """The lineage of a value inside a transform, made on first need."""
     lineage: Lineage | None = box.views
     if lineage is None:
-        lineage = box.views = Lineage(np.empty(box.shape, np.bool_))
+        lineage = box.views = Lineage(np.empty(box.shape, box.dtype))
     return lineage
 
 
@@ -124,10 +124,7 @@ def mirror(x: Any) -> ndarray[Any, Any] | None:
 
 
 def look(base: Boxed, view: Any, op: OperationLike, params: dict[str, Any]) -> None:
-    """Make ``view`` known as ``op`` of ``base``; views that show other numbers, as the parts of complex ones, are not followed."""
+    """Make ``view`` known as ``op`` of ``base``."""
     lineage = lineage_of(base)
-    if view.dtype != base.dtype:
-        lineage.detached = lineage_of(view).detached = True
-        return
     view.views = Lineage(op.forward(lineage.window, **params), base, op, params)
     lineage.viewers.append(weakref.ref(view))

@@ -13,14 +13,14 @@ from ..._typing import Array
 from ...core import registry
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
+from ...core.plain import filling
 from ...core.publish import public, to_operand
 from ...core.registry import install_method
 from ...core.tensor import Taped, Tensor
 from ...core.windows import address
 from ..cast import Clone
 from ..compare import Where
-from ..complex import REAL_OF, FromParts, Imaginary, Real
-from .mutation import has_memory, in_dtype_of, mutate
+from .mutation import in_dtype_of, mutate
 
 
 @public("zero_", function=False)
@@ -67,18 +67,9 @@ def _with_setter(name: str) -> Any:
     part = read.fget
 
     def assign(self: Array, value: Any) -> None:
-        if has_memory(self) or self.dtype.kind != "c":
-            own = part(self)
-            if not _same_place(own, value):  # as after z.real += 1
-                copy_(own, value)
-            return
-        like = np.empty((), REAL_OF[self.dtype])
-
-        def compute(t: Any) -> Any:  # inside a transform: a view of the parts would not be followed
-            given = np.broadcast_to(in_dtype_of(to_operand(value, name), like), t.shape)
-            return FromParts.of(given, Imaginary.of(t)) if name == "real" else FromParts.of(Real.of(t), given)
-
-        mutate(self, f"z.{name} = value", compute)
+        own = part(self)
+        if not _same_place(own, value):  # as after z.real += 1
+            copy_(own, value)
 
     return read.setter(assign)
 
@@ -101,4 +92,5 @@ def fill_diagonal_(input: Array, fill_value: Any, wrap: bool = False) -> Array:
         raise ShapeError(f"fill_diagonal_: needs a matrix, or more dimensions that are all equal: the tensor is {shape}")
     mask = np.zeros(shape, np.bool_)
     np.fill_diagonal(mask, True, wrap)
-    return mutate(input, "fill_diagonal_", lambda t: Where.of(mask, fill_value, t))
+    value = filling(fill_value, input.dtype, "fill_diagonal_")
+    return mutate(input, "fill_diagonal_", lambda t: Where.of(mask, value, t))

@@ -32,6 +32,7 @@ from ...core.watchers import hand_over
 from ...core.windows import apart, opened, overlap, repeats
 from ..cast import Clone, cast
 from ..compare import Where
+from ..complex import FromParts
 from ..strided import order_of, read, write
 
 
@@ -233,8 +234,7 @@ def _check_lineage(box: Any, name: str, same_shape: bool) -> None:
         if not same_shape and base is None and not lineage.alive():
             box.views = None  # nobody looks any more
             return
-        broken = lineage.detached or not same_shape or (base is not None and base.dtype != box.dtype)
-        if broken:
+        if lineage.detached or not same_shape:
             raise TransformError(
                 f"{name}: inside a function transform this value (shape {box.shape}) has a twin made by detach(), or is a view that "
                 f"the change cannot be followed through; clone() it first, or use the out-of-place form, y = x + 1"
@@ -251,14 +251,24 @@ def _put_back(view: Any) -> tuple[Any, Any]:
         lineage: Lineage = base.views
         base, op = lineage.base, lineage.op
         assert op is not None
-        value = op.run_rule(op.names[0], (value,), [base], None, lineage.params)
+        value = _embedded(op, value, base, lineage.params)
         steps.append((op, lineage.params))
-    seen = np.zeros(base.shape, np.bool_)
+    seen = np.zeros(base.shape, base.dtype)
     part = seen
     for op, params in reversed(steps):
         part = op.forward(part, **params)
-    opened(part, seen)[...] = True
-    return base, Where.of(seen, value, base)
+    opened(part, seen)[...] = 1 + 1j if part.dtype.kind == "c" else 1
+    if seen.dtype.kind != "c" or np.array_equal(seen.real, seen.imag):
+        return base, Where.of(seen != 0, value, base)
+    real, imag = (Where.of(part(seen) != 0, part(value), part(base)) for part in (np.real, np.imag))
+    return base, FromParts.of(real, imag)
+
+
+def _embedded(op: Any, value: Any, base: Any, params: Any) -> Any:
+    """An array like ``base`` with ``value`` where the view ``op`` of it looks: the adjoint of looking, of numbers as pairs of real ones."""
+    if base.dtype == value.dtype:
+        return op.run_rule(op.names[0], (value,), [base], None, params)
+    return np.conjugate(op.run_rule(op.names[0], (np.conjugate(value),), [base], None, params))  # rules pair without a conjugate
 
 
 def _refresh(box: Any, written: ndarray[Any, Any], name: str) -> None:
