@@ -209,3 +209,26 @@ def test_the_constructor_against_pytorch():
         for package in (tl, torch):
             with pytest.raises((TypeError, ValueError, RuntimeError)):
                 package.Tensor(*bad)
+
+
+@pytest.mark.parametrize("name", ["zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like"])
+def test_what_is_like_a_tensor_lies_in_memory_as_that_does(name):
+    """As PyTorch's preserve_format has it: where the tensor repeats or leaves out elements, the order of its axes."""
+    given = {"full_like": (2.0,), "randint_like": (5,)}.get(name, ())
+    f = getattr(tl, name)
+    for x, stride in (
+        (tl.ones(2, 3), (3, 1)),
+        (tl.ones(2, 3).t(), (1, 3)),
+        (tl.ones(2, 3, 4).permute(2, 0, 1), (1, 12, 4)),
+        (tl.ones(4, 6)[:, ::2], (3, 1)),
+        (tl.ones(4, 6)[:, ::2].t(), (1, 3)),
+        (tl.ones(2, 1).expand(2, 3), (3, 1)),
+        (tl.zeros(0, 3), (3, 1)),
+        (tl.tensor(1.0), ()),
+    ):
+        made = f(x, *given)
+        assert made.shape == x.shape
+        assert made.stride() == stride or 0 in x.shape
+        assert f(x, *given, memory_format=tl.contiguous_format).is_contiguous()
+    x = tl.ones(2, 3).t()
+    assert vmap(lambda row: f(x, *given) * row.sum(), randomness="different")(x).shape == (3, 3, 2)

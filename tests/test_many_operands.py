@@ -177,3 +177,14 @@ def test_einsum_of_many_operands(n):
     unused = np.prod([sizes[c] for c in sizes if c not in "".join(terms)])
     expected = expected.sum(axis=absent) / unused
     np.testing.assert_allclose(tl.einsum(",".join(terms) + "->" + out, *map(tl.tensor, arrays)).numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_an_empty_vector_stays_connected_to_what_it_is_joined_to(dim):
+    empty, x = tl.zeros(0, requires_grad=True), tl.ones(2, 3, requires_grad=True)
+    out = tl.cat([empty, x, empty], dim)
+    assert out.shape == (2, 3)
+    (out * 2).sum().backward()
+    assert empty.grad.shape == (0,)
+    assert x.grad.tolist() == [[2.0] * 3] * 2
+    assert tl.cat([empty]).shape == (0,)

@@ -200,3 +200,10 @@ def test_wrong_options_change_nothing(options, kind, message):
     with pytest.raises(kind, match=message):
         tl.set_printoptions(**options)
     assert repr(tl.tensor([0.125, 1.0])) == "tensor([0.1250, 1.0000])"
+
+
+@pytest.mark.parametrize("spec", [".2f", "10", "<5", "s"])
+@pytest.mark.parametrize("shape", [(3,), (0,), (2, 1)])
+def test_several_numbers_have_no_format(spec, shape):
+    with pytest.raises(TypeError, match="format: a tensor of several numbers has no"):
+        format(tl.ones(shape), spec)

@@ -141,7 +141,11 @@ class Boxed(Methods):
     def __format__(self, spec: str) -> str:
         """One number as ``spec`` says, inside vmap those of all examples; several as `str` does, and without ``spec`` a vector of one."""
         if prod(self.shape) != 1 or (self.shape and not spec):
-            return format(str(self), spec)
+            if spec:
+                raise TypeError(
+                    f"format: a tensor of several numbers has no {spec!r}: its shape is {self.shape}; format x.tolist(), or str(x)"
+                )
+            return str(self)
         value: Any = self
         while isinstance(value, Boxed):
             value = value.parts()[0]

@@ -83,6 +83,14 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
     return value
 
 
+def filling(value: Any, dtype: Any, op: str) -> Any:
+    """What fills places of a tensor of ``dtype``: a number, or a 0-d array or constant of numbers, as `fitting` says; all else as it is."""
+    if isinstance(value, int | float | complex):
+        return fitting(value, dtype, op)
+    array = getattr(value, "array", value)  # a constant's; boxes that are followed hold others
+    return fitting(array.item(), dtype, op) if isinstance(array, ndarray | np.generic) and not array.shape and dtype.kind in "iu" else value
+
+
 def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
     """What `Tensor` makes of sizes, or of numbers in a sequence."""
     if all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data):

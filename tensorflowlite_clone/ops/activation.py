@@ -18,6 +18,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise, Inexact
 from ..core.levels import is_plainly
 from ..core.operation import fused
+from ..core.plain import filling
 from ..core.publish import public, require_operands, to_operand
 from ..kernels import activation as kernels
 from ..kernels import gates
@@ -355,6 +356,7 @@ def _tanhshrink(input: Array) -> Array:
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
     x = to_operand(input, "threshold")
+    value = filling(value, x.dtype, "threshold")
     return Connected.of(Where.of(np.less_equal(x, threshold), value, x))
 
 

@@ -14,6 +14,7 @@ from ..core.dtypes import result_type
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.levels import concrete
 from ..core.operation import fused
+from ..core.plain import filling
 from ..core.publish import implements, public, require_operands, to_operand
 from ..core.registry import install_method
 from ..core.tensor import Tensor
@@ -260,9 +261,8 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
     require_operands("masked_fill", input, mask, value)
     if mask.dtype != np.bool_:
         raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
-    if input.dtype.kind in "iu" and isinstance(value, float):
-        value = int(value)
-    if input.dtype.kind != "c" and (isinstance(value, complex) or getattr(value, "dtype", input.dtype).kind == "c"):
+    value = filling(value, input.dtype, "masked_fill")
+    if input.dtype.kind != "c" and getattr(value, "dtype", input.dtype).kind == "c":
         raise DTypeError(f"masked_fill: a complex value does not fit a tensor of {input.dtype}; take its real part, or x.cdouble() first")
     filled = Where.of(mask, value, input)
     return filled if filled.dtype == input.dtype else Cast.of(filled, dtype=np.dtype(input.dtype))

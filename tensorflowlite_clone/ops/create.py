@@ -15,12 +15,14 @@ from .._state import get_default_dtype, state
 from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
 from ..core.plain import array_of, fitting, plain_array
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Taped, Tensor
+from ..core.views import mirror
 from ..core.where import stacklevel
 
 
@@ -118,6 +120,9 @@ def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
     python_only = not any(map(_has_dtype, leaves.values()))
     if (array.dtype == np.uint64 and python_only) or (array.dtype.kind == "O" and leaves.keys() <= {int, bool}):
         raise ArgumentError(f"{op}: an integer does not fit int64: {data!r:.60}; make it a float")
+    if dtype is not None and python_only and array.size and array.dtype.kind in "iuf" and np.dtype(dtype).kind in "iu":
+        for extreme in (array.min(), array.max()):  # NaN is both
+            fitting(extreme.item(), dtype, op)
     array = _supported(array, data, op, dtype)
     if dtype is None and array.dtype in WIDE and not any(_has_dtype(v) and v.dtype in WIDE for v in leaves.values()):
         array = array.astype(get_default_dtype() if array.dtype.kind == "f" else COMPLEX_OF[get_default_dtype()])
@@ -285,7 +290,17 @@ def _as_box(a: Any, array: ndarray[Any, Any]) -> Any:
     return a.constant(array) if isinstance(a, Boxed) else array
 
 
-def _finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool, device: Any) -> Any:
+def arranged(array: ndarray[Any, Any], input: Any, memory_format: Any = None) -> ndarray[Any, Any]:
+    """New memory of equal or random elements, with its axes in the order that those of ``input`` have (PyTorch's preserve_format)."""
+    layout = mirror(input)
+    if layout is None or layout.flags.c_contiguous or layout.shape != array.shape or memory_format == contiguous_format:
+        return array
+    order = sorted(range(array.ndim), key=lambda axis: -abs(layout.strides[axis]))
+    return array.reshape([array.shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+def _finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool, device: Any, memory_format: Any) -> Any:
+    array = arranged(array, input, memory_format)
     inside = isinstance(input, Boxed) and input.level and not requires_grad
     return input.constant(array) if inside else finish(array, requires_grad, device)
 
@@ -295,7 +310,7 @@ def _zeros_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Zeros in the shape and dtype of ``input``."""
-    return _finish_like(input, np.zeros(*_like(input, dtype, "zeros_like")), requires_grad, device)
+    return _finish_like(input, np.zeros(*_like(input, dtype, "zeros_like")), requires_grad, device, memory_format)
 
 
 @public("ones_like", method=False)
@@ -303,7 +318,7 @@ def _ones_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Ones in the shape and dtype of ``input``."""
-    return _finish_like(input, np.ones(*_like(input, dtype, "ones_like")), requires_grad, device)
+    return _finish_like(input, np.ones(*_like(input, dtype, "ones_like")), requires_grad, device, memory_format)
 
 
 @public("empty_like", method=False)
@@ -311,7 +326,7 @@ def _empty_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Whatever the memory holds, in the shape and dtype of ``input``."""
-    return _finish_like(input, np.empty(*_like(input, dtype, "empty_like")), requires_grad, device)
+    return _finish_like(input, np.empty(*_like(input, dtype, "empty_like")), requires_grad, device, memory_format)
 
 
 @public("full_like", method=False)
@@ -326,7 +341,7 @@ def _full_like(
 ) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype, "full_like")
-    return _finish_like(input, _filled(shape, _number(fill_value, "full_like"), kind, "full_like"), requires_grad, device)
+    return _finish_like(input, _filled(shape, _number(fill_value, "full_like"), kind, "full_like"), requires_grad, device, memory_format)
 
 
 @public("new_zeros", function=False)

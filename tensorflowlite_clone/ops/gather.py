@@ -16,7 +16,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.levels import all_values, concrete, is_plainly, untaped
-from ..core.plain import plain_array
+from ..core.plain import filling, plain_array
 from ..core.publish import implements, public, require_operands, to_operand
 from ..core.tensor import Tensor
 from ..kernels.scatter import put_add
@@ -195,12 +195,12 @@ def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
 @public("scatter", inplace=True)
 def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None) -> Array:
     """``input`` with ``src`` (a tensor or a number) put at ``index`` along ``dim``; where an index repeats, the last one stays."""
-    source = value if src is None else src
-    require_operands("scatter", input, source)
+    require_operands("scatter", input, value if src is None else src)
     shape = shape_of(input)
     places = _places(index, shape, "scatter")
     axis = normalize_axis(dim, len(shape), "scatter")
     x = to_operand(input, "scatter")
+    source = filling(value if src is None else src, x.dtype, "scatter")
     if isinstance(source, np.ndarray):
         source = plain_array(source, "scatter")
     if not isinstance(source, Boxed | np.ndarray):

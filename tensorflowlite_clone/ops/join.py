@@ -64,11 +64,15 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     (3, 2)
     """
     xs = _sequence(tensors, "cat")
-    if len({len(shape_of(x)) for x in xs}) > 1:  # as in PyTorch, empty vectors fit anywhere
-        xs = [x for x in xs if shape_of(x) != (0,)] or xs
-    if not all(map(shape_of, xs)):
+    shapes = [shape_of(x) for x in xs]
+    if not all(shapes):
         raise ShapeError("cat: 0-d tensors have no dimension to join along; use stack, or unsqueeze(0) them first")
-    return Concatenate.of(*xs, axis=normalize_axis(dim, len(shape_of(xs[0])), "cat"))
+    like = next((s for s in shapes if s != (0,)), (0,))
+    axis = normalize_axis(dim, len(like), "cat")
+    if len(like) > 1 and (0,) in shapes:  # as in PyTorch, empty vectors fit anywhere
+        empty = (*like[:axis], 0, *like[axis + 1 :])
+        xs = [Reshape.of(x, shape=empty) if s == (0,) else x for x, s in zip(xs, shapes, strict=True)]
+    return Concatenate.of(*xs, axis=axis)
 
 
 @public("stack", method=False, out=True)

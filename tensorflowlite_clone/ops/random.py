@@ -31,7 +31,7 @@ from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from ..core.tensor import Taped, Tensor
 from .cast import cast
-from .create import finish, size_of
+from .create import arranged, finish, size_of
 from .draw import constant, drawn, floating, fresh
 from .search import bisect
 
@@ -296,6 +296,7 @@ def _randint(
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Array:
     """Integers in [low, high), or [0, high) as ``randint(high, size)``; int64 unless said otherwise.
 
@@ -343,10 +344,15 @@ def _rand_like(
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Array:
     """Uniform numbers in [0, 1) in the shape and dtype of ``input``."""
     kind = _floating(input.dtype if dtype is None else dtype, "rand_like", complex_too=True)
-    return _finish("rand_like", shape_of(input), lambda shape: uniform(shape, kind, generator), requires_grad, device)
+
+    def draw(shape: Shape) -> Any:
+        return arranged(uniform(shape, kind, generator), input, memory_format)
+
+    return _finish("rand_like", shape_of(input), draw, requires_grad, device)
 
 
 @public("randn_like", method=False)
@@ -357,10 +363,15 @@ def _randn_like(
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Array:
     """Standard normal numbers in the shape and dtype of ``input``."""
     kind = _floating(input.dtype if dtype is None else dtype, "randn_like", complex_too=True)
-    return _finish("randn_like", shape_of(input), lambda shape: normal(shape, kind, generator), requires_grad, device)
+
+    def draw(shape: Shape) -> Any:
+        return arranged(normal(shape, kind, generator), input, memory_format)
+
+    return _finish("randn_like", shape_of(input), draw, requires_grad, device)
 
 
 @public("randint_like", method=False)
@@ -373,13 +384,14 @@ def _randint_like(
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Array:
     """Integers in [low, high), or [0, high) as ``randint_like(x, high)``, in the shape and dtype of ``input``."""
     low, high = (0, low) if high is None else (low, high)
     kind = input.dtype if dtype is None else dtype
 
     def draw(shape: Shape) -> Any:
-        return whole(low, high, shape, kind, generator, "randint_like")
+        return arranged(whole(low, high, shape, kind, generator, "randint_like"), input, memory_format)
 
     return _finish("randint_like", shape_of(input), draw, requires_grad, device)
 
