@@ -34,11 +34,18 @@ from .common import adjoint, column, hermitian_part, identity, rounding, row, sm
 
 #: How many roundings a number must be away from 0 to count as one.
 DIGITS = 1e3
+#: How many roundings of all values together two may be apart and count as equal: LAPACK leaves 1.3 of a triple one.
+NEAR = 4.0
 
 
 def closeness(w: Array) -> Array:
     """How far apart values (..., n) may be and still count as equal, after `split`. Shape: (..., n) -> (..., 1, 1)."""
-    return column(np.maximum(rounding(w) * 4.0, smallest(w.dtype) * (2.0 * shape_of(w)[-1])))
+    return column(np.maximum(rounding(w) * NEAR, smallest(w.dtype) * (2.0 * shape_of(w)[-1])))
+
+
+def next_equal(w: Any) -> Any:
+    """Whether each of the values (..., n) and the one after it count as equal, before `split`. Shape: (..., n) -> (..., n - 1)."""
+    return np.absolute(np.diff(w)) <= rounding(w) * NEAR
 
 
 def split(w: Any) -> Any:
@@ -67,7 +74,7 @@ def _any_meet(x: Any, values: Callable[[Any], Any]) -> bool:
         w = values(x)
     except np.linalg.LinAlgError:  # the decomposition says why
         return False
-    return bool(np.any(np.absolute(np.diff(w)) <= rounding(w) * 4.0))
+    return bool(np.any(next_equal(w)))
 
 
 def _tangent(x: Any) -> Any:
@@ -95,7 +102,7 @@ def turned(w: Any, left: Any, right: Any, along: Any) -> tuple[Any, Any, Any]:
     same = left is right
     left = np.broadcast_to(left, (*shape, *left.shape[-2:])).copy()
     right = left if same else np.broadcast_to(right, (*shape, *right.shape[-2:])).copy()
-    equal = np.absolute(np.diff(w)) <= rounding(w)
+    equal = next_equal(w)
     for index in np.argwhere(equal.any(axis=-1)):
         at = tuple(index)
         edges = [0, *(np.flatnonzero(~equal[at]) + 1).tolist(), w.shape[-1]]
