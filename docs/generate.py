@@ -18,8 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that these files belong to, installed or not
 import numpy_functions
 
@@ -203,9 +201,7 @@ def package_stub() -> str:
 
 def constant(value: Any) -> str:
     """What stands behind the name of a constant in a stub."""
-    if value is np.dtype:
-        return ": TypeAlias = np.dtype[Any]"
-    return ": np.dtype[Any]" if isinstance(value, np.dtype) else ": builtins.float"
+    return ": dtype" if isinstance(value, tl.dtype) else ": builtins.float"
 
 
 def names_stub(module: Any) -> str:

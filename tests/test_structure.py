@@ -31,9 +31,9 @@ FLOORS = {
 
 #: The files of ``core/`` in the order in which they stand on one another: each imports only from those before it.
 CORE = [
-    "where", "windows", "broadcast", "dtypes", "plain", "device", "printing", "methods", "observe", "registry", "boxed", "versions",
-    "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "half", "saved", "recording", "hooks", "engine", "grad_fn",
-    "transpose", "signature", "publish", "operation", "families", "compile",
+    "where", "windows", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods", "observe",
+    "registry", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "half", "saved",
+    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "publish", "operation", "families", "compile",
 ]  # fmt: skip
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.

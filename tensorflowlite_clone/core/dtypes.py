@@ -13,6 +13,7 @@ import numpy as np
 
 from .._state import get_default_dtype
 from .._typing import DType
+from .dtype_names import numpy_dtype
 
 CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
@@ -77,7 +78,7 @@ def result_type(*operands: Any) -> DType:
         if isinstance(x, bool | int | float | complex | np.generic):
             priority, dtype = 2, _of_number(x)
         else:
-            priority, dtype = (0 if len(x.shape) else 1), x.dtype
+            priority, dtype = (0 if len(x.shape) else 1), numpy_dtype(x.dtype)
         seen = by_priority[priority]
         by_priority[priority] = dtype if seen is None else promote_types(seen, dtype)
     result: DType | None = None

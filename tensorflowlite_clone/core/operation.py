@@ -30,6 +30,7 @@ from .._state import state
 from .._typing import Array
 from . import registry
 from .boxed import Boxed
+from .dtype_names import numpy_dtype
 from .dtypes import inexact_type, result_type
 from .explain import explain, plain_result, plain_results, refuse_complex
 from .half import in_float32, leaves_half
@@ -205,7 +206,7 @@ class Operation(Recorded, metaclass=OperationType):
                 if dtype is not None and dtype.kind in "fc":
                     return HALF_IS_TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
         concerned = args if cls.promoted is None else tuple(a for a, n in zip(args, cls.names, strict=True) if n in cls.promoted)
-        dtypes = {a.dtype for a in concerned if hasattr(a, "dtype")}
+        dtypes = {numpy_dtype(a.dtype) for a in concerned if hasattr(a, "dtype")}
         if len(dtypes) == 1:
             dtype = next(iter(dtypes))
             if dtype.kind == "c" or (dtype.kind == "f" and not any(type(a) is complex for a in concerned)):
@@ -301,7 +302,7 @@ class Operation(Recorded, metaclass=OperationType):
 
 def _to_dtype(a: Array, dtype: np.dtype[Any]) -> Array:
     if isinstance(a, Boxed | ndarray):
-        return a if a.dtype == dtype else a.astype(dtype)
+        return a if numpy_dtype(a.dtype) == dtype else a.astype(dtype)
     if a is None:
         return a
     value = a.item() if isinstance(a, np.generic) else a

@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, Bounded, DimensionError, DTypeError, OperandError, ShapeError
 from .boxed import Boxed
+from .dtype_names import dtype
 from .explain import describe
 from .plain import NUMBERS
 from .where import know_inside
@@ -65,7 +66,7 @@ def _truth(v: Any) -> bool:
     return isinstance(v, np.bool_) or (isinstance(v, int | np.integer) and v in (0, 1))
 
 
-DTYPES = frozenset(type(np.dtype(letter)) for letter in NUMBERS)
+DTYPES = frozenset(type(np.dtype(letter)) for letter in NUMBERS) | {dtype}
 BOOL = Kind("True or False", "write x is not None, or bool(x)", frozenset({bool}), _truth)
 INT = Kind("an integer", "convert it, int(x)", frozenset({int}), _whole)
 FLOAT = Kind("a real number", "convert it, float(x)", frozenset({float, int}), lambda v: _number(v, "biuf"))

@@ -17,11 +17,13 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
 from .._state import state
-from .._typing import Array, DType, OperationLike, Shape
+from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .device import CPU
+from .dtype_names import DTYPES, dtype
 from .plain import constructed, plain_array
 from .printing import form, text
+from .size import SIZES, Size
 from .tape import Leaf
 from .versions import Cell
 from .views import Views, lineage_of
@@ -57,7 +59,7 @@ class Tensor(_Taped, metaclass=TensorType):
     >>> x.grad
     tensor([2., 4.], dtype=float64)
     >>> Tensor(2, 3).shape, Tensor([1, 2]).dtype
-    ((2, 3), dtype('float32'))
+    ((2, 3), tl.float32)
     """
 
     __slots__ = ("__weakref__", "_grad", "array", "node", "version", "views")
@@ -131,16 +133,14 @@ class Tensor(_Taped, metaclass=TensorType):
 
     # ---- shape and dtype --------------------------------------------------------------------------------------------------
     @property
-    def shape(self) -> Shape:  # type: ignore[override]
+    def shape(self) -> Size:  # type: ignore[override]
         """The size of each dimension."""
-        shape: Shape = self.array.shape
-        return shape
+        return SIZES[self.array.shape]
 
     @property
-    def dtype(self) -> DType:  # type: ignore[override]
-        """The NumPy dtype."""
-        dtype: DType = self.array.dtype
-        return dtype
+    def dtype(self) -> dtype:  # type: ignore[override]
+        """The kind of its numbers, `tl.float32` for example; NumPy takes it for its own dtype."""
+        return DTYPES[self.array.dtype]
 
     @property
     def itemsize(self) -> int:

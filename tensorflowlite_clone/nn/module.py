@@ -16,6 +16,7 @@ from .._errors import ArgumentError, OperandError, RegistrationError, StateDictE
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
+from ..core.dtype_names import dtype as DType  # noqa: N812
 from ..core.tensor import Taped, Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
@@ -337,7 +338,7 @@ class Module(Hookable):
         if unknown:
             raise OperandError(f"to: unexpected {', '.join(sorted(unknown))}; it takes dtype=, device=, or a tensor to be like")
         for value in [*args, *kwargs.values()]:
-            if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+            if isinstance(value, np.dtype | DType) or (isinstance(value, type) and issubclass(value, np.generic)):
                 dtype = np.dtype(value)
                 if dtype.kind not in "fc":
                     raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {dtype}; pass float32 or float64")

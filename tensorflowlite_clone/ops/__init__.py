@@ -25,6 +25,7 @@ from . import (
     histograms,
     index,
     join,
+    kinds,
     linalg,
     loss,
     margin_loss,

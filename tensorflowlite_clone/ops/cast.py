@@ -10,6 +10,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtype_names import numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, require_operands, to_operand
 from ..core.views import mirror
@@ -78,8 +79,10 @@ class Contiguous(Elementwise, title="contiguous"):
 
 def cast(input: Array, dtype: DTypeLike) -> Array:
     """``input`` in another dtype; itself if it has that dtype, or if that is None."""
-    kind = np.dtype(dtype)
-    if dtype is None or input.dtype == kind:
+    if dtype is None or dtype is input.dtype:
+        return input
+    kind = numpy_dtype(dtype)
+    if input.dtype == kind:
         return input
     return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
 
@@ -104,7 +107,7 @@ def _convert(name: str, dtype: Any) -> None:
     def method(input: Array) -> Array:
         return cast(input, dtype)
 
-    method.__doc__ = f"The values as {np.dtype(dtype)}."
+    method.__doc__ = f"The values as {numpy_dtype(dtype)}."
     public(name, function=False)(method)
 
 

@@ -27,6 +27,7 @@ from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtype_names import numpy_dtype
 from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from ..core.tensor import Taped, Tensor
@@ -195,7 +196,7 @@ def _set_rng_state(new_state: Array) -> None:
 
 # ---- drawing on plain arrays ------------------------------------------------------------------------------------------------------
 def _floating(dtype: DTypeLike, op: str, complex_too: bool = False) -> Any:
-    kind = get_default_dtype() if dtype is None else np.dtype(dtype)
+    kind = get_default_dtype() if dtype is None else numpy_dtype(dtype)
     if kind.kind != "f" and not (complex_too and kind.kind == "c"):
         raise DTypeError(f"{op}: draws floating numbers: dtype is {kind}; pass a floating dtype, or use randint for integers")
     return kind
@@ -227,7 +228,7 @@ def _from_parts(pairs: Any, dtype: Any) -> ndarray[Any, Any]:
 
 def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Generator | None, op: str) -> ndarray[Any, Any]:
     """Integers in [low, high) in ``dtype`` (int64 without one)."""
-    low, high, kind = index(low), index(high), np.dtype(np.int64 if dtype is None else dtype)
+    low, high, kind = index(low), index(high), numpy_dtype(np.int64 if dtype is None else dtype)
     if high <= low:
         raise ArgumentError(f"{op}: the range is empty: low is {low}, high is {high}; high must be above low")
     least, most = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (0, 1) if kind.kind == "b" else (low, high)
@@ -323,7 +324,7 @@ def _randperm(
     """
     if n < 0:
         raise ArgumentError(f"randperm: n must not be negative: got {n}")
-    kind = np.dtype(np.int64 if dtype is None else dtype)
+    kind = numpy_dtype(np.int64 if dtype is None else dtype)
 
     def draw(shape: Shape) -> Any:
         rng = stream(generator)

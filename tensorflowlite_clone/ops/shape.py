@@ -19,10 +19,12 @@ from .._errors import ArgumentError, DimensionError, OperandError, ShapeError, T
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
+from ..core.dtype_names import dtype
 from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public, require_operands
 from ..core.registry import install_method
+from ..core.size import Size
 from ..core.views import mirror
 from .index import get_item
 
@@ -166,7 +168,7 @@ def _view(input: Array, *size: Any) -> Array:
     >>> x.tolist()
     [[7.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    if len(size) == 1 and isinstance(size[0], np.dtype):
+    if len(size) == 1 and isinstance(size[0], np.dtype | dtype):
         raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
     return _viewed(input, resolve(_shape_argument(size, "view"), shape_of(input), "view"), "view")
 
@@ -413,7 +415,7 @@ def _np_ndim(a: Array) -> int:
 def _size(input: Array, dim: int | None = None) -> Shape | int:
     """The shape, or the length of one dimension."""
     shape = shape_of(input)
-    return shape if dim is None else shape[normalize_axis(dim, len(shape), "size")]
+    return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape), "size")]
 
 
 @public("dim", function=False)
