@@ -25,6 +25,7 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.ops.typed import TYPES
 
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
@@ -184,6 +185,7 @@ def package_stub() -> str:
     lines = [HEAD]
     tree = ast.parse((ROOT / "__init__.py").read_text())
     checked = [n for node in tree.body if isinstance(node, ast.If) for n in node.body]
+    lines.append("from .ops.typed import TensorOf\n")
     for node in [*tree.body, *checked]:
         if isinstance(node, ast.ImportFrom):
             for a in node.names:
@@ -194,6 +196,7 @@ def package_stub() -> str:
             (target,) = node.targets
             names = [n.id for n in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(n, ast.Name)]
             lines += [f"{n}{constant(getattr(tl, n))}\n" for n in names if not n.startswith("_")]
+    lines += [f"{name}: TensorOf\n" for name in TYPES]
     lines.append(results(FUNCTIONS, ".") + "\n")
     # A function may have the name of a built-in type that other signatures use; those are written out as builtins.
     return "".join(lines) + qualify(functions(FUNCTIONS))
@@ -232,7 +235,8 @@ def methods_stub() -> str:
     lines = ["class Methods:\n", "    __slots__ = ()\n"]
     for name, f in sorted(METHODS.items()):
         if isinstance(f, property):
-            lines.append(f"    @property\n    def {name}(self) -> Tensor: ...\n")
+            said = str(inspect.unwrap(f.fget).__annotations__.get("return"))
+            lines.append(f"    @property\n    def {name}(self) -> {said if said in ('bool', 'int') else 'Tensor'}: ...\n")
         elif name in ("__eq__", "__ne__"):
             lines.append(f"    def {name}(self, other: object) -> Tensor: ...\n")
         elif name in OPERATORS:

@@ -21,6 +21,20 @@ if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
 
 from . import autograd, fft, func, linalg, ops
 from ._lazy import later as _later
+from ._settings import (
+    are_deterministic_algorithms_enabled,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
 from ._state import set_default_dtype
 from ._version import __version__
 from .autograd import (
@@ -39,15 +53,19 @@ from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.size import Size
 from .core.tensor import Tensor
+from .func import vmap
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.kinds import finfo, iinfo
+from .ops.memory import layout, strided
 from .ops.random import Generator, default_generator
+from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
     from . import cuda, datasets, nn, optim, utils
 
 globals().update(_FUNCTIONS)
+globals().update(_TYPES)
 
 uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32"), dtype("uint64")
 int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")

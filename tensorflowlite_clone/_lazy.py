@@ -17,6 +17,11 @@ LATER = {"": ("cuda", "datasets", "nn", "optim", "utils"), "autograd": ("forward
 #: Parts of the package that are no part of its contract, though importing it loads them.
 INTERNAL = {"core", "io", "kernels", "ops"}
 
+_HALF = "NumPy has no complex numbers of half precision; use complex64"
+_QUANTIZED = "there are no quantized tensors; use int8 or uint8, and scale"
+#: What PyTorch has and this package cannot have, and what to use instead.
+ABSENT = {"complex32": _HALF, "chalf": _HALF, "qint8": _QUANTIZED, "quint8": _QUANTIZED, "qint32": _QUANTIZED}
+
 
 def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The functions ``__getattr__`` and ``__dir__`` of the package that has these globals: they know the modules not loaded yet."""
@@ -26,7 +31,8 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name in names:
             return import_module(f".{name}", package)  # which also makes it an attribute
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        why = ABSENT.get(name) if package == "tensorflowlite_clone" else None
+        raise AttributeError(f"module {package!r} has no attribute {name!r}" if why is None else f"{name}: {why}")
 
     def __dir__() -> list[str]:  # noqa: N807
         return sorted({*namespace, *names} - INTERNAL)

@@ -215,8 +215,6 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
     "grad": lambda x: None,
     "grad_fn": lambda x: None,
     "output_nr": lambda x: 0,
-    "itemsize": lambda x: x.dtype.itemsize,
-    "nbytes": lambda x: prod(x.shape) * x.dtype.itemsize,
     "data": lambda x: x.detach(),
 }
 _BY_TRANSFORM = "func.grad and func.vjp give gradients inside transforms"

@@ -14,6 +14,7 @@ from numpy import ndarray
 from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import NDArray
+from .size import Size
 
 #: The dtypes of numbers of at most double precision, by NumPy's letters.
 NUMBERS = frozenset("?bhilqBHILQefdFD")
@@ -83,12 +84,15 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
     return value
 
 
-def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
-    """What `Tensor` makes of sizes, or of numbers in a sequence."""
+def constructed(data: tuple[Any, ...], dtype: Any = None) -> ndarray[Any, Any]:
+    """What `Tensor` makes of sizes, or of numbers in a sequence, in ``dtype`` (None: the default dtype)."""
+    dtype = get_default_dtype() if dtype is None else dtype
+    if len(data) == 1 and type(data[0]) is Size:
+        data = tuple(data[0])
     if all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data):
         if min(data, default=0) < 0:
             raise ShapeError(f"Tensor: sizes must not be negative: got {data}; for a tensor of these numbers use tl.tensor({list(data)})")
-        return np.zeros(data or (0,), get_default_dtype())
+        return np.zeros(data or (0,), dtype)
     if len(data) == 1 and isinstance(data[0], np.generic):
         return np.asarray(data[0])
     if len(data) != 1 or isinstance(data[0], bool | float | complex | str | bytes | None):
@@ -97,7 +101,7 @@ def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
     array = plain_array(to_array(data[0]), "Tensor", data[0])
     if array.dtype.kind == "c":
         raise DTypeError(f"Tensor: its numbers are real, in the default dtype: got {array.dtype} {array.shape}; use tl.tensor(...)")
-    return array.astype(get_default_dtype(), copy=False)
+    return array.astype(dtype, copy=False)
 
 
 def to_array(data: Any) -> ndarray[Any, Any]:

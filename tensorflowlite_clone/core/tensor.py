@@ -23,6 +23,7 @@ from .device import CPU
 from .dtype_names import DTYPES, dtype
 from .plain import constructed, plain_array
 from .printing import form, text
+from .sharing import Window, deep_copied, shown, window_of
 from .size import SIZES, Size
 from .tape import Leaf
 from .versions import Cell
@@ -141,16 +142,6 @@ class Tensor(_Taped, metaclass=TensorType):
     def dtype(self) -> dtype:  # type: ignore[override]
         """The kind of its numbers, `tl.float32` for example; NumPy takes it for its own dtype."""
         return DTYPES[self.array.dtype]
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.numel() * self.itemsize
 
     @property
     def device(self) -> Any:
@@ -456,7 +447,8 @@ class Tensor(_Taped, metaclass=TensorType):
         return id(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (np.array(self.numpy(force=True)), self.requires_grad)
+        array, window = window_of(self.numpy(force=True))
+        return _rebuild, (array, self.requires_grad, window)
 
     def __copy__(self) -> Tensor:
         return self.detach().requires_grad_(self.requires_grad)
@@ -465,7 +457,8 @@ class Tensor(_Taped, metaclass=TensorType):
         if not self.is_leaf:
             raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
         copied = type(self).__new__(type(self))
-        copied.array, copied.level = np.array(self.array), self.level
+        copied.array = deep_copied(self.array, memo) if type(self.array) is ndarray else np.array(self.array)
+        copied.level = self.level
         copied._grad = copied.node = copied.version = copied.views = None
         if self.grad is not None:
             copied._grad = self.grad.__deepcopy__(memo)
@@ -494,5 +487,5 @@ else:
     Taped = _Taped
 
 
-def _rebuild(array: ndarray[Any, Any], requires_grad: bool) -> Tensor:
-    return Tensor(array, requires_grad=requires_grad)
+def _rebuild(array: ndarray[Any, Any], requires_grad: bool, window: Window = None) -> Tensor:
+    return Tensor(shown(array, window), requires_grad=requires_grad)

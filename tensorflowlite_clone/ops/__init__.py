@@ -30,6 +30,7 @@ from . import (
     loss,
     margin_loss,
     matmul,
+    memory,
     norm,
     operands,
     pad,
@@ -50,6 +51,7 @@ from . import (
     stft,
     strided,
     trigonometric,
+    typed,
 )
 from .inplace import drawing, filling, index_put
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods

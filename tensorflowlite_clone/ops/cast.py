@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import DTypeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
-from ..core.publish import public, require_operands, to_operand
+from ..core.publish import public, to_operand
 from ..core.views import mirror
 
 
@@ -118,23 +119,16 @@ for _name, _dtype in (
     _convert(_name, _dtype)
 
 
-@public("type", function=False)
-def _type(input: Array, dtype: DTypeLike = None) -> Any:
-    """In another dtype; without one, the name of this one."""
-    return str(input.dtype) if dtype is None else cast(input, dtype)
+@public("chalf", function=False)
+def _chalf(input: Array) -> Any:
+    """Refuse: NumPy has no complex numbers of half precision."""
+    raise DTypeError(f"chalf: NumPy has no complex numbers of half precision: the tensor is {input.dtype}; use x.cfloat()")
 
 
 @public("astype", function=False)
 def _astype(input: Array, dtype: DTypeLike, copy: bool = True) -> Array:
     """In another dtype (NumPy's name for `to`)."""
     return cast(input, dtype)
-
-
-@public("type_as", function=False)
-def _type_as(input: Array, other: Array) -> Array:
-    """In the dtype of another tensor."""
-    require_operands("type_as", other)
-    return cast(input, other.dtype)
 
 
 @public("cpu", function=False)

@@ -117,7 +117,9 @@ def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
             raise _ragged(data, op) from error
         raise
     python_only = not any(map(_has_dtype, leaves.values()))
-    if (array.dtype == np.uint64 and python_only) or (array.dtype.kind == "O" and leaves.keys() <= {int, bool}):
+    if (array.dtype == np.uint64 and python_only and (dtype is None or numpy_dtype(dtype) != np.uint64)) or (
+        array.dtype.kind == "O" and leaves.keys() <= {int, bool}
+    ):
         raise ArgumentError(f"{op}: an integer does not fit int64: {data!r:.60}; make it a float")
     array = _supported(array, data, op, dtype)
     if dtype is None and array.dtype in WIDE and not any(_has_dtype(v) and v.dtype in WIDE for v in leaves.values()):

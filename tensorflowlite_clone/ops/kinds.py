@@ -36,7 +36,7 @@ def _get_default_dtype() -> dtype:
 def _promote_types(type1: DTypeLike, type2: DTypeLike) -> dtype:
     """The smallest dtype of the higher category of the two that holds both, but an integer never widens a float.
 
-    Raises `DTypeError` for unsigned integers of more than 8 bits beside other integers, which PyTorch does not promote either.
+    Raises `DTypeError` for unsigned integers of more than 8 bits beside any others but floating numbers, as PyTorch does.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.promote_types(tl.int64, tl.float32), tl.promote_types(tl.float64, tl.complex64), tl.promote_types(tl.uint8, tl.int8)
@@ -44,8 +44,8 @@ def _promote_types(type1: DTypeLike, type2: DTypeLike) -> dtype:
     """
     a, b = dtype_of(type1), dtype_of(type2)
     for one, other in ((a, b), (b, a)):
-        if one.kind == "u" and one.itemsize > 1 and other.kind in "ui" and one is not other:
-            raise DTypeError(f"promote_types: unsigned integers of more than 8 bits go with no other integers: {a} and {b}; cast one")
+        if one.kind == "u" and one.itemsize > 1 and other.kind != "f" and one is not other:
+            raise DTypeError(f"promote_types: unsigned integers of more than 8 bits go with floating dtypes only: {a} and {b}; cast one")
     return DTYPES[dtypes.promote_types(a.dtype, b.dtype)]
 
 
@@ -67,14 +67,12 @@ def _result_type(tensor1: Any, tensor2: Any) -> dtype:
 def _can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
     """Whether values of the first dtype may be stored in the second: not complex as real, floating as whole, or numbers as booleans.
 
-    Nor signed integers as unsigned ones.
-
     >>> import tensorflowlite_clone as tl
     >>> tl.can_cast(tl.float64, tl.float32), tl.can_cast(tl.float32, tl.int64)
     (True, False)
     """
     a, b = dtype_of(from_), dtype_of(to)
-    return CATEGORY[a.kind] <= CATEGORY[b.kind] and not (a.kind == "i" and b.kind == "u")
+    return CATEGORY[a.kind] <= CATEGORY[b.kind]
 
 
 # ---- what a dtype can hold ------------------------------------------------------------------------------------------------------
@@ -112,7 +110,8 @@ class finfo:  # noqa: N801  (PyTorch's name)
         kind = kind.to_real()
         self.bits, self.dtype = 8 * kind.itemsize, kind.name
         limits = np.finfo(kind.dtype)
-        self.eps, self.max, self.resolution, self.tiny = map(float, (limits.eps, limits.max, limits.resolution, limits.tiny))
+        self.eps, self.max, self.tiny = float(limits.eps), float(limits.max), float(limits.tiny)
+        self.resolution = float(f"1e-{limits.precision}")
         self.min, self.smallest_normal = -self.max, self.tiny
 
     def __repr__(self) -> str:
@@ -148,7 +147,7 @@ class iinfo:  # noqa: N801  (PyTorch's name)
         self.bits, self.dtype, self.max, self.min = 8 * kind.itemsize, kind.name, int(limits.max), int(limits.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, iinfo) and self.dtype == other.dtype

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DimensionError, OperandError, ShapeError, TransformError
+from .._errors import ArgumentError, DimensionError, OperandError, ShapeError
 from .._typing import Array, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
@@ -428,23 +428,6 @@ def _dim(input: Array) -> int:
 def _ndimension(input: Array) -> int:
     """The number of dimensions."""
     return len(shape_of(input))
-
-
-@public("stride", function=False)
-def _stride(input: Array, dim: int | None = None) -> Any:
-    """How many elements of memory lie between neighbours along each dimension, or along one."""
-    array = getattr(input, "array", None)
-    if not isinstance(array, np.ndarray):
-        raise TransformError("stride: inside a function transform a value has no memory layout of its own; do without it there")
-    strides = tuple(s // array.itemsize for s in array.strides)
-    return strides if dim is None else strides[normalize_axis(dim, array.ndim, "stride")]
-
-
-@public("is_contiguous", function=False)
-def _is_contiguous(input: Array) -> bool:
-    """Whether the elements lie in memory in row-major order; inside function transforms, whether they would."""
-    layout = mirror(input)
-    return layout is None or bool(layout.flags.c_contiguous)
 
 
 @public("nelement", function=False)
