@@ -69,7 +69,7 @@ globals().update(_TYPES)
 
 uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32"), dtype("uint64")
 int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")
-float16, float32, float64 = dtype("float16"), dtype("float32"), dtype("float64")
+float16, bfloat16, float32, float64 = dtype("float16"), dtype("bfloat16"), dtype("float32"), dtype("float64")
 complex64, complex128, bool = dtype("complex64"), dtype("complex128"), dtype("bool")
 #: PyTorch's other names of them.
 half, float, double, short, int, long = float16, float32, float64, int16, int32, int64

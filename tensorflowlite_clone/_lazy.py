@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ._errors import missing_extra
+
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {"": ("cuda", "datasets", "nn", "optim", "utils"), "autograd": ("forward_ad", "functional")}
 
@@ -38,6 +40,14 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
         return sorted({*namespace, *names} - INTERNAL)
 
     return __getattr__, __dir__
+
+
+def optional(package: str, extra: str, purpose: str) -> Any:
+    """The module ``package``, which only the ``extra`` brings, for ``purpose``; raises `MissingExtraError` where it is not installed."""
+    try:
+        return import_module(package)
+    except ImportError:
+        raise missing_extra(package, extra, purpose) from None
 
 
 def public(namespace: dict[str, Any]) -> Callable[[], list[str]]:

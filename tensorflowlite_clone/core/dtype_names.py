@@ -11,9 +11,10 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .._errors import DTypeError, OperandError
+from .._lazy import optional
 from .._typing import DType
 
-__all__ = ["DTYPES", "dtype", "dtype_of", "numpy_dtype"]
+__all__ = ["DTYPES", "bfloat16", "dtype", "dtype_of", "numpy_dtype"]
 
 
 class dtype:  # noqa: N801  (PyTorch's name)
@@ -67,16 +68,27 @@ class dtype:  # noqa: N801  (PyTorch's name)
         return dtype._all["float64" if self.itemsize == 16 else "float32"] if self.is_complex else self
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "dtype"), name)
+        if name == "dtype":  # bfloat16, which is asked for the first time
+            numpy = np.dtype(optional("ml_dtypes", "bf16", "bfloat16").bfloat16)
+            object.__setattr__(self, "dtype", numpy)
+            DTYPES[numpy] = self
+            return numpy
+        if name.startswith("__"):  # a protocol, which must not load anything
+            raise AttributeError(f"'dtype' object has no attribute {name!r}")
+        return getattr(self.dtype, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"dtype: a dtype cannot be changed: {name} of {self}")
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (type(other) is not dtype and self.dtype == other)
+        if self is other or type(other) is dtype:
+            return self is other
+        if self is bfloat16:  # by name, for which nothing has to be loaded
+            return "bfloat16" in (other, getattr(other, "name", None), getattr(other, "__name__", None))
+        return self.dtype == other
 
     def __hash__(self) -> int:
-        return hash(self.dtype)
+        return hash("bfloat16") if self is bfloat16 else hash(self.dtype)
 
     def __repr__(self) -> str:
         return f"tl.{self.name}"
@@ -99,6 +111,8 @@ class _ByDType(dict[Any, dtype]):
     """The dtype of users for each of NumPy's."""
 
     def __missing__(self, key: DType) -> dtype:
+        if key.name == "bfloat16":  # from whoever loaded it
+            return DTYPES[bfloat16.dtype]
         native = key.newbyteorder("=")
         if native not in self:  # by another name: NumPy has two letters for some integers
             raise OperandError(f"dtype: tensors hold numbers of at most double precision: got {key}; pass tl.float32, tl.int64 or another")
@@ -109,25 +123,29 @@ class _ByDType(dict[Any, dtype]):
 DTYPES = _ByDType()
 
 
-def _make(numpy: Any) -> None:
-    kind = np.dtype(numpy)
-    made = object.__new__(dtype)
+def _make(name: str, kind: str, char: str, itemsize: int) -> dtype:
+    made = dtype._all[name] = object.__new__(dtype)
     values = {
-        "dtype": kind, "kind": kind.kind, "char": kind.char, "name": kind.name, "itemsize": kind.itemsize,
-        "is_floating_point": kind.kind == "f", "is_complex": kind.kind == "c", "is_signed": kind.kind in "ifc",
+        "kind": kind, "char": char, "name": name, "itemsize": itemsize,
+        "is_floating_point": kind == "f", "is_complex": kind == "c", "is_signed": kind in "ifc",
     }  # fmt: skip
-    for name, value in values.items():
-        object.__setattr__(made, name, value)
-    dtype._all[made.name] = DTYPES[kind] = made
+    for slot, value in values.items():
+        object.__setattr__(made, slot, value)
+    return made
 
 
-for _kind in ("?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16"):
-    _make(_kind)
+for _numpy in map(np.dtype, ("?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")):
+    _made = DTYPES[_numpy] = _make(_numpy.name, _numpy.kind, _numpy.char, _numpy.itemsize)
+    object.__setattr__(_made, "dtype", _numpy)
+#: The upper half of float32. NumPy's dtype of it is that of the package ``ml_dtypes`` (the extra ``bf16``), loaded when it is first used.
+bfloat16 = _make("bfloat16", "f", "E", 2)
 
 
 def numpy_dtype(source: Any) -> DType:
     """NumPy's dtype that ``source``, an argument called ``dtype``, means: as ``np.dtype(source)``, in a third of the time for ours."""
-    return source.dtype if type(source) is dtype else np.dtype(source)
+    if type(source) is dtype:
+        return source.dtype
+    return bfloat16.dtype if isinstance(source, str) and source == "bfloat16" else np.dtype(source)
 
 
 def dtype_of(source: Any) -> dtype:
@@ -140,6 +158,8 @@ def dtype_of(source: Any) -> dtype:
     """
     if type(source) is dtype:
         return source
+    if isinstance(source, str) and source == "bfloat16":
+        return bfloat16
     try:
         return DTYPES[np.dtype(source)]
     except TypeError:

@@ -15,7 +15,8 @@ from .._state import get_default_dtype
 from .._typing import DType
 from .dtype_names import numpy_dtype
 
-CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+#: By NumPy's letters of kinds; what NumPy calls "V" here is bfloat16.
+CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 
 bool_ = np.dtype(np.bool_)
 uint8 = np.dtype(np.uint8)
@@ -87,8 +88,8 @@ def result_type(*operands: Any) -> DType:
             continue
         if result is None:
             result = dtype_
-        elif result.kind == "f" and dtype_.kind == "c":
-            result = COMPLEX_OF[result]  # as precise as the operand of higher priority
+        elif result.kind in "fV" and dtype_.kind == "c":
+            result = COMPLEX_OF.get(result, complex64)  # as precise as the operand of higher priority
         elif CATEGORY[dtype_.kind] > CATEGORY[result.kind]:
             result = promote_types(result, dtype_)
     assert result is not None, "an operation has at least one operand"
@@ -101,4 +102,4 @@ def inexact_type(dtype: DType) -> DType:
     >>> inexact_type(int64)
     dtype('float32')
     """
-    return dtype if dtype.kind in "fc" else get_default_dtype()
+    return dtype if dtype.kind in "fcV" else get_default_dtype()

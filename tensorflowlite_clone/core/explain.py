@@ -48,7 +48,7 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
     if isinstance(error, ShapeError | DTypeError | DimensionError | ArgumentError | OperandError):
         return error  # a kernel or a check already said it
     for a in args:
-        if isinstance(a, ndarray) and a.dtype.kind not in "biufc":
+        if isinstance(a, ndarray) and a.dtype.kind not in "biufcV":
             return DTypeError(f"{title}: operands must be numbers: {facts}; convert to a numeric dtype first")
     if isinstance(error, TypeError):
         refuse_complex(op, args)

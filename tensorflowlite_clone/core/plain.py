@@ -14,10 +14,12 @@ from numpy import ndarray
 from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import NDArray
+from ..kernels.short import SHORT
+from .dtype_names import numpy_dtype
 from .size import Size
 
-#: The dtypes of numbers of at most double precision, by NumPy's letters.
-NUMBERS = frozenset("?bhilqBHILQefdFD")
+#: The dtypes of numbers of at most double precision, by NumPy's letters ("E" is bfloat16, which NumPy has from ``ml_dtypes``).
+NUMBERS = frozenset("?bhilqBHILQeEfdFD")
 
 
 def plain_array(x: Any, op: str, *given: Any) -> NDArray:
@@ -56,7 +58,7 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
     >>> fitting(2.7, np.dtype("int64"), "full")
     2
     """
-    kind = np.dtype(dtype)
+    kind = numpy_dtype(dtype)
     if kind.kind == "b":
         return bool(value)
     if kind.kind != "c" and isinstance(value, complex | np.complexfloating):
@@ -75,7 +77,7 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
         raise ArgumentError(
             f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds {low} to {high}; use another dtype"
         )
-    largest = float(np.finfo(np.float32 if kind.char == "e" else kind).max)  # float16 rounds to infinity
+    largest = float(np.finfo(np.float32 if kind.char in SHORT else kind).max)  # short floats round to infinity
     parts = (value.real, value.imag) if kind.kind == "c" else (value,)
     if any(largest < abs(p) < math.inf for p in parts):
         raise ArgumentError(

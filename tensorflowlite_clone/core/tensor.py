@@ -243,7 +243,7 @@ class Tensor(_Taped, metaclass=TensorType):
     @data.setter
     def data(self, value: Any) -> None:
         new = value.array if isinstance(value, Taped) else plain_array(value, "data")
-        if self.node is not None and new.dtype.kind not in "fc":
+        if self.node is not None and new.dtype.kind not in "fcV":
             raise DTypeError(
                 f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
             )

@@ -16,7 +16,7 @@ from ..core.tensor import Taped, Tensor
 def are_numbers(data: Any) -> bool:
     """Whether an array of numbers can be made of ``data``: not of text, objects, or rows of several lengths."""
     try:
-        return np.asarray(data).dtype.kind in "biufc"
+        return np.asarray(data).dtype.kind in "biufcV"
     except ValueError:
         return False
 

@@ -11,7 +11,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
-from ..core.dtype_names import numpy_dtype
+from ..core.dtype_names import dtype_of, numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, to_operand
 from ..core.views import mirror
@@ -21,10 +21,14 @@ class Cast(Linear, Elementwise, title="to"):
     """The same values in another dtype. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
 
     def forward(x, *, dtype):
         if x.dtype.kind == "c" and dtype.kind != "c":
             x = x.real
+        if dtype.kind == "V":  # bfloat16
+            with np.errstate(all="ignore"):
+                return (x.astype(np.float32) if x.dtype.kind == "f" else x).astype(dtype)
         return x.astype(dtype, copy=False)
 
     def grad_x(g, x_dtype):
@@ -35,6 +39,7 @@ class CastToIntegers(NonDifferentiable, title="to"):
     """The values (of complex ones the real parts) rounded towards zero, or whether they are not zero, as booleans. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
     quiet = True
 
     def forward(x, *, dtype):
@@ -45,6 +50,7 @@ class Clone(Elementwise, title="clone"):
     """A copy with its own memory, on the tape. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
 
     def forward(x):
         return np.array(x)
@@ -58,6 +64,7 @@ class Connected(Elementwise, title="clone"):
 
     flat = ("x",)
     promotion = None
+    any_dtype = True
 
     def forward(x):
         return np.array(x)
@@ -70,6 +77,7 @@ class Contiguous(Elementwise, title="contiguous"):
     """A copy whose memory is in row-major order. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
 
     def forward(x):
         return np.array(x, order="C")
@@ -85,7 +93,7 @@ def cast(input: Array, dtype: DTypeLike) -> Array:
     kind = numpy_dtype(dtype)
     if input.dtype == kind:
         return input
-    return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
+    return Cast.of(input, dtype=kind) if kind.kind in "fcV" else CastToIntegers.of(input, dtype=kind)
 
 
 @public("to", function=False)
@@ -108,15 +116,15 @@ def _convert(name: str, dtype: Any) -> None:
     def method(input: Array) -> Array:
         return cast(input, dtype)
 
-    method.__doc__ = f"The values as {numpy_dtype(dtype)}."
+    method.__doc__ = f"The values as {dtype}."
     public(name, function=False)(method)
 
 
 for _name, _dtype in (
-    ("half", np.float16), ("float", np.float32), ("double", np.float64), ("bool", np.bool_), ("byte", np.uint8), ("char", np.int8),
-    ("short", np.int16), ("int", np.int32), ("long", np.int64), ("cfloat", np.complex64), ("cdouble", np.complex128),
+    ("half", "float16"), ("float", "float32"), ("double", "float64"), ("bool", "bool"), ("byte", "uint8"), ("char", "int8"),
+    ("short", "int16"), ("int", "int32"), ("long", "int64"), ("cfloat", "complex64"), ("cdouble", "complex128"), ("bfloat16", "bfloat16"),
 ):  # fmt: skip
-    _convert(_name, _dtype)
+    _convert(_name, dtype_of(_dtype))
 
 
 @public("chalf", function=False)

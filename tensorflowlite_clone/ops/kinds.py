@@ -109,6 +109,10 @@ class finfo:  # noqa: N801  (PyTorch's name)
             raise OperandError(f"finfo: needs a floating or complex dtype: got {kind}; use iinfo for integers")
         kind = kind.to_real()
         self.bits, self.dtype = 8 * kind.itemsize, kind.name
+        if kind.name == "bfloat16":  # float32 with 16 bits of its fraction less
+            self.eps, self.max, self.tiny, self.resolution = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01
+            self.min, self.smallest_normal = -self.max, self.tiny
+            return
         limits = np.finfo(kind.dtype)
         self.eps, self.max, self.tiny = float(limits.eps), float(limits.max), float(limits.tiny)
         self.resolution = float(f"1e-{limits.precision}")

@@ -70,6 +70,7 @@ TYPES = {
     for name, kind in (
         ("FloatTensor", "float32"), ("DoubleTensor", "float64"), ("HalfTensor", "float16"), ("LongTensor", "int64"),
         ("IntTensor", "int32"), ("ShortTensor", "int16"), ("CharTensor", "int8"), ("ByteTensor", "uint8"), ("BoolTensor", "bool"),
+        ("BFloat16Tensor", "bfloat16"),
     )
 }  # fmt: skip
 _BY_DTYPE = {kind.dtype: kind for kind in TYPES.values()}
