@@ -190,3 +190,49 @@ def test_a_subclass_of_tensor_shows_the_same():
     for wrong in (int, 3, np.ndarray):
         with pytest.raises(TypeError, match="as_subclass: needs a subclass"):
             x.as_subclass(wrong)
+
+
+# ---- bits -----------------------------------------------------------------------------------------------------------------------
+BITS = {
+    "same size": lambda T: T.arange(4.0).view(T.int32),
+    "smaller": lambda T: T.arange(6.0).view(2, 3).view(T.int16),
+    "larger": lambda T: T.ones(2, 4).view(T.float64),
+    "complex": lambda T: T.ones(2, 2).view(T.complex64),
+    "keyword": lambda T: T.ones(2).view(dtype=T.int32),
+    "itself": lambda T: T.ones(2).view(T.float32),
+    "strided": lambda T: T.ones(2, 4)[:, ::2].view(T.int32),
+    "transposed": lambda T: T.arange(6).view(2, 3).t().view(T.float64),
+    "none": lambda T: T.ones(0).view(T.int16),
+    "odd": lambda T: T.ones(3).view(T.float64),
+    "strided, smaller": lambda T: T.ones(4, 2).t().view(T.int16),
+    "0-d": lambda T: T.ones(()).view(T.float64),
+}
+
+
+@pytest.mark.parametrize("name", BITS)
+def test_views_of_bits_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    try:
+        expected = BITS[name](torch)
+    except RuntimeError:
+        with pytest.raises(RuntimeError, match=r"view: the bits of"):
+            BITS[name](tl)
+        return
+    found = BITS[name](tl)
+    assert str(found.dtype) == str(expected.dtype).removeprefix("torch.") and found.shape == tuple(expected.shape)
+    assert np.array_equal(found.numpy(), expected.numpy())
+
+
+def test_views_of_bits_share_memory_and_are_constants():
+    x = tl.zeros(2, requires_grad=True)
+    bits = x.view(tl.int32)
+    assert not bits.requires_grad and x.view(tl.float32) is x
+    y = x * 2
+    loss = (y * y).sum()
+    y.view(np.int32)[0] = 7
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+    with pytest.raises(RuntimeError, match="inside a function transform"):
+        tl.func.vmap(lambda v: v.view(tl.int32))(tl.ones(2, 2))
+    with pytest.raises(ValueError, match="a shape or a dtype"):
+        x.view(2, dtype=tl.int32)

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import DTypeError
-from .._typing import Array, DTypeLike
+from .._errors import DTypeError, ShapeError, TransformError
+from .._typing import Array, DType, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import dtype_of, numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, to_operand
+from ..core.tensor import Tensor
 from ..core.views import mirror
 
 
@@ -110,6 +111,25 @@ def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, c
         Device(device)
     out = cast(input, dtype)
     return Clone.of(out) if copy and out is input else out
+
+
+def bits_as(input: Array, dtype: DType) -> Array:
+    """The memory of ``input`` as numbers of ``dtype``, off the tape: `Tensor.view` with a dtype."""
+    if input.dtype == dtype:
+        return input
+    array = getattr(input, "array", None)
+    if not isinstance(array, np.ndarray):
+        raise TransformError("view: inside a function transform a value has no bits of its own; convert it with to(dtype)")
+    try:
+        bits = array.view(dtype)
+    except (ValueError, TypeError) as error:
+        raise ShapeError(
+            f"view: the bits of {input.dtype} {array.shape}, strides {array.strides} bytes, cannot be seen as {dtype} ({error!s:.120}); "
+            f"make the last dimension contiguous and long enough"
+        ) from error
+    out = Tensor.wrap(bits, input.level)
+    out.version = input.shared_cell()
+    return out
 
 
 def _convert(name: str, dtype: Any) -> None:

@@ -16,16 +16,17 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, OperandError, ShapeError
-from .._typing import Array, Shape
+from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
-from ..core.dtype_names import dtype
+from ..core.dtype_names import Kind, numpy_dtype
 from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public, require_operands
 from ..core.registry import install_method
 from ..core.size import Size
 from ..core.views import mirror
+from .cast import bits_as
 from .index import get_item
 
 
@@ -157,19 +158,28 @@ def _reshape(input: Array, *shape: Any) -> Array:
 
 
 @public("view")
-def _view(input: Array, *size: Any) -> Array:
+def _view(input: Array, *size: Any, dtype: DTypeLike = None) -> Array:
     """As `reshape`, but always a view, which shares the input's memory. Shape: any -> ``size``.
 
-    Raises `ShapeError` where no view of that shape could show the elements as they lie in memory, as after a transposition.
+    Given a dtype instead of a shape, the bits of the elements as numbers of that dtype, a constant; where these are of another size, the
+    last dimension becomes longer or shorter.
+
+    Raises `ShapeError` where no view could show the elements as they lie in memory, as after a transposition.
 
     >>> import tensorflowlite_clone as tl
     >>> x = tl.zeros(2, 3)
     >>> x.view(-1)[0] = 7.0
     >>> x.tolist()
     [[7.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> tl.ones(2).view(tl.int16).tolist()
+    [0, 16256, 0, 16256]
     """
-    if len(size) == 1 and isinstance(size[0], np.dtype | dtype):
-        raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
+    if len(size) == 1 and (isinstance(size[0], np.dtype | Kind) or (isinstance(size[0], type) and issubclass(size[0], np.generic))):
+        size, dtype = (), size[0]
+    if dtype is not None:
+        if size:
+            raise ArgumentError(f"view: takes a shape or a dtype: got {size} and {dtype}; make two calls of it")
+        return bits_as(input, numpy_dtype(dtype))
     return _viewed(input, resolve(_shape_argument(size, "view"), shape_of(input), "view"), "view")
 
 
