@@ -45,8 +45,8 @@ ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
 
 
 def is_result(kind: Any) -> bool:
-    """Whether it is a class of named results, such as values and indices."""
-    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+    """Whether it is a class of named results, such as values and indices, or that of shapes."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and (hasattr(kind, "_fields") or kind is tl.Size)
 
 
 def annotation(text: Any, where: str, scope: dict[str, Any]) -> str:

@@ -175,7 +175,7 @@ def _view(input: Array, *size: Any, dtype: DTypeLike = None) -> Array:
     [0, 16256, 0, 16256]
     """
     if len(size) == 1 and (isinstance(size[0], np.dtype | Kind) or (isinstance(size[0], type) and issubclass(size[0], np.generic))):
-        size, dtype = (), size[0]
+        dtype, size = size[0], ()
     if dtype is not None:
         if size:
             raise ArgumentError(f"view: takes a shape or a dtype: got {size} and {dtype}; make two calls of it")
@@ -422,7 +422,7 @@ def _np_ndim(a: Array) -> int:
 
 
 @public("size", function=False)
-def _size(input: Array, dim: int | None = None) -> Shape | int:
+def _size(input: Array, dim: int | None = None) -> Size | int:
     """The shape, or the length of one dimension."""
     shape = shape_of(input)
     return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape), "size")]
