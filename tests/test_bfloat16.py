@@ -283,3 +283,22 @@ def test_a_model_trains_in_it(optimizer):
     assert losses[-1] < 0.5 * losses[0]
     assert model.to(tl.float32)[0].weight.dtype is tl.float32 and model.to(tl.bfloat16)[0].weight.dtype is tl.bfloat16
     assert nn.Linear(2, 2, dtype=tl.bfloat16).weight.dtype is tl.bfloat16
+
+
+def test_it_can_be_the_default_dtype():
+    try:
+        tl.set_default_dtype(tl.bfloat16)
+        assert tl.get_default_dtype() is tl.bfloat16
+        for x in (
+            tl.ones(2),
+            tl.tensor(1.5),
+            tl.rand(2),
+            tl.linspace(0, 1, 3),
+            tl.arange(3) / 2,
+            tl.arange(3) * 1.5,
+            nn.Linear(2, 2).weight,
+        ):
+            assert x.dtype is tl.bfloat16
+        assert tl.tensor(1j).dtype is tl.complex64 and repr(tl.ones(1)) == "tensor([1.])"
+    finally:
+        tl.set_default_dtype(tl.float32)

@@ -30,7 +30,17 @@ float64 = np.dtype(np.float64)
 complex64 = np.dtype(np.complex64)
 complex128 = np.dtype(np.complex128)
 
-COMPLEX_OF: dict[DType, DType] = {float16: complex64, float32: complex64, float64: complex128}
+
+class _ComplexOf(dict[DType, DType]):
+    """The complex dtype that goes with a floating one; with bfloat16, which is no key as it need not be there, complex64."""
+
+    def __missing__(self, key: DType) -> DType:
+        if key.name != "bfloat16":
+            raise KeyError(key)
+        return complex64
+
+
+COMPLEX_OF = _ComplexOf({float16: complex64, float32: complex64, float64: complex128})
 
 
 def promote_types(a: DType, b: DType) -> DType:
@@ -89,7 +99,7 @@ def result_type(*operands: Any) -> DType:
         if result is None:
             result = dtype_
         elif result.kind in "fV" and dtype_.kind == "c":
-            result = COMPLEX_OF.get(result, complex64)  # as precise as the operand of higher priority
+            result = COMPLEX_OF[result]  # as precise as the operand of higher priority
         elif CATEGORY[dtype_.kind] > CATEGORY[result.kind]:
             result = promote_types(result, dtype_)
     assert result is not None, "an operation has at least one operand"
