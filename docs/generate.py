@@ -18,8 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that these files belong to, installed or not
 import numpy_functions
 
@@ -27,6 +25,7 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.ops.typed import TYPES
 
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
@@ -46,8 +45,8 @@ ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
 
 
 def is_result(kind: Any) -> bool:
-    """Whether it is a class of named results, such as values and indices."""
-    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+    """Whether it is a class of named results, such as values and indices, or that of shapes."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and (hasattr(kind, "_fields") or kind is tl.Size)
 
 
 def annotation(text: Any, where: str, scope: dict[str, Any]) -> str:
@@ -186,6 +185,7 @@ def package_stub() -> str:
     lines = [HEAD]
     tree = ast.parse((ROOT / "__init__.py").read_text())
     checked = [n for node in tree.body if isinstance(node, ast.If) for n in node.body]
+    lines.append("from .ops.typed import TensorOf\n")
     for node in [*tree.body, *checked]:
         if isinstance(node, ast.ImportFrom):
             for a in node.names:
@@ -196,6 +196,7 @@ def package_stub() -> str:
             (target,) = node.targets
             names = [n.id for n in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(n, ast.Name)]
             lines += [f"{n}{constant(getattr(tl, n))}\n" for n in names if not n.startswith("_")]
+    lines += [f"{name}: TensorOf\n" for name in TYPES]
     lines.append(results(FUNCTIONS, ".") + "\n")
     # A function may have the name of a built-in type that other signatures use; those are written out as builtins.
     return "".join(lines) + qualify(functions(FUNCTIONS))
@@ -203,9 +204,7 @@ def package_stub() -> str:
 
 def constant(value: Any) -> str:
     """What stands behind the name of a constant in a stub."""
-    if value is np.dtype:
-        return ": TypeAlias = np.dtype[Any]"
-    return ": np.dtype[Any]" if isinstance(value, np.dtype) else ": builtins.float"
+    return ": dtype" if isinstance(value, tl.dtype) else ": builtins.float"
 
 
 def names_stub(module: Any) -> str:
@@ -236,7 +235,8 @@ def methods_stub() -> str:
     lines = ["class Methods:\n", "    __slots__ = ()\n"]
     for name, f in sorted(METHODS.items()):
         if isinstance(f, property):
-            lines.append(f"    @property\n    def {name}(self) -> Tensor: ...\n")
+            said = str(inspect.unwrap(f.fget).__annotations__.get("return"))
+            lines.append(f"    @property\n    def {name}(self) -> {said if said in ('bool', 'int') else 'Tensor'}: ...\n")
         elif name in ("__eq__", "__ne__"):
             lines.append(f"    def {name}(self, other: object) -> Tensor: ...\n")
         elif name in OPERATORS:

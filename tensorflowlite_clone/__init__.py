@@ -19,11 +19,23 @@ if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
 
     _let_blas_sleep()
 
-import numpy as _np
-
 from . import autograd, fft, func, linalg, ops
 from ._lazy import later as _later
-from ._state import get_default_dtype, set_default_dtype
+from ._settings import (
+    are_deterministic_algorithms_enabled,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
+from ._state import set_default_dtype
 from ._version import __version__
 from .autograd import (
     enable_grad,
@@ -36,38 +48,32 @@ from .autograd import (
     set_grad_enabled,
 )
 from .core.device import contiguous_format, device, memory_format, preserve_format
-from .core.dtypes import (
-    bool_ as bool,
-)
-from .core.dtypes import (
-    complex64,
-    complex128,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    promote_types,
-    result_type,
-    uint8,
-)
+from .core.dtype_names import dtype
 from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
+from .core.size import Size
 from .core.tensor import Tensor
+from .func import vmap
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
+from .ops.kinds import finfo, iinfo
+from .ops.memory import layout, strided
 from .ops.random import Generator, default_generator
+from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
     from . import cuda, datasets, nn, optim, utils
 
 globals().update(_FUNCTIONS)
+globals().update(_TYPES)
 
-#: The type of dtypes, which are NumPy's; PyTorch's other names of them.
-dtype = _np.dtype
-float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
+uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32"), dtype("uint64")
+int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")
+float16, bfloat16, float32, float64 = dtype("float16"), dtype("bfloat16"), dtype("float32"), dtype("float64")
+complex64, complex128, bool = dtype("complex64"), dtype("complex128"), dtype("bool")
+#: PyTorch's other names of them.
+half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
+cfloat, cdouble = complex64, complex128
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
 __getattr__, __dir__ = _later(globals())

@@ -180,13 +180,13 @@ def get_default_dtype() -> DType:
 
 
 def set_default_dtype(d: DTypeLike) -> None:
-    """Make ``d`` (float16, float32 or float64) the dtype of floats made from Python numbers.
+    """Make ``d`` (float16, bfloat16, float32 or float64) the dtype of floats made from Python numbers.
 
     >>> set_default_dtype(np.float64); get_default_dtype()
     dtype('float64')
     >>> set_default_dtype(np.float32)
     """
     dtype = np.dtype(d)
-    if dtype.kind != "f":
+    if dtype.kind != "f" and dtype.name != "bfloat16":
         raise DTypeError(f"set_default_dtype: only floating dtypes can be the default: got {dtype}; pass float32 or float64")
     _Default.dtype, state.default_dtype = dtype, None

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from ._errors import ArgumentError, FileFormatError, OperandError
+from ._errors import ArgumentError, FileFormatError, MissingExtraError, OperandError
 from ._files import write_atomically
+from .core.dtype_names import bfloat16
 from .core.plain import NUMBERS
 from .core.tensor import Tensor
 
@@ -33,7 +34,7 @@ __all__ = ["load", "save"]
 Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
 PathLike: TypeAlias = str | os.PathLike[str]
 
-#: The dtypes of the format that NumPy has; all are stored little-endian. BF16 is read too, as float32.
+#: The dtypes of the format that NumPy has; all are stored little-endian. BF16 is another one.
 DTYPES = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8",
     "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
@@ -96,8 +97,9 @@ def load(path: PathLike | BinaryIO, map_location: Any = None, *, weights_only: b
 
     ``path`` is the name of a file, or a file open for reading bytes, which is read from where it stands to its end.
     Tensors come back as tensors and arrays as arrays, writable, each in memory of its own. The kind of file is recognised by its
-    content. bfloat16 tensors become float32 with the same values. ``map_location`` can only be the CPU; ``weights_only`` is accepted
-    for PyTorch's sake and makes no difference: nothing in a file is ever executed.
+    content. bfloat16 tensors need the extra ``bf16``; without it those of other programs become float32 of the same values.
+    ``map_location`` can only be the CPU; ``weights_only`` is accepted for PyTorch's sake and makes no difference: nothing in a file is
+    ever executed.
 
     Raises `FileFormatError`, naming the file and what is wrong with it, for truncated, corrupt or foreign files (and any change
     of a file that `save` wrote), `FileNotFoundError` if there is none.
@@ -212,7 +214,7 @@ class _Encoder:
         native = array.dtype.newbyteorder("=")
         if native == np.complex128:  # the format has no such dtype: stored as pairs of float64
             stored = np.ascontiguousarray(array, native).view(np.float64).reshape(*array.shape, 2)
-        elif native.newbyteorder("<") in CODES:
+        elif native.char == "E" or native.newbyteorder("<") in CODES:
             stored = array
         else:
             raise OperandError(
@@ -270,6 +272,8 @@ def _decode(entry: Any, arrays: Arrays, used: set[str]) -> Any:
         array = arrays[name]
         if dtype == "complex128":
             array = array.view(np.complex128).reshape(array.shape[:-1])
+        if dtype == "bfloat16":
+            array = array.astype(bfloat16.dtype, copy=False)  # names the extra that is missing, if it is float32
         if array.dtype.name != dtype:
             raise ValueError(f"{quote(name)} is {array.dtype}, the structure says {quote(dtype)}")
         return Tensor(array) if kind == "tensor" else array
@@ -293,7 +297,7 @@ def _write_safetensors(file: BinaryIO, arrays: Arrays, structure: str) -> None:
     entries: dict[str, Any] = {}
     offset = 0
     for name, array in ordered:
-        code, end = CODES[array.dtype.newbyteorder("<")], offset + array.nbytes
+        code, end = "BF16" if array.dtype.char == "E" else CODES[array.dtype.newbyteorder("<")], offset + array.nbytes
         entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [offset, end]}
         offset = end
     checksum = _checksum(structure, entries, (_bytes(array) for _, array in ordered))
@@ -402,9 +406,13 @@ def _place(name: str, entry: Any) -> tuple[int, int, str, np.dtype[Any], tuple[i
 
 
 def _native(array: np.ndarray[Any, Any], code: str) -> np.ndarray[Any, Any]:
-    """``array`` in the machine's byte order; BF16, which is the upper half of a float32, widened."""
+    """``array`` in the machine's byte order; BF16, which is the upper half of a float32, widened where NumPy cannot have it."""
     if code == "BF16":
-        return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        bits = array.astype(np.uint16, copy=False)
+        try:
+            return bits.view(bfloat16.dtype)
+        except MissingExtraError:
+            return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -473,4 +481,6 @@ def _read_member(archive: ZipFile, member: ZipInfo) -> np.ndarray[Any, Any]:
         array = np.lib.format.read_array(content, allow_pickle=False)
         if content.read(1):  # otherwise the CRC has been checked
             raise FileFormatError(f"bytes are left over in {quote(member.filename)}")
+    if array.dtype == "V2":  # as which NumPy writes bfloat16
+        return _native(array.view("<u2"), "BF16")
     return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import zipfile
 from collections import OrderedDict
 
@@ -289,10 +291,27 @@ def test_foreign_files_load_as_a_flat_dict_of_tensors(tmp_path):
     assert load(tmp_path / "none") == {}
 
 
-def test_bfloat16_becomes_float32_with_the_same_values(tmp_path):
+def test_bfloat16_without_its_extra_becomes_float32_with_the_same_values(tmp_path):
+    """In a process of its own, which cannot load ``ml_dtypes``."""
     bits = np.arange(2**16, dtype="<u2")
     write(tmp_path / "x", {"w": {"dtype": "BF16", "shape": [256, 256], "data_offsets": [0, 2**17]}}, bits.tobytes())
-    w = load(tmp_path / "x")["w"].numpy()
+    program = f"""
+import sys
+sys.modules["ml_dtypes"] = None
+import numpy as np
+import tensorflowlite_clone as tl
+np.save({str(tmp_path / "w.npy")!r}, tl.load({str(tmp_path / "x")!r})["w"].numpy())
+assert tl.bfloat16 == "bfloat16" and tl.bfloat16 != tl.float32 and tl.bfloat16 in {{tl.bfloat16}} and tl.bfloat16.itemsize == 2
+assert tl.tensor([1.0]).to(tl.float16).dtype != tl.bfloat16 and repr(tl.bfloat16) == "tl.bfloat16" and tl.finfo(tl.bfloat16).bits == 16
+try:
+    tl.zeros(2, dtype=tl.bfloat16)
+except ImportError as error:
+    assert "tensorflowlite_clone[bf16]" in str(error), error
+else:
+    raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    w = np.load(tmp_path / "w.npy")
     assert w.dtype == np.float32 and w.shape == (256, 256)
     np.testing.assert_array_equal(w.view(np.uint32).ravel(), bits.astype(np.uint32) << 16)
     assert w[0x3F, 0x80] == 1.0 and w[0xC0, 0x49] == -3.140625 and np.isinf(w[0x7F, 0x80]) and np.isnan(w[0x7F, 0xC0])

@@ -24,16 +24,16 @@ FILES = source.read(ROOT)
 
 #: Every place in the package and its floor; a file imports only from its own folder or from lower floors.
 FLOORS = {
-    "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 0, "_files": 0, "cuda": 0, "_checks": 1, "_state": 1, "kernels": 2, "core": 3,
-    "ops": 4, "fft": 5,
-    "linalg": 5, "func": 5, "autograd": 6, "nn": 7, "optim": 8, "utils": 9, "io": 10, "datasets": 10, "__init__": 11,
+    "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 1, "_files": 0, "cuda": 0, "_checks": 1, "_settings": 2, "_state": 1,
+    "kernels": 2, "core": 3, "ops": 4, "fft": 5, "linalg": 5, "func": 5, "autograd": 6, "nn": 7, "optim": 8, "utils": 9, "io": 10,
+    "datasets": 10, "__init__": 11,
 }  # fmt: skip
 
 #: The files of ``core/`` in the order in which they stand on one another: each imports only from those before it.
 CORE = [
-    "where", "windows", "broadcast", "dtypes", "plain", "device", "printing", "methods", "observe", "registry", "boxed", "versions",
-    "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "half", "saved", "recording", "hooks", "engine", "grad_fn",
-    "transpose", "signature", "publish", "operation", "families", "compile",
+    "where", "windows", "sharing", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods",
+    "observe", "registry", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
+    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "publish", "operation", "families", "compile",
 ]  # fmt: skip
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.

@@ -15,10 +15,12 @@ from typing import Any, ClassVar, Never
 import numpy as np
 
 from .._errors import DTypeError, OperandError, ShapeError, TransformError
-from .._typing import Array, DType, OperationLike, Shape
+from .._typing import Array, OperationLike
+from .dtype_names import dtype
 from .dtypes import CATEGORY
 from .methods import Methods
 from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
+from .size import Size
 
 #: What the parts of the package ask of a box, and users have no use for.
 INTERNAL = frozenset({
@@ -41,8 +43,8 @@ class Boxed(Methods):
     #: Whether a derivative is being taken of it (not of what it holds).
     _differentiated: bool = False
     level: int
-    shape: Shape
-    dtype: DType
+    shape: Size
+    dtype: dtype
 
     def detach(self) -> Any:
         """The values as a constant."""
@@ -217,8 +219,6 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
     "grad": lambda x: None,
     "grad_fn": lambda x: None,
     "output_nr": lambda x: 0,
-    "itemsize": lambda x: x.dtype.itemsize,
-    "nbytes": lambda x: prod(x.shape) * x.dtype.itemsize,
     "data": lambda x: x.detach(),
 }
 _BY_TRANSFORM = "func.grad and func.vjp give gradients inside transforms"

@@ -20,12 +20,13 @@ from .._state import next_serial, state
 from . import observe, registry
 from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
+from .dtypes import float32
 from .explain import explain, plain_result
-from .half import OVERFLOW, TINY
 from .operation import Operation
 from .plan import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .publish import operator_of
 from .recording import Recorded
+from .short import OVERFLOW, TINY
 from .tensor import Taped, Tensor
 from .versions import Cell
 from .where import caller, know_inside
@@ -118,7 +119,7 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> 
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
         "Taped": Taped,
         "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
-        "new_node": op.__new__,
+        "new_node": op.__new__, "F32": float32,
         "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
         "shape_of": shape_of, "explain": explain, "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
@@ -177,6 +178,8 @@ def _fetch(op: type[Operation]) -> list[str]:
             check = " and d0.dtype.kind == 'f'"
         elif op.promotion == "inexact":
             check = " and " + inexact.format("n0 is not None", 0)
+        if not (op.is_view or op.any_dtype or op.real_only):
+            check += " and (d0.dtype is F32 or d0.dtype.kind != 'V')"
         return [
             "    mask = 0",
             "    if isinstance(a0, Taped):",
@@ -185,7 +188,7 @@ def _fetch(op: type[Operation]) -> list[str]:
         ]
     if k == 2 and promoted == [0, 1]:
         check = " and " + inexact.format("n0 is not None or n1 is not None", 0) if op.promotion == "inexact" else ""
-        check = " and d0.dtype.kind == 'f'" if op.real_only else check
+        check = " and d0.dtype.kind == 'f'" if op.real_only else check + " and (d0.dtype is F32 or d0.dtype.kind != 'V')"
         lines = [
             "    mask = 0",
             "    if isinstance(a0, Taped):",
@@ -199,7 +202,7 @@ def _fetch(op: type[Operation]) -> list[str]:
             + ": mask = 3; level = a0.level"
         ]
         if op.numbers_allowed:
-            # float16 beside a number outside its range is for the slow path: see ``half.py``.
+            # float16 beside a number outside its range is for the slow path: see ``short.py``.
             fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.kind == 'f' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
             lines += [f"        elif (type(a1) is float or type(a1) is int) and type(d0) is ndarray and {fits.format(0, 1)}:"]
             lines += [f"            {number.format(i=1)}; mask = 1; level = a0.level"]
@@ -219,7 +222,8 @@ def _fetch(op: type[Operation]) -> list[str]:
             *_constants(op, i, i not in promoted, number.format(i=i)),
             "    else: mask = -1",
         ]
-    tail = " or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" or op.real_only else ""
+    refused = "dtype.kind != 'f'" if op.promotion == "inexact" or op.real_only else "dtype.kind == 'V'"
+    tail = f" or (dtype is not None and dtype is not F32 and {refused})"
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 

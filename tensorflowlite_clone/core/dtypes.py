@@ -13,8 +13,10 @@ import numpy as np
 
 from .._state import get_default_dtype
 from .._typing import DType
+from .dtype_names import numpy_dtype
 
-CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+#: By NumPy's letters of kinds; what NumPy calls "V" here is bfloat16.
+CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 
 bool_ = np.dtype(np.bool_)
 uint8 = np.dtype(np.uint8)
@@ -28,7 +30,17 @@ float64 = np.dtype(np.float64)
 complex64 = np.dtype(np.complex64)
 complex128 = np.dtype(np.complex128)
 
-COMPLEX_OF: dict[DType, DType] = {float16: complex64, float32: complex64, float64: complex128}
+
+class _ComplexOf(dict[DType, DType]):
+    """The complex dtype that goes with a floating one; with bfloat16, which is no key as it need not be there, complex64."""
+
+    def __missing__(self, key: DType) -> DType:
+        if key.name != "bfloat16":
+            raise KeyError(key)
+        return complex64
+
+
+COMPLEX_OF = _ComplexOf({float16: complex64, float32: complex64, float64: complex128})
 
 
 def promote_types(a: DType, b: DType) -> DType:
@@ -77,7 +89,7 @@ def result_type(*operands: Any) -> DType:
         if isinstance(x, bool | int | float | complex | np.generic):
             priority, dtype = 2, _of_number(x)
         else:
-            priority, dtype = (0 if len(x.shape) else 1), x.dtype
+            priority, dtype = (0 if len(x.shape) else 1), numpy_dtype(x.dtype)
         seen = by_priority[priority]
         by_priority[priority] = dtype if seen is None else promote_types(seen, dtype)
     result: DType | None = None
@@ -86,7 +98,7 @@ def result_type(*operands: Any) -> DType:
             continue
         if result is None:
             result = dtype_
-        elif result.kind == "f" and dtype_.kind == "c":
+        elif result.kind in "fV" and dtype_.kind == "c":
             result = COMPLEX_OF[result]  # as precise as the operand of higher priority
         elif CATEGORY[dtype_.kind] > CATEGORY[result.kind]:
             result = promote_types(result, dtype_)
@@ -100,4 +112,4 @@ def inexact_type(dtype: DType) -> DType:
     >>> inexact_type(int64)
     dtype('float32')
     """
-    return dtype if dtype.kind in "fc" else get_default_dtype()
+    return dtype if dtype.kind in "fcV" else get_default_dtype()

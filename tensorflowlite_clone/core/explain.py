@@ -11,9 +11,10 @@ from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, S
 from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .broadcast import as_ndarray
+from .dtype_names import dtype
 
 #: What parameters of operations are, as far as NumPy is asked to compute with them.
-SETTINGS = (bool, int, float, complex, np.generic, np.dtype, tuple, type(None))
+SETTINGS = (bool, int, float, complex, np.generic, np.dtype, dtype, tuple, type(None))
 #: What NumPy says where it has no such function for the dtypes.
 NO_SUCH_DTYPE = ("not supported for the input types", "did not contain a loop", "Cannot cast ufunc", "numpy boolean", "must be of integer")
 
@@ -47,7 +48,7 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
     if isinstance(error, ShapeError | DTypeError | DimensionError | ArgumentError | OperandError):
         return error  # a kernel or a check already said it
     for a in args:
-        if isinstance(a, ndarray) and a.dtype.kind not in "biufc":
+        if isinstance(a, ndarray) and a.dtype.kind not in "biufcV":
             return DTypeError(f"{title}: operands must be numbers: {facts}; convert to a numeric dtype first")
     if isinstance(error, TypeError):
         refuse_complex(op, args)

@@ -30,19 +30,20 @@ from .._state import state
 from .._typing import Array
 from . import registry
 from .boxed import Boxed
+from .dtype_names import numpy_dtype
 from .dtypes import inexact_type, result_type
 from .explain import explain, plain_result, plain_results, refuse_complex
-from .half import in_float32, leaves_half
 from .plain import plain_array
 from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
 from .recording import Recorded
+from .short import BFLOAT16, in_bfloat16, in_float32, is_bfloat16, leaves_half
 
 #: Python's and NumPy's numbers.
 RAW = (bool, int, float, complex, np.number, np.bool_)
 
-#: What `Operation.promote` gives for float16 operands beside a number that is none of float16.
-HALF_IS_TOO_SHORT: tuple[Any, ...] = (None,)
+#: What `Operation.promote` gives for bfloat16, and for float16 operands beside a number that is none of float16.
+TOO_SHORT: tuple[Any, ...] = (None,)
 
 
 def fused(kernel: Rule) -> Callable[[Rule], Rule]:
@@ -93,6 +94,10 @@ class Operation(Recorded, metaclass=OperationType):
     flat: ClassVar[tuple[str, ...]] = ()
     #: Whether the result shares the memory of the first array.
     is_view: ClassVar[bool] = False
+    #: Whether bfloat16 stays bfloat16: nothing is computed. All others compute in float32 and round (``core/short.py``); views need not.
+    any_dtype: ClassVar[bool] = False
+    #: Whether a number beside bfloat16 is not rounded first.
+    exact_numbers: ClassVar[bool] = False
 
     # ---- what is derived when the class is made ---------------------------------------------------------------------------
     names: ClassVar[tuple[str, ...]] = ()
@@ -153,8 +158,10 @@ class Operation(Recorded, metaclass=OperationType):
             return cls.compute(args, params)
         if cls.promotion is not None:
             given, args = args, cls.promote(args)
-            if args is HALF_IS_TOO_SHORT:
-                return in_float32(cls.of, *given, **params)
+            if args is TOO_SHORT:
+                return in_float32(cls.of, *(given if cls.exact_numbers or not is_bfloat16(*given) else in_bfloat16(*given)), **params)
+        elif not (cls.is_view or cls.any_dtype) and is_bfloat16(*args):
+            return in_float32(cls.of, *args, **params)
         return top.process(cls, args, params)
 
     @classmethod
@@ -189,7 +196,7 @@ class Operation(Recorded, metaclass=OperationType):
 
     @classmethod
     def promote(cls, args: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Cast the operands to the dtype PyTorch would compute in; `HALF_IS_TOO_SHORT` where that is float32, and the result float16."""
+        """Cast the operands to the dtype PyTorch would compute in; `TOO_SHORT` where that is float32, and the result a short float."""
         if cls.promoted is None:  # most often they have it already
             dtype = None
             for a in args:
@@ -203,26 +210,26 @@ class Operation(Recorded, metaclass=OperationType):
                     break
             else:
                 if dtype is not None and dtype.kind in "fc":
-                    return HALF_IS_TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
+                    return TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
         concerned = args if cls.promoted is None else tuple(a for a, n in zip(args, cls.names, strict=True) if n in cls.promoted)
-        dtypes = {a.dtype for a in concerned if hasattr(a, "dtype")}
+        dtypes = {numpy_dtype(a.dtype) for a in concerned if hasattr(a, "dtype")}
         if len(dtypes) == 1:
             dtype = next(iter(dtypes))
             if dtype.kind == "c" or (dtype.kind == "f" and not any(type(a) is complex for a in concerned)):
-                return HALF_IS_TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
+                return TOO_SHORT if dtype.itemsize == 2 and cls._needs_float32(args) else args
         try:
             dtype = result_type(*concerned)
         except KeyError:
             raise OperandError(f"{cls.title()}: operands must be numbers; got dtypes {sorted(map(str, dtypes))}") from None
         if cls.promotion == "inexact":
             dtype = inexact_type(dtype)
-        if dtype.itemsize == 2 and dtype.kind == "f" and cls._needs_float32(args):
-            return HALF_IS_TOO_SHORT
+        if dtype.itemsize == 2 and dtype.kind in "fV" and cls._needs_float32(args):
+            return TOO_SHORT
         return tuple(_to_dtype(a, dtype) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
 
     @classmethod
     def _needs_float32(cls, args: tuple[Array, ...]) -> bool:
-        return cls.numbers_allowed and cls.promoted is None and leaves_half(*args)
+        return is_bfloat16(*args) or (cls.numbers_allowed and cls.promoted is None and leaves_half(*args))
 
     # ---- names and rules --------------------------------------------------------------------------------------------------
     differentiable_mask: ClassVar[int] = 0
@@ -301,7 +308,7 @@ class Operation(Recorded, metaclass=OperationType):
 
 def _to_dtype(a: Array, dtype: np.dtype[Any]) -> Array:
     if isinstance(a, Boxed | ndarray):
-        return a if a.dtype == dtype else a.astype(dtype)
+        return a if numpy_dtype(a.dtype) == dtype else a.astype(dtype)
     if a is None:
         return a
     value = a.item() if isinstance(a, np.generic) else a
@@ -315,6 +322,8 @@ def _operand(cls: type[Operation], i: int, a: Any) -> Any:
     name = cls.names[i] if i < len(cls.names) else str(cls.rest)
     if isinstance(a, ndarray):
         return plain_array(a, cls.title())
+    if isinstance(a, np.generic) and a.dtype.char == BFLOAT16:
+        return np.asarray(a)
     if isinstance(a, (Boxed, *RAW)) or (a is None and name in cls.optional):
         return a
     raise OperandError(

@@ -14,9 +14,12 @@ from numpy import ndarray
 from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import NDArray
+from ..kernels.short import SHORT
+from .dtype_names import numpy_dtype
+from .size import Size
 
-#: The dtypes of numbers of at most double precision, by NumPy's letters.
-NUMBERS = frozenset("?bhilqBHILQefdFD")
+#: The dtypes of numbers of at most double precision, by NumPy's letters ("E" is bfloat16, which NumPy has from ``ml_dtypes``).
+NUMBERS = frozenset("?bhilqBHILQeEfdFD")
 
 
 def plain_array(x: Any, op: str, *given: Any) -> NDArray:
@@ -55,7 +58,7 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
     >>> fitting(2.7, np.dtype("int64"), "full")
     2
     """
-    kind = np.dtype(dtype)
+    kind = numpy_dtype(dtype)
     if kind.kind == "b":
         return bool(value)
     if kind.kind != "c" and isinstance(value, complex | np.complexfloating):
@@ -74,7 +77,7 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
         raise ArgumentError(
             f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds {low} to {high}; use another dtype"
         )
-    largest = float(np.finfo(np.float32 if kind.char == "e" else kind).max)  # float16 rounds to infinity
+    largest = float(np.finfo(np.float32 if kind.char in SHORT else kind).max)  # short floats round to infinity
     parts = (value.real, value.imag) if kind.kind == "c" else (value,)
     if any(largest < abs(p) < math.inf for p in parts):
         raise ArgumentError(
@@ -91,12 +94,15 @@ def filling(value: Any, dtype: Any, op: str) -> Any:
     return fitting(array.item(), dtype, op) if isinstance(array, ndarray | np.generic) and not array.shape and dtype.kind in "iu" else value
 
 
-def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
-    """What `Tensor` makes of sizes, or of numbers in a sequence."""
+def constructed(data: tuple[Any, ...], dtype: Any = None) -> ndarray[Any, Any]:
+    """What `Tensor` makes of sizes, or of numbers in a sequence, in ``dtype`` (None: the default dtype)."""
+    dtype = get_default_dtype() if dtype is None else dtype
+    if len(data) == 1 and type(data[0]) is Size:
+        data = tuple(data[0])
     if all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data):
         if min(data, default=0) < 0:
             raise ShapeError(f"Tensor: sizes must not be negative: got {data}; for a tensor of these numbers use tl.tensor({list(data)})")
-        return np.zeros(data or (0,), get_default_dtype())
+        return np.zeros(data or (0,), dtype)
     if len(data) == 1 and isinstance(data[0], np.generic):
         return np.asarray(data[0])
     if len(data) != 1 or isinstance(data[0], bool | float | complex | str | bytes | None):
@@ -105,7 +111,7 @@ def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:
     array = plain_array(to_array(data[0]), "Tensor", data[0])
     if array.dtype.kind == "c":
         raise DTypeError(f"Tensor: its numbers are real, in the default dtype: got {array.dtype} {array.shape}; use tl.tensor(...)")
-    return array.astype(get_default_dtype(), copy=False)
+    return array.astype(dtype, copy=False)
 
 
 def to_array(data: Any) -> ndarray[Any, Any]:

@@ -80,6 +80,8 @@ def form(array: NDArray) -> list[str]:
 
 def text(array: NDArray, prefix: str, notes: Sequence[str]) -> str:
     """``prefix``, the elements and the notes behind them, in lines; a closing parenthesis."""
+    if array.dtype.kind == "V":  # bfloat16
+        array = array.astype(np.float32)
     body = prefix + ("[]" if not array.size else _elements(array, len(prefix)))
     parts, last = [body], len(body) - body.rfind("\n") + 1
     for note in notes:

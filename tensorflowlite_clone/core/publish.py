@@ -16,7 +16,7 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed, write_out
-from .plain import plain_array, to_array
+from .plain import NUMBERS, plain_array, to_array
 from .signature import PLAIN, better_error, code_of, kinds_of, refuse
 from .tensor import Tensor
 
@@ -213,7 +213,7 @@ def to_operand(x: Any, name: str) -> Any:
 def require_operands(name: str, *given: Any) -> None:
     """Raise `OperandError` unless all are tensors, arrays of numbers or numbers, which stay as they are."""
     for x in given:
-        if not isinstance(x, OPERANDS) or (isinstance(x, ndarray | np.generic) and x.dtype.kind not in "fiubc"):
+        if not isinstance(x, OPERANDS) or (isinstance(x, ndarray | np.generic) and x.dtype.char not in NUMBERS):
             raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
 
 

@@ -107,7 +107,7 @@ class Recorded(SavingNode):
         if self.outputs is None:
             tensors[0].node = self
         else:
-            self.forms = tuple((t.shape, t.dtype) for t in tensors)
+            self.forms = tuple((t.array.shape, t.array.dtype) for t in tensors)
             for i, (t, name) in enumerate(zip(tensors, self.outputs, strict=True)):
                 if name not in self.constant_outputs:
                     t.node = Select(self, i)

@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, Bounded, DimensionError, DTypeError, OperandError, ShapeError
 from .boxed import Boxed
+from .dtype_names import dtype, numpy_dtype
 from .explain import describe
 from .plain import NUMBERS
 from .where import know_inside
@@ -52,7 +53,7 @@ def _number(v: Any, kinds: str = "biufc") -> bool:
 
 def _dtype(v: Any) -> bool:
     try:
-        return np.dtype(v).char in NUMBERS
+        return numpy_dtype(v).char in NUMBERS
     except TypeError:
         return False
 
@@ -65,7 +66,7 @@ def _truth(v: Any) -> bool:
     return isinstance(v, np.bool_) or (isinstance(v, int | np.integer) and v in (0, 1))
 
 
-DTYPES = frozenset(type(np.dtype(letter)) for letter in NUMBERS)
+DTYPES = frozenset(type(np.dtype(letter)) for letter in NUMBERS - {"E"}) | {dtype}
 BOOL = Kind("True or False", "write x is not None, or bool(x)", frozenset({bool}), _truth)
 INT = Kind("an integer", "convert it, int(x)", frozenset({int}), _whole)
 FLOAT = Kind("a real number", "convert it, float(x)", frozenset({float, int}), lambda v: _number(v, "biuf"))

@@ -17,11 +17,14 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
 from .._state import state
-from .._typing import Array, DType, OperationLike, Shape
+from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .device import CPU
+from .dtype_names import DTYPES, dtype
 from .plain import constructed, plain_array
 from .printing import form, text
+from .sharing import Window, deep_copied, shown, window_of
+from .size import SIZES, Size
 from .tape import Leaf
 from .versions import Cell
 from .views import Views, lineage_of
@@ -57,7 +60,7 @@ class Tensor(_Taped, metaclass=TensorType):
     >>> x.grad
     tensor([2., 4.], dtype=float64)
     >>> Tensor(2, 3).shape, Tensor([1, 2]).dtype
-    ((2, 3), dtype('float32'))
+    ((2, 3), tl.float32)
     """
 
     __slots__ = ("__weakref__", "_grad", "array", "node", "version", "views")
@@ -131,26 +134,14 @@ class Tensor(_Taped, metaclass=TensorType):
 
     # ---- shape and dtype --------------------------------------------------------------------------------------------------
     @property
-    def shape(self) -> Shape:  # type: ignore[override]
+    def shape(self) -> Size:  # type: ignore[override]
         """The size of each dimension."""
-        shape: Shape = self.array.shape
-        return shape
+        return SIZES[self.array.shape]
 
     @property
-    def dtype(self) -> DType:  # type: ignore[override]
-        """The NumPy dtype."""
-        dtype: DType = self.array.dtype
-        return dtype
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.numel() * self.itemsize
+    def dtype(self) -> dtype:  # type: ignore[override]
+        """The kind of its numbers, `tl.float32` for example; NumPy takes it for its own dtype."""
+        return DTYPES[self.array.dtype]
 
     @property
     def device(self) -> Any:
@@ -252,7 +243,7 @@ class Tensor(_Taped, metaclass=TensorType):
     @data.setter
     def data(self, value: Any) -> None:
         new = value.array if isinstance(value, Taped) else plain_array(value, "data")
-        if self.node is not None and new.dtype.kind not in "fc":
+        if self.node is not None and new.dtype.kind not in "fcV":
             raise DTypeError(
                 f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
             )
@@ -456,7 +447,8 @@ class Tensor(_Taped, metaclass=TensorType):
         return id(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (np.array(self.numpy(force=True)), self.requires_grad)
+        array, window = window_of(self.numpy(force=True))
+        return _rebuild, (array, self.requires_grad, window)
 
     def __copy__(self) -> Tensor:
         return self.detach().requires_grad_(self.requires_grad)
@@ -465,7 +457,8 @@ class Tensor(_Taped, metaclass=TensorType):
         if not self.is_leaf:
             raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
         copied = type(self).__new__(type(self))
-        copied.array, copied.level = np.array(self.array), self.level
+        copied.array = deep_copied(self.array, memo) if type(self.array) is ndarray else np.array(self.array)
+        copied.level = self.level
         copied._grad = copied.node = copied.version = copied.views = None
         if self.grad is not None:
             copied._grad = self.grad.__deepcopy__(memo)
@@ -494,5 +487,5 @@ else:
     Taped = _Taped
 
 
-def _rebuild(array: ndarray[Any, Any], requires_grad: bool) -> Tensor:
-    return Tensor(array, requires_grad=requires_grad)
+def _rebuild(array: ndarray[Any, Any], requires_grad: bool, window: Window = None) -> Tensor:
+    return Tensor(shown(array, window), requires_grad=requires_grad)

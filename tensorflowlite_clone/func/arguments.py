@@ -78,7 +78,9 @@ class Kind:
         self.numpy = _numpy_or_tensors(leaves)
         #: Whether it is NumPy's float64, in which integers inside become what they become in NumPy, and no float32 tensors.
         self.double = not self.tensors and any(
-            np.asarray(x).dtype not in SINGLE for x in leaves if isinstance(x, ndarray | np.generic | float | complex)
+            np.asarray(x).dtype not in SINGLE and np.asarray(x).dtype.kind != "V"
+            for x in leaves
+            if isinstance(x, ndarray | np.generic | float | complex)
         )
 
     def take(self, x: Any, op: str, what: str = "the arguments to differentiate or map over") -> Array:
@@ -185,7 +187,7 @@ def require_arrays(outs: Sequence[Any], op: str) -> None:
 
 def require_inexact(array: Array, op: str) -> None:
     """Raise for arguments that have no derivative."""
-    if array.dtype.kind not in "fc":
+    if array.dtype.kind not in "fcV":
         raise TransformError(
             f"{op}: only floating and complex arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float(), "
             f"or leave it out of argnums"

@@ -8,10 +8,12 @@ from typing import Any, Never
 import numpy as np
 
 from .._errors import TransformError
-from .._typing import Array, DType, OperationLike, Shape
+from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
 from ..core.device import CPU
+from ..core.dtype_names import DTYPES, dtype
 from ..core.levels import constant_value, mapped
+from ..core.size import SIZES, Size
 from ..core.views import lineage_of, look
 
 
@@ -44,16 +46,14 @@ class Batched(Inside):
         self.value, self.length, self.level, self.views = value, size, level, None
 
     @property
-    def shape(self) -> Shape:  # type: ignore[override]
+    def shape(self) -> Size:  # type: ignore[override]
         """The shape without the hidden axis."""
-        shape: Shape = self.value.shape[1:]
-        return shape
+        return SIZES[self.value.shape[1:]]
 
     @property
-    def dtype(self) -> DType:  # type: ignore[override]
+    def dtype(self) -> dtype:  # type: ignore[override]
         """The dtype of the values."""
-        dtype: DType = self.value.dtype
-        return dtype
+        return DTYPES[self.value.dtype]
 
     def constant(self, array: Any) -> Batched:
         """``array`` for every example."""

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from .._state import state
-from .._typing import Array, DType, OperationLike, Shape
+from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
 from ..core.device import CPU
+from ..core.dtype_names import DTYPES, dtype
 from ..core.levels import constant_value
+from ..core.size import SIZES, Size
 from ..core.tensor import Tensor
 from ..core.views import lineage_of, look
 
@@ -27,16 +29,14 @@ class Dual(Inside):
         self.primal, self.tangent, self.level, self.views = primal, tangent, level, None
 
     @property
-    def shape(self) -> Shape:  # type: ignore[override]
+    def shape(self) -> Size:  # type: ignore[override]
         """The shape of the value."""
-        shape: Shape = self.primal.shape
-        return shape
+        return SIZES[self.primal.shape]
 
     @property
-    def dtype(self) -> DType:  # type: ignore[override]
+    def dtype(self) -> dtype:  # type: ignore[override]
         """The dtype of the value."""
-        dtype: DType = self.primal.dtype
-        return dtype
+        return DTYPES[self.primal.dtype]
 
     def constant(self, array: Any) -> Dual:
         """``array`` with tangent 0."""

@@ -20,7 +20,7 @@ import numpy as np
 from .._errors import ArgumentError
 from .._typing import NDArray, Pair
 from .avg_pool import avg_pool2d, avg_pool2d_grad
-from .half import in_float32
+from .short import in_float32
 from .threads import parallel
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_grad", "adaptive_max_pool2d_indices"]

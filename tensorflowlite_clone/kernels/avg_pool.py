@@ -12,7 +12,7 @@ import numpy as np
 
 from .._errors import ArgumentError
 from .._typing import NDArray, Pair
-from .half import in_float32
+from .short import in_float32
 from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windows
 
 __all__ = ["avg_pool2d", "avg_pool2d_grad"]

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from .._typing import NDArray
-from .half import in_float32
+from .short import SHORT, in_float32
 from .threads import parallel
 
 __all__ = ["CHUNK", "chunked"]
@@ -27,7 +27,7 @@ def chunked(step: Callable[..., None], x: NDArray, *others: NDArray, cost: float
     """Apply ``step(out, x, *others)`` to equally shaped float arrays, chunk by chunk, and return ``out``.
 
     ``step`` writes its first argument and must be element-wise. It never sees a 0-d array (whose ufunc results NumPy turns
-    into scalars) nor float16 (computed in float32, as float16 has no arithmetic of its own), and may overflow silently.
+    into scalars) nor short floats (computed in float32, as they have no arithmetic of their own), and may overflow silently.
 
     ``step``: the computation on one chunk. ``x``: float array of any shape; the result has its shape and dtype. ``others``: arrays of the
     shape of ``x``; other dtypes are cast to the dtype of ``x``. ``cost``: estimated nanoseconds per element on one thread; decides whether
@@ -40,7 +40,7 @@ def chunked(step: Callable[..., None], x: NDArray, *others: NDArray, cost: float
     """
     x = np.asarray(x)
     dtype = x.dtype
-    if dtype.char == "e":
+    if dtype.char in SHORT:
         return in_float32(partial(chunked, step, cost=cost))(x, *others)
     shape, size = x.shape, x.size
     arrays = [x, *(np.asarray(a, dtype) for a in others)]

@@ -17,8 +17,8 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
-from .half import in_float32
 from .reduce import column_sum, power_of_two, row_sum
+from .short import in_float32
 from .threads import parallel
 
 __all__ = [

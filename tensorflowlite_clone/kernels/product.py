@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .._typing import NDArray
-from .half import in_float32
+from .short import SHORT, in_float32
 from .threads import WORTH_IT, parallel
 
 __all__ = ["contract", "matmul", "rows_of", "stacked_product"]
@@ -33,7 +33,7 @@ def matmul(x: NDArray, y: NDArray) -> NDArray:
     >>> matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape
     (5, 2, 4)
     """
-    if x.dtype.char == "e":
+    if x.dtype.char in SHORT:
         return in_float32(matmul)(x, y)
     if y.ndim == 2 and x.ndim > 2:
         product: NDArray = rows_of(x) @ y  # (rows, k) @ (k, m)
@@ -128,7 +128,7 @@ def contract(x: NDArray, y: NDArray, spec: Spec) -> NDArray:
     lay = _layout(spec)
     if lay.swap:
         x, y = y, x
-    if x.dtype.char == "e":
+    if x.dtype.char in SHORT:
         return in_float32(contract)(x, y, (spec[1], spec[0], spec[2]) if lay.swap else spec)
     x, y = x.transpose(lay.x), y.transpose(lay.y)  # (batch, rows, summed), (batch, summed, columns), each a group of axes
     b, rows, columns = lay.batch, x.shape[lay.batch : lay.batch + lay.rows], y.shape[lay.batch + lay.summed :]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import NDArray
+from .short import SHORT
 
 __all__ = ["in_range", "power_of_two", "row_max", "row_sum", "sum_to"]
 
@@ -40,8 +41,8 @@ def _by_blas(a: NDArray) -> bool:
 
 
 def _add(a: NDArray, axis: int | tuple[int, ...]) -> NDArray:
-    """``np.sum`` in the dtype of ``a``; float16 is summed in float32, as it would leave its range and lose its digits."""
-    if a.dtype.char == "e":
+    """``np.sum`` in the dtype of ``a``; short floats are summed in float32, as they would lose their digits."""
+    if a.dtype.char in SHORT:
         return np.asarray(np.add.reduce(a, axis=axis, dtype=np.float32)).astype(a.dtype)
     return np.asarray(np.add.reduce(a, axis=axis, dtype=a.dtype))
 

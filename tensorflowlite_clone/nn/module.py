@@ -15,6 +15,7 @@ from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
+from ..core.dtype_names import Kind, bfloat16, dtype_of
 from ..core.tensor import Taped, Tensor
 from .hooks import GLOBAL, Hookable, Hooks, call_between
 from .parameter import Parameter
@@ -320,10 +321,8 @@ class Module(Stateful, Hookable):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with ``set_to_none=False``, fill them with zeros)."""
         for p in self.parameters():
-            if set_to_none or p.grad is None:
-                p.grad = None
-            else:
-                p._grad = Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+            none = set_to_none or p.grad is None
+            p._grad = None if none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
 
     def _convert(self, dtype: Any) -> Self:
         """Bring floating parameters and buffers to ``dtype``; each tensor stays the same object, so optimizers keep it."""
@@ -340,11 +339,10 @@ class Module(Stateful, Hookable):
         if unknown:
             raise OperandError(f"to: unexpected {', '.join(sorted(unknown))}; it takes dtype=, device=, or a tensor to be like")
         for value in [*args, *kwargs.values()]:
-            if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-                dtype = np.dtype(value)
-                if dtype.kind not in "fc":
-                    raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {dtype}; pass float32 or float64")
-                self._convert(dtype)
+            if isinstance(value, np.dtype | Kind) or (isinstance(value, type) and issubclass(value, np.generic)):
+                if dtype_of(value).kind not in "fc":
+                    raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {value}; pass float32 or float64")
+                self._convert(dtype_of(value).dtype)
             elif isinstance(value, str | Device):
                 Device(value)
             elif isinstance(value, Taped):
@@ -364,6 +362,10 @@ class Module(Stateful, Hookable):
     def half(self) -> Self:
         """Convert floating parameters and buffers to float16."""
         return self._convert(np.dtype(np.float16))
+
+    def bfloat16(self) -> Self:
+        """Convert floating parameters and buffers to bfloat16."""
+        return self._convert(bfloat16.dtype)
 
     def cpu(self) -> Self:
         """The module itself: there is only the CPU."""

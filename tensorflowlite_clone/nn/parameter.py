@@ -9,13 +9,14 @@ import numpy as np
 from .._errors import OperandError
 from ..core.boxed import Boxed
 from ..core.plain import plain_array, to_array
+from ..core.sharing import deep_copied
 from ..core.tensor import Taped, Tensor
 
 
 def are_numbers(data: Any) -> bool:
     """Whether an array of numbers can be made of ``data``: not of text, objects, or rows of several lengths."""
     try:
-        return np.asarray(data).dtype.kind in "biufc"
+        return np.asarray(data).dtype.kind in "biufcV"
     except ValueError:
         return False
 
@@ -51,7 +52,7 @@ class Parameter(Tensor):
         return super().__format__(spec) if spec else str(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        copied = type(self)(np.array(self.numpy(force=True)), self.requires_grad)  # without the gradient, as PyTorch has it
+        copied = type(self)(deep_copied(self.numpy(force=True), memo), self.requires_grad)  # without the gradient, as PyTorch has it
         memo[id(self)] = copied
         return copied
 

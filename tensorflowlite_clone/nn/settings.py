@@ -15,6 +15,7 @@ from .._checks import choice, integer, integers, number
 from .._errors import ArgumentError, DTypeError, OperandError
 from ..core.boxed import Boxed
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtype_names import dtype_of
 from ..core.tensor import Taped
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -99,7 +100,7 @@ def _function(layer: Any, what: str, value: Any) -> None:
 
 def _floating(layer: Any, what: str, value: Any) -> None:
     try:
-        kind = np.dtype(value).kind
+        kind = dtype_of(value).kind
     except TypeError:
         kind = "?"
     if kind not in "fc":

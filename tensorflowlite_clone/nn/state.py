@@ -167,7 +167,7 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
         array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
     except ValueError:  # rows of several lengths
         return None, f"values of {{}}: {type(given).__name__} that is no array in the state, {t.shape} in the module"
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufcV":
         return None, f"dtype of {{}}: {type(given).__name__} of {array.dtype} in the state, {t.dtype} in the module"
     if array.shape != t.shape:
         return None, f"size of {{}}: {array.shape} in the state, {t.shape} in the module"

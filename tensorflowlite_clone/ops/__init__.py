@@ -25,10 +25,12 @@ from . import (
     histograms,
     index,
     join,
+    kinds,
     linalg,
     loss,
     margin_loss,
     matmul,
+    memory,
     norm,
     operands,
     pad,
@@ -49,6 +51,7 @@ from . import (
     stft,
     strided,
     trigonometric,
+    typed,
 )
 from .inplace import drawing, filling, index_put
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods

@@ -16,11 +16,11 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.dtypes import result_type
 from ..core.families import Elementwise, Inexact
-from ..core.half import in_float32, is_half, leaves_half
 from ..core.levels import is_plainly
 from ..core.plain import plain_array
 from ..core.publish import OPERANDS, public, require_operands, to_operand
 from ..core.registry import install_method
+from ..core.short import in_float32, is_bfloat16, is_short, leaves_half
 from .cast import Cast, cast
 from .compare import Where
 
@@ -52,6 +52,8 @@ class Subtract(Elementwise, numpy=np.subtract, operator="sub", title="sub"):
 class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), operator="mul", inplace=True):
     """Product. Shape: broadcast."""
 
+    exact_numbers = True
+
     forward = np.multiply
 
     def grad_x(g, y):
@@ -63,6 +65,8 @@ class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), opera
 
 class Divide(Inexact, numpy=np.divide, public="true_divide", operator="truediv", title="div", inplace=True):
     """Quotient; integers give floats. Shape: broadcast."""
+
+    exact_numbers = True
 
     steep = True
     forward = np.divide
@@ -228,7 +232,7 @@ def _add(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
     require_operands("add", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "add")
-    if not is_plainly(alpha, 1) and is_half(x, other):
+    if not is_plainly(alpha, 1) and is_short(x, other):
         return in_float32(_add, x, other, alpha=alpha)
     return Add.of(x, other if is_plainly(alpha, 1) else other * alpha)
 
@@ -238,7 +242,7 @@ def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     require_operands("sub", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
-    if not is_plainly(alpha, 1) and is_half(x, other):
+    if not is_plainly(alpha, 1) and is_short(x, other):
         return in_float32(_sub, x, other, alpha=alpha)
     return Subtract.of(x, other if is_plainly(alpha, 1) else other * alpha)
 
@@ -247,7 +251,7 @@ def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
 def _rsub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
     require_operands("rsub", input, other)
-    if not is_plainly(alpha, 1) and is_half(input, other):
+    if not is_plainly(alpha, 1) and is_short(input, other):
         return in_float32(_rsub, input, other, alpha=alpha)
     return Subtract.of(other, input if is_plainly(alpha, 1) else input * alpha)
 
@@ -278,7 +282,7 @@ def _div(input: Array, other: Array, *, rounding_mode: str | None = None) -> Arr
 
 def power(input: Any, other: Any) -> Array:
     """``input`` to the power of ``other``, either of which may be a number."""
-    if is_half(input, other) and leaves_half(input, other):
+    if is_short(input, other) and (is_bfloat16(input, other) or leaves_half(input, other)):
         return in_float32(power, input, other)
     if isinstance(other, complex) and isinstance(input, Boxed):
         return Power.of(input, np.asarray(other, result_type(input, complex(other))))
@@ -330,7 +334,7 @@ install_method("__rpow__", lambda a, b: power(b, a) if isinstance(b, OPERANDS) e
 def _lerp(input: Array, end: Array, weight: Array) -> Array:
     """``input + weight (end - input)``. Shape: broadcast."""
     require_operands("lerp", input, end, weight)
-    if is_half(input, end, weight):
+    if is_short(input, end, weight):
         return in_float32(_lerp, input, end, weight)
     return input + weight * (end - input)
 
@@ -339,7 +343,7 @@ def _lerp(input: Array, end: Array, weight: Array) -> Array:
 def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1) -> Array:
     """``input + value tensor1 tensor2``. Shape: broadcast."""
     require_operands("addcmul", input, tensor1, tensor2)
-    if is_half(input, tensor1, tensor2):
+    if is_short(input, tensor1, tensor2):
         return in_float32(_addcmul, input, tensor1, tensor2, value=value)
     product = tensor1 * tensor2
     return input + (product if is_plainly(value, 1) else product * value)
@@ -349,7 +353,7 @@ def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1
 def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1) -> Array:
     """``input + value tensor1 / tensor2``. Shape: broadcast."""
     require_operands("addcdiv", input, tensor1, tensor2)
-    if is_half(input, tensor1, tensor2):
+    if is_short(input, tensor1, tensor2):
         return in_float32(_addcdiv, input, tensor1, tensor2, value=value)
     quotient = tensor1 / tensor2
     return input + (quotient if is_plainly(value, 1) else quotient * value)

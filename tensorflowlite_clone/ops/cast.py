@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import Array, DTypeLike
+from .._errors import DTypeError, ShapeError, TransformError
+from .._typing import Array, DType, DTypeLike
 from ..core.boxed import Boxed
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtype_names import dtype_of, numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
-from ..core.publish import public, require_operands, to_operand
+from ..core.publish import public, to_operand
+from ..core.tensor import Tensor
 from ..core.views import mirror
 
 
@@ -19,10 +22,14 @@ class Cast(Linear, Elementwise, title="to"):
     """The same values in another dtype. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
 
     def forward(x, *, dtype):
         if x.dtype.kind == "c" and dtype.kind != "c":
             x = x.real
+        if dtype.kind == "V":  # bfloat16
+            with np.errstate(all="ignore"):
+                return (x.astype(np.float32) if x.dtype.kind == "f" else x).astype(dtype)
         return x.astype(dtype, copy=False)
 
     def grad_x(g, x_dtype):
@@ -33,6 +40,7 @@ class CastToIntegers(NonDifferentiable, title="to"):
     """The values (of complex ones the real parts) rounded towards zero, or whether they are not zero, as booleans. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
     quiet = True
 
     def forward(x, *, dtype):
@@ -43,6 +51,7 @@ class Clone(Elementwise, title="clone"):
     """A copy with its own memory, on the tape. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
 
     def forward(x):
         return np.array(x)
@@ -56,6 +65,7 @@ class Connected(Elementwise, title="clone"):
 
     flat = ("x",)
     promotion = None
+    any_dtype = True
 
     def forward(x):
         return np.array(x)
@@ -68,6 +78,7 @@ class Contiguous(Elementwise, title="contiguous"):
     """A copy whose memory is in row-major order. Shape: any -> same."""
 
     promotion = None
+    any_dtype = True
 
     def forward(x):
         return np.array(x, order="C")
@@ -78,10 +89,12 @@ class Contiguous(Elementwise, title="contiguous"):
 
 def cast(input: Array, dtype: DTypeLike) -> Array:
     """``input`` in another dtype; itself if it has that dtype, or if that is None."""
-    kind = np.dtype(dtype)
-    if dtype is None or input.dtype == kind:
+    if dtype is None or dtype is input.dtype:
         return input
-    return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
+    kind = numpy_dtype(dtype)
+    if input.dtype == kind:
+        return input
+    return Cast.of(input, dtype=kind) if kind.kind in "fcV" else CastToIntegers.of(input, dtype=kind)
 
 
 @public("to", function=False)
@@ -100,38 +113,50 @@ def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, c
     return Clone.of(out) if copy and out is input else out
 
 
+def bits_as(input: Array, dtype: DType) -> Array:
+    """The memory of ``input`` as numbers of ``dtype``, off the tape: `Tensor.view` with a dtype."""
+    if input.dtype == dtype:
+        return input
+    array = getattr(input, "array", None)
+    if not isinstance(array, np.ndarray):
+        raise TransformError("view: inside a function transform a value has no bits of its own; convert it with to(dtype)")
+    try:
+        bits = array.view(dtype)
+    except (ValueError, TypeError) as error:
+        raise ShapeError(
+            f"view: the bits of {input.dtype} {array.shape}, strides {array.strides} bytes, cannot be seen as {dtype} ({error!s:.120}); "
+            f"make the last dimension contiguous and long enough"
+        ) from error
+    out = Tensor.wrap(bits, input.level)
+    out.version = input.shared_cell()
+    return out
+
+
 def _convert(name: str, dtype: Any) -> None:
     def method(input: Array) -> Array:
         return cast(input, dtype)
 
-    method.__doc__ = f"The values as {np.dtype(dtype)}."
+    method.__doc__ = f"The values as {dtype}."
     public(name, function=False)(method)
 
 
 for _name, _dtype in (
-    ("half", np.float16), ("float", np.float32), ("double", np.float64), ("bool", np.bool_), ("byte", np.uint8), ("char", np.int8),
-    ("short", np.int16), ("int", np.int32), ("long", np.int64), ("cfloat", np.complex64), ("cdouble", np.complex128),
+    ("half", "float16"), ("float", "float32"), ("double", "float64"), ("bool", "bool"), ("byte", "uint8"), ("char", "int8"),
+    ("short", "int16"), ("int", "int32"), ("long", "int64"), ("cfloat", "complex64"), ("cdouble", "complex128"), ("bfloat16", "bfloat16"),
 ):  # fmt: skip
-    _convert(_name, _dtype)
+    _convert(_name, dtype_of(_dtype))
 
 
-@public("type", function=False)
-def _type(input: Array, dtype: DTypeLike = None) -> Any:
-    """In another dtype; without one, the name of this one."""
-    return str(input.dtype) if dtype is None else cast(input, dtype)
+@public("chalf", function=False)
+def _chalf(input: Array) -> Any:
+    """Refuse: NumPy has no complex numbers of half precision."""
+    raise DTypeError(f"chalf: NumPy has no complex numbers of half precision: the tensor is {input.dtype}; use x.cfloat()")
 
 
 @public("astype", function=False)
 def _astype(input: Array, dtype: DTypeLike, copy: bool = True) -> Array:
     """In another dtype (NumPy's name for `to`)."""
     return cast(input, dtype)
-
-
-@public("type_as", function=False)
-def _type_as(input: Array, other: Array) -> Array:
-    """In the dtype of another tensor."""
-    require_operands("type_as", other)
-    return cast(input, other.dtype)
 
 
 @public("cpu", function=False)

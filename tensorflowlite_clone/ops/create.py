@@ -17,6 +17,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtype_names import numpy_dtype
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
 from ..core.plain import array_of, fitting, plain_array
@@ -51,7 +52,7 @@ def size_of(sizes: tuple[Any, ...], op: str, size: Any = None) -> Shape:
 
 
 def _dtype(dtype: DTypeLike) -> Any:
-    return get_default_dtype() if dtype is None else np.dtype(dtype)
+    return get_default_dtype() if dtype is None else numpy_dtype(dtype)
 
 
 # ---- from values ------------------------------------------------------------------------------------------------------------------
@@ -118,7 +119,9 @@ def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
             raise _ragged(data, op) from error
         raise
     python_only = not any(map(_has_dtype, leaves.values()))
-    if (array.dtype == np.uint64 and python_only) or (array.dtype.kind == "O" and leaves.keys() <= {int, bool}):
+    if (array.dtype == np.uint64 and python_only and (dtype is None or numpy_dtype(dtype) != np.uint64)) or (
+        array.dtype.kind == "O" and leaves.keys() <= {int, bool}
+    ):
         raise ArgumentError(f"{op}: an integer does not fit int64: {data!r:.60}; make it a float")
     if dtype is not None and python_only and array.size and array.dtype.kind in "iuf" and np.dtype(dtype).kind in "iu":
         for extreme in (array.min(), array.max()):  # NaN is both
@@ -141,7 +144,7 @@ def _supported(array: ndarray[Any, Any], data: Any, op: str, dtype: DTypeLike) -
     """``array`` in native byte order and in ``dtype``; numbers only, of at most double precision."""
     array = plain_array(array, op, data)
     kind = array.dtype
-    target = kind if dtype is None else np.dtype(dtype)
+    target = kind if dtype is None else numpy_dtype(dtype)
     if kind == target:
         return array
     if kind.kind == "c" and target.kind != "c":
@@ -159,7 +162,7 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, req
 
     >>> import tensorflowlite_clone as tl
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
-    dtype('float32')
+    tl.float32
     """
     return finish(_values(data, "tensor", dtype), requires_grad, device)
 
@@ -174,7 +177,7 @@ def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, device: Any = None, requi
 def _as_tensor(data: ArrayLike, dtype: DTypeLike = None, device: Any = None) -> Array:
     """``data`` as a tensor, sharing memory with arrays and returning tensors themselves where the dtype allows."""
     if isinstance(data, Boxed):
-        return data if dtype is None or data.dtype == np.dtype(dtype) else data.to(np.dtype(dtype))
+        return data if dtype is None or data.dtype == numpy_dtype(dtype) else data.to(numpy_dtype(dtype))
     shared = isinstance(data, ndarray)
     array = _supported(array_of(data, "as_tensor"), data, "as_tensor", dtype) if shared else _values(data, "as_tensor", dtype)
     return finish(array, False, device)
@@ -189,7 +192,7 @@ def _asarray(
     A tensor stays on the tape, its copy and conversion too, unless ``requires_grad=False`` says otherwise.
     """
     shared = isinstance(obj, ndarray) or (isinstance(obj, Taped) and isinstance(obj.array, ndarray))
-    if copy is False and not (shared and (dtype is None or obj.dtype == np.dtype(dtype))):
+    if copy is False and not (shared and (dtype is None or obj.dtype == numpy_dtype(dtype))):
         raise ArgumentError(f"asarray: {type(obj).__name__} cannot be used without a copy; leave copy out")
     if not isinstance(obj, Boxed):
         if copy or not shared:
@@ -242,7 +245,7 @@ def _empty(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any =
 
 def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
     if dtype is not None:
-        return np.dtype(dtype)
+        return numpy_dtype(dtype)
     if isinstance(value, bool | np.bool_):
         return np.dtype(np.bool_)
     if isinstance(value, int | np.integer):
@@ -282,7 +285,7 @@ def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = 
 
 def _like(input: Array, dtype: DTypeLike, op: str) -> tuple[Shape, Any]:
     input = to_operand(input, op)
-    return shape_of(input), input.dtype if dtype is None else np.dtype(dtype)
+    return shape_of(input), numpy_dtype(input.dtype if dtype is None else dtype)
 
 
 def _as_box(a: Any, array: ndarray[Any, Any]) -> Any:
@@ -349,7 +352,7 @@ def _new_zeros(
     input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
     """Zeros of a shape in this tensor's dtype."""
-    return finish(np.zeros(size_of(sizes, "new_zeros", size), input.dtype if dtype is None else dtype), requires_grad, device)
+    return finish(np.zeros(size_of(sizes, "new_zeros", size), numpy_dtype(input.dtype if dtype is None else dtype)), requires_grad, device)
 
 
 @public("new_ones", function=False)
@@ -357,7 +360,7 @@ def _new_ones(
     input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
     """Ones of a shape in this tensor's dtype."""
-    return finish(np.ones(size_of(sizes, "new_ones", size), input.dtype if dtype is None else dtype), requires_grad, device)
+    return finish(np.ones(size_of(sizes, "new_ones", size), numpy_dtype(input.dtype if dtype is None else dtype)), requires_grad, device)
 
 
 @public("new_empty", function=False)
@@ -365,7 +368,7 @@ def _new_empty(
     input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
     """A shape whose values are whatever the memory holds, in this tensor's dtype."""
-    return finish(np.empty(size_of(sizes, "new_empty", size), input.dtype if dtype is None else dtype), requires_grad, device)
+    return finish(np.empty(size_of(sizes, "new_empty", size), numpy_dtype(input.dtype if dtype is None else dtype)), requires_grad, device)
 
 
 @public("new_full", function=False)
@@ -373,7 +376,7 @@ def _new_full(
     input: Array, size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
     """One number in a shape, in this tensor's dtype."""
-    kind = input.dtype if dtype is None else dtype
+    kind = numpy_dtype(input.dtype if dtype is None else dtype)
     return finish(_filled(size_of((size,), "new_full"), _number(fill_value, "new_full"), kind, "new_full"), requires_grad, device)
 
 
@@ -456,45 +459,21 @@ def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.
     return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), False, device)
 
 
-@public("is_tensor", method=False)
-def _is_tensor(obj: Any) -> bool:
-    """Whether ``obj`` is a tensor (or stands for one inside a transform)."""
-    return isinstance(obj, Boxed)
-
-
-@public("is_floating_point")
-def _is_floating_point(input: Array) -> bool:
-    """Whether the dtype is float16, float32 or float64."""
-    return bool(input.dtype.kind == "f")
-
-
-@public("is_complex")
-def _is_complex(input: Array) -> bool:
-    """Whether the dtype is complex64 or complex128."""
-    return bool(input.dtype.kind == "c")
-
-
-@public("is_signed")
-def _is_signed(input: Array) -> bool:
-    """Whether the dtype has negative numbers."""
-    return bool(input.dtype.kind in "ifc")
-
-
 # ---- NumPy's spellings ----------------------------------------------------------------------------------------------------------
 @implements(np.zeros_like)
 def _np_zeros_like(a: Array, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return _as_box(a, np.zeros(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype))
+    return _as_box(a, np.zeros(shape_of(a) if shape is None else shape, numpy_dtype(a.dtype if dtype is None else dtype)))
 
 
 @implements(np.ones_like)
 def _np_ones_like(a: Array, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return _as_box(a, np.ones(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype))
+    return _as_box(a, np.ones(shape_of(a) if shape is None else shape, numpy_dtype(a.dtype if dtype is None else dtype)))
 
 
 def _np_full_like(a: Array, fill_value: Any, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return _as_box(a, np.full(shape_of(a) if shape is None else shape, fill_value, a.dtype if dtype is None else dtype))
+    return _as_box(a, np.full(shape_of(a) if shape is None else shape, fill_value, numpy_dtype(a.dtype if dtype is None else dtype)))
 
 
 @implements(np.empty_like)
 def _np_empty_like(a: Array, dtype: DTypeLike = None, shape: Any = None) -> Array:
-    return _as_box(a, np.empty(shape_of(a) if shape is None else shape, a.dtype if dtype is None else dtype))
+    return _as_box(a, np.empty(shape_of(a) if shape is None else shape, numpy_dtype(a.dtype if dtype is None else dtype)))

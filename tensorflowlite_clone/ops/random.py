@@ -27,9 +27,11 @@ from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
+from ..core.dtype_names import numpy_dtype
 from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from ..core.tensor import Taped, Tensor
+from ..kernels.short import SHORT
 from .cast import cast
 from .create import arranged, finish, size_of
 from .draw import constant, drawn, floating, fresh
@@ -195,8 +197,8 @@ def _set_rng_state(new_state: Array) -> None:
 
 # ---- drawing on plain arrays ------------------------------------------------------------------------------------------------------
 def _floating(dtype: DTypeLike, op: str, complex_too: bool = False) -> Any:
-    kind = get_default_dtype() if dtype is None else np.dtype(dtype)
-    if kind.kind != "f" and not (complex_too and kind.kind == "c"):
+    kind = get_default_dtype() if dtype is None else numpy_dtype(dtype)
+    if kind.kind not in "fV" and not (complex_too and kind.kind == "c"):
         raise DTypeError(f"{op}: draws floating numbers: dtype is {kind}; pass a floating dtype, or use randint for integers")
     return kind
 
@@ -206,8 +208,9 @@ def uniform(shape: Shape, dtype: Any, generator: Generator | None) -> ndarray[An
     rng = stream(generator)
     if dtype.kind == "c":
         return _from_parts(rng.random((*shape, 2), np.zeros(0, dtype).real.dtype), dtype)
-    if dtype == np.float16:  # rounding float32 could give 1
-        return np.asarray(rng.integers(0, 1 << 11, shape) / (1 << 11)).astype(dtype)
+    if dtype.char in SHORT:  # rounding float32 could give 1
+        steps = 1 << (11 if dtype.char == "e" else 8)
+        return np.asarray(np.asarray(rng.integers(0, steps, shape) / steps).astype(dtype))
     return np.asarray(rng.random(shape, dtype))
 
 
@@ -216,7 +219,7 @@ def normal(shape: Shape, dtype: Any, generator: Generator | None) -> ndarray[Any
     rng = stream(generator)
     if dtype.kind == "c":
         return _from_parts(rng.standard_normal((*shape, 2), np.zeros(0, dtype).real.dtype) * 0.5**0.5, dtype)
-    if dtype == np.float16:
+    if dtype.char in SHORT:
         return np.asarray(rng.standard_normal(shape, np.float32)).astype(dtype)
     return np.asarray(rng.standard_normal(shape, dtype))
 
@@ -227,7 +230,7 @@ def _from_parts(pairs: Any, dtype: Any) -> ndarray[Any, Any]:
 
 def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Generator | None, op: str) -> ndarray[Any, Any]:
     """Integers in [low, high) in ``dtype`` (int64 without one)."""
-    low, high, kind = index(low), index(high), np.dtype(np.int64 if dtype is None else dtype)
+    low, high, kind = index(low), index(high), numpy_dtype(np.int64 if dtype is None else dtype)
     if high <= low:
         raise ArgumentError(f"{op}: the range is empty: low is {low}, high is {high}; high must be above low")
     least, most = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (0, 1) if kind.kind == "b" else (low, high)
@@ -324,7 +327,7 @@ def _randperm(
     """
     if n < 0:
         raise ArgumentError(f"randperm: n must not be negative: got {n}")
-    kind = np.dtype(np.int64 if dtype is None else dtype)
+    kind = numpy_dtype(np.int64 if dtype is None else dtype)
 
     def draw(shape: Shape) -> Any:
         rng = stream(generator)

@@ -16,6 +16,7 @@ from ..core.levels import number
 from ..core.publish import public, require_operands, to_operand
 from ..core.tensor import Tensor
 from ..kernels.reduce import in_range, power_of_two, sum_to
+from ..kernels.short import SHORT
 from .cast import Cast, cast
 from .complex import PairsOfParts
 from .scaled import Scaled, out_of_range, products_before
@@ -26,12 +27,12 @@ WORTH = 2_048
 
 def wide(x: Any) -> Any:
     """float16 arrays as float32 ones, in which squares and sums stay in range and keep their digits; others as they are."""
-    return x.astype(np.float32) if x.dtype.char == "e" else x
+    return x.astype(np.float32) if x.dtype.char in SHORT else x
 
 
 def narrow(result: Any, x: Any) -> Any:
     """``result`` in the dtype of ``x``, after a computation on `wide` values."""
-    return result.astype(x.dtype) if x.dtype.char == "e" else result
+    return result.astype(x.dtype) if x.dtype.char in SHORT else result
 
 
 def fast_sum(x: Any, axis: Axes, keepdims: bool) -> Any:

@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DimensionError, OperandError, ShapeError, TransformError
-from .._typing import Array, Shape
+from .._errors import ArgumentError, DimensionError, OperandError, ShapeError
+from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
+from ..core.dtype_names import Kind, numpy_dtype
 from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public, require_operands
 from ..core.registry import install_method
+from ..core.size import Size
 from ..core.views import mirror
+from .cast import bits_as
 from .index import get_item
 
 
@@ -155,19 +158,28 @@ def _reshape(input: Array, *shape: Any) -> Array:
 
 
 @public("view")
-def _view(input: Array, *size: Any) -> Array:
+def _view(input: Array, *size: Any, dtype: DTypeLike = None) -> Array:
     """As `reshape`, but always a view, which shares the input's memory. Shape: any -> ``size``.
 
-    Raises `ShapeError` where no view of that shape could show the elements as they lie in memory, as after a transposition.
+    Given a dtype instead of a shape, the bits of the elements as numbers of that dtype, a constant; where these are of another size, the
+    last dimension becomes longer or shorter.
+
+    Raises `ShapeError` where no view could show the elements as they lie in memory, as after a transposition.
 
     >>> import tensorflowlite_clone as tl
     >>> x = tl.zeros(2, 3)
     >>> x.view(-1)[0] = 7.0
     >>> x.tolist()
     [[7.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> tl.ones(2).view(tl.int16).tolist()
+    [0, 16256, 0, 16256]
     """
-    if len(size) == 1 and isinstance(size[0], np.dtype):
-        raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
+    if len(size) == 1 and (isinstance(size[0], np.dtype | Kind) or (isinstance(size[0], type) and issubclass(size[0], np.generic))):
+        dtype, size = size[0], ()
+    if dtype is not None:
+        if size:
+            raise ArgumentError(f"view: takes a shape or a dtype: got {size} and {dtype}; make two calls of it")
+        return bits_as(input, numpy_dtype(dtype))
     return _viewed(input, resolve(_shape_argument(size, "view"), shape_of(input), "view"), "view")
 
 
@@ -410,10 +422,10 @@ def _np_ndim(a: Array) -> int:
 
 
 @public("size", function=False)
-def _size(input: Array, dim: int | None = None) -> Shape | int:
+def _size(input: Array, dim: int | None = None) -> Size | int:
     """The shape, or the length of one dimension."""
     shape = shape_of(input)
-    return shape if dim is None else shape[normalize_axis(dim, len(shape), "size")]
+    return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape), "size")]
 
 
 @public("dim", function=False)
@@ -426,23 +438,6 @@ def _dim(input: Array) -> int:
 def _ndimension(input: Array) -> int:
     """The number of dimensions."""
     return len(shape_of(input))
-
-
-@public("stride", function=False)
-def _stride(input: Array, dim: int | None = None) -> Any:
-    """How many elements of memory lie between neighbours along each dimension, or along one."""
-    array = getattr(input, "array", None)
-    if not isinstance(array, np.ndarray):
-        raise TransformError("stride: inside a function transform a value has no memory layout of its own; do without it there")
-    strides = tuple(s // array.itemsize for s in array.strides)
-    return strides if dim is None else strides[normalize_axis(dim, array.ndim, "stride")]
-
-
-@public("is_contiguous", function=False)
-def _is_contiguous(input: Array) -> bool:
-    """Whether the elements lie in memory in row-major order; inside function transforms, whether they would."""
-    layout = mirror(input)
-    return layout is None or bool(layout.flags.c_contiguous)
 
 
 @public("nelement", function=False)

@@ -179,7 +179,7 @@ def _row_major(root: Any, axes: tuple[int, ...] | None = None) -> Any:
     return root if axes == tuple(range(len(axes))) else Transpose.of(root, axes=axes)
 
 
-def _memory_of(x: Any) -> tuple[Any, int]:
+def memory_of(x: Any) -> tuple[Any, int]:
     """What has the whole memory that ``x`` looks at, as a tensor or box, and the number of the element there that x starts at."""
     if isinstance(getattr(x, "array", None), ndarray):
         if x.views is None:
@@ -214,7 +214,7 @@ def _as_strided(input: Array, size: Sequence[int], stride: Sequence[int], storag
     size, stride = tuple(map(int, size)), tuple(map(int, stride))
     if len(size) != len(stride):
         raise ArgumentError(f"as_strided: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
-    root, start = _memory_of(x)
+    root, start = memory_of(x)
     offset = start if storage_offset is None else int(storage_offset)
     count = math.prod(shape_of(root))
     last = offset + sum(max(n - 1, 0) * s for n, s in zip(size, stride, strict=True))

@@ -134,7 +134,7 @@ class LoadedState:
             expected = "a number from 0 up" if shape is None else f"a tensor of shape {shape}"
             raise StateDictError(f"{what} must be {expected}: got {type(value).__name__} {value!r:.60}; pass what was saved")
         array = value.numpy(force=True) if isinstance(value, Taped) else value
-        if array.dtype.kind not in ("biufc" if shape is ANY else "biuf" if shape is None else "fc"):
+        if array.dtype.kind not in ("biufcV" if shape is ANY else "biufV" if shape is None else "fcV"):
             raise StateDictError(f"{what} is of {array.dtype}, which is no kind of number for it; pass what was saved")
         if p is not None and p.dtype.kind == "c" and array.dtype.kind == "c":  # as PyTorch remembers it
             array = array[..., None].view(array.real.dtype)
@@ -144,6 +144,6 @@ class LoadedState:
         elif shape is not ANY and (array.shape != shape or array.dtype.kind == "c"):
             raise StateDictError(f"{what} is {array.shape}, the parameter is {'' if p is None else p.shape}: it must be {shape}")
         dtype = array.dtype
-        if p is not None and shape is not None and dtype.kind == "f" and (array.shape or shape is not ANY):
+        if p is not None and shape is not None and dtype.kind in "fV" and (array.shape or shape is not ANY):
             dtype = np.empty(0, p.dtype).real.dtype
         return Tensor.wrap(np.array(array, dtype), 0)

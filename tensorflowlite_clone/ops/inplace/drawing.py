@@ -87,7 +87,7 @@ def _bernoulli_(input: Array, p: Any = 0.5, *, generator: Generator | None = Non
 
 
 #: Up to which power of two every integer has a float of its own.
-DIGITS = {np.dtype(np.float16): 11, np.dtype(np.float32): 24, np.dtype(np.float64): 53}
+DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
 @public("random_", function=False)
@@ -104,7 +104,7 @@ def _random_(input: Array, from_: int | None = None, to: int | None = None, *, g
             return whole(from_, to, shape, dtype, generator, "random_")
         if dtype.kind == "b":
             return whole(0, 2, shape, dtype, generator, "random_")
-        most = (1 << DIGITS[dtype]) if dtype.kind == "f" else int(np.iinfo(dtype).max)
+        most = (1 << DIGITS[dtype.name]) if dtype.kind == "f" else int(np.iinfo(dtype).max)
         return stream(generator).integers(0, most, shape, np.uint64, endpoint=True)
 
     return _draw(input, "random_", draw, floating=False)

@@ -344,7 +344,7 @@ def write_directly(t: Any, name: str, ufunc: Callable[..., Any], *others: Any) -
     if not isinstance(t, Taped) or state.observers:
         return False
     array = t.array
-    if type(array) is not ndarray or array.dtype.char not in "fd" or not array.flags.writeable:  # float16: see ``core/half.py``
+    if type(array) is not ndarray or array.dtype.char not in "fd" or not array.flags.writeable:  # float16: see ``core/short.py``
         return False
     if state.grad_enabled and on_tape(t):
         return False

@@ -101,7 +101,7 @@ def own_convert(data: Any) -> Any:
 
 
 def _convert(data: Any, leaf: Callable[[Any], Any]) -> Any:
-    if isinstance(data, Boxed) or (isinstance(data, ndarray | np.generic) and data.dtype.kind in "biufc"):
+    if isinstance(data, Boxed) or (isinstance(data, ndarray | np.generic) and data.dtype.kind in "biufcV"):
         return leaf(data)
     if isinstance(data, Mapping):
         return _mapping_like(data, {k: _convert(data[k], leaf) for k in data})

@@ -1,6 +1,7 @@
-"""float16, in which NumPy computes slowly and with a short range: kernels compute it in float32 and round once, at the end.
+"""The short floats, float16 and bfloat16, in which NumPy computes slowly and roughly: kernels compute in float32 and round once.
 
-Here: the decorator that says so of a kernel. Not here: kernels whose sums alone are wide (``reduce.py``), casts that users ask for.
+Here: the decorator that says so of a kernel, and NumPy's letters of the two. Not here: kernels whose sums alone are wide (``reduce.py``),
+casts that users ask for.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["in_float32"]
+__all__ = ["SHORT", "in_float32"]
+
+#: NumPy's letters of float16 and bfloat16.
+SHORT = frozenset("eE")
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 def in_float32(kernel: Kernel) -> Kernel:
-    """The kernel, computing in float32 where its first argument is float16: so become all float16 arrays, and its results float16.
+    """The kernel, computing in float32 where its first argument is a short float: so become all such arrays, and its results that again.
 
     What then is out of range becomes infinite, silently. Where a call is so short that the decorator's 0.2 us count, a kernel applies it to
-    itself once it knows that it was given float16.
+    itself once it knows that it was given one.
 
     >>> @in_float32
     ... def mean_square(x, *, axis):
@@ -31,14 +35,15 @@ def in_float32(kernel: Kernel) -> Kernel:
 
     @wraps(kernel)
     def either(*arrays: Any, **settings: Any) -> Any:
-        if arrays[0].dtype.char != "e":
+        short = arrays[0].dtype
+        if short.char not in SHORT:
             return kernel(*arrays, **settings)
         wide = kernel(*(_wide(a) for a in arrays), **settings)
         with np.errstate(over="ignore", under="ignore"):
-            return tuple(r.astype(np.float16) for r in wide) if isinstance(wide, tuple) else wide.astype(np.float16)
+            return tuple(r.astype(short) for r in wide) if isinstance(wide, tuple) else wide.astype(short)
 
     return either  # type: ignore[return-value]
 
 
 def _wide(a: Any) -> Any:
-    return a.astype(np.float32) if isinstance(a, np.ndarray | np.generic) and a.dtype.char == "e" else a
+    return a.astype(np.float32) if isinstance(a, np.ndarray | np.generic) and a.dtype.char in SHORT else a
