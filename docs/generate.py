@@ -27,6 +27,7 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.core.signature import HOW
 
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
@@ -96,7 +97,8 @@ def of_a_function(f: Callable[..., Any], method: bool) -> tuple[list[str], str]:
     """The parameters and the result of a handwritten function."""
     wrapped = inspect.unwrap(f)
     scope, params, star = wrapped.__globals__, [], False
-    for i, p in enumerate(inspect.signature(wrapped).parameters.values()):
+    parameters = [p for p in inspect.signature(wrapped).parameters.values() if p.annotation != "How"]
+    for i, p in enumerate(parameters):
         if p.kind is p.KEYWORD_ONLY and not star:
             params.append("*")
         star = star or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
@@ -110,9 +112,13 @@ def of_a_function(f: Callable[..., Any], method: bool) -> tuple[list[str], str]:
     extra = [f"{b}: Any = ..." for a, b in (("dim", "axis"), ("keepdim", "keepdims")) if a in names_in and wrapped is not f]
     if extra:
         params += ([] if star else ["*"]) + extra
-    if not method and "out" in inspect.signature(f, follow_wrapped=False).parameters:
-        params += ([] if star or extra else ["*"]) + ["out: Tensor | None = None"]
-    return params, annotation(inspect.signature(wrapped).return_annotation, "return", scope)
+    how = HOW if "How" in wrapped.__annotations__.values() else {}
+    added = [f"{name}: Any = None" if kind is None else f"{name}: bool = False" for name, kind in how.items()]
+    result = annotation(inspect.signature(wrapped).return_annotation, "return", scope)
+    outs = "Tensor" if result == ARRAY_OUT else "Tensor | Sequence[Tensor]"
+    added += [f"out: {outs} | None = None"] if getattr(f, "__out__", False) else []
+    params += [] if star or extra or not added else ["*"]
+    return params + added, result
 
 
 def named(param: str) -> str:

@@ -35,7 +35,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .core.device import contiguous_format, device, memory_format, preserve_format
+from .core.device import contiguous_format, device, layout, memory_format, preserve_format, strided
 from .core.dtypes import (
     bool_ as bool,
 )

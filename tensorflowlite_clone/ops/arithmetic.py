@@ -316,7 +316,7 @@ def _float_power(input: Array, exponent: Array) -> Array:
     return _pow(*(cast(v, np.complex128 if v.dtype.kind == "c" else np.float64) if hasattr(v, "dtype") else v for v in given))
 
 
-@public("ldexp", numpy=np.ldexp, inplace=True)
+@public("ldexp", numpy=np.ldexp, inplace=True, out=True)
 def _ldexp(input: Array, other: Array) -> Array:
     """``input 2^other``. Shape: broadcast."""
     return to_operand(input, "ldexp") * power(2.0, to_operand(other, "ldexp"))
@@ -355,14 +355,14 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1
     return input + (quotient if is_plainly(value, 1) else quotient * value)
 
 
-@public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True)
+@public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True, out=True)
 def _deg2rad(input: Array) -> Array:
     """Degrees as radians. Shape: any -> same."""
     require_operands("deg2rad", input)
     return input * (math.pi / 180.0)
 
 
-@public("rad2deg", numpy=(np.rad2deg, np.degrees), inplace=True)
+@public("rad2deg", numpy=(np.rad2deg, np.degrees), inplace=True, out=True)
 def _rad2deg(input: Array) -> Array:
     """Radians as degrees. Shape: any -> same."""
     require_operands("rad2deg", input)

@@ -184,7 +184,7 @@ def _take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Arr
     return Gather.of(x, places, axis=axis)
 
 
-@public("scatter_add", inplace=True)
+@public("scatter_add", inplace=True, out=True)
 def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     """``input`` with ``src`` added at ``index`` along ``dim``."""
     axis = normalize_axis(dim, len(shape_of(input)), "scatter_add")
@@ -192,7 +192,7 @@ def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     return input + ScatterAdd.of(_corner(src, shape_of(places), "scatter_add"), places, axis=axis, size=shape_of(input))
 
 
-@public("scatter", inplace=True)
+@public("scatter", inplace=True, out=True)
 def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None) -> Array:
     """``input`` with ``src`` (a tensor or a number) put at ``index`` along ``dim``; where an index repeats, the last one stays."""
     source = value if src is None else src
@@ -248,7 +248,7 @@ def _slices(x: Array, axis: int, index: Array, op: str) -> tuple[Any, ...]:
     return (slice(None),) * axis + (Slot(0),) + (slice(None),) * (len(shape) - axis - 1)
 
 
-@public("index_add", inplace=True)
+@public("index_add", inplace=True, out=True)
 def _index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: complex = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` along ``dim`` added at the places in ``index`` (1-d, int64).
 
@@ -271,7 +271,7 @@ def _same_slices(input: Array, axis: int, index: Array, source: Array, op: str) 
         )
 
 
-@public("index_copy", inplace=True)
+@public("index_copy", inplace=True, out=True)
 def _index_copy(input: Array, dim: int, index: Array, source: Array) -> Array:
     """``input`` with the slices of ``source`` along ``dim`` in place of those at ``index`` (1-d, int64)."""
     axis = normalize_axis(dim, len(shape_of(input)), "index_copy")
@@ -330,7 +330,7 @@ def _masked_scatter(input: Array, mask: Array, source: Array) -> Array:
     return Where.of(where, Reshape.of(flat, shape=where.shape), input)
 
 
-@public("nonzero")
+@public("nonzero", out=True)
 def _nonzero(input: Array, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero: int64 (n, ndim), or one vector per dimension with ``as_tuple``.
 

@@ -82,7 +82,7 @@ class Histogram(NamedTuple):
     bin_edges: Any
 
 
-@public("histogram")
+@public("histogram", out=True)
 def _torch_histogram(
     input: Array, bins: Any, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
 ) -> Any:
