@@ -86,7 +86,7 @@ def results(table: dict[str, Callable[..., Any]], dots: str) -> str:
 def of_an_operation(op: Any, method: bool) -> tuple[list[str], str]:
     """The parameters and the result of the public function or method of an operation's class."""
     k = len(op.names)
-    names = [*("input", "other")[: min(k, 2)], *op.names[2:]]
+    names = [*op.called[: min(k, 2)], *op.names[2:]]
     params = [n if method and i == 0 else f"{n}: {ARRAY_IN}" for i, n in enumerate(names)]
     params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
     params += ["*", "out: Tensor | None = None"] if op.outputs is None and not method else []

@@ -202,6 +202,7 @@ def lacking(package: Any) -> list[str]:
 
 def main() -> None:
     """Write one of the two files."""
+    sys.path.insert(0, str(TABLE.parents[1]))  # the package that these files belong to, installed or not
     if "--lacking" in sys.argv:
         LACKING.write_text("".join(f"{name}\n" for name in lacking(importlib.import_module("tensorflowlite_clone"))))
     else:

@@ -68,6 +68,8 @@ class Operation(Recorded, metaclass=OperationType):
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
+    #: What the public function calls its first arrays.
+    called: ClassVar[tuple[str, str]] = ("input", "other")
     #: Names of several outputs; None where there is one.
     outputs: ClassVar[tuple[str, ...] | None] = None
     #: The family for several outputs, where this one is for operations with one.

@@ -135,7 +135,7 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
                 return write_into(out, name, function, (input,), {})
             return cls.of(input if isinstance(input, Boxed) else to_operand(input, name))
 
-    elif k == 2 and not cls.params and cls.outputs is None:
+    elif k == 2 and not cls.params and cls.outputs is None and cls.called == ("input", "other"):
 
         def function(input: Array, other: Array, *, out: Any = None) -> Any:  # type: ignore[misc]
             if out is not None:
@@ -145,7 +145,7 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
             return cls.of(input, other)
 
     else:
-        order = ("input", "other")[: min(k, 2)] + cls.names[2:] + cls.params
+        order = cls.called[: min(k, 2)] + cls.names[2:] + cls.params
 
         def function(*args: Array, **kwargs: Any) -> Any:  # type: ignore[misc]
             if len(args) > len(order):
@@ -174,7 +174,7 @@ def method_of(cls: OperationLike, name: str) -> Callable[..., Any]:
     """The tensor method of an operation."""
     if not cls.params and len(cls.names) == 1:
         return _named(lambda input: cls.of(input), name, cls)
-    if not cls.params and len(cls.names) == 2:
+    if not cls.params and len(cls.names) == 2 and cls.called == ("input", "other"):
         return _named(lambda input, other: cls.of(input, other), name, cls)
     return _named(function_of(cls, name), name, cls)
 
@@ -232,8 +232,8 @@ def checked(f: F, out: bool | str = False) -> F:
     code = code_of(f)
     count = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:count]
-    renames = other_names(names)
     rest = code.co_varnames[count] if code.co_argcount == 1 and code.co_flags & 0x04 else None
+    renames = other_names((*names, rest))
     kinds = kinds_of(f)
     settings = [(i, name, kinds[name]) for i, name in enumerate(names[: code.co_argcount]) if name in kinds]
     first = settings[0][0] if settings else ANY_NUMBER
@@ -243,14 +243,14 @@ def checked(f: F, out: bool | str = False) -> F:
         if kwargs:
             if out and "out" in kwargs and (given := kwargs.pop("out")) is not None:
                 return write_into(given, f.__name__, face, args, kwargs, out == "dtype")
-            if rest in kwargs and len(args) <= 1:
-                values = kwargs.pop(rest)
-                args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
             for other in renames.keys() & kwargs.keys():
                 name = renames[other]
                 if name in kwargs:
                     raise OperandError(f"{f.__name__}: got both {name}= and its other name {other}=; pass one of them")
                 kwargs[name] = kwargs.pop(other)
+            if rest in kwargs and len(args) <= 1:
+                values = kwargs.pop(rest)
+                args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
             for name, value in kwargs.items():
                 if name in kinds and type(value) not in kinds[name].usual:
                     refuse(f.__name__, name, kinds[name], value)

@@ -101,13 +101,15 @@ def code_of(f: Callable[..., Any]) -> Any:
 #: The names that PyTorch gives arguments besides their own, which are NumPy's, and by which its overloads call them.
 OTHER_NAMES = {
     "dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1", "self"), "other": ("x2",), "A": ("input", "self"),
-    "x": ("input", "self"),
+    "x": ("input", "self"), "B": ("other", "b"), "L": ("input", "input2"), "b": ("input",), "src": ("other",), "size": ("shape",),
+    "training": ("train",), "dim0": ("axis0",), "dim1": ("axis1",), "elements": ("element",), "test_elements": ("test_element",),
+    "indices_or_sections": ("indices", "sections", "tensor_indices_or_sections"), "split_size_or_sections": ("split_size",),
 }  # fmt: skip
 
 
-def other_names(names: tuple[str, ...]) -> dict[str, str]:
+def other_names(names: tuple[str | None, ...]) -> dict[str, str]:
     """By what else the parameters ``names`` may be called: ``{"axis": "dim"}``."""
-    return {other: name for name in names for other in OTHER_NAMES.get(name, ()) if other not in names}
+    return {other: name for name in names for other in OTHER_NAMES.get(name or "", ()) if other not in names}
 
 
 def kinds_of(f: Callable[..., Any]) -> dict[str, Kind]:

@@ -49,6 +49,7 @@ from . import (
     stft,
     strided,
     trigonometric,
+    value_loss,
 )
 from .inplace import drawing, filling, index_put
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods

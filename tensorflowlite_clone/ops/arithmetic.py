@@ -234,7 +234,7 @@ def _add(input: Array, other: Array, *, alpha: complex = 1) -> Array:
 
 
 @public("sub", "subtract", out=True, inplace=np.subtract)
-def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
+def _sub(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     require_operands("sub", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
@@ -244,7 +244,7 @@ def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
 
 
 @public("rsub", out=True)
-def _rsub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
+def _rsub(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
     require_operands("rsub", input, other)
     if not is_plainly(alpha, 1) and is_half(input, other):

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
+from .._errors import OperandError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
+from ..core.broadcast import shape_of
 from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, require_operands, to_operand
+from ..core.signature import DTYPE
+from ..core.tensor import Taped, Tensor
 from ..core.views import mirror
 
 
@@ -84,10 +89,44 @@ def cast(input: Array, dtype: DTypeLike) -> Array:
     return Cast.of(input, dtype=kind) if kind.kind in "fc" else CastToIntegers.of(input, dtype=kind)
 
 
+def is_dtype(size: Any) -> bool:
+    """Whether an argument in the place of a size is a dtype."""
+    return not isinstance(size, int | np.integer | tuple | list | Boxed) and DTYPE.accepts(size)
+
+
+def bytes_as(input: Array, dtype: DTypeLike) -> Array:
+    """The bytes of a constant as numbers of another dtype, in the same memory."""
+    if not isinstance(input, Taped) or not isinstance(input.array, ndarray) or input.requires_grad:
+        raise OperandError(f"view: bytes read as {np.dtype(dtype)} have no derivative: the input requires grad; detach() it first")
+    try:
+        out = Tensor.wrap(input.array.view(np.dtype(dtype)), input.level)
+    except ValueError:
+        raise ShapeError(
+            f"view: bytes of {input.dtype} {tuple(shape_of(input))} cannot be read as {np.dtype(dtype)}: the last dimension must lie in "
+            f"one piece, and its bytes be whole numbers of the new dtype; use contiguous() first"
+        ) from None
+    out.version = input.shared_cell()
+    return out
+
+
 @public("to", function=False)
-def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Array:
-    """In another dtype (given as such, or that of another tensor); a device may be named, there is only the CPU."""
-    for a in args:
+def _to(
+    input: Array,
+    *args: Any,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+    other: Any = None,
+) -> Array:
+    """In another dtype (given as such, or that of another tensor); a device may be named, there is only the CPU.
+
+    By position: ``(dtype, non_blocking, copy)``, ``(device, dtype, non_blocking, copy)`` or ``(other, non_blocking, copy)``.
+    """
+    flags = [a for a in args if isinstance(a, bool)]
+    copy = flags[1] if len(flags) > 1 else copy
+    for a in args if other is None else (other, *args):
         if isinstance(a, Boxed):
             dtype = a.dtype
         elif isinstance(a, str | Device):
@@ -116,7 +155,7 @@ for _name, _dtype in (
 
 
 @public("type", function=False)
-def _type(input: Array, dtype: DTypeLike = None) -> Any:
+def _type(input: Array, dtype: DTypeLike = None, non_blocking: bool = False) -> Any:
     """In another dtype; without one, the name of this one."""
     return str(input.dtype) if dtype is None else cast(input, dtype)
 
@@ -135,7 +174,7 @@ def _type_as(input: Array, other: Array) -> Array:
 
 
 @public("cpu", function=False)
-def _cpu(input: Array) -> Array:
+def _cpu(input: Array, memory_format: Any = None) -> Array:
     """The tensor itself: there is only the CPU."""
     return input
 

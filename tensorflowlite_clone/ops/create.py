@@ -163,7 +163,7 @@ def _supported(array: ndarray[Any, Any], data: Any, op: str, dtype: DTypeLike) -
 
 
 @public("tensor", method=False)
-def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A new tensor with a copy of ``data``: numbers, nested sequences, an array or a tensor.
 
     Python floats become the default dtype, integers int64, booleans bool; arrays and NumPy's scalars keep their dtype. Raises
@@ -173,7 +173,7 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, req
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
     dtype('float32')
     """
-    return finish(_values(data, "tensor", dtype), requires_grad, device)
+    return finish(_values(data, "tensor", dtype), **how)
 
 
 @public("scalar_tensor", method=False)
@@ -353,9 +353,9 @@ def _new_full(input: Array, size: Any, fill_value: Any, *, dtype: DTypeLike = No
 
 
 @public("new_tensor", function=False)
-def _new_tensor(input: Array, data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _new_tensor(input: Array, data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A copy of ``data`` in this tensor's dtype."""
-    return _tensor(data, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return _tensor(data, dtype=input.dtype if dtype is None else dtype, **how)
 
 
 @public("arange", method=False, out="dtype")

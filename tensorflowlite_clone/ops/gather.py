@@ -154,8 +154,10 @@ def _places(index: Array, shape: tuple[int, ...], op: str) -> Array:
 
 
 @public("gather", out=True)
-def _gather(input: Array, dim: int, index: Array) -> Array:
+def _gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
     """Elements along ``dim`` named by ``index`` (int64, as many dimensions as ``input``); the result has the index's shape.
+
+    Gradients are dense: ``sparse_grad`` changes nothing.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.gather(tl.tensor([[1, 2], [3, 4]]), 1, tl.tensor([[0, 0], [1, 0]])).tolist()

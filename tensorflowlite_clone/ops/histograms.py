@@ -84,7 +84,7 @@ class Histogram(NamedTuple):
 
 @public("histogram", out=True)
 def _torch_histogram(
-    input: Array, bins: Any, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
+    input: Array, bins: Any = 100, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
 ) -> Any:
     """Counts (or sums of weights, or a density) of the elements between bin edges: a named tuple ``(hist, bin_edges)``.
 

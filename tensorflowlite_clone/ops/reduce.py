@@ -410,9 +410,10 @@ def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
 
 
 @public("count_nonzero")
-def _count_nonzero(input: Array, dim: Dims = None) -> Array:
+def _count_nonzero(input: Array, dim: Dims = None, *more: int) -> Array:
     """How many elements over ``dim`` are not zero."""
-    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=axes_or_all(input, dim, "count_nonzero"), keepdims=False)
+    dims: Any = (dim, *more) if more else dim
+    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=axes_or_all(input, dims, "count_nonzero"), keepdims=False)
 
 
 def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
@@ -428,7 +429,7 @@ def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
 
 
 @public("norm", out=True)
-def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
 
     The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, OperandError, ShapeError, TransformError
-from .._typing import Array, Shape
+from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
 from ..core.families import Shaping
@@ -24,6 +24,7 @@ from ..core.operation import fused
 from ..core.publish import implements, public, require_operands
 from ..core.registry import install_method
 from ..core.views import mirror
+from .cast import bytes_as, is_dtype
 from .index import get_item
 
 
@@ -155,8 +156,10 @@ def _reshape(input: Array, *shape: Any) -> Array:
 
 
 @public("view")
-def _view(input: Array, *size: Any) -> Array:
+def _view(input: Array, *size: Any, dtype: DTypeLike = None) -> Array:
     """As `reshape`, but always a view, which shares the input's memory. Shape: any -> ``size``.
+
+    ``view(dtype)`` shows the same bytes as numbers of another dtype: of a constant alone, for they have no derivative.
 
     Raises `ShapeError` where no view of that shape could show the elements as they lie in memory, as after a transposition.
 
@@ -166,8 +169,8 @@ def _view(input: Array, *size: Any) -> Array:
     >>> x.tolist()
     [[7.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    if len(size) == 1 and isinstance(size[0], np.dtype):
-        raise ArgumentError("view: reinterpreting bits as another dtype is not an operation on values; use x.numpy().view(dtype)")
+    if dtype is not None or (len(size) == 1 and is_dtype(size[0])):
+        return bytes_as(input, size[0] if size else dtype)
     return _viewed(input, resolve(_shape_argument(size, "view"), shape_of(input), "view"), "view")
 
 
@@ -190,8 +193,8 @@ def _needs_copy(layout: ndarray[Any, Any], shape: Shape) -> bool:
 
 
 @public("expand", function=False)
-def _expand(input: Array, *size: Any) -> Array:
-    """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``size``."""
+def _expand(input: Array, *size: Any, implicit: bool = False) -> Array:
+    """Broadcast without copying; -1 keeps a dimension. ``implicit`` means nothing here. Shape: right-aligned with ``size``."""
     shape, have = _shape_argument(size, "expand"), shape_of(input)
     lead = len(shape) - len(have)
     if lead < 0:
@@ -200,10 +203,9 @@ def _expand(input: Array, *size: Any) -> Array:
 
 
 @public("broadcast_to", numpy=np.broadcast_to)
-def _broadcast_to(input: Array, *sizes: Any, shape: Any = None) -> Array:
-    """Broadcast ``input`` to ``shape``, also given as several sizes, without copying."""
-    given = sizes if shape is None else (*sizes, shape)
-    return BroadcastTo.of(input, shape=_shape_argument(given, "broadcast_to"))
+def _broadcast_to(input: Array, *size: Any) -> Array:
+    """Broadcast ``input`` to ``size``, also given one by one, without copying."""
+    return BroadcastTo.of(input, shape=_shape_argument(size, "broadcast_to"))
 
 
 @public("permute")
@@ -236,10 +238,10 @@ def _unsqueeze(input: Array, dim: int) -> Array:
 
 
 @public("squeeze", inplace="view")
-def _squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Array:
+def _squeeze(input: Array, dim: int | Sequence[int] | None = None, *more: int) -> Array:
     """Without the axes of length 1 (all, or those of ``dim`` that have length 1)."""
     shape = shape_of(input)
-    dims = range(len(shape)) if dim is None else several(dim)
+    dims = (dim, *more) if more else range(len(shape)) if dim is None else several(dim)
     gone = {normalize_axis(d, len(shape), "squeeze") for d in dims}
     return Reshape.of(input, shape=tuple(s for i, s in enumerate(shape) if i not in gone or s != 1))
 
@@ -439,7 +441,7 @@ def _stride(input: Array, dim: int | None = None) -> Any:
 
 
 @public("is_contiguous", function=False)
-def _is_contiguous(input: Array) -> bool:
+def _is_contiguous(input: Array, memory_format: Any = None) -> bool:
     """Whether the elements lie in memory in row-major order; inside function transforms, whether they would."""
     layout = mirror(input)
     return layout is None or bool(layout.flags.c_contiguous)

@@ -69,6 +69,7 @@ def _stft(
     normalized: bool = False,
     onesided: bool | None = None,
     return_complex: bool | None = None,
+    align_to_window: bool | None = None,
 ) -> Array:
     """The short-time Fourier transform ``y[f, t] = sum_k window[k] x[t hop + k] exp(-2 pi i f k / n_fft)``.
 
@@ -83,6 +84,7 @@ def _stft(
         normalized: whether to divide by ``sqrt(n_fft)``.
         onesided: only the first ``n_fft // 2 + 1`` frequencies, whose conjugates the others are: the default for real signals.
         return_complex: False gives real and imaginary parts in a last dimension of size 2 instead of complex numbers.
+        align_to_window: without ``center``, whether the first *window* begins with the signal, rather than the first frame.
 
     Returns (frequencies, frames), or (B, frequencies, frames). Raises `ShapeError` for a signal shorter than a frame, `DTypeError`
     for one-sided transforms of complex signals.
@@ -106,6 +108,11 @@ def _stft(
         )
     if pad_mode not in PAD_MODES:
         raise ArgumentError(f"stft: pad_mode must be one of {', '.join(PAD_MODES)}: got {pad_mode!r:.60}")
+    if center and align_to_window is not None:
+        raise ArgumentError("stft: align_to_window says where frames begin that are not centred: center is True; leave one of them out")
+    if align_to_window:
+        around = (n_fft - (n_fft if win_length is None else win_length)) // 2
+        x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [(around, around)], "constant", 0, "stft")
     if center:
         ends = (n_fft // 2, n_fft // 2)
         x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [ends], "replicate" if pad_mode == "edge" else pad_mode, 0, "stft")
