@@ -360,7 +360,7 @@ def _normal(
     if not np.all(np.greater_equal(spread, 0)):
         raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(spread)}")
     kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)] if size is None else []
-    kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal")
+    kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal", complex_too=True)
     shape = np.broadcast_shapes(shape_of(mean), shape_of(std)) if size is None else size_of((size,), "normal")
     z = fresh("normal", shape, lambda shape: normal(shape, kind, generator))
     with np.errstate(all="ignore"):
