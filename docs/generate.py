@@ -89,7 +89,7 @@ def of_an_operation(op: Any, method: bool) -> tuple[list[str], str]:
     names = [*op.called[: min(k, 2)], *op.names[2:]]
     params = [n if method and i == 0 else f"{n}: {ARRAY_IN}" for i, n in enumerate(names)]
     params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
-    params += ["*", "out: Tensor | None = None"] if op.outputs is None and not method else []
+    params += [] if method else ["*", f"out: {'Tensor' if op.outputs is None else 'Sequence[Tensor]'} | None = None"]
     return params, ARRAY_OUT if op.outputs is None else f"tuple[{', '.join([ARRAY_OUT] * len(op.outputs))}]"
 
 

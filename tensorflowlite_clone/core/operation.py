@@ -126,8 +126,7 @@ class Operation(Recorded, metaclass=OperationType):
         known = publish.__kwdefaults__ or {}
         for fact in facts.keys() - known.keys():
             raise TypeError(
-                f"{cls.__name__}: unknown fact {fact!r}; a class can say {', '.join(['public', 'title', *known])}; "
-                f"out= comes by itself where there is one result"
+                f"{cls.__name__}: unknown fact {fact!r}; a class can say {', '.join(['public', 'title', *known])}; out= comes by itself"
             )
         if facts.get("inplace") and cls.outputs is not None:
             raise TypeError(f"{cls.__name__}: inplace=True: several results cannot take the place of one tensor; leave it out")

@@ -58,8 +58,8 @@ def public(
 
     def publish(f: F) -> F:
         f.__name__, f.__qualname__ = name, name
-        face = checked(f)
-        whole = checked(f, out) if out else face
+        whole = checked(f, out)
+        face = checked(f) if out and (method or numpy) else whole
         for n in (name, *aliases):
             if nn or functional:
                 registry.NN_FUNCTIONS[n] = whole
@@ -233,7 +233,7 @@ def checked(f: F, out: bool | str = False) -> F:
     count = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:count]
     rest = code.co_varnames[count] if code.co_argcount == 1 and code.co_flags & 0x04 else None
-    renames = other_names((*names, rest))
+    renames = other_names((*names, rest or ""))
     kinds = kinds_of(f)
     settings = [(i, name, kinds[name]) for i, name in enumerate(names[: code.co_argcount]) if name in kinds]
     first = settings[0][0] if settings else ANY_NUMBER

@@ -107,9 +107,9 @@ OTHER_NAMES = {
 }  # fmt: skip
 
 
-def other_names(names: tuple[str | None, ...]) -> dict[str, str]:
+def other_names(names: tuple[str, ...]) -> dict[str, str]:
     """By what else the parameters ``names`` may be called: ``{"axis": "dim"}``."""
-    return {other: name for name in names for other in OTHER_NAMES.get(name or "", ()) if other not in names}
+    return {other: name for name in names for other in OTHER_NAMES.get(name, ()) if other not in names}
 
 
 def kinds_of(f: Callable[..., Any]) -> dict[str, Kind]:

@@ -241,7 +241,7 @@ def _unsqueeze(input: Array, dim: int) -> Array:
 def _squeeze(input: Array, dim: int | Sequence[int] | None = None, *more: int) -> Array:
     """Without the axes of length 1 (all, or those of ``dim`` that have length 1)."""
     shape = shape_of(input)
-    dims = (dim, *more) if more else range(len(shape)) if dim is None else several(dim)
+    dims: Any = (dim, *more) if more else range(len(shape)) if dim is None else several(dim)
     gone = {normalize_axis(d, len(shape), "squeeze") for d in dims}
     return Reshape.of(input, shape=tuple(s for i, s in enumerate(shape) if i not in gone or s != 1))
 
