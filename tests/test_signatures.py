@@ -142,15 +142,15 @@ AMBIGUOUS = {"std", "std_mean", "tensor", "var", "var_mean"}
 NO_DEFAULT = {"generator", "out"}
 
 
-def bound(way: Signature, a: Attempt) -> dict[str, Any] | None:
+def bound(way: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
     """The arguments of a call by the names of a signature; None if it cannot be that one."""
     positional = [p for p in way if p.kind == "positional"]
-    if len(a.args) > len(positional) or any(p.kind == "rest" for p in way) or not {*a.kwargs} <= {p.name for p in way}:
+    if len(args) > len(positional) or any(p.kind == "rest" for p in way) or not {*kwargs} <= {p.name for p in way}:
         return None
-    given = dict(zip([p.name for p in positional], a.args, strict=False))
-    if given.keys() & a.kwargs.keys() or any(p.required and p.name not in {*given, *a.kwargs} for p in way):
+    given = dict(zip([p.name for p in positional], args, strict=False))
+    if given.keys() & kwargs.keys() or any(p.required and p.name not in {*given, *kwargs} for p in way):
         return None
-    return given | a.kwargs
+    return given | kwargs
 
 
 def as_given(x: Any) -> Any:
@@ -159,11 +159,12 @@ def as_given(x: Any) -> Any:
     return type(x)(map(as_given, x)) if type(x) in (list, tuple) else x
 
 
-def spellings(a: Attempt) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+def spellings(
+    ways: list[Signature], names: set[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[tuple[list[Any], dict[str, Any]]]:
     """The call by names alone, by names with every default said, and by position as far as that goes; one for each overload it may be."""
-    names = taken(find(tl, a), False)[1]
-    for way in map(parsed, table()[SPACES[a.space]][a.name]):
-        named = None if is_deprecated(way) else bound(way, a)
+    for way in ways:
+        named = None if is_deprecated(way) else bound(way, args, kwargs)
         if named is None or not {*named} <= names:
             continue
         said = {p.name: p.default for p in way if not p.required and p.default is not ... and p.name in names - NO_DEFAULT}
@@ -176,25 +177,41 @@ def spellings(a: Attempt) -> Iterator[tuple[list[Any], dict[str, Any]]]:
             yield [named.get(p.name, p.default) for p in places[:count]], rest
 
 
-@pytest.mark.parametrize("call", SWEPT, ids=[f"{a.space}{a.name}-{i}" for i, a in enumerate(SWEPT)])
-def test_arguments_by_name_by_position_and_with_every_default_said(call):
-    f, tried, failed = find(tl, call), 0, []
+def check(f: Any, call: Attempt, tried: list[tuple[list[Any], dict[str, Any]]], first: tuple[Any, ...] = ()) -> None:
+    """Every spelling of a call gives what the call does; of a method, ``first`` is the tensor itself."""
 
-    def run(args: Any, kwargs: Any) -> list[Any]:
+    def run(f: Any, args: Any, kwargs: Any) -> list[Any]:
         tl.manual_seed(0)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = f(*map(as_given, args), **{k: as_given(v) for k, v in kwargs.items()})
         return list(result) if isinstance(result, tuple | list) else [result]
 
-    wanted = run(call.args, call.kwargs)
-    for args, kwargs in spellings(call):
-        tried += 1
+    failed, wanted = [], run(find(tl, call), call.args, call.kwargs)
+    for args, kwargs in tried:
         try:
-            for given, right in zip(run(args, kwargs), wanted, strict=True):
+            for given, right in zip(run(f, (*first, *args), kwargs), wanted, strict=True):
                 if isinstance(right, tl.Tensor) and call.name not in {"empty", "empty_like"}:
                     assert given.dtype == right.dtype
                     np.testing.assert_array_equal(given.numpy(force=True), right.numpy(force=True))
         except Exception as error:
-            failed.append((kwargs, error))
-    assert not failed or (call.name in AMBIGUOUS and len(failed) < tried), failed
+            failed.append((args, kwargs, error))
+    assert not failed or (call.name in AMBIGUOUS and len(failed) < len(tried)), failed
+
+
+@pytest.mark.parametrize("call", SWEPT, ids=[f"{a.space}{a.name}-{i}" for i, a in enumerate(SWEPT)])
+def test_arguments_by_name_by_position_and_with_every_default_said(call):
+    f, ways = find(tl, call), [*map(parsed, table()[SPACES[call.space]][call.name])]
+    check(f, call, list(spellings(ways, taken(f, False)[1], call.args, call.kwargs)))
+
+
+#: Calls of functions that are methods of their first operand: that of ``where`` is another one.
+OF_TENSORS = [
+    a for a in SWEPT if a.name in table()["Tensor"].keys() - {"where"} and not a.space and a.args and isinstance(a.args[0], np.ndarray)
+]
+
+
+@pytest.mark.parametrize("call", OF_TENSORS, ids=[f"{a.name}-{i}" for i, a in enumerate(OF_TENSORS)])
+def test_arguments_of_methods(call):
+    f, ways = getattr(tl.Tensor, call.name), [*map(parsed, table()["Tensor"][call.name])]
+    check(f, call, list(spellings(ways, taken(f, True)[1], call.args[1:], call.kwargs)), call.args[:1])
