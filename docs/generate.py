@@ -25,6 +25,7 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.core.signature import HOW
 from tensorflowlite_clone.ops.typed import TYPES
 
 ROOT = Path(tl.__file__).parent
@@ -84,10 +85,10 @@ def results(table: dict[str, Callable[..., Any]], dots: str) -> str:
 def of_an_operation(op: Any, method: bool) -> tuple[list[str], str]:
     """The parameters and the result of the public function or method of an operation's class."""
     k = len(op.names)
-    names = [*("input", "other")[: min(k, 2)], *op.names[2:]]
+    names = [*op.called[: min(k, 2)], *op.names[2:]]
     params = [n if method and i == 0 else f"{n}: {ARRAY_IN}" for i, n in enumerate(names)]
     params += [f"{p}: Any = {op.defaults[p]!r}" if p in op.defaults else f"{p}: Any" for p in op.params]
-    params += ["*", "out: Tensor | None = None"] if op.outputs is None and not method else []
+    params += [] if method else ["*", f"out: {'Tensor' if op.outputs is None else 'Sequence[Tensor]'} | None = None"]
     return params, ARRAY_OUT if op.outputs is None else f"tuple[{', '.join([ARRAY_OUT] * len(op.outputs))}]"
 
 
@@ -95,7 +96,8 @@ def of_a_function(f: Callable[..., Any], method: bool) -> tuple[list[str], str]:
     """The parameters and the result of a handwritten function."""
     wrapped = inspect.unwrap(f)
     scope, params, star = wrapped.__globals__, [], False
-    for i, p in enumerate(inspect.signature(wrapped).parameters.values()):
+    parameters = [p for p in inspect.signature(wrapped).parameters.values() if p.annotation != "How"]
+    for i, p in enumerate(parameters):
         if p.kind is p.KEYWORD_ONLY and not star:
             params.append("*")
         star = star or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
@@ -109,9 +111,13 @@ def of_a_function(f: Callable[..., Any], method: bool) -> tuple[list[str], str]:
     extra = [f"{b}: Any = ..." for a, b in (("dim", "axis"), ("keepdim", "keepdims")) if a in names_in and wrapped is not f]
     if extra:
         params += ([] if star else ["*"]) + extra
-    if not method and "out" in inspect.signature(f, follow_wrapped=False).parameters:
-        params += ([] if star or extra else ["*"]) + ["out: Tensor | None = None"]
-    return params, annotation(inspect.signature(wrapped).return_annotation, "return", scope)
+    how = HOW if "How" in wrapped.__annotations__.values() else {}
+    added = [f"{name}: Any = None" if kind is None else f"{name}: bool = False" for name, kind in how.items()]
+    result = annotation(inspect.signature(wrapped).return_annotation, "return", scope)
+    outs = "Tensor" if result == ARRAY_OUT else "Tensor | Sequence[Tensor]"
+    added += [f"out: {outs} | None = None"] if getattr(f, "__out__", False) else []
+    params += [] if star or extra or not added else ["*"]
+    return params + added, result
 
 
 def named(param: str) -> str:

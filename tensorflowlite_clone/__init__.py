@@ -47,7 +47,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .core.device import contiguous_format, device, memory_format, preserve_format
+from .core.device import contiguous_format, device, layout, memory_format, preserve_format, strided
 from .core.dtype_names import dtype
 from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
@@ -57,7 +57,6 @@ from .func import vmap
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.kinds import finfo, iinfo
-from .ops.memory import layout, strided
 from .ops.random import Generator, default_generator
 from .ops.typed import TYPES as _TYPES
 

@@ -11,6 +11,7 @@ Here: the names only; the operations and their derivatives are in ``ops/linalg/`
 
 from ._errors import LinAlgError
 from ._lazy import public as _public
+from .core.publish import checked as _checked
 from .ops.linalg.determinant import det, slogdet
 from .ops.linalg.exponential import matrix_exp
 from .ops.linalg.factor import cholesky, cholesky_ex, lu, lu_factor, lu_solve, qr
@@ -63,4 +64,7 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+#: Whose results are views, or tell nothing that could be written: they take no ``out=``.
+_PLAIN = {"diagonal", "lstsq", "matrix_exp", "matrix_function", "vander"}
+globals().update({n: _checked(getattr(globals()[n], "__wrapped__", globals()[n]), n not in _PLAIN) for n in __all__ if n != "LinAlgError"})
 __dir__ = _public(globals())

@@ -167,7 +167,7 @@ ERRORS = {
     ),
     "lengths": (lambda: tl.fft.fftn(ones(3, 3), s=(2,), dim=(0, 1)), ValueError, r"fftn: s and dim must have one entry per dimension"),
     "no dim": (lambda: tl.fft.rfftn(ones(3), dim=()), ValueError, r"rfftn: must transform at least one dimension"),
-    "both names": (lambda: tl.fft.fft(ones(3), dim=0, axis=0), TypeError, r"fft: got both dim= and its NumPy name axis="),
+    "both names": (lambda: tl.fft.fft(ones(3), dim=0, axis=0), TypeError, r"fft: got both dim= and its other name axis="),
     "list": (lambda: tl.fft.fft([1.0, 2.0]), TypeError, r"fft: input must be a tensor: got list"),
     "short": (
         lambda: tl.stft(ones(3), 8, center=False),

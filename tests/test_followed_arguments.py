@@ -69,7 +69,7 @@ def parameters(c: Caught) -> list[tuple[str, Any]]:
     """Names and defaults of the parameters; `inspect.Parameter.empty` where there is no default."""
     op = getattr(c.function, "__op__", None)
     if op is not None:
-        names = ("input", "other")[: len(op.names)] + op.names[2:] + op.params
+        names = op.called[: len(op.names)] + op.names[2:] + op.params
         return [(n, op.defaults.get(n, inspect.Parameter.empty)) for n in names]
     try:
         found = inspect.signature(inspect.unwrap(c.function)).parameters.values()

@@ -41,6 +41,98 @@ def test_a_reduction_has_the_dtype_that_was_asked(name, given, wanted):
     np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-3 if "16" in wanted else 1e-6)
 
 
+WHOLE = [
+    "sum", "nansum", "prod", "mean", "nanmean", "any", "all", "std", "var", "amax", "amin", "argmax", "argmin", "max", "min", "median",
+    "nanmedian", "count_nonzero", "trace", "aminmax", "std_mean", "var_mean", "msort", "unique", "cov", "corrcoef", "norm", "trapezoid",
+]  # fmt: skip
+ALONG = [
+    "sum", "prod", "mean", "any", "all", "std", "amax", "argmin", "max", "min", "median", "mode", "logsumexp", "cummax", "cummin", "cumsum",
+    "cumprod", "count_nonzero", "sort", "softmax", "log_softmax",
+]  # fmt: skip
+#: Reductions, orders and scans that are not told a dtype.
+PLAIN = {
+    **{n: lambda T, x, n=n: getattr(T, n)(x) for n in WHOLE},
+    **{f"{n} along": lambda T, x, n=n: getattr(T, n)(x, -1) for n in ALONG},
+    "diff": lambda T, x: T.diff(x),
+    "topk": lambda T, x: T.topk(x, 1),
+    "kthvalue": lambda T, x: T.kthvalue(x, 1),
+    "quantile": lambda T, x: T.quantile(x, 0.5),
+    "vector_norm": lambda T, x: T.linalg.vector_norm(x),
+    "dist": lambda T, x: T.dist(x, x[:1]),
+    "mean dtype": lambda T, x: T.mean(x, dtype=T.float64),
+    "softmax dtype": lambda T, x: T.softmax(x, -1, dtype=T.float64),
+    "norm dtype": lambda T, x: T.norm(x, 1, -1, dtype=T.complex128 if x.is_complex() else T.float64),
+}  # fmt: skip
+#: Of which numbers without a fraction are refused, as in PyTorch.
+INEXACT = {"mean", "nanmean", "std", "var", "std_mean", "var_mean", "norm", "vector_norm", "quantile", "mean along", "std along"}
+#: Of no elements PyTorch's integrals keep integers, and it puts complex ones in order.
+OF_NOTHING = {
+    "trapezoid",
+    "softmax along",
+    "log_softmax along",
+    "median",
+    "nanmedian",
+    "amax along",
+    "mode along",
+    "cummax along",
+    "cummin along",
+}
+
+
+def results(call, T, array):
+    """What a call gives; None if it is refused."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            found = call(T, T.tensor(array))
+        except (RuntimeError, TypeError, IndexError):
+            return None
+    several = isinstance(found, tuple | list)
+    if several and hasattr(found, "indices"):
+        return [found.values]  # of equal elements either index is right
+    return list(found) if several else [found]
+
+
+@pytest.mark.parametrize("given", NAMES)
+@pytest.mark.parametrize("name", PLAIN)
+def test_every_reduction_of_every_dtype(name, given):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    for array in (data(given), data(given)[:, :0], np.asarray(data(given)[0, 0])):
+        if not array.size and name in OF_NOTHING:
+            continue
+        ours, theirs = results(PLAIN[name], tl, array), results(PLAIN[name], torch, array)
+        assert theirs is None or ours is not None, f"refused for {array.shape}, PyTorch computes it"
+        for a, b in zip(ours or [], theirs or [], strict=False):
+            assert str(np.dtype(a.dtype)) == str(b.dtype).removeprefix("torch.") and tuple(a.shape) == tuple(b.shape), array.shape
+            np.testing.assert_allclose(a.numpy(), b.resolve_conj().numpy(), rtol=1e-2 if given == "float16" else 1e-5, atol=1e-6)
+    if name in INEXACT and np.dtype(given).kind in "biu":
+        assert results(PLAIN[name], tl, data(given)) is None, "numbers without a fraction have no such result"
+
+
+@pytest.mark.parametrize("wanted", NAMES)
+@pytest.mark.parametrize("given", NAMES)
+def test_results_are_written_into_the_dtypes_that_torch_writes_into(given, wanted):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    calls = {
+        **{n: lambda T, x, o, n=n: getattr(T, n)(x, 1, out=o) for n in (*REDUCTIONS, "mean", "amax", "argmax")},
+        **{n: lambda T, x, o, n=n: getattr(T, n)(x, out=o) for n in ("exp", "abs", "neg", "square", "sign", "logical_not", "sigmoid")},
+        **{n: lambda T, x, o, n=n: getattr(T, n)(x, x + x, out=o) for n in ("add", "mul", "div", "eq", "lt", "atan2", "logical_and")},
+        **{n: lambda T, x, o, n=n: getattr(T, n)([x, x], out=o) for n in ("cat", "stack")},
+        "matmul": lambda T, x, o: T.matmul(x, x.T, out=o),
+        "zeros": lambda T, x, o: T.zeros(2, out=o),
+        "full": lambda T, x, o: T.full((2,), 3, out=o),
+        "arange": lambda T, x, o: T.arange(3, out=o),
+        "linspace": lambda T, x, o: T.linspace(0, 5, 4, out=o),
+        "eye": lambda T, x, o: T.eye(2, out=o),
+    }  # fmt: skip
+    for name, call in calls.items():
+        ours, theirs = (results(lambda T, x: call(T, x, T.empty(0, dtype=getattr(T, wanted))), T, data(given)) for T in (tl, torch))  # noqa: B023
+        assert theirs is None or ours is not None, f"{name}: refused, PyTorch writes it"
+        for a, b in zip(ours or [], theirs or [], strict=False):
+            assert str(np.dtype(a.dtype)) == wanted
+            np.testing.assert_allclose(a.numpy(), b.resolve_conj().numpy(), rtol=1e-2 if "16" in given + wanted else 1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("wanted", ["bool", "int8", "int32", "int64", "float32", "float64"])
 @pytest.mark.parametrize("name", ["sum", "prod", "nansum", "nanprod", "cumsum", "cumprod", "trace", "linalg.trace"])
 def test_numpy_functions_have_the_dtype_that_was_asked(name, wanted):

@@ -149,11 +149,15 @@ def test_vmap_takes_no_loop_and_lines_operands_up():
     assert before == LOOPED
 
 
-def test_the_public_function_and_the_method_promise_no_out():
+def test_the_public_function_takes_a_tensor_to_write_into_for_each_result():
     sincos()
     sine, cosine = registry.FUNCTIONS["sincos"](tl.tensor([1, 2]))
     assert sine.dtype == cosine.dtype == np.float32 and isinstance(tl.tensor(X).sincos(), tuple)
-    with pytest.raises(TypeError, match=r"sincos\(\): unexpected argument 'out'; it takes input"):
+    given = tl.zeros(len(X)), tl.empty(0)
+    written = registry.FUNCTIONS["sincos"](tl.tensor(X).float(), out=given)
+    assert written[0] is given[0] and written[1] is given[1]
+    np.testing.assert_allclose(given[1].numpy(), np.cos(X), rtol=1e-6)
+    with pytest.raises(TypeError, match=r"sincos: out= must be a tuple of 2 tensors: got one tensor"):
         registry.FUNCTIONS["sincos"](tl.tensor(X), out=tl.tensor(X))
 
 
@@ -161,7 +165,7 @@ def test_the_stub_promises_what_the_function_does(monkeypatch):
     sincos()
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "docs")
     (stub,) = importlib.import_module("generate").signatures(registry.FUNCTIONS["sincos"], method=False)
-    assert stub == "(input: Tensor | np.ndarray[Any, Any] | complex) -> tuple[Tensor, Tensor]: ..."
+    assert stub == "(input: Tensor | np.ndarray[Any, Any] | complex, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ..."
 
 
 def test_operands_that_do_not_fit_are_named():

@@ -62,7 +62,9 @@ class Recorder:
             return Recorder(value, "nn.", self._calls)
         if name == "functional":
             return Recorder(value, "F.", self._calls)
-        table = {"": FUNCTIONS, "F.": NN_FUNCTIONS}.get(self._space, {})
+        if name in ("linalg", "fft") and not self._space:
+            return Recorder(value, f"{name}.", self._calls)
+        table: Any = {"": FUNCTIONS, "F.": NN_FUNCTIONS}.get(self._space, self._target.__all__ if self._space else ())
         if name not in table:
             return value
 
@@ -146,10 +148,15 @@ def wrong_calls(calls: list[Attempt]) -> Iterator[Attempt]:
                 yield Attempt(c.space, c.name, c.args, {**c.kwargs, key: other}, key, what)
 
 
+def find(package: Any, a: Attempt) -> Any:
+    """The function that is called, of this package or of PyTorch."""
+    spaces = {"": package, "F.": package.nn.functional, "linalg.": package.linalg, "fft.": package.fft}
+    return getattr(spaces[a.space], a.name)
+
+
 def attempt(package: Any, tensor: Any, a: Attempt) -> Exception | None:
     """The error that a call ends with; None if it does not."""
-    space = package.nn.functional if a.space == "F." else package
-    function = getattr(space, a.name)
+    function = find(package, a)
 
     def convert(x: Any) -> Any:
         if isinstance(x, np.ndarray):

@@ -158,7 +158,7 @@ class Boxed(Methods):
 
 
 def write_out(out: Any, result: Any, name: str) -> Any:
-    """Write ``result`` into the tensor ``out``, in place and on the tape, as ``out=`` asks; returns ``out``."""
+    """Write ``result`` into the tensor ``out``, in place and on the tape, as NumPy's ``out=`` asks; returns ``out``."""
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
     if not isinstance(out, Boxed):

@@ -8,6 +8,7 @@ dtype (or a Python number beside one); every other case is handed to them. The t
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from itertools import combinations
@@ -99,7 +100,7 @@ def _specialise(op: type[Operation]) -> None:
             order = reversed(range(len(op.names))) if reflected else range(len(op.names))
             fast = _compile_call(op, fallback, order)
         else:
-            fast = _compile_call(op, slow, range(len(op.names)))
+            fast = _compile_call(op, slow, range(len(op.names)), op.called[: len(op.names)])
         fast.__name__ = fast.__qualname__ = name
         fast.__doc__ = op.__doc__
         fast.__op__ = op  # type: ignore[attr-defined]
@@ -113,7 +114,8 @@ def source_of(op: type[Operation]) -> str:
     return f"{_call_source(op, range(len(op.names)))}\n\n\n{_step_source(Plan(op, needs, needs, len(op.names)))}"
 
 
-def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
+def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any, called: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """The compiled call, whose first arrays can be given by the names that users call them."""
     know_inside().add(f"<compiled {op.__name__}>")
     scope: dict[str, Any] = {
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
@@ -125,7 +127,10 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any) -> 
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
         scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in range(1 << len(op.names))]
-    code = compile(_call_source(op, order), f"<compiled {op.__name__}>", "exec")
+    source = _call_source(op, order)
+    for i, name in enumerate(called):
+        source = re.sub(rf"\ba{i}\b", name, source)
+    code = compile(source, f"<compiled {op.__name__}>", "exec")
     exec(code, scope)
     call: Callable[..., Any] = scope["call"]
     return call

@@ -1,4 +1,4 @@
-"""`device` and `memory_format`: there is only the CPU, and row-major memory; these let PyTorch programs name them."""
+"""`device`, `memory_format` and `layout`: there is only the CPU, and dense row-major memory; these let PyTorch programs name them."""
 
 from __future__ import annotations
 
@@ -62,3 +62,18 @@ class memory_format:  # noqa: N801  (PyTorch's name)
 
 
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
+
+
+class layout:  # noqa: N801  (PyTorch's name)
+    """How elements lie in memory: always `strided`, at a distance for each dimension."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+strided = layout("strided")

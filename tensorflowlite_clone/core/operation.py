@@ -69,6 +69,8 @@ class Operation(Recorded, metaclass=OperationType):
 
     # ---- what a class says of its operation -------------------------------------------------------------------------------
     forward: ClassVar[Callable[..., Any]]
+    #: What the public function calls its first arrays.
+    called: ClassVar[tuple[str, str]] = ("input", "other")
     #: Names of several outputs; None where there is one.
     outputs: ClassVar[tuple[str, ...] | None] = None
     #: The family for several outputs, where this one is for operations with one.
@@ -129,8 +131,7 @@ class Operation(Recorded, metaclass=OperationType):
         known = publish.__kwdefaults__ or {}
         for fact in facts.keys() - known.keys():
             raise TypeError(
-                f"{cls.__name__}: unknown fact {fact!r}; a class can say {', '.join(['public', 'title', *known])}; "
-                f"out= comes by itself where there is one result"
+                f"{cls.__name__}: unknown fact {fact!r}; a class can say {', '.join(['public', 'title', *known])}; out= comes by itself"
             )
         if facts.get("inplace") and cls.outputs is not None:
             raise TypeError(f"{cls.__name__}: inplace=True: several results cannot take the place of one tensor; leave it out")

@@ -15,9 +15,10 @@ from numpy import ndarray
 from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
-from .boxed import Boxed, write_out
+from .boxed import Boxed
+from .out import write_into
 from .plain import NUMBERS, plain_array, to_array
-from .signature import PLAIN, better_error, code_of, kinds_of, refuse
+from .signature import PLAIN, better_error, code_of, kinds_of, other_names, refuse
 from .tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,7 +40,7 @@ def public(
     numpy: Callable[..., Any] | tuple[Callable[..., Any], ...] = (),
     nn: bool = False,
     functional: bool = False,
-    out: bool = False,
+    out: bool | str = False,
     inplace: bool | np.ufunc | str = False,
     sequences: int = 0,
 ) -> Callable[[F], F]:
@@ -49,16 +50,17 @@ def public(
 
     Args:
         nn: whether the function lives in ``nn.functional`` instead of the top level; ``functional``: whether in both.
-        out: whether it takes PyTorch's ``out=``, a tensor to write the result into.
+        out: whether it takes PyTorch's ``out=``, a tensor (of several results a tuple of them) to write the result into; "dtype" if
+            the dtype of that tensor stands for one that is not given. The method does not take it.
         inplace: whether the method has a twin with an underscore that changes the tensor itself; see `registry.INPLACE`.
         sequences: how many of the first operands may be sequences where NumPy's function is called.
     """
 
     def publish(f: F) -> F:
         f.__name__, f.__qualname__ = name, name
-        face = checked(f)
+        whole = checked(f, out)
+        face = checked(f) if out and (method or numpy) else whole
         for n in (name, *aliases):
-            whole = accept_out(face) if out else face
             if nn or functional:
                 registry.NN_FUNCTIONS[n] = whole
             if function and not nn:
@@ -68,7 +70,7 @@ def public(
             if inplace is not False:
                 registry.INPLACE[n] = (face, None if inplace is True else inplace)
         _answer(numpy, face, sequences)
-        return face
+        return whole
 
     return publish
 
@@ -129,25 +131,28 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
     if k == 1 and not cls.params and cls.outputs is None:
 
         def function(input: Array, *, out: Any = None) -> Any:
-            result = cls.of(input if isinstance(input, Boxed) else to_operand(input, name))
-            return result if out is None else write_out(out, result, name)
+            if out is not None:
+                return write_into(out, name, function, (input,), {})
+            return cls.of(input if isinstance(input, Boxed) else to_operand(input, name))
 
-    elif k == 2 and not cls.params and cls.outputs is None:
+    elif k == 2 and not cls.params and cls.outputs is None and cls.called == ("input", "other"):
 
         def function(input: Array, other: Array, *, out: Any = None) -> Any:  # type: ignore[misc]
+            if out is not None:
+                return write_into(out, name, function, (input, other), {})
             if not (isinstance(input, Boxed) or isinstance(other, Boxed)):
                 input = to_operand(input, name)
-            result = cls.of(input, other)
-            return result if out is None else write_out(out, result, name)
+            return cls.of(input, other)
 
     else:
-        order = ("input", "other")[: min(k, 2)] + cls.names[2:] + cls.params
+        order = cls.called[: min(k, 2)] + cls.names[2:] + cls.params
 
         def function(*args: Array, **kwargs: Any) -> Any:  # type: ignore[misc]
             if len(args) > len(order):
                 raise TypeError(f"{name}() takes at most {len(order)} arguments ({', '.join(order)}); got {len(args)}")
             given = dict(zip(order, args, strict=False))
-            out = kwargs.pop("out", None) if cls.outputs is None else None
+            if (out := kwargs.pop("out", None)) is not None:
+                return write_into(out, name, function, args, kwargs)
             for key, value in kwargs.items():
                 if key not in order or key in given:
                     raise TypeError(f"{name}(): unexpected argument {key!r}; it takes {', '.join(order)}")
@@ -157,8 +162,7 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
                 raise TypeError(f"{name}(): missing {', '.join(missing)}; it takes {', '.join(order)}")
             arrays = [given[a] for a in order[:k]]
             arrays[0] = to_operand(arrays[0], name)
-            result = cls.of(*arrays, **{p: given[p] for p in cls.params if p in given})
-            return result if out is None else write_out(out, result, name)
+            return cls.of(*arrays, **{p: given[p] for p in cls.params if p in given})
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = cls.__doc__
@@ -170,7 +174,7 @@ def method_of(cls: OperationLike, name: str) -> Callable[..., Any]:
     """The tensor method of an operation."""
     if not cls.params and len(cls.names) == 1:
         return _named(lambda input: cls.of(input), name, cls)
-    if not cls.params and len(cls.names) == 2:
+    if not cls.params and len(cls.names) == 2 and cls.called == ("input", "other"):
         return _named(lambda input, other: cls.of(input, other), name, cls)
     return _named(function_of(cls, name), name, cls)
 
@@ -217,21 +221,10 @@ def require_operands(name: str, *given: Any) -> None:
             raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
 
 
-def accept_out(f: F) -> F:
-    """Let ``f`` accept ``out=``, a tensor that its result is written into."""
+def checked(f: F, out: bool | str = False) -> F:
+    """``f`` as users call it: settings of a wrong kind are refused first, arguments answer to their other names (`other_names`).
 
-    @functools.wraps(f)
-    def face(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        result = f(*args, **kwargs)
-        if out is None:
-            return result
-        return write_out(out, result, f.__name__)
-
-    return face  # type: ignore[return-value]
-
-
-def checked(f: F) -> F:
-    """``f`` as users call it: settings of a wrong kind are refused first; ``axis`` and ``keepdims`` answer to ``dim`` and ``keepdim``.
+    With ``out`` it takes ``out=``, see `public`.
 
     One that takes any number of arguments behind its first, ``permute(x, *dims)``, takes them as a sequence by their name, too. What
     Python or NumPy say when a call fails becomes an error that names the function, the arguments and the fix.
@@ -239,8 +232,8 @@ def checked(f: F) -> F:
     code = code_of(f)
     count = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:count]
-    renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}
     rest = code.co_varnames[count] if code.co_argcount == 1 and code.co_flags & 0x04 else None
+    renames = other_names((*names, rest or ""))
     kinds = kinds_of(f)
     settings = [(i, name, kinds[name]) for i, name in enumerate(names[: code.co_argcount]) if name in kinds]
     first = settings[0][0] if settings else ANY_NUMBER
@@ -248,20 +241,22 @@ def checked(f: F) -> F:
     @functools.wraps(f)
     def face(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
+            if out and "out" in kwargs and (given := kwargs.pop("out")) is not None:
+                return write_into(given, f.__name__, face, args, kwargs, out == "dtype")
+            for other in renames.keys() & kwargs.keys():
+                name = renames[other]
+                if name in kwargs:
+                    raise OperandError(f"{f.__name__}: got both {name}= and its other name {other}=; pass one of them")
+                kwargs[name] = kwargs.pop(other)
             if rest in kwargs and len(args) <= 1:
                 values = kwargs.pop(rest)
                 args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
-            for numpy_name in renames.keys() & kwargs.keys():
-                name = renames[numpy_name]
-                if name in kwargs:
-                    raise OperandError(f"{f.__name__}: got both {name}= and its NumPy name {numpy_name}=; pass one of them")
-                kwargs[name] = kwargs.pop(numpy_name)
             for name, value in kwargs.items():
                 if name in kinds and type(value) not in kinds[name].usual:
                     refuse(f.__name__, name, kinds[name], value)
-        if (given := len(args)) > first:
+        if (number := len(args)) > first:
             for i, name, kind in settings:
-                if i >= given:
+                if i >= number:
                     break
                 if type(args[i]) not in kind.usual:
                     refuse(f.__name__, name, kind, args[i])
@@ -273,6 +268,7 @@ def checked(f: F) -> F:
                 raise
             raise better from error
 
+    face.__out__, face.__aliases__ = out, renames  # type: ignore[attr-defined]
     return face  # type: ignore[return-value]
 
 

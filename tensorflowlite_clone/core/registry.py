@@ -133,9 +133,7 @@ def keywords(handler: Callable[..., Any]) -> frozenset[str] | None:
     parameters = inspect.signature(inner).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
-    names = {p.name for p in parameters}
-    renamed = {numpy_name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names and inner is not handler}
-    return frozenset(names | renamed)
+    return frozenset({p.name for p in parameters} | {*getattr(handler, "__aliases__", ())})
 
 
 def drop_neutral(np_function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:

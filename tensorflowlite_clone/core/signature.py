@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy import ndarray
@@ -86,6 +86,9 @@ def _optional(kind: Kind) -> Kind:
 
 
 KINDS |= {f"{name} | None": _optional(kind) for name, kind in KINDS.items()}
+#: How new tensors are to be: ``**how: How`` stands for these keywords, of these kinds.
+How: TypeAlias = Any
+HOW = {"layout": None, "device": None, "pin_memory": _optional(BOOL), "requires_grad": _optional(BOOL)}
 KINDS["Dims"] = KINDS["int | Sequence[int] | None"]
 
 
@@ -96,9 +99,24 @@ def code_of(f: Callable[..., Any]) -> Any:
     return f.__code__
 
 
+#: The names that PyTorch gives arguments besides their own, which are NumPy's, and by which its overloads call them.
+OTHER_NAMES = {
+    "dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1", "self"), "other": ("x2",), "A": ("input", "self"),
+    "x": ("input", "self"), "B": ("other", "b"), "L": ("input", "input2"), "b": ("input",), "src": ("other",), "size": ("shape",),
+    "training": ("train",), "dim0": ("axis0",), "dim1": ("axis1",), "elements": ("element",), "test_elements": ("test_element",),
+    "indices_or_sections": ("indices", "sections", "tensor_indices_or_sections"), "split_size_or_sections": ("split_size",),
+}  # fmt: skip
+
+
+def other_names(names: tuple[str, ...]) -> dict[str, str]:
+    """By what else the parameters ``names`` may be called: ``{"axis": "dim"}``."""
+    return {other: name for name in names for other in OTHER_NAMES.get(name, ()) if other not in names}
+
+
 def kinds_of(f: Callable[..., Any]) -> dict[str, Kind]:
     """The settings of ``f``, by name."""
-    return {name: KINDS[said] for name, said in f.__annotations__.items() if said in KINDS}
+    kinds = {name: KINDS[said] for name, said in f.__annotations__.items() if said in KINDS}
+    return kinds | {name: kind for name, kind in HOW.items() if kind} if "How" in f.__annotations__.values() else kinds
 
 
 def refuse(op: str, name: str, kind: Kind, value: Any) -> None:

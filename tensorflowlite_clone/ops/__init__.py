@@ -52,6 +52,7 @@ from . import (
     strided,
     trigonometric,
     typed,
+    value_loss,
 )
 from .inplace import drawing, filling, index_put
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods

@@ -351,7 +351,7 @@ def _tanhshrink(input: Array) -> Array:
     return x - np.tanh(x)
 
 
-@public("threshold", method=False, functional=True)
+@public("threshold", method=False, functional=True, out=True)
 @inplace_option("threshold", twin=True)
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
@@ -360,7 +360,7 @@ def _threshold(input: Array, threshold: float, value: float, inplace: bool = Fal
     return Connected.of(Where.of(np.less_equal(x, threshold), value, x))
 
 
-@public("hardshrink", functional=True)
+@public("hardshrink", functional=True, out=True)
 def _hardshrink(input: Array, lambd: float = 0.5) -> Array:
     """``x`` outside [-lambd, lambd], 0 inside. Shape: any -> same."""
     x = to_operand(input, "hardshrink")

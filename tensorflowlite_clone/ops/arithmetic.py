@@ -238,7 +238,7 @@ def _add(input: Array, other: Array, *, alpha: complex = 1) -> Array:
 
 
 @public("sub", "subtract", out=True, inplace=np.subtract)
-def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
+def _sub(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     require_operands("sub", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
@@ -248,7 +248,7 @@ def _sub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
 
 
 @public("rsub", out=True)
-def _rsub(input: Array, other: Array, *, alpha: complex = 1) -> Array:
+def _rsub(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
     require_operands("rsub", input, other)
     if not is_plainly(alpha, 1) and is_short(input, other):
@@ -320,7 +320,7 @@ def _float_power(input: Array, exponent: Array) -> Array:
     return _pow(*(cast(v, np.complex128 if v.dtype.kind == "c" else np.float64) if hasattr(v, "dtype") else v for v in given))
 
 
-@public("ldexp", numpy=np.ldexp, inplace=True)
+@public("ldexp", numpy=np.ldexp, inplace=True, out=True)
 def _ldexp(input: Array, other: Array) -> Array:
     """``input 2^other``. Shape: broadcast."""
     return to_operand(input, "ldexp") * power(2.0, to_operand(other, "ldexp"))
@@ -359,14 +359,14 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1
     return input + (quotient if is_plainly(value, 1) else quotient * value)
 
 
-@public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True)
+@public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True, out=True)
 def _deg2rad(input: Array) -> Array:
     """Degrees as radians. Shape: any -> same."""
     require_operands("deg2rad", input)
     return input * (math.pi / 180.0)
 
 
-@public("rad2deg", numpy=(np.rad2deg, np.degrees), inplace=True)
+@public("rad2deg", numpy=(np.rad2deg, np.degrees), inplace=True, out=True)
 def _rad2deg(input: Array) -> Array:
     """Radians as degrees. Shape: any -> same."""
     require_operands("rad2deg", input)

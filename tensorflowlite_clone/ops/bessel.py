@@ -70,7 +70,7 @@ class BinaryExponent(NonDifferentiable, title="frexp"):
         return np.frexp(x)[1]
 
 
-@public("i0")
+@public("i0", out=True)
 def _i0(input: Array) -> Array:
     """The modified Bessel function of the first kind of order 0. Shape: any -> same.
 

@@ -145,7 +145,7 @@ def difference(x: Array, n: int, dim: int, prepend: Any, append: Any, op: str) -
     return x
 
 
-@public("diff")
+@public("diff", out=True)
 def _diff(input: Array, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Array:
     """Differences of neighbours along ``dim``, ``n`` times, of ``input`` between ``prepend`` and ``append``.
 

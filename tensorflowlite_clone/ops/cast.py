@@ -14,6 +14,7 @@ from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import dtype_of, numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, to_operand
+from ..core.signature import DTYPE
 from ..core.tensor import Tensor
 from ..core.views import mirror
 
@@ -97,10 +98,29 @@ def cast(input: Array, dtype: DTypeLike) -> Array:
     return Cast.of(input, dtype=kind) if kind.kind in "fcV" else CastToIntegers.of(input, dtype=kind)
 
 
+def is_dtype(size: Any) -> bool:
+    """Whether an argument in the place of a size is a dtype."""
+    return not isinstance(size, int | np.integer | tuple | list | Boxed) and DTYPE.accepts(size)
+
+
 @public("to", function=False)
-def _to(input: Array, *args: Any, dtype: DTypeLike = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Array:
-    """In another dtype (given as such, or that of another tensor); a device may be named, there is only the CPU."""
-    for a in args:
+def _to(
+    input: Array,
+    *args: Any,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+    other: Any = None,
+) -> Array:
+    """In another dtype (given as such, or that of another tensor); a device may be named, there is only the CPU.
+
+    By position: ``(dtype, non_blocking, copy)``, ``(device, dtype, non_blocking, copy)`` or ``(other, non_blocking, copy)``.
+    """
+    flags = [a for a in args if isinstance(a, bool)]
+    copy = flags[1] if len(flags) > 1 else copy
+    for a in args if other is None else (other, *args):
         if isinstance(a, Boxed):
             dtype = a.dtype
         elif isinstance(a, str | Device):
@@ -160,7 +180,7 @@ def _astype(input: Array, dtype: DTypeLike, copy: bool = True) -> Array:
 
 
 @public("cpu", function=False)
-def _cpu(input: Array) -> Array:
+def _cpu(input: Array, memory_format: Any = None) -> Array:
     """The tensor itself: there is only the CPU."""
     return input
 

@@ -173,8 +173,9 @@ class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_
 
 
 class Heaviside(Elementwise, numpy=np.heaviside, public="heaviside", inplace=True):
-    """0 where x is negative, 1 where it is positive, ``y`` where it is 0."""
+    """0 where x is negative, 1 where it is positive, ``y`` (called ``values``) where it is 0."""
 
+    called = ("input", "values")
     real_only = True
 
     def forward(x, y):

@@ -186,7 +186,7 @@ def _np_fabs(x: Array) -> Array:
     return Absolute.of(inexact(x))
 
 
-@public("sgn", inplace=True)
+@public("sgn", inplace=True, out=True)
 def _sgn(input: Array) -> Array:
     """-1, 0 or 1; of a complex number ``z / |z|``, its direction, 0 at 0. Shape: any -> same.
 
@@ -208,7 +208,7 @@ def _np_sign(x: Array) -> Array:
     return _sgn(x) + np.where(np.isnan(x), math.nan, 0.0) if x.dtype.kind == "f" else _sgn(x)
 
 
-@public("angle")
+@public("angle", out=True)
 def _angle(input: Array) -> Array:
     """The angle of complex numbers in radians, from -pi to pi; of real ones 0, or pi for negative ones. Shape: any -> same.
 
@@ -227,7 +227,7 @@ def _np_angle(z: Array, deg: bool = False) -> Array:
 
 
 # ---- tensors made of parts --------------------------------------------------------------------------------------------------
-@public("complex", method=False)
+@public("complex", method=False, out=True)
 def _complex(real: Array, imag: Array) -> Array:
     """``real + i imag``, of two real tensors of one dtype: float32 gives complex64, float64 complex128. Shape: broadcast.
 
@@ -245,7 +245,7 @@ def _complex(real: Array, imag: Array) -> Array:
     return FromParts.of(x, y)
 
 
-@public("polar", method=False)
+@public("polar", method=False, out=True)
 def _polar(abs: Array, angle: Array) -> Array:
     """``abs (cos(angle) + i sin(angle))``, of two real tensors of one dtype. Shape: broadcast. Raises as `complex`.
 

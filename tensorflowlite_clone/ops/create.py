@@ -15,23 +15,39 @@ from .._state import get_default_dtype, state
 from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.device import contiguous_format
+from ..core.device import contiguous_format, strided
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import numpy_dtype
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
 from ..core.plain import array_of, fitting, plain_array
 from ..core.publish import implements, public, to_operand
+from ..core.signature import How
 from ..core.tensor import Taped, Tensor
 from ..core.views import mirror
 from ..core.where import stacklevel
 
 
-def finish(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
-    """A tensor around a new array."""
+def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: Any = None, pin_memory: bool = False) -> Any:
+    """A tensor around a new array; values of a transform as they are. ``layout`` and ``device`` there is one of, memory is never pinned."""
     if device is not None:
         Device(device)
+    if layout is not None and layout != strided:
+        raise ArgumentError(f"layout: tensors are dense here: got {layout!r:.40}; leave it out, or pass tl.strided")
+    if type(array) is ndarray and array.dtype.isnative and not requires_grad:
+        return Tensor.wrap(array, 0)
+    if isinstance(array, Boxed):
+        if requires_grad:
+            raise ArgumentError("inside vmap the numbers of all examples cannot be a leaf; let grad or vjp take them as an argument")
+        return array
     return Tensor(array, requires_grad=requires_grad)
+
+
+def finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool = False, **how: Any) -> Any:
+    """`finish`, beside a value of a transform as another one of the same transforms."""
+    if isinstance(input, Boxed) and input.level and not requires_grad:
+        array = input.constant(array)
+    return finish(array, requires_grad, **how)
 
 
 def size_of(sizes: tuple[Any, ...], op: str, size: Any = None) -> Shape:
@@ -154,7 +170,7 @@ def _supported(array: ndarray[Any, Any], data: Any, op: str, dtype: DTypeLike) -
 
 
 @public("tensor", method=False)
-def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A new tensor with a copy of ``data``: numbers, nested sequences, an array or a tensor.
 
     Python floats become the default dtype, integers int64, booleans bool; arrays and NumPy's scalars keep their dtype. Raises
@@ -164,13 +180,13 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, req
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
     tl.float32
     """
-    return finish(_values(data, "tensor", dtype), requires_grad, device)
+    return finish(_values(data, "tensor", dtype), **how)
 
 
 @public("scalar_tensor", method=False)
-def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A 0-d tensor of a number, in the default dtype unless said otherwise."""
-    return finish(_filled((), _number(s, "scalar_tensor", "s"), _dtype(dtype), "scalar_tensor"), requires_grad, device)
+    return finish(_filled((), _number(s, "scalar_tensor", "s"), _dtype(dtype), "scalar_tensor"), **how)
 
 
 @public("as_tensor", method=False)
@@ -225,22 +241,22 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
 
 
 # ---- filled -----------------------------------------------------------------------------------------------------------------------
-@public("zeros", method=False)
-def _zeros(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+@public("zeros", method=False, out="dtype")
+def _zeros(*sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Zeros of a shape, in the default dtype unless said otherwise."""
-    return finish(np.zeros(size_of(sizes, "zeros", size), _dtype(dtype)), requires_grad, device)
+    return finish(np.zeros(size_of(sizes, "zeros", size), _dtype(dtype)), **how)
 
 
-@public("ones", method=False)
-def _ones(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+@public("ones", method=False, out="dtype")
+def _ones(*sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Ones of a shape, in the default dtype unless said otherwise."""
-    return finish(np.ones(size_of(sizes, "ones", size), _dtype(dtype)), requires_grad, device)
+    return finish(np.ones(size_of(sizes, "ones", size), _dtype(dtype)), **how)
 
 
-@public("empty", method=False)
-def _empty(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+@public("empty", method=False, out="dtype")
+def _empty(*sizes: Any, size: Any = None, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
     """A tensor whose values are whatever the memory holds."""
-    return finish(np.empty(size_of(sizes, "empty", size), _dtype(dtype)), requires_grad, device)
+    return finish(np.empty(size_of(sizes, "empty", size), _dtype(dtype)), **how)
 
 
 def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
@@ -268,8 +284,8 @@ def _filled(shape: Shape, value: Any, dtype: Any, op: str) -> ndarray[Any, Any]:
         return np.full(shape, fitting(value, dtype, op), dtype)
 
 
-@public("full", method=False)
-def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+@public("full", method=False, out="dtype")
+def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A tensor filled with one number, whose kind (bool, int, float) gives the dtype.
 
     Raises `DTypeError` and `ArgumentError` for numbers that the dtype cannot hold.
@@ -280,7 +296,7 @@ def _full(size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = 
             [7, 7]])
     """
     fill_value = _number(fill_value, "full")
-    return finish(_filled(size_of((size,), "full"), fill_value, _fill_dtype(fill_value, dtype), "full"), requires_grad, device)
+    return finish(_filled(size_of((size,), "full"), fill_value, _fill_dtype(fill_value, dtype), "full"), **how)
 
 
 def _like(input: Array, dtype: DTypeLike, op: str) -> tuple[Shape, Any]:
@@ -302,94 +318,64 @@ def arranged(array: ndarray[Any, Any], input: Any, memory_format: Any = None) ->
     return array.reshape([array.shape[axis] for axis in order]).transpose(np.argsort(order))
 
 
-def _finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool, device: Any, memory_format: Any) -> Any:
-    array = arranged(array, input, memory_format)
-    inside = isinstance(input, Boxed) and input.level and not requires_grad
-    return input.constant(array) if inside else finish(array, requires_grad, device)
-
-
 @public("zeros_like", method=False)
-def _zeros_like(
-    input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Array:
+def _zeros_like(input: Array, *, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
     """Zeros in the shape and dtype of ``input``."""
-    return _finish_like(input, np.zeros(*_like(input, dtype, "zeros_like")), requires_grad, device, memory_format)
+    return finish_like(input, arranged(np.zeros(*_like(input, dtype, "zeros_like")), input, memory_format), **how)
 
 
 @public("ones_like", method=False)
-def _ones_like(
-    input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Array:
+def _ones_like(input: Array, *, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
     """Ones in the shape and dtype of ``input``."""
-    return _finish_like(input, np.ones(*_like(input, dtype, "ones_like")), requires_grad, device, memory_format)
+    return finish_like(input, arranged(np.ones(*_like(input, dtype, "ones_like")), input, memory_format), **how)
 
 
 @public("empty_like", method=False)
-def _empty_like(
-    input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Array:
+def _empty_like(input: Array, *, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
     """Whatever the memory holds, in the shape and dtype of ``input``."""
-    return _finish_like(input, np.empty(*_like(input, dtype, "empty_like")), requires_grad, device, memory_format)
+    return finish_like(input, arranged(np.empty(*_like(input, dtype, "empty_like")), input, memory_format), **how)
 
 
 @public("full_like", method=False)
-def _full_like(
-    input: Array,
-    fill_value: Any,
-    *,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    memory_format: Any = None,
-) -> Array:
+def _full_like(input: Array, fill_value: Any, *, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype, "full_like")
-    return _finish_like(input, _filled(shape, _number(fill_value, "full_like"), kind, "full_like"), requires_grad, device, memory_format)
+    return finish_like(input, arranged(_filled(shape, _number(fill_value, "full_like"), kind, "full_like"), input, memory_format), **how)
 
 
 @public("new_zeros", function=False)
-def _new_zeros(
-    input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _new_zeros(input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Zeros of a shape in this tensor's dtype."""
-    return finish(np.zeros(size_of(sizes, "new_zeros", size), numpy_dtype(input.dtype if dtype is None else dtype)), requires_grad, device)
+    return finish(np.zeros(size_of(sizes, "new_zeros", size), numpy_dtype(input.dtype if dtype is None else dtype)), **how)
 
 
 @public("new_ones", function=False)
-def _new_ones(
-    input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _new_ones(input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Ones of a shape in this tensor's dtype."""
-    return finish(np.ones(size_of(sizes, "new_ones", size), numpy_dtype(input.dtype if dtype is None else dtype)), requires_grad, device)
+    return finish(np.ones(size_of(sizes, "new_ones", size), numpy_dtype(input.dtype if dtype is None else dtype)), **how)
 
 
 @public("new_empty", function=False)
-def _new_empty(
-    input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _new_empty(input: Array, *sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """A shape whose values are whatever the memory holds, in this tensor's dtype."""
-    return finish(np.empty(size_of(sizes, "new_empty", size), numpy_dtype(input.dtype if dtype is None else dtype)), requires_grad, device)
+    return finish(np.empty(size_of(sizes, "new_empty", size), numpy_dtype(input.dtype if dtype is None else dtype)), **how)
 
 
 @public("new_full", function=False)
-def _new_full(
-    input: Array, size: Any, fill_value: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _new_full(input: Array, size: Any, fill_value: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
     """One number in a shape, in this tensor's dtype."""
     kind = numpy_dtype(input.dtype if dtype is None else dtype)
-    return finish(_filled(size_of((size,), "new_full"), _number(fill_value, "new_full"), kind, "new_full"), requires_grad, device)
+    return finish(_filled(size_of((size,), "new_full"), _number(fill_value, "new_full"), kind, "new_full"), **how)
 
 
 @public("new_tensor", function=False)
-def _new_tensor(input: Array, data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _new_tensor(input: Array, data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A copy of ``data`` in this tensor's dtype."""
-    return _tensor(data, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return _tensor(data, dtype=input.dtype if dtype is None else dtype, **how)
 
 
-@public("arange", method=False)
-def _arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+@public("arange", method=False, out="dtype")
+def _arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DTypeLike = None, **how: How) -> Array:
     """Numbers from ``start`` (0) up to but not including ``end`` in steps: int64 if all are integers, else the default dtype.
 
     >>> import tensorflowlite_clone as tl
@@ -407,7 +393,7 @@ def _arange(
         raise ArgumentError(f"arange: from {start} to {end} in steps of {step} there is no way; change the sign of step")
     if dtype is None:
         dtype = np.int64 if all(isinstance(v, int) for v in (start, end, step)) else get_default_dtype()
-    return finish(np.arange(start, end, step).astype(dtype, copy=False), requires_grad, device)
+    return finish(np.arange(start, end, step).astype(dtype, copy=False), **how)
 
 
 def _steps(steps: int, op: str) -> int:
@@ -416,47 +402,43 @@ def _steps(steps: int, op: str) -> int:
     return int(steps)
 
 
-@public("linspace", method=False)
-def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+@public("linspace", method=False, out="dtype")
+def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, **how: How) -> Array:
     """``steps`` numbers evenly from ``start`` to ``end``, both included. Differentiable in ends that are tensors.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linspace(0, 1, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    line = np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype))
-    return line if isinstance(line, Boxed) else finish(line, requires_grad, device)
+    return finish(np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype)), **how)
 
 
-@public("logspace", method=False)
-def _logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+@public("logspace", method=False, out="dtype")
+def _logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: DTypeLike = None, **how: How) -> Array:
     """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``. Differentiable in ends that are tensors."""
     with np.errstate(over="ignore"):
-        line = np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype))
-    return line if isinstance(line, Boxed) else finish(line, requires_grad, device)
+        return finish(np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype)), **how)
 
 
-@public("eye", method=False)
-def _eye(n: int, m: int | None = None, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+@public("eye", method=False, out="dtype")
+def _eye(n: int, m: int | None = None, *, dtype: DTypeLike = None, **how: How) -> Array:
     """Ones on the diagonal of an n x m matrix (n x n without m)."""
     shape = size_of((n, n if m is None else m), "eye")
-    return finish(np.eye(*shape, dtype=_dtype(dtype)), requires_grad, device)
+    return finish(np.eye(*shape, dtype=_dtype(dtype)), **how)
 
 
 @public("tril_indices", method=False)
-def _tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
+def _tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, **how: How) -> Array:
     """The indices (2, n) of the lower triangle of a row x col matrix."""
     row, col = size_of((row, col), "tril_indices")
-    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dtype), False, device)
+    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dtype), **how)
 
 
 @public("triu_indices", method=False)
-def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
+def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, **how: How) -> Array:
     """The indices (2, n) of the upper triangle of a row x col matrix."""
     row, col = size_of((row, col), "triu_indices")
-    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), False, device)
+    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), **how)
 
 
 # ---- NumPy's spellings ----------------------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, 
     return _at_places(x, places, axis, keepdim)
 
 
-@public("max")
+@public("max", out=True)
 def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Array | ValuesIndices:
     """The largest element; along ``dim``, a named tuple ``(values, indices)``; over several, `amax`; with another tensor, `maximum`.
 
@@ -143,7 +143,7 @@ def _max(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = N
     return _extremum("max", AMax, ArgMax, np.maximum, input, dim if other is None else other, keepdim)
 
 
-@public("min")
+@public("min", out=True)
 def _min(input: Array, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Array | ValuesIndices:
     """The smallest element; along ``dim``, a named tuple ``(values, indices)``; over several, `amin`; with another tensor, `minimum`."""
     return _extremum("min", AMin, ArgMin, np.minimum, input, dim if other is None else other, keepdim)
@@ -180,7 +180,7 @@ class MinMax(NamedTuple):
     max: Tensor
 
 
-@public("aminmax")
+@public("aminmax", out=True)
 def _aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
     """The smallest and the largest element over ``dim``."""
     return MinMax(_amin(input, dim, keepdim), _amax(input, dim, keepdim))
@@ -192,13 +192,13 @@ def _place(op: Any, name: str, input: Array, dim: int | None, keepdim: bool) -> 
     return op.of(x, axis=axis if shape_of(x) else None, keepdims=keepdim)
 
 
-@public("argmax", numpy=np.argmax)
+@public("argmax", numpy=np.argmax, out=True)
 def _argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the first largest element along ``dim`` (of the flattened tensor by default), int64."""
     return _place(ArgMax, "argmax", input, dim, keepdim)
 
 
-@public("argmin", numpy=np.argmin)
+@public("argmin", numpy=np.argmin, out=True)
 def _argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the first smallest element along ``dim`` (of the flattened tensor by default), int64."""
     return _place(ArgMin, "argmin", input, dim, keepdim)

@@ -18,6 +18,7 @@ from ..core.broadcast import conjugated, normalize_axis, several, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
 from ..core.publish import checked, implements, to_operand
+from ..core.signature import How, code_of
 from .cast import cast
 from .create import finish
 from .index import Slice, SlicePut
@@ -172,8 +173,9 @@ def _some_axis(axes: tuple[int, ...], op: str) -> None:
 
 # ---- the functions of tl.fft ------------------------------------------------------------------------------------------------
 def _numpy_names(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function accept ``axis`` for ``dim``, and let it answer NumPy's function of its name."""
-    face = checked(f)
+    """Let a function take ``out=`` and ``axis`` for ``dim``, and let it answer NumPy's function of its name."""
+    names = code_of(f).co_varnames
+    face = checked(f, False if "shift" in f.__name__ else "dtype" if names[0] == "n" else True)
     spelt: dict[str, Any] = {
         "n": lambda a, n=None, axis=-1, norm=None: f(a, n, axis, norm),
         "s": lambda a, s=None, axes=(-2, -1) if f.__name__[-1] == "2" else None, norm=None: (
@@ -181,9 +183,8 @@ def _numpy_names(f: Callable[..., Any]) -> Callable[..., Any]:
         ),
         "dim": lambda x, axes=None: f(x, axes),
     }
-    second = f.__code__.co_varnames[1]
-    if f.__code__.co_varnames[0] == "input" and hasattr(np.fft, f.__name__):
-        implements(getattr(np.fft, f.__name__))(spelt[second])
+    if names[0] == "input" and hasattr(np.fft, f.__name__):
+        implements(getattr(np.fft, f.__name__))(spelt[names[1]])
     return face
 
 
@@ -363,26 +364,26 @@ def _shifted(input: Any, dim: Any, by: Callable[[int], int], op: str) -> Array:
 
 
 @_numpy_names
-def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None, **how: How) -> Array:
     """The frequencies of the values of `fft` for ``n`` points at distance ``d``: 0, 1/(n d), ... and the negative ones behind.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.fft.fftfreq(4).tolist()
     [0.0, 0.25, -0.5, -0.25]
     """
-    return _frequencies(np.fft.fftfreq(_check_size(n, "fftfreq"), d), dtype, device, requires_grad)
+    return finish(_frequencies(np.fft.fftfreq(_check_size(n, "fftfreq"), d), dtype), **how)
 
 
 @_numpy_names
-def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None, **how: How) -> Array:
     """The frequencies of the values of `rfft` for ``n`` points at distance ``d``: 0, 1/(n d), ..., up to a half of 1/d.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.fft.rfftfreq(4).tolist()
     [0.0, 0.25, 0.5]
     """
-    return _frequencies(np.fft.rfftfreq(_check_size(n, "rfftfreq"), d), dtype, device, requires_grad)
+    return finish(_frequencies(np.fft.rfftfreq(_check_size(n, "rfftfreq"), d), dtype), **how)
 
 
-def _frequencies(values: Any, dtype: DTypeLike, device: Any, requires_grad: bool) -> Array:
-    return finish(values.astype(inexact_type(np.dtype(np.int64)) if dtype is None else dtype), requires_grad, device)
+def _frequencies(values: Any, dtype: DTypeLike) -> Any:
+    return values.astype(inexact_type(np.dtype(np.int64)) if dtype is None else dtype)

@@ -154,8 +154,10 @@ def _places(index: Array, shape: tuple[int, ...], op: str) -> Array:
 
 
 @public("gather", out=True)
-def _gather(input: Array, dim: int, index: Array) -> Array:
+def _gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
     """Elements along ``dim`` named by ``index`` (int64, as many dimensions as ``input``); the result has the index's shape.
+
+    Gradients are dense: ``sparse_grad`` changes nothing.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.gather(tl.tensor([[1, 2], [3, 4]]), 1, tl.tensor([[0, 0], [1, 0]])).tolist()
@@ -184,7 +186,7 @@ def _take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Arr
     return Gather.of(x, places, axis=axis)
 
 
-@public("scatter_add", inplace=True)
+@public("scatter_add", inplace=True, out=True)
 def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     """``input`` with ``src`` added at ``index`` along ``dim``."""
     axis = normalize_axis(dim, len(shape_of(input)), "scatter_add")
@@ -192,7 +194,7 @@ def _scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     return input + ScatterAdd.of(_corner(src, shape_of(places), "scatter_add"), places, axis=axis, size=shape_of(input))
 
 
-@public("scatter", inplace=True)
+@public("scatter", inplace=True, out=True)
 def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None) -> Array:
     """``input`` with ``src`` (a tensor or a number) put at ``index`` along ``dim``; where an index repeats, the last one stays."""
     require_operands("scatter", input, value if src is None else src)
@@ -248,7 +250,7 @@ def _slices(x: Array, axis: int, index: Array, op: str) -> tuple[Any, ...]:
     return (slice(None),) * axis + (Slot(0),) + (slice(None),) * (len(shape) - axis - 1)
 
 
-@public("index_add", inplace=True)
+@public("index_add", inplace=True, out=True)
 def _index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: complex = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` along ``dim`` added at the places in ``index`` (1-d, int64).
 
@@ -271,7 +273,7 @@ def _same_slices(input: Array, axis: int, index: Array, source: Array, op: str) 
         )
 
 
-@public("index_copy", inplace=True)
+@public("index_copy", inplace=True, out=True)
 def _index_copy(input: Array, dim: int, index: Array, source: Array) -> Array:
     """``input`` with the slices of ``source`` along ``dim`` in place of those at ``index`` (1-d, int64)."""
     axis = normalize_axis(dim, len(shape_of(input)), "index_copy")
@@ -330,7 +332,7 @@ def _masked_scatter(input: Array, mask: Array, source: Array) -> Array:
     return Where.of(where, Reshape.of(flat, shape=where.shape), input)
 
 
-@public("nonzero")
+@public("nonzero", out=True)
 def _nonzero(input: Array, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero: int64 (n, ndim), or one vector per dimension with ``as_tuple``.
 

@@ -82,9 +82,9 @@ class Histogram(NamedTuple):
     bin_edges: Any
 
 
-@public("histogram")
+@public("histogram", out=True)
 def _torch_histogram(
-    input: Array, bins: Any, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
+    input: Array, bins: Any = 100, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
 ) -> Any:
     """Counts (or sums of weights, or a density) of the elements between bin edges: a named tuple ``(hist, bin_edges)``.
 

@@ -196,6 +196,11 @@ def _tensor_split(input: Array, indices_or_sections: Any, dim: int = 0) -> tuple
     return tuple(get_item(x, (*before, slice(a, b))) for a, b in zip([0, *places], [*places, None], strict=True))
 
 
+def _places(given: tuple[Any, ...]) -> Any:
+    """Indices that may also be given one by one, or the number of sections."""
+    return given[0] if len(given) == 1 else given
+
+
 def _even_split(input: Array, at: Any, dim: int, op: str) -> tuple[Array, ...]:
     """`tensor_split` that wants a number of sections to divide the size."""
     if isinstance(at, int | np.integer):
@@ -208,25 +213,25 @@ def _even_split(input: Array, at: Any, dim: int, op: str) -> tuple[Array, ...]:
 
 
 @public("hsplit")
-def _hsplit(input: Array, indices_or_sections: Any) -> tuple[Array, ...]:
+def _hsplit(input: Array, *indices_or_sections: Any) -> tuple[Array, ...]:
     """Slices along dimension 1 (0 for vectors): that many equal ones, or between indices."""
-    return _even_split(input, indices_or_sections, 1 if len(shape_of(input)) > 1 else 0, "hsplit")
+    return _even_split(input, _places(indices_or_sections), 1 if len(shape_of(input)) > 1 else 0, "hsplit")
 
 
 @public("vsplit")
-def _vsplit(input: Array, indices_or_sections: Any) -> tuple[Array, ...]:
+def _vsplit(input: Array, *indices_or_sections: Any) -> tuple[Array, ...]:
     """Slices along dimension 0: that many equal ones, or between indices."""
     if len(shape_of(input)) < 2:
         raise ShapeError(f"vsplit: needs at least 2 dimensions: the input is {shape_of(input)}; use hsplit for vectors")
-    return _even_split(input, indices_or_sections, 0, "vsplit")
+    return _even_split(input, _places(indices_or_sections), 0, "vsplit")
 
 
 @public("dsplit")
-def _dsplit(input: Array, indices_or_sections: Any) -> tuple[Array, ...]:
+def _dsplit(input: Array, *indices_or_sections: Any) -> tuple[Array, ...]:
     """Slices along dimension 2: that many equal ones, or between indices."""
     if len(shape_of(input)) < 3:
         raise ShapeError(f"dsplit: needs at least 3 dimensions: the input is {shape_of(input)}")
-    return _even_split(input, indices_or_sections, 2, "dsplit")
+    return _even_split(input, _places(indices_or_sections), 2, "dsplit")
 
 
 @implements(np.split)

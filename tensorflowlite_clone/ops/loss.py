@@ -1,4 +1,5 @@
-"""Losses of predictions against labels, probabilities and values. Those made of margins and distances are in ``margin_loss.py``.
+"""Losses of predictions against labels, probabilities and values. Those made of margins are in ``margin_loss.py``, those of numbers
+against numbers in ``value_loss.py``.
 
 Operands whose shapes only fit by broadcasting, labels of the wrong kind and labels out of range are errors. ``reduction`` is "mean"
 (default), "sum" or "none" everywhere.
@@ -7,6 +8,7 @@ Operands whose shapes only fit by broadcasting, labels of the wrong kind and lab
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,11 @@ from numpy import ndarray
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of, spread, spread_all
-from ..core.families import Elementwise, General, Inexact
-from ..core.levels import number
+from ..core.families import General, Inexact
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Taped
+from ..core.where import stacklevel
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid
 from .arithmetic import Divide
@@ -135,33 +137,6 @@ class BinaryCrossEntropy(Inexact, title="binary_cross_entropy"):
         return g * (LogClamped.of(1.0 - x) - LogClamped.of(x))
 
 
-class Huber(Elementwise, title="huber_loss"):
-    """``d^2 / 2`` where ``|d| <= width``, ``width (|d| - width / 2)`` elsewhere; squares nothing that is larger than the width."""
-
-    real_only = True
-    quiet = True
-
-    def forward(d, *, width):
-        size = np.abs(d)
-        near = np.minimum(size, width)
-        return near * (size - 0.5 * near)
-
-    def grad_d(g, d, width):
-        return g * np.clip(d, -width, width)
-
-
-class AtLeast(Elementwise):
-    """``max(v, low)`` with derivative 1 everywhere: a bound for stability that does not stop the gradient."""
-
-    real_only = True
-
-    def forward(v, *, low):
-        return np.maximum(v, low)
-
-    def grad_v(g):
-        return g
-
-
 def reduced(losses: Array, reduction: str, op: str) -> Array:
     """The mean or sum of losses, or the losses themselves."""
     if reduction == "mean":
@@ -171,6 +146,15 @@ def reduced(losses: Array, reduction: str, op: str) -> Array:
     if reduction != "none":
         raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none': got {reduction!r:.60}")
     return losses
+
+
+def legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction that PyTorch's old arguments mean, with a warning; ``reduction`` where neither is given."""
+    if size_average is None and reduce is None:
+        return reduction
+    said = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(f"size_average and reduce are PyTorch's old arguments; write reduction={said!r}", UserWarning, stacklevel=stacklevel())
+    return said
 
 
 def same_shape(op: str, input: Array, target: Array) -> None:
@@ -221,7 +205,9 @@ def _cross_entropy(
     input: Array,
     target: Array,
     weight: Array | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Array:
@@ -234,6 +220,7 @@ def _cross_entropy(
     >>> round(tl.nn.functional.cross_entropy(tl.zeros(2, 4), tl.tensor([0, 3])).item(), 4)
     1.3863
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "cross_entropy"
     input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
@@ -280,13 +267,22 @@ def _with_probabilities(input: Array, target: Array, weight: Array | None, reduc
 
 
 @public("nll_loss", nn=True, method=False)
-def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean") -> Array:
+def _nll_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """``-input[target]``: log-probabilities (N, C, ...) or (C), labels (N, ...) or ().
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.nll_loss(tl.tensor([[-1.0, -3.0]]), tl.tensor([1])).item()
     3.0
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "nll_loss"
     input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
@@ -316,59 +312,22 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
     return reduced(losses, reduction, op)
 
 
-@public("mse_loss", nn=True, method=False)
-def _mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """``(input - target)^2``; the shapes must be equal.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.mse_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
-    2.0
-    """
-    input, target = pair("mse_loss", input, target)
-    return reduced(np.square(input - target), reduction, "mse_loss")
-
-
-@public("l1_loss", nn=True, method=False)
-def _l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """``|input - target|``; the shapes must be equal.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.l1_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
-    1.0
-    """
-    input, target = pair("l1_loss", input, target)
-    return reduced(np.abs(input - target), reduction, "l1_loss")
-
-
-@public("smooth_l1_loss", nn=True, method=False)
-def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
-    """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
-    input, target = pair("smooth_l1_loss", input, target)
-    beta = number(beta, "smooth_l1_loss", "beta")
-    if not beta >= 0:
-        raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
-    losses = np.abs(input - target) if beta == 0 else Huber.of(input - target, width=float(beta)) / beta
-    return reduced(losses, reduction, "smooth_l1_loss")
-
-
-@public("huber_loss", nn=True, method=False)
-def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
-    """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
-    input, target = pair("huber_loss", input, target)
-    delta = number(delta, "huber_loss", "delta")
-    if not delta > 0:
-        raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
-    return reduced(Huber.of(input - target, width=float(delta)), reduction, "huber_loss")
-
-
 @public("binary_cross_entropy", nn=True, method=False)
-def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
+def _binary_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """``-(y log x + (1 - y) log(1 - x))`` for probabilities x in [0, 1]; logarithms are at least -100.
 
     >>> import tensorflowlite_clone as tl
     >>> round(tl.nn.functional.binary_cross_entropy(tl.tensor([0.5, 1.0]), tl.tensor([1.0, 1.0]), reduction="sum").item(), 4)
     0.6931
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "binary_cross_entropy"
     input, target = pair(op, input, target)
     plain = input.array if isinstance(input, Taped) else input
@@ -383,7 +342,13 @@ def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = No
 
 @public("binary_cross_entropy_with_logits", nn=True, method=False)
 def _bce_with_logits(
-    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean", pos_weight: Array | None = None
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
 ) -> Array:
     """`binary_cross_entropy` of ``sigmoid(input)``, stable; ``pos_weight`` weighs the positive part.
 
@@ -391,6 +356,7 @@ def _bce_with_logits(
     >>> tl.nn.functional.binary_cross_entropy_with_logits(tl.tensor([-1000.0]), tl.tensor([1.0])).item()
     1000.0
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "binary_cross_entropy_with_logits"
     input, target = pair(op, input, target)
     log_p = LogSigmoid.of(input)
@@ -402,7 +368,14 @@ def _bce_with_logits(
 
 
 @public("kl_div", nn=True, method=False)
-def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bool = False) -> Array:
+def _kl_div(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Array:
     """``y (log y - x)`` for log-probabilities x; "batchmean" divides the sum by the batch size.
 
     >>> import tensorflowlite_clone as tl
@@ -410,6 +383,7 @@ def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bo
     >>> tl.nn.functional.kl_div(p.log(), p, reduction="batchmean").item()
     0.0
     """
+    reduction = legacy(size_average, reduce, reduction)
     input, target = pair("kl_div", input, target)
     if log_target:
         losses = np.exp(target) * (target - input)
@@ -423,9 +397,17 @@ def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bo
 
 @public("poisson_nll_loss", nn=True, method=False)
 def _poisson_nll_loss(
-    input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+    input: Array,
+    target: Array,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Array:
     """``exp(x) - y x`` (without ``log_input``: ``x - y log(x + eps)``); ``full`` adds Stirling's term where y > 1."""
+    reduction = legacy(size_average, reduce, reduction)
     input, target = pair("poisson_nll_loss", input, target)
     losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:
@@ -433,26 +415,3 @@ def _poisson_nll_loss(
         y = np.where(large, target, 1.0)
         losses = losses + np.where(large, y * np.log(y) - y + 0.5 * np.log(y * (2.0 * math.pi)), 0.0)
     return reduced(losses, reduction, "poisson_nll_loss")
-
-
-@public("gaussian_nll_loss", nn=True, method=False)
-def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Array:
-    """``(log v + (x - y)^2 / v) / 2`` with ``v = max(var, eps)``, eps taken as a constant (D. Nix, A. Weigend 1994)."""
-    op = "gaussian_nll_loss"
-    input, target = pair(op, input, target)
-    if isinstance(var, int | float):
-        var = np.full(shape_of(input), var, input.dtype)
-    var = to_operand(var, op)
-    if shape_of(var) != shape_of(input):
-        if shape_of(var) == shape_of(input)[:-1]:
-            var = np.expand_dims(var, -1)
-        elif shape_of(var) != (*shape_of(input)[:-1], 1):
-            raise ShapeError(
-                f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}"
-            )
-    plain = var.array if isinstance(var, Taped) else var
-    if isinstance(plain, ndarray) and np.any(plain < 0):
-        raise ArgumentError(f"{op}: variances must not be negative: the smallest is {plain.min()}; use exp or softplus to make them")
-    v = AtLeast.of(var, low=float(number(eps, op, "eps")))
-    losses = 0.5 * (np.log(v) + np.square(input - target) / v)
-    return reduced(losses + 0.5 * math.log(2.0 * math.pi) if full else losses, reduction, op)

@@ -20,7 +20,7 @@ from ..core.tensor import Taped
 from .activation import LogSigmoid
 from .cast import Cast, Connected, cast
 from .gather import Gather
-from .loss import broadcastable, class_weights, integer_labels, pair, reduced, same_shape
+from .loss import broadcastable, class_weights, integer_labels, legacy, pair, reduced, same_shape
 from .reduce import Norm2
 
 
@@ -35,41 +35,64 @@ def _hinge(x: Array) -> Array:
 
 
 @public("hinge_embedding_loss", nn=True, method=False)
-def _hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
+def _hinge_embedding_loss(
+    input: Array, target: Array, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Array:
     """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.hinge_embedding_loss(tl.tensor([0.5, 0.25]), tl.tensor([1, -1]), reduction="none").tolist()
     [0.5, 0.75]
     """
+    reduction = legacy(size_average, reduce, reduction)
     input, target = pair("hinge_embedding_loss", input, target)
     losses = np.where(np.equal(target, 1), input, 0.0) + np.where(np.equal(target, -1), _hinge(margin - input), 0.0)
     return reduced(losses, reduction, "hinge_embedding_loss")
 
 
 @public("margin_ranking_loss", nn=True, method=False)
-def _margin_ranking_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
+def _margin_ranking_loss(
+    input1: Array,
+    input2: Array,
+    target: Array,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """``max(0, -y (x1 - x2) + margin)``: y is 1 where x1 shall be the larger one, -1 where x2 shall.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.margin_ranking_loss(tl.tensor([1.0]), tl.tensor([3.0]), tl.tensor([1])).item()
     2.0
     """
+    reduction = legacy(size_average, reduce, reduction)
     x1, x2 = pair("margin_ranking_loss", input1, input2)
     x1, y = pair("margin_ranking_loss", x1, target)
     return reduced(_hinge(margin - y * (x1 - x2)), reduction, "margin_ranking_loss")
 
 
 @public("soft_margin_loss", nn=True, method=False)
-def _soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+def _soft_margin_loss(
+    input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Array:
     """``log(1 + exp(-y x))`` with y = 1 or -1; stable."""
+    reduction = legacy(size_average, reduce, reduction)
     input, target = pair("soft_margin_loss", input, target)
     return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
 
 
 @public("multilabel_soft_margin_loss", nn=True, method=False)
-def _multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
+def _multilabel_soft_margin_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """The mean over classes of `binary_cross_entropy_with_logits`: input and target (..., C) give (...)."""
+    reduction = legacy(size_average, reduce, reduction)
     op = "multilabel_soft_margin_loss"
     input, target = pair(op, input, target)
     losses = -(target * LogSigmoid.of(input) + (1.0 - target) * LogSigmoid.of(-input))
@@ -80,7 +103,14 @@ def _multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | No
 
 @public("multi_margin_loss", nn=True, method=False)
 def _multi_margin_loss(
-    input: Array, target: Array, p: int = 1, margin: float = 1.0, weight: Array | None = None, reduction: str = "mean"
+    input: Array,
+    target: Array,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Array:
     """``sum over c != y of w_y max(0, margin - x_y + x_c)^p / C``: scores (N, C) or (C), labels (N) or ().
 
@@ -88,6 +118,7 @@ def _multi_margin_loss(
     >>> tl.nn.functional.multi_margin_loss(tl.tensor([[1.0, 0.5]]), tl.tensor([0])).item()
     0.25
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "multi_margin_loss"
     x, y = to_operand(input, op), to_operand(target, op)
     if p not in (1, 2):
@@ -121,7 +152,15 @@ def _with_length(x: Array, eps: float) -> tuple[Array, Array]:
 
 
 @public("cosine_embedding_loss", nn=True, method=False)
-def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean") -> Array:
+def _cosine_embedding_loss(
+    input1: Array,
+    input2: Array,
+    target: Array,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """``1 - cos(x1, x2)`` where the target is 1, ``max(0, cos(x1, x2) - margin)`` where it is -1.
 
     Inputs (N, D) with targets (N), or (D) with ().
@@ -130,6 +169,7 @@ def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: 
     >>> round(tl.nn.functional.cosine_embedding_loss(tl.eye(2), tl.eye(2), tl.tensor([1, -1]), reduction="sum").item(), 4)
     1.0
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "cosine_embedding_loss"
     x1, x2 = pair(op, input1, input2)
     y = to_operand(target, op)
@@ -138,7 +178,7 @@ def _cosine_embedding_loss(input1: Array, input2: Array, target: Array, margin: 
             f"{op}: shapes do not fit: the inputs are {x1.shape}, target is {y.shape}; they must be (N, D) and (N), or (D) and ()"
         )
     if x1.dtype == x2.dtype == np.float16:  # whose squares may leave its range
-        wide = _cosine_embedding_loss(cast(x1, np.float32), cast(x2, np.float32), y, margin, reduction)
+        wide = _cosine_embedding_loss(cast(x1, np.float32), cast(x2, np.float32), y, margin, reduction=reduction)
         return cast(wide, np.float16)
     (u, first), (v, second) = (_with_length(x, 1e-12) for x in (x1, x2))
     cosine = np.sum(u * v, axis=-1) / (first * second)
@@ -163,6 +203,8 @@ def _triplet_margin_loss(
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Array:
     """``max(0, d(anchor, positive) - d(anchor, negative) + margin)`` with the distance ``|a - b + eps|_p``: (N, D) each, or (D).
@@ -176,6 +218,7 @@ def _triplet_margin_loss(
 
     Source: V. Balntas et al., "Learning shallow convolutional feature descriptors with triplet losses" (2016).
     """
+    reduction = legacy(size_average, reduce, reduction)
     op = "triplet_margin_loss"
     a, b = pair(op, anchor, positive)
     a, c = pair(op, a, negative)

@@ -20,6 +20,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.device import device as Device  # noqa: N812
+from ..core.device import layout, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
 from ..core.registry import install_method
@@ -206,18 +207,6 @@ def _set_default_device(device: Any) -> None:
     """Raises `ArgumentError` unless ``device``, if it is not None, is the CPU."""
     if device is not None:
         Device(device)
-
-
-class layout:  # noqa: N801  (PyTorch's name)
-    """How the elements lie: `strided`, as in an array; there are no sparse tensors."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "tl.strided"
-
-
-strided = layout()
 
 
 def _flag(name: str, answer: bool, doc: str) -> None:

@@ -435,7 +435,7 @@ def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, 
     return scaled if weight is None else scaled * weight
 
 
-@public("normalize", nn=True, method=False)
+@public("normalize", nn=True, method=False, out=True)
 def _normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Array:
     """``x / max(|x|_p, eps)``: vectors along ``dim`` scaled to length one.
 

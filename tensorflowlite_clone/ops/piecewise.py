@@ -269,7 +269,7 @@ class NanToNum(Elementwise):
         return Where.of(np.isfinite(x), g, 0.0)
 
 
-@public("round", inplace=True)
+@public("round", inplace=True, out=True)
 def _round(input: Array, *, decimals: int = 0) -> Array:
     """The nearest multiple of ``10^-decimals``, the even one at ties. Shape: any -> same."""
     x = to_operand(input, "round")
@@ -284,7 +284,7 @@ def _np_round(a: Array, decimals: int = 0) -> Array:
     return _round(a, decimals=decimals)
 
 
-@public("nan_to_num", inplace=True)
+@public("nan_to_num", inplace=True, out=True)
 def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
     x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}

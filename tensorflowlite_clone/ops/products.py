@@ -239,7 +239,7 @@ def _chain(xs: list[Array], cuts: dict[tuple[int, int], int], i: int, j: int) ->
     return MatMul.of(_chain(xs, cuts, i, k), _chain(xs, cuts, k + 1, j))
 
 
-@public("chain_matmul", method=False)
+@public("chain_matmul", method=False, out=True)
 def _chain_matmul(*matrices: Array) -> Array:
     """The product of matrices, multiplied in the order that takes the fewest multiplications.
 

@@ -14,7 +14,6 @@ What they do inside vmap is in ``draw.py``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from operator import index
 from typing import Any
 
@@ -30,11 +29,12 @@ from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import numpy_dtype
 from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
+from ..core.signature import How
 from ..core.tensor import Taped, Tensor
 from ..kernels.short import SHORT
 from .cast import cast
 from .create import arranged, finish, size_of
-from .draw import constant, drawn, floating, fresh
+from .draw import drawn, floating, fresh
 from .search import bisect
 
 #: A saved state: the seed, four words of the stream, whether half a word is kept, and that half word.
@@ -239,26 +239,9 @@ def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Genera
     return np.asarray(stream(generator).integers(low, high, shape)).astype(kind)
 
 
-def _finish(op: str, shape: Shape, draw: Callable[[Shape], ndarray[Any, Any]], requires_grad: bool, device: Any) -> Array:
-    """New random numbers as a tensor, a leaf if asked; inside vmap as `fresh` has them."""
-    values = fresh(op, shape, draw)
-    if not isinstance(values, Boxed):
-        return finish(values, requires_grad, device)
-    if requires_grad:
-        raise ArgumentError(f"{op}: inside vmap the numbers of all examples cannot be a leaf; let grad or vjp take them as an argument")
-    return values
-
-
 # ---- from sizes -------------------------------------------------------------------------------------------------------------------
-@public("rand", method=False)
-def _rand(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Array:
+@public("rand", method=False, out="dtype")
+def _rand(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Uniform numbers in [0, 1): ``rand(2, 3)``, ``rand((2, 3))`` or ``rand(size=(2, 3))``.
 
     >>> import tensorflowlite_clone as tl
@@ -267,18 +250,11 @@ def _rand(
     True
     """
     kind = _floating(dtype, "rand", complex_too=True)
-    return _finish("rand", size_of(sizes, "rand", size), lambda shape: uniform(shape, kind, generator), requires_grad, device)
+    return finish(fresh("rand", size_of(sizes, "rand", size), lambda shape: uniform(shape, kind, generator)), **how)
 
 
-@public("randn", method=False)
-def _randn(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Array:
+@public("randn", method=False, out="dtype")
+def _randn(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Standard normal numbers.
 
     >>> import tensorflowlite_clone as tl
@@ -286,20 +262,12 @@ def _randn(
     (2, 3)
     """
     kind = _floating(dtype, "randn", complex_too=True)
-    return _finish("randn", size_of(sizes, "randn", size), lambda shape: normal(shape, kind, generator), requires_grad, device)
+    return finish(fresh("randn", size_of(sizes, "randn", size), lambda shape: normal(shape, kind, generator)), **how)
 
 
-@public("randint", method=False)
+@public("randint", method=False, out="dtype")
 def _randint(
-    low: int = 0,
-    high: Any = None,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    memory_format: Any = None,
+    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None, **how: How
 ) -> Array:
     """Integers in [low, high), or [0, high) as ``randint(high, size)``; int64 unless said otherwise.
 
@@ -312,13 +280,11 @@ def _randint(
     elif high is None:
         low, high = 0, low
     shape = size_of((size,), "randint")
-    return _finish("randint", shape, lambda shape: whole(low, high, shape, dtype, generator, "randint"), requires_grad, device)
+    return finish(fresh("randint", shape, lambda shape: whole(low, high, shape, dtype, generator, "randint")), **how)
 
 
-@public("randperm", method=False)
-def _randperm(
-    n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+@public("randperm", method=False, out="dtype")
+def _randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, **how: How) -> Array:
     """The integers from 0 to n - 1 in random order.
 
     >>> import tensorflowlite_clone as tl
@@ -335,19 +301,13 @@ def _randperm(
             return rng.permutation(n).astype(kind)
         return rng.permuted(np.broadcast_to(np.arange(n), shape), axis=-1).astype(kind)
 
-    return _finish("randperm", (n,), draw, requires_grad, device)
+    return finish(fresh("randperm", (n,), draw), **how)
 
 
 # ---- like a tensor ----------------------------------------------------------------------------------------------------------------
 @public("rand_like", method=False)
 def _rand_like(
-    input: Array,
-    *,
-    generator: Generator | None = None,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    memory_format: Any = None,
+    input: Array, *, generator: Generator | None = None, dtype: DTypeLike = None, memory_format: Any = None, **how: How
 ) -> Array:
     """Uniform numbers in [0, 1) in the shape and dtype of ``input``."""
     kind = _floating(input.dtype if dtype is None else dtype, "rand_like", complex_too=True)
@@ -355,18 +315,12 @@ def _rand_like(
     def draw(shape: Shape) -> Any:
         return arranged(uniform(shape, kind, generator), input, memory_format)
 
-    return _finish("rand_like", shape_of(input), draw, requires_grad, device)
+    return finish(fresh("rand_like", shape_of(input), draw), **how)
 
 
 @public("randn_like", method=False)
 def _randn_like(
-    input: Array,
-    *,
-    generator: Generator | None = None,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    memory_format: Any = None,
+    input: Array, *, generator: Generator | None = None, dtype: DTypeLike = None, memory_format: Any = None, **how: How
 ) -> Array:
     """Standard normal numbers in the shape and dtype of ``input``."""
     kind = _floating(input.dtype if dtype is None else dtype, "randn_like", complex_too=True)
@@ -374,7 +328,7 @@ def _randn_like(
     def draw(shape: Shape) -> Any:
         return arranged(normal(shape, kind, generator), input, memory_format)
 
-    return _finish("randn_like", shape_of(input), draw, requires_grad, device)
+    return finish(fresh("randn_like", shape_of(input), draw), **how)
 
 
 @public("randint_like", method=False)
@@ -385,9 +339,8 @@ def _randint_like(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
     memory_format: Any = None,
+    **how: How,
 ) -> Array:
     """Integers in [low, high), or [0, high) as ``randint_like(x, high)``, in the shape and dtype of ``input``."""
     low, high = (0, low) if high is None else (low, high)
@@ -396,7 +349,7 @@ def _randint_like(
     def draw(shape: Shape) -> Any:
         return arranged(whole(low, high, shape, kind, generator, "randint_like"), input, memory_format)
 
-    return _finish("randint_like", shape_of(input), draw, requires_grad, device)
+    return finish(fresh("randint_like", shape_of(input), draw), **how)
 
 
 # ---- distributions ----------------------------------------------------------------------------------------------------------------
@@ -406,8 +359,10 @@ def _outside(op: str, what: str, values: ndarray[Any, Any], low: float, high: fl
         raise ArgumentError(f"{op}: {what} must be in [{low}, {high}]: they range from {np.min(values)} to {np.max(values)}")
 
 
-@public("normal", method=False)
-def _normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None) -> Array:
+@public("normal", method=False, out="dtype")
+def _normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None, **how: How
+) -> Array:
     """Normal numbers with given means and standard deviations: numbers with a ``size``, or tensors that broadcast.
 
     Differentiable in both: the result is ``mean + std * z`` with z drawn from the standard normal distribution.
@@ -416,14 +371,14 @@ def _normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gen
     if not np.all(np.greater_equal(spread, 0)):
         raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(spread)}")
     kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)] if size is None else []
-    kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal")
+    kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal", complex_too=True)
     shape = np.broadcast_shapes(shape_of(mean), shape_of(std)) if size is None else size_of((size,), "normal")
-    z = constant(fresh("normal", shape, lambda shape: normal(shape, kind, generator)))
+    z = fresh("normal", shape, lambda shape: normal(shape, kind, generator))
     with np.errstate(all="ignore"):
-        return cast(z * std + mean, kind)
+        return finish(cast(z * std + mean, kind), **how)
 
 
-@public("bernoulli")
+@public("bernoulli", out=True)
 def _bernoulli(input: Array, p: float | None = None, *, generator: Generator | None = None) -> Array:
     """1 with the probability that ``input`` gives for each element (or ``p`` for all), else 0, in its dtype.
 
@@ -464,7 +419,7 @@ def _binomial(count: Array, prob: Array, generator: Generator | None = None) -> 
     return drawn("binomial", count, draw, to_operand(prob, "binomial"))
 
 
-@public("multinomial")
+@public("multinomial", out=True)
 def _multinomial(input: Array, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Array:
     """Indices drawn with the weights (C) or (N, C) of ``input``: int64 (num_samples) or (N, num_samples).
 

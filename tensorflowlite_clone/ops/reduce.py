@@ -268,7 +268,7 @@ def axes_or_all(input: Array, dim: Dims, op: str) -> Axes:
     return normalize_axes(dim if not isinstance(dim, list | tuple) or len(dim) else None, len(shape_of(input)), op)
 
 
-@public("sum", out=True)
+@public("sum", out="dtype")
 def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Sum over ``dim`` (all dimensions by default); integers and booleans give int64.
 
@@ -284,7 +284,7 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     return cast(Sum.of(x, axis=axes_or_all(x, dim, "sum"), keepdims=keepdim), dtype)  # integers are summed in 64 bits
 
 
-@public("mean", out=True)
+@public("mean", out="dtype")
 def _mean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Mean over ``dim`` (all dimensions by default). Raises `DTypeError` for integers.
 
@@ -305,13 +305,13 @@ def _without_nan(input: Array, op: str) -> Array:
     return np.where(np.isnan(x), 0.0, x) if x.dtype.kind in "fc" else x
 
 
-@public("nansum", out=True)
+@public("nansum", out="dtype")
 def _nansum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Sum over ``dim`` with NaN counted as 0."""
     return _sum(_without_nan(input, "nansum"), dim, keepdim, dtype=dtype)
 
 
-@public("nanmean")
+@public("nanmean", out="dtype")
 def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Mean over ``dim`` of the elements that are not NaN; NaN where there are none."""
     x = to_operand(input, "nanmean")
@@ -322,7 +322,7 @@ def _nanmean(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DT
     return _nansum(x, dim, keepdim) / Cast.of(number, dtype=np.dtype(x.dtype))
 
 
-@public("prod", out=True)
+@public("prod", out="dtype")
 def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """Product over ``dim`` (all dimensions by default); integers give int64; derivatives are exact also with zeros."""
     x = to_operand(input, "prod")
@@ -411,9 +411,10 @@ def _all(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
 
 
 @public("count_nonzero")
-def _count_nonzero(input: Array, dim: Dims = None) -> Array:
+def _count_nonzero(input: Array, dim: Dims = None, *more: int) -> Array:
     """How many elements over ``dim`` are not zero."""
-    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=axes_or_all(input, dim, "count_nonzero"), keepdims=False)
+    dims: Any = (dim, *more) if more else dim
+    return CountNonzero.of(to_operand(input, "count_nonzero"), axis=axes_or_all(input, dims, "count_nonzero"), keepdims=False)
 
 
 def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
@@ -429,7 +430,7 @@ def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
 
 
 @public("norm", out=True)
-def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
 
     The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.

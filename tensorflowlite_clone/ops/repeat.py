@@ -186,7 +186,7 @@ def _roll(input: Array, shifts: Any, dims: Any = None) -> Array:
     x = to_operand(input, "roll")
     shape = shape_of(x)
     steps = (int(shifts),) if isinstance(shifts, int | np.integer) else tuple(int(s) for s in shifts)
-    if dims is None or not shape:
+    if dims is None or (isinstance(dims, tuple) and not dims) or not shape:
         flat = Reshape.of(x, shape=(math.prod(shape),))
         return Reshape.of(Roll.of(flat, shift=(sum(steps),), axis=(0,)), shape=shape)
     axes = several(dims)

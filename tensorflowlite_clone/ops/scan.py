@@ -110,19 +110,19 @@ def _scan(op: Any, name: str, input: Array, dim: int, dtype: DTypeLike) -> Array
     return op.of(x, axis=axis) if shape_of(x) else x
 
 
-@public("cumsum", out=True, inplace=True)
+@public("cumsum", out="dtype", inplace=True)
 def _cumsum(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
     """Running sum along ``dim``; integers give int64."""
     return _scan(CumSum, "cumsum", input, dim, dtype)
 
 
-@public("cumprod", out=True, inplace=True)
+@public("cumprod", out="dtype", inplace=True)
 def _cumprod(input: Array, dim: int, *, dtype: DTypeLike = None) -> Array:
     """Running product along ``dim``; integers give int64."""
     return _scan(CumProd, "cumprod", input, dim, dtype)
 
 
-@public("logcumsumexp")
+@public("logcumsumexp", out=True)
 def _logcumsumexp(input: Array, dim: int) -> Array:
     """``log`` of the running sum of exponentials along ``dim``."""
     x = to_operand(input, "logcumsumexp")
@@ -150,13 +150,13 @@ def _running(input: Array, dim: int, largest: bool, name: str) -> ValuesIndices:
     return ValuesIndices(Gather.of(x, places, axis=axis), places)
 
 
-@public("cummax")
+@public("cummax", out=True)
 def _cummax(input: Array, dim: int) -> ValuesIndices:
     """The largest element so far along ``dim``: a named tuple ``(values, indices)``."""
     return _running(input, dim, True, "cummax")
 
 
-@public("cummin")
+@public("cummin", out=True)
 def _cummin(input: Array, dim: int) -> ValuesIndices:
     """The smallest element so far along ``dim``: a named tuple ``(values, indices)``."""
     return _running(input, dim, False, "cummin")

@@ -107,7 +107,7 @@ def _search(sequence: Array, values: Any, right: bool, side: str | None, sorter:
     return SearchSorted.of(x, v, right=right or side == "right")
 
 
-@public("searchsorted", method=False)
+@public("searchsorted", method=False, out=True)
 def _searchsorted(
     sorted_sequence: Array,
     input: Any,
@@ -130,7 +130,7 @@ def _searchsorted(
     return cast(places, np.int32) if out_int32 else places
 
 
-@public("bucketize", method=False)
+@public("bucketize", method=False, out=True)
 def _bucketize(input: Any, boundaries: Array, *, out_int32: bool = False, right: bool = False) -> Array:
     """The number (int64) of the bucket between sorted ``boundaries`` that each element falls into, as `searchsorted`."""
     if len(shape_of(boundaries)) != 1:
@@ -139,7 +139,7 @@ def _bucketize(input: Any, boundaries: Array, *, out_int32: bool = False, right:
     return cast(places, np.int32) if out_int32 else places
 
 
-@public("isin", method=False)
+@public("isin", method=False, out=True)
 def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each of ``elements`` is among ``test_elements``: bool, in the shape of ``elements``."""
     found = IsIn.of(to_operand(elements, "isin"), to_operand(test_elements, "isin"))
@@ -247,7 +247,7 @@ def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) ->
     return ScatterAdd.of(w, x, axis=0, size=(size,))
 
 
-@public("histc")
+@public("histc", out=True)
 def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Array:
     """How many elements fall into each of ``bins`` equal intervals from ``min`` to ``max``; the extremes of the data if both are equal.
 

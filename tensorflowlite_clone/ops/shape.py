@@ -19,14 +19,14 @@ from .._errors import ArgumentError, DimensionError, OperandError, ShapeError
 from .._typing import Array, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, several, shape_of, unbroadcast
-from ..core.dtype_names import Kind, numpy_dtype
+from ..core.dtype_names import numpy_dtype
 from ..core.families import Shaping
 from ..core.operation import fused
 from ..core.publish import implements, public, require_operands
 from ..core.registry import install_method
 from ..core.size import Size
 from ..core.views import mirror
-from .cast import bits_as
+from .cast import bits_as, is_dtype
 from .index import get_item
 
 
@@ -174,12 +174,10 @@ def _view(input: Array, *size: Any, dtype: DTypeLike = None) -> Array:
     >>> tl.ones(2).view(tl.int16).tolist()
     [0, 16256, 0, 16256]
     """
-    if len(size) == 1 and (isinstance(size[0], np.dtype | Kind) or (isinstance(size[0], type) and issubclass(size[0], np.generic))):
-        dtype, size = size[0], ()
-    if dtype is not None:
-        if size:
+    if dtype is not None or (len(size) == 1 and is_dtype(size[0])):
+        if dtype is not None and size:
             raise ArgumentError(f"view: takes a shape or a dtype: got {size} and {dtype}; make two calls of it")
-        return bits_as(input, numpy_dtype(dtype))
+        return bits_as(input, numpy_dtype(size[0] if size else dtype))
     return _viewed(input, resolve(_shape_argument(size, "view"), shape_of(input), "view"), "view")
 
 
@@ -202,8 +200,8 @@ def _needs_copy(layout: ndarray[Any, Any], shape: Shape) -> bool:
 
 
 @public("expand", function=False)
-def _expand(input: Array, *size: Any) -> Array:
-    """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``size``."""
+def _expand(input: Array, *size: Any, implicit: bool = False) -> Array:
+    """Broadcast without copying; -1 keeps a dimension. ``implicit`` means nothing here. Shape: right-aligned with ``size``."""
     shape, have = _shape_argument(size, "expand"), shape_of(input)
     lead = len(shape) - len(have)
     if lead < 0:
@@ -212,10 +210,9 @@ def _expand(input: Array, *size: Any) -> Array:
 
 
 @public("broadcast_to", numpy=np.broadcast_to)
-def _broadcast_to(input: Array, *sizes: Any, shape: Any = None) -> Array:
-    """Broadcast ``input`` to ``shape``, also given as several sizes, without copying."""
-    given = sizes if shape is None else (*sizes, shape)
-    return BroadcastTo.of(input, shape=_shape_argument(given, "broadcast_to"))
+def _broadcast_to(input: Array, *size: Any) -> Array:
+    """Broadcast ``input`` to ``size``, also given one by one, without copying."""
+    return BroadcastTo.of(input, shape=_shape_argument(size, "broadcast_to"))
 
 
 @public("permute")
@@ -248,10 +245,10 @@ def _unsqueeze(input: Array, dim: int) -> Array:
 
 
 @public("squeeze", inplace="view")
-def _squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Array:
+def _squeeze(input: Array, dim: int | Sequence[int] | None = None, *more: int) -> Array:
     """Without the axes of length 1 (all, or those of ``dim`` that have length 1)."""
     shape = shape_of(input)
-    dims = range(len(shape)) if dim is None else several(dim)
+    dims: Any = (dim, *more) if more else range(len(shape)) if dim is None else several(dim)
     gone = {normalize_axis(d, len(shape), "squeeze") for d in dims}
     return Reshape.of(input, shape=tuple(s for i, s in enumerate(shape) if i not in gone or s != 1))
 

@@ -105,7 +105,7 @@ def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> A
     return _along(Softmax, input, dim, dtype)
 
 
-@public("log_softmax", functional=True)
+@public("log_softmax", functional=True, out=True)
 def _log_softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
     """``x_i - log(sum_j exp(x_j))`` along ``dim``; same shape. Without ``dim`` a warning says which was taken."""
     return _along(LogSoftmax, input, dim, dtype)

@@ -183,7 +183,7 @@ def _along(input: Array, dim: int, op: str) -> tuple[Array, int, int]:
     return x, axis, shape[axis] if shape else 1
 
 
-@public("sort")
+@public("sort", out=True)
 def _sort(input: Array, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> ValuesIndices:
     """Sorted along ``dim``: a named tuple ``(values, indices)``. Always stable: equal elements keep their order.
 
@@ -200,13 +200,13 @@ def _sort(input: Array, dim: int = -1, descending: bool = False, *, stable: bool
     return ValuesIndices(Gather.of(x, places, axis=axis), places)
 
 
-@public("argsort")
+@public("argsort", out=True)
 def _argsort(input: Array, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Array:
     """The order (int64) that sorts along ``dim``."""
     return _sort(input, dim, descending).indices
 
 
-@public("msort")
+@public("msort", out=True)
 def _msort(input: Array) -> Array:
     """Sorted along dimension 0."""
     return _sort(input, 0).values
@@ -222,7 +222,7 @@ def _np_argsort(a: Array, axis: int | None = -1, kind: str | None = None, stable
     return _argsort(a.reshape(-1) if axis is None or not shape_of(a) else a, -1 if axis is None else axis)
 
 
-@public("topk")
+@public("topk", out=True)
 def _topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The ``k`` largest (or smallest) elements along ``dim``, most extreme first: a named tuple ``(values, indices)``.
 
@@ -239,7 +239,7 @@ def _topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return ValuesIndices(Gather.of(x, places, axis=axis), places)
 
 
-@public("kthvalue")
+@public("kthvalue", out=True)
 def _kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     """The ``k``-th smallest element along ``dim`` (1 for the smallest): a named tuple ``(values, indices)``."""
     x, axis, n = _along(input, dim, "kthvalue")
@@ -264,7 +264,7 @@ def _median_of(input: Array, dim: int | None, keepdim: bool, ignore_nan: bool, o
     return _at_places(x, MedianPlace.of(x, axis=axis, ignore_nan=ignore_nan), axis, keepdim)
 
 
-@public("median")
+@public("median", out=True)
 def _median(input: Array, dim: int | None = None, keepdim: bool = False) -> Array | ValuesIndices:
     """The median, the lower one of two; along ``dim``, a named tuple ``(values, indices)``. NaN if there is one.
 
@@ -277,13 +277,13 @@ def _median(input: Array, dim: int | None = None, keepdim: bool = False) -> Arra
     return _median_of(input, dim, keepdim, False, "median")
 
 
-@public("nanmedian")
+@public("nanmedian", out=True)
 def _nanmedian(input: Array, dim: int | None = None, keepdim: bool = False) -> Array | ValuesIndices:
     """The median of the elements that are not NaN, the lower one of two; along ``dim``, a named tuple ``(values, indices)``."""
     return _median_of(input, dim, keepdim, True, "nanmedian")
 
 
-@public("mode")
+@public("mode", out=True)
 def _mode(input: Array, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     """The most frequent element along ``dim``, of several the smallest: a named tuple ``(values, indices)``."""
     x, axis, n = _along(input, dim, "mode")
@@ -367,7 +367,7 @@ def _read(ordered: Array, position: Array, axis: int) -> Array:
     return Gather.of(ordered, places, axis=axis)
 
 
-@public("quantile")
+@public("quantile", out=True)
 def _quantile(input: Array, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Array:
     """The value below which a share ``q`` (a number or a vector, in [0, 1]) of the elements over ``dim`` lies.
 
@@ -381,7 +381,7 @@ def _quantile(input: Array, q: Any, dim: int | None = None, keepdim: bool = Fals
     return _quantile_of(to_operand(input, "quantile"), q, dim, keepdim, interpolation, False, "quantile")
 
 
-@public("nanquantile")
+@public("nanquantile", out=True)
 def _nanquantile(input: Array, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Array:
     """`quantile` of the elements that are not NaN."""
     return _quantile_of(to_operand(input, "nanquantile"), q, dim, keepdim, interpolation, True, "nanquantile")

@@ -120,7 +120,7 @@ def _polygamma(n: int, input: Array) -> Array:
     return Digamma.of(x) if n == 0 else Polygamma.of(x, order=n)
 
 
-@public("logit", inplace=True)
+@public("logit", inplace=True, out=True)
 def _logit(input: Array, eps: float | None = None) -> Array:
     """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if ``eps`` is given. Shape: any -> same.
 

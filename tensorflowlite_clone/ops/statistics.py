@@ -211,13 +211,13 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
 # ---- covariances ---------------------------------------------------------------------------------------------------------------
 def covariance(rows: Array, ddof: float, fweights: Any, aweights: Any, op: str) -> Array:
     """The covariance matrix of variables in rows (k, n): ``sum_i w_i (x_i - m)(x_i - m)^H`` over the normalisation."""
-    k, n = shape_of(rows)
+    n = shape_of(rows)[1]
     ddof = number(ddof, op, "correction" if op == "cov" else "ddof")
     f, w = (None if v is None else _sample_weights(v, n, op) for v in (fweights, aweights))
     joint = None if f is None and w is None else w if f is None else f if w is None else f * w
     if joint is None:
         if not n:
-            return np.full((k, k), math.nan, rows.dtype)
+            return np.matmul(rows, np.swapaxes(np.conjugate(rows), 0, 1)) * math.nan
         centred = rows - np.mean(rows, axis=1, keepdims=True)
         return np.matmul(centred, np.swapaxes(np.conjugate(centred), 0, 1)) / max(float(n - ddof), 0.0)
     joint = cast(joint, rows.dtype)
@@ -313,4 +313,5 @@ def _corrcoef(input: Array) -> Array:
     [[1.0, -1.0], [-1.0, 1.0]]
     """
     matrix = _cov(input)
-    return correlation(_cov(_standard(input, True)) if _lost_digits(matrix) and shape_of(input) else matrix)
+    again = shape_of(input) and shape_of(input)[-1] and _lost_digits(matrix)
+    return correlation(_cov(_standard(inexact(box(input, "corrcoef")), True)) if again else matrix)

@@ -18,6 +18,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
+from ..core.signature import How
 from .cast import cast
 from .complex import PairsOfParts
 from .create import finish
@@ -68,6 +69,7 @@ def _stft(
     normalized: bool = False,
     onesided: bool | None = None,
     return_complex: bool | None = None,
+    align_to_window: bool | None = None,
 ) -> Array:
     """The short-time Fourier transform ``y[f, t] = sum_k window[k] x[t hop + k] exp(-2 pi i f k / n_fft)``.
 
@@ -82,6 +84,7 @@ def _stft(
         normalized: whether to divide by ``sqrt(n_fft)``.
         onesided: only the first ``n_fft // 2 + 1`` frequencies, whose conjugates the others are: the default for real signals.
         return_complex: False gives real and imaginary parts in a last dimension of size 2 instead of complex numbers.
+        align_to_window: without ``center``, whether the first *window* begins with the signal, rather than the first frame.
 
     Returns (frequencies, frames), or (B, frequencies, frames). Raises `ShapeError` for a signal shorter than a frame, `DTypeError`
     for one-sided transforms of complex signals.
@@ -105,6 +108,11 @@ def _stft(
         )
     if pad_mode not in PAD_MODES:
         raise ArgumentError(f"stft: pad_mode must be one of {', '.join(PAD_MODES)}: got {pad_mode!r:.60}")
+    if center and align_to_window is not None:
+        raise ArgumentError("stft: align_to_window says where frames begin that are not centred: center is True; leave one of them out")
+    if align_to_window:
+        around = (n_fft - (n_fft if win_length is None else win_length)) // 2
+        x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [(around, around)], "constant", 0, "stft")
     if center:
         ends = (n_fft // 2, n_fft // 2)
         x = pad_axes(x, [(0, 0)] * (len(shape) - 1) + [ends], "replicate" if pad_mode == "edge" else pad_mode, 0, "stft")
@@ -205,9 +213,7 @@ def _added_up(frames: Array, w: Array, hop: int, start: int, length: int | None)
 
 
 # ---- windows ------------------------------------------------------------------------------------------------------------------
-def _make_window(
-    n: int, periodic: bool, formula: Callable[[Any], Any], op: str, dtype: DTypeLike, device: Any, requires_grad: bool
-) -> Array:
+def _make_window(n: int, periodic: bool, formula: Callable[[Any], Any], op: str, dtype: DTypeLike) -> Array:
     """``formula`` of n phases from 0 to 2 pi: the last of them left out for windows that repeat."""
     if n < 0:
         raise ArgumentError(f"{op}: the length must not be negative: got {n}")
@@ -216,65 +222,44 @@ def _make_window(
         raise DTypeError(f"{op}: the dtype must be floating: got {kind}")
     steps = n if periodic else n - 1
     values = np.ones(n) if n <= 1 else formula(np.arange(n) * (2.0 * math.pi / steps))
-    return cast(values, kind) if isinstance(values, Boxed) else finish(values.astype(kind), requires_grad, device)
+    return cast(values, kind) if isinstance(values, Boxed) else values.astype(kind)
 
 
 @public("hann_window", method=False)
-def _hann_window(
-    window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _hann_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, **how: How) -> Array:
     """``1/2 - 1/2 cos(2 pi k / N)`` for k = 0, 1, ..: N is the length for a periodic window, one less for a symmetric one.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.hann_window(4).tolist()
     [0.0, 0.5, 1.0, 0.5]
     """
-    return _make_window(window_length, periodic, lambda p: 0.5 - 0.5 * np.cos(p), "hann_window", dtype, device, requires_grad)
+    return finish(_make_window(window_length, periodic, lambda p: 0.5 - 0.5 * np.cos(p), "hann_window", dtype), **how)
 
 
 @public("hamming_window", method=False)
 def _hamming_window(
-    window_length: int,
-    periodic: bool = True,
-    alpha: float = 0.54,
-    beta: float = 0.46,
-    *,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *, dtype: DTypeLike = None, **how: How
 ) -> Array:
     """``alpha - beta cos(2 pi k / N)``; N as in `hann_window`. Differentiable in ``alpha`` and ``beta``."""
-    return _make_window(window_length, periodic, lambda p: alpha - beta * np.cos(p), "hamming_window", dtype, device, requires_grad)
+    return finish(_make_window(window_length, periodic, lambda p: alpha - beta * np.cos(p), "hamming_window", dtype), **how)
 
 
 @public("blackman_window", method=False)
-def _blackman_window(
-    window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _blackman_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, **how: How) -> Array:
     """``0.42 - 0.5 cos(2 pi k / N) + 0.08 cos(4 pi k / N)``; N as in `hann_window`."""
-    return _make_window(
-        window_length, periodic, lambda p: 0.42 - 0.5 * np.cos(p) + 0.08 * np.cos(2 * p), "blackman_window", dtype, device, requires_grad
+    return finish(
+        _make_window(window_length, periodic, lambda p: 0.42 - 0.5 * np.cos(p) + 0.08 * np.cos(2 * p), "blackman_window", dtype), **how
     )
 
 
 @public("bartlett_window", method=False)
-def _bartlett_window(
-    window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _bartlett_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A triangle, ``1 - |2 k / N - 1|``; N as in `hann_window`."""
-    return _make_window(window_length, periodic, lambda p: 1.0 - np.abs(p / math.pi - 1.0), "bartlett_window", dtype, device, requires_grad)
+    return finish(_make_window(window_length, periodic, lambda p: 1.0 - np.abs(p / math.pi - 1.0), "bartlett_window", dtype), **how)
 
 
 @public("kaiser_window", method=False)
-def _kaiser_window(
-    window_length: int,
-    periodic: bool = True,
-    beta: float = 12.0,
-    *,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Array:
+def _kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: DTypeLike = None, **how: How) -> Array:
     """``I0(beta sqrt(1 - (2 k / N - 1)^2)) / I0(beta)``, I0 the modified Bessel function of order 0; N as in `hann_window`.
 
     Source: J. Kaiser, R. Schafer, "On the use of the I0-sinh window for spectrum analysis" (1980), eq. 1.
@@ -286,4 +271,4 @@ def _kaiser_window(
         inside = np.maximum(1.0 - (p / math.pi - 1.0) ** 2, 0.0)
         return np.i0(beta * np.sqrt(inside)) / np.i0(beta)
 
-    return _make_window(window_length, periodic, formula, "kaiser_window", dtype, device, requires_grad)
+    return finish(_make_window(window_length, periodic, formula, "kaiser_window", dtype), **how)

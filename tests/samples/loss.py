@@ -1,4 +1,4 @@
-"""Samples for ``ops/loss.py``."""
+"""Samples for ``ops/loss.py`` and ``ops/value_loss.py``."""
 
 import numpy as np
 
@@ -56,6 +56,8 @@ CALLS = [
     call("nll_loss images", lambda T, x, y, w: f(T).nll_loss(x, y, w.detach()), normal(2, 3, 4), integers(2, 4, high=3), positive(3)),
     *[call(f"{n} {r}", lambda T, x, y, n=n, r=r: getattr(f(T), n)(x, y, reduction=r), X, normal(4, 3, seed=8))
       for n in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") for r in ("mean", "sum", "none")],
+    *[call(f"{n} weight {r}", lambda T, x, y, w, n=n, r=r: getattr(f(T), n)(x, y, reduction=r, weight=w), X, normal(4, 3, seed=8), positive(4, 3))
+      for n in ("mse_loss", "l1_loss", "huber_loss") for r in ("mean", "sum", "none")],
     call("smooth_l1 beta", lambda T, x, y: (f(T).smooth_l1_loss(x, y, beta=0.3), f(T).huber_loss(x, y, delta=0.3)), X, normal(4, 3, seed=8)),
     call("bce", lambda T, x, y: (f(T).binary_cross_entropy(x, y), f(T).binary_cross_entropy(x, y, reduction="none")), P, uniform(4, 3, low=0, high=1, seed=3)),
     call("bce at 0 and 1", lambda T, x: f(T).binary_cross_entropy(x, T.tensor([1.0, 0.0, 0.0, 1.0], dtype=T.float64)), np.array([0.0, 1.0, 0.0, 1.0]), second=False, tolerance=1e-8),

@@ -83,7 +83,7 @@ def det(A: Array) -> Array:
     return Determinant.of(square(A, "linalg.det"))
 
 
-@public("slogdet", numpy=np.linalg.slogdet)
+@public("slogdet", numpy=np.linalg.slogdet, out=True)
 def slogdet(A: Array) -> SlogdetResult:
     """Sign and natural logarithm of the absolute value of the determinant, where det itself would over- or underflow.
 

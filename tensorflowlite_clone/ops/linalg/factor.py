@@ -204,7 +204,7 @@ def cholesky_ex(A: Array, *, upper: bool = False, check_errors: bool = False) ->
     return CholeskyInfo(adjoint(lower) if upper else lower, IndefiniteMinor.of(x))
 
 
-@public("cholesky")
+@public("cholesky", out=True)
 def _top_cholesky(input: Array, upper: bool = False) -> Array:
     """As ``linalg.cholesky``: the lower triangular L with ``L L^H = input``, or the upper triangular ``L^H``.
 
@@ -220,7 +220,7 @@ def _np_cholesky(a: Array, upper: bool = False) -> Array:
     return _cholesky(a, upper)
 
 
-@public("cholesky_solve")
+@public("cholesky_solve", out=True)
 def cholesky_solve(input: Array, L: Array, upper: bool = False) -> Array:
     """The solution X of ``A X = input``, where L is A's Cholesky factor (``A = L L^H``, or ``L^H L`` where ``upper``).
 
@@ -236,7 +236,7 @@ def cholesky_solve(input: Array, L: Array, upper: bool = False) -> Array:
     return SolveTriangular.of(adjoint(lower), SolveTriangular.of(lower, b, upper=False), upper=True)
 
 
-@public("cholesky_inverse")
+@public("cholesky_inverse", out=True)
 def cholesky_inverse(L: Array, upper: bool = False) -> Array:
     """The inverse of A, where L is its Cholesky factor (``A = L L^H``, or ``L^H L`` where ``upper``). Shape: (..., n, n) -> same.
 
@@ -292,7 +292,7 @@ def _np_qr(a: Array, mode: str = "reduced") -> Any:
     return result.R if mode == "r" else result
 
 
-@public("qr")
+@public("qr", out=True)
 def _top_qr(input: Array, some: bool = True) -> QRResult:
     """As ``linalg.qr``, reduced, or complete where ``some`` is False. Shape: (..., m, n) -> (..., m, k), (..., k, n), k = min(m, n).
 
@@ -403,7 +403,7 @@ def _substituted(factors: Array, p: Array, b: Array, transpose: bool, conjugate:
     return MatMul.of(p, SolveTriangular.of(t, y, upper=True, unit=True))
 
 
-@public("lu_solve")
+@public("lu_solve", out=True)
 def _top_lu_solve(b: Array, LU_data: Array, LU_pivots: Array) -> Array:
     """The solution X of ``A X = b``, with A's factors from ``linalg.lu_factor``. Shape: (..., n, k) -> same.
 
@@ -414,7 +414,7 @@ def _top_lu_solve(b: Array, LU_data: Array, LU_pivots: Array) -> Array:
     return lu_solve(LU_data, LU_pivots, b)
 
 
-@public("lu_unpack", method=False)
+@public("lu_unpack", method=False, out=True)
 def lu_unpack(LU_data: Array, LU_pivots: Array, unpack_data: bool = True, unpack_pivots: bool = True) -> LUResult:
     """P, L and U from the results of ``linalg.lu_factor``; what is not asked for is empty.
 

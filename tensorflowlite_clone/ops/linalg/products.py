@@ -200,7 +200,7 @@ def householder_product(A: Array, tau: Array) -> Array:
     return out
 
 
-@public("orgqr")
+@public("orgqr", out=True)
 def _orgqr(input: Array, input2: Array) -> Array:
     """As ``linalg.householder_product``. Shapes: (..., m, n), (..., k) -> (..., m, n).
 

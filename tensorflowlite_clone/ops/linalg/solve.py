@@ -141,7 +141,7 @@ def _np_inv(a: Array) -> Array:
     return Inverse.of(square(a, "linalg.inv"))
 
 
-@public("inverse")
+@public("inverse", out=True)
 def inv(A: Array) -> Array:
     """The inverse of square matrices: ``X A = A X = I``. Shape: (..., n, n) -> same.
 
@@ -269,7 +269,7 @@ def solve_triangular(A: Array, B: Array, *, upper: bool, left: bool = True, unit
 
 
 # ---- powers -------------------------------------------------------------------------------------------------------------------
-@public("matrix_power", numpy=np.linalg.matrix_power)
+@public("matrix_power", numpy=np.linalg.matrix_power, out=True)
 def matrix_power(A: Array, n: int) -> Array:
     """``A`` multiplied by itself n times, by repeated squaring; a negative n inverts first, 0 gives the identity.
 

@@ -337,7 +337,7 @@ def _np_svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermi
     return svd(a, full_matrices) if compute_uv else svdvals(a)
 
 
-@public("svd")
+@public("svd", out=True)
 def _top_svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
     """As ``linalg.svd``, but with V in place of ``Vh``: ``input = U diag(S) V^H``; ``some`` means not ``full_matrices``.
 
