@@ -1,24 +1,25 @@
-"""Convolution of images: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
+"""Convolution over any number of axes: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
 
-Here: ``conv2d``, ``conv2d_input_grad``, ``conv2d_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
+Here: ``convolve``, ``convolve_input_grad``, ``convolve_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
 groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/conv.py``),
 Winograd's algorithm (``winograd.py``), the copies of windows (``runs.py``, ``im2col.py``), pooling (``pool.py``).
 
-Four ways; estimates of their costs, fitted to timings, choose among those that apply:
+Four ways, written once for lines, planes and volumes; estimates of their costs, fitted to timings, choose among those that apply:
 
-* 1x1 kernels are matrix products on the images as they lie;
-* kernels of height 3 that move by one row go through ``winograd.py`` when there are enough channels;
+* kernels of one tap are matrix products on the images as they lie;
+* kernels of height 3, on planes, that move by one row go through ``winograd.py`` when there are enough channels;
 * windows that move by one pixel are copied as long runs (``runs.py``), a few images at a time, and multiplied;
 * everything else copies the windows of a few images at a time into columns (im2col), in a buffer small enough to stay in cache,
-  and multiplies. The gradient of the columns goes back by kh*kw slice additions (col2im), unless it can be had as a convolution:
-  one with turned kernels, or at stride s one for each of s*s phases. Groups, down to one channel each (depthwise), are one more
-  axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
+  and multiplies. The gradient of the columns goes back by one slice addition for each tap (col2im), unless it can be had as a
+  convolution: one with turned kernels, or at strides s one for each of their product of phases. Groups, down to one channel each
+  (depthwise), are one more axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
 
 The batch is split over threads (``threads.py``), each with its own buffers.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -26,13 +27,13 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from .._errors import ShapeError
-from .._typing import NDArray, Pair
+from .._typing import NDArray, Shape
 from . import runs, winograd
-from .im2col import Columns, Geometry, Padding, conv2d_output_size, filters_first, geometry
+from .im2col import Columns, Geometry, Padding, convolved_size, filters_first, geometry
 from .runs import Runs
 from .threads import on_one_blas_thread, parallel
 
-__all__ = ["conv2d", "conv2d_input_grad", "conv2d_output_size", "conv2d_weight_grad"]
+__all__ = ["convolve", "convolve_input_grad", "convolve_weight_grad", "convolved_size"]
 
 _Work: TypeAlias = Callable[[int, int], None]
 
@@ -42,45 +43,50 @@ _FEW_TAPS = 32  # see _correlate_gradient
 # ---------------------------------------------------------------------------------------------------------- convolution
 
 
-def conv2d(
+def convolve(
     x: NDArray,
     w: NDArray,
     *,
-    stride: Pair,
+    stride: Shape,
     padding: Padding,
-    dilation: Pair,
+    dilation: Shape,
     groups: int,
     bias: NDArray | None = None,
     out: NDArray | None = None,
 ) -> NDArray:
     """Cross-correlation of images with kernels.
 
-    ``y[n, o, i, j] = bias[o] + sum_{c, a, b} w[o, c, a, b] * x[n, c', i * stride + a * dilation - padding, ...]``, zero outside the image,
+    ``y[n, o, i, ...] = bias[o] + sum_{c, a, ...} w[o, c, a, ...] * x[n, c', i * stride + a * dilation - padding, ...]``, zero outside,
     where c' is the c-th channel of the group that o belongs to.
 
-    ``x``: images, shape (N, C, H, W), float32 or float64. ``w``: kernels, shape (O, C / groups, kh, kw), same dtype. ``stride``: step of
-    the window in pixels, (vertical, horizontal). ``padding``: zeros added, ((top, bottom), (left, right)). ``dilation``: distance of a
-    kernel's taps in pixels, (vertical, horizontal). ``groups``: number of groups of channels that do not mix. ``bias``: optional, shape
-    (O,); added while a result is in cache. ``out``: optional, where to write the result; C-contiguous. The result has the shape (N, O, oh,
-    ow), see `conv2d_output_size`, and the dtype of ``x``. Raises `ShapeError` if channels, groups or sizes do not fit.
+    ``x``: images, shape (N, C, *size), any number of axes. ``w``: kernels, shape (O, C / groups, *kernel), same dtype. ``stride``: step of
+    the window in pixels along each axis. ``padding``: zeros added, ((before, after), ...). ``dilation``: distance of a kernel's taps in
+    pixels. ``groups``: number of groups of channels that do not mix. ``bias``: optional, shape
+    (O,); added while a result is in cache. ``out``: optional, where to write the result; C-contiguous. The result has the shape (N, O,
+    *out_size), see `convolved_size`, and the dtype of ``x``. Raises `ShapeError` if channels, groups or sizes do not fit.
 
     >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
-    >>> conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    >>> convolve(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 8., 12.],
            [20., 24.]])
     """
-    geo = geometry(x.shape[0], x.shape[1], (x.shape[2], x.shape[3]), w.shape, stride, padding, dilation, groups)
+    geo = geometry(x.shape[0], x.shape[1], x.shape[2:], w.shape, stride, padding, dilation, groups)
     if out is None:
         out = np.empty((geo.images, geo.filters, *geo.out_size), x.dtype)
     if out.size == 0:
         return out
     if geo.taps == 0:
         out.fill(0)
-        return out if bias is None else np.add(out, bias[:, None, None], out=out)
+        return out if bias is None else np.add(out, _column(geo, bias), out=out)
     work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[_best_way(geo)](geo, x, w, out, bias)
     with np.errstate(over="ignore", invalid="ignore"):
         parallel(work, geo.images, cost=_seconds(geo))
     return out
+
+
+def _column(geo: Geometry, bias: NDArray) -> NDArray:
+    """A bias as it is added to results: (O, 1, ...)."""
+    return bias.reshape(-1, *[1] * len(geo.size))
 
 
 def _costs(geo: Geometry) -> dict[str, float]:
@@ -97,7 +103,7 @@ def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArra
     """The general way: columns and a matrix product for a few images at a time."""
     per_group = geo.filters // geo.groups
     matrix = w.reshape(geo.groups, per_group, geo.taps)
-    column = None if bias is None else bias.reshape(-1, 1, 1)
+    column = None if bias is None else _column(geo, bias)
 
     def work(lo: int, hi: int) -> None:
         some = geo.slices(lo, hi)
@@ -109,7 +115,7 @@ def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArra
                 np.matmul(matrix, x[s].reshape(b, geo.groups, geo.taps, geo.length), out=y.reshape(shape))
             elif columns.side_by_side:
                 product = np.matmul(matrix, columns.gather(x[s]))  # (groups, O / groups, b * L)
-                np.copyto(y, product.reshape(geo.filters, b, *geo.out_size).transpose(1, 0, 2, 3))
+                np.copyto(y, product.reshape(geo.filters, b, *geo.out_size).swapaxes(0, 1))
             else:
                 np.matmul(matrix, columns.gather(x[s]), out=y.reshape(shape))
             if column is not None:
@@ -139,7 +145,7 @@ def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray
     """Kernels of height 3, where this pays."""
     u = on_one_blas_thread(winograd.transform_weights, w)
     plainly = _correlate(geo, x, w, out, bias)
-    column = None if bias is None else bias.reshape(-1, 1, 1)
+    column = None if bias is None else _column(geo, bias)
 
     def work(lo: int, hi: int) -> None:
         for s in winograd.convolve(geo, x[lo:hi], u, out[lo:hi]):
@@ -166,36 +172,38 @@ def _is_finite(a: NDArray) -> bool:
 # -------------------------------------------------------------------------------------------------------- input gradient
 
 
-def conv2d_input_grad(g: NDArray, w: NDArray, *, input_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> NDArray:
-    """The gradient of `conv2d` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
+def convolve_input_grad(
+    g: NDArray, w: NDArray, *, input_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
+) -> NDArray:
+    """The gradient of `convolve` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
 
-    ``<g, conv2d(x, w)> == <conv2d_input_grad(g, w), x>`` for every x.
+    ``<g, convolve(x, w)> == <convolve_input_grad(g, w), x>`` for every x.
 
-    ``g``: gradient of the result, shape (N, O, oh, ow), float32 or float64. ``w``: kernels, shape (O, C / groups, kh, kw), same dtype.
-    ``input_size``: height and width of the input; a stride may leave several that give the same (oh, ow). ``stride``, ``padding``,
-    ``dilation`` and ``groups`` are as in `conv2d`. The result has the shape (N, C, H, W) and the dtype of ``g``. Raises `ShapeError` if
-    channels, groups or sizes do not fit.
+    ``g``: gradient of the result, shape (N, O, *out_size). ``w``: kernels, shape (O, C / groups, *kernel), same dtype. ``input_size``:
+    that of the input; a stride may leave several that give the same *out_size. ``stride``, ``padding``, ``dilation`` and ``groups`` are
+    as in `convolve`. The result has the shape (N, C, *input_size) and the dtype of ``g``. Raises `ShapeError` if channels, groups or
+    sizes do not fit.
 
     >>> g, w = np.ones((1, 1, 2, 2)), np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
-    >>> conv2d_input_grad(g, w, input_size=(3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    >>> convolve_input_grad(g, w, input_size=(3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 1.,  3.,  2.],
            [ 4., 10.,  6.],
            [ 3.,  7.,  4.]])
     """
     geo = geometry(g.shape[0], w.shape[1] * groups, input_size, w.shape, stride, padding, dilation, groups)
-    _check_gradient("conv2d_input_grad", geo, g)
+    _check_gradient("conv{}d_input_grad", geo, g)
     shape = (geo.images, geo.channels, *input_size)
     if g.size == 0 or geo.taps == 0:
         return np.zeros(shape, g.dtype)
     costs = _input_grad_costs(geo)
     way = min(costs, key=costs.__getitem__)
     if way == "turned":
-        return conv2d(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
+        return convolve(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
     if way == "phases":
-        out = np.empty(shape, g.dtype)
+        out, ones = np.empty(shape, g.dtype), (1,) * len(input_size)
         for phase in _phases(geo):
             part = _turned_kernels(w[phase.taps], groups)
-            out[phase.pixels] = conv2d(g, part, stride=(1, 1), padding=phase.padding, dilation=(1, 1), groups=groups) if part.size else 0
+            out[phase.pixels] = convolve(g, part, stride=ones, padding=phase.padding, dilation=ones, groups=groups) if part.size else 0
         return out
     out = np.empty(shape, g.dtype)
     work = (_spread_winograd if way == "winograd" else _spread)(geo, g, w, out)
@@ -209,22 +217,22 @@ def _check_gradient(op: str, geo: Geometry, g: NDArray) -> None:
     expected = (geo.images, geo.filters, *geo.out_size)
     if g.shape != expected:
         raise ShapeError(
-            f"{op}: the gradient's shape is not the result's: the gradient is {g.shape}, the result {expected}; they must be equal"
+            f"{op.format(len(geo.size))}: the gradient's shape is not the result's: the gradient is {g.shape}, the result {expected}; "
+            "they must be equal"
         )
 
 
 def _turned(geo: Geometry) -> Geometry:
     """The convolution of the gradient with turned kernels that, at stride 1, gives the input gradient."""
     reach = [d * (k - 1) for k, d in zip(geo.kernel, geo.dilation, strict=True)]
-    top, bottom, left, right = (reach[i] - pad for i in range(2) for pad in geo.padding[i])
-    padding = (top, bottom), (left, right)
+    padding = tuple((n - before, n - after) for n, (before, after) in zip(reach, geo.padding, strict=True))
     return geo._replace(channels=geo.filters, filters=geo.channels, size=geo.out_size, out_size=geo.size, padding=padding)
 
 
 def _turned_kernels(w: NDArray, groups: int) -> NDArray:
-    """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, kh, kw) -> (C, O / groups, kh, kw)."""
+    """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, *kernel) -> (C, O / groups, *kernel)."""
     filters, per_group = w.shape[0] // groups, w.shape[1]
-    blocks = w.reshape(groups, filters, per_group, *w.shape[2:])[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+    blocks = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, filters, per_group, *w.shape[2:]).swapaxes(1, 2)
     return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
 
 
@@ -233,9 +241,9 @@ class _Phase(NamedTuple):
 
     taps: tuple[slice, ...]
     pixels: tuple[slice, ...]
-    kernel: Pair
+    kernel: Shape
     padding: Padding
-    out_size: Pair
+    out_size: Shape
 
 
 def _phases(geo: Geometry) -> list[_Phase]:
@@ -249,11 +257,10 @@ def _phases(geo: Geometry) -> list[_Phase]:
             ahead = taps - 1 - output
             axis.append((slice(tap, None, s), slice(first, None, s), taps, (ahead, pixels - o - ahead + taps - 1), pixels))
         axes.append(axis)
-    every = slice(None)
+    every = slice(None), slice(None)
     return [
-        _Phase((every, every, ty, tx), (every, every, py, px), (ky, kx), (pad_y, pad_x), (ny, nx))
-        for ty, py, ky, pad_y, ny in axes[0]
-        for tx, px, kx, pad_x, nx in axes[1]
+        _Phase((*every, *taps), (*every, *pixels), tuple(kernel), tuple(padding), tuple(size))
+        for taps, pixels, kernel, padding, size in (zip(*axis, strict=True) for axis in itertools.product(*axes))
     ]
 
 
@@ -261,13 +268,17 @@ def _input_grad_costs(geo: Geometry) -> dict[str, float]:
     """What each way to the input gradient is expected to cost, in nanoseconds per image."""
     adding = geo.cost + 0.35 * geo.length * geo.taps * geo.groups  # to add columns into images is dearer than to copy them out
     costs = {"col2im": adding, "winograd": 1.15 * winograd.cost(geo)}
-    if geo.stride == (1, 1) and not geo.is_product:
+    if geo.step_one and not geo.is_product:
         turned = _turned(geo)
         costs["turned"] = min(_costs(turned).values())
-    if geo.stride != (1, 1) and geo.dilation == (1, 1):
-        turned, costs["phases"] = _turned(geo), 0.7 * geo.channels * geo.size[0] * geo.size[1]  # to write every s-th pixel
+    if not geo.step_one and max(geo.dilation) == 1:
+        turned, ones, costs["phases"] = (
+            _turned(geo),
+            (1,) * len(geo.size),
+            0.7 * geo.channels * math.prod(geo.size),
+        )  # to write every s-th pixel
         for phase in _phases(geo):
-            one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=(1, 1), padding=phase.padding)
+            one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=ones, padding=phase.padding)
             costs["phases"] += min(_costs(one).values()) if min(phase.kernel) else 0
     return costs
 
@@ -309,26 +320,26 @@ def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Wo
 # ------------------------------------------------------------------------------------------------------- weight gradient
 
 
-def conv2d_weight_grad(
-    g: NDArray, x: NDArray, *, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
+def convolve_weight_grad(
+    g: NDArray, x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:
-    """The gradient of `conv2d` with respect to its kernels: linear in ``g`` and in ``x``.
+    """The gradient of `convolve` with respect to its kernels: linear in ``g`` and in ``x``.
 
-    ``<g, conv2d(x, w)> == <conv2d_weight_grad(g, x), w>`` for every w.
+    ``<g, convolve(x, w)> == <convolve_weight_grad(g, x), w>`` for every w.
 
-    ``g``: gradient of the result, shape (N, O, oh, ow), float32 or float64. ``x``: images, shape (N, C, H, W), same dtype. ``kernel_size``:
-    height and width of the kernels. ``stride``, ``padding``, ``dilation`` and ``groups`` are as in `conv2d`. The result has the shape (O, C
-    / groups, kh, kw) and the dtype of ``g``. Raises `ShapeError` if channels, groups or sizes do not fit.
+    ``g``: gradient of the result, shape (N, O, *out_size). ``x``: images, shape (N, C, *size), same dtype. ``kernel_size``: that of the
+    kernels. ``stride``, ``padding``, ``dilation`` and ``groups`` are as in `convolve`. The result has the shape (O, C
+    / groups, *kernel_size) and the dtype of ``g``. Raises `ShapeError` if channels, groups or sizes do not fit.
 
     >>> g, x = np.ones((1, 1, 2, 2)), np.arange(9.0).reshape(1, 1, 3, 3)
-    >>> conv2d_weight_grad(g, x, kernel_size=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    >>> convolve_weight_grad(g, x, kernel_size=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 8., 12.],
            [20., 24.]])
     """
     channels = x.shape[1]
     w_shape = (g.shape[1], channels // max(groups, 1), *kernel_size)
-    geo = geometry(x.shape[0], channels, (x.shape[2], x.shape[3]), w_shape, stride, padding, dilation, groups)
-    _check_gradient("conv2d_weight_grad", geo, g)
+    geo = geometry(x.shape[0], channels, x.shape[2:], w_shape, stride, padding, dilation, groups)
+    _check_gradient("conv{}d_weight_grad", geo, g)
     if g.size == 0 or geo.taps == 0:
         return np.zeros(w_shape, g.dtype)
     if geo.images == 1 and groups > 1:

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
-from .._typing import Array
+from .._typing import Array, Pair
 from ..core.broadcast import shape_of
 from ..core.families import Linear
 from ..core.publish import public, to_operand
-from ..kernels.im2col import Columns, Geometry, conv2d_output_size, geometry
-from .conv import Pair, pair
-from .pool import PerImage
+from ..kernels.im2col import Columns, Geometry, convolved_size, geometry
+from .images import PerImage, pair
 from .shape import Reshape
 
 
@@ -117,7 +116,7 @@ def _fold(input: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     if len(shape) not in (2, 3):
         raise ShapeError(f"fold: the input must be (N, C kh kw, L) or (C kh kw, L): it is {shape}; add or remove dimensions")
     pads = tuple((p, p) for p in settings["padding"])
-    across = conv2d_output_size(size, settings["kernel_size"], stride=settings["stride"], padding=pads, dilation=settings["dilation"])  # type: ignore[arg-type]
+    across = convolved_size(size, settings["kernel_size"], stride=settings["stride"], padding=pads, dilation=settings["dilation"])
     taps = math.prod(settings["kernel_size"])
     if shape[-1] != math.prod(across) or shape[-2] % taps:
         raise ShapeError(
