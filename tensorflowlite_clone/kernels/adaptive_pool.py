@@ -65,13 +65,13 @@ def _is_product(size: Shape, output_size: Shape) -> bool:
 @functools.lru_cache(maxsize=16)
 def _averaging_matrix(size: Shape, output_size: Shape, dtype: np.dtype[Any]) -> NDArray:
     """Each window's share of each pixel: (pixels, windows)."""
-    axes = []
+    axes: list[NDArray] = []
     for n, windows in zip(size, output_size, strict=True):
         axis = np.zeros((n, windows))
         for i, span in enumerate(_spans(n, windows)):
             axis[span, i] = 1.0 / (span.stop - span.start)
         axes.append(axis)
-    matrix: NDArray = functools.reduce(np.kron, axes).astype(dtype)
+    matrix: NDArray = functools.reduce(lambda a, b: np.kron(a, b), axes).astype(dtype)
     matrix.flags.writeable = False
     return matrix
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -78,9 +78,11 @@ def convolve(
     if geo.taps == 0:
         out.fill(0)
         return out if bias is None else np.add(out, _column(geo, bias), out=out)
-    work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[_best_way(geo)](geo, x, w, out, bias)
+    costs = _costs(geo)
+    way = min(costs, key=costs.__getitem__)
+    work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[way](geo, x, w, out, bias)
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, geo.images, cost=_seconds(geo))
+        parallel(work, geo.images, cost=geo.images * costs[way] * 1e-9)
     return out
 
 
@@ -94,11 +96,6 @@ def _costs(geo: Geometry) -> dict[str, float]:
     return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": winograd.cost(geo)}
 
 
-def _best_way(geo: Geometry) -> str:
-    costs = _costs(geo)
-    return min(costs, key=costs.__getitem__)
-
-
 def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """The general way: columns and a matrix product for a few images at a time."""
     per_group = geo.filters // geo.groups
@@ -106,20 +103,29 @@ def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArra
     column = None if bias is None else _column(geo, bias)
 
     def work(lo: int, hi: int) -> None:
-        some = geo.slices(lo, hi)
-        columns = None if geo.is_product else Columns(geo, out.dtype, some[0].stop - lo, side_by_side=geo.is_small)
-        for s in some:
-            y, b = out[s], s.stop - s.start
-            shape = (b, geo.groups, per_group, geo.length)
-            if columns is None:
-                np.matmul(matrix, x[s].reshape(b, geo.groups, geo.taps, geo.length), out=y.reshape(shape))
-            elif columns.side_by_side:
-                product = np.matmul(matrix, columns.gather(x[s]))  # (groups, O / groups, b * L)
-                np.copyto(y, product.reshape(geo.filters, b, *geo.out_size).swapaxes(0, 1))
-            else:
-                np.matmul(matrix, columns.gather(x[s]), out=y.reshape(shape))
-            if column is not None:
-                y += column
+        if geo.is_product:
+            for s in geo.slices(lo, hi):
+                np.matmul(
+                    matrix, x[s].reshape(-1, geo.groups, geo.taps, geo.length), out=out[s].reshape(-1, geo.groups, per_group, geo.length)
+                )
+                if column is not None:
+                    y = out[s]
+                    y += column
+            return
+        pieces = geo.pieces(lo, hi)
+        columns = Columns(geo, out.dtype, pieces, side_by_side=geo.is_small)
+        for s, parts in pieces:
+            columns.load(x[s])
+            for rows in parts:
+                y = out[s, :, rows]  # (b, O, rows, ...)
+                b, n = y.shape[0], y.shape[2]
+                if columns.side_by_side:
+                    product = np.matmul(matrix, columns.gather(rows))  # (groups, O / groups, b * L)
+                    np.copyto(y, product.reshape(geo.filters, b, n, *geo.out_size[1:]).swapaxes(0, 1))
+                else:
+                    np.matmul(matrix, columns.gather(rows), out=y.reshape(b, geo.groups, per_group, n * geo.row))
+                if column is not None:
+                    y += column
 
     return work
 
@@ -133,10 +139,12 @@ def _correlate_runs(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: N
     def work(lo: int, hi: int) -> None:
         images, results = x[lo:hi], out[lo:hi]
         buffers = Runs(geo, images, ones=bias is not None)
-        for s in buffers.slices(hi - lo):
-            b = s.stop - s.start
-            np.matmul(matrix, buffers.gather(images[s]), out=buffers.products[:b])
-            np.copyto(results[s], buffers.outputs[:b])
+        for s, parts in buffers.pieces(hi - lo):
+            buffers.load(images[s])
+            for rows in parts:
+                runs, products, outputs = buffers.gather(rows)
+                np.matmul(matrix, runs, out=products)
+                np.copyto(results[s, :, rows], outputs)
 
     return work
 
@@ -232,7 +240,8 @@ def _turned(geo: Geometry) -> Geometry:
 def _turned_kernels(w: NDArray, groups: int) -> NDArray:
     """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, *kernel) -> (C, O / groups, *kernel)."""
     filters, per_group = w.shape[0] // groups, w.shape[1]
-    blocks = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, filters, per_group, *w.shape[2:]).swapaxes(1, 2)
+    backward: tuple[Any, ...] = (..., *[slice(None, None, -1)] * (w.ndim - 2))
+    blocks = w[backward].reshape(groups, filters, per_group, *w.shape[2:]).swapaxes(1, 2)
     return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
 
 
@@ -289,17 +298,24 @@ def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
     matrix = w.reshape(geo.groups, per_group, geo.taps).transpose(0, 2, 1)  # (groups, taps, O / groups)
 
     def work(lo: int, hi: int) -> None:
-        some = geo.slices(lo, hi)
-        columns = None if geo.is_product else Columns(geo, out.dtype, some[0].stop - lo, side_by_side=geo.is_small)
-        for s in some:
-            b = s.stop - s.start
-            if columns is not None and columns.side_by_side:
-                np.matmul(matrix, filters_first(g[s], geo.groups), out=columns.matrices(b))
-            else:
-                target = out[s].reshape(b, geo.groups, geo.taps, geo.length) if columns is None else columns.matrices(b)
-                np.matmul(matrix, g[s].reshape(b, geo.groups, per_group, geo.length), out=target)
-            if columns is not None:
-                columns.scatter(out[s])
+        if geo.is_product:
+            for s in geo.slices(lo, hi):
+                np.matmul(
+                    matrix, g[s].reshape(-1, geo.groups, per_group, geo.length), out=out[s].reshape(-1, geo.groups, geo.taps, geo.length)
+                )
+            return
+        pieces = geo.pieces(lo, hi)
+        columns = Columns(geo, out.dtype, pieces, side_by_side=geo.is_small)
+        for s, parts in pieces:
+            columns.add_to(out[s])
+            for rows in parts:
+                some = g[s, :, rows]
+                if columns.side_by_side:
+                    np.matmul(matrix, filters_first(some, geo.groups), out=columns.matrices(rows))
+                else:
+                    np.matmul(matrix, some.reshape(some.shape[0], geo.groups, per_group, -1), out=columns.matrices(rows))
+                columns.scatter(rows)
+            columns.finish(out[s])
 
     return work
 
@@ -383,10 +399,16 @@ def _gradient_of_each_group(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     out = np.empty((n, 1, per_group, one.taps), g.dtype)
 
     def work(lo: int, hi: int) -> None:
-        some = one.slices(lo, hi)
-        columns = Columns(one, g.dtype, some[0].stop - lo, side_by_side=False)
-        for s in some:
-            np.matmul(gs[s], columns.gather(images[s]).transpose(0, 1, 3, 2), out=out[s])
+        pieces, part = one.pieces(lo, hi), np.empty((1, *out.shape[1:]), g.dtype)
+        columns = Columns(one, g.dtype, pieces, side_by_side=False)
+        for s, parts in pieces:
+            columns.load(images[s])
+            for rows in parts:
+                seen = gs[s, :, :, rows.start * one.row : rows.stop * one.row]
+                first = rows.start == 0
+                np.matmul(seen, columns.gather(rows).transpose(0, 1, 3, 2), out=out[s] if first else part)
+                if not first:
+                    out[s] += part
 
     with np.errstate(over="ignore", invalid="ignore"):
         parallel(work, n, cost=_seconds(one))
@@ -401,13 +423,16 @@ def _correlate_gradient(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     shape = (geo.groups, geo.filters // geo.groups, geo.taps)
     as_they_lie = geo.groups == 1 and geo.taps < _FEW_TAPS and not geo.is_small
     total, part = np.zeros(shape, g.dtype), np.empty(shape, g.dtype)
-    some = geo.slices(0, x.shape[0])
-    columns = Columns(geo, g.dtype, some[0].stop, side_by_side=not as_they_lie)
-    for s in some:
-        if as_they_lie:
-            rows = g[s].reshape(-1, *shape[:2], geo.length)
-            np.add.reduce(np.matmul(rows, columns.gather(x[s]).transpose(0, 1, 3, 2)), out=part)
-        else:
-            np.matmul(filters_first(g[s], geo.groups), columns.gather(x[s]).transpose(0, 2, 1), out=part)
-        total += part
+    pieces = geo.pieces(0, x.shape[0])
+    columns = Columns(geo, g.dtype, pieces, side_by_side=not as_they_lie)
+    for s, parts in pieces:
+        columns.load(x[s])
+        for rows in parts:
+            some = g[s, :, rows]
+            if as_they_lie:
+                lines = some.reshape(some.shape[0], *shape[:2], -1)
+                np.add.reduce(np.matmul(lines, columns.gather(rows).transpose(0, 1, 3, 2)), out=part)
+            else:
+                np.matmul(filters_first(some, geo.groups), columns.gather(rows).transpose(0, 2, 1), out=part)
+            total += part
     return total

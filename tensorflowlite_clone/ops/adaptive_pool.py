@@ -203,7 +203,7 @@ def _fractional_max(
         )
     given = (n, channels, axes)
     if samples is None:
-        samples = constant(fresh(op, given, lambda shape: uniform(shape, x.dtype)))
+        samples = constant(fresh(op, given, lambda shape: uniform(shape, x.dtype, None)))
     samples = to_operand(samples, op)
     if shape_of(samples) != given or samples.dtype != x.dtype:
         kind = ShapeError if shape_of(samples) != given else DTypeError

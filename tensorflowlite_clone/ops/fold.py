@@ -30,8 +30,10 @@ class Unfold(Linear, PerImage, title="unfold"):
 
     def forward(x, *, kernel_size, stride, padding, dilation):
         geo = _geometry(x.shape[0], x.shape[1], x.shape[2:], kernel_size, stride, padding, dilation)
-        columns = Columns(geo, x.dtype, geo.images, side_by_side=False)
-        return columns.gather(x).reshape(geo.images, geo.taps, 1, geo.length)
+        whole = slice(0, geo.out_size[0])
+        columns = Columns(geo, x.dtype, [(slice(0, geo.images), [whole])], side_by_side=False)
+        columns.load(x)
+        return columns.gather(whole).reshape(geo.images, geo.taps, 1, geo.length)
 
     def grad_x(g, x_shape, kernel_size, stride, padding, dilation):
         size = tuple(x_shape[-2:])
@@ -44,10 +46,12 @@ class Fold(Linear, PerImage, title="fold"):
     def forward(y, *, output_size, kernel_size, stride, padding, dilation):
         channels = y.shape[1] // math.prod(kernel_size)
         geo = _geometry(y.shape[0], channels, output_size, kernel_size, stride, padding, dilation)
-        columns = Columns(geo, y.dtype, geo.images, side_by_side=False)
-        columns.matrices(geo.images)[...] = y.reshape(geo.images, 1, geo.taps, geo.length)
-        out = np.empty((geo.images, channels, *output_size), y.dtype)
-        columns.scatter(out)
+        whole, out = slice(0, geo.out_size[0]), np.empty((geo.images, channels, *output_size), y.dtype)
+        columns = Columns(geo, y.dtype, [(slice(0, geo.images), [whole])], side_by_side=False)
+        columns.add_to(out)
+        columns.matrices(whole)[...] = y.reshape(geo.images, 1, geo.taps, geo.length)
+        columns.scatter(whole)
+        columns.finish(out)
         return out
 
     def grad_y(g, kernel_size, stride, padding, dilation):

@@ -18,18 +18,16 @@ from tensorflowlite_clone.kernels.threads import get_num_threads, set_num_thread
 PLAIN: dict[str, Any] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 
 
-def conv2d_by_loops(x, w, *, stride, padding, dilation, groups):
-    """The definition: one output at a time, from an explicitly padded image."""
-    (n, c, _, _), (o, per_group, kh, kw) = x.shape, w.shape
+def convolve_by_loops(x, w, *, stride, padding, dilation, groups):
+    """The definition: one output at a time, from an explicitly padded image of any number of axes."""
+    (n, c, *_), (o, per_group, *kernel) = x.shape, w.shape
     p = np.pad(x, ((0, 0), (0, 0), *padding))
-    oh = (p.shape[2] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
-    ow = (p.shape[3] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
-    y = np.zeros((n, o, oh, ow), x.dtype)
-    for f, i, j in itertools.product(range(o), range(oh), range(ow)):
+    out = [(m - d * (k - 1) - 1) // s + 1 for m, d, k, s in zip(p.shape[2:], dilation, kernel, stride, strict=True)]
+    y = np.zeros((n, o, *out), x.dtype)
+    for f, place, tap in itertools.product(range(o), np.ndindex(*out), np.ndindex(*kernel)):
         first = f // (o // groups) * per_group
-        for a, b in itertools.product(range(kh), range(kw)):
-            pixels = p[:, first : first + per_group, i * stride[0] + a * dilation[0], j * stride[1] + b * dilation[1]]
-            y[:, f, i, j] += pixels @ w[f, :, a, b]
+        seen = (i * s + t * d for i, s, t, d in zip(place, stride, tap, dilation, strict=True))
+        y[(slice(None), f, *place)] += p[(slice(None), slice(first, first + per_group), *seen)] @ w[(f, slice(None), *tap)]
     assert c == per_group * groups
     return y
 
@@ -44,7 +42,7 @@ def operands(seed, n, c, size, o, kernel, options, dtype=np.float64):
 
 def check_against_loops(x, w, g, options, rtol=1e-10):
     """All three maps at once: the convolution by its definition, the gradients by the adjoint identity with random directions."""
-    y = conv2d_by_loops(x, w, **options)
+    y = convolve_by_loops(x, w, **options)
     scale = 1 + np.abs(y).max(initial=0)
     np.testing.assert_allclose(convolve(x, w, **options), y, rtol=0, atol=rtol * scale)
     gx = convolve_input_grad(g, w, input_size=x.shape[2:], **options)
@@ -54,8 +52,8 @@ def check_against_loops(x, w, g, options, rtol=1e-10):
     rng = np.random.default_rng(0)
     dx, dw = rng.standard_normal(x.shape), rng.standard_normal(w.shape)
     size = 1 + np.sqrt(x.size * w.size)
-    np.testing.assert_allclose(np.vdot(gx, dx), np.vdot(g, conv2d_by_loops(dx, w, **options)), rtol=1e-9, atol=rtol * size)
-    np.testing.assert_allclose(np.vdot(gw, dw), np.vdot(g, conv2d_by_loops(x, dw, **options)), rtol=1e-9, atol=rtol * size)
+    np.testing.assert_allclose(np.vdot(gx, dx), np.vdot(g, convolve_by_loops(dx, w, **options)), rtol=1e-9, atol=rtol * size)
+    np.testing.assert_allclose(np.vdot(gw, dw), np.vdot(g, convolve_by_loops(x, dw, **options)), rtol=1e-9, atol=rtol * size)
 
 
 GRID = [
@@ -91,6 +89,62 @@ def test_conv2d_grid_equals_definition(options, kernel):
 def test_conv2d_side_by_side_and_one_by_one_equal_definition(side, dilation):
     options = PLAIN | {"padding": ((1, 1), (1, 1)), "dilation": dilation}  # 4x4 images share a product, 21x21 ones do not
     check_against_loops(*operands(2, 5, 3, (side, side), 2, (3, 3), options), options)
+
+
+OTHER_RANKS = [
+    {"stride": (1,), "padding": ((1, 2),), "dilation": (1,), "groups": 2},
+    {"stride": (2,), "padding": ((0, 0),), "dilation": (1,), "groups": 1},
+    {"stride": (1,), "padding": ((0, 0),), "dilation": (2,), "groups": 1},
+    {"stride": (1, 1, 1), "padding": ((1, 1), (0, 2), (1, 0)), "dilation": (1, 1, 1), "groups": 1},
+    {"stride": (1, 1, 1), "padding": ((0, 0),) * 3, "dilation": (1, 2, 1), "groups": 2},
+    {"stride": (2, 1, 2), "padding": ((1, 0), (0, 0), (0, 1)), "dilation": (1, 1, 1), "groups": 2},
+    {"stride": (1, 2, 1), "padding": ((0, 1), (0, 0), (2, 1)), "dilation": (2, 1, 1), "groups": 1},
+    {"stride": (1, 2, 1, 1), "padding": ((0, 1), (0, 0), (1, 1), (0, 0)), "dilation": (1,) * 4, "groups": 1},
+]
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.parametrize(
+    "options", OTHER_RANKS, ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", "")
+)
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_convolution_over_one_three_and_four_axes_equals_definition(monkeypatch, options, in_parts):
+    if in_parts:
+        use_parts(monkeypatch)
+    axes = len(options["stride"])
+    size, kernel = ((11,), (), (5, 4, 6), (3, 4, 3, 3))[axes - 1], ((3,), (), (2, 1, 3), (2, 1, 2, 3))[axes - 1]
+    check_against_loops(*operands(16, 2, 4, size, 2, kernel, options), options)
+
+
+def use_parts(monkeypatch):
+    """Take a few rows of outputs at a time, however small images are."""
+    monkeypatch.setattr(im2col, "PART_BYTES", 1)
+    monkeypatch.setattr(im2col, "MIN_COLUMNS", 1)
+    im2col.geometry.cache_clear()
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.parametrize(
+    "options", GRID[::5], ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", "")
+)
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_few_rows_at_a_time_equal_definition(monkeypatch, options, images):
+    use_parts(monkeypatch)
+    x, w, g = operands(17, images, 4, (9, 10), 8, (3, 2), options)
+    check_against_loops(x, w, g, options)
+    bias = np.arange(8.0)
+    np.testing.assert_allclose(
+        convolve(x, w, bias=bias, **options), convolve(x, w, **options) + bias[:, None, None], rtol=1e-12, atol=1e-12
+    )
+
+
+def test_the_windows_of_a_large_image_are_copied_in_parts_that_fit_the_cache():
+    geo = im2col.geometry(1, 16, (64, 64, 64), (8, 16, 3, 3, 3), (1, 1, 1), ((1, 1),) * 3, (1, 1, 1), 1)
+    pieces = geo.pieces(0, 1)
+    columns = im2col.Columns(geo, np.dtype(np.float32), pieces, side_by_side=False)
+    assert [s for s, _ in pieces] == [slice(0, 1)]
+    assert sum(rows.stop - rows.start for rows in pieces[0][1]) == 64
+    assert columns.buffer.nbytes == 4 * 16 * 27 * 64 * 64  # one plane, not all 64
 
 
 def use_winograd(monkeypatch, yes):
@@ -268,7 +322,7 @@ def test_conv2d_any_geometry_equals_definition(data):
     crop = tuple(slice(max(0, -before), n - max(0, -after)) for n, (before, after) in zip(size, padding, strict=True))
     cropped = options | {"padding": tuple((max(0, before), max(0, after)) for before, after in padding)}
     inner = x[:, :, *crop]
-    np.testing.assert_allclose(convolve(x, w, **options), conv2d_by_loops(inner, w, **cropped), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(convolve(x, w, **options), convolve_by_loops(inner, w, **cropped), rtol=0, atol=1e-10)
     gx = np.zeros_like(x)
     gx[:, :, *crop] = convolve_input_grad(g, w, input_size=inner.shape[2:], **cropped)
     np.testing.assert_allclose(convolve_input_grad(g, w, input_size=size, **options), gx, rtol=0, atol=1e-10)

@@ -20,6 +20,8 @@ from tensorflowlite_clone.kernels.pool import (
     adaptive_max_pool_indices,
     avg_pool,
     avg_pool_grad,
+    fractional_max_pool_indices,
+    last_writers,
     max_pool,
     max_pool_grad,
     max_pool_indices,
@@ -49,39 +51,39 @@ def output_size(n, kernel, stride, padding, dilation, ceil_mode):
 
 def max_by_loops(x, *, kernel_size, stride, padding, dilation, ceil_mode):
     """Values and flat indices, by looking at one pixel after the other."""
-    height, width = x.shape[2:]
-    options = zip(kernel_size, stride, padding, dilation, strict=True)
-    oh, ow = (output_size(n, *o, ceil_mode) for n, o in zip((height, width), options, strict=True))
-    values, indices = np.empty((*x.shape[:2], oh, ow), x.dtype), np.empty((*x.shape[:2], oh, ow), np.int64)
-    for n, c, i, j in np.ndindex(values.shape):
-        best, where = -np.inf, None
-        for a, b in np.ndindex(*kernel_size):
-            y = i * stride[0] - padding[0] + a * dilation[0]
-            z = j * stride[1] - padding[1] + b * dilation[1]
-            if 0 <= y < height and 0 <= z < width and (where is None or x[n, c, y, z] > best or np.isnan(x[n, c, y, z])):
-                best, where = x[n, c, y, z], y * width + z
-        values[n, c, i, j], indices[n, c, i, j] = best, where
+    size, options = x.shape[2:], zip(kernel_size, stride, padding, dilation, strict=True)
+    out = [output_size(n, *o, ceil_mode) for n, o in zip(size, options, strict=True)]
+    values, indices = np.empty((*x.shape[:2], *out), x.dtype), np.empty((*x.shape[:2], *out), np.int64)
+    for n, c, *place in np.ndindex(values.shape):
+        best, where = None, None
+        for tap in np.ndindex(*kernel_size):
+            pixel = tuple(i * s - p + t * d for i, s, p, t, d in zip(place, stride, padding, tap, dilation, strict=True))
+            if all(0 <= i < m for i, m in zip(pixel, size, strict=True)):
+                value = x[(n, c, *pixel)]
+                if where is None or value > best or np.isnan(value):
+                    best, where = value, np.ravel_multi_index(pixel, size)
+        values[(n, c, *place)], indices[(n, c, *place)] = best, where
     return values, indices
 
 
 def average_by_loops(x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
     """One window after the other."""
-    height, width = x.shape[2:]
-    oh, ow = (output_size(x.shape[2 + i], kernel_size[i], stride[i], padding[i], 1, ceil_mode) for i in range(2))
-    y = np.empty((*x.shape[:2], oh, ow), x.dtype)
-    for i, j in np.ndindex(oh, ow):
-        top, left = i * stride[0] - padding[0], j * stride[1] - padding[1]
-        bottom, right = min(top + kernel_size[0], height + padding[0]), min(left + kernel_size[1], width + padding[1])
-        count = (bottom - top) * (right - left)
-        window = x[:, :, max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
+    size, axes = x.shape[2:], tuple(range(2, x.ndim))
+    out = [output_size(*o, 1, ceil_mode) for o in zip(size, kernel_size, stride, padding, strict=True)]
+    y = np.empty((*x.shape[:2], *out), x.dtype)
+    for place in np.ndindex(*out):
+        starts = [i * s - p for i, s, p in zip(place, stride, padding, strict=True)]
+        stops = [min(i + k, n + p) for i, k, n, p in zip(starts, kernel_size, size, padding, strict=True)]
+        count = math.prod(b - a for a, b in zip(starts, stops, strict=True))
+        window = x[(..., *(slice(max(a, 0), min(b, n)) for a, b, n in zip(starts, stops, size, strict=True)))]
         if not count_include_pad:
-            count = window.shape[2] * window.shape[3]
-        y[:, :, i, j] = window.sum((2, 3)) / (divisor_override or count)
+            count = math.prod(window.shape[2:])
+        y[(..., *place)] = window.sum(axes) / (divisor_override or count)
     return y
 
 
 def scatter_by_loops(g, indices, size):
-    out = np.zeros((*g.shape[:2], size[0] * size[1]), g.dtype)
+    out = np.zeros((*g.shape[:2], math.prod(size)), g.dtype)
     for place in np.ndindex(g.shape):
         out[(*place[:2], indices[place])] += g[place]
     return out.reshape(*g.shape[:2], *size)
@@ -127,18 +129,26 @@ def test_max_pool2d_grid_equals_definition(options, size):
 
 
 def draw_options(data, dilated):
-    pair = st.tuples(st.integers(1, 4), st.integers(1, 4))
-    kernel, stride = data.draw(pair), data.draw(pair)
-    dilation = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3))) if dilated else (1, 1)
+    axes = data.draw(st.integers(1, 3))
+    most = 4 if axes < 3 else 2
+
+    def one_each(top):
+        return data.draw(st.tuples(*[st.integers(1, top)] * axes))
+
+    kernel, stride = one_each(most), one_each(4)
+    dilation = one_each(most - 1) if dilated else (1,) * axes
     padding = tuple(data.draw(st.integers(0, k // 2)) for k in kernel)
     options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": data.draw(st.booleans())}
-    size = tuple(max(1, d * (k - 1) + 1 - p) + data.draw(st.integers(0, 6)) for k, d, p in zip(kernel, dilation, padding, strict=True))
+    size = tuple(
+        max(1, d * (k - 1) + 1 - p) + data.draw(st.integers(0, 6 if axes < 3 else 2))
+        for k, d, p in zip(kernel, dilation, padding, strict=True)
+    )
     return options, dilation, size
 
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_max_pool2d_any_geometry_any_values_equals_definition(data):
+def test_max_pool_any_geometry_any_values_equals_definition(data):
     options, dilation, size = draw_options(data, True)
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     pool = [-np.inf, -1.0, 0.0, 1.0, np.inf, np.nan] if data.draw(st.booleans()) else [-np.inf, -1.0, 2.0]
@@ -188,7 +198,7 @@ def test_max_pool2d_equals_pytorch(options, special):
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_avg_pool2d_any_geometry_equals_definition_and_gradient_is_its_transpose(data):
+def test_avg_pool_any_geometry_equals_definition_and_gradient_is_its_transpose(data):
     options, _, size = draw_options(data, False)
     options |= {"count_include_pad": data.draw(st.booleans()), "divisor_override": data.draw(st.sampled_from([None, 3, -2]))}
     rng = np.random.default_rng(4)
@@ -228,13 +238,12 @@ def test_avg_pool2d_equals_pytorch(options, count_include_pad, dtype):
         np.testing.assert_allclose(gx, tx.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 
-@given(
-    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
-    output=st.tuples(st.integers(1, 7), st.integers(1, 7)),
-    special=st.booleans(),
-)
+@given(data=st.data(), axes=st.integers(1, 3), special=st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_adaptive_pools_equal_definition(size, output, special):
+def test_adaptive_pools_equal_definition(data, axes, special):
+    longest = (12, 12, 5)[axes - 1]
+    size = data.draw(st.tuples(*[st.integers(1, longest)] * axes))
+    output = data.draw(st.tuples(*[st.integers(1, longest // 2 + 1)] * axes))
     rng = np.random.default_rng(6)
     x = rng.integers(0, 4, (2, 3, *size)).astype(np.float64)
     average, indices = adaptive_avg_pool(x, output_size=output), adaptive_max_pool_indices(x, output_size=output)
@@ -243,22 +252,84 @@ def test_adaptive_pools_equal_definition(size, output, special):
         indices = adaptive_max_pool_indices(x, output_size=output)
     assert average.shape == indices.shape == (2, 3, *output)
     assert indices.dtype == np.int64
-    for i, j in np.ndindex(*output):
-        top, bottom = i * size[0] // output[0], math.ceil((i + 1) * size[0] / output[0])
-        left, right = j * size[1] // output[1], math.ceil((j + 1) * size[1] / output[1])
-        window = x[:, :, top:bottom, left:right]
+    for place in np.ndindex(*output):
+        starts = [i * n // o for i, n, o in zip(place, size, output, strict=True)]
+        stops = [math.ceil((i + 1) * n / o) for i, n, o in zip(place, size, output, strict=True)]
+        window = x[(..., *map(slice, starts, stops))]
         if not special:
-            np.testing.assert_allclose(average[:, :, i, j], window.mean((2, 3)), rtol=1e-12)
-        for n, c in np.ndindex(2, 3):
-            best = None
-            for y, z in np.ndindex(*window.shape[2:]):
-                v = window[n, c, y, z]
-                if best is None or v > window[(n, c, *best)] or np.isnan(v):
-                    best = (y, z)
-            assert indices[n, c, i, j] == (top + best[0]) * size[1] + left + best[1]
+            np.testing.assert_allclose(average[(..., *place)], window.mean(tuple(range(2, x.ndim))), rtol=1e-12)
+        check_first_largest(window, indices[(..., *place)], starts, size)
     g, x = rng.standard_normal(average.shape), rng.standard_normal(x.shape)
     gx = adaptive_avg_pool_grad(g, input_size=size)
     np.testing.assert_allclose(np.vdot(g, adaptive_avg_pool(x, output_size=output)), np.vdot(gx, x), rtol=1e-10, atol=1e-10)
+
+
+def check_first_largest(window, indices, starts, size):
+    """The indices, one for each image and channel, name the first of the largest pixels of a window, or the last NaN."""
+    for n, c in np.ndindex(window.shape[:2]):
+        best = None
+        for pixel in np.ndindex(*window.shape[2:]):
+            value = window[(n, c, *pixel)]
+            if best is None or value > window[(n, c, *best)] or np.isnan(value):
+                best = pixel
+        assert indices[n, c] == np.ravel_multi_index([a + b for a, b in zip(starts, best, strict=True)], size)
+
+
+@given(data=st.data(), axes=st.integers(1, 3), special=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_fractional_pool_equals_definition(data, axes, special):
+    longest = (12, 8, 5)[axes - 1]
+    size = data.draw(st.tuples(*[st.integers(1, longest)] * axes))
+    kernel = tuple(data.draw(st.integers(1, n)) for n in size)
+    output = tuple(data.draw(st.integers(1, n - k + 1)) for n, k in zip(size, kernel, strict=True))
+    rng = np.random.default_rng(11)
+    x, samples = rng.integers(0, 4, (2, 3, *size)).astype(np.float64), rng.random((2, 3, axes))
+    if special:
+        x[rng.random(x.shape) < 0.3] = np.nan
+    indices = fractional_max_pool_indices(x, samples, kernel_size=kernel, output_size=output)
+    assert (indices.shape, indices.dtype) == ((2, 3, *output), np.int64)
+    for n, c, *place in np.ndindex(indices.shape):
+        starts = []
+        for i, m, k, o, u in zip(place, size, kernel, output, samples[n, c], strict=True):
+            a = (m - k) / (o - 1) if o > 1 else 0.0
+            starts.append(m - k if i == o - 1 else int((i + u) * a) - int(u * a))
+        window = x[(slice(n, n + 1), slice(c, c + 1), *(slice(a, a + k) for a, k in zip(starts, kernel, strict=True)))]
+        check_first_largest(window, indices[(slice(n, n + 1), slice(c, c + 1), *place)], starts, size)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.bool_])
+def test_max_pool_of_integers_equals_definition(dtype):
+    rng = np.random.default_rng(12)
+    lowest = 0 if dtype in (np.uint8, np.bool_) else np.iinfo(dtype).min
+    x = rng.choice([lowest, lowest, lowest + 1], (2, 3, 5, 6)).astype(dtype)
+    for options in GRID[::5]:
+        values, indices = max_by_loops(x, **options)
+        y = max_pool(x, **options)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, values)
+        np.testing.assert_array_equal(max_pool_indices(x, **options), indices)
+
+
+@pytest.mark.parametrize("divisor", [None, -3])
+def test_avg_pool_of_integers_is_cut_towards_zero(divisor):
+    x = np.random.default_rng(13).integers(-9, 9, (2, 3, 5, 6))
+    for count_include_pad, options in itertools.product((False, True), GRID[::7]):
+        options = {k: v for k, v in options.items() if k != "dilation"} | {
+            "count_include_pad": count_include_pad,
+            "divisor_override": divisor,
+        }
+        y = avg_pool(x, **options)
+        assert y.dtype == x.dtype
+        np.testing.assert_array_equal(y, np.trunc(average_by_loops(x.astype(np.float64), **options) * (1 + 1e-12)))
+
+
+def test_last_writers_are_those_whose_values_stay():
+    indices = np.random.default_rng(14).integers(0, 12, (3, 2, 4, 5))
+    values, out = np.arange(indices.size, dtype=float).reshape(indices.shape), np.full((3, 2, 12), -1.0)
+    for place in np.ndindex(indices.shape):
+        out[(*place[:2], indices[place])] = values[place]
+    stays = last_writers(indices, size=(3, 4))
+    np.testing.assert_array_equal(stays, [[np.isin(v, o) for v, o in zip(vs, os, strict=True)] for vs, os in zip(values, out, strict=True)])
 
 
 @pytest.mark.parametrize("output", [(1, 1), (3, 4), (5, 7), (13, 12), (14, 2)], ids=str)
