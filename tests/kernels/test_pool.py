@@ -314,10 +314,8 @@ def test_max_pool_of_integers_equals_definition(dtype):
 def test_avg_pool_of_integers_is_cut_towards_zero(divisor):
     x = np.random.default_rng(13).integers(-9, 9, (2, 3, 5, 6))
     for count_include_pad, options in itertools.product((False, True), GRID[::7]):
-        options = {k: v for k, v in options.items() if k != "dilation"} | {
-            "count_include_pad": count_include_pad,
-            "divisor_override": divisor,
-        }
+        options = {k: v for k, v in options.items() if k != "dilation"}
+        options |= {"count_include_pad": count_include_pad, "divisor_override": divisor}
         y = avg_pool(x, **options)
         assert y.dtype == x.dtype
         np.testing.assert_array_equal(y, np.trunc(average_by_loops(x.astype(np.float64), **options) * (1 + 1e-12)))
