@@ -12,6 +12,7 @@ pooling above all, averages and their gradient are one product with a matrix (pi
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -203,18 +204,22 @@ def fractional_max_pool_indices(x: NDArray, samples: NDArray, *, kernel_size: Sh
     >>> fractional_max_pool_indices(x, np.zeros((1, 1, 1)), kernel_size=(2,), output_size=(3,))
     array([[[1, 1, 4]]])
     """
-    size = x.shape[2:]
-    maxima, places = x, np.broadcast_to(np.arange(math.prod(size)).reshape(size), x.shape)
-    for axis in reversed(range(2, x.ndim)):
-        n, k, o, u = size[axis - 2], kernel_size[axis - 2], output_size[axis - 2], samples[..., axis - 2, None]
-        starts = np.full((*x.shape[:2], o), n - k)
+    size, planes = x.shape[2:], x.shape[0] * x.shape[1]
+    weights = [math.prod(size[axis + 1 :]) for axis in range(len(size))]  # of the coordinates in the flat plane
+    first = np.zeros((*x.shape[:2], *[1] * len(size)), np.int64)  # where each window begins in its plane
+    for axis, (n, k, o, weight) in enumerate(zip(size, kernel_size, output_size, weights, strict=True)):
+        starts, u = np.full((*x.shape[:2], o), n - k), samples[..., axis, None]
         if o > 1:
             step = u.dtype.type(n - k) / u.dtype.type(o - 1)
             starts[..., :-1] = np.floor((np.arange(o - 1, dtype=u.dtype) + u) * step) - np.floor(u * step)
-        seen = (starts[..., None] + np.arange(k)).reshape(*x.shape[:2], *[1] * (axis - 2), o * k, *[1] * (x.ndim - 1 - axis))
-        shape = (*maxima.shape[:axis], o, k, *maxima.shape[axis + 1 :])
-        candidates = np.take_along_axis(maxima, seen, axis).reshape(shape)
-        best = np.expand_dims(_argmax(candidates, axis + 1), axis + 1)
-        maxima = np.take_along_axis(candidates, best, axis + 1).squeeze(axis + 1)
-        places = np.take_along_axis(np.take_along_axis(places, seen, axis).reshape(shape), best, axis + 1).squeeze(axis + 1)
-    return places
+        first = first + (starts * weight).reshape(*x.shape[:2], *[1] * axis, o, *[1] * (len(size) - 1 - axis))
+    pixels, begin = x.reshape(-1), first + np.arange(planes).reshape(*x.shape[:2], *[1] * len(size)) * math.prod(size)
+    best, where = pixels.take(begin), np.zeros(begin.shape, np.int64)
+    for tap in itertools.islice(itertools.product(*map(range, kernel_size)), 1, None):
+        offset = sum(i * weight for i, weight in zip(tap, weights, strict=True))
+        value = pixels.take(begin + offset)
+        better = value > best
+        better |= np.isnan(value)
+        np.copyto(best, value, where=better)
+        np.copyto(where, offset, where=better)
+    return first + where

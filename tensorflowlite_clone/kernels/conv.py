@@ -201,7 +201,7 @@ def convolve_input_grad(
     geo = geometry(g.shape[0], w.shape[1] * groups, input_size, w.shape, stride, padding, dilation, groups)
     _check_gradient("conv{}d_input_grad", geo, g)
     shape = (geo.images, geo.channels, *input_size)
-    if g.size == 0 or geo.taps == 0:
+    if g.size == 0 or 0 in shape or geo.taps == 0:
         return np.zeros(shape, g.dtype)
     costs = _input_grad_costs(geo)
     way = min(costs, key=costs.__getitem__)
@@ -356,7 +356,7 @@ def convolve_weight_grad(
     w_shape = (g.shape[1], channels // max(groups, 1), *kernel_size)
     geo = geometry(x.shape[0], channels, x.shape[2:], w_shape, stride, padding, dilation, groups)
     _check_gradient("conv{}d_weight_grad", geo, g)
-    if g.size == 0 or geo.taps == 0:
+    if g.size == 0 or x.size == 0 or geo.taps == 0:
         return np.zeros(w_shape, g.dtype)
     if geo.images == 1 and groups > 1:
         return _gradient_of_each_group(geo, g, x).reshape(w_shape)

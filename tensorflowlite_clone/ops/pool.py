@@ -145,7 +145,7 @@ def windows_of(op: str, axes: int, kernel_size: Any, stride: Any, padding: Any, 
         raise ArgumentError(
             f"{op}: kernel_size, stride and dilation must be at least 1 and padding 0: got {kernel}, {steps}, {dilations}, {pads}"
         )
-    if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
+    if not op.startswith("max_unpool") and any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
         raise ArgumentError(f"{op}: padding must be at most half of the kernel: padding is {pads}, kernel_size {kernel}")
     return {"kernel_size": kernel, "stride": steps, "padding": pads, "dilation": dilations}
 

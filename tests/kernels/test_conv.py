@@ -409,6 +409,14 @@ def test_conv2d_empty_batch_and_no_channels(groups):
     assert convolve_weight_grad(g, x, kernel_size=(3, 2), **options).shape == (4, 0, 3, 2)
 
 
+def test_images_without_pixels_are_all_padding():
+    options = {"stride": (1, 1), "padding": ((2, 2), (1, 2)), "dilation": (1, 1), "groups": 1}
+    x, w, g = operands(18, 2, 3, (4, 0), 2, (3, 2), options)
+    np.testing.assert_array_equal(convolve(x, w, bias=np.arange(2.0), **options)[0, :, 0], [[0.0, 0.0], [1.0, 1.0]])
+    assert convolve_input_grad(g, w, input_size=(4, 0), **options).shape == x.shape
+    np.testing.assert_array_equal(convolve_weight_grad(g, x, kernel_size=(3, 2), **options), np.zeros(w.shape))
+
+
 def test_conv2d_rest_that_no_window_reads_gets_zero_gradient():
     options = PLAIN | {"stride": (3, 3)}
     _, w, g = operands(14, 2, 3, (11, 10), 2, (2, 3), options)
