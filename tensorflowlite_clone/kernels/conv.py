@@ -29,6 +29,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import NDArray, Shape
 from . import runs, winograd
+from .half import in_float32
 from .im2col import Columns, Geometry, Padding, convolved_size, filters_first, geometry
 from .runs import Runs
 from .threads import on_one_blas_thread, parallel
@@ -43,6 +44,7 @@ _FEW_TAPS = 32  # see _correlate_gradient
 # ---------------------------------------------------------------------------------------------------------- convolution
 
 
+@in_float32
 def convolve(
     x: NDArray,
     w: NDArray,
@@ -78,7 +80,7 @@ def convolve(
     if geo.taps == 0:
         out.fill(0)
         return out if bias is None else np.add(out, _column(geo, bias), out=out)
-    costs = _costs(geo)
+    costs = _costs(geo, x.dtype)
     way = min(costs, key=costs.__getitem__)
     work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[way](geo, x, w, out, bias)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -91,9 +93,14 @@ def _column(geo: Geometry, bias: NDArray) -> NDArray:
     return bias.reshape(-1, *[1] * len(geo.size))
 
 
-def _costs(geo: Geometry) -> dict[str, float]:
+def _costs(geo: Geometry, dtype: np.dtype[Any]) -> dict[str, float]:
     """What each way is expected to cost, in nanoseconds per image."""
-    return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": winograd.cost(geo)}
+    return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": _winograd_cost(geo, dtype)}
+
+
+def _winograd_cost(geo: Geometry, dtype: np.dtype[Any]) -> float:
+    """Winograd's algorithm divides, so it is none for integers."""
+    return winograd.cost(geo) if dtype.kind in "fc" else math.inf
 
 
 def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
@@ -166,9 +173,9 @@ def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray
     return work
 
 
-def _seconds(geo: Geometry) -> float:
+def _seconds(geo: Geometry, dtype: np.dtype[Any]) -> float:
     """Estimate of the time for all images on one core."""
-    return geo.images * min(_costs(geo).values()) * 1e-9
+    return geo.images * min(_costs(geo, dtype).values()) * 1e-9
 
 
 def _is_finite(a: NDArray) -> bool:
@@ -180,6 +187,7 @@ def _is_finite(a: NDArray) -> bool:
 # -------------------------------------------------------------------------------------------------------- input gradient
 
 
+@in_float32
 def convolve_input_grad(
     g: NDArray, w: NDArray, *, input_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:
@@ -203,7 +211,7 @@ def convolve_input_grad(
     shape = (geo.images, geo.channels, *input_size)
     if g.size == 0 or 0 in shape or geo.taps == 0:
         return np.zeros(shape, g.dtype)
-    costs = _input_grad_costs(geo)
+    costs = _input_grad_costs(geo, g.dtype)
     way = min(costs, key=costs.__getitem__)
     if way == "turned":
         return convolve(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
@@ -216,7 +224,7 @@ def convolve_input_grad(
     out = np.empty(shape, g.dtype)
     work = (_spread_winograd if way == "winograd" else _spread)(geo, g, w, out)
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, geo.images, cost=_seconds(geo))
+        parallel(work, geo.images, cost=_seconds(geo, g.dtype))
     return out
 
 
@@ -273,13 +281,13 @@ def _phases(geo: Geometry) -> list[_Phase]:
     ]
 
 
-def _input_grad_costs(geo: Geometry) -> dict[str, float]:
+def _input_grad_costs(geo: Geometry, dtype: np.dtype[Any]) -> dict[str, float]:
     """What each way to the input gradient is expected to cost, in nanoseconds per image."""
     adding = geo.cost + 0.35 * geo.length * geo.taps * geo.groups  # to add columns into images is dearer than to copy them out
-    costs = {"col2im": adding, "winograd": 1.15 * winograd.cost(geo)}
+    costs = {"col2im": adding, "winograd": 1.15 * _winograd_cost(geo, dtype)}
     if geo.step_one and not geo.is_product:
         turned = _turned(geo)
-        costs["turned"] = min(_costs(turned).values())
+        costs["turned"] = min(_costs(turned, dtype).values())
     if not geo.step_one and max(geo.dilation) == 1:
         turned, ones, costs["phases"] = (
             _turned(geo),
@@ -288,7 +296,7 @@ def _input_grad_costs(geo: Geometry) -> dict[str, float]:
         )  # to write every s-th pixel
         for phase in _phases(geo):
             one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=ones, padding=phase.padding)
-            costs["phases"] += min(_costs(one).values()) if min(phase.kernel) else 0
+            costs["phases"] += min(_costs(one, dtype).values()) if min(phase.kernel) else 0
     return costs
 
 
@@ -336,6 +344,7 @@ def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Wo
 # ------------------------------------------------------------------------------------------------------- weight gradient
 
 
+@in_float32
 def convolve_weight_grad(
     g: NDArray, x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:
@@ -361,12 +370,12 @@ def convolve_weight_grad(
     if geo.images == 1 and groups > 1:
         return _gradient_of_each_group(geo, g, x).reshape(w_shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        if winograd.cost(geo) < _gradient_cost(geo):
-            total = _sum_of_slices(geo, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
+        if _winograd_cost(geo, g.dtype) < _gradient_cost(geo):
+            total = _sum_of_slices(geo, g.dtype, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
             result = on_one_blas_thread(winograd.fold_weight_grad, total, w_shape)
             if _is_finite(result):  # see _winograd
                 return result
-        return _sum_of_slices(geo, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
+        return _sum_of_slices(geo, g.dtype, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
 
 
 def _gradient_cost(geo: Geometry) -> float:
@@ -374,14 +383,14 @@ def _gradient_cost(geo: Geometry) -> float:
     return geo.length * (geo.taps * (0.035 * geo.filters + geo.copying * geo.groups) + geo.filters * geo.copying)
 
 
-def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], NDArray]) -> NDArray:
+def _sum_of_slices(geo: Geometry, dtype: np.dtype[Any], rule: Callable[[int, int], NDArray]) -> NDArray:
     """The sum of what a rule gives for slices of the batch; each thread's share is one slice."""
     parts: dict[int, NDArray] = {}
 
     def work(lo: int, hi: int) -> None:
         parts[lo] = rule(lo, hi)
 
-    parallel(work, geo.images, cost=_seconds(geo))
+    parallel(work, geo.images, cost=_seconds(geo, dtype))
     total, *others = (parts[lo] for lo in sorted(parts))
     for other in others:
         total += other
@@ -411,7 +420,7 @@ def _gradient_of_each_group(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
                     out[s] += part
 
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, n, cost=_seconds(one))
+        parallel(work, n, cost=_seconds(one, g.dtype))
     return out
 
 

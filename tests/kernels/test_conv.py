@@ -166,8 +166,8 @@ def use_for_input_gradient(monkeypatch, way):
     """Decide how to compute input gradients, where that way applies."""
     real = conv._input_grad_costs
 
-    def costs(geo):
-        known = {k: v for k, v in real(geo).items() if v < np.inf}
+    def costs(geo, dtype):
+        known = {k: v for k, v in real(geo, dtype).items() if v < np.inf}
         return {way: 0.0} if way in known else known
 
     monkeypatch.setattr(conv, "_input_grad_costs", costs)
@@ -407,6 +407,34 @@ def test_conv2d_empty_batch_and_no_channels(groups):
     np.testing.assert_array_equal(convolve(x, w, bias=np.arange(4.0), **options)[:, :, 1, 1], np.tile(np.arange(4.0), (3, 1)))
     assert convolve_input_grad(g, w, input_size=(6, 7), **options).shape == (3, 0, 6, 7)
     assert convolve_weight_grad(g, x, kernel_size=(3, 2), **options).shape == (4, 0, 3, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_integers_are_never_divided(dtype):
+    options = PLAIN | {"padding": ((1, 1), (1, 1))}
+    rng = np.random.default_rng(19)
+    x, w = rng.integers(0, 9, (2, 64, 24, 24)).astype(dtype), rng.integers(0, 9, (64, 64, 3, 3)).astype(dtype)
+    y = convolve(x, w, **options)
+    assert y.dtype == dtype
+    exact = convolve(x.astype(np.float64), w.astype(np.float64), **options)
+    np.testing.assert_array_equal(y, np.rint(exact).astype(np.int64).astype(dtype))
+    back = convolve_input_grad(y, w, input_size=(24, 24), **options)
+    wide = convolve_input_grad(y.astype(np.float64), w.astype(np.float64), input_size=(24, 24), **options)
+    np.testing.assert_array_equal(back, np.rint(wide).astype(np.int64).astype(dtype))
+
+
+def test_float16_is_rounded_once():
+    options = PLAIN | {"padding": ((1, 1), (1, 1))}
+    x, w, g = operands(20, 2, 64, (12, 12), 32, (3, 3), options)
+    x, w, g = (a.astype(np.float16) for a in (x, w, g))
+    wide = [a.astype(np.float64) for a in (x, w, g)]
+    for ours, exact in (
+        (convolve(x, w, bias=g[0, :, 0, 0], **options), convolve(wide[0], wide[1], bias=wide[2][0, :, 0, 0], **options)),
+        (convolve_input_grad(g, w, input_size=(12, 12), **options), convolve_input_grad(wide[2], wide[1], input_size=(12, 12), **options)),
+        (convolve_weight_grad(g, x, kernel_size=(3, 3), **options), convolve_weight_grad(wide[2], wide[0], kernel_size=(3, 3), **options)),
+    ):
+        assert ours.dtype == np.float16
+        np.testing.assert_allclose(ours.astype(np.float64), exact, rtol=6e-4, atol=1e-3)
 
 
 def test_images_without_pixels_are_all_padding():
