@@ -1,38 +1,40 @@
-"""Convolution of images: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
+"""Convolution over any number of axes: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
 
-Here: ``conv2d``, ``conv2d_input_grad``, ``conv2d_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
+Here: ``convolve``, ``convolve_input_grad``, ``convolve_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
 groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/conv.py``),
 Winograd's algorithm (``winograd.py``), the copies of windows (``runs.py``, ``im2col.py``), pooling (``pool.py``).
 
-Four ways; estimates of their costs, fitted to timings, choose among those that apply:
+Four ways, written once for lines, planes and volumes; estimates of their costs, fitted to timings, choose among those that apply:
 
-* 1x1 kernels are matrix products on the images as they lie;
-* kernels of height 3 that move by one row go through ``winograd.py`` when there are enough channels;
+* kernels of one tap are matrix products on the images as they lie;
+* kernels of height 3, on planes, that move by one row go through ``winograd.py`` when there are enough channels;
 * windows that move by one pixel are copied as long runs (``runs.py``), a few images at a time, and multiplied;
 * everything else copies the windows of a few images at a time into columns (im2col), in a buffer small enough to stay in cache,
-  and multiplies. The gradient of the columns goes back by kh*kw slice additions (col2im), unless it can be had as a convolution:
-  one with turned kernels, or at stride s one for each of s*s phases. Groups, down to one channel each (depthwise), are one more
-  axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
+  and multiplies. The gradient of the columns goes back by one slice addition for each tap (col2im), unless it can be had as a
+  convolution: one with turned kernels, or at strides s one for each of their product of phases. Groups, down to one channel each
+  (depthwise), are one more axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
 
 The batch is split over threads (``threads.py``), each with its own buffers.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .._errors import ShapeError
-from .._typing import NDArray, Pair
+from .._typing import NDArray, Shape
 from . import runs, winograd
-from .im2col import Columns, Geometry, Padding, conv2d_output_size, filters_first, geometry
+from .im2col import Columns, Geometry, Padding, convolved_size, filters_first, geometry
 from .runs import Runs
+from .short import in_float32
 from .threads import on_one_blas_thread, parallel
 
-__all__ = ["conv2d", "conv2d_input_grad", "conv2d_output_size", "conv2d_weight_grad"]
+__all__ = ["convolve", "convolve_input_grad", "convolve_weight_grad", "convolved_size"]
 
 _Work: TypeAlias = Callable[[int, int], None]
 
@@ -42,78 +44,95 @@ _FEW_TAPS = 32  # see _correlate_gradient
 # ---------------------------------------------------------------------------------------------------------- convolution
 
 
-def conv2d(
+@in_float32
+def convolve(
     x: NDArray,
     w: NDArray,
     *,
-    stride: Pair,
+    stride: Shape,
     padding: Padding,
-    dilation: Pair,
+    dilation: Shape,
     groups: int,
     bias: NDArray | None = None,
     out: NDArray | None = None,
 ) -> NDArray:
     """Cross-correlation of images with kernels.
 
-    ``y[n, o, i, j] = bias[o] + sum_{c, a, b} w[o, c, a, b] * x[n, c', i * stride + a * dilation - padding, ...]``, zero outside the image,
+    ``y[n, o, i, ...] = bias[o] + sum_{c, a, ...} w[o, c, a, ...] * x[n, c', i * stride + a * dilation - padding, ...]``, zero outside,
     where c' is the c-th channel of the group that o belongs to.
 
-    ``x``: images, shape (N, C, H, W), float32 or float64. ``w``: kernels, shape (O, C / groups, kh, kw), same dtype. ``stride``: step of
-    the window in pixels, (vertical, horizontal). ``padding``: zeros added, ((top, bottom), (left, right)). ``dilation``: distance of a
-    kernel's taps in pixels, (vertical, horizontal). ``groups``: number of groups of channels that do not mix. ``bias``: optional, shape
-    (O,); added while a result is in cache. ``out``: optional, where to write the result; C-contiguous. The result has the shape (N, O, oh,
-    ow), see `conv2d_output_size`, and the dtype of ``x``. Raises `ShapeError` if channels, groups or sizes do not fit.
+    ``x``: images, shape (N, C, *size), any number of axes. ``w``: kernels, shape (O, C / groups, *kernel), same dtype. ``stride``: step of
+    the window in pixels along each axis. ``padding``: zeros added, ((before, after), ...). ``dilation``: distance of a kernel's taps in
+    pixels. ``groups``: number of groups of channels that do not mix. ``bias``: optional, shape
+    (O,); added while a result is in cache. ``out``: optional, where to write the result; C-contiguous. The result has the shape (N, O,
+    *out_size), see `convolved_size`, and the dtype of ``x``. Raises `ShapeError` if channels, groups or sizes do not fit.
 
     >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
-    >>> conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    >>> convolve(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 8., 12.],
            [20., 24.]])
     """
-    geo = geometry(x.shape[0], x.shape[1], (x.shape[2], x.shape[3]), w.shape, stride, padding, dilation, groups)
+    geo = geometry(x.shape[0], x.shape[1], x.shape[2:], w.shape, stride, padding, dilation, groups)
     if out is None:
         out = np.empty((geo.images, geo.filters, *geo.out_size), x.dtype)
     if out.size == 0:
         return out
     if geo.taps == 0:
         out.fill(0)
-        return out if bias is None else np.add(out, bias[:, None, None], out=out)
-    work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[_best_way(geo)](geo, x, w, out, bias)
+        return out if bias is None else np.add(out, _column(geo, bias), out=out)
+    costs = _costs(geo, x.dtype)
+    way = min(costs, key=costs.__getitem__)
+    work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[way](geo, x, w, out, bias)
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, geo.images, cost=_seconds(geo))
+        parallel(work, geo.images, cost=geo.images * costs[way] * 1e-9)
     return out
 
 
-def _costs(geo: Geometry) -> dict[str, float]:
+def _column(geo: Geometry, bias: NDArray) -> NDArray:
+    """A bias as it is added to results: (O, 1, ...)."""
+    return bias.reshape(-1, *[1] * len(geo.size))
+
+
+def _costs(geo: Geometry, dtype: np.dtype[Any]) -> dict[str, float]:
     """What each way is expected to cost, in nanoseconds per image."""
-    return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": winograd.cost(geo)}
+    return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": _winograd_cost(geo, dtype)}
 
 
-def _best_way(geo: Geometry) -> str:
-    costs = _costs(geo)
-    return min(costs, key=costs.__getitem__)
+def _winograd_cost(geo: Geometry, dtype: np.dtype[Any]) -> float:
+    """Winograd's algorithm divides, so it is none for integers."""
+    return winograd.cost(geo) if dtype.kind in "fc" else math.inf
 
 
 def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """The general way: columns and a matrix product for a few images at a time."""
     per_group = geo.filters // geo.groups
     matrix = w.reshape(geo.groups, per_group, geo.taps)
-    column = None if bias is None else bias.reshape(-1, 1, 1)
+    column = None if bias is None else _column(geo, bias)
 
     def work(lo: int, hi: int) -> None:
-        some = geo.slices(lo, hi)
-        columns = None if geo.is_product else Columns(geo, out.dtype, some[0].stop - lo, side_by_side=geo.is_small)
-        for s in some:
-            y, b = out[s], s.stop - s.start
-            shape = (b, geo.groups, per_group, geo.length)
-            if columns is None:
-                np.matmul(matrix, x[s].reshape(b, geo.groups, geo.taps, geo.length), out=y.reshape(shape))
-            elif columns.side_by_side:
-                product = np.matmul(matrix, columns.gather(x[s]))  # (groups, O / groups, b * L)
-                np.copyto(y, product.reshape(geo.filters, b, *geo.out_size).transpose(1, 0, 2, 3))
-            else:
-                np.matmul(matrix, columns.gather(x[s]), out=y.reshape(shape))
-            if column is not None:
-                y += column
+        if geo.is_product:
+            for s in geo.slices(lo, hi):
+                np.matmul(
+                    matrix, x[s].reshape(-1, geo.groups, geo.taps, geo.length), out=out[s].reshape(-1, geo.groups, per_group, geo.length)
+                )
+                if column is not None:
+                    y = out[s]
+                    y += column
+            return
+        pieces = geo.pieces(lo, hi)
+        columns = Columns(geo, out.dtype, pieces, side_by_side=geo.is_small)
+        for s, parts in pieces:
+            columns.load(x[s])
+            for rows in parts:
+                y = out[s, :, rows]  # (b, O, rows, ...)
+                b, n = y.shape[0], y.shape[2]
+                if columns.side_by_side:
+                    product = np.matmul(matrix, columns.gather(rows))  # (groups, O / groups, b * L)
+                    np.copyto(y, product.reshape(geo.filters, b, n, *geo.out_size[1:]).swapaxes(0, 1))
+                else:
+                    np.matmul(matrix, columns.gather(rows), out=y.reshape(b, geo.groups, per_group, n * geo.row))
+                if column is not None:
+                    y += column
 
     return work
 
@@ -127,10 +146,12 @@ def _correlate_runs(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: N
     def work(lo: int, hi: int) -> None:
         images, results = x[lo:hi], out[lo:hi]
         buffers = Runs(geo, images, ones=bias is not None)
-        for s in buffers.slices(hi - lo):
-            b = s.stop - s.start
-            np.matmul(matrix, buffers.gather(images[s]), out=buffers.products[:b])
-            np.copyto(results[s], buffers.outputs[:b])
+        for s, parts in buffers.pieces(hi - lo):
+            buffers.load(images[s])
+            for rows in parts:
+                runs, products, outputs = buffers.gather(rows)
+                np.matmul(matrix, runs, out=products)
+                np.copyto(results[s, :, rows], outputs)
 
     return work
 
@@ -139,7 +160,7 @@ def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray
     """Kernels of height 3, where this pays."""
     u = on_one_blas_thread(winograd.transform_weights, w)
     plainly = _correlate(geo, x, w, out, bias)
-    column = None if bias is None else bias.reshape(-1, 1, 1)
+    column = None if bias is None else _column(geo, bias)
 
     def work(lo: int, hi: int) -> None:
         for s in winograd.convolve(geo, x[lo:hi], u, out[lo:hi]):
@@ -152,9 +173,9 @@ def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray
     return work
 
 
-def _seconds(geo: Geometry) -> float:
+def _seconds(geo: Geometry, dtype: np.dtype[Any]) -> float:
     """Estimate of the time for all images on one core."""
-    return geo.images * min(_costs(geo).values()) * 1e-9
+    return geo.images * min(_costs(geo, dtype).values()) * 1e-9
 
 
 def _is_finite(a: NDArray) -> bool:
@@ -166,41 +187,44 @@ def _is_finite(a: NDArray) -> bool:
 # -------------------------------------------------------------------------------------------------------- input gradient
 
 
-def conv2d_input_grad(g: NDArray, w: NDArray, *, input_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> NDArray:
-    """The gradient of `conv2d` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
+@in_float32
+def convolve_input_grad(
+    g: NDArray, w: NDArray, *, input_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
+) -> NDArray:
+    """The gradient of `convolve` with respect to its input (a transposed convolution): linear in ``g`` and in ``w``.
 
-    ``<g, conv2d(x, w)> == <conv2d_input_grad(g, w), x>`` for every x.
+    ``<g, convolve(x, w)> == <convolve_input_grad(g, w), x>`` for every x.
 
-    ``g``: gradient of the result, shape (N, O, oh, ow), float32 or float64. ``w``: kernels, shape (O, C / groups, kh, kw), same dtype.
-    ``input_size``: height and width of the input; a stride may leave several that give the same (oh, ow). ``stride``, ``padding``,
-    ``dilation`` and ``groups`` are as in `conv2d`. The result has the shape (N, C, H, W) and the dtype of ``g``. Raises `ShapeError` if
-    channels, groups or sizes do not fit.
+    ``g``: gradient of the result, shape (N, O, *out_size). ``w``: kernels, shape (O, C / groups, *kernel), same dtype. ``input_size``:
+    that of the input; a stride may leave several that give the same *out_size. ``stride``, ``padding``, ``dilation`` and ``groups`` are
+    as in `convolve`. The result has the shape (N, C, *input_size) and the dtype of ``g``. Raises `ShapeError` if channels, groups or
+    sizes do not fit.
 
     >>> g, w = np.ones((1, 1, 2, 2)), np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
-    >>> conv2d_input_grad(g, w, input_size=(3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    >>> convolve_input_grad(g, w, input_size=(3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 1.,  3.,  2.],
            [ 4., 10.,  6.],
            [ 3.,  7.,  4.]])
     """
     geo = geometry(g.shape[0], w.shape[1] * groups, input_size, w.shape, stride, padding, dilation, groups)
-    _check_gradient("conv2d_input_grad", geo, g)
+    _check_gradient("conv{}d_input_grad", geo, g)
     shape = (geo.images, geo.channels, *input_size)
-    if g.size == 0 or geo.taps == 0:
+    if g.size == 0 or 0 in shape or geo.taps == 0:
         return np.zeros(shape, g.dtype)
-    costs = _input_grad_costs(geo)
+    costs = _input_grad_costs(geo, g.dtype)
     way = min(costs, key=costs.__getitem__)
     if way == "turned":
-        return conv2d(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
+        return convolve(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
     if way == "phases":
-        out = np.empty(shape, g.dtype)
+        out, ones = np.empty(shape, g.dtype), (1,) * len(input_size)
         for phase in _phases(geo):
             part = _turned_kernels(w[phase.taps], groups)
-            out[phase.pixels] = conv2d(g, part, stride=(1, 1), padding=phase.padding, dilation=(1, 1), groups=groups) if part.size else 0
+            out[phase.pixels] = convolve(g, part, stride=ones, padding=phase.padding, dilation=ones, groups=groups) if part.size else 0
         return out
     out = np.empty(shape, g.dtype)
     work = (_spread_winograd if way == "winograd" else _spread)(geo, g, w, out)
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, geo.images, cost=_seconds(geo))
+        parallel(work, geo.images, cost=_seconds(geo, g.dtype))
     return out
 
 
@@ -209,22 +233,23 @@ def _check_gradient(op: str, geo: Geometry, g: NDArray) -> None:
     expected = (geo.images, geo.filters, *geo.out_size)
     if g.shape != expected:
         raise ShapeError(
-            f"{op}: the gradient's shape is not the result's: the gradient is {g.shape}, the result {expected}; they must be equal"
+            f"{op.format(len(geo.size))}: the gradient's shape is not the result's: the gradient is {g.shape}, the result {expected}; "
+            "they must be equal"
         )
 
 
 def _turned(geo: Geometry) -> Geometry:
     """The convolution of the gradient with turned kernels that, at stride 1, gives the input gradient."""
     reach = [d * (k - 1) for k, d in zip(geo.kernel, geo.dilation, strict=True)]
-    top, bottom, left, right = (reach[i] - pad for i in range(2) for pad in geo.padding[i])
-    padding = (top, bottom), (left, right)
+    padding = tuple((n - before, n - after) for n, (before, after) in zip(reach, geo.padding, strict=True))
     return geo._replace(channels=geo.filters, filters=geo.channels, size=geo.out_size, out_size=geo.size, padding=padding)
 
 
 def _turned_kernels(w: NDArray, groups: int) -> NDArray:
-    """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, kh, kw) -> (C, O / groups, kh, kw)."""
+    """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, *kernel) -> (C, O / groups, *kernel)."""
     filters, per_group = w.shape[0] // groups, w.shape[1]
-    blocks = w.reshape(groups, filters, per_group, *w.shape[2:])[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+    backward: tuple[Any, ...] = (..., *[slice(None, None, -1)] * (w.ndim - 2))
+    blocks = w[backward].reshape(groups, filters, per_group, *w.shape[2:]).swapaxes(1, 2)
     return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
 
 
@@ -233,9 +258,9 @@ class _Phase(NamedTuple):
 
     taps: tuple[slice, ...]
     pixels: tuple[slice, ...]
-    kernel: Pair
+    kernel: Shape
     padding: Padding
-    out_size: Pair
+    out_size: Shape
 
 
 def _phases(geo: Geometry) -> list[_Phase]:
@@ -249,26 +274,29 @@ def _phases(geo: Geometry) -> list[_Phase]:
             ahead = taps - 1 - output
             axis.append((slice(tap, None, s), slice(first, None, s), taps, (ahead, pixels - o - ahead + taps - 1), pixels))
         axes.append(axis)
-    every = slice(None)
+    every = slice(None), slice(None)
     return [
-        _Phase((every, every, ty, tx), (every, every, py, px), (ky, kx), (pad_y, pad_x), (ny, nx))
-        for ty, py, ky, pad_y, ny in axes[0]
-        for tx, px, kx, pad_x, nx in axes[1]
+        _Phase((*every, *taps), (*every, *pixels), tuple(kernel), tuple(padding), tuple(size))
+        for taps, pixels, kernel, padding, size in (zip(*axis, strict=True) for axis in itertools.product(*axes))
     ]
 
 
-def _input_grad_costs(geo: Geometry) -> dict[str, float]:
+def _input_grad_costs(geo: Geometry, dtype: np.dtype[Any]) -> dict[str, float]:
     """What each way to the input gradient is expected to cost, in nanoseconds per image."""
     adding = geo.cost + 0.35 * geo.length * geo.taps * geo.groups  # to add columns into images is dearer than to copy them out
-    costs = {"col2im": adding, "winograd": 1.15 * winograd.cost(geo)}
-    if geo.stride == (1, 1) and not geo.is_product:
+    costs = {"col2im": adding, "winograd": 1.15 * _winograd_cost(geo, dtype)}
+    if geo.step_one and not geo.is_product:
         turned = _turned(geo)
-        costs["turned"] = min(_costs(turned).values())
-    if geo.stride != (1, 1) and geo.dilation == (1, 1):
-        turned, costs["phases"] = _turned(geo), 0.7 * geo.channels * geo.size[0] * geo.size[1]  # to write every s-th pixel
+        costs["turned"] = min(_costs(turned, dtype).values())
+    if not geo.step_one and max(geo.dilation) == 1:
+        turned, ones, costs["phases"] = (
+            _turned(geo),
+            (1,) * len(geo.size),
+            0.7 * geo.channels * math.prod(geo.size),
+        )  # to write every s-th pixel
         for phase in _phases(geo):
-            one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=(1, 1), padding=phase.padding)
-            costs["phases"] += min(_costs(one).values()) if min(phase.kernel) else 0
+            one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=ones, padding=phase.padding)
+            costs["phases"] += min(_costs(one, dtype).values()) if min(phase.kernel) else 0
     return costs
 
 
@@ -278,17 +306,24 @@ def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
     matrix = w.reshape(geo.groups, per_group, geo.taps).transpose(0, 2, 1)  # (groups, taps, O / groups)
 
     def work(lo: int, hi: int) -> None:
-        some = geo.slices(lo, hi)
-        columns = None if geo.is_product else Columns(geo, out.dtype, some[0].stop - lo, side_by_side=geo.is_small)
-        for s in some:
-            b = s.stop - s.start
-            if columns is not None and columns.side_by_side:
-                np.matmul(matrix, filters_first(g[s], geo.groups), out=columns.matrices(b))
-            else:
-                target = out[s].reshape(b, geo.groups, geo.taps, geo.length) if columns is None else columns.matrices(b)
-                np.matmul(matrix, g[s].reshape(b, geo.groups, per_group, geo.length), out=target)
-            if columns is not None:
-                columns.scatter(out[s])
+        if geo.is_product:
+            for s in geo.slices(lo, hi):
+                np.matmul(
+                    matrix, g[s].reshape(-1, geo.groups, per_group, geo.length), out=out[s].reshape(-1, geo.groups, geo.taps, geo.length)
+                )
+            return
+        pieces = geo.pieces(lo, hi)
+        columns = Columns(geo, out.dtype, pieces, side_by_side=geo.is_small)
+        for s, parts in pieces:
+            columns.add_to(out[s])
+            for rows in parts:
+                some = g[s, :, rows]
+                if columns.side_by_side:
+                    np.matmul(matrix, filters_first(some, geo.groups), out=columns.matrices(rows))
+                else:
+                    np.matmul(matrix, some.reshape(some.shape[0], geo.groups, per_group, -1), out=columns.matrices(rows))
+                columns.scatter(rows)
+            columns.finish(out[s])
 
     return work
 
@@ -309,37 +344,38 @@ def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Wo
 # ------------------------------------------------------------------------------------------------------- weight gradient
 
 
-def conv2d_weight_grad(
-    g: NDArray, x: NDArray, *, kernel_size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
+@in_float32
+def convolve_weight_grad(
+    g: NDArray, x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:
-    """The gradient of `conv2d` with respect to its kernels: linear in ``g`` and in ``x``.
+    """The gradient of `convolve` with respect to its kernels: linear in ``g`` and in ``x``.
 
-    ``<g, conv2d(x, w)> == <conv2d_weight_grad(g, x), w>`` for every w.
+    ``<g, convolve(x, w)> == <convolve_weight_grad(g, x), w>`` for every w.
 
-    ``g``: gradient of the result, shape (N, O, oh, ow), float32 or float64. ``x``: images, shape (N, C, H, W), same dtype. ``kernel_size``:
-    height and width of the kernels. ``stride``, ``padding``, ``dilation`` and ``groups`` are as in `conv2d`. The result has the shape (O, C
-    / groups, kh, kw) and the dtype of ``g``. Raises `ShapeError` if channels, groups or sizes do not fit.
+    ``g``: gradient of the result, shape (N, O, *out_size). ``x``: images, shape (N, C, *size), same dtype. ``kernel_size``: that of the
+    kernels. ``stride``, ``padding``, ``dilation`` and ``groups`` are as in `convolve`. The result has the shape (O, C
+    / groups, *kernel_size) and the dtype of ``g``. Raises `ShapeError` if channels, groups or sizes do not fit.
 
     >>> g, x = np.ones((1, 1, 2, 2)), np.arange(9.0).reshape(1, 1, 3, 3)
-    >>> conv2d_weight_grad(g, x, kernel_size=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
+    >>> convolve_weight_grad(g, x, kernel_size=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)[0, 0]
     array([[ 8., 12.],
            [20., 24.]])
     """
     channels = x.shape[1]
     w_shape = (g.shape[1], channels // max(groups, 1), *kernel_size)
-    geo = geometry(x.shape[0], channels, (x.shape[2], x.shape[3]), w_shape, stride, padding, dilation, groups)
-    _check_gradient("conv2d_weight_grad", geo, g)
-    if g.size == 0 or geo.taps == 0:
+    geo = geometry(x.shape[0], channels, x.shape[2:], w_shape, stride, padding, dilation, groups)
+    _check_gradient("conv{}d_weight_grad", geo, g)
+    if g.size == 0 or x.size == 0 or geo.taps == 0:
         return np.zeros(w_shape, g.dtype)
     if geo.images == 1 and groups > 1:
         return _gradient_of_each_group(geo, g, x).reshape(w_shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        if winograd.cost(geo) < _gradient_cost(geo):
-            total = _sum_of_slices(geo, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
+        if _winograd_cost(geo, g.dtype) < _gradient_cost(geo):
+            total = _sum_of_slices(geo, g.dtype, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
             result = on_one_blas_thread(winograd.fold_weight_grad, total, w_shape)
             if _is_finite(result):  # see _winograd
                 return result
-        return _sum_of_slices(geo, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
+        return _sum_of_slices(geo, g.dtype, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
 
 
 def _gradient_cost(geo: Geometry) -> float:
@@ -347,14 +383,14 @@ def _gradient_cost(geo: Geometry) -> float:
     return geo.length * (geo.taps * (0.035 * geo.filters + geo.copying * geo.groups) + geo.filters * geo.copying)
 
 
-def _sum_of_slices(geo: Geometry, rule: Callable[[int, int], NDArray]) -> NDArray:
+def _sum_of_slices(geo: Geometry, dtype: np.dtype[Any], rule: Callable[[int, int], NDArray]) -> NDArray:
     """The sum of what a rule gives for slices of the batch; each thread's share is one slice."""
     parts: dict[int, NDArray] = {}
 
     def work(lo: int, hi: int) -> None:
         parts[lo] = rule(lo, hi)
 
-    parallel(work, geo.images, cost=_seconds(geo))
+    parallel(work, geo.images, cost=_seconds(geo, dtype))
     total, *others = (parts[lo] for lo in sorted(parts))
     for other in others:
         total += other
@@ -372,13 +408,19 @@ def _gradient_of_each_group(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     out = np.empty((n, 1, per_group, one.taps), g.dtype)
 
     def work(lo: int, hi: int) -> None:
-        some = one.slices(lo, hi)
-        columns = Columns(one, g.dtype, some[0].stop - lo, side_by_side=False)
-        for s in some:
-            np.matmul(gs[s], columns.gather(images[s]).transpose(0, 1, 3, 2), out=out[s])
+        pieces, part = one.pieces(lo, hi), np.empty((1, *out.shape[1:]), g.dtype)
+        columns = Columns(one, g.dtype, pieces, side_by_side=False)
+        for s, parts in pieces:
+            columns.load(images[s])
+            for rows in parts:
+                seen = gs[s, :, :, rows.start * one.row : rows.stop * one.row]
+                first = rows.start == 0
+                np.matmul(seen, columns.gather(rows).transpose(0, 1, 3, 2), out=out[s] if first else part)
+                if not first:
+                    out[s] += part
 
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, n, cost=_seconds(one))
+        parallel(work, n, cost=_seconds(one, g.dtype))
     return out
 
 
@@ -390,13 +432,16 @@ def _correlate_gradient(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     shape = (geo.groups, geo.filters // geo.groups, geo.taps)
     as_they_lie = geo.groups == 1 and geo.taps < _FEW_TAPS and not geo.is_small
     total, part = np.zeros(shape, g.dtype), np.empty(shape, g.dtype)
-    some = geo.slices(0, x.shape[0])
-    columns = Columns(geo, g.dtype, some[0].stop, side_by_side=not as_they_lie)
-    for s in some:
-        if as_they_lie:
-            rows = g[s].reshape(-1, *shape[:2], geo.length)
-            np.add.reduce(np.matmul(rows, columns.gather(x[s]).transpose(0, 1, 3, 2)), out=part)
-        else:
-            np.matmul(filters_first(g[s], geo.groups), columns.gather(x[s]).transpose(0, 2, 1), out=part)
-        total += part
+    pieces = geo.pieces(0, x.shape[0])
+    columns = Columns(geo, g.dtype, pieces, side_by_side=not as_they_lie)
+    for s, parts in pieces:
+        columns.load(x[s])
+        for rows in parts:
+            some = g[s, :, rows]
+            if as_they_lie:
+                lines = some.reshape(some.shape[0], *shape[:2], -1)
+                np.add.reduce(np.matmul(lines, columns.gather(rows).transpose(0, 1, 3, 2)), out=part)
+            else:
+                np.matmul(filters_first(some, geo.groups), columns.gather(rows).transpose(0, 2, 1), out=part)
+            total += part
     return total

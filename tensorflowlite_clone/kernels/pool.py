@@ -5,21 +5,23 @@ Here: only names. What they do is in ``max_pool.py``, ``avg_pool.py`` and ``adap
 
 from __future__ import annotations
 
-from .adaptive_pool import adaptive_avg_pool2d, adaptive_avg_pool2d_grad, adaptive_max_pool2d_indices
-from .avg_pool import avg_pool2d, avg_pool2d_grad
-from .max_pool import max_pool2d, max_pool2d_grad, max_pool2d_indices, pool_gather, pool_scatter
-from .windows import pool2d_output_size
+from .adaptive_pool import adaptive_avg_pool, adaptive_avg_pool_grad, adaptive_max_pool_indices, fractional_max_pool_indices
+from .avg_pool import avg_pool, avg_pool_grad
+from .max_pool import last_writers, max_pool, max_pool_grad, max_pool_indices, pool_gather, pool_scatter
+from .windows import pool_output_size
 
 __all__ = [
-    "adaptive_avg_pool2d",
-    "adaptive_avg_pool2d_grad",
-    "adaptive_max_pool2d_indices",
-    "avg_pool2d",
-    "avg_pool2d_grad",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "max_pool2d_indices",
-    "pool2d_output_size",
+    "adaptive_avg_pool",
+    "adaptive_avg_pool_grad",
+    "adaptive_max_pool_indices",
+    "avg_pool",
+    "avg_pool_grad",
+    "fractional_max_pool_indices",
+    "last_writers",
+    "max_pool",
+    "max_pool_grad",
+    "max_pool_indices",
     "pool_gather",
+    "pool_output_size",
     "pool_scatter",
 ]

@@ -1,4 +1,4 @@
-"""How the windows of a pooling lie on an image, and passes over windows.
+"""How the windows of a pooling lie on a plane of one, two, three or more dimensions, and passes over windows.
 
 Here: the geometry (`PoolGeometry`), checked once, and what all poolings share: separable reductions over windows, and taking planes
 a few at a time, in cache and on several threads. Not here: what is computed in the windows (``max_pool.py``, ``avg_pool.py``).
@@ -6,16 +6,17 @@ a few at a time, in cache and on several threads. Not here: what is computed in 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
-from .._typing import NDArray, Pair
+from .._typing import NDArray, Shape
 from .threads import parallel
 
-__all__ = ["PoolGeometry", "as_planes", "by_planes", "check_shape", "make_windows", "pool2d_output_size"]
+__all__ = ["PoolGeometry", "as_planes", "by_planes", "by_x", "check_shape", "make_windows", "pool_output_size"]
 
 
 _CHUNK = 262_144  # pixels in the planes taken together: few enough for the cache, many enough that threads rarely wait for the GIL
@@ -25,24 +26,24 @@ _SECONDS_PER_PIXEL = 2e-9  # one core, maximum or average
 class PoolGeometry(NamedTuple):
     """How windows lie on a plane; checked by `make_windows`."""
 
-    size: Pair
-    kernel: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
-    out_size: Pair
+    size: Shape
+    kernel: Shape
+    stride: Shape
+    padding: Shape
+    dilation: Shape
+    out_size: Shape
 
     @property
-    def extent(self) -> Pair:
-        """Height and width of what the windows cover, from the first padded pixel on."""
-        h, w = ((o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(self.out_size, self.stride, self.dilation, self.kernel, strict=True))
-        return h, w
+    def extent(self) -> Shape:
+        """The size of what the windows cover, from the first padded pixel on."""
+        return tuple(
+            (o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(self.out_size, self.stride, self.dilation, self.kernel, strict=True)
+        )
 
     @property
     def inside(self) -> bool:
         """Whether all windows lie inside the plane."""
-        (h, w), (height, width) = self.extent, self.size
-        return self.padding == (0, 0) and h <= height and w <= width
+        return not any(self.padding) and all(covered <= n for covered, n in zip(self.extent, self.size, strict=True))
 
     @property
     def disjoint(self) -> bool:
@@ -52,7 +53,8 @@ class PoolGeometry(NamedTuple):
     @property
     def tiling(self) -> bool:
         """Whether every pixel is in exactly one window."""
-        return self.inside and self.disjoint and self.dilation == (1, 1) and self.stride == self.kernel and self.extent == self.size
+        undilated = max(self.dilation) == 1
+        return self.inside and self.disjoint and undilated and self.stride == self.kernel and self.extent == self.size
 
     @property
     def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -64,19 +66,21 @@ class PoolGeometry(NamedTuple):
             theirs.append(slice(0, length))
         return (slice(None), *ours), (slice(None), *theirs)
 
-    def rows(self, a: NDArray, i: int) -> NDArray:
-        """Row i of each window: (P, h, w) -> (P, oh, w), a view."""
-        start = i * self.dilation[0]
-        return a[:, start : start + (self.out_size[0] - 1) * self.stride[0] + 1 : self.stride[0]]
+    def line(self, a: NDArray, axis: int, i: int) -> NDArray:
+        """Element i of each window along an axis, which gets the length of the result: (P, ..., n, ...) -> (P, ..., o, ...), a view."""
+        return a[(*[slice(None)] * (axis + 1), self._slice(axis, i))]
 
-    def columns(self, a: NDArray, j: int) -> NDArray:
-        """Column j of each window: (P, h, w) -> (P, h, ow), a view."""
-        start = j * self.dilation[1]
-        return a[:, :, start : start + (self.out_size[1] - 1) * self.stride[1] + 1 : self.stride[1]]
+    def place(self, a: NDArray, tap: Shape) -> NDArray:
+        """The element at one place of each window: (P, *extent) -> (P, *out_size), a view."""
+        return a[(slice(None), *itertools.starmap(self._slice, enumerate(tap)))]
 
-    def taps(self) -> Iterator[Pair]:
+    def _slice(self, axis: int, i: int) -> slice:
+        start, step = i * self.dilation[axis], self.stride[axis]
+        return slice(start, start + (self.out_size[axis] - 1) * step + 1, step)
+
+    def taps(self) -> Iterator[Shape]:
         """The places in a window, in row-major order."""
-        return ((i, j) for i in range(self.kernel[0]) for j in range(self.kernel[1]))
+        return itertools.product(*map(range, self.kernel))
 
     def covered(self, planes: NDArray, fill: float) -> NDArray:
         """The covered part of planes (P, H, W), with ``fill`` outside of them; a view where nothing is outside."""
@@ -88,9 +92,10 @@ class PoolGeometry(NamedTuple):
         return covered
 
     def reduce(self, combine: np.ufunc, planes: NDArray, out: NDArray) -> None:
-        """Combine the pixels of each window, rows first: (P, h, w) -> (P, oh, ow)."""
-        rows = self._fold(combine, [self.rows(planes, i) for i in range(self.kernel[0])], None)
-        self._fold(combine, [self.columns(rows, j) for j in range(self.kernel[1])], out)
+        """Combine the pixels of each window, one axis after the other: (P, *extent) -> (P, *out_size)."""
+        last = len(self.kernel) - 1
+        for axis, k in enumerate(self.kernel):
+            planes = self._fold(combine, [self.line(planes, axis, i) for i in range(k)], out if axis == last else None)
 
     @staticmethod
     def _fold(combine: np.ufunc, parts: list[NDArray], out: NDArray | None) -> NDArray:
@@ -105,10 +110,10 @@ class PoolGeometry(NamedTuple):
         return total
 
 
-def pool2d_output_size(
-    size: Pair, *, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1), ceil_mode: bool = False
-) -> Pair:
-    """Height and width of a pooling's result.
+def pool_output_size(
+    size: Shape, *, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape | None = None, ceil_mode: bool = False
+) -> Shape:
+    """The size of a pooling's result.
 
     ``(size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1`` along each axis, rounded down, or up with ``ceil_mode``; a last
     window that would begin in the padding at the end is dropped.
@@ -116,17 +121,18 @@ def pool2d_output_size(
     Raises `ArgumentError` if a kernel size, stride or dilation is not positive, or the padding is more than half of the kernel, and
     `ShapeError` if no window fits.
 
-    >>> pool2d_output_size((7, 7), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), ceil_mode=True)
+    >>> pool_output_size((7, 7), kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), ceil_mode=True)
     (4, 4)
     """
-    return make_windows("pool2d", size, kernel_size, stride, padding, dilation, ceil_mode).out_size
+    return make_windows("pool{}d", size, kernel_size, stride, padding, dilation or (1,) * len(size), ceil_mode).out_size
 
 
-def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> PoolGeometry:
-    """Check the parameters and bring them together."""
+def make_windows(op: str, size: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool) -> PoolGeometry:
+    """Check the parameters and bring them together; ``op`` is a name with ``{}`` for the number of dimensions."""
+    name = op.format(len(size))
     if min(*kernel, *stride, *dilation) < 1:
         raise ArgumentError(
-            f"{op}: kernel size, stride and dilation must be positive: they are {kernel}, {stride} and {dilation}; "
+            f"{name}: kernel size, stride and dilation must be positive: they are {kernel}, {stride} and {dilation}; "
             "give integers of 1 or more"
         )
     out = []
@@ -134,7 +140,7 @@ def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair,
         reach = d * (k - 1) + 1
         if not 0 <= p <= reach // 2:
             raise ArgumentError(
-                f"{op}: padding must be from 0 to half of the kernel: padding is {padding}, the kernel {kernel}, dilated by "
+                f"{name}: padding must be from 0 to half of the kernel: padding is {padding}, the kernel {kernel}, dilated by "
                 f"{dilation}; use less padding"
             )
         o = (n + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
@@ -142,16 +148,25 @@ def make_windows(op: str, size: Pair, kernel: Pair, stride: Pair, padding: Pair,
             o -= 1
         if o < 1:
             raise ShapeError(
-                f"{op}: no window fits: the input is {size[0]}x{size[1]}, padding {padding}, the kernel {kernel[0]}x{kernel[1]}, dilated "
+                f"{name}: no window fits: the input is {by_x(size)}, padding {padding}, the kernel {by_x(kernel)}, dilated "
                 f"{dilation}; use a smaller kernel or a larger input"
             )
         out.append(o)
-    return PoolGeometry(size, kernel, stride, padding, dilation, (out[0], out[1]))
+    return PoolGeometry(size, kernel, stride, padding, dilation, tuple(out))
+
+
+def by_x(size: Shape) -> str:
+    """A size as messages say it.
+
+    >>> by_x((2, 3))
+    '2x3'
+    """
+    return "x".join(map(str, size))
 
 
 def as_planes(a: NDArray) -> NDArray:
-    """(N, C, H, W) -> (N * C, H, W); a view of C-contiguous memory."""
-    return a.reshape(-1, *a.shape[2:]) if a.size else a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])
+    """(N, C, *size) -> (N * C, *size); a view of C-contiguous memory."""
+    return a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])
 
 
 def by_planes(work: Callable[[slice], None], planes: int, pixels: int, *, cost: float = 1.0) -> None:

@@ -1,7 +1,8 @@
 """Convolution with kernels of height 3 in half the multiplications: Winograd's minimal filtering F(4, 3) down the columns.
 
-Here: the convolution (which with turned kernels is its own input gradient) and the weight gradient for a kernel height of 3 that
-moves by one row at a time, and the estimate of when this pays. Not here: every other geometry, threads, and the decision.
+Here: the convolution of images with two axes (which with turned kernels is its own input gradient) and the weight gradient for a kernel
+height of 3 that moves by one row at a time, and the estimate of when this pays. Not here: every other geometry, threads, and the
+decision.
 
 Four outputs below each other need six input rows d and three kernel rows w. Instead of 4 * 3 products per column and channel,
 
@@ -43,7 +44,14 @@ def cost(geo: Geometry) -> float:
 
     Comparable with `Geometry.cost`, the estimate for im2col.
     """
-    if geo.kernel[0] != 3 or geo.stride[0] != 1 or geo.dilation[0] != 1 or geo.groups != 1 or min(map(min, geo.padding)) < 0:
+    if (
+        len(geo.kernel) != 2
+        or geo.kernel[0] != 3
+        or geo.stride[0] != 1
+        or geo.dilation[0] != 1
+        or geo.groups != 1
+        or min(map(min, geo.padding)) < 0
+    ):
         return math.inf
     width = geo.out_size[1]
     products = _K * geo.channels * geo.kernel[1] * (0.02 * geo.filters + geo.copying)  # and the copies into columns

@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    adaptive_pool,
     arithmetic,
     bessel,
     calculus,

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
-from .._typing import Array
+from .._typing import Array, Pair
 from ..core.broadcast import shape_of
 from ..core.families import Linear
 from ..core.publish import public, to_operand
-from ..kernels.im2col import Columns, Geometry, conv2d_output_size, geometry
-from .conv import Pair, pair
-from .pool import PerImage
+from ..kernels.im2col import Columns, Geometry, convolved_size, geometry
+from .images import PerImage, pair
 from .shape import Reshape
 
 
@@ -31,8 +30,10 @@ class Unfold(Linear, PerImage, title="unfold"):
 
     def forward(x, *, kernel_size, stride, padding, dilation):
         geo = _geometry(x.shape[0], x.shape[1], x.shape[2:], kernel_size, stride, padding, dilation)
-        columns = Columns(geo, x.dtype, geo.images, side_by_side=False)
-        return columns.gather(x).reshape(geo.images, geo.taps, 1, geo.length)
+        whole = slice(0, geo.out_size[0])
+        columns = Columns(geo, x.dtype, [(slice(0, geo.images), [whole])], side_by_side=False)
+        columns.load(x)
+        return columns.gather(whole).reshape(geo.images, geo.taps, 1, geo.length)
 
     def grad_x(g, x_shape, kernel_size, stride, padding, dilation):
         size = tuple(x_shape[-2:])
@@ -45,10 +46,12 @@ class Fold(Linear, PerImage, title="fold"):
     def forward(y, *, output_size, kernel_size, stride, padding, dilation):
         channels = y.shape[1] // math.prod(kernel_size)
         geo = _geometry(y.shape[0], channels, output_size, kernel_size, stride, padding, dilation)
-        columns = Columns(geo, y.dtype, geo.images, side_by_side=False)
-        columns.matrices(geo.images)[...] = y.reshape(geo.images, 1, geo.taps, geo.length)
-        out = np.empty((geo.images, channels, *output_size), y.dtype)
-        columns.scatter(out)
+        whole, out = slice(0, geo.out_size[0]), np.empty((geo.images, channels, *output_size), y.dtype)
+        columns = Columns(geo, y.dtype, [(slice(0, geo.images), [whole])], side_by_side=False)
+        columns.add_to(out)
+        columns.matrices(whole)[...] = y.reshape(geo.images, 1, geo.taps, geo.length)
+        columns.scatter(whole)
+        columns.finish(out)
         return out
 
     def grad_y(g, kernel_size, stride, padding, dilation):
@@ -117,7 +120,7 @@ def _fold(input: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     if len(shape) not in (2, 3):
         raise ShapeError(f"fold: the input must be (N, C kh kw, L) or (C kh kw, L): it is {shape}; add or remove dimensions")
     pads = tuple((p, p) for p in settings["padding"])
-    across = conv2d_output_size(size, settings["kernel_size"], stride=settings["stride"], padding=pads, dilation=settings["dilation"])  # type: ignore[arg-type]
+    across = convolved_size(size, settings["kernel_size"], stride=settings["stride"], padding=pads, dilation=settings["dilation"])
     taps = math.prod(settings["kernel_size"])
     if shape[-1] != math.prod(across) or shape[-2] % taps:
         raise ShapeError(

@@ -24,7 +24,7 @@ from ..core.tensor import Taped
 from ..kernels import norm as kernels
 from ..kernels.reduce import power_of_two
 from .cast import Connected, cast
-from .conv import fold_axis, unfold_axis
+from .images import fold_axis, unfold_axis
 from .pool import AvgPool
 from .reduce import Mean, Norm2, count, wide
 from .shape import Reshape

@@ -1,5 +1,5 @@
-"""Padding. All modes are made of operations that are each other's derivatives: zeros are put around an array by `SlicePut`, copies
-of its own elements are joined to it by `Concatenate`.
+"""Padding, in operations that are each other's derivatives: zeros are put around an array by `SlicePut`, copies of its own elements by
+`PadEdges`.
 
 Not here: the padding inside convolutions and pooling, which their kernels do.
 """
@@ -7,21 +7,22 @@ Not here: the padding inside convolutions and pooling, which their kernels do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
-from .._typing import Array
+from .._typing import Array, Pair
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.families import Linear
 from ..core.levels import is_plainly
 from ..core.plain import fitting
 from ..core.publish import public, to_operand
+from ..kernels import pad as kernels
 from .cast import Clone, Connected, cast
 from .compare import Where
 from .index import Slice, SlicePut
-from .join import Concatenate
-from .shape import BroadcastTo, Flip
 
 
 def pad_axes(x: Array, widths: Sequence[tuple[int, int]], mode: str, value: float, op: str) -> Array:
@@ -31,20 +32,50 @@ def pad_axes(x: Array, widths: Sequence[tuple[int, int]], mode: str, value: floa
     behind it), "replicate" (the edge element), "circular" (from the other end).
     """
     shape = shape_of(x)
-    for axis, (a, b) in enumerate(widths):
-        if shape[axis] + min(a, 0) + min(b, 0) < 0 or shape[axis] + a + b < 0:
+    kept = [(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, widths, strict=True)]
+    more = tuple((max(a, 0), max(b, 0)) for a, b in widths)
+    mirrored = mode not in ("constant", "circular")  # what is cut off goes last then, as in PyTorch: edges are those of the array itself
+    for axis, ((start, stop), (a, b)) in enumerate(zip(kept, widths, strict=True)):
+        if shape[axis] + a + b < (mirrored and (a < 0 or b < 0)) or (stop < start and not mirrored):
             raise ShapeError(f"{op}: padding ({a}, {b}) cuts off more than there is: dimension {axis} of {shape} has only {shape[axis]}")
-    if any(n < 0 for pair in widths for n in pair):
-        x = Slice.of(x, spec=tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, widths, strict=True)))
-    widths = [(max(a, 0), max(b, 0)) for a, b in widths]
-    if not any(n for pair in widths for n in pair):
-        return x
-    if mode == "constant":
-        return _constant(x, widths, value)
-    for axis, (a, b) in enumerate(widths):
-        if a or b:
-            x = Concatenate.of(*_border(x, axis, a, b, mode, op), axis=axis)
+    cuts = any(start or stop < n for n, (start, stop) in zip(shape, kept, strict=True))
+    if cuts and not mirrored:
+        x = Slice.of(x, spec=tuple(slice(start, stop) for start, stop in kept))
+    if any(map(any, more)):
+        x = _constant(x, more, value) if mode == "constant" else _edges(x, more, mode, op)
+    if cuts and mirrored:
+        x = Slice.of(x, spec=tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape_of(x), widths, strict=True)))
     return x
+
+
+class PadEdges(Linear):
+    """``x`` with copies of its own elements around it, ``widths`` for each axis; see `pad_axes` for the modes."""
+
+    def forward(x, *, widths, mode):
+        return kernels.pad_edges(x, widths=widths, mode=mode)
+
+    def grad_x(g, widths, mode):
+        return PadEdgesGrad.of(g, widths=widths, mode=mode)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Nothing around the hidden axis."""
+        return cls.of(*values, **{**params, "widths": ((0, 0), *params["widths"])})
+
+
+class PadEdgesGrad(Linear):
+    """The transpose of `PadEdges`."""
+
+    def forward(y, *, widths, mode):
+        return kernels.pad_edges_grad(y, widths=widths, mode=mode)
+
+    def grad_y(g, widths, mode):
+        return PadEdges.of(g, widths=widths, mode=mode)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """As `PadEdges`."""
+        return cls.of(*values, **{**params, "widths": ((0, 0), *params["widths"])})
 
 
 def _constant(x: Array, widths: Sequence[tuple[int, int]], value: float) -> Array:
@@ -59,36 +90,17 @@ def _constant(x: Array, widths: Sequence[tuple[int, int]], value: float) -> Arra
     return Where.of(inside, padded, value)
 
 
-def _border(x: Array, axis: int, a: int, b: int, mode: str, op: str) -> list[Array]:
-    """The parts to join along an axis: a border of ``a`` elements, the array, a border of ``b`` elements."""
+def _edges(x: Array, widths: tuple[Pair, ...], mode: str, op: str) -> Array:
     shape = shape_of(x)
-    n = shape[axis]
-    most = n - 1 if mode == "reflect" else n
-    if n == 0 or (mode != "replicate" and max(a, b) > most):
-        raise ShapeError(
-            f"{op}: mode {mode!r} cannot pad ({a}, {b}): dimension {axis} of {shape} has size {n}; "
-            f"pad at most {max(most, 0)} there, or use another mode"
-        )
-
-    def part(start: int, stop: int) -> Array:
-        spec = tuple(slice(start, stop) if i == axis else slice(None) for i in range(len(shape)))
-        return Slice.of(x, spec=spec)
-
-    def flipped(start: int, stop: int) -> Array:
-        return Flip.of(part(start, stop), axis=(axis,))
-
-    def repeated(start: int, count: int) -> Array:
-        return BroadcastTo.of(part(start, start + 1), shape=(*shape[:axis], count, *shape[axis + 1 :]))
-
-    if mode == "reflect":
-        before, behind = flipped(1, a + 1), flipped(n - 1 - b, n - 1)
-    elif mode == "symmetric":
-        before, behind = flipped(0, a), flipped(n - b, n)
-    elif mode == "circular":
-        before, behind = part(n - a, n), part(0, b)
-    else:
-        before, behind = repeated(0, a), repeated(n - 1, b)
-    return [p for p, size in ((before, a), (x, n), (behind, b)) if size]
+    for axis, (a, b) in enumerate(widths):
+        n = shape[axis]
+        most = n - 1 if mode == "reflect" else n
+        if (a or b) and (n == 0 or (mode != "replicate" and max(a, b) > most)):
+            raise ShapeError(
+                f"{op}: mode {mode!r} cannot pad ({a}, {b}): dimension {axis} of {shape} has size {n}; "
+                f"pad at most {max(most, 0)} there, or use another mode"
+            )
+    return PadEdges.of(x, widths=widths, mode=mode)
 
 
 @public("pad", nn=True, method=False)
@@ -120,3 +132,14 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
     if mode in ("reflect", "replicate") and any(widths):
         return Connected.of(out)
     return out if any(w > 0 for w in widths) else Clone.of(out)  # never memory of the input's
+
+
+@public("constant_pad_nd", method=False)
+def _constant_pad_nd(input: Array, pad: Sequence[int], value: float = 0) -> Array:
+    """``input`` with ``value`` around it, as `pad` in mode "constant" does it.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.constant_pad_nd(tl.tensor([1, 2]), (1, -1), 7).tolist()
+    [7, 1]
+    """
+    return _pad(input, pad, "constant", value)

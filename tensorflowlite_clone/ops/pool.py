@@ -1,7 +1,9 @@
-"""Pooling: windows of the last two axes reduced to their maximum or mean.
+"""Pooling by windows of given size: the maximum, the mean or a norm of each window of the last one, two or three axes.
 
 The maximum's gradient goes to the first largest element of each window; `PoolScatter` and `PoolGather`, which move values to and
 from flat places in an image, are each other's derivatives and carry all higher orders.
+
+Not here: windows that the size of the result implies (``adaptive_pool.py``), how windows are reduced (``kernels/``).
 """
 
 from __future__ import annotations
@@ -11,40 +13,27 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of, spread_all
-from ..core.families import Bilinear, General, Linear
+from .._errors import ArgumentError, DTypeError, ShapeError
+from .._typing import Array, Shape
+from ..core.broadcast import shape_of
+from ..core.families import Bilinear, Linear
 from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from ..kernels import pool as kernels
 from ..kernels.reduce import in_range, power_of_two
 from .cast import cast
-from .conv import fold_axis, pair, sizes, unfold_axis, whole
 from .extrema import ValuesIndices
-from .shape import Reshape
+from .images import PerImage, as_given, sizes, whole, with_batch
 
 
-class PerImage(General):
-    """Operations on images (N, C, H, W) that treat every image alike: a hidden axis is just more images."""
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """More images."""
-        if not size:  # nothing to fold
-            return super().batch(size, values, mapped, params)
-        folded = [fold_axis(v, 0) for v in spread_all(values, mapped, size)]
-        return unfold_axis(cls.of(*folded, **params), 0, size)
-
-
-class MaxPool(PerImage, title="max_pool2d"):
+class MaxPool(PerImage, title="max_pool"):
     """The largest element of each window."""
 
     flat = ("x",)
     real_only = True
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
-        return kernels.max_pool2d(
+        return kernels.max_pool(
             x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
         )  # fmt: skip
 
@@ -60,7 +49,7 @@ class MaxPoolGrad(PerImage, Bilinear):
     real_only = True
 
     def forward(g, x, top, *, kernel_size, stride, padding, dilation, ceil_mode):
-        return kernels.max_pool2d_grad(
+        return kernels.max_pool_grad(
             g, x, top, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
         )  # fmt: skip
 
@@ -75,22 +64,11 @@ class MaxPoolPlaces(PerImage):
     real_only = True
 
     def forward(x, *, kernel_size, stride, padding, dilation, ceil_mode):
-        return kernels.max_pool2d_indices(
-            x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
-        )
-
-
-class AdaptiveMaxPoolPlaces(PerImage):
-    """The flat place in its image, int64, of the largest element of each of ``output_size`` windows."""
-
-    real_only = True
-
-    def forward(x, *, output_size):
-        return kernels.adaptive_max_pool2d_indices(x, output_size=output_size)
+        return kernels.max_pool_indices(x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
 
 
 class PoolGather(Linear, PerImage):
-    """The elements at flat places of each image: x (N, C, H, W), places (N, C, h, w) -> (N, C, h, w)."""
+    """The elements at flat places of each image: x (N, C, *size), places (N, C, ...) -> (N, C, ...)."""
 
     flat = ("x",)
     real_only = True
@@ -99,7 +77,7 @@ class PoolGather(Linear, PerImage):
         return kernels.pool_gather(x, places)
 
     def grad_x(g, places, x_shape):
-        return PoolScatter.of(g, places, size=tuple(x_shape[-2:]))
+        return PoolScatter.of(g, places, size=tuple(x_shape[2:]))
 
 
 class PoolScatter(Linear, PerImage):
@@ -115,20 +93,20 @@ class PoolScatter(Linear, PerImage):
         return PoolGather.of(g, places)
 
 
-class AvgPool(Linear, PerImage, title="avg_pool2d"):
+class AvgPool(Linear, PerImage, title="avg_pool"):
     """The mean of each window."""
 
     flat = ("x",)
 
     def forward(x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
-        return kernels.avg_pool2d(
+        return kernels.avg_pool(
             x, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
             divisor_override=divisor_override,
         )  # fmt: skip
 
     def grad_x(g, x_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
         return AvgPoolGrad.of(
-            g, input_size=tuple(x_shape[-2:]), kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
+            g, input_size=tuple(x_shape[2:]), kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
             count_include_pad=count_include_pad, divisor_override=divisor_override,
         )  # fmt: skip
 
@@ -137,7 +115,7 @@ class AvgPoolGrad(Linear, PerImage):
     """The transpose of `AvgPool`."""
 
     def forward(y, *, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
-        return kernels.avg_pool2d_grad(
+        return kernels.avg_pool_grad(
             y, input_size=input_size, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
             count_include_pad=count_include_pad, divisor_override=divisor_override,
         )  # fmt: skip
@@ -149,72 +127,61 @@ class AvgPoolGrad(Linear, PerImage):
         )  # fmt: skip
 
 
-class AdaptiveAvgPool(Linear, PerImage):
-    """The mean of each of ``output_size`` windows."""
+class LastWriters(PerImage):
+    """Whether no later one of the values that go to ``places`` of an image goes to the same place."""
 
-    flat = ("x",)
+    real_only = True
 
-    def forward(x, *, output_size):
-        return kernels.adaptive_avg_pool2d(x, output_size=output_size)
-
-    def grad_x(g, x_shape, output_size):
-        return AdaptiveAvgPoolGrad.of(g, input_size=tuple(x_shape[-2:]), output_size=output_size)
+    def forward(places, *, size):
+        return kernels.last_writers(places, size=size)
 
 
-class AdaptiveAvgPoolGrad(Linear, PerImage):
-    """The transpose of `AdaptiveAvgPool`."""
-
-    def forward(y, *, input_size, output_size):
-        return kernels.adaptive_avg_pool2d_grad(y, input_size=input_size)
-
-    def grad_y(g, output_size):
-        return AdaptiveAvgPool.of(g, output_size=output_size)
-
-
-def _images(op: str, input: Array, ndim: int) -> tuple[Array, tuple[int, ...]]:
-    """The input as (N, C, H, W), and the shape in front of the pooled axes to give back."""
-    input = to_operand(input, op)
-    shape = shape_of(input)
-    if len(shape) not in (ndim - 1, ndim) or not all(shape[-(ndim - 2) :]):
-        names = "(N, C, H, W) or (C, H, W)" if ndim == 4 else "(N, C, L) or (C, L)"
-        raise ShapeError(f"{op}: input must be {names} with no empty pooled dimension: it is {shape}")
-    full = shape if len(shape) == ndim else (1, *shape)
-    if ndim == 3:
-        full = (*full[:-1], 1, full[-1])
-    return (input if full == shape else Reshape.of(input, shape=full)), tuple(shape[: len(shape) - (ndim - 2)])
-
-
-def _back(out: Array, lead: tuple[int, ...], ndim: int) -> Array:
-    shape = (*lead, *shape_of(out)[-(ndim - 2) :])
-    return out if shape == shape_of(out) else Reshape.of(out, shape=shape)
-
-
-def _windows(op: str, ndim: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> dict[str, Any]:
-    """Window parameters as pairs; over one dimension the first of each pair is that of a height of 1."""
-
-    def two(value: Any, name: str, neutral: int) -> tuple[int, int]:
-        if ndim == 4:
-            return pair(value, op, name)
-        return neutral, sizes(value, 1, op, name)[0]
-
-    kernel = two(kernel_size, "kernel_size", 1)
-    steps = kernel if stride is None or stride == () else two(stride, "stride", 1)
-    pads, dilations = two(padding, "padding", 0), two(dilation, "dilation", 1)
+def windows_of(op: str, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> dict[str, Shape]:
+    """The settings of windows, a number for each axis."""
+    kernel = sizes(kernel_size, axes, op, "kernel_size")
+    steps = kernel if stride is None or (not isinstance(stride, int) and whole(stride) == ()) else sizes(stride, axes, op, "stride")
+    pads, dilations = sizes(padding, axes, op, "padding"), sizes(dilation, axes, op, "dilation")
     if min(*kernel, *steps, *dilations) < 1 or min(pads) < 0:
         raise ArgumentError(
             f"{op}: kernel_size, stride and dilation must be at least 1 and padding 0: got {kernel}, {steps}, {dilations}, {pads}"
         )
-    if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
+    if not op.startswith("max_unpool") and any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
         raise ArgumentError(f"{op}: padding must be at most half of the kernel: padding is {pads}, kernel_size {kernel}")
     return {"kernel_size": kernel, "stride": steps, "padding": pads, "dilation": dilations}
 
 
-def _max_pool(op: str, ndim: int, input: Array, windows: dict[str, Any], ceil_mode: bool, return_indices: bool) -> Any:
-    x, lead = _images(op, input, ndim)
+# ---- maxima --------------------------------------------------------------------------------------------------------------
+
+
+def _max_pool(
+    axes: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool
+) -> Any:
+    op = f"max_pool{axes}d"
+    windows = windows_of(op, axes, kernel_size, stride, padding, dilation)
+    x, single = with_batch(op, input, axes)
     if not return_indices:
-        return _back(MaxPool.of(x, **windows, ceil_mode=ceil_mode), lead, ndim)
+        return as_given(MaxPool.of(x, **windows, ceil_mode=ceil_mode), single)
     places = MaxPoolPlaces.of(x, **windows, ceil_mode=ceil_mode)
-    return ValuesIndices(_back(PoolGather.of(x, places), lead, ndim), _back(places, lead, ndim))
+    return ValuesIndices(as_given(PoolGather.of(x, places), single), as_given(places, single))
+
+
+@public("max_pool1d", method=False, functional=True)
+def _max_pool1d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Array | ValuesIndices:
+    """The largest element of each window over one dimension: (N, C, L) or (C, L); arguments as in `max_pool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.max_pool1d(tl.tensor([[1.0, 3.0, 2.0]]), 2, 1).tolist()
+    [[3.0, 3.0]]
+    """
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @public("max_pool2d", method=False, functional=True)
@@ -247,12 +214,11 @@ def _max_pool2d(
     >>> tl.max_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2).tolist()
     [[[5.0, 7.0], [13.0, 15.0]]]
     """
-    windows = _windows("max_pool2d", 4, kernel_size, stride, padding, dilation)
-    return _max_pool("max_pool2d", 4, input, windows, ceil_mode, return_indices)
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-@public("max_pool1d", method=False, functional=True)
-def _max_pool1d(
+@public("max_pool3d", method=False, functional=True)
+def _max_pool3d(
     input: Array,
     kernel_size: Any,
     stride: Any = None,
@@ -261,26 +227,139 @@ def _max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Array | ValuesIndices:
-    """The largest element of each window over one dimension: (N, C, L) or (C, L); arguments as in `max_pool2d`.
+    """The largest element of each window over three dimensions: (N, C, D, H, W) or (C, D, H, W); arguments as in `max_pool2d`.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.max_pool1d(tl.tensor([[1.0, 3.0, 2.0]]), 2, 1).tolist()
-    [[3.0, 3.0]]
+    >>> tl.max_pool3d(tl.arange(8.0).reshape(1, 2, 2, 2), 2).tolist()
+    [[[[7.0]]]]
     """
-    windows = _windows("max_pool1d", 3, kernel_size, stride, padding, dilation)
-    return _max_pool("max_pool1d", 3, input, windows, ceil_mode, return_indices)
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _with_indices(axes: int) -> None:
+    """Publish the maximum over so many axes that always returns the places too."""
+
+    def function(
+        input: Array,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> ValuesIndices:
+        result: ValuesIndices = _max_pool(axes, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+        return result
+
+    function.__doc__ = f"The largest element of each window and its place: `max_pool{axes}d` with ``return_indices=True``."
+    public(f"max_pool{axes}d_with_indices", nn=axes > 1, functional=axes == 1, method=False)(function)
+
+
+for _axes in (1, 2, 3):
+    _with_indices(_axes)
+
+
+# ---- back to their places ------------------------------------------------------------------------------------------------
+
+
+def _max_unpool(axes: int, input: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any) -> Array:
+    op = f"max_unpool{axes}d"
+    windows = windows_of(op, axes, kernel_size, stride, padding)
+    x, single = with_batch(op, input, axes)
+    places, _ = with_batch(op, indices, axes, "indices")
+    if places.dtype.kind not in "iu" or shape_of(places) != shape_of(x):
+        kind = DTypeError if places.dtype.kind not in "iu" else ShapeError
+        raise kind(
+            f"{op}: indices must be integers in the shape of input: they are {places.dtype} {shape_of(indices)}, input is {shape_of(input)}"
+        )
+    steps = windows["stride"]
+    usual = tuple(
+        (n - 1) * s - 2 * p + k for n, s, p, k in zip(shape_of(x)[2:], steps, windows["padding"], windows["kernel_size"], strict=True)
+    )
+    size = usual
+    if output_size is not None:
+        numbers = whole(output_size)
+        if numbers is None or len(numbers) not in (axes, axes + 2):
+            raise ArgumentError(f"{op}: output_size must have {axes} or {axes + 2} numbers: got {output_size!r:.60}")
+        size = numbers[-axes:]
+        if any(not n - s < wanted < n + s for wanted, n, s in zip(size, usual, steps, strict=True)):
+            raise ArgumentError(f"{op}: output_size must be less than a stride from {usual}: it is {size}, the stride {steps}")
+    if min(size) < 1:
+        raise ArgumentError(f"{op}: nothing is left: input is {shape_of(input)}, padding {windows['padding']}: the result would be {size}")
+    return as_given(PoolScatter.of(np.where(LastWriters.of(places, size=size), x, 0), places, size=size), single)
+
+
+@public("max_unpool1d", nn=True, method=False)
+def _max_unpool1d(input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Array:
+    """Zeros with the pooled values back at the places that `max_pool1d` returned: (N, C, L') or (C, L'); see `max_unpool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.max_unpool1d(tl.tensor([[5.0]]), tl.tensor([[1]]), 2).tolist()
+    [[0.0, 5.0]]
+    """
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@public("max_unpool2d", nn=True, method=False)
+def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Array:
+    """Zeros with the pooled values back at the places that `max_pool2d` returned.
+
+    ``H = (H' - 1) stride - 2 padding + kernel_size`` unless ``output_size`` says otherwise, by less than a stride. Of several values for
+    one place the last counts, and it alone has a derivative.
+
+    Raises `ShapeError` where values and places differ in shape, `DimensionError` for places outside the image, `ArgumentError` for an
+    ``output_size`` out of reach.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.max_unpool2d(tl.tensor([[[5.0]]]), tl.tensor([[[3]]]), 2).tolist()
+    [[[0.0, 0.0], [0.0, 5.0]]]
+    """
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@public("max_unpool3d", nn=True, method=False)
+def _max_unpool3d(input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Array:
+    """Zeros with the pooled values back at the places that `max_pool3d` returned: (N, C, D', H', W') or (C, D', H', W').
+
+    Arguments and errors as in `max_unpool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.max_unpool3d(tl.tensor([[[[5.0]]]]), tl.tensor([[[[1]]]]), (1, 1, 2)).tolist()
+    [[[[0.0, 5.0]]]]
+    """
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+
+# ---- means and norms -----------------------------------------------------------------------------------------------------
 
 
 def _avg_pool(
-    op: str, ndim: int, input: Array, windows: dict[str, Any], ceil_mode: bool, count_include_pad: bool, divisor: int | None
+    axes: int, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor: int | None = None
 ) -> Array:
-    x, lead = _images(op, input, ndim)
+    op = f"avg_pool{axes}d"
+    windows = windows_of(op, axes, kernel_size, stride, padding)
+    x, single = with_batch(op, input, axes)
+    if x.dtype.kind == "b":
+        raise DTypeError(f"{op}: a mean needs numbers: input is bool; convert it, x.float()")
     del windows["dilation"]
     divisor = number(divisor, op, "divisor_override")
     if divisor == 0:
         raise ArgumentError(f"{op}: divisor_override must not be 0")
     out = AvgPool.of(x, **windows, ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor_override=divisor)
-    return _back(out, lead, ndim)
+    return as_given(out, single)
+
+
+@public("avg_pool1d", method=False, functional=True)
+def _avg_pool1d(
+    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+) -> Array:
+    """The mean of each window over one dimension: (N, C, L) or (C, L); arguments as in `avg_pool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.avg_pool1d(tl.tensor([[1.0, 3.0, 2.0]]), 2, 1).tolist()
+    [[2.0, 2.5]]
+    """
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @public("avg_pool2d", nn=True, method=False)
@@ -296,7 +375,7 @@ def _avg_pool2d(
     """The mean of each window.
 
     Args:
-        input: (N, C, H, W) or (C, H, W).
+        input: (N, C, H, W) or (C, H, W); of integers too, whose quotients are cut towards 0.
         kernel_size: height and width of the windows, a number or a pair.
         stride: distance of the windows; the kernel size by default.
         padding: rows and columns of zeros added on each side, at most half of the kernel.
@@ -310,139 +389,53 @@ def _avg_pool2d(
     >>> tl.nn.functional.avg_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2).tolist()
     [[[2.5, 4.5], [10.5, 12.5]]]
     """
-    windows = _windows("avg_pool2d", 4, kernel_size, stride, padding)
-    return _avg_pool("avg_pool2d", 4, input, windows, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@public("avg_pool1d", method=False, functional=True)
-def _avg_pool1d(
-    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+@public("avg_pool3d", nn=True, method=False)
+def _avg_pool3d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Array:
-    """The mean of each window over one dimension: (N, C, L) or (C, L); arguments as in `avg_pool2d`.
+    """The mean of each window over three dimensions: (N, C, D, H, W) or (C, D, H, W); arguments as in `avg_pool2d`.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.avg_pool1d(tl.tensor([[1.0, 3.0, 2.0]]), 2, 1).tolist()
-    [[2.0, 2.5]]
+    >>> tl.nn.functional.avg_pool3d(tl.arange(8.0).reshape(1, 2, 2, 2), 2).tolist()
+    [[[[3.5]]]]
     """
-    windows = _windows("avg_pool1d", 3, kernel_size, stride, padding)
-    return _avg_pool("avg_pool1d", 3, input, windows, ceil_mode, count_include_pad, None)
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-def _target(output_size: Any, have: tuple[int, int], op: str) -> tuple[int, int]:
-    several = isinstance(output_size, tuple | list)
-    given = tuple(h if s is None else s for s, h in zip(output_size, have, strict=False)) if several else output_size
-    size = have if given is None else whole(given)
-    if size is None or len(size) not in (1, 2) or (several and len(output_size) != 2) or min(size) < 0:
-        kind = OperandError if size is None else ArgumentError
-        raise kind(f"{op}: output_size must be an integer from 0 up, or a pair of them: got {output_size!r:.60}; None keeps one")
-    return (*size, *size)[:2]  # type: ignore[return-value]
-
-
-@public("adaptive_avg_pool2d", nn=True, method=False)
-def _adaptive_avg_pool2d(input: Array, output_size: Any) -> Array:
-    """The mean over windows chosen so that the result is (N, C, *output_size); None keeps a size.
-
-    Window i goes from ``floor(i H / H')`` to ``ceil((i + 1) H / H')``. Raises `ShapeError` for an input without images.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.adaptive_avg_pool2d(tl.arange(16.0).reshape(1, 4, 4), 1).tolist()
-    [[[7.5]]]
-    """
-    x, lead = _images("adaptive_avg_pool2d", input, 4)
-    size = _target(output_size, shape_of(x)[-2:], "adaptive_avg_pool2d")  # type: ignore[arg-type]
-    return _back(AdaptiveAvgPool.of(x, output_size=size), lead, 4)
-
-
-@public("adaptive_avg_pool1d", method=False, functional=True)
-def _adaptive_avg_pool1d(input: Array, output_size: Any) -> Array:
-    """The mean over windows chosen so that the result is (N, C, output_size).
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.adaptive_avg_pool1d(tl.arange(6.0).reshape(1, 6), 2).tolist()
-    [[1.0, 4.0]]
-    """
-    x, lead = _images("adaptive_avg_pool1d", input, 3)
-    size = _line_target(output_size, x, "adaptive_avg_pool1d")
-    return _back(AdaptiveAvgPool.of(x, output_size=size), lead, 3)
-
-
-def _line_target(output_size: Any, x: Array, op: str) -> tuple[int, int]:
-    (one,) = output_size if isinstance(output_size, tuple | list) and len(output_size) == 1 else (output_size,)
-    if one is not None and not hasattr(one, "__index__"):
-        raise ArgumentError(f"{op}: output_size must be one integer: got {output_size!r:.60}; None keeps the size")
-    return _target((1, one), (1, shape_of(x)[-1]), op)
-
-
-def _adaptive_max(x: Array, lead: tuple[int, ...], ndim: int, size: tuple[int, int], return_indices: bool) -> Any:
-    places = AdaptiveMaxPoolPlaces.of(x, output_size=size)
-    values = _back(PoolGather.of(x, places), lead, ndim)
-    return ValuesIndices(values, _back(places, lead, ndim)) if return_indices else values
-
-
-@public("adaptive_max_pool1d", nn=True, method=False)
-def _adaptive_max_pool1d(input: Array, output_size: Any, return_indices: bool = False) -> Array | ValuesIndices:
-    """The largest element of windows chosen so that the result is (N, C, output_size).
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.adaptive_max_pool1d(tl.arange(6.0).reshape(1, 6), 2).tolist()
-    [[2.0, 5.0]]
-    """
-    x, lead = _images("adaptive_max_pool1d", input, 3)
-    return _adaptive_max(x, lead, 3, _line_target(output_size, x, "adaptive_max_pool1d"), return_indices)
-
-
-@public("adaptive_max_pool2d", nn=True, method=False)
-def _adaptive_max_pool2d(input: Array, output_size: Any, return_indices: bool = False) -> Array | ValuesIndices:
-    """The largest element of windows chosen so that the result is (N, C, *output_size); None keeps a size.
-
-    With ``return_indices`` also its flat place in the image. Windows as in `adaptive_avg_pool2d`; a tie gives the gradient to the first.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.adaptive_max_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2).tolist()
-    [[[5.0, 7.0], [13.0, 15.0]]]
-    """
-    x, lead = _images("adaptive_max_pool2d", input, 4)
-    size = _target(output_size, shape_of(x)[-2:], "adaptive_max_pool2d")  # type: ignore[arg-type]
-    return _adaptive_max(x, lead, 4, size, return_indices)
-
-
-@public("max_unpool2d", nn=True, method=False)
-def _max_unpool2d(input: Array, indices: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Array:
-    """Zeros with the pooled values back at the places that `max_pool2d` returned.
-
-    ``H = (H' - 1) stride - 2 padding + kernel_size`` unless ``output_size`` says otherwise.
-
-    Raises `ShapeError` where values and places differ in shape, `DimensionError` for places outside the image.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.max_unpool2d(tl.tensor([[[5.0]]]), tl.tensor([[[3]]]), 2).tolist()
-    [[[0.0, 0.0], [0.0, 5.0]]]
-    """
-    windows = _windows("max_unpool2d", 4, kernel_size, stride, padding)
-    x, lead = _images("max_unpool2d", input, 4)
-    places, _ = _images("max_unpool2d", indices, 4)
-    if output_size is None:
-        size = tuple(
-            (n - 1) * s - 2 * p + k
-            for n, s, p, k in zip(shape_of(x)[-2:], windows["stride"], windows["padding"], windows["kernel_size"], strict=True)
-        )
-    else:
-        size = tuple(output_size)[-2:]
-    return _back(PoolScatter.of(x, places, size=size), lead, 4)
-
-
-def _power_pool(op: str, ndim: int, input: Array, p: float, windows: dict[str, Any], ceil_mode: bool) -> Array:
+def _power_pool(axes: int, input: Any, p: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Array:
     """``(sum x^p)^(1/p)`` over windows; where the sum is 0, so are the result and its derivative."""
+    op = f"lp_pool{axes}d"
     p = number(p, op, "norm_type")
-    x = to_operand(input, op)
+    x, single = with_batch(op, input, axes)
+    kernel, steps, *_ = windows_of(op, axes, kernel_size, stride, 0).values()
     if x.dtype == np.float16:  # whose powers may leave its range
-        return cast(_power_pool(op, ndim, cast(x, np.float32), p, windows, ceil_mode), np.float16)
-    means = _avg_pool(op, ndim, np.power(x, float(p)), dict(windows), ceil_mode, True, None)
+        return cast(_power_pool(axes, cast(input, np.float32), p, kernel, steps, ceil_mode), np.float16)
+    means = _avg_pool(axes, np.power(x, float(p)), kernel, steps, 0, ceil_mode, True)
     if x.dtype.kind == "f" and not in_range(all_values(means)) and (scale := float(power_of_two(all_values(x)).item())) != 1.0:
-        return _power_pool(op, ndim, x / scale, p, windows, ceil_mode) * scale
-    sums = means * float(math.prod(windows["kernel_size"]))
+        return _power_pool(axes, to_operand(input, op) / scale, p, kernel, steps, ceil_mode) * scale
+    sums = means * float(math.prod(kernel))
     empty = np.equal(sums, 0.0)
-    return np.where(empty, 0.0, np.power(np.where(empty, 1.0, sums), 1.0 / float(p)))
+    return as_given(np.where(empty, 0.0, np.power(np.where(empty, 1.0, sums), 1.0 / float(p))), single)
+
+
+@public("lp_pool1d", nn=True, method=False)
+def _lp_pool1d(input: Array, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Array:
+    """``(sum x^p)^(1/p)`` over each window of one dimension, p = ``norm_type``: (N, C, L) or (C, L); see `lp_pool2d`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.lp_pool1d(tl.tensor([[3.0, 4.0]]), 2, 2).tolist()
+    [[5.0]]
+    """
+    return _power_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 @public("lp_pool2d", nn=True, method=False)
@@ -455,15 +448,15 @@ def _lp_pool2d(input: Array, norm_type: float, kernel_size: Any, stride: Any = N
     >>> tl.nn.functional.lp_pool2d(tl.tensor([[[3.0, 0.0], [0.0, 4.0]]]), 2, 2).tolist()
     [[[5.0]]]
     """
-    return _power_pool("lp_pool2d", 4, input, norm_type, _windows("lp_pool2d", 4, kernel_size, stride, 0), ceil_mode)
+    return _power_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-@public("lp_pool1d", nn=True, method=False)
-def _lp_pool1d(input: Array, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Array:
-    """``(sum x^p)^(1/p)`` over each window of one dimension, p = ``norm_type``: (N, C, L) or (C, L); see `lp_pool2d`.
+@public("lp_pool3d", nn=True, method=False)
+def _lp_pool3d(input: Array, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Array:
+    """``(sum x^p)^(1/p)`` over each window of three dimensions, p = ``norm_type``: (N, C, D, H, W) or (C, D, H, W); see `lp_pool2d`.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.lp_pool1d(tl.tensor([[3.0, 4.0]]), 2, 2).tolist()
-    [[5.0]]
+    >>> tl.nn.functional.lp_pool3d(tl.tensor([[[[3.0, 0.0], [0.0, 4.0]]]]), 2, (1, 2, 2)).tolist()
+    [[[[5.0]]]]
     """
-    return _power_pool("lp_pool1d", 3, input, norm_type, _windows("lp_pool1d", 3, kernel_size, stride, 0), ceil_mode)
+    return _power_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

@@ -106,8 +106,9 @@ DIFFERENT = {
         ["group_norm", "batch_norm of no examples"], "the bias is connected by the affine map of all normalisations, as in batch_norm"
     ),
     "slogdet": "PyTorch's sign of a real matrix has no derivative, ours has one of zeros",
+    "conv_tbc": "the bias is connected by the one rule of all convolutions, as PyTorch's others are",
     "vander": "with one column: a gradient of zeros, ours by the rule of products",
-    "adaptive": "PyTorch takes a mean where the result has one element, whose gradient is not connected; ours is, by one rule",
+    "adaptive means": "PyTorch takes a mean where the result has one element, whose gradient is not connected; ours is, by one rule",
     "instance_norm evaluation": "connecting the gradient of the input would cost a copy in every evaluation, for zeros",
 }
 

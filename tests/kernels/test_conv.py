@@ -12,24 +12,22 @@ from hypothesis import strategies as st
 
 from tensorflowlite_clone._errors import ShapeError
 from tensorflowlite_clone.kernels import conv, im2col, runs, winograd
-from tensorflowlite_clone.kernels.conv import conv2d, conv2d_input_grad, conv2d_output_size, conv2d_weight_grad
+from tensorflowlite_clone.kernels.conv import convolve, convolve_input_grad, convolve_weight_grad, convolved_size
 from tensorflowlite_clone.kernels.threads import get_num_threads, set_num_threads
 
 PLAIN: dict[str, Any] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 
 
-def conv2d_by_loops(x, w, *, stride, padding, dilation, groups):
-    """The definition: one output at a time, from an explicitly padded image."""
-    (n, c, _, _), (o, per_group, kh, kw) = x.shape, w.shape
+def convolve_by_loops(x, w, *, stride, padding, dilation, groups):
+    """The definition: one output at a time, from an explicitly padded image of any number of axes."""
+    (n, c, *_), (o, per_group, *kernel) = x.shape, w.shape
     p = np.pad(x, ((0, 0), (0, 0), *padding))
-    oh = (p.shape[2] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
-    ow = (p.shape[3] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
-    y = np.zeros((n, o, oh, ow), x.dtype)
-    for f, i, j in itertools.product(range(o), range(oh), range(ow)):
+    out = [(m - d * (k - 1) - 1) // s + 1 for m, d, k, s in zip(p.shape[2:], dilation, kernel, stride, strict=True)]
+    y = np.zeros((n, o, *out), x.dtype)
+    for f, place, tap in itertools.product(range(o), np.ndindex(*out), np.ndindex(*kernel)):
         first = f // (o // groups) * per_group
-        for a, b in itertools.product(range(kh), range(kw)):
-            pixels = p[:, first : first + per_group, i * stride[0] + a * dilation[0], j * stride[1] + b * dilation[1]]
-            y[:, f, i, j] += pixels @ w[f, :, a, b]
+        seen = (i * s + t * d for i, s, t, d in zip(place, stride, tap, dilation, strict=True))
+        y[(slice(None), f, *place)] += p[(slice(None), slice(first, first + per_group), *seen)] @ w[(f, slice(None), *tap)]
     assert c == per_group * groups
     return y
 
@@ -37,25 +35,29 @@ def conv2d_by_loops(x, w, *, stride, padding, dilation, groups):
 def operands(seed, n, c, size, o, kernel, options, dtype=np.float64):
     """Random x, w and g (a gradient of the result) for one convolution."""
     rng = np.random.default_rng(seed)
-    out = conv2d_output_size(size, kernel, **{k: v for k, v in options.items() if k != "groups"})
+    out = convolved_size(size, kernel, **{k: v for k, v in options.items() if k != "groups"})
     shapes = (n, c, *size), (o, c // options["groups"], *kernel), (n, o, *out)
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
 def check_against_loops(x, w, g, options, rtol=1e-10):
     """All three maps at once: the convolution by its definition, the gradients by the adjoint identity with random directions."""
-    y = conv2d_by_loops(x, w, **options)
+    y = convolve_by_loops(x, w, **options)
     scale = 1 + np.abs(y).max(initial=0)
-    np.testing.assert_allclose(conv2d(x, w, **options), y, rtol=0, atol=rtol * scale)
-    gx = conv2d_input_grad(g, w, input_size=x.shape[2:], **options)
-    gw = conv2d_weight_grad(g, x, kernel_size=w.shape[2:], **options)
+    np.testing.assert_allclose(convolve(x, w, **options), y, rtol=0, atol=rtol * scale)
+    gx = convolve_input_grad(g, w, input_size=x.shape[2:], **options)
+    gw = convolve_weight_grad(g, x, kernel_size=w.shape[2:], **options)
     assert gx.shape == x.shape
     assert gw.shape == w.shape
     rng = np.random.default_rng(0)
     dx, dw = rng.standard_normal(x.shape), rng.standard_normal(w.shape)
     size = 1 + np.sqrt(x.size * w.size)
-    np.testing.assert_allclose(np.vdot(gx, dx), np.vdot(g, conv2d_by_loops(dx, w, **options)), rtol=1e-9, atol=rtol * size)
-    np.testing.assert_allclose(np.vdot(gw, dw), np.vdot(g, conv2d_by_loops(x, dw, **options)), rtol=1e-9, atol=rtol * size)
+    np.testing.assert_allclose(np.vdot(gx, dx), np.vdot(g, convolve_by_loops(dx, w, **options)), rtol=1e-9, atol=rtol * size)
+    np.testing.assert_allclose(np.vdot(gw, dw), np.vdot(g, convolve_by_loops(x, dw, **options)), rtol=1e-9, atol=rtol * size)
+
+
+def said(options):
+    return "s{stride}p{padding}d{dilation}g{groups}".format(**options).replace(" ", "")
 
 
 GRID = [
@@ -80,7 +82,7 @@ def each_copy_of_windows(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
-@pytest.mark.parametrize("options", GRID, ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", ""))
+@pytest.mark.parametrize("options", GRID, ids=said)
 @pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (1, 1)], ids=str)
 def test_conv2d_grid_equals_definition(options, kernel):
     check_against_loops(*operands(1, 2, 4, (9, 10), 8, kernel, options), options)
@@ -91,6 +93,61 @@ def test_conv2d_grid_equals_definition(options, kernel):
 def test_conv2d_side_by_side_and_one_by_one_equal_definition(side, dilation):
     options = PLAIN | {"padding": ((1, 1), (1, 1)), "dilation": dilation}  # 4x4 images share a product, 21x21 ones do not
     check_against_loops(*operands(2, 5, 3, (side, side), 2, (3, 3), options), options)
+
+
+OTHER_RANKS = [
+    {"stride": (1,), "padding": ((1, 2),), "dilation": (1,), "groups": 2},
+    {"stride": (2,), "padding": ((0, 0),), "dilation": (1,), "groups": 1},
+    {"stride": (1,), "padding": ((0, 0),), "dilation": (2,), "groups": 1},
+    {"stride": (1, 1, 1), "padding": ((1, 1), (0, 2), (1, 0)), "dilation": (1, 1, 1), "groups": 1},
+    {"stride": (1, 1, 1), "padding": ((0, 0),) * 3, "dilation": (1, 2, 1), "groups": 2},
+    {"stride": (2, 1, 2), "padding": ((1, 0), (0, 0), (0, 1)), "dilation": (1, 1, 1), "groups": 2},
+    {"stride": (1, 2, 1), "padding": ((0, 1), (0, 0), (2, 1)), "dilation": (2, 1, 1), "groups": 1},
+    {"stride": (1, 2, 1, 1), "padding": ((0, 1), (0, 0), (1, 1), (0, 0)), "dilation": (1,) * 4, "groups": 1},
+]
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.parametrize(
+    "options", OTHER_RANKS, ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", "")
+)
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_convolution_over_one_three_and_four_axes_equals_definition(monkeypatch, options, in_parts):
+    if in_parts:
+        use_parts(monkeypatch)
+    axes = len(options["stride"])
+    size, kernel = ((11,), (), (5, 4, 6), (3, 4, 3, 3))[axes - 1], ((3,), (), (2, 1, 3), (2, 1, 2, 3))[axes - 1]
+    check_against_loops(*operands(16, 2, 4, size, 2, kernel, options), options)
+
+
+def use_parts(monkeypatch):
+    """Take a few rows of outputs at a time, however small images are."""
+    monkeypatch.setattr(im2col, "PART_BYTES", 1)
+    monkeypatch.setattr(im2col, "MIN_COLUMNS", 1)
+    im2col.geometry.cache_clear()
+
+
+@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.parametrize(
+    "options", GRID[::5], ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", "")
+)
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_few_rows_at_a_time_equal_definition(monkeypatch, options, images):
+    use_parts(monkeypatch)
+    x, w, g = operands(17, images, 4, (9, 10), 8, (3, 2), options)
+    check_against_loops(x, w, g, options)
+    bias = np.arange(8.0)
+    without = convolve(x, w, **options)
+    np.testing.assert_allclose(convolve(x, w, bias=bias, **options), without + bias[:, None, None], rtol=1e-12, atol=1e-12)
+
+
+def test_the_windows_of_a_large_image_are_copied_in_parts_that_fit_the_cache():
+    geo = im2col.geometry(1, 16, (64, 64, 64), (8, 16, 3, 3, 3), (1, 1, 1), ((1, 1),) * 3, (1, 1, 1), 1)
+    pieces = geo.pieces(0, 1)
+    columns = im2col.Columns(geo, np.dtype(np.float32), pieces, side_by_side=False)
+    assert [s for s, _ in pieces] == [slice(0, 1)]
+    assert sum(rows.stop - rows.start for rows in pieces[0][1]) == 64
+    assert columns.buffer.nbytes == 4 * 16 * 27 * 64 * 64  # one plane, not all 64
 
 
 def use_winograd(monkeypatch, yes):
@@ -109,8 +166,8 @@ def use_for_input_gradient(monkeypatch, way):
     """Decide how to compute input gradients, where that way applies."""
     real = conv._input_grad_costs
 
-    def costs(geo):
-        known = {k: v for k, v in real(geo).items() if v < np.inf}
+    def costs(geo, dtype):
+        known = {k: v for k, v in real(geo, dtype).items() if v < np.inf}
         return {way: 0.0} if way in known else known
 
     monkeypatch.setattr(conv, "_input_grad_costs", costs)
@@ -143,9 +200,9 @@ def test_winograd_any_shape_equals_general_way(n, c, o, size, padding):
             use_for_input_gradient(patch, way)
             results.append(
                 (
-                    conv2d(x, w, **options),
-                    conv2d_input_grad(g, w, input_size=size, **options),
-                    conv2d_weight_grad(g, x, kernel_size=(3, 3), **options),
+                    convolve(x, w, **options),
+                    convolve_input_grad(g, w, input_size=size, **options),
+                    convolve_weight_grad(g, x, kernel_size=(3, 3), **options),
                 )
             )
     for one, two, other in zip(*results, strict=True):
@@ -158,7 +215,7 @@ def test_winograd_any_shape_equals_general_way(n, c, o, size, padding):
     groups=st.integers(1, 3),
     c=st.integers(1, 3),
     o=st.integers(1, 3),
-    size=st.tuples(st.integers(4, 20), st.integers(5, 20)),
+    size=st.tuples(st.integers(5, 20), st.integers(5, 20)),  # at least what a dilated kernel reaches
     kernel=st.sampled_from([(1, 2), (2, 2), (3, 3), (3, 2), (1, 3)]),
     dilation=st.sampled_from([(1, 1), (2, 1), (1, 2)]),
     padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
@@ -175,7 +232,7 @@ def test_runs_equal_columns(n, groups, c, o, size, kernel, dilation, padding, or
     for yes in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             use_runs(patch, yes)
-            results.append(conv2d(x, w, bias=bias, **options))
+            results.append(convolve(x, w, bias=bias, **options))
     np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
 
 
@@ -186,9 +243,9 @@ def test_runs_infinity_stays_in_its_windows(monkeypatch, padding):
     x, w, _ = operands(6, 4, 2, (12, 12), 3, (3, 3), options)
     x[2, 1, 6, 11] = np.inf  # at the end of a row, behind which the next begins
     x[1, 0, 11, 11] = np.nan  # at the end of an image
-    y = conv2d(x, w, bias=np.ones(3), **options)
+    y = convolve(x, w, bias=np.ones(3), **options)
     use_runs(monkeypatch, False)
-    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(conv2d(x, w, bias=np.ones(3), **options)))
+    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(convolve(x, w, bias=np.ones(3), **options)))
 
 
 def test_winograd_is_used_where_it_pays_and_is_as_exact(monkeypatch):
@@ -206,10 +263,10 @@ def test_winograd_is_used_where_it_pays_and_is_as_exact(monkeypatch):
     assert not any(wins(geo) for geo in others)
     options = PLAIN | {"padding": ((1, 1), (1, 1))}
     x, w, _ = operands(5, 2, 64, (24, 24), 64, (3, 3), options, np.float32)
-    exact = conv2d(x.astype(np.float64), w.astype(np.float64), **options)
-    error = np.abs(conv2d(x, w, **options) - exact).max()
+    exact = convolve(x.astype(np.float64), w.astype(np.float64), **options)
+    error = np.abs(convolve(x, w, **options) - exact).max()
     use_winograd(monkeypatch, False)
-    assert error < 6 * np.abs(conv2d(x, w, **options) - exact).max()
+    assert error < 6 * np.abs(convolve(x, w, **options) - exact).max()
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
@@ -217,16 +274,16 @@ def test_winograd_infinity_stays_in_its_windows(monkeypatch, bad):
     use_winograd(monkeypatch, True)
     x, w, _ = operands(6, 4, 2, (12, 12), 3, (3, 3), PLAIN)
     x[2, 1, 6, 6] = bad
-    y = conv2d(x, w, bias=np.ones(3), **PLAIN)
+    y = convolve(x, w, bias=np.ones(3), **PLAIN)
     inside = np.zeros(y.shape, bool)
     inside[2, :, 4:7, 4:7] = True
     assert not np.isfinite(y[inside]).any()
     assert np.isfinite(y[~inside]).all()
     x[2, 1, 6, 6] = 0
-    np.testing.assert_allclose(y[~inside], conv2d(x, w, bias=np.ones(3), **PLAIN)[~inside], rtol=1e-10)
+    np.testing.assert_allclose(y[~inside], convolve(x, w, bias=np.ones(3), **PLAIN)[~inside], rtol=1e-10)
     use_winograd(monkeypatch, False)
     x[2, 1, 6, 6] = bad
-    np.testing.assert_array_equal(np.isnan(y), np.isnan(conv2d(x, w, **PLAIN)))
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(convolve(x, w, **PLAIN)))
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan])
@@ -236,7 +293,7 @@ def test_conv2d_input_grad_infinity_stays_in_its_windows(monkeypatch, bad):
     use_winograd(monkeypatch, True)
     for way in ("winograd", "turned"):
         use_for_input_gradient(monkeypatch, way)
-        gx = conv2d_input_grad(g, w, input_size=(12, 12), **PLAIN)
+        gx = convolve_input_grad(g, w, input_size=(12, 12), **PLAIN)
         inside = np.zeros(gx.shape, bool)
         inside[2, :, 6:9, 6:9] = True
         assert not np.isfinite(gx[inside]).any()
@@ -247,7 +304,7 @@ def test_conv2d_weight_grad_infinity_stays_in_its_windows(monkeypatch):
     x, _, g = operands(7, 2, 2, (12, 12), 3, (3, 3), PLAIN)
     x[0, 0, 0, 0] = np.inf  # only the first tap of the first channel meets the corner
     use_winograd(monkeypatch, True)
-    gw = conv2d_weight_grad(g, x, kernel_size=(3, 3), **PLAIN)
+    gw = convolve_weight_grad(g, x, kernel_size=(3, 3), **PLAIN)
     assert not np.isfinite(gw[:, 0, 0, 0]).any()
     gw[:, 0, 0, 0] = 0
     assert np.isfinite(gw).all()
@@ -268,10 +325,10 @@ def test_conv2d_any_geometry_equals_definition(data):
     crop = tuple(slice(max(0, -before), n - max(0, -after)) for n, (before, after) in zip(size, padding, strict=True))
     cropped = options | {"padding": tuple((max(0, before), max(0, after)) for before, after in padding)}
     inner = x[:, :, *crop]
-    np.testing.assert_allclose(conv2d(x, w, **options), conv2d_by_loops(inner, w, **cropped), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(convolve(x, w, **options), convolve_by_loops(inner, w, **cropped), rtol=0, atol=1e-10)
     gx = np.zeros_like(x)
-    gx[:, :, *crop] = conv2d_input_grad(g, w, input_size=inner.shape[2:], **cropped)
-    np.testing.assert_allclose(conv2d_input_grad(g, w, input_size=size, **options), gx, rtol=0, atol=1e-10)
+    gx[:, :, *crop] = convolve_input_grad(g, w, input_size=inner.shape[2:], **cropped)
+    np.testing.assert_allclose(convolve_input_grad(g, w, input_size=size, **options), gx, rtol=0, atol=1e-10)
     check_against_loops(inner, w, g, cropped)
 
 
@@ -288,9 +345,9 @@ def test_conv2d_equals_pytorch(dtype, groups, kernel, stride, padding):
     gx, gw = torch.autograd.grad(y, (tx, tw), torch.tensor(g))
     tolerance = 1e-4 if dtype == np.float32 else 1e-11
     for ours, theirs in (
-        (conv2d(x, w, bias=bias, **options), y),
-        (conv2d_input_grad(g, w, input_size=x.shape[2:], **options), gx),
-        (conv2d_weight_grad(g, x, kernel_size=w.shape[2:], **options), gw),
+        (convolve(x, w, bias=bias, **options), y),
+        (convolve_input_grad(g, w, input_size=x.shape[2:], **options), gx),
+        (convolve_weight_grad(g, x, kernel_size=w.shape[2:], **options), gw),
     ):
         assert ours.dtype == dtype
         theirs = theirs.detach().numpy()
@@ -322,9 +379,9 @@ def test_conv2d_operands_stay_as_they_are():
     copies = [a.copy() for a in (x, w, g)]
     for a in (x, w, g):
         a.flags.writeable = False
-    conv2d(x, w, **options)
-    conv2d_input_grad(g, w, input_size=(12, 12), **options)
-    conv2d_weight_grad(g, x, kernel_size=(3, 3), **options)
+    convolve(x, w, **options)
+    convolve_input_grad(g, w, input_size=(12, 12), **options)
+    convolve_weight_grad(g, x, kernel_size=(3, 3), **options)
     for a, b in zip((x, w, g), copies, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -333,9 +390,9 @@ def test_conv2d_operands_stay_as_they_are():
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3)], ids=str)
 def test_conv2d_writes_into_out_and_adds_bias(options, kernel):
     x, w, _ = operands(12, 3, 2, (9, 9), 4, kernel, options)
-    y = conv2d(x, w, **options)
+    y = convolve(x, w, **options)
     bias, out = np.array([1.0, -2.0, 3.0, 0.5]), np.full_like(y, np.nan)
-    assert conv2d(x, w, bias=bias, out=out, **options) is out
+    assert convolve(x, w, bias=bias, out=out, **options) is out
     np.testing.assert_allclose(out, y + bias[:, None, None], rtol=1e-12)
 
 
@@ -343,19 +400,55 @@ def test_conv2d_writes_into_out_and_adds_bias(options, kernel):
 def test_conv2d_empty_batch_and_no_channels(groups):
     options = PLAIN | {"groups": groups}
     x, w, g = operands(13, 0, 2, (6, 7), 4, (3, 2), options)
-    assert conv2d(x, w, **options).shape == (0, 4, 4, 6)
-    assert conv2d_input_grad(g, w, input_size=(6, 7), **options).shape == (0, 2, 6, 7)
-    np.testing.assert_array_equal(conv2d_weight_grad(g, x, kernel_size=(3, 2), **options), np.zeros((4, 2 // groups, 3, 2)))
+    assert convolve(x, w, **options).shape == (0, 4, 4, 6)
+    assert convolve_input_grad(g, w, input_size=(6, 7), **options).shape == (0, 2, 6, 7)
+    np.testing.assert_array_equal(convolve_weight_grad(g, x, kernel_size=(3, 2), **options), np.zeros((4, 2 // groups, 3, 2)))
     x, w, g = operands(13, 3, 0, (6, 7), 4, (3, 2), options)
-    np.testing.assert_array_equal(conv2d(x, w, bias=np.arange(4.0), **options)[:, :, 1, 1], np.tile(np.arange(4.0), (3, 1)))
-    assert conv2d_input_grad(g, w, input_size=(6, 7), **options).shape == (3, 0, 6, 7)
-    assert conv2d_weight_grad(g, x, kernel_size=(3, 2), **options).shape == (4, 0, 3, 2)
+    np.testing.assert_array_equal(convolve(x, w, bias=np.arange(4.0), **options)[:, :, 1, 1], np.tile(np.arange(4.0), (3, 1)))
+    assert convolve_input_grad(g, w, input_size=(6, 7), **options).shape == (3, 0, 6, 7)
+    assert convolve_weight_grad(g, x, kernel_size=(3, 2), **options).shape == (4, 0, 3, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_integers_are_never_divided(dtype):
+    options = PLAIN | {"padding": ((1, 1), (1, 1))}
+    rng = np.random.default_rng(19)
+    x, w = rng.integers(0, 9, (2, 64, 24, 24)).astype(dtype), rng.integers(0, 9, (64, 64, 3, 3)).astype(dtype)
+    y = convolve(x, w, **options)
+    assert y.dtype == dtype
+    exact = convolve(x.astype(np.float64), w.astype(np.float64), **options)
+    np.testing.assert_array_equal(y, np.rint(exact).astype(np.int64).astype(dtype))
+    back = convolve_input_grad(y, w, input_size=(24, 24), **options)
+    wide = convolve_input_grad(y.astype(np.float64), w.astype(np.float64), input_size=(24, 24), **options)
+    np.testing.assert_array_equal(back, np.rint(wide).astype(np.int64).astype(dtype))
+
+
+def test_float16_is_rounded_once():
+    options = PLAIN | {"padding": ((1, 1), (1, 1))}
+    x, w, g = operands(20, 2, 64, (12, 12), 32, (3, 3), options)
+    x, w, g = (a.astype(np.float16) for a in (x, w, g))
+    wide = [a.astype(np.float64) for a in (x, w, g)]
+    for ours, exact in (
+        (convolve(x, w, bias=g[0, :, 0, 0], **options), convolve(wide[0], wide[1], bias=wide[2][0, :, 0, 0], **options)),
+        (convolve_input_grad(g, w, input_size=(12, 12), **options), convolve_input_grad(wide[2], wide[1], input_size=(12, 12), **options)),
+        (convolve_weight_grad(g, x, kernel_size=(3, 3), **options), convolve_weight_grad(wide[2], wide[0], kernel_size=(3, 3), **options)),
+    ):
+        assert ours.dtype == np.float16
+        np.testing.assert_allclose(ours.astype(np.float64), exact, rtol=6e-4, atol=1e-3)
+
+
+def test_images_without_pixels_are_all_padding():
+    options = {"stride": (1, 1), "padding": ((2, 2), (1, 2)), "dilation": (1, 1), "groups": 1}
+    x, w, g = operands(18, 2, 3, (4, 0), 2, (3, 2), options)
+    np.testing.assert_array_equal(convolve(x, w, bias=np.arange(2.0), **options)[0, :, 0], [[0.0, 0.0], [1.0, 1.0]])
+    assert convolve_input_grad(g, w, input_size=(4, 0), **options).shape == x.shape
+    np.testing.assert_array_equal(convolve_weight_grad(g, x, kernel_size=(3, 2), **options), np.zeros(w.shape))
 
 
 def test_conv2d_rest_that_no_window_reads_gets_zero_gradient():
     options = PLAIN | {"stride": (3, 3)}
     _, w, g = operands(14, 2, 3, (11, 10), 2, (2, 3), options)
-    gx = conv2d_input_grad(g, w, input_size=(11, 10), **options)
+    gx = convolve_input_grad(g, w, input_size=(11, 10), **options)
     assert not gx[:, :, 11 - 3 + 0 : 11 - 3 + 0].any()
     np.testing.assert_array_equal(gx[:, :, 2::3], 0)  # rows 2, 5, 8 lie between the windows
     np.testing.assert_array_equal(gx[:, :, :, 9:], 0)
@@ -371,9 +464,9 @@ def test_conv2d_same_result_on_one_thread_and_on_all(options):
             set_num_threads(threads)
             results.append(
                 (
-                    conv2d(x, w, **options),
-                    conv2d_input_grad(g, w, input_size=(20, 20), **options),
-                    conv2d_weight_grad(g, x, kernel_size=(3, 3), **options),
+                    convolve(x, w, **options),
+                    convolve_input_grad(g, w, input_size=(20, 20), **options),
+                    convolve_weight_grad(g, x, kernel_size=(3, 3), **options),
                 )
             )
     finally:
@@ -383,29 +476,29 @@ def test_conv2d_same_result_on_one_thread_and_on_all(options):
 
 
 def test_conv2d_output_size_equals_definition():
-    assert conv2d_output_size((28, 28), (3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1)) == (26, 26)
-    assert conv2d_output_size((7, 8), (3, 2), stride=(2, 3), padding=((1, 0), (0, 2)), dilation=(2, 3)) == (2, 3)
+    assert convolved_size((28, 28), (3, 3), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1)) == (26, 26)
+    assert convolved_size((7, 8), (3, 2), stride=(2, 3), padding=((1, 0), (0, 2)), dilation=(2, 3)) == (2, 3)
     with pytest.raises(
         ShapeError, match=r"conv2d: the kernel is larger than the padded input: .* 2x9, padded 4x9, .* 3x3, dilated 5x3; use a"
     ):
-        conv2d_output_size((2, 9), (3, 3), stride=(1, 1), padding=((1, 1), (0, 0)), dilation=(2, 1))
+        convolved_size((2, 9), (3, 3), stride=(1, 1), padding=((1, 1), (0, 0)), dilation=(2, 1))
 
 
 def test_conv2d_shapes_that_do_not_fit():
     x, w = np.zeros((2, 4, 8, 8)), np.zeros((6, 4, 3, 3))
     with pytest.raises(ShapeError, match=r"conv2d: groups must divide .* 4 and 6, groups=4; choose"):
-        conv2d(x, w, **PLAIN | {"groups": 4})
+        convolve(x, w, **PLAIN | {"groups": 4})
     with pytest.raises(ShapeError, match=r"conv2d: groups must divide .* groups=0; choose"):
-        conv2d(x, w, **PLAIN | {"groups": 0})
+        convolve(x, w, **PLAIN | {"groups": 0})
     with pytest.raises(
         ShapeError, match=r"conv2d: the channels of input and weight differ: the input has 4, .* expects 4 in each of 2 .* must be 2"
     ):
-        conv2d(x, w, **PLAIN | {"groups": 2})
+        convolve(x, w, **PLAIN | {"groups": 2})
     with pytest.raises(
         ShapeError, match=r"conv2d_input_grad: the gradient's shape .* \(2, 6, 5, 6\), the result \(2, 6, 6, 6\); they must"
     ):
-        conv2d_input_grad(np.zeros((2, 6, 5, 6)), w, input_size=(8, 8), **PLAIN)
+        convolve_input_grad(np.zeros((2, 6, 5, 6)), w, input_size=(8, 8), **PLAIN)
     with pytest.raises(
         ShapeError, match=r"conv2d_weight_grad: the gradient's shape .* \(1, 6, 6, 6\), the result \(2, 6, 6, 6\); they must"
     ):
-        conv2d_weight_grad(np.zeros((1, 6, 6, 6)), x, kernel_size=(3, 3), **PLAIN)
+        convolve_weight_grad(np.zeros((1, 6, 6, 6)), x, kernel_size=(3, 3), **PLAIN)
