@@ -42,6 +42,7 @@ from . import (
     scan,
     search,
     shape,
+    shuffle,
     softmax,
     sort,
     special,
