@@ -50,6 +50,7 @@ from . import (
     stft,
     strided,
     trigonometric,
+    windows,
 )
 from .inplace import drawing, filling, index_put
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods
