@@ -14,7 +14,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,7 @@ POLYNOMIALS: dict[str, tuple[int, tuple[tuple[float, ...], ...]]] = {
     "bilinear": (0, ((1.0, -1.0), (0.0, 1.0))),
     "bicubic": (-1, ((0.0, A, -2 * A, A), (1.0, 0.0, -(A + 3), A + 2), (0.0, -A, 2 * A + 3, -(A + 2)), (0.0, 0.0, A, -A))),
 }
-#: Further out than any image, and near enough for whole numbers in single precision.
+#: Further out than any image.
 FAR = 2.0**23
 #: Points at a time: their indices, weights and elements of some channels fit the second-level cache.
 CHUNK = 8_192
@@ -50,9 +50,14 @@ class Sampling(NamedTuple):
     orders: tuple[int, ...]
 
     @property
+    def consecutive(self) -> bool:
+        """Whether the elements that count lie beside one another, among the images' own and zeros around these."""
+        return self.mode != "bicubic" or self.padding == "zeros"
+
+    @property
     def margin(self) -> int:
-        """How many zeros stand around the images, for the elements outside."""
-        return 1 if self.padding == "zeros" else 0
+        """How many zeros stand around the images."""
+        return len(POLYNOMIALS[self.mode][1]) if self.consecutive else 0
 
     @property
     def vanishes(self) -> bool:
@@ -117,26 +122,43 @@ def _coefficients(mode: str, order: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _weight(row: tuple[float, ...], t: NDArray) -> NDArray:
-    value = np.full_like(t, row[-1])
-    for c in row[-2::-1]:
-        value = value * t + t.dtype.type(c)
+    """The polynomial at ``t``, by Horner's scheme."""
+    if len(row) == 1:
+        return np.full_like(t, row[0])
+    value = t if row[-1] == 1.0 else t * t.dtype.type(row[-1])
+    for k in range(len(row) - 2, -1, -1):
+        if row[k]:
+            value = value + t.dtype.type(row[k])
+        if k:
+            value = value * t
     return value
 
 
-def _inside(index: NDArray, n: int, s: Sampling) -> NDArray:
-    """Whole places (as floats) as indices into images with their margin."""
-    if s.padding == "reflection":
-        index = np.rint(_reflected(index, *((0.0, n - 1.0) if s.align_corners else (-0.5, n - 0.5)))[0])
-    m = s.margin
-    return (np.clip(index, -m, n - 1 + m) + m).astype(np.intp)
+class Around(NamedTuple):
+    """The elements around some points: their flat places, ``base`` plus a part for each axis and tap, and the fractions along each axis."""
+
+    base: NDArray
+    parts: list[list[Any]]
+    fractions: list[NDArray]
+
+    def corners(self) -> Iterator[tuple[tuple[int, ...], NDArray]]:
+        """Which taps, one for each axis, and the flat places."""
+        for corner in itertools.product(*(range(len(taps)) for taps in self.parts)):
+            yield corner, self.base + sum(self.parts[k][j] for k, j in enumerate(corner))
+
+    def weights(self, s: Sampling) -> list[list[NDArray]]:
+        """The weight of each tap of each axis, or its derivative."""
+        return [[_weight(row, t) for row in _coefficients(s.mode, o)] for t, o in zip(self.fractions, s.orders, strict=True)]
 
 
-def _lines(points: NDArray, s: Sampling) -> list[tuple[list[NDArray], NDArray]]:
-    """For each axis: the indices of the elements that count, and the fractions t."""
-    d = len(s.sizes)
+def _around(points: NDArray, items: NDArray, s: Sampling) -> Around:
+    """What lies around ``points``, of images that begin at ``items``."""
+    d, margin = len(s.sizes), s.margin
     first, rows = POLYNOMIALS[s.mode]
-    found = []
-    for k in range(d):
+    taps = len(rows)
+    full = [n + 2 * margin for n in s.sizes]
+    base, parts, fractions = items, [], []
+    for k, n in enumerate(s.sizes):
         p, _ = _placed(points[:, d - 1 - k], k, s)
         low = np.rint(p) if s.mode == "nearest" else np.floor(p)
         known = np.isfinite(p)
@@ -145,30 +167,22 @@ def _lines(points: NDArray, s: Sampling) -> list[tuple[list[NDArray], NDArray]]:
         else:  # the value there is NaN, or the first element where the padding moves points inside
             t = np.where(known, p - low, p.dtype.type(np.nan if s.padding == "zeros" or s.mode == "bicubic" else 0.0))
             low = np.where(known, low, p.dtype.type(-FAR if s.padding == "zeros" else 0.0))
-        if s.padding != "reflection":
-            low = np.clip(low, -FAR, FAR)
-        found.append(([_inside(low + (first + j), s.sizes[k], s) for j in range(len(rows))], t))
-    return found
+        step = math.prod(full[k + 1 :])
+        if s.consecutive:
+            begin = np.clip(low + first if first else low, -taps, n).astype(np.intp)
+            base = base + (begin * step if step > 1 else begin)
+            parts.append([(margin + j) * step for j in range(taps)])
+        else:
+            parts.append([_inside(low + (first + j), n, s) * step for j in range(taps)])
+        fractions.append(t)
+    return Around(base, parts, fractions)
 
 
-def _strides(s: Sampling) -> list[int]:
-    full = [n + 2 * s.margin for n in s.sizes]
-    return [math.prod(full[k + 1 :]) for k in range(len(full))]
-
-
-def _elements(lines: list[tuple[list[NDArray], NDArray]], items: NDArray, s: Sampling) -> Iterator[tuple[tuple[int, ...], NDArray]]:
-    """The corners around the points: which, and their flat places among all images with margins."""
-    steps = _strides(s)
-    scaled = [[index * step for index in indices] if step > 1 else indices for (indices, _), step in zip(lines, steps, strict=True)]
-    for corner in itertools.product(*(range(len(indices)) for indices in scaled)):
-        flat = items
-        for k, j in enumerate(corner):
-            flat = flat + scaled[k][j]
-        yield corner, flat
-
-
-def _weights(lines: list[tuple[list[NDArray], NDArray]], s: Sampling) -> list[list[NDArray]]:
-    return [[_weight(row, t) for row in _coefficients(s.mode, order)] for (_, t), order in zip(lines, s.orders, strict=True)]
+def _inside(index: NDArray, n: int, s: Sampling) -> NDArray:
+    """Whole places (as floats) moved inside, as the padding says."""
+    if s.padding == "reflection":
+        index = np.rint(_reflected(index, *((0.0, n - 1.0) if s.align_corners else (-0.5, n - 0.5)))[0])
+    return np.clip(index, 0, n - 1).astype(np.intp)
 
 
 def _product(weights: list[list[NDArray]], corner: tuple[int, ...]) -> NDArray:
@@ -234,10 +248,10 @@ def sample(x: NDArray, grid: NDArray, *, s: Sampling) -> NDArray:
     def work(lo: int, hi: int) -> None:
         for start in range(lo * CHUNK, min(hi * CHUNK, m), CHUNK):
             some = slice(start, min(start + CHUNK, m))
-            lines = _lines(layout.points[some], s)
-            weights = _weights(lines, s)
+            around = _around(layout.points[some], layout.items[some], s)
+            weights = around.weights(s)
             total, values = out[:, some], np.empty((channels, some.stop - start), x.dtype)
-            for i, (corner, flat) in enumerate(_elements(lines, layout.items[some], s)):
+            for i, (corner, flat) in enumerate(around.corners()):
                 np.take(table, flat, axis=1, out=values, mode="clip")
                 values *= _product(weights, corner)
                 if i:
@@ -267,15 +281,15 @@ def spread(g: NDArray, grid: NDArray, *, s: Sampling) -> NDArray:
         with np.errstate(all="ignore"):
             for start in range(0, m, several):
                 some = slice(start, start + several)
-                lines = _lines(layout.points[some], s)
-                weights = _weights(lines, s)
-                pairs = [(flat, _product(weights, corner)) for corner, flat in _elements(lines, layout.items[some], s)]
+                around = _around(layout.points[some], layout.items[some], s)
+                weights = around.weights(s)
+                pairs = [(flat, _product(weights, corner)) for corner, flat in around.corners()]
                 places, shares = np.concatenate([p for p, _ in pairs]), np.stack([w for _, w in pairs])
                 work = functools.partial(_add_channels, out, places, shares, values[:, some])
                 parallel(work, channels, cost=shares.size * channels * 2 * COST, blas=False)
     images = np.moveaxis(out.reshape(channels, -1, *full), 0, 1)
     if s.margin:
-        images = images[(slice(None), slice(None), *[slice(1, -1)] * d)]
+        images = images[(slice(None), slice(None), *[slice(s.margin, -s.margin)] * d)]
     return np.ascontiguousarray(images).reshape(*lead, channels, *s.sizes)
 
 
@@ -301,10 +315,10 @@ def place_gradients(g: NDArray, x: NDArray, grid: NDArray, *, s: Sampling) -> ND
         def work(lo: int, hi: int) -> None:
             for start in range(lo * CHUNK, min(hi * CHUNK, m), CHUNK):
                 some = slice(start, min(start + CHUNK, m))
-                lines = _lines(layout.points[some], s)
-                weights = [(k, _weights(lines, r)) for k, r in moving]
+                around = _around(layout.points[some], layout.items[some], s)
+                weights = [(k, around.weights(r)) for k, r in moving]
                 elements = np.empty((len(table), some.stop - start), x.dtype)
-                for corner, flat in _elements(lines, layout.items[some], s):
+                for corner, flat in around.corners():
                     np.take(table, flat, axis=1, out=elements, mode="clip")
                     total = np.einsum("cm,cm->m", values[:, some], elements)
                     for k, w in weights:
