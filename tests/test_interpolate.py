@@ -10,7 +10,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import Bounded
 from tensorflowlite_clone.kernels import resample as kernel
-from tensorflowlite_clone.kernels.resample import Line, resample, taps_of
+from tensorflowlite_clone.kernels.resample import Line, matrix_of, resample
 
 F = tl.nn.functional
 KINDS = ["nearest", "nearest-exact", "linear", "cubic", "area", "linear-aa", "cubic-aa", "lanczos-aa"]
@@ -20,9 +20,9 @@ MODES = {"linear": ("linear", "bilinear", "trilinear"), "cubic": (None, "bicubic
 
 def dense(line):
     """The whole matrix of a line, from its taps."""
-    taps, weights = taps_of(line)
+    rows = matrix_of(line)
     matrix = np.zeros(line.sizes[::-1])
-    for i, (row, w) in enumerate(zip(taps, weights, strict=True)):
+    for i, (row, w) in enumerate(zip(rows.taps, rows.weights, strict=True)):
         np.add.at(matrix[i], row, w)
     return matrix
 

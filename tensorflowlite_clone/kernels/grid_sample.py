@@ -110,7 +110,7 @@ def slopes(grid: NDArray, s: Sampling) -> NDArray:
 
 
 # ---- elements and their weights ----------------------------------------------------------------------------------------------------
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _coefficients(mode: str, order: int) -> tuple[tuple[float, ...], ...]:
     """Of the derivative of each weight."""
     rows = []
@@ -157,7 +157,8 @@ def _around(points: NDArray, items: NDArray, s: Sampling) -> Around:
     first, rows = POLYNOMIALS[s.mode]
     taps = len(rows)
     full = [n + 2 * margin for n in s.sizes]
-    base, parts, fractions = items, [], []
+    base, fractions = items, []
+    parts: list[list[Any]] = []
     for k, n in enumerate(s.sizes):
         p, _ = _placed(points[:, d - 1 - k], k, s)
         low = np.rint(p) if s.mode == "nearest" else np.floor(p)

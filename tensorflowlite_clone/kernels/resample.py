@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ __all__ = ["Line", "resample"]
 BLOCK = 64
 #: Elements of which several arrays fit the second-level cache.
 CHUNK = 65_536
-#: Elements of a matrix that is remembered for the next call; longer ones are made again.
+#: Elements of matrices that are remembered for the next call; longer ones are made again.
 REMEMBERED = 2**18
 #: Neighbours up to which a matrix too long to be remembered is applied one neighbour at a time.
 FEW = 16
@@ -148,63 +148,71 @@ KINDS = {
 }  # fmt: skip
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def remembered(f: F) -> F:
-    """``f(line, *more)`` with its latest results kept, but for lines so long that they would fill the memory."""
-    kept = functools.lru_cache(maxsize=64)(f)
-
-    @functools.wraps(f)
-    def either(line: Line, *more: Any) -> Any:
-        return kept(line, *more) if BLOCK * (line.n + line.m) <= REMEMBERED else f(line, *more)
-
-    return either  # type: ignore[return-value]
-
-
-@remembered
-def taps_of(line: Line) -> tuple[NDArray, NDArray]:
-    """The rows of the matrix: input elements (rows, k) and their weights, float64; a weight of 0 stands for nothing."""
-    if not line.transposed:
-        same = line.n == line.m and line.kind.startswith(SMOOTH)
-        return (np.arange(line.n)[:, None], np.ones((line.n, 1))) if same else KINDS[line.kind](line)
-    taps, weights = taps_of(line.transpose())
-    used = weights != 0.0
-    source, target, weight = np.broadcast_to(np.arange(line.m)[:, None], taps.shape)[used], taps[used], weights[used]
-    order = np.argsort(target, kind="stable")
-    source, target, weight = source[order], target[order], weight[order]
-    counts = np.bincount(target, minlength=line.n)
-    rank = np.arange(len(target)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = (line.n, max(int(counts.max(initial=0)), 1))
-    turned, turned_weights = np.zeros(shape, np.int64), np.zeros(shape)
-    turned[target, rank], turned_weights[target, rank] = source, weight
-    return turned, turned_weights
-
-
 class Block(NamedTuple):
-    """A dense part of the matrix: from the input elements ``source`` come the result elements ``target``."""
+    """A dense part of a matrix: from the input elements ``source`` come the result elements ``target``."""
 
     source: slice
     target: slice
     matrix: NDArray
 
 
-@remembered
-def blocks_of(line: Line, dtype: str) -> tuple[Block, ...]:
-    """The matrix in dense parts (target, source); neighbours in the result have neighbours in the input."""
-    return tuple(_blocks(*taps_of(line), dtype))
+class Matrix:
+    """The matrix of a line: of each row the input elements (rows, k) and their weights, float64; a weight of 0 stands for nothing."""
+
+    def __init__(self, line: Line) -> None:
+        n, m = line.sizes
+        same = n == m and line.kind.startswith(SMOOTH)
+        if same:
+            self.taps, self.weights = np.arange(n)[:, None], np.ones((n, 1))
+        else:
+            self.taps, self.weights = _transposed(line) if line.transposed else KINDS[line.kind](line)
+        self.n = n
+        #: The one input element of which each result element is a copy, if all are copies.
+        self.copies = self.taps[:, 0] if self.taps.shape[1] == 1 and bool((self.weights == 1.0).all()) else None
+        self.is_identity = n == m and self.copies is not None and bool((self.copies == np.arange(n)).all())
+        self.is_short = BLOCK * (n + m) <= REMEMBERED
+        self._blocks: dict[str, tuple[Block, ...]] = {}
+
+    def blocks(self, dtype: str) -> Iterable[Block]:
+        """The matrix in dense parts (target, source): neighbours in the result have neighbours in the input. Kept if it is short."""
+        if not self.is_short:
+            return _blocks(self.taps, self.weights, dtype)
+        if dtype not in self._blocks:
+            self._blocks[dtype] = tuple(_blocks(self.taps, self.weights, dtype))
+        return self._blocks[dtype]
+
+    def byte_blocks(self) -> tuple[Iterable[Block], float]:
+        """The matrix in whole numbers of 16 bits, times a power of two, and that power; so Pillow, and PyTorch after it, resample bytes."""
+        same = self.taps[:, :, None] == self.taps[:, None, :]  # beyond the border is the border element again: one weight for all its taps
+        merged = np.where(np.tril(same, -1).any(axis=2), 0.0, (same * self.weights[:, None, :]).sum(axis=2))
+        bits = 0
+        while bits < 22 and int(0.5 + float(merged.max()) * 2.0 ** (bits + 1)) < 2**15:
+            bits += 1
+        return _blocks(self.taps, np.trunc(np.copysign(0.5, merged) + merged * 2.0**bits), "d"), 2.0**bits
 
 
-@remembered
-def byte_blocks_of(line: Line) -> tuple[tuple[Block, ...], float]:
-    """The matrix in whole numbers of 16 bits, times a power of two, and that power; so Pillow, and PyTorch after it, resample bytes."""
-    taps, weights = taps_of(line)
-    first = taps[:, :, None] == taps[:, None, :]  # beyond the border is the border element again: one weight for all of its taps
-    merged = np.where(np.tril(first, -1).any(axis=2), 0.0, (first * weights[:, None, :]).sum(axis=2))
-    bits = 0
-    while bits < 22 and int(0.5 + float(merged.max()) * 2.0 ** (bits + 1)) < 2**15:
-        bits += 1
-    return tuple(_blocks(taps, np.trunc(np.copysign(0.5, merged) + merged * 2.0**bits), "d")), 2.0**bits
+_remembered = functools.lru_cache(maxsize=64)(Matrix)
+
+
+def matrix_of(line: Line) -> Matrix:
+    """The matrix of ``line``, the same one as before unless it is so long that many would fill the memory."""
+    return _remembered(line) if BLOCK * (line.n + line.m) <= REMEMBERED else Matrix(line)
+
+
+def _transposed(line: Line) -> tuple[NDArray, NDArray]:
+    """The rows of a transposed matrix, from those of the other."""
+    matrix = matrix_of(line.transpose())
+    used = matrix.weights != 0.0
+    target, weight = matrix.taps[used], matrix.weights[used]
+    source = np.broadcast_to(np.arange(line.m)[:, None], used.shape)[used]
+    order = np.argsort(target, kind="stable")
+    source, target, weight = source[order], target[order], weight[order]
+    counts = np.bincount(target, minlength=line.n)
+    rank = np.arange(len(target)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (line.n, max(int(counts.max(initial=0)), 1))
+    taps, weights = np.zeros(shape, np.int64), np.zeros(shape)
+    taps[target, rank], weights[target, rank] = source, weight
+    return taps, weights
 
 
 def _blocks(taps: NDArray, weights: NDArray, dtype: str) -> Iterator[Block]:
@@ -218,17 +226,14 @@ def _blocks(taps: NDArray, weights: NDArray, dtype: str) -> Iterator[Block]:
         yield Block(slice(low, high), target, matrix.astype(dtype))
 
 
-@remembered
-def copies(line: Line) -> NDArray | None:
-    """The one input element of which each result element is a copy, if all are copies."""
-    taps, weights = taps_of(line)
-    return taps[:, 0] if taps.shape[1] == 1 and bool((weights == 1.0).all()) else None
-
-
 # ---- their products ----------------------------------------------------------------------------------------------------------------
-def _copy(x: NDArray, line: Line, places: NDArray, out: NDArray) -> None:
-    """Elements along axis 1 of ``x`` (A, n, B) by number."""
-    n, m = line.sizes
+#: ``product(x, matrix, out)``: the matrix times axis 1 of x (A, n, B), into out (A, m, B).
+Product = Callable[[NDArray, Matrix, NDArray], None]
+
+
+def _copy(x: NDArray, places: NDArray, out: NDArray) -> None:
+    """Elements along axis 1 by number."""
+    n, m = x.shape[1], out.shape[1]
     r = m // n
     if r * n == m and bool((places == np.arange(m) // r).all()):
         if x.shape[2] > 1:
@@ -240,21 +245,21 @@ def _copy(x: NDArray, line: Line, places: NDArray, out: NDArray) -> None:
         np.take(x, places, axis=1, out=out, mode="clip")
 
 
-def _multiply(x: NDArray, line: Line, out: NDArray) -> None:
-    """The matrix times axis 1 of ``x`` (A, n, B), into ``out`` (A, m, B)."""
-    if BLOCK * (line.n + line.m) <= REMEMBERED:
-        _by_blocks(x, blocks_of(line, x.dtype.char), out)
-        return
-    taps, weights = taps_of(line)
-    if taps.shape[1] <= FEW:
-        _sum_up(x, line, out)
+def _multiply(x: NDArray, matrix: Matrix, out: NDArray) -> None:
+    if matrix.copies is not None:
+        _copy(x, matrix.copies, out)
+    elif matrix.is_short or matrix.taps.shape[1] > FEW:
+        _by_blocks(x, matrix.blocks(x.dtype.char), out)
     else:
-        _by_blocks(x, _blocks(taps, weights, x.dtype.char), out)
+        _sum_up(x, matrix, out)
 
 
-def _multiply_bytes(x: NDArray, line: Line, out: NDArray) -> None:
+def _multiply_bytes(x: NDArray, matrix: Matrix, out: NDArray) -> None:
     """The same of bytes, rounded to bytes."""
-    blocks, power = byte_blocks_of(line)
+    if matrix.copies is not None:
+        _copy(x, matrix.copies, out)
+        return
+    blocks, power = matrix.byte_blocks()
     exact = np.empty(out.shape)
     _by_blocks(x.astype(np.float64), blocks, exact)
     out[...] = np.clip(np.floor(exact / power + 0.5), 0.0, 255.0)
@@ -270,65 +275,55 @@ def _by_blocks(x: NDArray, blocks: Iterable[Block], out: NDArray) -> None:
             np.matmul(rows[:, b.source], b.matrix.T, out=result[:, b.target])
 
 
-def _sum_up(x: NDArray, line: Line, out: NDArray) -> None:
-    """The same tap by tap: an element that has no weight has no influence, though it be infinite or NaN."""
-    taps, weights = taps_of(line)
+def _sum_up(x: NDArray, matrix: Matrix, out: NDArray) -> None:
+    """Tap by tap: an element that has no weight has no influence, though it be infinite or NaN."""
     out[...] = 0
-    for k in range(taps.shape[1]):
-        w = weights[:, k, None].astype(x.dtype)
-        part = np.take(x, taps[:, k], axis=1)
+    for k in range(matrix.taps.shape[1]):
+        w = matrix.weights[:, k, None].astype(x.dtype)
+        part = np.take(x, matrix.taps[:, k], axis=1)
         part *= w
         if not w.all():
             part[:, w[:, 0] == 0] = 0
         out += part
 
 
-def along(x: NDArray, axis: int, line: Line, out: NDArray, product: Callable[[NDArray, Line, NDArray], None]) -> None:
-    """One axis of ``x`` resampled into ``out``."""
-    lead, rest = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-    n, m = line.sizes
-    flat, result = x.reshape(lead, n, rest), out.reshape(lead, m, rest)
-    places = copies(line)
-    if places is None:
-        product(flat, line, result)
-    else:
-        _copy(flat, line, places, result)
+def _through(x: NDArray, steps: list[tuple[int, Matrix]], out: NDArray, product: Product) -> None:
+    """All steps, axes and their matrices, one after the other, the last of them into ``out``."""
+    for k, (axis, matrix) in enumerate(steps):
+        lead, n, rest = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+        m = len(matrix.taps)
+        y = out if k == len(steps) - 1 else np.empty((*x.shape[:axis], m, *x.shape[axis + 1 :]), x.dtype)
+        product(x.reshape(lead, n, rest), matrix, y.reshape(lead, m, rest))
+        x = y
 
 
-def in_order(lines: tuple[Line, ...], last_first: bool) -> list[tuple[int, Line]]:
-    """Axes of planes and their lines: those that shrink most first, so that the least is computed, or strictly the last axis first."""
-    steps = [(1 + i, line) for i, line in enumerate(lines) if not _is_identity(line)]
-    return sorted(steps, key=lambda s: (0.0 if last_first else s[1].sizes[1] / max(s[1].sizes[0], 1), -s[0]))
-
-
-@remembered
-def _is_identity(line: Line) -> bool:
-    places = copies(line) if line.n == line.m else None
-    return places is not None and bool((places == np.arange(line.n)).all())
+def _in_order(matrices: list[Matrix], last_first: bool) -> list[tuple[int, Matrix]]:
+    """Axes of planes and their matrices: those that shrink most first, so that the least is computed, or strictly the last axis first."""
+    steps = [(1 + i, matrix) for i, matrix in enumerate(matrices) if not matrix.is_identity]
+    return sorted(steps, key=lambda s: (0.0 if last_first else len(s[1].taps) / max(s[1].n, 1), -s[0]))
 
 
 @in_float32
 def resample(x: NDArray, *, lines: tuple[Line, ...]) -> NDArray:
     """Resample the last axes of ``x``, as many as there are ``lines``: (N, C, *sizes in) -> (N, C, *sizes out), in its dtype.
 
-    ``x`` is floating, or bytes, which are rounded after each axis, the last axis first; all lines are copies, or it may be of any dtype.
+    ``x`` is floating, or bytes, which are rounded after each axis, the last axis first; where all lines are copies it may be of any dtype.
 
     >>> resample(np.array([[[1.0, 3.0]]]), lines=(Line("linear", 2, 3, align_corners=True),))
     array([[[1., 2., 3.]]])
     """
-    smooth = any(copies(line) is None for line in lines)
-    bytes_only = x.dtype.char == "B" and smooth
-    steps = in_order(lines, bytes_only)
-    product = _multiply_bytes if bytes_only else _multiply
     shape = (*x.shape[: -len(lines)], *(line.sizes[1] for line in lines))
-    if not steps:
-        return x.copy()
     if 0 in shape or 0 in x.shape:
         return np.zeros(shape, x.dtype)
+    matrices = [matrix_of(line) for line in lines]
+    smooth = any(matrix.copies is None for matrix in matrices)
+    steps = _in_order(matrices, smooth and x.dtype.char == "B")
+    if not steps:
+        return x.copy()
+    product = _multiply_bytes if smooth and x.dtype.char == "B" else _multiply
     planes = np.ascontiguousarray(x).reshape(-1, *x.shape[-len(lines) :])
     out = np.empty((len(planes), *shape[-len(lines) :]), x.dtype)
     several = max(1, CHUNK // max(math.prod(planes.shape[1:]), math.prod(out.shape[1:])))
-    groups = -(-len(planes) // several)
 
     def work(lo: int, hi: int) -> None:
         for i in range(lo, hi):
@@ -336,19 +331,10 @@ def resample(x: NDArray, *, lines: tuple[Line, ...]) -> NDArray:
             _through(planes[some], steps, out[some], product)
 
     with np.errstate(all="ignore"):
-        parallel(work, groups, cost=(planes.size + out.size) * COST * len(steps))
+        parallel(work, -(-len(planes) // several), cost=(planes.size + out.size) * COST * len(steps))
         if smooth and x.dtype.kind == "f" and _has_nan(out):
             _through(planes, steps, out, _sum_up)
     return out.reshape(shape)
-
-
-def _through(x: NDArray, steps: list[tuple[int, Line]], out: NDArray, product: Callable[[NDArray, Line, NDArray], None]) -> None:
-    """All steps, one after the other, the last of them into ``out``."""
-    for k, (axis, line) in enumerate(steps):
-        shape = (*x.shape[:axis], line.sizes[1], *x.shape[axis + 1 :])
-        y = out if k == len(steps) - 1 else np.empty(shape, x.dtype)
-        along(x, axis, line, y, product)
-        x = y
 
 
 def _has_nan(x: NDArray) -> bool:

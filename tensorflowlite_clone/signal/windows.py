@@ -47,7 +47,8 @@ def _made(
     settings: tuple[Any, ...],
     single: float = 1.0,
 ) -> Array:
-    return window(int(number(M, op, "M")), not sym, formula, op, *settings, dtypes="fd", single=single)
+    dtype, layout, device, requires_grad = settings
+    return window(int(number(M, op, "M")), not sym, formula, op, dtype, layout, device, requires_grad, "fd", single)
 
 
 def _positive(value: Any, op: str, name: str, least: float = 0.0) -> float:
