@@ -16,7 +16,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import tensorflowlite_clone.nn.functional  # with the operations that are loaded late
 from tensorflowlite_clone.core.registry import OPS
 
 HERE = Path(__file__).parent

@@ -21,6 +21,7 @@ from ..core.levels import number
 from ..core.publish import public, to_operand
 from ..core.where import stacklevel
 from ..kernels.resample import Line, resample
+from .cast import Connected
 
 #: The modes for each number of dimensions of the images, and the kind of their lines.
 COPYING = {"nearest": "nearest", "nearest-exact": "nearest-exact"}
@@ -162,7 +163,8 @@ def _interpolate(
     _checked(x, mode, sizes)
     steps = [None] * len(sizes) if factors is None or recompute_scale_factor or mode == "area" else [1.0 / f for f in factors]
     lines = tuple(Line(kind, n, m, s, bool(align_corners)) for n, m, s in zip(shape[2:], sizes, steps, strict=True))
-    return Resample.of(x, lines=lines)
+    out = Resample.of(x, lines=lines)
+    return Connected.of(out) if mode == "area" else out
 
 
 def _older(name: str, fix: str) -> None:
