@@ -12,7 +12,7 @@ from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.levels import all_values
 from ..core.publish import public, to_operand
-from .cast import Clone
+from .cast import Contiguous
 from .shape import Reshape, Transpose
 
 
@@ -30,12 +30,12 @@ def _images(input: Array, factor: int, op: str, what: str) -> tuple[Array, Shape
 
 
 def _rearranged(x: Array, lead: int, split: tuple[int, ...], order: tuple[int, ...], joined: tuple[int, ...]) -> Array:
-    """Behind ``lead`` axes: the shape ``split``, its axes in ``order``, the shape ``joined``; always in memory of its own."""
+    """Behind ``lead`` axes: the shape ``split``, its axes in ``order``, the shape ``joined``; always in memory of its own, row-major."""
     before = tuple(shape_of(x)[:lead])
     apart = Reshape.of(x, shape=before + split)
     turned = Transpose.of(apart, axes=(*range(lead), *(lead + a for a in order)))
     out = Reshape.of(turned, shape=before + joined)
-    return Clone.of(out) if np.may_share_memory(all_values(out), all_values(x)) else out
+    return Contiguous.of(out) if np.may_share_memory(all_values(out), all_values(x)) else out
 
 
 @public("pixel_shuffle", method=False, functional=True)
