@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that
 import numpy_functions
 
 import tensorflowlite_clone as tl
+import tensorflowlite_clone.nn.functional  # with the operations that are loaded late
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS

@@ -18,6 +18,7 @@ NUMPY_ALONE = {
     "BinaryExponent": "np.frexp",
     "BitCount": "np.bitwise_count",
     "Cbrt": "np.cbrt",
+    "GridSlope": "second derivatives of grid_sample",
     "PartitionPlaces": "np.argpartition",
     "Roots": "np.roots",
     "Slide": "np.convolve, np.correlate",

@@ -67,6 +67,12 @@ def _any_size(layer: Any, what: str, value: Any) -> None:
             integer(_op(layer), what, v)
 
 
+def _factors(layer: Any, what: str, value: Any) -> None:
+    """A positive number, or several."""
+    for v in value if isinstance(value, tuple | list) else [value]:
+        number(_op(layer), what, v, 0.0, above=True)
+
+
 def _shape(least: int) -> Check:
     def check(layer: Any, what: str, value: Any) -> None:
         integers(_op(layer), what, value, least)
@@ -111,17 +117,22 @@ SETTINGS: dict[str, Check] = {
     **dict.fromkeys(["in_features", "out_features", "num_features", "num_channels", "in_channels", "out_channels"], _whole(0)),
     **dict.fromkeys(["num_embeddings", "embedding_dim"], _whole(0)),
     **dict.fromkeys(["groups", "num_groups", "num_parameters", "in1_features", "in2_features", "divisor_override"], _whole(1)),
+    **dict.fromkeys(["upscale_factor", "downscale_factor"], _whole(1)),
     **dict.fromkeys(["dim", "start_dim", "end_dim", "padding_idx", "ignore_index"], _whole(-(2**63))),
     **dict.fromkeys(["kernel_size", "stride", "dilation"], _sizes(1)),
     **dict.fromkeys(["eps", "lambd"], _real(0.0)),
     **dict.fromkeys(["negative_slope", "alpha", "threshold", "value", "min_val", "max_val", "margin", "init", "norm_type", "p"], _real()),
     **dict.fromkeys(["bias", "affine", "elementwise_affine", "track_running_stats", "ceil_mode", "count_include_pad"], _flag),
+    **dict.fromkeys(["align_corners", "recompute_scale_factor"], _flag),
     **dict.fromkeys(["return_indices", "inplace", "full", "log_input", "log_target", "swap", "keepdim", "sparse"], _flag),
     **dict.fromkeys(["weight", "pos_weight"], _tensor),
     "scale_grad_by_freq": _flag,
     "padding": _padding,
     "output_padding": _sizes(0),
     "output_size": _any_size,
+    "size": _sizes(0),
+    "scale_factor": _factors,
+    "mode": lambda layer, what, value: choice(_op(layer), what, value, *layer.modes),
     "normalized_shape": _shape(0),
     "unflattened_size": _unflattened,
     "momentum": _real(0.0, 1.0),

@@ -45,6 +45,7 @@ from . import (
     scan,
     search,
     shape,
+    shuffle,
     softmax,
     sort,
     special,
@@ -54,6 +55,7 @@ from . import (
     trigonometric,
     typed,
     value_loss,
+    windows,
 )
 from .inplace import drawing, filling, index_put
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
@@ -241,8 +241,9 @@ def _np_gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -
 def _gradient(input: Array, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> Any:
     """The derivative of samples along each of ``dim`` (all dimensions by default), as a tuple of tensors of the input's shape.
 
-    ``spacing`` is the distance of samples (a number, or one per dimension), or a list of coordinate vectors, one per dimension; they
-    may be tensors, and then the result is differentiable in them too. At the ends the order is ``edge_order`` (1 or 2).
+    ``spacing`` is the distance of samples (a number, or a list of one per dimension), or a list of coordinate vectors, one per dimension;
+    they may be tensors, and then the result is differentiable in them too. At the ends the order is ``edge_order`` (1 or 2). Raises
+    `DTypeError` for booleans and uint8, `ArgumentError` and `ShapeError` for spacings and sizes that do not fit.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.gradient(tl.tensor([0.0, 1.0, 4.0, 9.0]))[0].tolist()
@@ -250,11 +251,18 @@ def _gradient(input: Array, *, spacing: Any = 1, dim: Any = None, edge_order: in
 
     Source: A. Quarteroni et al., "Numerical Mathematics" (2nd edition, 2007), section 10.10.
     """
-    x = inexact(to_operand(input, "gradient"))
-    ndim = len(shape_of(x))
-    axes = normalize_axes(dim, ndim, "gradient") if dim is not None else None
-    axes = tuple(range(ndim)) if axes is None else axes
-    given = tuple(spacing) if isinstance(spacing, list | tuple) else (spacing,)
+    x = to_operand(input, "gradient")
+    if x.dtype.kind in "bu":
+        raise DTypeError(f"gradient: needs numbers that can be negative: the input is {x.dtype}; convert it first, x.float()")
+    x, ndim = inexact(x), len(shape_of(x))
+    axes = tuple(range(ndim))
+    if dim is not None:
+        normalize_axes(dim, ndim, "gradient")  # none twice
+        axes = tuple(normalize_axis(a, ndim, "gradient") for a in (dim if isinstance(dim, list | tuple) else (dim,)))
+    several = isinstance(spacing, list | tuple)
+    if several and len(spacing) != len(axes):
+        raise ArgumentError(f"gradient: needs one spacing, or one for each of {len(axes)} dimensions: got {len(spacing)}")
+    given = tuple(spacing) if several else (1 if spacing is None else spacing,)
     spacings = _spacings(given, axes, shape_of(x), "gradient")
     return tuple(slopes(x, a, s, edge_order, "gradient") for a, s in zip(axes, spacings, strict=True))
 

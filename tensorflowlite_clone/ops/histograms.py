@@ -5,11 +5,13 @@ The counts have no derivative; weights have one, and so have edges that are the 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
+from .._checks import is_integer
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -47,6 +49,8 @@ def _edges(x: Array, bins: Any, range: Any, weights: Any, op: str) -> Array:
     if not np.prod(shape_of(x)):
         return np.linspace(0.0, 1.0, n + 1).astype(x.dtype)
     least, most = np.min(x), np.max(x)
+    if not mapped(x) and not np.isfinite(ends := [float(concrete(v, op)) for v in (least, most)]).all():
+        raise ArgumentError(f"{op}: the data must span a finite range: they go from {ends[0]} to {ends[1]}; give range=")
     same = np.equal(least, most)
     return np.linspace(np.where(same, least - 0.5, least), np.where(same, most + 0.5, most), n + 1)
 
@@ -82,26 +86,109 @@ class Histogram(NamedTuple):
     bin_edges: Any
 
 
+def _checked(x: Array, weight: Array | None, shape: tuple[int, ...], op: str) -> Array | None:
+    """The weights; raises unless all are floating and of one dtype, and there is one weight per element."""
+    if x.dtype.kind != "f":
+        raise DTypeError(f"{op}: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
+    if weight is None:
+        return None
+    w = to_operand(weight, op)
+    if shape_of(w) != shape:
+        raise ShapeError(f"{op}: needs one weight per element: weight is {shape_of(w)}, the elements are {shape}")
+    if w.dtype != x.dtype:
+        raise DTypeError(f"{op}: input and weight must be of one dtype: they are {x.dtype} and {w.dtype}; convert one")
+    return w
+
+
+def _bins(bins: Any, x: Array, op: str) -> Any:
+    """One entry of ``bins``: a whole number, or a vector of edges of the input's dtype."""
+    if isinstance(bins, Boxed | np.ndarray) and shape_of(bins):
+        if len(shape_of(bins)) != 1 or not shape_of(bins)[0] or bins.dtype != x.dtype:
+            raise ArgumentError(
+                f"{op}: edges must be a vector of the input's dtype, {x.dtype}: they are {bins.dtype} {shape_of(bins)}; convert them"
+            )
+        return bins
+    if isinstance(bins, list | tuple):
+        return np.asarray(bins, x.dtype)
+    if isinstance(bins, Boxed | np.ndarray) or not is_integer(bins):
+        raise OperandError(f"{op}: bins must be a whole number or a vector of edges: got {type(bins).__name__} {bins!r:.40}")
+    return int(bins)
+
+
 @public("histogram", out=True)
 def _torch_histogram(
-    input: Array, bins: Any = 100, *, range: tuple[float, float] | None = None, weight: Array | None = None, density: bool = False
+    input: Array,
+    bins: Any = 100,
+    *,
+    range: tuple[float, float] | None = None,
+    weight: Array | None = None,
+    density: bool = False,
 ) -> Any:
     """Counts (or sums of weights, or a density) of the elements between bin edges: a named tuple ``(hist, bin_edges)``.
 
-    ``bins`` is a number of equal bins over ``range`` (the extremes of the data by default), or a vector of edges. Differentiable in the
-    weights, and in the edges where they are the extremes of the data.
+    ``bins`` is a number of equal bins over ``range`` (the extremes of the data by default), or a rising vector of edges. ``weight`` has the
+    input's shape.  Differentiable in the weights, and in the edges where they are the extremes of the
+    data.
+
+    Raises `ArgumentError` for bins and ranges that are none, `DTypeError` for integers and other dtypes than the input's, `ShapeError` for
+    other weights.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.histogram(tl.tensor([0.0, 1.0, 4.0]), 2).hist.tolist()
     [2.0, 1.0]
     """
     x = to_operand(input, "histogram")
-    if x.dtype.kind != "f":
-        raise DTypeError(f"histogram: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
-    if weight is not None and shape_of(weight) != shape_of(x):
-        raise ShapeError(f"histogram: needs one weight per element: weight is {shape_of(weight)}, the input {shape_of(x)}")
-    counts, edges = _counted(x, bins, range, density, weight, "histogram")
-    return Histogram(cast(counts, x.dtype), cast(edges, x.dtype))
+    w = _checked(x, weight, shape_of(x), "histogram")
+    wanted = _bins(bins, x, "histogram")
+    if range is not None and not isinstance(wanted, int):
+        raise OperandError(f"histogram: range is for a number of bins: range is {range!r:.40}, bins {bins!r:.40}; leave one out")
+    if range is not None and len(range) != 2:
+        raise ArgumentError(f"histogram: range must be two numbers: got {range!r:.40}")
+    counts, edges = _counted(x, wanted, range, density, w, "histogram")
+    found = cast(counts, x.dtype), cast(edges, x.dtype)
+    return Histogram(*found)
+
+
+@public("histogramdd", method=False)
+def _torch_histogramdd(input: Array, bins: Any, range: Any = None, weight: Array | None = None, density: bool = False) -> Any:
+    """Counts (or sums of weights, or a density) of points in boxes: a named tuple ``(hist, bin_edges)``.
+
+    Args:
+        input: floating, (.., d), the points.
+        bins: the number of equal bins along all dimensions, or a list of d entries, of numbers or of rising vectors of edges.
+        range: 2 d numbers, first and last edge along each dimension in turn; the extremes of the data by default.
+        weight: (..), of the input's dtype.
+        density: whether to divide by the sum and the boxes' volumes.
+
+    Returns the counts, (bins of each dimension), and a tuple of d vectors of edges. Differentiable in the weights, and in edges that are
+    the extremes of the data. Raises as `histogram`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.histogramdd(tl.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), [2, 2]).hist.tolist()
+    [[0.0, 1.0], [1.0, 1.0]]
+    """
+    op = "histogramdd"
+    x = to_operand(input, op)
+    shape = shape_of(x)
+    if len(shape) < 2:
+        raise ShapeError(f"{op}: needs points in the last dimension, (.., d): the input is {shape}; reshape it")
+    w, d = _checked(x, weight, shape[:-1], op), shape[-1]
+    if isinstance(bins, int | np.integer):
+        bins = [bins] * d
+    if not isinstance(bins, list | tuple):
+        raise OperandError(f"{op}: bins must be a number or a list of {d}: got {type(bins).__name__} {bins!r:.40}")
+    if len(bins) != d:
+        raise ArgumentError(f"{op}: bins must be a number or a list of {d}, one for each dimension of {shape}: got {bins!r:.60}")
+    each = [_bins(b, x, op) for b in bins]
+    if len({isinstance(b, int) for b in each}) > 1:
+        raise OperandError(f"{op}: bins must be all numbers or all vectors of edges: got {bins!r:.60}")
+    ranges: list[Any] = [None] * d
+    if range is not None:
+        if len(range) != 2 * d or not all(isinstance(b, int) for b in each):
+            raise ArgumentError(f"{op}: range is {2 * d} numbers, two for each dimension, and for numbers of bins: got {range!r:.60}")
+        ranges = [tuple(range[2 * i : 2 * i + 2]) for i in np.arange(d)]
+    counts, edges = _counted_in_boxes(np.reshape(x, (math.prod(shape[:-1]), d)), each, ranges, density, None if w is None else flat(w), op)
+    return Histogram(cast(counts, x.dtype), tuple(cast(e, x.dtype) for e in edges))
 
 
 @implements(np.histogram)
@@ -143,19 +230,26 @@ def _histogramdd(
     if len(each) != d:
         raise ArgumentError(f"{op}: needs bins for each of {d} dimensions: got {len(each)}")
     w = _weights(weights, (n,), op)
-    ranges = [None] * d if range is None else list(range)
-    edges = [_edges(x[:, i], each[i], ranges[i], w, op) for i in np.arange(d)]
+    return _counted_in_boxes(x, each, [None] * d if range is None else list(range), density, w, op)
+
+
+def _counted_in_boxes(
+    x: Array, bins: list[Any], ranges: list[Any], density: bool | None, weights: Any, op: str
+) -> tuple[Array, list[Array]]:
+    """The counts, sums or density of points (n, d) in boxes, and the edges along each dimension."""
+    n, d = shape_of(x)
+    edges = [_edges(x[:, i], bins[i], ranges[i], weights, op) for i in range(d)]
     place: Any = np.zeros(n, np.int64)
     inside: Any = np.ones(n, np.bool_)
     for i, e in enumerate(edges):
         number, within = _bin_of(x[:, i], e)
         place, inside = place * (shape_of(e)[0] - 1) + number, np.logical_and(inside, within)
     sizes = tuple(shape_of(e)[0] - 1 for e in edges)
-    counts = np.reshape(_summed(place, inside, w, int(np.prod(sizes)), x.dtype), sizes)
+    counts = np.reshape(_summed(place, inside, weights, int(np.prod(sizes)), x.dtype), sizes)
     if density:
         total = np.sum(counts)
         for i, e in enumerate(edges):
-            counts = counts / np.reshape(np.diff(e), tuple(-1 if j == i else 1 for j in np.arange(d)))
+            counts = counts / np.reshape(np.diff(e), tuple(-1 if j == i else 1 for j in range(d)))
         counts = counts / total
     return box(counts, op), [box(e, op) for e in edges]
 

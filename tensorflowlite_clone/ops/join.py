@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
@@ -257,10 +257,15 @@ def _cartesian_prod(*tensors: Array) -> Array:
     >>> tl.cartesian_prod(tl.tensor([1, 2]), tl.tensor([3, 4])).tolist()
     [[1, 3], [1, 4], [2, 3], [2, 4]]
     """
+    for x in tensors:
+        if not isinstance(x, Boxed | np.ndarray):
+            raise OperandError(f"cartesian_prod: needs tensors: got {type(x).__name__} {x!r:.60}; pass each vector by itself")
     if not tensors or any(len(shape_of(x)) != 1 for x in tensors):
         raise ShapeError(f"cartesian_prod: needs vectors: the shapes are {[shape_of(x) for x in tensors]}; flatten them first")
     if len(tensors) == 1:
         return to_operand(tensors[0], "cartesian_prod")
+    if len({x.dtype for x in tensors}) > 1:
+        raise DTypeError(f"cartesian_prod: needs vectors of one dtype: they are {[str(x.dtype) for x in tensors]}; convert them first")
     return _stack([Reshape.of(g, shape=(int(np.prod(shape_of(g))),)) for g in _meshgrid(*tensors)], 1)
 
 

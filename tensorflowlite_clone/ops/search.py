@@ -224,7 +224,8 @@ def _unique_consecutive(input: Array, return_inverse: bool = False, return_count
 def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> Array:
     """How often each of 0, 1, 2, .. occurs in a vector of integers; with ``weights``, the sum of the weights of each.
 
-    Differentiable in the weights. Shape: (n,) -> (max(minlength, 1 + the largest),).
+    Differentiable in the weights, which are float32 or become float64; of nothing the counts are int64. Shape: (n,) -> (max(minlength, 1 +
+    the largest),). Raises `DTypeError` and `ArgumentError` for what is no vector of numbers from 0 up, `ShapeError` for other weights.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.bincount(tl.tensor([0, 2, 2])).tolist()
@@ -237,12 +238,12 @@ def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) ->
         raise ArgumentError(f"bincount: numbers must not be negative: the smallest is {int(x.min())}")
     if minlength < 0:
         raise ArgumentError(f"bincount: minlength must not be negative: got {minlength}")
-    if weights is None:
+    if weights is None or not x.size:
         return Tensor.wrap(np.bincount(x, minlength=minlength).astype(np.int64, copy=False), 0)
     if shape_of(weights) != x.shape:
         raise ShapeError(f"bincount: needs one weight per number: weights are {shape_of(weights)}, the input {x.shape}")
     w = to_operand(weights, "bincount")
-    w = w if w.dtype.kind == "f" else cast(w, np.float64)
+    w = w if w.dtype.char in "fd" else cast(w, np.float64)
     size = max(minlength, int(x.max(initial=-1)) + 1)
     return ScatterAdd.of(w, x, axis=0, size=(size,))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DimensionError, ShapeError
+from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, shape_of
@@ -296,12 +296,39 @@ def _cov(input: Array, *, correction: int = 1, fweights: Array | None = None, aw
     ``correction`` is taken from the number of samples; ``fweights`` (n,) are how often each sample occurs, ``aweights`` (n,) how much
     it counts. Differentiable in the samples and in ``aweights``.
 
+    Raises `DTypeError` for booleans, ``fweights`` that are not whole and ``aweights`` that are, `ArgumentError` for negative weights and
+    such that sum to 0, `ShapeError` for more dimensions or other weights.
+
     >>> import tensorflowlite_clone as tl
     >>> tl.cov(tl.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    matrix = covariance(_variables(input, True, None, "cov"), correction, fweights, aweights, "cov")
+    x = _variables(_countable(input, "cov"), True, None, "cov")
+    for name, weights, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
+        if weights is not None:
+            _weigh(operand(weights, "cov"), name, kinds, shape_of(x)[1])
+    matrix = covariance(x, correction, fweights, aweights, "cov")
     return Reshape.of(matrix, shape=()) if shape_of(matrix) == (1, 1) else matrix
+
+
+def _countable(input: Array, op: str) -> Array:
+    x = box(input, op)
+    if x.dtype.kind == "b":
+        raise DTypeError(f"{op}: needs numbers: the input is bool; convert it first, x.float()")
+    return x
+
+
+def _weigh(weights: Array, name: str, kinds: str, n: int) -> None:
+    """Raise unless there is one weight per sample, of a dtype of these kinds, none negative and not all 0."""
+    if weights.dtype.kind not in kinds:
+        said = "whole numbers" if kinds == "iu" else "floating"
+        raise DTypeError(f"cov: {name} must be {said}: they are {weights.dtype}; convert them, or use the other kind of weights")
+    _sample_weights(weights, n, "cov")
+    known = all_values(weights)
+    if known.size and float(known.min()) < 0:
+        raise ArgumentError(f"cov: {name} must not be negative: the smallest is {known.min()}")
+    if n and not mapped(weights) and not known.any():
+        raise ArgumentError(f"cov: {name} must not all be 0: they sum to 0")
 
 
 @public("corrcoef")
@@ -312,6 +339,6 @@ def _corrcoef(input: Array) -> Array:
     >>> tl.corrcoef(tl.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    matrix = _cov(input)
+    matrix = _cov(_countable(input, "corrcoef"))
     again = shape_of(input) and shape_of(input)[-1] and _lost_digits(matrix)
     return correlation(_cov(_standard(inexact(box(input, "corrcoef")), True)) if again else matrix)

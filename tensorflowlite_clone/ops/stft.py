@@ -1,4 +1,4 @@
-"""Short-time Fourier transforms, their inverse, and the windows that they weigh signals with.
+"""Short-time Fourier transforms and their inverse.
 
 Compositions of framing (`WindowView`, `WindowSum`) and Fourier transforms (``fft.py``), which differentiate: no operation is here.
 """
@@ -6,22 +6,16 @@ Compositions of framing (`WindowView`, `WindowSum`) and Fourier transforms (``ff
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, ShapeError
-from .._state import get_default_dtype
-from .._typing import Array, DTypeLike
-from ..core.boxed import Boxed
+from .._typing import Array
 from ..core.broadcast import shape_of
-from ..core.levels import all_values, number
+from ..core.levels import all_values
 from ..core.publish import public, to_operand
-from ..core.signature import How
-from .cast import cast
 from .complex import PairsOfParts
-from .create import finish
 from .fft import FourierTransform, HalfSpectrumToReal, RealFourierTransform
 from .operands import inexact
 from .pad import pad_axes
@@ -210,65 +204,3 @@ def _added_up(frames: Array, w: Array, hop: int, start: int, length: int | None)
     if stop > total:
         signal = pad_axes(signal, [(0, 0)] * (axis - 1) + [(0, stop - total)], "constant", 0, "istft")
     return signal
-
-
-# ---- windows ------------------------------------------------------------------------------------------------------------------
-def _make_window(n: int, periodic: bool, formula: Callable[[Any], Any], op: str, dtype: DTypeLike) -> Array:
-    """``formula`` of n phases from 0 to 2 pi: the last of them left out for windows that repeat."""
-    if n < 0:
-        raise ArgumentError(f"{op}: the length must not be negative: got {n}")
-    kind = np.dtype(get_default_dtype() if dtype is None else dtype)
-    if kind.kind != "f":
-        raise DTypeError(f"{op}: the dtype must be floating: got {kind}")
-    steps = n if periodic else n - 1
-    values = np.ones(n) if n <= 1 else formula(np.arange(n) * (2.0 * math.pi / steps))
-    return cast(values, kind) if isinstance(values, Boxed) else values.astype(kind)
-
-
-@public("hann_window", method=False)
-def _hann_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """``1/2 - 1/2 cos(2 pi k / N)`` for k = 0, 1, ..: N is the length for a periodic window, one less for a symmetric one.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.hann_window(4).tolist()
-    [0.0, 0.5, 1.0, 0.5]
-    """
-    return finish(_make_window(window_length, periodic, lambda p: 0.5 - 0.5 * np.cos(p), "hann_window", dtype), **how)
-
-
-@public("hamming_window", method=False)
-def _hamming_window(
-    window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *, dtype: DTypeLike = None, **how: How
-) -> Array:
-    """``alpha - beta cos(2 pi k / N)``; N as in `hann_window`. Differentiable in ``alpha`` and ``beta``."""
-    return finish(_make_window(window_length, periodic, lambda p: alpha - beta * np.cos(p), "hamming_window", dtype), **how)
-
-
-@public("blackman_window", method=False)
-def _blackman_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """``0.42 - 0.5 cos(2 pi k / N) + 0.08 cos(4 pi k / N)``; N as in `hann_window`."""
-    return finish(
-        _make_window(window_length, periodic, lambda p: 0.42 - 0.5 * np.cos(p) + 0.08 * np.cos(2 * p), "blackman_window", dtype), **how
-    )
-
-
-@public("bartlett_window", method=False)
-def _bartlett_window(window_length: int, periodic: bool = True, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """A triangle, ``1 - |2 k / N - 1|``; N as in `hann_window`."""
-    return finish(_make_window(window_length, periodic, lambda p: 1.0 - np.abs(p / math.pi - 1.0), "bartlett_window", dtype), **how)
-
-
-@public("kaiser_window", method=False)
-def _kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """``I0(beta sqrt(1 - (2 k / N - 1)^2)) / I0(beta)``, I0 the modified Bessel function of order 0; N as in `hann_window`.
-
-    Source: J. Kaiser, R. Schafer, "On the use of the I0-sinh window for spectrum analysis" (1980), eq. 1.
-    """
-
-    beta = float(number(beta, "kaiser_window", "beta"))
-
-    def formula(p: Any) -> Any:
-        inside = np.maximum(1.0 - (p / math.pi - 1.0) ** 2, 0.0)
-        return np.i0(beta * np.sqrt(inside)) / np.i0(beta)
-
-    return finish(_make_window(window_length, periodic, formula, "kaiser_window", dtype), **how)

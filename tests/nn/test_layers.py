@@ -22,6 +22,16 @@ def integers(high, *shape):
 
 #: Name, arguments, inputs.
 LAYERS = [
+    ("Upsample", {"scale_factor": 2}, [randn(2, 2, 3)]),
+    ("Upsample", {"scale_factor": (1.5, 2), "mode": "bicubic", "align_corners": True}, [randn(1, 2, 4, 3)]),
+    ("Upsample", {"scale_factor": 1.4, "mode": "bilinear", "recompute_scale_factor": True}, [randn(1, 2, 4, 3)]),
+    ("Upsample", {"size": (2, 3, 5), "mode": "trilinear"}, [randn(1, 1, 3, 2, 4)]),
+    ("Upsample", {"size": 5, "mode": "area"}, [randn(1, 2, 3, 4)]),
+    ("UpsamplingNearest2d", {"scale_factor": 2.0}, [randn(1, 2, 3, 2)]),
+    ("UpsamplingBilinear2d", {"size": [4, 5]}, [randn(1, 2, 3, 2)]),
+    ("PixelShuffle", {"upscale_factor": 2}, [randn(2, 8, 3, 2)]),
+    ("PixelUnshuffle", {"downscale_factor": 2}, [randn(2, 4, 6)]),
+    ("ChannelShuffle", {"groups": 2}, [randn(2, 4, 3)]),
     ("Identity", {}, [randn(2, 3)]),
     ("Linear", {"in_features": 3, "out_features": 4}, [randn(5, 3)]),
     ("Linear", {"in_features": 3, "out_features": 4, "bias": False}, [randn(2, 5, 3)]),

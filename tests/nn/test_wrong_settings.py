@@ -21,6 +21,7 @@ NEEDED = {
     "in_features": 2, "out_features": 3, "in1_features": 2, "in2_features": 3, "in_channels": 2, "out_channels": 4, "kernel_size": 3,
     "num_embeddings": 5, "embedding_dim": 2, "num_features": 4, "num_channels": 4, "num_groups": 2, "normalized_shape": 4,
     "output_size": 2, "threshold": 1.0, "value": 0.0, "dim": 1, "unflattened_size": (2, 3),
+    "upscale_factor": 2, "downscale_factor": 2, "groups": 2,
 }  # fmt: skip
 NOT_NUMBERS = ["3", [1.0], object(), 1j, {}]
 COUNTS = [-1, 2.5, True, *NOT_NUMBERS, np.ones(2), None]
@@ -39,7 +40,11 @@ BAD = {
     **each(["in_features", "out_features", "in_channels", "out_channels", "num_features", "num_channels"], COUNTS),
     **each(["num_embeddings", "embedding_dim"], COUNTS),
     **each(["in1_features", "in2_features", "num_groups", "groups", "num_parameters"], [0, *COUNTS]),
+    **each(["upscale_factor", "downscale_factor"], [0, *COUNTS]),
     "divisor_override": [0, *COUNTS[:-1]],
+    "size": [-1, 2.5, "3", (3, -1), (1.5, 2), object(), ("a", "b"), True],
+    "scale_factor": [0.0, -1.0, "2", (2.0, -1.0), (1.0, "b"), object(), float("nan")],
+    "mode": ["cubic", 3, None, ["nearest"], object()],
     **each(["kernel_size", "dilation"], [*SIZES, None]),
     "stride": SIZES,
     **each(["padding", "output_padding"], [-1, 2.5, "wide", (0, -1), (1.5, 2), object(), None]),
@@ -57,6 +62,7 @@ BAD = {
     "max_norm": [0.0, -1.0, *NUMBERS],
     "label_smoothing": RANGE,
     **each(["bias", "affine", "elementwise_affine", "track_running_stats", "ceil_mode", "count_include_pad"], FLAGS),
+    **each(["align_corners", "recompute_scale_factor"], FLAGS),
     **each(["return_indices", "inplace", "full", "log_input", "log_target", "swap", "keepdim", "sparse"], FLAGS),
     "scale_grad_by_freq": FLAGS,
     **each(["weight", "pos_weight"], ["w", 1.0, [1.0], np.ones(2), object()]),

@@ -24,6 +24,7 @@ STEPS = np.cumsum(positive(4))
 CALLS = [
     call("gradient", lambda T, x: T.gradient(x), normal(4, 3)),
     call("gradient spacing", lambda T, x: T.gradient(x, spacing=0.5, dim=1, edge_order=2), normal(3, 4)),
+    call("gradient dims", lambda T, x: T.gradient(x, spacing=(2.0, 0.5), dim=(2, 0)), normal(2, 2, 3)),
     call("gradient spacings", lambda T, x: T.gradient(x, spacing=[0.5, 2.0]), normal(3, 4)),
     call("gradient coordinates", lambda T, x, c: T.gradient(x, spacing=[c], dim=1), normal(3, 4), STEPS),
     call("gradient coordinates at the edge", lambda T, x, c: T.gradient(x, spacing=[c], dim=1, edge_order=2), normal(3, 4), STEPS),

@@ -42,4 +42,7 @@ CALLS = [
     call("bincount weights", lambda T, x, w: T.bincount(x, w), integers(7), positive(7), differentiable=False),
     call("histc", lambda T, x: (T.histc(x, 4), x.histc(bins=3, min=-1, max=1)), normal(20), differentiable=False),
     call("histogram", lambda T, x: (*T.histogram(x, 4), *T.histogram(x, bins=3, range=(-1.0, 1.0)), *x.histogram(5, density=True)), normal(20), differentiable=False),
+    call("histogramdd", lambda T, x: (lambda r: (r.hist, *r.bin_edges))(T.histogramdd(x, [2, 3], density=True)), normal(5, 2), differentiable=False),
+    call("histogramdd weights", lambda T, x, w: (lambda r: (r.hist, *r.bin_edges))(T.histogramdd(x, 3, range=[-2.0, 2.0, -1.0, 1.0], weight=w)),
+         normal(2, 3, 2), positive(2, 3), differentiable=False),
 ]  # fmt: skip
