@@ -16,7 +16,10 @@ import pytest
 from hypothesis import settings
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone import nn
 from tensorflowlite_clone.core.registry import OPS
+
+assert nn, "its operations, which are loaded with it, are tested like all others"
 
 settings.register_profile("shared machines", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)  # --hypothesis-profile=search: new examples

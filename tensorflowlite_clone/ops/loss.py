@@ -25,7 +25,8 @@ from .activation import LogSigmoid
 from .arithmetic import Divide
 from .cast import Cast, Connected
 from .gather import Gather
-from .reduce import Mean, Sum
+from .reduce import Sum
+from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, weighted
 from .shape import Reshape
 from .softmax import LogSoftmax, Softmax
 
@@ -162,66 +163,14 @@ class AtLeast(Elementwise):
         return g
 
 
-def reduced(losses: Array, reduction: str, op: str) -> Array:
-    """The mean or sum of losses, or the losses themselves."""
-    if reduction == "mean":
-        return Mean.of(losses, axis=None, keepdims=False)
-    if reduction == "sum":
-        return Sum.of(losses, axis=None, keepdims=False)
-    if reduction != "none":
-        raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none': got {reduction!r:.60}")
-    return losses
-
-
-def same_shape(op: str, input: Array, target: Array) -> None:
-    """Raise `ShapeError` for shapes that differ, even if they would broadcast."""
-    if shape_of(input) != shape_of(target):
-        raise ShapeError(
-            f"{op}: input and target must have the same shape: they are {shape_of(input)} and {shape_of(target)}; "
-            f"broadcasting would compare every element with every other one, use reshape or squeeze to make them equal"
-        )
-
-
-def pair(op: str, input: Array, target: Array) -> tuple[Array, Array]:
-    """Input and target as boxes of one shape."""
-    x, y = to_operand(input, op), to_operand(target, op)
-    same_shape(op, x, y)
-    return x, y
-
-
-def broadcastable(op: str, weight: Any, input: Array, name: str = "weight") -> Array:
-    """A weight that broadcasts to the input, checked."""
-    ws, xs = shape_of(weight), shape_of(input)
-    if len(ws) > len(xs) or any(n not in (1, m) for n, m in zip(ws[::-1], xs[::-1], strict=False)):
-        raise ShapeError(f"{op}: {name} does not broadcast to the input: it is {ws}, the input {xs}; reshape it")
-    return weight
-
-
-def integer_labels(op: str, input: Array, target: Array) -> None:
-    """Check the kind of labels; their range is checked where the values are read."""
-    if target.dtype.kind not in "iu":
-        raise DTypeError(
-            f"{op}: labels must be integers: target is {target.dtype} {shape_of(target)}, input is {shape_of(input)}; convert them, "
-            f"target.long(){', or give probabilities in the shape of the input' if op == 'cross_entropy' else ''}"
-        )
-
-
-def class_weights(op: str, weight: Array | None, input: Array, classes: int) -> Array | None:
-    """Class weights (C) in the dtype of the input, checked."""
-    if weight is None:
-        return None
-    weight = to_operand(weight, op)
-    if shape_of(weight) != (classes,):
-        raise ShapeError(f"{op}: weight must have one entry per class: it is {shape_of(weight)}, there are {classes} classes")
-    return weight if weight.dtype == input.dtype else Cast.of(weight, dtype=np.dtype(input.dtype))
-
-
 @public("cross_entropy", nn=True, method=False)
 def _cross_entropy(
     input: Array,
     target: Array,
     weight: Array | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Array:
@@ -234,6 +183,7 @@ def _cross_entropy(
     >>> round(tl.nn.functional.cross_entropy(tl.zeros(2, 4), tl.tensor([0, 3])).item(), 4)
     1.3863
     """
+    reduction = older("cross_entropy", size_average, reduce, reduction)
     op = "cross_entropy"
     input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
@@ -280,13 +230,22 @@ def _with_probabilities(input: Array, target: Array, weight: Array | None, reduc
 
 
 @public("nll_loss", nn=True, method=False)
-def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean") -> Array:
+def _nll_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """``-input[target]``: log-probabilities (N, C, ...) or (C), labels (N, ...) or ().
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.nll_loss(tl.tensor([[-1.0, -3.0]]), tl.tensor([1])).item()
     3.0
     """
+    reduction = older("nll_loss", size_average, reduce, reduction)
     op = "nll_loss"
     input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
@@ -317,32 +276,51 @@ def _nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_i
 
 
 @public("mse_loss", nn=True, method=False)
-def _mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+def _mse_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Array | None = None,
+) -> Array:
     """``(input - target)^2``; the shapes must be equal.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.mse_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
     2.0
     """
+    reduction = older("mse_loss", size_average, reduce, reduction)
     input, target = pair("mse_loss", input, target)
-    return reduced(np.square(input - target), reduction, "mse_loss")
+    return weighted("mse_loss", np.square(input - target), weight, reduction)
 
 
 @public("l1_loss", nn=True, method=False)
-def _l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+def _l1_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Array | None = None,
+) -> Array:
     """``|input - target|``; the shapes must be equal.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.l1_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
     1.0
     """
+    reduction = older("l1_loss", size_average, reduce, reduction)
     input, target = pair("l1_loss", input, target)
-    return reduced(np.abs(input - target), reduction, "l1_loss")
+    return weighted("l1_loss", np.abs(input - target), weight, reduction)
 
 
 @public("smooth_l1_loss", nn=True, method=False)
-def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
+def _smooth_l1_loss(
+    input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+) -> Array:
     """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
+    reduction = older("smooth_l1_loss", size_average, reduce, reduction)
     input, target = pair("smooth_l1_loss", input, target)
     beta = number(beta, "smooth_l1_loss", "beta")
     if not beta >= 0:
@@ -352,23 +330,31 @@ def _smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: 
 
 
 @public("huber_loss", nn=True, method=False)
-def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
+def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None) -> Array:
     """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
     input, target = pair("huber_loss", input, target)
     delta = number(delta, "huber_loss", "delta")
     if not delta > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
-    return reduced(Huber.of(input - target, width=float(delta)), reduction, "huber_loss")
+    return weighted("huber_loss", Huber.of(input - target, width=float(delta)), weight, reduction, by_weight=False)
 
 
 @public("binary_cross_entropy", nn=True, method=False)
-def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
+def _binary_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
     """``-(y log x + (1 - y) log(1 - x))`` for probabilities x in [0, 1]; logarithms are at least -100.
 
     >>> import tensorflowlite_clone as tl
     >>> round(tl.nn.functional.binary_cross_entropy(tl.tensor([0.5, 1.0]), tl.tensor([1.0, 1.0]), reduction="sum").item(), 4)
     0.6931
     """
+    reduction = older("binary_cross_entropy", size_average, reduce, reduction)
     op = "binary_cross_entropy"
     input, target = pair(op, input, target)
     plain = input.array if isinstance(input, Taped) else input
@@ -383,7 +369,13 @@ def _binary_cross_entropy(input: Array, target: Array, weight: Array | None = No
 
 @public("binary_cross_entropy_with_logits", nn=True, method=False)
 def _bce_with_logits(
-    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean", pos_weight: Array | None = None
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
 ) -> Array:
     """`binary_cross_entropy` of ``sigmoid(input)``, stable; ``pos_weight`` weighs the positive part.
 
@@ -391,6 +383,7 @@ def _bce_with_logits(
     >>> tl.nn.functional.binary_cross_entropy_with_logits(tl.tensor([-1000.0]), tl.tensor([1.0])).item()
     1000.0
     """
+    reduction = older("binary_cross_entropy_with_logits", size_average, reduce, reduction)
     op = "binary_cross_entropy_with_logits"
     input, target = pair(op, input, target)
     log_p = LogSigmoid.of(input)
@@ -402,7 +395,14 @@ def _bce_with_logits(
 
 
 @public("kl_div", nn=True, method=False)
-def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bool = False) -> Array:
+def _kl_div(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Array:
     """``y (log y - x)`` for log-probabilities x; "batchmean" divides the sum by the batch size.
 
     >>> import tensorflowlite_clone as tl
@@ -410,6 +410,7 @@ def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bo
     >>> tl.nn.functional.kl_div(p.log(), p, reduction="batchmean").item()
     0.0
     """
+    reduction = older("kl_div", size_average, reduce, reduction)
     input, target = pair("kl_div", input, target)
     if log_target:
         losses = np.exp(target) * (target - input)
@@ -423,9 +424,17 @@ def _kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bo
 
 @public("poisson_nll_loss", nn=True, method=False)
 def _poisson_nll_loss(
-    input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+    input: Array,
+    target: Array,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Array:
     """``exp(x) - y x`` (without ``log_input``: ``x - y log(x + eps)``); ``full`` adds Stirling's term where y > 1."""
+    reduction = older("poisson_nll_loss", size_average, reduce, reduction)
     input, target = pair("poisson_nll_loss", input, target)
     losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:

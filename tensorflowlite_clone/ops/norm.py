@@ -210,7 +210,7 @@ def _fits(op: str, name: str, v: Array | None, shape: tuple[int, ...], what: str
         raise ShapeError(f"{op}: {name} does not fit: it is {shape_of(v)}, {what}; it must be {shape}")
 
 
-@public("layer_norm", method=False, functional=True)
+@public("layer_norm", nn=True, method=False)
 def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over the last dimensions.
 
@@ -252,11 +252,11 @@ def _channels(op: str, x: Array, **vectors: Array | None) -> None:
         _fits(op, name, v, (shape[1],), f"the input {shape} has {shape[1]} channels")
 
 
-@public("batch_norm", method=False, functional=True)
+@public("batch_norm", nn=True, method=False)
 def _batch_norm(
     input: Array,
-    running_mean: Array | None = None,
-    running_var: Array | None = None,
+    running_mean: Array | None,
+    running_var: Array | None,
     weight: Array | None = None,
     bias: Array | None = None,
     training: bool = False,
@@ -283,7 +283,7 @@ def _batch_norm(
     would be updated inside vmap.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.batch_norm(tl.tensor([[1.0], [3.0]]), training=True, eps=0.0).tolist()
+    >>> tl.nn.functional.batch_norm(tl.tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0).tolist()
     [[-1.0], [1.0]]
 
     Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015), algorithms 1 and 2.
@@ -330,7 +330,7 @@ def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -
     running.copy_(moved)
 
 
-@public("group_norm", method=False, functional=True)
+@public("group_norm", nn=True, method=False)
 def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over each group of channels of each example.
 
@@ -362,7 +362,7 @@ def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias
     return _affine(Reshape.of(LayerNorm.of(rows, None, None, n=1, eps=eps), shape=shape), weight, bias)
 
 
-@public("instance_norm", method=False, functional=True)
+@public("instance_norm", nn=True, method=False)
 def _instance_norm(
     input: Array,
     running_mean: Array | None = None,
@@ -381,7 +381,7 @@ def _instance_norm(
     Raises `ShapeError` where shapes do not fit or a channel has one value only.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.instance_norm(tl.tensor([[[1.0, 3.0]]]), eps=0.0).tolist()
+    >>> tl.nn.functional.instance_norm(tl.tensor([[[1.0, 3.0]]]), eps=0.0).tolist()
     [[[-1.0, 1.0]]]
 
     Source: D. Ulyanov, A. Vedaldi, V. Lempitsky, "Instance normalization" (2016), eq. 2.
@@ -435,7 +435,7 @@ def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, 
     return scaled if weight is None else scaled * weight
 
 
-@public("normalize", nn=True, method=False)
+@public("normalize", nn=True, method=False, out=True)
 def _normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Array:
     """``x / max(|x|_p, eps)``: vectors along ``dim`` scaled to length one.
 
