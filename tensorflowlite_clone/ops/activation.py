@@ -387,6 +387,8 @@ def _prelu(input: Array, weight: Array) -> Array:
                 f"prelu: one weight per channel is needed: input is {shape}, weight is {shape_of(weight)}; dimension 1 is the channel"
             )
         weight = Reshape.of(weight, shape=(n,) + (1,) * (len(shape) - 2))
+    elif len(shape_of(weight)) > len(shape):
+        weight = Reshape.of(weight, shape=())
     return PReLU.of(to_operand(input, "prelu"), weight)
 
 

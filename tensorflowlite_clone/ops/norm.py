@@ -23,7 +23,7 @@ from ..core.publish import public, to_operand
 from ..core.tensor import Taped
 from ..kernels import norm as kernels
 from ..kernels.reduce import power_of_two
-from .cast import Connected, cast
+from .cast import Clone, Connected, cast
 from .conv import fold_axis, unfold_axis
 from .pool import AvgPool
 from .reduce import Mean, Norm2, count, wide
@@ -289,6 +289,8 @@ def _batch_norm(
     Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015), algorithms 1 and 2.
     """
     x = to_operand(input, "batch_norm")
+    if 0 in shape_of(x)[:2] and (len(shape_of(x)) < 2 or not shape_of(x)[1]):  # no channels: PyTorch asks nothing of the statistics
+        return Clone.of(x)
     _channels("batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     shape = shape_of(x)
     if not training:
@@ -465,6 +467,8 @@ def _local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: flo
     """
     x = to_operand(input, "local_response_norm")
     shape = shape_of(x)
+    if len(shape) >= 3 and size >= 1 and 0 in shape:
+        return Clone.of(x)
     if len(shape) < 3 or size < 1:
         raise ShapeError(
             f"local_response_norm: needs (N, C, ...) with 3 dimensions or more, size >= 1: the input is {shape}, size is {size}"
