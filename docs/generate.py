@@ -24,10 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that
 import numpy_functions
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone import nn
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
 
+assert nn, "what is loaded with it is in the registry too"
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
 NOTE = "# Generated from the registry of operations by docs/generate.py; do not edit.\n"
