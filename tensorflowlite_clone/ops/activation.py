@@ -16,7 +16,7 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise, Inexact
-from ..core.levels import is_plainly
+from ..core.levels import is_plainly, number
 from ..core.operation import fused
 from ..core.publish import public, require_operands, to_operand
 from ..kernels import activation as kernels
@@ -394,6 +394,7 @@ def _prelu(input: Array, weight: Array) -> Array:
 
 def randomly_leaky(x: Array, lower: float, upper: float, training: bool, generator: Any = None) -> Array:
     """``x`` where positive, elsewhere times a slope: the middle of [lower, upper], in training one drawn for each element."""
+    lower, upper = number(lower, "rrelu", "lower"), number(upper, "rrelu", "upper")
     if not lower <= upper:
         raise ArgumentError(f"rrelu: lower must not exceed upper: got {lower} and {upper}; swap them")
     if x.dtype.kind != "f":

@@ -167,6 +167,8 @@ def _scaled_dot_product_attention(
             f"{op}: query, key and value must have one floating dtype: they are {q.dtype}, {k.dtype} and {v.dtype}; convert them"
         )
     mask = None if attn_mask is None else to_operand(attn_mask, op)
+    if mask is not None and len(shape_of(mask)) < 2:
+        mask = Reshape.of(mask, shape=(1,) * (2 - len(shape_of(mask))) + shape_of(mask))
     if mask is not None and is_causal:
         raise ArgumentError(f"{op}: attn_mask and is_causal are both given; put the triangle into the mask, or leave the mask out")
     if mask is not None and mask.dtype.kind not in "bf":
@@ -183,8 +185,6 @@ def _scaled_dot_product_attention(
     size = shape_of(q)[-1]
     factor = (1.0 / math.sqrt(size) if size else 1.0) if scale is None else float(number(scale, op, "scale"))
     allowed, bias = (mask, None) if mask is not None and mask.dtype.kind == "b" else (None, mask)
-    if bias is not None and not shape_of(bias):
-        bias = Reshape.of(bias, shape=(1, 1))
     xs = (q, k, v) if bias is None else (q, k, v, cast(bias, q.dtype))
     out: Array = Attention.of(allowed, keep, *xs, scale=factor, causal=bool(is_causal), drop=float(p))[0]
     return out if shape is None else Reshape.of(out, shape=(*shape_of(out)[:-4], *shape, shape_of(out)[-1]))

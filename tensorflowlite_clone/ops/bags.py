@@ -16,7 +16,7 @@ from ..core.broadcast import shape_of, spread_all
 from ..core.families import General
 from ..core.levels import concrete
 from ..core.publish import public, to_operand
-from .cast import Cast
+from .cast import cast
 from .draw import constant
 from .embedding import AddRows, TakeRows, TakeWeighedRows, frequency, padding_row, shorten
 from .gather import Gather
@@ -109,19 +109,21 @@ def _reduced(
     rows = TakeRows.of(weight, input) if shares is None else TakeWeighedRows.of(weight, input, shares)  # (n, D)
     n, width = shape_of(rows)
     alive = np.ones((n,), np.bool_) if padding is None else np.not_equal(input, padding)
-    counted = Cast.of(alive, dtype=np.dtype(weight.dtype))
-    counts = constant(AddRows.of(counted, bag, rows=bags))
+    counts = constant(AddRows.of(cast(alive, np.int64), bag, rows=bags))
     if mode == "max":
         place = BagMaximum.of(rows, np.expand_dims(alive, -1), bag, bags=bags)
         longer = np.concatenate([rows, np.zeros((1, width), rows.dtype)])  # of an empty bag
         whence = np.take(np.concatenate([input, np.zeros((1,), input.dtype)]), place)
         return Gather.of(longer, place, axis=0), counts, whence
+    rows = cast(rows, np.float32) if rows.dtype == np.float16 else rows  # whose sums lose digits
     if per_sample is not None:
         rows = rows * np.expand_dims(per_sample, -1)
     if padding is not None:
         rows = np.where(np.expand_dims(alive, -1), rows, 0.0)
     out = AddRows.of(rows, bag, rows=bags)
-    return (out if mode == "sum" else out / np.expand_dims(np.maximum(counts, 1.0), -1)), counts, counts
+    if mode == "mean":
+        out = out / cast(np.expand_dims(np.maximum(counts, 1), -1), out.dtype)
+    return cast(out, weight.dtype), counts, counts
 
 
 def _bags(

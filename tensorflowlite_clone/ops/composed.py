@@ -76,7 +76,7 @@ def _linear_cross_entropy(
 ) -> Array:
     """`cross_entropy` of ``linear(input, linear_weight, linear_bias)``: input (N, in) or (in), linear_weight (C, in).
 
-    With a linear_weight (C, d1, ..., in), and a bias (C, d1, ...) or (C), the logits are (N, C, d1, ...). ``options``, how PyTorch cuts the
+    With a linear_weight (C, d1, ..., in), and a bias (C, d1, ...), the logits are (N, C, d1, ...). ``options``, how PyTorch cuts the
     work into parts, changes nothing.
 
     >>> import tensorflowlite_clone as tl
@@ -91,12 +91,12 @@ def _linear_cross_entropy(
             f"{op}: shapes do not fit: input is {xs}, linear_weight {ws}; they must be (N, in) and (C, in) or (C, d1, ..., in)"
         )
     bias = None if linear_bias is None else to_operand(linear_bias, op)
-    if bias is not None and shape_of(bias) not in (ws[:1], ws[:-1]):
+    if bias is not None and shape_of(bias) != ws[:-1]:
         raise ShapeError(f"{op}: linear_bias does not fit: it is {shape_of(bias)}, linear_weight is {ws}; it must be {ws[:-1]}")
     logits = _linear(x, Reshape.of(w, shape=(math.prod(ws[:-1]), ws[-1])), None)
     logits = logits if len(ws) == 2 else Reshape.of(logits, shape=(xs[0], *ws[:-1]))
     if bias is not None:
-        logits = logits + (bias if shape_of(bias) == ws[:-1] else Reshape.of(bias, shape=(ws[0],) + (1,) * (len(ws) - 2)))
+        logits = logits + bias
     return _cross_entropy(
         logits, target, weight, ignore_index=-100 if ignore_index is None else ignore_index, reduction=reduction,
         label_smoothing=label_smoothing,

@@ -291,7 +291,7 @@ def _mse_loss(
     2.0
     """
     reduction = older("mse_loss", size_average, reduce, reduction)
-    input, target = pair("mse_loss", input, target)
+    input, target = pair("mse_loss", input, target, floating=True)
     return weighted("mse_loss", np.square(input - target), weight, reduction)
 
 
@@ -321,7 +321,7 @@ def _smooth_l1_loss(
 ) -> Array:
     """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
     reduction = older("smooth_l1_loss", size_average, reduce, reduction)
-    input, target = pair("smooth_l1_loss", input, target)
+    input, target = pair("smooth_l1_loss", input, target, floating=True)
     beta = number(beta, "smooth_l1_loss", "beta")
     if not beta >= 0:
         raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
@@ -332,7 +332,7 @@ def _smooth_l1_loss(
 @public("huber_loss", nn=True, method=False)
 def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None) -> Array:
     """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
-    input, target = pair("huber_loss", input, target)
+    input, target = pair("huber_loss", input, target, floating=True)
     delta = number(delta, "huber_loss", "delta")
     if not delta > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
@@ -411,7 +411,7 @@ def _kl_div(
     0.0
     """
     reduction = older("kl_div", size_average, reduce, reduction)
-    input, target = pair("kl_div", input, target)
+    input, target = pair("kl_div", input, target, floating=True)
     if log_target:
         losses = np.exp(target) * (target - input)
     else:

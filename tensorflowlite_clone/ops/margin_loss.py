@@ -31,14 +31,14 @@ def _positive_part(x: Array) -> Array:
 
 def _hinge(x: Array) -> Array:
     """``max(x, 0)`` with derivative 1 at 0: a pair exactly at the margin still moves."""
-    return np.where(np.greater_equal(x, 0.0), x, 0.0)
+    return np.where(np.greater_equal(x, 0), x, 0)
 
 
 @public("hinge_embedding_loss", nn=True, method=False)
 def _hinge_embedding_loss(
     input: Array, target: Array, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
 ) -> Array:
-    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1.
+    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1, and of both the sum where it is anything else.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.hinge_embedding_loss(tl.tensor([0.5, 0.25]), tl.tensor([1, -1]), reduction="none").tolist()
@@ -46,7 +46,7 @@ def _hinge_embedding_loss(
     """
     reduction = older("hinge_embedding_loss", size_average, reduce, reduction)
     input, target = pair("hinge_embedding_loss", input, target)
-    losses = np.where(np.equal(target, 1), input, 0.0) + np.where(np.equal(target, -1), _hinge(margin - input), 0.0)
+    losses = np.where(np.equal(target, -1), 0, input) + np.where(np.equal(target, 1), 0, _hinge(margin - input))
     return reduced(losses, reduction, "hinge_embedding_loss")
 
 
@@ -78,7 +78,7 @@ def _soft_margin_loss(
 ) -> Array:
     """``log(1 + exp(-y x))`` with y = 1 or -1; stable."""
     reduction = older("soft_margin_loss", size_average, reduce, reduction)
-    input, target = pair("soft_margin_loss", input, target)
+    input, target = pair("soft_margin_loss", input, target, floating=True)
     return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
 
 
@@ -160,6 +160,8 @@ def _multilabel_margin_loss(
     if x.ndim > 2:
         raise ShapeError(f"{op}: input and target must be (N, C) or (C): they are {x.shape}")
     integer_labels(op, x, y)
+    if x.ndim and not x.shape[-1]:
+        raise ShapeError(f"{op}: there must be at least one class: the input is {x.shape}")
     if not x.ndim:
         x, y = np.reshape(x, (1,)), np.reshape(y, (1,))
     classes = x.shape[-1]

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._errors import GraphError
+from .._state import state
 from .._typing import Array
+from ..core.levels import varies
 from ..core.publish import public, to_operand
 from .activation import randomly_leaky
 from .bags import MODES, _bags
@@ -134,7 +137,12 @@ def _embedding_bag_of(
 
 @public("embedding_renorm_", method=False)
 def _embedding_renorm_(input: Array, indices: Array, max_norm: float, norm_type: float) -> Array:
-    """The rows of a table that ``indices`` name shortened, in place, to a ``norm_type``-norm of at most ``max_norm``; returns the table."""
+    """The rows of a table that ``indices`` name shortened, in place, to a ``norm_type``-norm of at most ``max_norm``; returns the table.
+
+    It has no derivative: raises `GraphError` for an ``input`` that requires grad, unless inside `no_grad`.
+    """
+    if state.grad_enabled and varies(input):
+        raise GraphError("embedding_renorm_: input requires grad, and shortening its rows has no derivative; do it inside tl.no_grad()")
     shorten("embedding_renorm_", input, indices, max_norm, norm_type)
     return input
 

@@ -69,6 +69,8 @@ def weighted(op: str, losses: Array, weight: Array | None, reduction: str, by_we
 def reduced(losses: Array, reduction: str, op: str) -> Array:
     """The mean or sum of losses, or the losses themselves."""
     if reduction == "mean":
+        if losses.dtype.kind not in "fc":
+            raise DTypeError(f"{op}: the mean of integers is none: the losses are {losses.dtype}; convert the input, input.float()")
         return Mean.of(losses, axis=None, keepdims=False)
     if reduction == "sum":
         return Sum.of(losses, axis=None, keepdims=False)
@@ -86,10 +88,12 @@ def same_shape(op: str, input: Array, target: Array) -> None:
         )
 
 
-def pair(op: str, input: Array, target: Array) -> tuple[Array, Array]:
-    """Input and target as boxes of one shape."""
+def pair(op: str, input: Array, target: Array, floating: bool = False) -> tuple[Array, Array]:
+    """Input and target as boxes of one shape, one of which is ``floating`` where that is asked."""
     x, y = to_operand(input, op), to_operand(target, op)
     same_shape(op, x, y)
+    if floating and x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
+        raise DTypeError(f"{op}: input and target are integers: they are {x.dtype} and {y.dtype}; convert one of them, input.float()")
     return x, y
 
 

@@ -346,3 +346,47 @@ def test_no_warning_without_reason():
         F.ctc_loss(LOGS, LABELS, (4, 4), (2, 2))
         F.scaled_dot_product_attention(X, X, X, is_causal=True)
         F.embedding_bag(PAIRS, TABLE)
+
+
+def test_kernels_with_any_number_of_operands_see_no_boxes():
+    """Derivatives inside derivatives: what a recorded operand holds may be a box, in a tuple of operands as well."""
+    q, k, v = t(3, 2), t(4, 2, seed=1), t(4, 2, seed=2)
+
+    def f(q):
+        return F.scaled_dot_product_attention(q, k, v).square().sum()
+
+    g = tl.func.grad(f)(q).numpy()
+    r = q.clone().requires_grad_()
+    inside = tl.func.grad(f)(r)
+    np.testing.assert_allclose(inside.detach().numpy(), g, atol=1e-12)
+    (twice,) = tl.autograd.grad(inside.sum(), r)
+    hessian = tl.func.hessian(f)(q)
+    np.testing.assert_allclose(twice.numpy(), hessian.numpy().sum((0, 1)), atol=1e-10)
+
+
+def test_embedding_renorm_has_no_derivative():
+    w = TABLE.clone().requires_grad_()
+    with pytest.raises(RuntimeError, match="embedding_renorm_: input requires grad"):
+        tl.embedding_renorm_(w, INDEX, 1.0, 2.0)
+    with tl.no_grad():
+        assert tl.embedding_renorm_(w, INDEX, 1.0, 2.0) is w
+    assert np.linalg.norm(w.detach().numpy()[[0, 1, 2, 4]], axis=1).max() < 1.0 + 1e-6
+
+
+def test_targets_of_hinges_that_are_neither_sign():
+    x = tl.tensor([0.25, 0.5])
+    assert F.hinge_embedding_loss(x, tl.tensor([0.0, 2.0]), reduction="none").tolist() == [1.0, 1.0]
+    with pytest.raises(RuntimeError, match="mse_loss"):
+        F.mse_loss(INDEX, INDEX)
+    with pytest.raises(RuntimeError, match="l1_loss: the mean of integers"):
+        F.l1_loss(INDEX, INDEX)
+    assert F.l1_loss(INDEX, INDEX + 1, reduction="sum").item() == 4
+
+
+def test_masks_of_fewer_dimensions():
+    q, k, v, row = t(2, 3, 4), t(2, 5, 4), t(2, 5, 2), t(5)
+    expected = F.scaled_dot_product_attention(q, k, v, row[None])
+    np.testing.assert_array_equal(F.scaled_dot_product_attention(q, k, v, row).numpy(), expected.numpy())
+    plain = F.scaled_dot_product_attention(q, k, v)
+    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v, tl.tensor(0.5)).numpy(), plain.numpy())
+    np.testing.assert_array_equal(F.scaled_dot_product_attention(q, k, v, tl.tensor(True)).numpy(), plain.numpy())
