@@ -38,10 +38,13 @@ class BagMaximum(General):
         place = np.full((bags, x.shape[1]), n, np.int64)
         if n:
             first = np.flatnonzero(np.diff(bag, prepend=-1))  # where a bag begins
-            v = np.where(alive, x, -math.inf)
+            every = bool(alive.all())
+            v = x if every else np.where(alive, x, -math.inf)
             top = np.maximum.reduceat(v, first, axis=0)
-            is_top = np.logical_and(v == np.repeat(top, np.diff(first, append=n), axis=0), alive)
-            place[bag[first]] = np.minimum.reduceat(np.where(is_top, np.arange(n)[:, None], n), first, axis=0)
+            is_top = v == np.repeat(top, np.diff(first, append=n), axis=0)
+            is_top = is_top if every else np.logical_and(is_top, alive)
+            numbers = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)[:, None]
+            place[bag[first]] = np.minimum.reduceat(np.where(is_top, numbers, numbers.dtype.type(n)), first, axis=0)
         return place
 
     @classmethod
