@@ -77,6 +77,7 @@ def call(where, name, dim, value):
         kwargs["index"] = 0
     kwargs |= {k: v for k, v in {"reduce": "sum", "repeats": 2, "src": tl.tensor(X)}.items() if k in given}
     kwargs[dim] = value
+    tl.manual_seed(0)  # what is drawn is drawn alike
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return f(start, **kwargs)

@@ -94,7 +94,7 @@ class Plan:
         for step in self.steps:
             rule = step.rule
             operands = [gs[k] for k in step.cotangents] + [values[j] for j in step.values]
-            if kernels and step.kernel is not None and not any(isinstance(v, Boxed) for v in operands):
+            if kernels and step.kernel is not None and not any(map(_is_boxed, operands)):
                 rule, k = step.kernel, len(step.cotangents)
                 operands[:k] = map(np.asarray, operands[:k])
             if step.which is None:
@@ -135,6 +135,11 @@ class Plan:
     def is_tensor(self, source: Source) -> bool:
         """Whether the saved value of ``source`` is a tensor of the recording level."""
         return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
+
+
+def _is_boxed(value: Any) -> bool:
+    """Whether it is a box, or the tuple of arrays of which there may be any number and one is a box."""
+    return isinstance(value, Boxed) or (type(value) is tuple and any(isinstance(a, Boxed) for a in value))
 
 
 def no_gradient() -> None:

@@ -13,7 +13,10 @@ import numpy as np
 from .._errors import ArgumentError
 from .._typing import NDArray
 
-__all__ = ["bernoulli_mask"]
+__all__ = ["bernoulli_mask", "packed_mask"]
+
+#: Elements that `packed_mask` draws at a time.
+_PART = 1 << 20
 
 
 def bernoulli_mask(shape: tuple[int, ...], keep: float, rng: np.random.Generator, dtype: Any) -> NDArray:
@@ -40,14 +43,7 @@ def bernoulli_mask(shape: tuple[int, ...], keep: float, rng: np.random.Generator
     if keep == 1.0:
         return np.ones(shape, dtype)
     size = math.prod(shape)
-    words = rng.integers(0, 2**64, -(-size // 8), np.uint64)  # twice as fast as rng.bytes
-    draws = words.astype("<u8", copy=False).view(np.uint8)[:size]  # the same mask on machines of either byte order
-    whole = math.floor(256.0 * keep)
-    kept = draws < whole
-    rest = 256.0 * keep - whole  # exact: the product only moves the exponent
-    if rest:
-        undecided = np.flatnonzero(draws == whole)
-        kept[undecided] = rng.random(undecided.size) < rest
+    kept = _kept(size, keep, rng)
     with np.errstate(over="ignore"):  # 1 / keep may not fit float16
         scale = dtype.type(1.0 / keep)
     mask: NDArray = np.empty(size, dtype)
@@ -57,3 +53,36 @@ def bernoulli_mask(shape: tuple[int, ...], keep: float, rng: np.random.Generator
     else:
         np.multiply(kept, scale, out=mask)
     return mask.reshape(shape)
+
+
+def packed_mask(shape: tuple[int, ...], keep: float, rng: np.random.Generator) -> NDArray:
+    """Which of the elements of ``shape`` are kept, each with probability ``keep``, as bits along the last axis (`numpy.packbits`).
+
+    A part after the other, so that no more than the bits exist of a large shape. ``rng``: as for `bernoulli_mask`.
+
+    >>> packed_mask((2, 12), 1.0, np.random.default_rng(0))
+    array([[255, 240],
+           [255, 240]], dtype=uint8)
+    """
+    length = shape[-1]
+    rows = math.prod(shape[:-1])
+    mask: NDArray = np.zeros((rows, -(-length // 8)), np.uint8)
+    part = max(1, _PART // max(length, 1))
+    for i in range(0, rows if keep else 0, part):
+        count = min(part, rows - i)
+        kept = np.ones(count * length, np.bool_) if keep == 1.0 else _kept(count * length, keep, rng)
+        mask[i : i + count] = np.packbits(kept.reshape(count, length), axis=-1)
+    return mask.reshape(*shape[:-1], mask.shape[1])
+
+
+def _kept(size: int, keep: float, rng: np.random.Generator) -> NDArray:
+    """``size`` booleans, each True with probability ``keep``."""
+    words = rng.integers(0, 2**64, -(-size // 8), np.uint64)  # twice as fast as rng.bytes
+    draws = words.astype("<u8", copy=False).view(np.uint8)[:size]  # the same mask on machines of either byte order
+    whole = math.floor(256.0 * keep)
+    kept: NDArray = draws < whole
+    rest = 256.0 * keep - whole  # exact: the product only moves the exponent
+    if rest:
+        undecided = np.flatnonzero(draws == whole)
+        kept[undecided] = rng.random(undecided.size) < rest
+    return kept

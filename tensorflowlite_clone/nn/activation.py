@@ -154,6 +154,24 @@ class ELU(_Activation):
         self.alpha, self.inplace = alpha, inplace
 
 
+class RReLU(_Activation):
+    """``x`` where positive, elsewhere times a slope: drawn from [lower, upper] in training, their mean otherwise (B. Xu et al. 2015)."""
+
+    _function = "rrelu"
+    settings = ("lower", "upper")
+
+    @checked
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        if lower > upper:
+            raise ArgumentError(f"RReLU: lower must not exceed upper: they are {lower} and {upper}; exchange them")
+        self.lower, self.upper, self.inplace = lower, upper, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The activation of ``input``."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+
 class CELU(_Activation):
     """``max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)`` (J. Barron 2017)."""
 

@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors read by index."""
+"""Embedding: a table of vectors read by index, one by one or in bags."""
 
 from __future__ import annotations
 
@@ -97,3 +97,100 @@ class Embedding(Layer):
         if self.scale_grad_by_freq:
             text += ", scale_grad_by_freq=True"
         return text + (", sparse=True" if self.sparse else "")
+
+
+class EmbeddingBag(Layer):
+    """Rows of ``weight`` (num_embeddings, embedding_dim) summed, averaged or their maxima: bags of indices (N, n) -> (N, embedding_dim).
+
+    The indices of all bags may also stand one after the other, with ``offsets`` where each begins. Indices ``padding_idx`` do not count,
+    and their row starts at zero. ``max_norm``, ``norm_type``, ``scale_grad_by_freq`` and ``sparse`` are those of `Embedding`.
+
+    >>> import tensorflowlite_clone as tl
+    >>> EmbeddingBag(10, 3)(tl.tensor([[1, 2], [4, 5]])).shape
+    (2, 3)
+    """
+
+    modes = ("sum", "mean", "max")
+
+    weight: Parameter
+
+    @checked
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ArgumentError(f"EmbeddingBag: padding_idx {padding_idx} is outside the table of {num_embeddings} rows")
+            padding_idx %= num_embeddings
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.max_norm, self.norm_type, self.mode = max_norm, norm_type, mode
+        self.scale_grad_by_freq, self.sparse, self.include_last_offset = scale_grad_by_freq, sparse, include_last_offset
+        if _weight is None:
+            self.weight = parameter((num_embeddings, embedding_dim), dtype)
+            self.reset_parameters()
+        else:
+            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
+                raise ShapeError(f"EmbeddingBag: the table must be {(num_embeddings, embedding_dim)}: it is {tuple(_weight.shape)}")
+            self.weight = Parameter(_weight)
+
+    def reset_parameters(self) -> None:
+        """Draw the table again."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0.0
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> Self:
+        """Bags that start from (and share the memory of) a given table (num_embeddings, embedding_dim)."""
+        if len(embeddings.shape) != 2:
+            raise ShapeError(
+                f"EmbeddingBag.from_pretrained: the table must be (num_embeddings, embedding_dim): it is {tuple(embeddings.shape)}"
+            )
+        rows, columns = embeddings.shape
+        layer = cls(rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
+        layer.weight.requires_grad_(not freeze)
+        return layer
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
+        """The bags of ``input``, whose rows are weighed by ``per_sample_weights`` in mode "sum"."""
+        return F.embedding_bag(
+            input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.mode, self.sparse,
+            per_sample_weights, self.include_last_offset, self.padding_idx,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        """Sizes and what differs from the defaults."""
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        if self.max_norm is not None:
+            text += f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        if self.scale_grad_by_freq:
+            text += ", scale_grad_by_freq=True"
+        text += f", mode={self.mode!r}"
+        return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"

@@ -8,10 +8,14 @@ from __future__ import annotations
 from .. import ops
 from .._lazy import public as _public
 from ..core.registry import NN_FUNCTIONS
+from ..ops import attention as _attention
+from ..ops import composed as _composed
 from ..ops import grid_sample as _grid_sample
 from ..ops import interpolate as _interpolate
+from ..ops import multihead as _multihead
 
-assert ops and _grid_sample and _interpolate, "the operations must be defined before they are gathered"
+_LATE = (_attention, _composed, _grid_sample, _interpolate, _multihead)
+assert ops and all(_LATE), "the operations must be defined before they are gathered"
 
 globals().update(NN_FUNCTIONS)
 __all__ = sorted(NN_FUNCTIONS)

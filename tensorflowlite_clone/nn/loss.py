@@ -10,6 +10,7 @@ from typing import Any
 
 from .._errors import ArgumentError
 from ..core.tensor import Tensor
+from ..ops.reduction import older
 from . import functional as F  # noqa: N812
 from .distance import PairwiseDistance
 from .module import Layer
@@ -24,9 +25,9 @@ class _Loss(Layer):
     reductions: tuple[str, ...] = ("mean", "sum", "none")
 
     @checked
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = reduction
+        self.reduction = older(type(self).__name__, size_average, reduce, reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of ``input`` against ``target``."""
@@ -59,8 +60,8 @@ class SmoothL1Loss(_Loss):
     settings = ("beta",)
 
     @checked
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(size_average, reduce, reduction)
         self.beta = beta
 
 
@@ -72,7 +73,7 @@ class HuberLoss(_Loss):
 
     @checked
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.delta = delta
 
 
@@ -82,8 +83,10 @@ class _Weighted(_Loss):
     weight: Tensor | None
 
     @checked
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
 
 
@@ -103,9 +106,15 @@ class CrossEntropyLoss(_Weighted):
 
     @checked
     def __init__(
-        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
 
@@ -116,8 +125,15 @@ class NLLLoss(_Weighted):
     settings = ("weight", "ignore_index")
 
     @checked
-    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
 
 
@@ -135,8 +151,15 @@ class BCEWithLogitsLoss(_Weighted):
     settings = ("weight", "pos_weight")
 
     @checked
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
         self.register_buffer("pos_weight", pos_weight)
 
 
@@ -151,8 +174,10 @@ class KLDivLoss(_Loss):
     settings = ("log_target",)
 
     @checked
-    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction)
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", log_target: bool = False
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
 
 
@@ -163,8 +188,16 @@ class PoissonNLLLoss(_Loss):
     settings = ("log_input", "full", "eps")
 
     @checked
-    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        size_average: bool | None = None,
+        eps: float = 1e-8,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
         self.log_input, self.full, self.eps = log_input, full, eps
 
 
@@ -176,7 +209,7 @@ class GaussianNLLLoss(_Loss):
 
     @checked
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.full, self.eps = full, eps
 
     def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:  # type: ignore[override]
@@ -197,8 +230,8 @@ class HingeEmbeddingLoss(_Loss):
     settings = ("margin",)
 
     @checked
-    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__(size_average, reduce, reduction)
         self.margin = margin
 
 
@@ -206,8 +239,8 @@ class MarginRankingLoss(_Loss):
     """``max(0, -y (x1 - x2) + margin)``: y is 1 where x1 should rank higher, -1 where x2 should."""
 
     @checked
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__(size_average, reduce, reduction)
         self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
@@ -227,8 +260,17 @@ class TripletMarginLoss(_Loss):
     """
 
     @checked
-    def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:  # type: ignore[override]
@@ -248,7 +290,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         swap: bool = False,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.distance_function = PairwiseDistance() if distance_function is None else distance_function
         self.margin, self.swap = margin, swap
 
@@ -269,8 +311,8 @@ class CosineEmbeddingLoss(_Loss):
     """``1 - cos(x1, x2)`` where y is 1, ``max(0, cos(x1, x2) - margin)`` where y is -1: (N, D), (N, D) and (N)."""
 
     @checked
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__(size_average, reduce, reduction)
         self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
@@ -288,8 +330,16 @@ class MultiMarginLoss(_Weighted):
     settings = ("p", "margin", "weight")
 
     @checked
-    def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
             raise ArgumentError(f"MultiMarginLoss: p must be 1 or 2: got {p}; it is the power of each margin")
         self.p, self.margin = p, margin
@@ -300,3 +350,31 @@ class MultiLabelSoftMarginLoss(_Weighted):
 
     _function = "multilabel_soft_margin_loss"
     settings = ("weight",)
+
+
+class MultiLabelMarginLoss(_Loss):
+    """``sum_ij max(0, 1 - x_i + x_j) / C`` over labels i and other classes j: scores (N, C), labels (N, C) that end with -1."""
+
+    _function = "multilabel_margin_loss"
+
+
+class CTCLoss(_Loss):
+    """Minus the logarithm of the probability of labels whose places in time are not known (A. Graves et al. 2006).
+
+    Log-probabilities (T, N, C), labels (N, S) or one after the other, numbers of steps (N) and of labels (N). ``blank`` is the class of no
+    label; ``zero_infinity`` puts 0 in place of the infinite losses of labels that do not fit the steps.
+
+    >>> import tensorflowlite_clone as tl
+    >>> even = tl.full((2, 1, 2), 0.5).log()
+    >>> round(CTCLoss()(even, tl.tensor([[1]]), (2,), (1,)).exp().item(), 4)
+    1.3333
+    """
+
+    @checked
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:  # type: ignore[override]
+        """The loss of ``targets`` under ``log_probs``."""
+        return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)

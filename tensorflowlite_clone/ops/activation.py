@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DimensionError, ShapeError
+from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Elementwise, Inexact
-from ..core.levels import is_plainly
+from ..core.levels import is_plainly, number
 from ..core.operation import fused
 from ..core.plain import filling
 from ..core.publish import public, require_operands, to_operand
@@ -25,9 +25,12 @@ from ..kernels import gates
 from ..kernels.select import select
 from .cast import Connected
 from .compare import Where
+from .draw import constant, fresh
 from .exponential import Sigmoid
+from .inplace.mutation import mutate
 from .inplace.option import inplace_option
 from .piecewise import Clamp, clamp
+from .random import uniform
 from .shape import Reshape
 from .special import Erf
 
@@ -226,7 +229,7 @@ class PReLU(Elementwise, title="prelu"):
 
 
 @public("relu", nn=True, method=False)
-@inplace_option("relu", twin=True)
+@inplace_option("relu", twin=True, outside=True)
 def _relu(input: Array, inplace: bool = False) -> Array:
     """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
     return ReLU.of(to_operand(input, "relu"))
@@ -280,7 +283,7 @@ def _elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
 
 
 @public("celu", method=False, functional=True)
-@inplace_option("celu", twin=True)
+@inplace_option("celu", twin=True, outside=True)
 def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
     """``x`` where positive, ``alpha (exp(x / alpha) - 1)`` elsewhere (J. Barron 2017). Shape: any -> same."""
     if is_plainly(alpha, 0):
@@ -292,7 +295,7 @@ def _celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
 
 
 @public("selu", method=False, functional=True)
-@inplace_option("selu", twin=True)
+@inplace_option("selu", twin=True, outside=True)
 def _selu(input: Array, inplace: bool = False) -> Array:
     """``scale * elu(x, alpha)`` with the constants of G. Klambauer et al. (2017). Shape: any -> same."""
     return ELU.of(to_operand(input, "selu"), alpha=SELU_ALPHA, scale=SELU_SCALE)
@@ -352,7 +355,7 @@ def _tanhshrink(input: Array) -> Array:
 
 
 @public("threshold", method=False, functional=True, out=True)
-@inplace_option("threshold", twin=True)
+@inplace_option("threshold", twin=True, outside=True)
 def _threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
     """``x`` where above the threshold, ``value`` elsewhere. Shape: any -> same."""
     x = to_operand(input, "threshold")
@@ -386,7 +389,42 @@ def _prelu(input: Array, weight: Array) -> Array:
                 f"prelu: one weight per channel is needed: input is {shape}, weight is {shape_of(weight)}; dimension 1 is the channel"
             )
         weight = Reshape.of(weight, shape=(n,) + (1,) * (len(shape) - 2))
+    elif len(shape_of(weight)) > len(shape):
+        weight = Reshape.of(weight, shape=())
     return PReLU.of(to_operand(input, "prelu"), weight)
+
+
+def randomly_leaky(x: Array, lower: float, upper: float, training: bool, generator: Any = None) -> Array:
+    """``x`` where positive, elsewhere times a slope: the middle of [lower, upper], in training one drawn for each element."""
+    lower, upper = number(lower, "rrelu", "lower"), number(upper, "rrelu", "upper")
+    if not lower <= upper:
+        raise ArgumentError(f"rrelu: lower must not exceed upper: got {lower} and {upper}; swap them")
+    if x.dtype.kind != "f":
+        raise DTypeError(f"rrelu: the input must be floating: it is {x.dtype} {shape_of(x)}; convert it, x.float()")
+    if not training:
+        return LeakyReLU.of(x, negative_slope=(lower + upper) / 2.0)
+    draw = fresh("rrelu", shape_of(x), lambda shape: uniform(shape, np.dtype(x.dtype), generator))
+    return PReLU.of(x, constant(draw) * (upper - lower) + lower)
+
+
+@public("rrelu", nn=True, method=False)
+@inplace_option("rrelu")
+def _rrelu(input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False) -> Array:
+    """``x`` where positive, elsewhere times a slope: drawn from [lower, upper] in training, their mean otherwise. Shape: any -> same.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.rrelu(tl.tensor([2.0, -1.0]), 0.25, 0.75).tolist()
+    [2.0, -0.5]
+
+    Source: B. Xu et al., "Empirical evaluation of rectified activations in convolutional network" (2015), sec. 2.4.
+    """
+    return randomly_leaky(to_operand(input, "rrelu"), lower, upper, training)
+
+
+@public("rrelu_", nn=True, method=False)
+def _rrelu_in_place(input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Array:
+    """`rrelu`, in place; returns the tensor itself."""
+    return mutate(input, "rrelu_", lambda x: randomly_leaky(x, lower, upper, training))
 
 
 @public("glu", nn=True, method=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ShapeError
+from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.levels import all_values
@@ -62,6 +62,14 @@ def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, 
     return distance
 
 
+def _lengths(op: str, difference: Array, p: float) -> Array:
+    """The ``p``-norms of differences along the last dimension; 0 where that is empty."""
+    if not p >= 0:
+        raise ArgumentError(f"{op}: p must not be negative: got {p}; it is the order of a norm")
+    length: Array = difference.norm(p if shape_of(difference)[-1] else 2, -1)
+    return length
+
+
 @public("cdist", method=False)
 def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Any = None) -> Array:
     """Distances ``|x1_i - x2_j|_p`` of all pairs of rows: (..., n, k), (..., m, k) -> (..., n, m); leading dimensions broadcast.
@@ -79,11 +87,10 @@ def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Any = None) -> Ar
         raise ShapeError(f"cdist: rows differ in length: x1 is {a}, x2 is {b}; they must be (..., n, k) and (..., m, k)")
     rows = Reshape.of(x, shape=(*a[:-1], 1, a[-1]))
     columns = Reshape.of(y, shape=(*b[:-2], 1, *b[-2:]))
-    distance: Array = (rows - columns).norm(p, -1)
-    return distance
+    return _lengths("cdist", rows - columns, p)
 
 
-@public("pdist", method=False)
+@public("pdist", method=False, functional=True)
 def _pdist(input: Array, p: float = 2.0) -> Array:
     """Distances ``|x_i - x_j|_p`` of all pairs i < j of rows: (n, k) -> (n (n - 1) / 2), ordered by i, then j.
 
@@ -97,5 +104,4 @@ def _pdist(input: Array, p: float = 2.0) -> Array:
     if len(shape_of(x)) != 2:
         raise ShapeError(f"pdist: needs a matrix of row vectors: the input is {shape_of(x)}; use cdist for stacks")
     i, j = np.triu_indices(shape_of(x)[0], 1)
-    distance: Array = (get_item(x, i) - get_item(x, j)).norm(p, -1)
-    return distance
+    return _lengths("pdist", get_item(x, i) - get_item(x, j), p)

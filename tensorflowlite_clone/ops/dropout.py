@@ -40,14 +40,14 @@ def _drop(op: str, x: Array, p: float, training: bool, inplace: bool, change: Ca
     return change(x)
 
 
-@public("dropout", method=False, functional=True)
+@public("dropout", nn=True, method=False)
 def _dropout(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
     """Each element 0 with probability p, else scaled by ``1 / (1 - p)``; the input itself in evaluation.
 
     Raises `ArgumentError` for p outside [0, 1].
 
     >>> import tensorflowlite_clone as tl
-    >>> sorted(set(tl.dropout(tl.ones(100), 0.5).tolist()))
+    >>> sorted(set(tl.nn.functional.dropout(tl.ones(100), 0.5).tolist()))
     [0.0, 2.0]
 
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
@@ -86,13 +86,12 @@ def _dropout3d(input: Array, p: float = 0.5, training: bool = True, inplace: boo
     return _drop_channels("dropout3d", input, p, training, inplace, 3)
 
 
-@public("feature_dropout", method=False)
-def _feature_dropout(input: Array, p: float = 0.5, train: bool = True) -> Array:
+def drop_features(input: Array, p: float, training: bool, inplace: bool = False) -> Array:
     """Whole channels of (N, C, ...) dropped, whatever the number of dimensions behind them."""
     x = to_operand(input, "feature_dropout")
     if x.ndim < 2:
         raise ShapeError(f"feature_dropout: the input must have at least 2 dimensions: it is {shape_of(x)}; use dropout")
-    return _drop("feature_dropout", x, p, train, False, lambda x: x * _mask("feature_dropout", x, p, x.ndim - 2))
+    return _drop("feature_dropout", x, p, training, inplace, lambda x: x * _mask("feature_dropout", x, p, x.ndim - 2))
 
 
 #: What SELU tends to for large negative numbers: minus its scale times its alpha.
@@ -108,7 +107,7 @@ def _alpha(op: str, x: Array, p: float, spatial: int) -> Array:
     return np.where(keep, x, SATURATION) * scale - scale * SATURATION * p
 
 
-@public("alpha_dropout", method=False, functional=True)
+@public("alpha_dropout", nn=True, method=False)
 def _alpha_dropout(input: Array, p: float = 0.5, training: bool = False, inplace: bool = False) -> Array:
     """Dropout to the saturation value of SELU, keeping mean 0 and variance 1.
 

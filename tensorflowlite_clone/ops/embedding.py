@@ -1,6 +1,6 @@
 """Embedding: rows of a table read by index, with a gradient that touches only the rows that were read.
 
-Not here: general indexing (``index.py``, ``gather.py``) and one-hot vectors.
+Not here: bags of rows (``bags.py``), general indexing (``index.py``, ``gather.py``) and one-hot vectors.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class TakeWeighedRows(General, title="embedding"):
         return cls.of(np.reshape(w, (size * rows, dim)), _shifted(indices, True, size, rows), shares)
 
 
-@public("embedding", method=False, functional=True)
+@public("embedding", nn=True, method=False)
 def _embedding(
     input: Array,
     weight: Array,
@@ -134,30 +134,41 @@ def _embedding(
         raise DTypeError(f"embedding: indices must be integers: got {input.dtype} {shape_of(input)}; convert them, input.long()")
     if len(shape_of(weight)) != 2:
         raise ShapeError(f"embedding: weight must be (rows, dim): it is {shape_of(weight)}")
-    rows = shape_of(weight)[0]
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise ArgumentError(f"embedding: padding_idx is out of range: it is {padding_idx}, the table has {rows} rows")
+    padding = padding_row("embedding", padding_idx, shape_of(weight)[0])
     if max_norm is not None:
-        _shorten(weight, input, number(max_norm, "embedding", "max_norm"), number(norm_type, "embedding", "norm_type"))
-    if padding_idx is None and not scale_grad_by_freq:
+        shorten("embedding", weight, input, max_norm, norm_type)
+    if padding is None and not scale_grad_by_freq:
         return TakeRows.of(weight, input)
-    shares: Any = 1.0
-    if scale_grad_by_freq:
-        counts = AddRows.of(np.ones(shape_of(input), weight.dtype), input, rows=rows)
-        shares = np.divide(1.0, TakeRows.of(counts, input))
-    if padding_idx is not None:
-        shares = shares * np.not_equal(input, padding_idx % rows).to(weight.dtype)
+    shares: Any = frequency(input, weight) if scale_grad_by_freq else 1.0
+    if padding is not None:
+        shares = shares * np.not_equal(input, padding).to(weight.dtype)
     return TakeWeighedRows.of(weight, input, shares)
 
 
-def _shorten(weight: Array, input: Array, max_norm: float, norm_type: float) -> None:
+def padding_row(op: str, padding_idx: int | None, rows: int) -> int | None:
+    """The number of the row that stands for nothing, counted from the first, checked."""
+    if padding_idx is None:
+        return None
+    if not -rows <= padding_idx < rows:
+        raise ArgumentError(f"{op}: padding_idx is out of range: it is {padding_idx}, the table has {rows} rows")
+    return padding_idx % rows
+
+
+def frequency(input: Array, weight: Array) -> Array:
+    """For each index 1 over how often it occurs, in the shape of ``input``."""
+    counts = AddRows.of(np.ones(shape_of(input), weight.dtype), input, rows=shape_of(weight)[0])
+    return np.divide(1.0, TakeRows.of(counts, input))
+
+
+def shorten(op: str, weight: Array, input: Array, max_norm: float, norm_type: float) -> None:
     """Scale the rows of ``weight`` that ``input`` names to a norm of at most ``max_norm``, in place and off the tape."""
+    max_norm, norm_type = number(max_norm, op, "max_norm"), number(norm_type, op, "norm_type")
     if not all(isinstance(t, Taped) and isinstance(t.array, ndarray) for t in (weight, input)):
-        raise OperandError("embedding: max_norm changes the table in place, which a function transform cannot follow; leave it out")
+        raise OperandError(f"{op}: max_norm changes the table in place, which a function transform cannot follow; leave it out")
     table, used = weight.array, np.unique(input.array)
     _check_range(used, len(table))
     norms = np.linalg.norm(table[used], norm_type, axis=1)
     long = norms > max_norm
     if long.any():
         table[used[long]] *= (max_norm / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
-        weight.changed("embedding")
+        weight.changed(op)

@@ -367,6 +367,8 @@ def _one_hot(tensor: Array, num_classes: int = -1) -> Array:
     """Vectors with a 1 at the place each label names: int64 (*, num_classes); inside vmap say ``num_classes``."""
     x = _index(to_operand(tensor, "one_hot"), "one_hot")
     labels = concrete(x, "one_hot") if num_classes == -1 else all_values(x)
+    if not labels.size and num_classes <= 0:
+        raise ArgumentError(f"one_hot: there are no labels to count the classes of: the input is {shape_of(x)}; say num_classes")
     top = int(labels.max(initial=-1)) + 1
     if labels.size and int(labels.min()) < 0:
         raise ArgumentError(f"one_hot: labels must not be negative: the smallest is {int(labels.min())}")

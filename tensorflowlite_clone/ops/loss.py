@@ -1,5 +1,4 @@
-"""Losses of predictions against labels, probabilities and values. Those made of margins are in ``margin_loss.py``, those of numbers
-against numbers in ``value_loss.py``.
+"""Losses of predictions against labels, probabilities and values. Those made of margins and distances are in ``margin_loss.py``.
 
 Operands whose shapes only fit by broadcasting, labels of the wrong kind and labels out of range are errors. ``reduction`` is "mean"
 (default), "sum" or "none" everywhere.
@@ -8,7 +7,6 @@ Operands whose shapes only fit by broadcasting, labels of the wrong kind and lab
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,17 +15,18 @@ from numpy import ndarray
 from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import shape_of, spread, spread_all
-from ..core.families import General, Inexact
+from ..core.families import Elementwise, General, Inexact
+from ..core.levels import number
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Taped
-from ..core.where import stacklevel
 from ..kernels import softmax as kernels
 from .activation import LogSigmoid
 from .arithmetic import Divide
 from .cast import Cast, Connected
 from .gather import Gather
-from .reduce import Mean, Sum
+from .reduce import Sum
+from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, weighted
 from .shape import Reshape
 from .softmax import LogSoftmax, Softmax
 
@@ -137,67 +136,31 @@ class BinaryCrossEntropy(Inexact, title="binary_cross_entropy"):
         return g * (LogClamped.of(1.0 - x) - LogClamped.of(x))
 
 
-def reduced(losses: Array, reduction: str, op: str) -> Array:
-    """The mean or sum of losses, or the losses themselves."""
-    if reduction == "mean":
-        return Mean.of(losses, axis=None, keepdims=False)
-    if reduction == "sum":
-        return Sum.of(losses, axis=None, keepdims=False)
-    if reduction != "none":
-        raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none': got {reduction!r:.60}")
-    return losses
+class Huber(Elementwise, title="huber_loss"):
+    """``d^2 / 2`` where ``|d| <= width``, ``width (|d| - width / 2)`` elsewhere; squares nothing that is larger than the width."""
+
+    real_only = True
+    quiet = True
+
+    def forward(d, *, width):
+        size = np.abs(d)
+        near = np.minimum(size, width)
+        return near * (size - 0.5 * near)
+
+    def grad_d(g, d, width):
+        return g * np.clip(d, -width, width)
 
 
-def legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """The reduction that PyTorch's old arguments mean, with a warning; ``reduction`` where neither is given."""
-    if size_average is None and reduce is None:
-        return reduction
-    said = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(f"size_average and reduce are PyTorch's old arguments; write reduction={said!r}", UserWarning, stacklevel=stacklevel())
-    return said
+class AtLeast(Elementwise):
+    """``max(v, low)`` with derivative 1 everywhere: a bound for stability that does not stop the gradient."""
 
+    real_only = True
 
-def same_shape(op: str, input: Array, target: Array) -> None:
-    """Raise `ShapeError` for shapes that differ, even if they would broadcast."""
-    if shape_of(input) != shape_of(target):
-        raise ShapeError(
-            f"{op}: input and target must have the same shape: they are {shape_of(input)} and {shape_of(target)}; "
-            f"broadcasting would compare every element with every other one, use reshape or squeeze to make them equal"
-        )
+    def forward(v, *, low):
+        return np.maximum(v, low)
 
-
-def pair(op: str, input: Array, target: Array) -> tuple[Array, Array]:
-    """Input and target as boxes of one shape."""
-    x, y = to_operand(input, op), to_operand(target, op)
-    same_shape(op, x, y)
-    return x, y
-
-
-def broadcastable(op: str, weight: Any, input: Array, name: str = "weight") -> Array:
-    """A weight that broadcasts to the input, checked."""
-    ws, xs = shape_of(weight), shape_of(input)
-    if len(ws) > len(xs) or any(n not in (1, m) for n, m in zip(ws[::-1], xs[::-1], strict=False)):
-        raise ShapeError(f"{op}: {name} does not broadcast to the input: it is {ws}, the input {xs}; reshape it")
-    return weight
-
-
-def integer_labels(op: str, input: Array, target: Array) -> None:
-    """Check the kind of labels; their range is checked where the values are read."""
-    if target.dtype.kind not in "iu":
-        raise DTypeError(
-            f"{op}: labels must be integers: target is {target.dtype} {shape_of(target)}, input is {shape_of(input)}; convert them, "
-            f"target.long(){', or give probabilities in the shape of the input' if op == 'cross_entropy' else ''}"
-        )
-
-
-def class_weights(op: str, weight: Array | None, input: Array, classes: int) -> Array | None:
-    """Class weights (C) in the dtype of the input, checked."""
-    if weight is None:
-        return None
-    weight = to_operand(weight, op)
-    if shape_of(weight) != (classes,):
-        raise ShapeError(f"{op}: weight must have one entry per class: it is {shape_of(weight)}, there are {classes} classes")
-    return weight if weight.dtype == input.dtype else Cast.of(weight, dtype=np.dtype(input.dtype))
+    def grad_v(g):
+        return g
 
 
 @public("cross_entropy", nn=True, method=False)
@@ -220,7 +183,7 @@ def _cross_entropy(
     >>> round(tl.nn.functional.cross_entropy(tl.zeros(2, 4), tl.tensor([0, 3])).item(), 4)
     1.3863
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("cross_entropy", size_average, reduce, reduction)
     op = "cross_entropy"
     input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
@@ -282,7 +245,7 @@ def _nll_loss(
     >>> tl.nn.functional.nll_loss(tl.tensor([[-1.0, -3.0]]), tl.tensor([1])).item()
     3.0
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("nll_loss", size_average, reduce, reduction)
     op = "nll_loss"
     input, target = to_operand(input, op), to_operand(target, op)
     xs, ts = shape_of(input), shape_of(target)
@@ -312,6 +275,70 @@ def _nll_loss(
     return reduced(losses, reduction, op)
 
 
+@public("mse_loss", nn=True, method=False)
+def _mse_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Array | None = None,
+) -> Array:
+    """``(input - target)^2``; the shapes must be equal.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.mse_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
+    2.0
+    """
+    reduction = older("mse_loss", size_average, reduce, reduction)
+    input, target = pair("mse_loss", input, target, floating=True)
+    return weighted("mse_loss", np.square(input - target), weight, reduction)
+
+
+@public("l1_loss", nn=True, method=False)
+def _l1_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Array | None = None,
+) -> Array:
+    """``|input - target|``; the shapes must be equal.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.l1_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
+    1.0
+    """
+    reduction = older("l1_loss", size_average, reduce, reduction)
+    input, target = pair("l1_loss", input, target)
+    return weighted("l1_loss", np.abs(input - target), weight, reduction)
+
+
+@public("smooth_l1_loss", nn=True, method=False)
+def _smooth_l1_loss(
+    input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+) -> Array:
+    """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
+    reduction = older("smooth_l1_loss", size_average, reduce, reduction)
+    input, target = pair("smooth_l1_loss", input, target, floating=True)
+    beta = number(beta, "smooth_l1_loss", "beta")
+    if not beta >= 0:
+        raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
+    losses = np.abs(input - target) if beta == 0 else Huber.of(input - target, width=float(beta)) / beta
+    return reduced(losses, reduction, "smooth_l1_loss")
+
+
+@public("huber_loss", nn=True, method=False)
+def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None) -> Array:
+    """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
+    input, target = pair("huber_loss", input, target, floating=True)
+    delta = number(delta, "huber_loss", "delta")
+    if not delta > 0:
+        raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
+    return weighted("huber_loss", Huber.of(input - target, width=float(delta)), weight, reduction, by_weight=False)
+
+
 @public("binary_cross_entropy", nn=True, method=False)
 def _binary_cross_entropy(
     input: Array,
@@ -327,7 +354,7 @@ def _binary_cross_entropy(
     >>> round(tl.nn.functional.binary_cross_entropy(tl.tensor([0.5, 1.0]), tl.tensor([1.0, 1.0]), reduction="sum").item(), 4)
     0.6931
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("binary_cross_entropy", size_average, reduce, reduction)
     op = "binary_cross_entropy"
     input, target = pair(op, input, target)
     plain = input.array if isinstance(input, Taped) else input
@@ -356,7 +383,7 @@ def _bce_with_logits(
     >>> tl.nn.functional.binary_cross_entropy_with_logits(tl.tensor([-1000.0]), tl.tensor([1.0])).item()
     1000.0
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("binary_cross_entropy_with_logits", size_average, reduce, reduction)
     op = "binary_cross_entropy_with_logits"
     input, target = pair(op, input, target)
     log_p = LogSigmoid.of(input)
@@ -383,8 +410,8 @@ def _kl_div(
     >>> tl.nn.functional.kl_div(p.log(), p, reduction="batchmean").item()
     0.0
     """
-    reduction = legacy(size_average, reduce, reduction)
-    input, target = pair("kl_div", input, target)
+    reduction = older("kl_div", size_average, reduce, reduction)
+    input, target = pair("kl_div", input, target, floating=True)
     if log_target:
         losses = np.exp(target) * (target - input)
     else:
@@ -407,7 +434,7 @@ def _poisson_nll_loss(
     reduction: str = "mean",
 ) -> Array:
     """``exp(x) - y x`` (without ``log_input``: ``x - y log(x + eps)``); ``full`` adds Stirling's term where y > 1."""
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("poisson_nll_loss", size_average, reduce, reduction)
     input, target = pair("poisson_nll_loss", input, target)
     losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:
@@ -415,3 +442,26 @@ def _poisson_nll_loss(
         y = np.where(large, target, 1.0)
         losses = losses + np.where(large, y * np.log(y) - y + 0.5 * np.log(y * (2.0 * math.pi)), 0.0)
     return reduced(losses, reduction, "poisson_nll_loss")
+
+
+@public("gaussian_nll_loss", nn=True, method=False)
+def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Array:
+    """``(log v + (x - y)^2 / v) / 2`` with ``v = max(var, eps)``, eps taken as a constant (D. Nix, A. Weigend 1994)."""
+    op = "gaussian_nll_loss"
+    input, target = pair(op, input, target)
+    if isinstance(var, int | float):
+        var = np.full(shape_of(input), var, input.dtype)
+    var = to_operand(var, op)
+    if shape_of(var) != shape_of(input):
+        if shape_of(var) == shape_of(input)[:-1]:
+            var = np.expand_dims(var, -1)
+        elif shape_of(var) != (*shape_of(input)[:-1], 1):
+            raise ShapeError(
+                f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}"
+            )
+    plain = var.array if isinstance(var, Taped) else var
+    if isinstance(plain, ndarray) and np.any(plain < 0):
+        raise ArgumentError(f"{op}: variances must not be negative: the smallest is {plain.min()}; use exp or softplus to make them")
+    v = AtLeast.of(var, low=float(number(eps, op, "eps")))
+    losses = 0.5 * (np.log(v) + np.square(input - target) / v)
+    return reduced(losses + 0.5 * math.log(2.0 * math.pi) if full else losses, reduction, op)

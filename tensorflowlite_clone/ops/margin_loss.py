@@ -20,8 +20,8 @@ from ..core.tensor import Taped
 from .activation import LogSigmoid
 from .cast import Cast, Connected, cast
 from .gather import Gather
-from .loss import broadcastable, class_weights, integer_labels, legacy, pair, reduced, same_shape
 from .reduce import Norm2
+from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, same_shape
 
 
 def _positive_part(x: Array) -> Array:
@@ -31,22 +31,22 @@ def _positive_part(x: Array) -> Array:
 
 def _hinge(x: Array) -> Array:
     """``max(x, 0)`` with derivative 1 at 0: a pair exactly at the margin still moves."""
-    return np.where(np.greater_equal(x, 0.0), x, 0.0)
+    return np.where(np.greater_equal(x, 0), x, 0)
 
 
 @public("hinge_embedding_loss", nn=True, method=False)
 def _hinge_embedding_loss(
     input: Array, target: Array, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
 ) -> Array:
-    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1.
+    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1, and of both the sum where it is anything else.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.hinge_embedding_loss(tl.tensor([0.5, 0.25]), tl.tensor([1, -1]), reduction="none").tolist()
     [0.5, 0.75]
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("hinge_embedding_loss", size_average, reduce, reduction)
     input, target = pair("hinge_embedding_loss", input, target)
-    losses = np.where(np.equal(target, 1), input, 0.0) + np.where(np.equal(target, -1), _hinge(margin - input), 0.0)
+    losses = np.where(np.equal(target, -1), 0, input) + np.where(np.equal(target, 1), 0, _hinge(margin - input))
     return reduced(losses, reduction, "hinge_embedding_loss")
 
 
@@ -55,7 +55,7 @@ def _margin_ranking_loss(
     input1: Array,
     input2: Array,
     target: Array,
-    margin: float = 0.0,
+    margin: float = 0,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
@@ -66,7 +66,7 @@ def _margin_ranking_loss(
     >>> tl.nn.functional.margin_ranking_loss(tl.tensor([1.0]), tl.tensor([3.0]), tl.tensor([1])).item()
     2.0
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("margin_ranking_loss", size_average, reduce, reduction)
     x1, x2 = pair("margin_ranking_loss", input1, input2)
     x1, y = pair("margin_ranking_loss", x1, target)
     return reduced(_hinge(margin - y * (x1 - x2)), reduction, "margin_ranking_loss")
@@ -77,8 +77,8 @@ def _soft_margin_loss(
     input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
 ) -> Array:
     """``log(1 + exp(-y x))`` with y = 1 or -1; stable."""
-    reduction = legacy(size_average, reduce, reduction)
-    input, target = pair("soft_margin_loss", input, target)
+    reduction = older("soft_margin_loss", size_average, reduce, reduction)
+    input, target = pair("soft_margin_loss", input, target, floating=True)
     return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
 
 
@@ -92,7 +92,7 @@ def _multilabel_soft_margin_loss(
     reduction: str = "mean",
 ) -> Array:
     """The mean over classes of `binary_cross_entropy_with_logits`: input and target (..., C) give (...)."""
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("multilabel_soft_margin_loss", size_average, reduce, reduction)
     op = "multilabel_soft_margin_loss"
     input, target = pair(op, input, target)
     losses = -(target * LogSigmoid.of(input) + (1.0 - target) * LogSigmoid.of(-input))
@@ -118,7 +118,7 @@ def _multi_margin_loss(
     >>> tl.nn.functional.multi_margin_loss(tl.tensor([[1.0, 0.5]]), tl.tensor([0])).item()
     0.25
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("multi_margin_loss", size_average, reduce, reduction)
     op = "multi_margin_loss"
     x, y = to_operand(input, op), to_operand(target, op)
     if p not in (1, 2):
@@ -142,6 +142,45 @@ def _multi_margin_loss(
     return reduced(losses if weight is None else losses * np.take(weight, y), reduction, op)
 
 
+@public("multilabel_margin_loss", nn=True, method=False)
+def _multilabel_margin_loss(
+    input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Array:
+    """``sum over labels y, classes c that are none of max(0, 1 - x_y + x_c) / C``: scores (N, C) or (C), labels in that shape.
+
+    The labels of an example stand first in its row, and end with -1.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nn.functional.multilabel_margin_loss(tl.tensor([0.5, 1.0]), tl.tensor([1, -1])).item()
+    0.25
+    """
+    op = "multilabel_margin_loss"
+    reduction = older(op, size_average, reduce, reduction)
+    x, y = pair(op, input, target)
+    if x.ndim > 2:
+        raise ShapeError(f"{op}: input and target must be (N, C) or (C): they are {x.shape}")
+    integer_labels(op, x, y)
+    if x.ndim and not x.shape[-1]:
+        raise ShapeError(f"{op}: there must be at least one class: the input is {x.shape}")
+    if not x.ndim:
+        x, y = np.reshape(x, (1,)), np.reshape(y, (1,))
+    classes = x.shape[-1]
+    known = all_values(y)
+    if known.size and (known.min() < -1 or known.max() >= classes):
+        raise DimensionError(f"{op}: labels must be 0 to {classes - 1}, or -1 for the end: they are from {known.min()} to {known.max()}")
+    counts = np.equal(np.cumsum(np.equal(y, -1), axis=-1), 0)  # (..., C): before the first -1
+    most = int(all_values(counts).sum(-1).max(initial=0))
+    y, counts = y[..., :most], counts[..., :most]
+    place = np.where(counts, y, 0)
+    hits = np.logical_and(np.expand_dims(counts, -1), np.equal(np.expand_dims(place, -1), np.arange(classes)))  # (..., labels, C)
+    others = np.logical_not(np.any(hits, axis=-2, keepdims=True))
+    pairs = np.logical_and(np.expand_dims(counts, -1), others)
+    chosen = Gather.of(x, place, axis=x.ndim - 1)
+    hinges = _positive_part(1.0 - np.expand_dims(chosen, -1) + np.expand_dims(x, -2))
+    losses = np.sum(Connected.of(hinges) * Cast.of(pairs, dtype=np.dtype(x.dtype)), axis=(-2, -1)) / classes
+    return reduced(losses, reduction, op)
+
+
 def _with_length(x: Array, eps: float) -> tuple[Array, Array]:
     """Vectors and ``sqrt(|x|^2 + eps)``; unit vectors and 1 where products of those would leave the range."""
     squares = np.sum(x * x, axis=-1) + eps
@@ -156,7 +195,7 @@ def _cosine_embedding_loss(
     input1: Array,
     input2: Array,
     target: Array,
-    margin: float = 0.0,
+    margin: float = 0,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
@@ -169,7 +208,7 @@ def _cosine_embedding_loss(
     >>> round(tl.nn.functional.cosine_embedding_loss(tl.eye(2), tl.eye(2), tl.tensor([1, -1]), reduction="sum").item(), 4)
     1.0
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("cosine_embedding_loss", size_average, reduce, reduction)
     op = "cosine_embedding_loss"
     x1, x2 = pair(op, input1, input2)
     y = to_operand(target, op)
@@ -218,7 +257,7 @@ def _triplet_margin_loss(
 
     Source: V. Balntas et al., "Learning shallow convolutional feature descriptors with triplet losses" (2016).
     """
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = older("triplet_margin_loss", size_average, reduce, reduction)
     op = "triplet_margin_loss"
     a, b = pair(op, anchor, positive)
     a, c = pair(op, a, negative)

@@ -369,7 +369,7 @@ def _addr(input: Array, vec1: Array, vec2: Array, *, beta: complex = 1, alpha: c
     return _combined("addr", input, product, beta, alpha)
 
 
-@public("bilinear", nn=True, method=False)
+@public("bilinear", method=False, functional=True)
 def _bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
     """``y_k = x1^T A_k x2 + b_k``.
 

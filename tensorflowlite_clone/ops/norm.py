@@ -23,7 +23,7 @@ from ..core.publish import public, to_operand
 from ..core.tensor import Taped
 from ..kernels import norm as kernels
 from ..kernels.reduce import power_of_two
-from .cast import Connected, cast
+from .cast import Clone, Connected, cast
 from .images import fold_axis, unfold_axis
 from .pool import AvgPool
 from .reduce import Mean, Norm2, count, wide
@@ -210,7 +210,7 @@ def _fits(op: str, name: str, v: Array | None, shape: tuple[int, ...], what: str
         raise ShapeError(f"{op}: {name} does not fit: it is {shape_of(v)}, {what}; it must be {shape}")
 
 
-@public("layer_norm", method=False, functional=True)
+@public("layer_norm", nn=True, method=False)
 def _layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over the last dimensions.
 
@@ -252,11 +252,11 @@ def _channels(op: str, x: Array, **vectors: Array | None) -> None:
         _fits(op, name, v, (shape[1],), f"the input {shape} has {shape[1]} channels")
 
 
-@public("batch_norm", method=False, functional=True)
+@public("batch_norm", nn=True, method=False)
 def _batch_norm(
     input: Array,
-    running_mean: Array | None = None,
-    running_var: Array | None = None,
+    running_mean: Array | None,
+    running_var: Array | None,
     weight: Array | None = None,
     bias: Array | None = None,
     training: bool = False,
@@ -283,12 +283,14 @@ def _batch_norm(
     would be updated inside vmap.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.batch_norm(tl.tensor([[1.0], [3.0]]), training=True, eps=0.0).tolist()
+    >>> tl.nn.functional.batch_norm(tl.tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0).tolist()
     [[-1.0], [1.0]]
 
     Source: S. Ioffe, C. Szegedy, "Batch normalization" (2015), algorithms 1 and 2.
     """
     x = to_operand(input, "batch_norm")
+    if 0 in shape_of(x)[:2] and (len(shape_of(x)) < 2 or not shape_of(x)[1]):  # no channels: PyTorch asks nothing of the statistics
+        return Clone.of(x)
     _channels("batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     shape = shape_of(x)
     if not training:
@@ -330,7 +332,7 @@ def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -
     running.copy_(moved)
 
 
-@public("group_norm", method=False, functional=True)
+@public("group_norm", nn=True, method=False)
 def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """``(x - mean) / sqrt(var + eps) * weight + bias``, with the mean and variance over each group of channels of each example.
 
@@ -362,7 +364,7 @@ def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias
     return _affine(Reshape.of(LayerNorm.of(rows, None, None, n=1, eps=eps), shape=shape), weight, bias)
 
 
-@public("instance_norm", method=False, functional=True)
+@public("instance_norm", nn=True, method=False)
 def _instance_norm(
     input: Array,
     running_mean: Array | None = None,
@@ -381,7 +383,7 @@ def _instance_norm(
     Raises `ShapeError` where shapes do not fit or a channel has one value only.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.instance_norm(tl.tensor([[[1.0, 3.0]]]), eps=0.0).tolist()
+    >>> tl.nn.functional.instance_norm(tl.tensor([[[1.0, 3.0]]]), eps=0.0).tolist()
     [[[-1.0, 1.0]]]
 
     Source: D. Ulyanov, A. Vedaldi, V. Lempitsky, "Instance normalization" (2016), eq. 2.
@@ -465,6 +467,8 @@ def _local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: flo
     """
     x = to_operand(input, "local_response_norm")
     shape = shape_of(x)
+    if len(shape) >= 3 and size >= 1 and 0 in shape:
+        return Clone.of(x)
     if len(shape) < 3 or size < 1:
         raise ShapeError(
             f"local_response_norm: needs (N, C, ...) with 3 dimensions or more, size >= 1: the input is {shape}, size is {size}"

@@ -140,3 +140,15 @@ def test_put_add_refuses_indices_out_of_range() -> None:
         put_add((4, 5), (I([0, 0]), I([1, -6])), np.ones(2))
     with pytest.raises(IndexError):
         put_add((4, 5), (slice(None), I([5])), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [[0, 0, 2, 2, 3, 3], [1, 1, 1, 4, 4, 4], [0, 0, 0, 1, 1, 1], [2] * 6, [0, 0, 1, 1, 1, 3], [3, 3, 1, 1, 2, 2], [0, 0, 2, 2, 0, 0]],
+)
+@pytest.mark.parametrize("width", [1, 20])
+def test_rows_whose_values_stand_together(indices, width):
+    values = np.random.default_rng(0).normal(size=(6, width))
+    expected = np.zeros((5, width))
+    np.add.at(expected, np.array(indices), values)
+    np.testing.assert_allclose(add_rows(5, np.array(indices), values), expected, rtol=1e-12)

@@ -110,6 +110,9 @@ LAYERS = [
     ("Embedding", {"num_embeddings": 7, "embedding_dim": 3}, [integers(7, 2, 5)]),
     ("Embedding", {"num_embeddings": 7, "embedding_dim": 3, "padding_idx": -2}, [integers(7, 2, 5)]),
     ("Embedding", {"num_embeddings": 4, "embedding_dim": 3, "scale_grad_by_freq": True}, [integers(4, 2, 5)]),
+    ("EmbeddingBag", {"num_embeddings": 7, "embedding_dim": 3}, [integers(7, 2, 5)]),
+    ("EmbeddingBag", {"num_embeddings": 7, "embedding_dim": 3, "mode": "max", "padding_idx": -2}, [integers(7, 2, 5)]),
+    ("EmbeddingBag", {"num_embeddings": 7, "embedding_dim": 3, "mode": "sum"}, [integers(7, 6), np.array([0, 2, 2])]),
     ("CosineSimilarity", {"dim": 1}, [randn(4, 3), randn(4, 3) + 1]),
     ("PairwiseDistance", {"p": 2.0}, [randn(4, 3), randn(4, 3) + 1]),
     ("ReLU", {}, [randn(4, 3)]), ("ReLU6", {}, [4 * randn(4, 3)]), ("SELU", {}, [randn(4, 3)]), ("SiLU", {}, [randn(4, 3)]),
@@ -117,6 +120,7 @@ LAYERS = [
     ("Sigmoid", {}, [randn(4, 3)]), ("Tanh", {}, [randn(4, 3)]), ("Softsign", {}, [randn(4, 3)]), ("Tanhshrink", {}, [randn(4, 3)]),
     ("LogSigmoid", {}, [randn(4, 3)]), ("GELU", {}, [randn(4, 3)]), ("GELU", {"approximate": "tanh"}, [randn(4, 3)]),
     ("LeakyReLU", {}, [randn(4, 3)]), ("LeakyReLU", {"negative_slope": 0.2}, [randn(4, 3)]), ("ELU", {"alpha": 1.5}, [randn(4, 3)]),
+    ("RReLU", {"lower": 0.3, "upper": 0.3}, [randn(4, 3)]),
     ("CELU", {"alpha": 1.5}, [randn(4, 3)]), ("Hardtanh", {}, [randn(4, 3)]), ("Hardtanh", {"min_val": -0.5, "max_val": 0.3}, [randn(4)]),
     ("Softplus", {}, [randn(4, 3)]), ("Softplus", {"beta": 2.0, "threshold": 1.0}, [randn(4, 3)]),
     ("Threshold", {"threshold": 0.1, "value": 2.0}, [randn(4, 3)]), ("PReLU", {}, [randn(4, 3)]),
@@ -183,8 +187,8 @@ def test_layer_prints_as_torch(case):
     assert mine == other
 
 
-#: Arguments of PyTorch's layers that we leave out on purpose, by layer: the deprecated ones, and what only its backends use.
-LEFT_OUT = {"size_average", "reduce", "_weight", "_freeze", "min_value", "max_value"}
+#: Arguments of PyTorch's layers that we leave out on purpose, by layer: the deprecated ones, and those that its own layers pass.
+LEFT_OUT = {"_weight", "_freeze", "min_value", "max_value"}
 
 
 @pytest.mark.parametrize("name", sorted({name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}))

@@ -50,6 +50,7 @@ LOSSES = [
     ("CosineEmbeddingLoss", {"margin": -0.5}, [X, Y, SIGNS[:, 0]]),
     ("MultiMarginLoss", {"margin": 0.7}, [X, LABELS]),
     ("MultiMarginLoss", {"p": 2, "weight": W}, [X, LABELS]),
+    ("MultiLabelMarginLoss", {}, [X, np.array([[0, 2, -1], [-1, 0, 1], [1, -1, -1], [2, 1, 0]])]),
     ("MultiLabelSoftMarginLoss", {}, [X, (SIGNS + 1) / 2]),
     ("MultiLabelSoftMarginLoss", {"weight": W}, [X, (SIGNS + 1) / 2]),
 ]
@@ -83,7 +84,33 @@ def test_loss_equals_torch(case, reduction):
 
 
 def test_every_loss_is_compared():
-    assert {name for name in nn.__all__ if name.endswith("Loss")} == {case[0] for case in LOSSES}
+    assert {name for name in nn.__all__ if name.endswith("Loss")} == {case[0] for case in LOSSES} | {"CTCLoss"}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("settings", [{}, {"blank": 2}, {"zero_infinity": True}], ids=str)
+def test_ctc_loss_equals_torch(settings, reduction):
+    """Behind a log_softmax: PyTorch's gradient of log-probabilities by themselves is another one."""
+    torch = pytest.importorskip("torch")
+    ours, theirs = nn.CTCLoss(**settings, reduction=reduction), torch.nn.CTCLoss(**settings, reduction=reduction)
+    assert repr(ours) == repr(theirs)
+    assert not theirs.state_dict() and not ours.state_dict()
+    labels = np.array([[1, 0], [1, 1]]) + (0 if "blank" in settings else 1)
+    logits = rng.normal(size=(5, 2, 3))
+    x, y = tl.Tensor(logits, requires_grad=True), torch.tensor(logits, requires_grad=True)
+    steps = (5, 2 if "zero_infinity" in settings else 4)
+    a = ours(x.log_softmax(2), tl.Tensor(labels), steps, (2, 2))
+    b = theirs(y.log_softmax(2), torch.tensor(labels), steps, (2, 2))
+    np.testing.assert_allclose(a.numpy(force=True), b.detach().numpy(), rtol=1e-9, atol=1e-12)
+    a.sum().backward(), b.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["MSELoss", "KLDivLoss", "CrossEntropyLoss", "PoissonNLLLoss", "TripletMarginLoss", "MultiMarginLoss"])
+def test_old_settings_say_what_to_pass_instead(name):
+    for old, new in (({"size_average": False}, "sum"), ({"reduce": False}, "none"), ({"size_average": True}, "mean")):
+        with pytest.warns(UserWarning, match=f"{name}: size_average and reduce are deprecated.*reduction='{new}'"):
+            assert getattr(nn, name)(**old).reduction == new
 
 
 @pytest.mark.parametrize("name", ["L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "BCELoss", "BCEWithLogitsLoss"])

@@ -13,3 +13,11 @@ CALLS = [
     call("cdist stacks", lambda T, x, y: T.cdist(x, y, p=3), normal(2, 1, 2, 3), normal(3, 4, 3), second=False),
     call("pdist", lambda T, x: (T.pdist(x), T.pdist(x, 1)), X, second=False),
 ]
+
+TWICE = X[[0, 0, 1]]
+CALLS += [
+    *[call(f"pdist {p}", lambda T, x, p=p: (T.nn.functional.pdist(x, p), T.pdist(x[:1], p)), TWICE, second=False) for p in (0.0, 0.5, 1.0, 2.0, 3.0, float("inf"))],
+    call("pdist of nothing", lambda T, x: (T.pdist(x[:0]), T.pdist(x[:, :0], float("inf")), T.cdist(x[:, :0], x[:2, :0], float("inf"))), X, differentiable=False),
+    *[call(f"pairwise_distance p={p}", lambda T, x, y, p=p: (T.pairwise_distance(x, y, p), T.nn.functional.normalize(x, p, 0)), X, Y) for p in (-1.0, -2.5, 0.5, 3.0)],
+    call("pairwise_distance extremes", lambda T, x, y: [T.pairwise_distance(x, y, p) for p in (0.0, float("inf"), float("-inf"))], X, Y),
+]  # fmt: skip

@@ -30,3 +30,10 @@ CALLS = [
     call("vander of zeros", lambda T, x: T.linalg.vander(x, N=4), np.array([0.0, 2.0])),
     call("householder_product", lambda T, x, t: (T.linalg.householder_product(x, t), T.orgqr(x[0], t[0])), normal(2, 4, 3), normal(2, 2)),
 ]  # fmt: skip
+
+CALLS += [
+    call("norm nuc", lambda T, x: [T.norm(x[0], "nuc"), T.norm(x, "nuc", (0, 2)), x.norm("nuc", (-1, -2), True)], X),
+    call("norm of negative orders", lambda T, x: [T.norm(x, p, d) for p in (-1, -2.5, -INF) for d in (None, 1, (0, -1))], X),
+    call("norm of no elements", lambda T, x: [T.norm(x[:0], p, d) for p in (2, 1, 0, 3.0) for d in (None, 0, 1)] + [T.norm(x[:0], "nuc", (1, 2)), T.norm(x[:, :0], "nuc", (1, 2)), T.norm(x[:0], -1, 1)], X, second=False, why="nothing but shapes"),
+    call("dist of negative order", lambda T, x, y: [T.dist(x, y, p) for p in (-1.0, 0.5, 2.0, INF)], A, normal(3, 4)),
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Samples for ``ops/loss.py`` and ``ops/value_loss.py``."""
+"""Samples for ``ops/loss.py``."""
 
 import numpy as np
 

@@ -1,5 +1,7 @@
 """Samples for ``ops/norm.py``."""
 
+import numpy as np
+
 from . import call, normal, positive, sample
 
 X = normal(3, 4, 5)
@@ -43,4 +45,10 @@ CALLS = [
     call("normalize", lambda T, x: (f(T).normalize(x), f(T).normalize(x, p=1, dim=0)), X),
     call("local_response_norm", lambda T, x: (f(T).local_response_norm(x, 2, 0.5), f(T).local_response_norm(x, 3, 0.5, 0.5, 2.0)), X),
     call("local_response_norm images", lambda T, x: f(T).local_response_norm(x, 3, 1.0), normal(2, 3, 2, 2)),
+]  # fmt: skip
+
+CALLS += [
+    call("norms of nothing", lambda T, x: [f(T).local_response_norm(x[:0], 2), f(T).local_response_norm(x[:, :0], 2), f(T).local_response_norm(x[..., :0], 2), f(T).layer_norm(x[:0], (5,)), f(T).batch_norm(x[:, :0], None, None, training=True), f(T).batch_norm(x[0, 0, :0], None, None, training=True), f(T).instance_norm(x[:0]), f(T).group_norm(x[:0], 2)], X, second=False, why="nothing but shapes"),
+    call("normalize orders", lambda T, x: [f(T).normalize(x, p, d) for p in (0.5, 3.0, -1.0, float("inf")) for d in (0, -1)], X),
+    call("normalize a number", lambda T, x: (f(T).normalize(x, dim=0), f(T).normalize(x, 1, -1), f(T).prelu(x, T.full((1,), 0.3, dtype=x.dtype)), f(T).prelu(-x, x[None])), np.array(0.7), second=False, why="PyTorch's second derivative of one number's norm is NaN"),
 ]  # fmt: skip

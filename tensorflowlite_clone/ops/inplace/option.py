@@ -15,10 +15,10 @@ from ...core.publish import public
 from .mutation import mutate
 
 
-def inplace_option(name: str, twin: bool = False) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def inplace_option(name: str, twin: bool = False, outside: bool = False) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Let ``inplace=True`` of the decorated function change its input, which it returns; the function itself need not look at it.
 
-    ``twin`` publishes ``nn.functional.<name>_`` too, which always does.
+    ``twin`` publishes ``nn.functional.<name>_`` too, which always does; ``outside`` says that there is one outside of it as well.
     """
 
     def decorate(f: Callable[..., Array]) -> Callable[..., Array]:
@@ -42,7 +42,7 @@ def inplace_option(name: str, twin: bool = False) -> Callable[[Callable[..., Arr
             shown = [p for p in whole.parameters.values() if p.name != "inplace"]
             changed.__signature__ = whole.replace(parameters=shown)  # type: ignore[attr-defined]
             changed.__doc__ = f"`{name}`, in place; returns the tensor itself."
-            public(f"{name}_", nn=True, method=False)(changed)
+            public(f"{name}_", nn=not outside, functional=True, method=False)(changed)
         return function
 
     return decorate

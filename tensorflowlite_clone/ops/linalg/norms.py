@@ -1,6 +1,6 @@
-"""Norms of vectors and matrices with the names and defaults of ``torch.linalg`` and ``np.linalg``.
+"""Norms of vectors and matrices with the names and defaults of ``torch.linalg`` and ``np.linalg``, and ``tl.norm``.
 
-Not here: the reductions they are made of (``ops/reduce.py``), ``tl.norm``.
+Not here: the reductions they are made of (``ops/reduce.py``).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, several, shape_of
 from ...core.levels import all_values, number
-from ...core.publish import checked, implements, to_operand
+from ...core.publish import checked, implements, public, require_operands, to_operand
 from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
-from ..reduce import Norm, Norm2, Sum, ZeroNorm, _norm_of_parts, for_norm
+from ..reduce import Norm, Norm2, Sum, ZeroNorm, _norm_of_parts, axes_or_all, for_norm
 from .spectral import SVD
 
 
@@ -47,10 +47,11 @@ def norm_of_vectors(x: Array, order: Any, axis: Any, keepdims: bool, op: str) ->
     magnitude = np.absolute(x)
     if p == 1:
         return Sum.of(magnitude, axis=axis, keepdims=keepdims)
-    if math.isinf(p):
+    if p < 0 or math.isinf(p):
         shape = shape_of(x)
         if not all(shape[a] for a in (range(len(shape)) if axis is None else axis)):
             raise ShapeError(f"{op}: an empty dimension has no norm of order {order}: the input is {shape}, dim is {axis}")
+    if math.isinf(p):
         return (np.max if p > 0 else np.min)(magnitude, axis=axis, keepdims=keepdims)
     if p > 0:
         return Norm.of(magnitude, p=p, axis=axis, keepdims=keepdims)
@@ -99,7 +100,7 @@ def norm_of_matrices(
 
 # ---- the public functions -------------------------------------------------------------------------------------------------------
 @checked
-def vector_norm(x: Array, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+def vector_norm(x: Array, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^ord)^(1/ord)`` over ``dim``, or over all elements.
 
     Args:
@@ -202,3 +203,35 @@ def norm(
 @implements(np.linalg.norm)
 def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     return _either(_floating("np.linalg.norm", x, None, promote=True), ord, axis, keepdims, "np.linalg.norm")
+
+
+@public("norm", out=True)
+def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: DTypeLike = None) -> Array:
+    """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, 0 (how many are not 0), inf, -inf, any other number.
+
+    With "nuc" it is the sum of the singular values of the matrices in two dimensions. The derivative where the norm is 0 is 0; at a tie of
+    inf and -inf the gradient is shared.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.norm(tl.tensor([3.0, 4.0])).item()
+    5.0
+    """
+    x = _floating("norm", input, dtype, promote=False)
+    if isinstance(p, str) and p == "nuc":
+        if dim is None and len(shape_of(x)) == 2:
+            dim = (0, 1)
+        if not isinstance(dim, tuple | list) or len(dim) != 2:
+            raise ArgumentError(
+                f"norm: 'nuc' is of matrices, in two dimensions: the input is {shape_of(x)}, dim is {dim}; pass dim=(-2, -1)"
+            )
+        return norm_of_matrices(x, "nuc", (dim[0], dim[1]), keepdim, "norm")
+    if isinstance(p, str) and p != "fro":
+        raise ArgumentError(f"norm: p must be a number, 'fro' or 'nuc': got {p!r:.60}")
+    return norm_of_vectors(x, 2 if isinstance(p, str) else p, axes_or_all(x, dim, "norm"), keepdim, "norm")
+
+
+@public("dist")
+def _dist(input: Array, other: Array, p: float = 2.0) -> Array:
+    """The p-norm of the difference."""
+    require_operands("dist", input, other)
+    return _norm(input - other, p)

@@ -135,7 +135,7 @@ class SVD(Decomposition, title="linalg.svd"):
         equal, zero = closeness(s), vanishing(s, max(m, n))
         both = np.logical_and(row(zero), column(zero))
         shared, opposed = (reciprocal_of_difference(d, Where.of(both, 0.0, equal)) for d in (row(s) - column(s), row(s) + column(s)))
-        limit = np.max(np.absolute(g_u)) + np.max(np.absolute(g_vh)) + 1.0 if k else 1.0
+        limit = np.max(np.absolute(g_u)) + np.max(np.absolute(g_vh)) + 1.0 if k and 0 not in s.shape else 1.0
         inner = bounded(((a + b) * shared + (a - b) * opposed) * 0.5, both, limit) + on_diagonal(g_s)
         equal = Where.of(both, -1.0, equal)
         if meet(row(s) - column(s), equal):
