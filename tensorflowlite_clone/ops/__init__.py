@@ -1,4 +1,6 @@
-"""The operations, one final class each, in files by mathematics. Importing this package defines them all."""
+"""The operations, one final class each, in files by mathematics. Importing this package defines them all, but for those that
+``nn.functional`` alone shows (``attention.py``, ``multihead.py``, ``composed.py``), which it imports.
+"""
 
 from . import (
     activation,
