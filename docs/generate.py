@@ -4,8 +4,8 @@
     python docs/generate.py --check    fail if one of them is stale
 
 The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors),
-``nn/functional.pyi``, ``linalg.pyi`` and ``fft.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``, and the code
-that ``docs/design.md`` quotes.
+``nn/functional.pyi``, ``linalg.pyi``, ``fft.pyi`` and ``special.pyi``; the pages are ``docs/operations.md`` and
+``docs/numpy_functions.md``, and the code that ``docs/design.md`` quotes.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def constant(value: Any) -> str:
 
 
 def names_stub(module: Any) -> str:
-    """The stub of a module that only gives names to functions of ``ops`` (``linalg``, ``fft``)."""
+    """The stub of a module that only gives names to functions of ``ops`` (``linalg``, ``fft``, ``special``)."""
     table = {name: getattr(module, name) for name in module.__all__}
     kinds = {name: f for name, f in table.items() if isinstance(f, type)}
     imports = "".join(f"from {f.__module__.replace('tensorflowlite_clone', '')} import {name} as {name}\n" for name, f in kinds.items())
@@ -296,6 +296,7 @@ def main() -> int:
         ROOT / "nn" / "functional.pyi": functional_stub,
         ROOT / "linalg.pyi": lambda: names_stub(tl.linalg),
         ROOT / "fft.pyi": lambda: names_stub(tl.fft),
+        ROOT / "special.pyi": lambda: names_stub(tl.special),
         DOCS / "operations.md": operations_page,
         DOCS / "numpy_functions.md": numpy_functions.page,
         DOCS / "design.md": design_page,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import tensorflowlite_clone.special  # noqa: F401  (whose operations are loaded with it)
 from tensorflowlite_clone.core.registry import OPS
 
 HERE = Path(__file__).parent

@@ -61,7 +61,7 @@ from .kernels.threads import get_num_threads, set_num_threads
 from .ops.random import Generator, default_generator
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, nn, optim, utils
+    from . import cuda, datasets, nn, optim, special, utils
 
 globals().update(_FUNCTIONS)
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 import tensorflowlite_clone as tl
+import tensorflowlite_clone.special  # whose operations are loaded with it
 from tensorflowlite_clone.core.registry import OPS
 
 settings.register_profile("shared machines", deadline=None, derandomize=True, print_blob=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone import autograd, datasets, fft, func, linalg, nn, optim, utils
+from tensorflowlite_clone import autograd, datasets, fft, func, linalg, nn, optim, special, utils
 
 #: What tensors have beside PyTorch's methods: NumPy's names, the array itself, functions that are methods here.
 OWN = {
@@ -18,7 +18,7 @@ OWN = {
 #: Of the package: its own parts, other names of functions.
 PARTS = {"datasets", "expit", "i0e", "i1", "i1e", "power", "view"}
 PACKAGES = [
-    tl, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler, func, autograd, utils, utils.data, datasets, fft, linalg,
+    tl, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler, func, autograd, utils, utils.data, datasets, fft, linalg, special,
 ]  # fmt: skip
 INTERNALS = ["become", "twin", "wrap", "node", "views", "version", "memory_cell", "process", "parts", "untraceable", "level", "rank"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from samples import collect
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core.registry import FUNCTIONS, NN_FUNCTIONS
+from tensorflowlite_clone.core.registry import FUNCTIONS, NN_FUNCTIONS, SPACES
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ def _plain(x: Any) -> Any:
     return x
 
 
+#: The functions, by what stands before their names.
+TABLES = {"": FUNCTIONS, "F.": NN_FUNCTIONS} | {f"{space}.": functions for space, functions in SPACES.items()}
+
+
 class Recorder:
     """Stands for the package, and remembers the calls of its functions."""
 
@@ -62,7 +66,9 @@ class Recorder:
             return Recorder(value, "nn.", self._calls)
         if name == "functional":
             return Recorder(value, "F.", self._calls)
-        table = {"": FUNCTIONS, "F.": NN_FUNCTIONS}.get(self._space, {})
+        if name in SPACES:
+            return Recorder(value, f"{name}.", self._calls)
+        table = TABLES.get(self._space, {})
         if name not in table:
             return value
 
@@ -148,7 +154,7 @@ def wrong_calls(calls: list[Attempt]) -> Iterator[Attempt]:
 
 def attempt(package: Any, tensor: Any, a: Attempt) -> Exception | None:
     """The error that a call ends with; None if it does not."""
-    space = package.nn.functional if a.space == "F." else package
+    space = package.nn.functional if a.space == "F." else getattr(package, a.space[:-1]) if a.space else package
     function = getattr(space, a.name)
 
     def convert(x: Any) -> Any:

@@ -45,7 +45,8 @@ def public(
 ) -> Callable[[F], F]:
     """Publish a handwritten function as ``tl.<name>`` (and each alias), as a tensor method, and as the answer to NumPy functions.
 
-    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``.
+    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``. A name with a dot, ``special.psi``, is
+    that of a function in this namespace, and of nothing else: no method, no twin.
 
     Args:
         nn: whether the function lives in ``nn.functional`` instead of the top level; ``functional``: whether in both.
@@ -55,14 +56,17 @@ def public(
     """
 
     def publish(f: F) -> F:
-        f.__name__, f.__qualname__ = name, name
+        f.__name__ = f.__qualname__ = name.rpartition(".")[2]
         face = checked(f)
         for n in (name, *aliases):
             whole = accept_out(face) if out else face
+            if "." in n:
+                registry.enter_function(n, whole)
+                continue
             if nn or functional:
                 registry.NN_FUNCTIONS[n] = whole
             if function and not nn:
-                registry.FUNCTIONS[n] = whole
+                registry.enter_function(n, whole)
             if method:
                 registry.install_method(n, face)
             if inplace is not False:
@@ -110,9 +114,12 @@ def publish(
     """Enter the public function, method, operator and NumPy answer that follow from the class; see `public`."""
     _answer(numpy, cls.call, sequences)
     for name in names:
-        registry.FUNCTIONS[name] = function_of(cls, name)
+        function = function_of(cls, name)
+        registry.enter_function(name, function)
+        if "." in name:
+            continue
         if functional:
-            registry.NN_FUNCTIONS[name] = registry.FUNCTIONS[name]
+            registry.NN_FUNCTIONS[name] = function
         if method:
             registry.install_method(name, method_of(cls, name))
         if inplace:
@@ -160,7 +167,7 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
             result = cls.of(*arrays, **{p: given[p] for p in cls.params if p in given})
             return result if out is None else write_out(out, result, name)
 
-    function.__name__ = function.__qualname__ = name
+    function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     function.__doc__ = cls.__doc__
     function.__op__ = cls  # type: ignore[attr-defined]
     return function

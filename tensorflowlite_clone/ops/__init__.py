@@ -23,6 +23,7 @@ from . import (
     gather,
     grid,
     histograms,
+    incomplete_gamma,
     index,
     join,
     linalg,

@@ -33,7 +33,7 @@ class Exp(_Steep, numpy=np.exp, public="exp", inplace=True):
         return g * ans
 
 
-class Exp2(_Steep, numpy=np.exp2, public="exp2", inplace=True):
+class Exp2(_Steep, numpy=np.exp2, public=("exp2", "special.exp2"), inplace=True):
     """Power of two ``2^x``. Shape: any -> same."""
 
     forward = np.exp2
@@ -42,7 +42,7 @@ class Exp2(_Steep, numpy=np.exp2, public="exp2", inplace=True):
         return g * ans * LN2
 
 
-class Expm1(_Steep, numpy=np.expm1, public="expm1", inplace=True):
+class Expm1(_Steep, numpy=np.expm1, public=("expm1", "special.expm1"), inplace=True):
     """``e^x - 1``, accurate near 0. Shape: any -> same."""
 
     forward = np.expm1
@@ -78,7 +78,7 @@ class Log10(_Steep, numpy=np.log10, public="log10", inplace=True):
         return g / (x * LN10)
 
 
-class Log1p(_Steep, numpy=np.log1p, public="log1p", inplace=True):
+class Log1p(_Steep, numpy=np.log1p, public=("log1p", "special.log1p"), inplace=True):
     """``log(1 + x)``, accurate near 0. Shape: any -> same."""
 
     forward = np.log1p
@@ -178,7 +178,7 @@ class XLogY(_Steep, title="xlogy"):
         return g * (x / Where.of(nothing, np.inf, y))
 
 
-@public("xlogy", out=True, inplace=True)
+@public("xlogy", "special.xlogy", out=True, inplace=True)
 def _xlogy(input: Array, other: Array) -> Array:
     """``input log(other)``, 0 where input is 0 (unless other is NaN). Shape: broadcast.
 
