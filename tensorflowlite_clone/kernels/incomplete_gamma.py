@@ -97,6 +97,15 @@ def _bell(first: NDArray, others: Sequence[NDArray], order: int) -> list[Any]:
     return b
 
 
+def _shape_slope(a: NDArray, log: NDArray, slopes: Sequence[NDArray], order: int) -> Any:
+    """Derivative number ``order`` of ``t^a / Gamma(a)`` in a, by ``t^a / Gamma(a + 1)``.
+
+    ``log`` is log t - psi(a) and ``slopes`` those of psi; for a < 1, where these are huge and cancel, both at a + 1.
+    """
+    b = _bell(log, slopes, order)
+    return a * b[order] + np.where(a < 1.0, order * b[order - 1], 0.0) if order else a
+
+
 def _series(a: NDArray, x: NDArray, order: int, short: bool) -> NDArray:
     """Derivative number ``order`` of P in a by the power series."""
     # terms[j]: derivative number j by j! of x^n / ((a + 1) ... (a + n))
@@ -146,15 +155,17 @@ def _tail(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArr
         length = np.minimum((gap + np.sqrt(gap * gap + 2.0 * most * k)) / k, 1.0)
     near = length < (1.0 if upper else 0.5)
     sign, power = 1.0 if upper else -1.0, a - 1.0
-    start, slopes = (_distance(a, x), _slopes(a, order)) if order else (a, [])
+    base = np.where(a < 1.0, a + 1.0, a)
+    start, slopes = (_distance(base, x), _slopes(base, order)) if order else (a, [])
     total = np.zeros_like(a)
     for place, share in gauss(nodes):
         v = length * (sign * place * place)  # more places near 0, where the integrand is steep
         log = np.log1p(v)
         exponent = np.where(near, power * _log1p_minus(np.where(near, v, 0.0)) - gap * v, power * log - x * v)
         part = np.exp(exponent) * (2.0 * place * share)
-        total += part * _bell(start + log, slopes, order)[order] if order else part
-    return total * length * _weight(a, x) * a
+        total += part * _shape_slope(a, start + log, slopes, order) if order else part
+    total = total if order else total * a
+    return total * length * _weight(a, x)
 
 
 def _finite(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArray:
@@ -206,25 +217,34 @@ def incomplete(a: NDArray, x: NDArray, order: int, upper: bool) -> NDArray:
     return chunked(step, a, x, cost=1500.0)
 
 
-def _density(a: NDArray, x: NDArray, order: int) -> NDArray:
+def _density(a: NDArray, x: NDArray, order: int, slopes: int) -> NDArray:
     small, a = a < STIRLING_FROM, np.where(a == 0.0, 1e-300, a)
-    out = np.where(small, 0.0, _weight(np.where(small, STIRLING_FROM, a), x) * a / x)
+    value = np.where(small, 0.0, _weight(np.where(small, STIRLING_FROM, a), x) * a / x)
     b = np.where(small, a, 1.0)
-    out = np.where(small, np.power(np.minimum(x, 1e3), b - 1.0) * np.exp(-x) * b / _gamma_of_next(b), out)
+    value = np.where(small, np.power(np.minimum(x, 1e3), b - 1.0) * np.exp(-x) * b / _gamma_of_next(b), value)
+    rows = [[value]]  # rows[m][k]: m derivatives in a, k in x
     if order:
-        out = out * _bell(_distance(a, x), _slopes(a, order), order)[order]
-    out = np.where((a > 1.0) & (x == 0.0) | (x == np.inf) & (a < np.inf), 0.0, out)
+        base = np.where(a < 1.0, a + 1.0, a)
+        log, others = _distance(base, x), _slopes(base, order)
+        rows += [[value * _shape_slope(a, log, others[: m - 1], m) / a] for m in range(1, order + 1)]
+    for k in range(slopes):  # the derivative in x is the density times (a - 1) / x - 1
+        powers = [(-1.0) ** i * math.factorial(i) / x ** (i + 1) for i in range(k + 1)]
+        for m, row in enumerate(rows):
+            terms = [math.comb(k, i) * powers[i] * ((a - 1.0) * row[k - i] + (m * rows[m - 1][k - i] if m else 0.0)) for i in range(k + 1)]
+            row.append(sum(terms) - row[k])
+    out = rows[order][slopes]
+    out = np.where((a > slopes + 1.0) & (x == 0.0) | (x == np.inf) & (a < np.inf), 0.0, out)
     return np.where((a < 0.0) | (x < 0.0), np.nan, out)
 
 
-def density(a: NDArray, x: NDArray, order: int) -> NDArray:
-    """Derivative number ``order`` in a of ``x^(a - 1) exp(-x) / Gamma(a)``, the density of the gamma distribution.
+def density(a: NDArray, x: NDArray, order: int, slopes: int = 0) -> NDArray:
+    """``order`` derivatives in a and ``slopes`` in x of ``x^(a - 1) exp(-x) / Gamma(a)``, the density of the gamma distribution.
 
     >>> density(np.array([1.0, 2.0]), np.array([1.0, 1.0]), 0).round(6)
     array([0.367879, 0.367879])
     """
 
     def step(out: NDArray, a: NDArray, x: NDArray) -> None:
-        out[...] = _density(a.astype(np.float64), x.astype(np.float64), order)
+        out[...] = _density(a.astype(np.float64), x.astype(np.float64), order, slopes)
 
     return chunked(step, a, x, cost=150.0)

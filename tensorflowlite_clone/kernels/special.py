@@ -351,10 +351,16 @@ def _digamma_positive(x: NDArray) -> NDArray:
     return result
 
 
+def _cot_pi(t: NDArray) -> NDArray:
+    """``cot(pi t)`` for ``|t| <= 1/2``, with its zeros at the ends."""
+    outer = np.abs(t) > 0.25
+    return np.where(outer, np.tan(math.pi * (np.copysign(0.5, t) - t)), 1.0 / np.tan(math.pi * np.where(outer, 0.25, t)))
+
+
 def _digamma_reflected(x: NDArray) -> NDArray:
     """Psi for x < 0: NaN at the poles, where the two sides disagree."""
     offset = x - np.round(x)
-    result: NDArray = _digamma_positive(1.0 - x) - math.pi / np.tan(math.pi * offset)
+    result: NDArray = _digamma_positive(1.0 - x) - math.pi * _cot_pi(offset)
     result[offset == 0.0] = math.nan
     return result
 
@@ -418,7 +424,7 @@ def polygamma_values(x: NDArray, n: int) -> NDArray:
         return sign * _polygamma_small(x, n)
 
     def reflected(x: NDArray) -> NDArray:
-        cot = 1.0 / np.tan(math.pi * (x - np.round(x)))
+        cot = _cot_pi(x - np.round(x))
         mirrored = -sign * polygamma_values(1.0 - x, n)
         result: NDArray = mirrored - math.pi * (-math.pi) ** n * horner(cot, _cotangent_derivative(n))
         return result

@@ -79,5 +79,5 @@ def zeta(s: NDArray, q: NDArray, order: int) -> NDArray:
     pole = (s == 1.0) | ((s > 1.0) & (q <= 0) & (q == np.floor(q)) & (order == 0 or not whole.all()))
     out = np.where(pole & ~np.isnan(q), np.inf * (-1.0) ** order, out)
     endless = np.where(q == 1.0, 1.0 if order == 0 else 0.0, np.where(q > 1.0, 0.0, np.inf))
-    out = np.where((s == np.inf) & (q > 0), endless, out)
+    out = np.where((s == np.inf) & ~np.isnan(q), endless, out)
     return np.where((q == np.inf) & (s > 1.0), 0.0, out)

@@ -12,6 +12,7 @@ from ..core.families import Inexact
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
+from ..kernels.logarithms import logaddexp
 from ..kernels.select import select
 from .compare import Where
 
@@ -140,7 +141,7 @@ def _share(x: Array, y: Array, scale: float) -> Array:
 class LogAddExp(_Steep, numpy=np.logaddexp, public="logaddexp"):
     """``log(e^x + e^y)``, stable. Shape: broadcast."""
 
-    forward = np.logaddexp
+    forward = logaddexp
 
     def grad_x(g, x, y):
         return g * _share(x, y, 1.0)

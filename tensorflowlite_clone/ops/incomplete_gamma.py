@@ -1,7 +1,7 @@
 """The incomplete gamma functions, differentiated in both arguments, and the multivariate gamma function.
 
-``order`` counts derivatives in the shape, so that these three classes are closed under differentiation. Not here: the gamma function and
-its logarithmic derivatives (``special.py``).
+``order`` counts derivatives in the shape, ``slopes`` those in the place, so that these classes are closed under differentiation.
+Not here: the gamma function and its logarithmic derivatives (``special.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..core.dtypes import inexact_type
 from ..core.families import Inexact
 from ..core.publish import public, to_operand
 from ..kernels import incomplete_gamma as kernels
+from .operands import beside
 from .special import LogGamma
 
 
@@ -28,17 +29,16 @@ class _Gamma(Inexact):
 
 
 class GammaDensity(_Gamma):
-    """Derivative number ``order`` in the shape a of ``x^(a-1) exp(-x) / Gamma(a)``. Shape: broadcast."""
+    """``order`` derivatives in the shape a and ``slopes`` in the place x of ``x^(a-1) exp(-x) / Gamma(a)``. Shape: broadcast."""
 
-    def forward(a, x, *, order):
-        return kernels.density(*np.broadcast_arrays(a, x), order)
+    def forward(a, x, *, order, slopes=0):
+        return kernels.density(*np.broadcast_arrays(a, x), order, slopes)
 
-    def grad_a(g, a, x, order):
-        return g * GammaDensity.of(a, x, order=order + 1)
+    def grad_a(g, a, x, order, slopes):
+        return g * GammaDensity.of(a, x, order=order + 1, slopes=slopes)
 
-    def grad_x(g, a, x, ans, order):
-        slope = ans * ((a - 1.0) / x - 1.0)
-        return g * (slope + GammaDensity.of(a, x, order=order - 1) * (order / x) if order else slope)
+    def grad_x(g, a, x, order, slopes):
+        return g * GammaDensity.of(a, x, order=order, slopes=slopes + 1)
 
 
 class GammaP(_Gamma, title="igamma"):
@@ -68,9 +68,10 @@ class GammaQ(_Gamma, title="igammac"):
 
 
 def _operands(input: Any, other: Any, op: str) -> tuple[Array, Array]:
-    a, x = to_operand(input, op), to_operand(other, op)
-    if a.dtype.kind not in "fc" and x.dtype.kind not in "fc":
-        raise DTypeError(f"{op}: needs floating numbers: the operands are {a.dtype} and {x.dtype}; convert one first, x.float()")
+    a, x = beside(input, other, op)
+    dtypes = [z.dtype for z in (a, x) if hasattr(z, "dtype")]
+    if all(d.kind not in "fc" for d in dtypes):
+        raise DTypeError(f"{op}: needs floating numbers: the operands are {' and '.join(map(str, dtypes))}; convert one first, x.float()")
     return a, x
 
 

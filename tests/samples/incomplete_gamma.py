@@ -20,7 +20,7 @@ SAMPLES = {
         sample(A, X, order=1),
         sample(positive(2, 1), positive(3), order=0),
     ],
-    "GammaDensity": [sample(A, X, order=0), sample(A, X, order=1), sample(positive(2, 1), positive(3), order=2)],
+    "GammaDensity": [sample(A, X, order=0), sample(A, X, order=1, slopes=1), sample(positive(2, 1), positive(3), order=2, slopes=2)],
 }
 
 

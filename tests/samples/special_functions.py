@@ -19,7 +19,7 @@ SAMPLES = {
     "Mills": [sample(normal(2, 3)), sample(np.array([-30.0, -5.0, 4.0]))],
     "NormalQuantile": [sample(uniform(2, 3, low=0.2, high=0.8)), sample(np.array([0.05, 0.97]))],
     "Entr": [sample(positive(2, 3)), sample(np.array([0.0, 1.0]), kink=(np.array([np.inf, -1.0]),))],
-    "XLog1PY": [sample(normal(2, 3), positive(2, 3)), sample(normal(2, 1), positive(3)), sample(np.array([0.0, 0.0, 1.0]), np.array([-1.0, 2.0, 3.0]), smooth=False)],
+    "XLog1PY": [sample(normal(2, 3), positive(2, 3)), sample(normal(2, 1), positive(3)), sample(np.array([0.0, 0.0, 1.0]), np.array([-1.0, 2.0, 3.0]), kink=(np.log([1.0, 3.0, 4.0]), np.array([0.0, 0.0, 0.25])))],
     "Zeta": [sample(positive(2, 3) + 1.0, positive(2, 3)), sample(positive(2, 1) + 2.0, positive(3), order=0), sample(np.array([2.0, 3.0]), np.array([1.5, 20.0]), order=1)],
     "BesselJ": [sample(X, order=n) for n in (0, 1, 3)],
     "BesselY": [sample(UP, order=n) for n in (0, 1, 3)],

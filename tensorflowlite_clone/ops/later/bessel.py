@@ -25,7 +25,6 @@ class _Real(Inexact):
     """Real functions; poles give infinities, places outside the domain NaN."""
 
     real_only = True
-    steep = True
 
 
 class BesselJ(_Real, title="special.bessel_j0"):
@@ -43,6 +42,8 @@ class BesselJ(_Real, title="special.bessel_j0"):
 class BesselY(_Real, title="special.bessel_y0"):
     """``Y_n(x)``, of the second kind, n >= 0. Shape: any -> same."""
 
+    steep = True
+
     def forward(x, *, order):
         return _values(kernels.second, x, order)
 
@@ -55,6 +56,8 @@ class BesselY(_Real, title="special.bessel_y0"):
 class BesselK(_Real, title="special.modified_bessel_k0"):
     """``K_n(x)``, modified, of the second kind, n >= 0. Shape: any -> same."""
 
+    steep = True
+
     def forward(x, *, order):
         return _values(kernels.second_modified, x, order)
 
@@ -66,6 +69,8 @@ class BesselK(_Real, title="special.modified_bessel_k0"):
 
 class BesselKScaled(_Real, title="special.scaled_modified_bessel_k0"):
     """``exp(x) K_n(x)``, or (-1)^m times its derivative number m: the integral of ``exp(-x (cosh t - 1)) (cosh t - 1)^m cosh(n t)``."""
+
+    steep = True
 
     def forward(x, *, order, moment):
         return _values(kernels.second_scaled, x, order, moment)

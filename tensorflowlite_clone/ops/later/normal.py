@@ -10,20 +10,27 @@ import math
 import numpy as np
 
 from ..._typing import Array
+from ...core.dtypes import inexact_type
 from ...core.families import Inexact
 from ...core.publish import public, to_operand
 from ...kernels import normal as kernels
 from ...kernels.select import select
 from ..arithmetic import PowerOfNumber
 from ..compare import Where
+from ..operands import beside
 
 SQRT_HALF, BY_SQRT_2PI = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 
 
-class _Steep(Inexact):
-    """Real functions that have an infinite slope somewhere, or whose values overflow."""
+class _Real(Inexact):
+    """Real functions; NaN outside of their domain."""
 
     real_only = True
+
+
+class _Steep(_Real):
+    """Those that have an infinite slope somewhere, or whose values overflow."""
+
     steep = True
 
 
@@ -37,7 +44,7 @@ class ScaledErfc(_Steep, title="special.erfcx"):
         return g * (ScaledErfc.of(x, order=order + 1) * (-2.0 * (order + 1)))
 
 
-class NormalArea(_Steep, public="special.ndtr"):
+class NormalArea(_Real, public="special.ndtr"):
     """The area below the normal density left of x, accurate in the left tail. Shape: any -> same."""
 
     forward = kernels.ndtr
@@ -61,12 +68,13 @@ class Mills(_Steep, title="special.log_ndtr"):
     forward = kernels.mills
 
     def grad_x(g, x, ans):
-        # -m (x + m); on the left, x + m is a quotient of scaled integrals, in which nothing cancels
-        left = np.less(x, 0.0)
-        z = Where.of(left, x, 0.0) * -SQRT_HALF
+        # -m (x + m); on the left, x + m is a quotient of scaled integrals, in which nothing cancels; infinities have constants
+        finite, left = np.isfinite(x), np.less(x, 0.0)
+        z = Where.of(np.logical_and(finite, left), x, 0.0) * -SQRT_HALF
         excess = ScaledErfc.of(z, order=1) / ScaledErfc.of(z, order=0) * math.sqrt(2.0)
-        m = Where.of(np.isposinf(x), 0.0, ans)
-        return g * (-m * Where.of(left, excess, Where.of(left, 0.0, Where.of(np.isposinf(x), 0.0, x)) + m))
+        m = Where.of(finite, ans, 0.0)
+        slope = m * Where.of(left, excess, Where.of(finite, x, 0.0) + m)
+        return -g * Where.of(np.isneginf(x), 1.0, Where.of(np.isposinf(x), 0.0, Where.of(np.isnan(x), x, slope)))
 
 
 class NormalQuantile(_Steep, public="special.ndtri"):
@@ -88,7 +96,7 @@ class Entr(_Steep, public="special.entr"):
         return g * (-np.log(x) - 1.0)
 
 
-class XLog1PY(_Steep, public="special.xlog1py"):
+class XLog1PY(_Steep, title="special.xlog1py"):
     """``x log(1 + y)``, 0 where x is 0 (unless y is NaN). Shape: broadcast."""
 
     def forward(x, y):
@@ -114,3 +122,17 @@ def _erfcx(input: Array) -> Array:
     Source: as in ``kernels/normal.py``.
     """
     return ScaledErfc.of(to_operand(input, "special.erfcx"), order=0)
+
+
+@public("special.xlog1py", out=True)
+def _xlog1py(input: Array, other: Array) -> Array:
+    """``input log(1 + other)``, 0 where input is 0 (unless other is NaN). Shape: broadcast.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.special.xlog1py(tl.tensor([0.0, 2.0]), tl.tensor([-1.0, 0.0])).tolist()
+    [0.0, 0.0]
+    """
+    x, y = beside(input, other, "special.xlog1py")
+    if isinstance(y, bool | int | float):  # a number would make its logarithm, and so the gradient, a float64
+        y = np.asarray(y, inexact_type(x.dtype))
+    return XLog1PY.of(x, y)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..._errors import ArgumentError, OperandError
+from ..._errors import ArgumentError
 from ..._typing import Array
-from ...core.boxed import Boxed
 from ...core.families import Inexact
-from ...core.publish import OPERANDS, public, to_operand
+from ...core.publish import public
 from ...kernels import orthogonal as kernels
+from ..operands import beside
 
 #: Degrees from here on are refused: the recurrences take as many steps, and have lost all digits long before.
 MOST = 1 << 20
@@ -30,7 +30,7 @@ class OrthogonalPolynomial(Inexact, title="special.orthogonal_polynomial"):
     def forward(x, n, *, kind, order):
         dtype = np.result_type(x, n)
         x, n = np.broadcast_arrays(np.asarray(x, np.float64), n)
-        degree = np.where(n >= 0, n, -1).astype(np.int64)  # NaN, too, is none
+        degree = np.where(n > -1, n, -1).astype(np.int64)  # towards 0; NaN is none
         if degree.size and int(degree.max()) >= MOST:
             raise ArgumentError(f"special.{kind}: n must be less than {MOST}: got {degree.max()}; the recurrence would take as many steps")
         values = kernels.polynomial(x, degree, kind, order)
@@ -43,11 +43,7 @@ class OrthogonalPolynomial(Inexact, title="special.orthogonal_polynomial"):
 
 
 def _at(x: Any, n: Any, name: str, kind: str, shifted: bool) -> Array:
-    if not (isinstance(x, Boxed) or isinstance(n, Boxed)):
-        x = to_operand(x, f"special.{name}")
-    for which, value in (("x", x), ("n", n)):
-        if not isinstance(value, OPERANDS):
-            raise OperandError(f"special.{name}: {which} must be a tensor or a number: got {type(value).__name__} {value!r:.60}")
+    x, n = beside(x, n, f"special.{name}")
     return OrthogonalPolynomial.of(2.0 * x - 1.0 if shifted else x, n, kind=kind, order=0)
 
 

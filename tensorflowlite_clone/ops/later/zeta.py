@@ -6,8 +6,9 @@ import numpy as np
 
 from ..._typing import Array
 from ...core.families import Inexact
-from ...core.publish import public, to_operand
+from ...core.publish import public
 from ...kernels import zeta as kernels
+from ..operands import beside
 
 
 class Zeta(Inexact, title="special.zeta"):
@@ -41,4 +42,4 @@ def _zeta(input: Array, other: Array) -> Array:
 
     Source: DLMF 25.11.1; as in ``kernels/zeta.py``.
     """
-    return Zeta.of(to_operand(input, "special.zeta"), to_operand(other, "special.zeta"), order=0)
+    return Zeta.of(*beside(input, other, "special.zeta"), order=0)
