@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from .._typing import NDArray
+from .chunks import chunked
 from .special import BERNOULLI
 
 __all__ = ["zeta"]
@@ -63,7 +64,14 @@ def zeta(s: NDArray, q: NDArray, order: int) -> NDArray:
     >>> zeta(np.array([2.0]), np.array([1.0]), 0).round(9)
     array([1.64493407])
     """
-    s, q = np.broadcast_arrays(s, q)
+
+    def step(out: NDArray, s: NDArray, q: NDArray) -> None:
+        out[...] = _values(s.astype(np.float64, copy=False), q.astype(np.float64, copy=False), order)
+
+    return chunked(step, *np.broadcast_arrays(s, q), cost=200.0)
+
+
+def _values(s: NDArray, q: NDArray, order: int) -> NDArray:
     out = np.full(s.shape, np.nan)
     finite = (s > 1.0) & np.isfinite(s) & np.isfinite(q)
     right = finite & (q > 0)

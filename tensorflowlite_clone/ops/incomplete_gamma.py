@@ -21,6 +21,12 @@ from .operands import beside
 from .special import LogGamma
 
 
+def _alike(a: Any, x: Any) -> list[Any]:
+    """Both operands, of which one may be a number, in one shape and dtype."""
+    dtype = np.result_type(a, x)
+    return list(np.broadcast_arrays(np.asarray(a, dtype), np.asarray(x, dtype)))
+
+
 class _Gamma(Inexact):
     """Functions of a shape and a place, both at least 0; NaN elsewhere."""
 
@@ -32,7 +38,7 @@ class GammaDensity(_Gamma):
     """``order`` derivatives in the shape a and ``slopes`` in the place x of ``x^(a-1) exp(-x) / Gamma(a)``. Shape: broadcast."""
 
     def forward(a, x, *, order, slopes=0):
-        return kernels.density(*np.broadcast_arrays(a, x), order, slopes)
+        return kernels.density(*_alike(a, x), order, slopes)
 
     def grad_a(g, a, x, order, slopes):
         return g * GammaDensity.of(a, x, order=order + 1, slopes=slopes)
@@ -45,7 +51,7 @@ class GammaP(_Gamma, title="igamma"):
     """Derivative number ``order`` in the shape a of P(a, x), the integral of the density from 0 to x. Shape: broadcast."""
 
     def forward(a, x, *, order):
-        return kernels.incomplete(*np.broadcast_arrays(a, x), order, False)
+        return kernels.incomplete(*_alike(a, x), order, False)
 
     def grad_a(g, a, x, order):
         return g * GammaP.of(a, x, order=order + 1)
@@ -58,7 +64,7 @@ class GammaQ(_Gamma, title="igammac"):
     """Derivative number ``order`` in the shape a of Q(a, x) = 1 - P(a, x), accurate where that is small. Shape: broadcast."""
 
     def forward(a, x, *, order):
-        return kernels.incomplete(*np.broadcast_arrays(a, x), order, True)
+        return kernels.incomplete(*_alike(a, x), order, True)
 
     def grad_a(g, a, x, order):
         return g * GammaQ.of(a, x, order=order + 1)

@@ -6,19 +6,10 @@ the top level has (``ops/bessel.py``).
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from ..._typing import Array
 from ...core.families import Inexact
 from ...core.publish import public, to_operand
 from ...kernels import cylinder as kernels
-
-
-def _values(function: Any, x: Any, *settings: Any) -> Any:
-    """Computed in float64 and rounded once."""
-    return function(np.asarray(x, np.float64), *settings).astype(x.dtype, copy=False)
 
 
 class _Real(Inexact):
@@ -31,7 +22,7 @@ class BesselJ(_Real, title="special.bessel_j0"):
     """``J_n(x)``, of the first kind, n >= 0. Shape: any -> same."""
 
     def forward(x, *, order):
-        return _values(kernels.first, x, order)
+        return kernels.first(x, order)
 
     def grad_x(g, x, order):  # DLMF 10.6.1, 10.6.3
         if order == 0:
@@ -45,7 +36,7 @@ class BesselY(_Real, title="special.bessel_y0"):
     steep = True
 
     def forward(x, *, order):
-        return _values(kernels.second, x, order)
+        return kernels.second(x, order)
 
     def grad_x(g, x, order):  # the same
         if order == 0:
@@ -59,7 +50,7 @@ class BesselK(_Real, title="special.modified_bessel_k0"):
     steep = True
 
     def forward(x, *, order):
-        return _values(kernels.second_modified, x, order)
+        return kernels.second_modified(x, order)
 
     def grad_x(g, x, order):  # DLMF 10.29.1, 10.29.3
         if order == 0:
@@ -73,7 +64,7 @@ class BesselKScaled(_Real, title="special.scaled_modified_bessel_k0"):
     steep = True
 
     def forward(x, *, order, moment):
-        return _values(kernels.second_scaled, x, order, moment)
+        return kernels.second_scaled(x, order, moment)
 
     def grad_x(g, x, order, moment):
         return -g * BesselKScaled.of(x, order=order, moment=moment + 1)
@@ -83,7 +74,7 @@ class AiryAi(_Real, title="special.airy_ai"):
     """Airy's function, the solution of ``y'' = x y`` that decays to the right. Shape: any -> same."""
 
     def forward(x):
-        return _values(kernels.airy, x, False)
+        return kernels.airy(x, False)
 
     def grad_x(g, x):
         return g * AirySlope.of(x)
@@ -93,7 +84,7 @@ class AirySlope(_Real, title="special.airy_ai"):
     """The derivative of Airy's function. Shape: any -> same."""
 
     def forward(x):
-        return _values(kernels.airy, x, True)
+        return kernels.airy(x, True)
 
     def grad_x(g, x):
         return g * (x * AiryAi.of(x))
@@ -103,7 +94,7 @@ class SphericalBessel(_Real, title="special.spherical_bessel_j0"):
     """The spherical Bessel function of the first kind of order n >= 0; ``sin(x) / x`` is that of order 0. Shape: any -> same."""
 
     def forward(x, *, order):
-        return _values(kernels.spherical, x, order)
+        return kernels.spherical(x, order)
 
     def grad_x(g, x, order):  # DLMF 10.51.2
         following = SphericalBessel.of(x, order=order + 1) * (-(order + 1) / (2 * order + 1))

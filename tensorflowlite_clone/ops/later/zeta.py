@@ -18,8 +18,8 @@ class Zeta(Inexact, title="special.zeta"):
     steep = True
 
     def forward(s, q, *, order):
-        values = kernels.zeta(np.asarray(s, np.float64), np.asarray(q, np.float64), order)
-        return values.astype(np.result_type(s, q), copy=False)
+        dtype = np.result_type(s, q)
+        return kernels.zeta(np.asarray(s, dtype), np.asarray(q, dtype), order)
 
     def grad_s(g, s, q, order):
         return g * Zeta.of(s, q, order=order + 1)
