@@ -10,12 +10,14 @@ import math
 import numpy as np
 
 from .._typing import NDArray
+from . import single
 from .chunks import chunked
 from .quadrature import gauss
 from .special import (
     CENTRE,
     ERF_BREAK,
     INV_SQRT_PI,
+    erf_float32,
     erf_near,
     exp_minus_square,
     horner,
@@ -73,6 +75,11 @@ def _repeated(x: NDArray, order: int) -> NDArray:
     return piecewise(x, [(x < 0.5, left), (~(x < 0.5), right)])
 
 
+def _erfcx_float32(out: NDArray, x: NDArray) -> None:
+    right = single.scaled_erfc(np.abs(x))
+    out[...] = np.where(x < 0, 2.0 * single.bell(np.minimum(x, 0.0), 1.0) - right, right)
+
+
 def scaled_erfc(x: NDArray, order: int) -> NDArray:
     r"""``exp(x^2)`` times the ``order``-fold integral of erfc from x to infinity; order 0 is erfcx, which does not underflow.
 
@@ -81,8 +88,11 @@ def scaled_erfc(x: NDArray, order: int) -> NDArray:
 
     Source: W. J. Cody, Math. Comp. 23 (1969), 631-637; DLMF 7.18.
     """
-    values = _erfcx if order == 0 else lambda v: _repeated(v, order)
-    return chunked(in_float64(values), x, cost=35.0 if order == 0 else 400.0)
+    if order:
+        return chunked(in_float64(lambda v: _repeated(v, order)), x, cost=400.0)
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_erfcx_float32, x, cost=8.0)
+    return chunked(in_float64(_erfcx), x, cost=35.0)
 
 
 def _bell(a: NDArray) -> NDArray:
@@ -97,6 +107,33 @@ def _upper_tail(a: NDArray) -> NDArray:
     return 0.5 * _bell(a) * _erfcx(a * SQRT_HALF)
 
 
+def _upper_tail_float32(x: NDArray) -> NDArray:
+    """``1 - ndtr(|x|)`` of float32; next to 0 by erf."""
+    a = np.abs(x)
+    half = np.empty_like(x)
+    erf_float32(half, SQRT_HALF * a)
+    result: NDArray = 0.5 * np.where(a < 0.6, 1.0 - half, single.bell(x, -0.5) * single.scaled_erfc(SQRT_HALF * a))
+    return result
+
+
+def _ndtr_float32(out: NDArray, x: NDArray) -> None:
+    tail = _upper_tail_float32(x)
+    out[...] = np.where(x > 0, 1.0 - tail, tail)
+
+
+def _log_ndtr_float32(out: NDArray, x: NDArray) -> None:
+    left = np.minimum(x, -1.0)
+    tail = _upper_tail_float32(x)
+    near = np.log1p(-np.where(x > 0, tail, 1.0 - tail))
+    out[...] = np.where(x < -1.0, np.log(0.5 * single.scaled_erfc(-SQRT_HALF * left)) - 0.5 * left * left, near)
+
+
+def _mills_float32(out: NDArray, x: NDArray) -> None:
+    area = 1.0 - _upper_tail_float32(x)
+    left = SQRT_2_BY_PI / single.scaled_erfc(-SQRT_HALF * np.minimum(x, 0.0))
+    out[...] = np.where(x < 0, left, (0.5 * SQRT_2_BY_PI) * single.bell(x, -0.5) / area)
+
+
 def _ndtr(x: NDArray) -> NDArray:
     tail = _upper_tail(np.abs(x))
     return np.where(x > 0, 1.0 - tail, tail)
@@ -108,6 +145,8 @@ def ndtr(x: NDArray) -> NDArray:
     >>> ndtr(np.array([-np.inf, 0.0, 1.0])).round(6)
     array([0.      , 0.5     , 0.841345])
     """
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_ndtr_float32, x, cost=12.0)
     return chunked(in_float64(_ndtr), x, cost=60.0)
 
 
@@ -127,6 +166,8 @@ def log_ndtr(x: NDArray) -> NDArray:
     >>> log_ndtr(np.array([-100.0, 0.0])).round(6)
     array([-5.00552421e+03, -6.93147000e-01])
     """
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_log_ndtr_float32, x, cost=12.0)
     return chunked(in_float64(_log_ndtr), x, cost=90.0)
 
 
@@ -146,6 +187,8 @@ def mills(x: NDArray) -> NDArray:
     >>> mills(np.array([-1e3, 0.0])).round(6)
     array([1.000001e+03, 7.978850e-01])
     """
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_mills_float32, x, cost=12.0)
     return chunked(in_float64(_mills), x, cost=50.0)
 
 

@@ -1,6 +1,6 @@
 """Special functions that NumPy lacks: erf, erfc, erfinv, lgamma, digamma, polygamma, element-wise on float arrays.
 
-Here: approximations with their sources, accurate to a few units in the last place. Except for erf, float32 and float16 are
+Here: approximations with their sources, accurate to a few units in the last place. Except for erf and erfc, float32 and float16 are
 computed in float64 (a chunk at a time) and rounded once. Not here: activations built on them (``kernels.activation``), derivatives.
 """
 
@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .._typing import NDArray
+from . import single
 from .chunks import chunked
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]
@@ -93,7 +94,7 @@ ATANH_ERF = (
 )
 
 
-def _erf_float32(out: NDArray, x: NDArray) -> None:
+def erf_float32(out: NDArray, x: NDArray) -> None:
     """Erf as one tanh, for which float32 rounding leaves 4 units in the last place."""
     s = x * x
     np.multiply(horner(s, ATANH_ERF), x, out=out)
@@ -128,6 +129,13 @@ def _erfc_far(a: NDArray) -> NDArray:
     """Erfc for a >= 4, NaN included."""
     a = np.minimum(a, _ERFC_ZERO)
     return exp_minus_square(a) * scaled_erfc_far(a)
+
+
+def _erfc_float32(out: NDArray, x: NDArray) -> None:
+    """Erfc by its scaled tail, next to 0 by erf."""
+    tail = single.bell(x, -1.0) * single.scaled_erfc(np.abs(x))
+    erf_float32(out, x)
+    out[...] = np.where(np.abs(x) < ERF_BREAK, 1.0 - out, np.where(x < 0, 2.0 - tail, tail))
 
 
 def _erf_values(x: NDArray) -> NDArray:
@@ -168,7 +176,7 @@ def erf(x: NDArray) -> NDArray:
     Source: W. J. Cody, Math. Comp. 23 (1969), 631-637.
     """
     if np.asarray(x).dtype.itemsize <= 4:
-        return chunked(_erf_float32, x, cost=2.2)
+        return chunked(erf_float32, x, cost=2.2)
     return chunked(in_float64(_erf_values), x, cost=30.0)
 
 
@@ -180,6 +188,8 @@ def erfc(x: NDArray) -> NDArray:
 
     Source: W. J. Cody, Math. Comp. 23 (1969), 631-637.
     """
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_erfc_float32, x, cost=8.0)
     return chunked(in_float64(_erfc_values), x, cost=35.0)
 
 
