@@ -99,6 +99,15 @@ def test_tails_in_single_precision_equal_those_in_double_precision():
         assert single.dtype == np.float32 and ulps.max() < 9 and ulps.mean() < 1, name
 
 
+def test_the_slope_of_erfcx_in_single_precision_equals_that_in_double_precision():
+    x = np.concatenate([np.linspace(-9, 12, 501), 10.0 ** np.linspace(-5, 15, 300), [299.9, 300.1]]).astype(np.float32)
+    slopes = []
+    for dtype in (tl.float32, tl.float64):
+        t = tl.tensor(x, dtype=dtype, requires_grad=True)
+        slopes.append(tl.autograd.grad(tl.special.erfcx(t).sum(), t)[0].numpy().astype(np.float64))
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=2e-7)
+
+
 # ---- edges ----------------------------------------------------------------------------------------------------------------------------
 POINTS = [0.0, -0.0, 1.0, -1.0, -2.0, -0.5, 0.5, 2.0, -3.0, 1e5, -1e5, 1e-300, 1e300, -1e300, INF, -INF, NAN]
 ONE = [
