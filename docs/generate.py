@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that
 import numpy_functions
 
 import tensorflowlite_clone as tl
+import tensorflowlite_clone.special  # whose operations are loaded with it
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, SPACES, UFUNCS
 
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
@@ -264,6 +265,7 @@ def operations_page() -> str:
     rows += [
         f"{len(OPS)} operations, {len(FUNCTIONS)} public functions, {len(NN_FUNCTIONS.keys() - FUNCTIONS.keys())} in `nn.functional`, "
     ]
+    rows += [f"{len(table)} in `{space}`, " for space, table in SPACES.items()]
     rows += [f"{len(METHODS)} methods, {len(UFUNCS) + len(NUMPY_FUNCTIONS)} NumPy functions answered.\n\n"]
     rows += ["| operation | family | public | NumPy | derivative with respect to | |\n| --- | --- | --- | --- | --- | --- |\n"]
     kinds = [c for c in vars(families).values() if isinstance(c, type) and c.__module__ == families.__name__]
