@@ -103,7 +103,7 @@ def _logarithmic(x: NDArray, sign: float) -> tuple[NDArray, NDArray]:
             harmonic += 1.0 / k
         zero = zero - harmonic * term
         one = one - (0.25 * x) * term * ((2.0 * (harmonic - EULER) + 1.0 / (k + 1)) / (k + 1))
-        if not np.any(np.abs(term) > 1e-19):
+        if not np.any(np.abs(term) > 1e-24):  # so little that the bits do not depend on the other elements
             break
     return zero, one
 
@@ -262,7 +262,7 @@ def _airy_series(x: NDArray, slope: bool) -> NDArray:
         else:
             step = _AT_0 * f - _SLOPE_AT_0 * g
         total += step
-        if not np.any(np.abs(step) > 1e-18):
+        if not np.any(np.abs(step) > 1e-24):
             break
     return total
 

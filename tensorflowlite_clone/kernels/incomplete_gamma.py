@@ -106,11 +106,11 @@ def _shape_slope(a: NDArray, log: NDArray, slopes: Sequence[NDArray], order: int
     return a * b[order] + np.where(a < 1.0, order * b[order - 1], 0.0) if order else a
 
 
-def _series(a: NDArray, x: NDArray, order: int, short: bool) -> NDArray:
+def _series(a: NDArray, x: NDArray, order: int) -> NDArray:
     """Derivative number ``order`` of P in a by the power series."""
     # terms[j]: derivative number j by j! of x^n / ((a + 1) ... (a + n))
     terms = [np.ones_like(a), *(np.zeros_like(a) for _ in range(order))]
-    totals, small = [t.copy() for t in terms], 1e-9 if short else 1e-18
+    totals = [t.copy() for t in terms]
     for n in range(1, 400):
         r = 1.0 / (a + n)
         ratio = x * r
@@ -118,7 +118,7 @@ def _series(a: NDArray, x: NDArray, order: int, short: bool) -> NDArray:
         for j in range(1, order + 1):  # of a product with x / (a + n + e)
             terms[j] = terms[j] * ratio - terms[j - 1] * r
         totals = [total + term for total, term in zip(totals, terms, strict=True)]
-        if n % 8 == 0 and not any(np.any(np.abs(t) > small * np.abs(s)) for t, s in zip(terms, totals, strict=True)):
+        if n % 8 == 0 and not any(np.any(np.abs(t) > 1e-18 * np.abs(s)) for t, s in zip(terms, totals, strict=True)):
             break
     weight = _weight(a, x)
     if order == 0:
@@ -180,7 +180,7 @@ def _finite(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDA
     for region, is_q, method in (
         (right, True, partial(_tail, order=order, upper=True, short=short)),
         (left, False, partial(_tail, order=order, upper=False, short=short)),
-        (~right & ~left, False, partial(_series, order=order, short=short)),
+        (~right & ~left, False, partial(_series, order=order)),
     ):
         if np.any(region):
             values = method(a[region], x[region])

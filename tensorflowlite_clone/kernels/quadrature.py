@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["gauss"]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
 def gauss(n: int) -> list[tuple[float, float]]:
     """The places in [0, 1] and their shares, which add up to 1.
 
