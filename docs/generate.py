@@ -4,8 +4,8 @@
     python docs/generate.py --check    fail if one of them is stale
 
 The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors),
-``nn/functional.pyi``, ``linalg.pyi`` and ``fft.pyi``; the pages are ``docs/operations.md`` and ``docs/numpy_functions.md``, and the code
-that ``docs/design.md`` quotes.
+``nn/functional.pyi``, ``linalg.pyi``, ``fft.pyi`` and ``special.pyi``; the pages are ``docs/operations.md`` and
+``docs/numpy_functions.md``, and the code that ``docs/design.md`` quotes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import numpy_functions
 
 import tensorflowlite_clone as tl
 import tensorflowlite_clone.nn.functional  # with the operations that are loaded late
+import tensorflowlite_clone.special
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, SPACES, UFUNCS
 from tensorflowlite_clone.core.signature import HOW
 from tensorflowlite_clone.ops.typed import TYPES
 
@@ -215,7 +216,7 @@ def constant(value: Any) -> str:
 
 
 def names_stub(module: Any) -> str:
-    """The stub of a module that only gives names to functions of ``ops`` (``linalg``, ``fft``)."""
+    """The stub of a module that only gives names to functions of ``ops`` (``linalg``, ``fft``, ``special``)."""
     table = {name: getattr(module, name) for name in module.__all__}
     kinds = {name: f for name, f in table.items() if isinstance(f, type)}
     imports = "".join(f"from {f.__module__.replace('tensorflowlite_clone', '')} import {name} as {name}\n" for name, f in kinds.items())
@@ -271,6 +272,7 @@ def operations_page() -> str:
     rows += [
         f"{len(OPS)} operations, {len(FUNCTIONS)} public functions, {len(NN_FUNCTIONS.keys() - FUNCTIONS.keys())} in `nn.functional`, "
     ]
+    rows += [f"{len(table)} in `{space}`, " for space, table in SPACES.items()]
     rows += [f"{len(METHODS)} methods, {len(UFUNCS) + len(NUMPY_FUNCTIONS)} NumPy functions answered.\n\n"]
     rows += ["| operation | family | public | NumPy | derivative with respect to | |\n| --- | --- | --- | --- | --- | --- |\n"]
     kinds = [c for c in vars(families).values() if isinstance(c, type) and c.__module__ == families.__name__]
@@ -303,6 +305,7 @@ def main() -> int:
         ROOT / "nn" / "functional.pyi": functional_stub,
         ROOT / "linalg.pyi": lambda: names_stub(tl.linalg),
         ROOT / "fft.pyi": lambda: names_stub(tl.fft),
+        ROOT / "special.pyi": lambda: names_stub(tl.special),
         DOCS / "operations.md": operations_page,
         DOCS / "numpy_functions.md": numpy_functions.page,
         DOCS / "design.md": design_page,

@@ -61,7 +61,7 @@ from .ops.random import Generator, default_generator
 from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, nn, optim, signal, utils
+    from . import cuda, datasets, nn, optim, signal, special, utils
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)

@@ -11,7 +11,7 @@ from torch_modes import evaluate
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.observe import Observer, observing
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, SPACES
 
 #: Operations that no call can reach, because nothing that PyTorch has leads to them: what does.
 NUMPY_ALONE = {
@@ -39,7 +39,7 @@ class Computed(Observer):
 
 def is_public(op: Any) -> bool:
     """Whether a function, method or operator follows from the operation's class."""
-    return any(getattr(f, "__op__", None) is op for table in (FUNCTIONS, METHODS, NN_FUNCTIONS) for f in table.values())
+    return any(getattr(f, "__op__", None) is op for table in (FUNCTIONS, METHODS, NN_FUNCTIONS, *SPACES.values()) for f in table.values())
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from hypothesis import settings
 
 import tensorflowlite_clone as tl
 import tensorflowlite_clone.nn.functional  # which defines the operations that are loaded late, too
+import tensorflowlite_clone.special  # likewise
 from tensorflowlite_clone.core.registry import OPS
 
 settings.register_profile("shared machines", deadline=None, derandomize=True, print_blob=True)

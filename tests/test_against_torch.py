@@ -17,7 +17,7 @@ from torch_modes import COMPARED, Results, compare, evaluate
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.observe import observing
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, OPS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, OPS, SPACES
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; pip install -e '.[bench]' to compare with it")
 
@@ -114,8 +114,9 @@ OTHERS = {
 
 def test_public_names_are_those_of_torch():
     tables = {"functions": (FUNCTIONS, torch), "methods": (METHODS, torch.Tensor), "nn.functional": (NN_FUNCTIONS, torch.nn.functional)}
+    tables |= {space: (functions, getattr(torch, space)) for space, functions in SPACES.items()}
     for where, (ours, theirs) in tables.items():
-        assert set(ours) - set(dir(theirs)) == OTHERS[where], where
+        assert set(ours) - set(dir(theirs)) == OTHERS.get(where, set()), where
     assert not {name for name in FUNCTIONS if hasattr(torch.Tensor, name) and not hasattr(tl.Tensor, name)}
 
 
@@ -134,6 +135,7 @@ def defaults(f: object) -> dict[str, object]:
 
 def test_defaults_are_those_of_torch():
     tables = [(FUNCTIONS, torch), (NN_FUNCTIONS, torch.nn.functional)]
+    tables += [(functions, getattr(torch, space)) for space, functions in SPACES.items()]
     tables += [(vars(m), n) for m, n in ((tl.nn, torch.nn), (tl.optim, torch.optim), (tl.optim.lr_scheduler, torch.optim.lr_scheduler))]
     compared = 0
     for ours, namespace in tables:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS
+from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, SPACES
 
 X = [[1.0, 5.0], [3.0, 2.0]]
 #: Parameters that name dimensions.
@@ -31,6 +31,7 @@ FULL_INDEX = {"gather", "scatter", "scatter_add", "scatter_reduce", "take_along_
 TABLES = {
     "tl": FUNCTIONS, "nn.functional": NN_FUNCTIONS, "Tensor": {n: f for n, f in METHODS.items() if not n.startswith("__")},
     "linalg": {n: getattr(tl.linalg, n) for n in tl.linalg.__all__}, "fft": {n: getattr(tl.fft, n) for n in tl.fft.__all__},
+    **SPACES,
 }  # fmt: skip
 #: What adds a dimension, so that the last one is another.
 NEW = ("unsqueeze", "stack")

@@ -26,7 +26,8 @@ LEFT_OUT = {"detach", "detach_", "save", "load", "compile", "seed", "wrap", "twi
 
 def functions():
     """Every public function and method, by name."""
-    for owner, where in ((tl, "tl"), (tl.linalg, "linalg"), (tl.fft, "fft"), (tl.nn.functional, "F"), (tl.Tensor, "Tensor")):
+    owners = {"tl": tl, "linalg": tl.linalg, "fft": tl.fft, "special": tl.special, "F": tl.nn.functional, "Tensor": tl.Tensor}
+    for where, owner in owners.items():
         for name in sorted(set(dir(owner))):
             f = getattr(owner, name)
             if not name.startswith("_") and callable(f) and not inspect.isclass(f) and not name.startswith("set_") and name not in LEFT_OUT:

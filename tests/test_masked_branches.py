@@ -42,6 +42,19 @@ STEEP = {
     "Digamma": (lambda x: x.digamma(), 0.0, 0.7),
     "Polygamma": (lambda x: tl.polygamma(1, x), 0.0, 0.7),
     "Logit": (lambda x: x.logit(), 0.0, 0.7),
+    "GammaDensity": (lambda x: OPS["GammaDensity"].of(0.5, x, order=0), 0.0, 0.7),
+    "GammaP": (lambda x: OPS["GammaP"].of(0.5, x, order=0), 0.0, 0.7),
+    "GammaQ": (lambda x: OPS["GammaQ"].of(0.5, x, order=0), 0.0, 0.7),
+    "BesselY": (tl.special.bessel_y0, 0.0, 0.7),
+    "BesselK": (tl.special.modified_bessel_k0, 0.0, 0.7),
+    "BesselKScaled": (tl.special.scaled_modified_bessel_k1, 0.0, 0.7),
+    "ScaledErfc": (tl.special.erfcx, -1e3, 0.7),
+    "LogNormalArea": (tl.special.log_ndtr, -np.inf, 0.7),
+    "Mills": (lambda x: OPS["Mills"].of(x), -np.inf, 0.7),
+    "NormalQuantile": (tl.special.ndtri, 1.0, 0.7),
+    "Entr": (tl.special.entr, 0.0, 0.7),
+    "XLog1PY": (lambda x: tl.special.xlog1py(2.0 - x, x), -1.0, 0.7),
+    "Zeta": (lambda x: tl.special.zeta(1.7, x), 0.0, 0.7),
 }
 
 

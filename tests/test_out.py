@@ -13,7 +13,7 @@ from wrong_calls import Attempt, find, right_calls
 
 import tensorflowlite_clone as tl
 
-SPACES = {"": "", "F.": "nn.functional", "linalg.": "linalg", "fft.": "fft"}
+SPACES = {"": "", "F.": "nn.functional", "linalg.": "linalg", "fft.": "fft", "special.": "special"}
 
 
 def has_out(a: Attempt) -> bool:

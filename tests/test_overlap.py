@@ -42,7 +42,7 @@ BINARY = sorted({
     *INTEGERS, "add_", "arctan2_", "atan2_", "copysign_", "div_", "divide_", "eq_", "float_power_", "floor_divide_", "fmod_", "ge_",
     "greater_", "greater_equal_", "gt_", "heaviside_", "hypot_", "ldexp_", "le_", "less_", "less_equal_", "logical_and_", "logical_or_",
     "logical_xor_", "lt_", "mul_", "multiply_", "ne_", "nextafter_", "not_equal_", "pow_", "remainder_", "sub_", "subtract_",
-    "true_divide_", "xlogy_", "copy_", "clamp_min_", "clamp_max_",
+    "true_divide_", "xlogy_", "copy_", "clamp_min_", "clamp_max_", "igamma_", "igammac_",
 })  # fmt: skip
 #: Changes of ``a`` with ``b``, which shares its memory and broadcasts to it.
 CHANGES = {name: (lambda a, b, name=name: getattr(a, name)(b)) for name in BINARY}

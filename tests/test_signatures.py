@@ -134,7 +134,7 @@ def test_a_missing_argument_would_be_found():
 
 
 # ---- the same call, its arguments given in other ways -----------------------------------------------------------------------------------
-SPACES = {"": "", "F.": "nn.functional", "linalg.": "linalg", "fft.": "fft"}
+SPACES = {"": "", "F.": "nn.functional", "linalg.": "linalg", "fft.": "fft", "special.": "special"}
 SWEPT = [a for a in right_calls(3) if a.name in table()[SPACES[a.space]] and a.name != "from_numpy"]
 #: Functions of which a call may fit several overloads and mean one: ``std(x, 1)`` along a dimension.
 AMBIGUOUS = {"std", "std_mean", "tensor", "var", "var_mean"}

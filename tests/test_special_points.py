@@ -6,13 +6,14 @@ PyTorch wherever that is not NaN; ``DIFFERENT`` says where ours is another numbe
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core.registry import FUNCTIONS, NN_FUNCTIONS
+from tensorflowlite_clone.core.registry import FUNCTIONS, NN_FUNCTIONS, SPACES
 
 INF = np.inf
 POINTS = {
@@ -49,12 +50,27 @@ ORDERS = ("value", "first", "second")
 
 POLE = "a pole, where PyTorch's formula gives a large number or, beyond it, noise"
 DOMAIN = "outside of the domain the value is NaN, and so is the derivative; PyTorch's formula gives a number there, or the other way round"
+CANCELS = "two terms of PyTorch's formula cancel, or it multiplies infinity by 0"
 PIECE = "at the kink the second derivative is that of the piece of which the first one is (docs/kinks.md)"
 #: Names (several functions share one formula) and orders: why, and at which points.
 DIFFERENT = {
     ("lgamma", "second"): (POLE, lambda x: x < 0),
     ("digamma", "first"): (POLE, lambda x: x < 0),
     ("digamma", "second"): (POLE, lambda x: x < 0),
+    **{(f, order): (POLE, lambda x: x < 0) for f, order in (("gammaln", "second"), ("psi", "first"), ("psi", "second"))},
+    ("i1", "first"): ("PyTorch takes NaN for 0", np.isnan),
+    ("i1", "second"): ("PyTorch takes NaN and tiny numbers for 0", lambda x: ~(np.abs(x) > 1e-15)),
+    **{
+        (f, "value"): ("PyTorch loses digits near the end of the range", lambda x: np.abs(x).astype(np.float64) > 1e308)
+        for f in ("i0e", "i1e")
+    },
+    **{(f, order): (CANCELS, lambda x: np.abs(x) > 1e4) for f in ("i0e", "i1e") for order in ("first", "second")},
+    ("i0e", "second"): (CANCELS + "; near 0 terms of its formula vanish", lambda x: (np.abs(x) < 1e-15) | (np.abs(x) > 1e4)),
+    ("i1e", "first"): (CANCELS + "; it takes NaN for 0", lambda x: np.isnan(x) | (np.abs(x) > 1e4)),
+    ("i1e", "second"): (CANCELS + "; near 0 terms of its formula vanish", lambda x: ~(np.abs(x) > 1e-15) | (np.abs(x) > 1e4)),
+    ("ndtr", "value"): ("PyTorch takes 1 - erf, which is 0 far out", lambda x: x <= -20),
+    **{("log_ndtr", order): ("PyTorch divides by an area that underflows", lambda x: x <= -1e4) for order in ("first", "second")},
+    **{("erfcx", order): (CANCELS, lambda x: x >= 1e4) for order in ("first", "second")},
     ("acosh", "first"): (DOMAIN + "; it squares large ones", lambda x: (x < 1) | (x > 1e19)),
     ("acosh", "second"): (DOMAIN, lambda x: x < 1),
     ("arccosh", "first"): (DOMAIN + "; it squares large ones", lambda x: (x < 1) | (x > 1e19)),
@@ -103,11 +119,13 @@ def arrays(rows):
 
 
 def unary():
-    return [(n, n, None) for n in FUNCTIONS if n not in OTHERS] + [("F." + n, n, "nn") for n in NN_FUNCTIONS if n not in OTHERS]
+    tables = {None: FUNCTIONS, "nn.functional": NN_FUNCTIONS} | SPACES
+    short = {None: "", "nn.functional": "F."}
+    return [(short.get(where, f"{where}.") + n, n, where) for where, table in tables.items() for n in table if n not in OTHERS]
 
 
 def function(T, name, where):
-    return getattr(T.nn.functional if where else T, name, None)
+    return functools.reduce(lambda space, part: getattr(space, part, None), [*(where or "").split("."), name][not where :], T)
 
 
 @pytest.mark.parametrize("dtype", POINTS, ids=["float64", "float32"])

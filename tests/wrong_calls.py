@@ -16,7 +16,7 @@ import numpy as np
 from samples import collect
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.core.registry import FUNCTIONS, NN_FUNCTIONS
+from tensorflowlite_clone.core.registry import FUNCTIONS, NN_FUNCTIONS, SPACES
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ def _plain(x: Any) -> Any:
     return x
 
 
+#: The functions, by what stands before their names.
+TABLES = {"": FUNCTIONS, "F.": NN_FUNCTIONS} | {f"{space}.": functions for space, functions in SPACES.items()}
+
+
 class Recorder:
     """Stands for the package, and remembers the calls of its functions."""
 
@@ -62,7 +66,7 @@ class Recorder:
             return Recorder(value, "nn.", self._calls)
         if name == "functional":
             return Recorder(value, "F.", self._calls)
-        if name in ("linalg", "fft") and not self._space:
+        if name in ("linalg", "fft", *SPACES) and not self._space:
             return Recorder(value, f"{name}.", self._calls)
         table: Any = {"": FUNCTIONS, "F.": NN_FUNCTIONS}.get(self._space, self._target.__all__ if self._space else ())
         if name not in table:
@@ -150,8 +154,8 @@ def wrong_calls(calls: list[Attempt]) -> Iterator[Attempt]:
 
 def find(package: Any, a: Attempt) -> Any:
     """The function that is called, of this package or of PyTorch."""
-    spaces = {"": package, "F.": package.nn.functional, "linalg.": package.linalg, "fft.": package.fft}
-    return getattr(spaces[a.space], a.name)
+    space = package.nn.functional if a.space == "F." else getattr(package, a.space[:-1]) if a.space else package
+    return getattr(space, a.name)
 
 
 def attempt(package: Any, tensor: Any, a: Attempt) -> Exception | None:

@@ -46,7 +46,8 @@ def public(
 ) -> Callable[[F], F]:
     """Publish a handwritten function as ``tl.<name>`` (and each alias), as a tensor method, and as the answer to NumPy functions.
 
-    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``.
+    A parameter called ``dim`` or ``keepdim`` also answers to NumPy's ``axis`` and ``keepdims``. A name with a dot, ``special.psi``, is
+    that of a function in this namespace, and of nothing else: no method, no twin.
 
     Args:
         nn: whether the function lives in ``nn.functional`` instead of the top level; ``functional``: whether in both.
@@ -57,14 +58,17 @@ def public(
     """
 
     def publish(f: F) -> F:
-        f.__name__, f.__qualname__ = name, name
+        f.__name__ = f.__qualname__ = name.rpartition(".")[2]
         whole = checked(f, out)
         face = checked(f) if out and (method or numpy) else whole
         for n in (name, *aliases):
+            if "." in n:
+                registry.enter_function(n, whole)
+                continue
             if nn or functional:
                 registry.NN_FUNCTIONS[n] = whole
             if function and not nn:
-                registry.FUNCTIONS[n] = whole
+                registry.enter_function(n, whole)
             if method:
                 registry.install_method(n, face)
             if inplace is not False:
@@ -112,9 +116,12 @@ def publish(
     """Enter the public function, method, operator and NumPy answer that follow from the class; see `public`."""
     _answer(numpy, cls.call, sequences)
     for name in names:
-        registry.FUNCTIONS[name] = function_of(cls, name)
+        function = function_of(cls, name)
+        registry.enter_function(name, function)
+        if "." in name:
+            continue
         if functional:
-            registry.NN_FUNCTIONS[name] = registry.FUNCTIONS[name]
+            registry.NN_FUNCTIONS[name] = function
         if method:
             registry.install_method(name, method_of(cls, name))
         if inplace:
@@ -164,7 +171,7 @@ def function_of(cls: OperationLike, name: str) -> Callable[..., Any]:
             arrays[0] = to_operand(arrays[0], name)
             return cls.of(*arrays, **{p: given[p] for p in cls.params if p in given})
 
-    function.__name__ = function.__qualname__ = name
+    function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     function.__doc__ = cls.__doc__
     function.__op__ = cls  # type: ignore[attr-defined]
     return function

@@ -24,6 +24,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 METHODS: dict[str, Callable[..., Any]] = {}
 #: What ``tl.nn.functional.<name>`` is.
 NN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+#: What ``tl.<space>.<name>`` is, for functions whose public name says where they live: ``special.entr``.
+SPACES: dict[str, dict[str, Callable[..., Any]]] = {}
 #: Methods that have a twin with an underscore, which changes the tensor itself, and the NumPy function that may write into its memory,
 #: or "view" where the memory stays and only its shape changes.
 INPLACE: dict[str, tuple[Callable[..., Any], np.ufunc | str | None]] = {}
@@ -50,6 +52,12 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "like": (None,),
     "device": (None, "cpu"),
 }
+
+
+def enter_function(name: str, function: Callable[..., Any]) -> None:
+    """Make ``function`` what ``tl.<name>`` is; a name with a dot says in which namespace alone."""
+    space, _, last = name.rpartition(".")
+    (SPACES.setdefault(space, {}) if space else FUNCTIONS)[last] = function
 
 
 def install_method(name: str, function: Callable[..., Any]) -> None:

@@ -34,18 +34,34 @@ def _series(x: NDArray, order: int) -> NDArray:
             return total
 
 
-def _expansion(x: NDArray, order: int) -> NDArray:
-    """``sum_k (-1)^k a_k / x^k`` with ``a_k = a_{k-1} (4 n^2 - (2k - 1)^2) / (8 k)``: what ``exp(x)/sqrt(2 pi x)`` is multiplied by."""
+def _expansion(x: NDArray, order: int, slopes: int = 0) -> NDArray:
+    """``sum_k (-1)^k a_k / x^k`` with ``a_k = a_{k-1} (4 n^2 - (2k - 1)^2) / (8 k)``: what ``exp(x)/sqrt(2 pi x)`` is multiplied by.
+
+    For ``slopes`` > 0 each term is multiplied by what as many derivatives of ``x^-(k + 1/2)`` bring out: ``(k + 1/2) (k + 3/2) ...``.
+    """
     term = np.ones_like(x)
-    total = term.copy()
+    total = term * math.prod(0.5 + i for i in range(slopes))
     for k in range(1, 60):
         following = -term * ((4.0 * order * order - (2 * k - 1) ** 2) / (8.0 * k)) / x
         growing = np.abs(following) > np.abs(term)
         term = np.where(growing & (k > 2 * order + 1), 0.0, following)
-        total += term
+        total += term * math.prod(k + 0.5 + i for i in range(slopes)) if slopes else term
         if not np.any(np.abs(term) > 1e-17 * np.abs(total)):
             break
     return total
+
+
+def scaled_slope(x: NDArray, order: int, slopes: int) -> NDArray:
+    """Derivative number ``slopes`` of ``exp(-|x|) I_n(x)``, for ``|x| > far(n)``.
+
+    >>> scaled_slope(np.array([1e4]), 0, 1)
+    array([-1.99478621e-07])
+    """
+    a = np.abs(np.asarray(x, np.float64))
+    finite = np.minimum(a, 1e300)
+    values = _expansion(finite, order, slopes) / np.sqrt(2.0 * math.pi * finite) / finite**slopes * (-1.0) ** slopes
+    values = np.where(np.isinf(a), 0.0, values)
+    return np.where(np.asarray(x) < 0, -values, values) if (order + slopes) % 2 else values
 
 
 def modified(x: NDArray, order: int, scaled: bool) -> NDArray:

@@ -1,6 +1,6 @@
 """Special functions that NumPy lacks: erf, erfc, erfinv, lgamma, digamma, polygamma, element-wise on float arrays.
 
-Here: approximations with their sources, accurate to a few units in the last place. Except for erf, float32 and float16 are
+Here: approximations with their sources, accurate to a few units in the last place. Except for erf and erfc, float32 and float16 are
 computed in float64 (a chunk at a time) and rounded once. Not here: activations built on them (``kernels.activation``), derivatives.
 """
 
@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .._typing import NDArray
+from . import single
 from .chunks import chunked
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]
@@ -20,7 +21,7 @@ __all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]
 Formula: TypeAlias = Callable[[NDArray], NDArray]
 
 
-def _horner(x: NDArray, coefficients: Sequence[float]) -> NDArray:
+def horner(x: NDArray, coefficients: Sequence[float]) -> NDArray:
     """A new array with the polynomial whose coefficients stand highest power first."""
     result = x * coefficients[0]
     for c in coefficients[1:-1]:
@@ -30,7 +31,7 @@ def _horner(x: NDArray, coefficients: Sequence[float]) -> NDArray:
     return result
 
 
-def _piecewise(x: NDArray, pieces: Sequence[tuple[NDArray, Formula]]) -> NDArray:
+def piecewise(x: NDArray, pieces: Sequence[tuple[NDArray, Formula]]) -> NDArray:
     """``f(x)`` where each mask holds; the masks exclude each other and together cover ``x``."""
     result = np.empty_like(x)
     for mask, function in pieces:
@@ -42,7 +43,7 @@ def _piecewise(x: NDArray, pieces: Sequence[tuple[NDArray, Formula]]) -> NDArray
     return result
 
 
-def _in_float64(function: Formula) -> Callable[[NDArray, NDArray], None]:
+def in_float64(function: Formula) -> Callable[[NDArray, NDArray], None]:
     """The chunk step that computes ``function`` in float64 and rounds to the dtype of the result."""
 
     def step(out: NDArray, x: NDArray) -> None:
@@ -73,15 +74,15 @@ _FAR_Q = (
     *(1.0, 2.56852019228982242e0, 1.87295284992346725e0),
     *(5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3),
 )
-_ERF_BREAK = 0.46875
+ERF_BREAK = 0.46875
 _ERFC_ZERO = 30.0  # beyond it erfc is 0 in float64; the clip keeps infinities out of the formula
-_INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
+INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
 
 
-def _erf_near(x: NDArray) -> NDArray:
+def erf_near(x: NDArray) -> NDArray:
     """Erf for |x| <= 0.46875."""
     s = x * x
-    return x * (_horner(s, _ERF_P) / _horner(s, _ERF_Q))
+    return x * (horner(s, _ERF_P) / horner(s, _ERF_Q))
 
 
 # The odd series in z of atanh(erf(z)) as a polynomial in z^2, highest power first: a weighted least-squares fit on 0 < z < 4.3,
@@ -93,39 +94,57 @@ ATANH_ERF = (
 )
 
 
-def _erf_float32(out: NDArray, x: NDArray) -> None:
+def erf_float32(out: NDArray, x: NDArray) -> None:
     """Erf as one tanh, for which float32 rounding leaves 4 units in the last place."""
     s = x * x
-    np.multiply(_horner(s, ATANH_ERF), x, out=out)
+    np.multiply(horner(s, ATANH_ERF), x, out=out)
     np.tanh(out, out=out)
 
 
-def _exp_minus_square(a: NDArray) -> NDArray:
+def exp_minus_square(a: NDArray) -> NDArray:
     """``exp(-a^2)`` to full relative precision: the square's rounding error would be magnified, so it is split exactly."""
     high = np.trunc(a * 16.0) / 16.0  # its square is exact
     low = (a - high) * (a + high)
     return np.exp(-high * high) * np.exp(-low)
 
 
+def scaled_erfc_mid(a: NDArray) -> NDArray:
+    """``exp(a^2) erfc(a)`` for 0.46875 <= a <= 4."""
+    return horner(a, _MID_P) / horner(a, _MID_Q)
+
+
+def scaled_erfc_far(a: NDArray) -> NDArray:
+    """``exp(a^2) erfc(a)`` for a >= 4, NaN included."""
+    inverse = 1.0 / a
+    s = inverse * inverse
+    return (INV_SQRT_PI - s * horner(s, _FAR_P) / horner(s, _FAR_Q)) * inverse
+
+
 def _erfc_mid(a: NDArray) -> NDArray:
     """Erfc for 0.46875 <= a <= 4."""
-    return _exp_minus_square(a) * (_horner(a, _MID_P) / _horner(a, _MID_Q))
+    return exp_minus_square(a) * scaled_erfc_mid(a)
 
 
 def _erfc_far(a: NDArray) -> NDArray:
     """Erfc for a >= 4, NaN included."""
     a = np.minimum(a, _ERFC_ZERO)
-    s = 1.0 / (a * a)
-    return _exp_minus_square(a) * (_INV_SQRT_PI - s * _horner(s, _FAR_P) / _horner(s, _FAR_Q)) / a
+    return exp_minus_square(a) * scaled_erfc_far(a)
+
+
+def _erfc_float32(out: NDArray, x: NDArray) -> None:
+    """Erfc by its scaled tail, next to 0 by erf."""
+    tail = single.bell(x, -1.0) * single.scaled_erfc(np.abs(x))
+    erf_float32(out, x)
+    out[...] = np.where(np.abs(x) < ERF_BREAK, 1.0 - out, np.where(x < 0, 2.0 - tail, tail))
 
 
 def _erf_values(x: NDArray) -> NDArray:
     a = np.abs(x)
-    near, mid = a <= _ERF_BREAK, a <= 4.0
-    return _piecewise(
+    near, mid = a <= ERF_BREAK, a <= 4.0
+    return piecewise(
         x,
         [
-            (near, _erf_near),
+            (near, erf_near),
             (mid & ~near, lambda v: np.copysign(1.0 - _erfc_mid(np.abs(v)), v)),
             (~mid, lambda v: np.copysign(1.0 - _erfc_far(np.abs(v)), v)),
         ],
@@ -133,11 +152,11 @@ def _erf_values(x: NDArray) -> NDArray:
 
 
 def _erfc_values(x: NDArray) -> NDArray:
-    near, mid, far = np.abs(x) <= _ERF_BREAK, np.abs(x) <= 4.0, x > 4.0
-    return _piecewise(
+    near, mid, far = np.abs(x) <= ERF_BREAK, np.abs(x) <= 4.0, x > 4.0
+    return piecewise(
         x,
         [
-            (near, lambda v: 1.0 - _erf_near(v)),
+            (near, lambda v: 1.0 - erf_near(v)),
             (mid & ~near & (x > 0), _erfc_mid),
             (mid & ~near & (x < 0), lambda v: 2.0 - _erfc_mid(-v)),
             (far, _erfc_far),
@@ -157,8 +176,8 @@ def erf(x: NDArray) -> NDArray:
     Source: W. J. Cody, Math. Comp. 23 (1969), 631-637.
     """
     if np.asarray(x).dtype.itemsize <= 4:
-        return chunked(_erf_float32, x, cost=2.2)
-    return chunked(_in_float64(_erf_values), x, cost=30.0)
+        return chunked(erf_float32, x, cost=2.2)
+    return chunked(in_float64(_erf_values), x, cost=30.0)
 
 
 def erfc(x: NDArray) -> NDArray:
@@ -169,7 +188,9 @@ def erfc(x: NDArray) -> NDArray:
 
     Source: W. J. Cody, Math. Comp. 23 (1969), 631-637.
     """
-    return chunked(_in_float64(_erfc_values), x, cost=35.0)
+    if np.asarray(x).dtype.itemsize <= 4:
+        return chunked(_erfc_float32, x, cost=8.0)
+    return chunked(in_float64(_erfc_values), x, cost=35.0)
 
 
 # ---------------------------------------------------------------------------------------------------------------- erfinv
@@ -202,31 +223,38 @@ _TAIL_Q = (
 _SQRT_HALF = math.sqrt(0.5)
 
 
+CENTRE = _CENTRE_P, _CENTRE_Q
+
+
 def _erfinv_centre(x: NDArray) -> NDArray:
     """Erfinv for |x| <= 0.85, by the normal quantile at (1 + x) / 2."""
     q = 0.5 * x
     r = 0.180625 - q * q
-    return _SQRT_HALF * q * (_horner(r, _CENTRE_P) / _horner(r, _CENTRE_Q))
+    return _SQRT_HALF * q * (horner(r, _CENTRE_P) / horner(r, _CENTRE_Q))
+
+
+def quantile_tail(p: NDArray) -> NDArray:
+    """Minus the normal quantile at 0 <= p <= 0.075; NaN below 0."""
+    r = np.sqrt(-np.log(p))
+    tail = piecewise(
+        r,
+        [
+            (r <= 5.0, lambda v: horner(v - 1.6, _SHOULDER_P) / horner(v - 1.6, _SHOULDER_Q)),
+            (~(r <= 5.0), lambda v: horner(v - 5.0, _TAIL_P) / horner(v - 5.0, _TAIL_Q)),
+        ],
+    )
+    tail[p == 0.0] = math.inf
+    return tail
 
 
 def _erfinv_side(x: NDArray) -> NDArray:
     """Erfinv for 0.85 < |x|; NaN outside of [-1, 1]."""
-    a = np.abs(x)
-    r = np.sqrt(-np.log(0.5 * (1.0 - a)))
-    tail = _piecewise(
-        r,
-        [
-            (r <= 5.0, lambda v: _horner(v - 1.6, _SHOULDER_P) / _horner(v - 1.6, _SHOULDER_Q)),
-            (~(r <= 5.0), lambda v: _horner(v - 5.0, _TAIL_P) / _horner(v - 5.0, _TAIL_Q)),
-        ],
-    )
-    tail[a == 1.0] = math.inf
-    return _SQRT_HALF * np.copysign(tail, x)
+    return _SQRT_HALF * np.copysign(quantile_tail(0.5 * (1.0 - np.abs(x))), x)
 
 
 def _erfinv_values(x: NDArray) -> NDArray:
     centre = np.abs(x) <= 0.85
-    return _piecewise(x, [(centre, _erfinv_centre), (~centre, _erfinv_side)])
+    return piecewise(x, [(centre, _erfinv_centre), (~centre, _erfinv_side)])
 
 
 def erfinv(x: NDArray) -> NDArray:
@@ -237,7 +265,7 @@ def erfinv(x: NDArray) -> NDArray:
 
     Source: M. J. Wichura, Applied Statistics 37 (1988), 477-484, algorithm AS 241.
     """
-    return chunked(_in_float64(_erfinv_values), x, cost=30.0)
+    return chunked(in_float64(_erfinv_values), x, cost=30.0)
 
 
 # ---------------------------------------------------------------------------------------------------- lgamma and digamma
@@ -245,7 +273,7 @@ def erfinv(x: NDArray) -> NDArray:
 # four per term on |z| <= 1/2. From 8 on: Stirling's series. Between: recurrence. Below 0: reflection.
 # F. W. J. Olver et al., NIST Digital Library of Mathematical Functions, 5.5.1, 5.5.3, 5.7.3, 5.11.1, 5.11.2.
 
-_NEAR_TWO = (  # (-1)^k (zeta(k) - 1) / k from k = 28 down to 2, then 1 - Euler's gamma, then 0
+NEAR_TWO = (  # (-1)^k (zeta(k) - 1) / k from k = 28 down to 2, then 1 - Euler's gamma, then 0
     *(1.3304764374244489481e-10, -2.7595228851242331452e-10, 5.7313672416788620133e-10, -1.1921401405860912074e-9),
     *(2.4836745438024783172e-9, -5.1834750419700466551e-9, 1.0838659214896954091e-8, -2.271109460894316491e-8),
     *(4.7698101693639805658e-8, -1.0043224823968099609e-7, 2.1207184805554665869e-7, -4.4924691987645660433e-7),
@@ -254,10 +282,10 @@ _NEAR_TWO = (  # (-1)^k (zeta(k) - 1) / k from k = 28 down to 2, then 1 - Euler'
     *(5.0966952474304242234e-4, -1.1927539117032609771e-3, 2.8905103307415232858e-3, -7.3855510286739852663e-3),
     *(2.0580808427784547879e-2, -6.7352301053198095133e-2, 0.32246703342411321824, 0.42278433509846713939, 0.0),
 )
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B_2, B_4, ... B_16
-_STIRLING = tuple(b / (2 * k * (2 * k - 1)) for k, b in reversed([*enumerate(_BERNOULLI, 1)]))
-_DIGAMMA = tuple(b / (2 * k) for k, b in reversed([*enumerate(_BERNOULLI, 1)]))
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B_2, B_4, ... B_16
+STIRLING = tuple(b / (2 * k * (2 * k - 1)) for k, b in reversed([*enumerate(BERNOULLI, 1)]))
+DIGAMMA = tuple(b / (2 * k) for k, b in reversed([*enumerate(BERNOULLI, 1)]))
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def _lgamma_middle(x: NDArray) -> NDArray:
@@ -266,26 +294,26 @@ def _lgamma_middle(x: NDArray) -> NDArray:
     product = np.ones_like(x)
     for k in range(1, 7):
         product *= np.where(steps >= k, x - k, 1.0)
-    return np.log(product) + _horner(x - steps - 2.0, _NEAR_TWO)
+    return np.log(product) + horner(x - steps - 2.0, NEAR_TWO)
 
 
 def _lgamma_large(x: NDArray) -> NDArray:
     """Log Gamma for x >= 8, infinity and NaN included."""
     inverse = 1.0 / x
-    correction = inverse * _horner(inverse * inverse, _STIRLING)
+    correction = inverse * horner(inverse * inverse, STIRLING)
     # not (x - 0.5) log x - x: that is inf - inf at infinity, and overflows early
-    return (x - 0.5) * (np.log(x) - 1.0) + (_HALF_LOG_2PI - 0.5 + correction)
+    return (x - 0.5) * (np.log(x) - 1.0) + (HALF_LOG_2PI - 0.5 + correction)
 
 
 def _lgamma_positive(x: NDArray) -> NDArray:
     """Log Gamma for x >= 0 and NaN."""
     half, one, two, eight = x < 0.5, x < 1.5, x < 2.5, x < 8.0
-    return _piecewise(
+    return piecewise(
         x,
         [
-            (half, lambda v: _horner(v, _NEAR_TWO) - np.log1p(v) - np.log(v)),
-            (one & ~half, lambda v: _horner(v - 1.0, _NEAR_TWO) - np.log1p(v - 1.0)),
-            (two & ~one, lambda v: _horner(v - 2.0, _NEAR_TWO)),
+            (half, lambda v: horner(v, NEAR_TWO) - np.log1p(v) - np.log(v)),
+            (one & ~half, lambda v: horner(v - 1.0, NEAR_TWO) - np.log1p(v - 1.0)),
+            (two & ~one, lambda v: horner(v - 2.0, NEAR_TWO)),
             (eight & ~two, _lgamma_middle),
             (~eight, _lgamma_large),
         ],
@@ -302,7 +330,7 @@ def _lgamma_reflected(x: NDArray) -> NDArray:
 
 def _lgamma_values(x: NDArray) -> NDArray:
     negative = x < 0.0
-    return _piecewise(x, [(~negative, _lgamma_positive), (negative, _lgamma_reflected)])
+    return piecewise(x, [(~negative, _lgamma_positive), (negative, _lgamma_reflected)])
 
 
 def lgamma(x: NDArray) -> NDArray:
@@ -313,7 +341,7 @@ def lgamma(x: NDArray) -> NDArray:
 
     Source: NIST Digital Library of Mathematical Functions, 5.5.1, 5.5.3, 5.7.3 and 5.11.1.
     """
-    return chunked(_in_float64(_lgamma_values), x, cost=70.0)
+    return chunked(in_float64(_lgamma_values), x, cost=70.0)
 
 
 def _digamma_positive(x: NDArray) -> NDArray:
@@ -322,7 +350,7 @@ def _digamma_positive(x: NDArray) -> NDArray:
     y = x + shift
     inverse = 1.0 / y
     square = inverse * inverse
-    result: NDArray = np.log(y) - 0.5 * inverse - square * _horner(square, _DIGAMMA)
+    result: NDArray = np.log(y) - 0.5 * inverse - square * horner(square, DIGAMMA)
     small = shift > 0.0
     if small.any():
         v = x[small]
@@ -333,16 +361,22 @@ def _digamma_positive(x: NDArray) -> NDArray:
     return result
 
 
+def _cot_pi(t: NDArray) -> NDArray:
+    """``cot(pi t)`` for ``|t| <= 1/2``, with its zeros at the ends."""
+    outer = np.abs(t) > 0.25
+    return np.where(outer, np.tan(math.pi * (np.copysign(0.5, t) - t)), 1.0 / np.tan(math.pi * np.where(outer, 0.25, t)))
+
+
 def _digamma_reflected(x: NDArray) -> NDArray:
     """Psi for x < 0: NaN at the poles, where the two sides disagree."""
     offset = x - np.round(x)
-    result: NDArray = _digamma_positive(1.0 - x) - math.pi / np.tan(math.pi * offset)
+    result: NDArray = _digamma_positive(1.0 - x) - math.pi * _cot_pi(offset)
     result[offset == 0.0] = math.nan
     return result
 
 
-def _digamma_values(x: NDArray) -> NDArray:
-    result = _piecewise(x, [(x < 0.0, _digamma_reflected), (~(x < 0.0), _digamma_positive)])
+def digamma_values(x: NDArray) -> NDArray:
+    result = piecewise(x, [(x < 0.0, _digamma_reflected), (~(x < 0.0), _digamma_positive)])
     zero = x == 0.0
     result[zero] = -np.copysign(math.inf, x[zero])
     return result
@@ -356,7 +390,7 @@ def digamma(x: NDArray) -> NDArray:
 
     Source: NIST Digital Library of Mathematical Functions, 5.5.2, 5.5.4 and 5.11.2.
     """
-    return chunked(_in_float64(_digamma_values), x, cost=16.0)
+    return chunked(in_float64(digamma_values), x, cost=16.0)
 
 
 # ------------------------------------------------------------------------------------------------------------ polygamma
@@ -366,8 +400,8 @@ def _polygamma_large(x: NDArray, n: int) -> NDArray:
     """``(-1)^(n+1) psi^(n)(x)`` for x >= 20 + n, by the asymptotic series."""
     inverse = 1.0 / x
     square = inverse * inverse
-    terms = [b * (math.factorial(2 * k + n - 1) / math.factorial(2 * k)) for k, b in enumerate(_BERNOULLI, 1)]
-    tail = _horner(square, terms[::-1]) * square
+    terms = [b * (math.factorial(2 * k + n - 1) / math.factorial(2 * k)) for k, b in enumerate(BERNOULLI, 1)]
+    tail = horner(square, terms[::-1]) * square
     result: NDArray = inverse**n * (math.factorial(n - 1) + 0.5 * math.factorial(n) * inverse + tail)
     return result
 
@@ -390,7 +424,7 @@ def _cotangent_derivative(n: int) -> tuple[int, ...]:
     return tuple(reversed(rising))
 
 
-def _polygamma_values(x: NDArray, n: int) -> NDArray:
+def polygamma_values(x: NDArray, n: int) -> NDArray:
     sign = -1.0 if n % 2 == 0 else 1.0
 
     def large(x: NDArray) -> NDArray:
@@ -400,12 +434,12 @@ def _polygamma_values(x: NDArray, n: int) -> NDArray:
         return sign * _polygamma_small(x, n)
 
     def reflected(x: NDArray) -> NDArray:
-        cot = 1.0 / np.tan(math.pi * (x - np.round(x)))
-        mirrored = -sign * _polygamma_values(1.0 - x, n)
-        result: NDArray = mirrored - math.pi * (-math.pi) ** n * _horner(cot, _cotangent_derivative(n))
+        cot = _cot_pi(x - np.round(x))
+        mirrored = -sign * polygamma_values(1.0 - x, n)
+        result: NDArray = mirrored - math.pi * (-math.pi) ** n * horner(cot, _cotangent_derivative(n))
         return result
 
-    return _piecewise(x, [(x < 0.0, reflected), ((x >= 0.0) & (x < 20.0 + n), small), (~(x < 20.0 + n), large)])
+    return piecewise(x, [(x < 0.0, reflected), ((x >= 0.0) & (x < 20.0 + n), small), (~(x < 20.0 + n), large)])
 
 
 def polygamma(x: NDArray, n: int) -> NDArray:
@@ -420,4 +454,4 @@ def polygamma(x: NDArray, n: int) -> NDArray:
 
     Source: NIST Digital Library of Mathematical Functions, 5.15.1, 5.15.5, 5.15.6 and 5.15.8.
     """
-    return chunked(_in_float64(lambda z: _polygamma_values(z, n)), x, cost=100.0)
+    return chunked(in_float64(lambda z: polygamma_values(z, n)), x, cost=100.0)

@@ -29,6 +29,7 @@ from . import (
     gather,
     grid,
     histograms,
+    incomplete_gamma,
     index,
     join,
     kinds,

@@ -235,7 +235,7 @@ def _relu(input: Array, inplace: bool = False) -> Array:
     return ReLU.of(to_operand(input, "relu"))
 
 
-@public("expit", method=False)
+@public("expit", "special.expit", method=False, out=True)
 def _expit(input: Array) -> Array:
     """The logistic function, another name of `sigmoid`."""
     return Sigmoid.of(to_operand(input, "expit"))

@@ -14,8 +14,9 @@ from .._typing import Array
 from ..core.broadcast import conjugated, shape_of
 from ..core.families import Inexact, NonDifferentiable
 from ..core.publish import implements, operand, public, to_operand
-from ..kernels.bessel import modified
+from ..kernels.bessel import far, modified, scaled_slope
 from .cast import Cast
+from .compare import Where
 from .matmul import MatMul
 from .operands import box, inexact
 from .shape import Reshape
@@ -48,7 +49,20 @@ class BesselIScaled(Inexact, title="i0e"):
             slope = BesselIScaled.of(x, order=1)
         else:
             slope = (BesselIScaled.of(x, order=order - 1) + BesselIScaled.of(x, order=order + 1)) * 0.5
-        return g * (slope - np.sign(x) * ans)
+        outside = np.greater(np.abs(x), far(order))  # where these two cancel
+        return g * Where.of(outside, BesselIFar.of(Where.of(outside, x, np.inf), order=order, slopes=1), slope - np.sign(x) * ans)
+
+
+class BesselIFar(Inexact, title="i0e"):
+    """Derivative number ``slopes`` of ``exp(-|x|) I_n(x)`` far from 0, by the asymptotic expansion. Shape: any -> same."""
+
+    real_only = True
+
+    def forward(x, *, order, slopes):
+        return scaled_slope(x, order, slopes).astype(x.dtype)
+
+    def grad_x(g, x, order, slopes):
+        return g * BesselIFar.of(x, order=order, slopes=slopes + 1)
 
 
 class BitCount(NonDifferentiable, numpy=np.bitwise_count, title="bitwise_count"):
@@ -70,7 +84,7 @@ class BinaryExponent(NonDifferentiable, title="frexp"):
         return np.frexp(x)[1]
 
 
-@public("i0", out=True)
+@public("i0", "special.i0", "special.modified_bessel_i0", out=True, inplace=True)
 def _i0(input: Array) -> Array:
     """The modified Bessel function of the first kind of order 0. Shape: any -> same.
 
@@ -83,7 +97,7 @@ def _i0(input: Array) -> Array:
     return BesselI.of(to_operand(input, "i0"), order=0)
 
 
-@public("i1")
+@public("i1", "special.i1", "special.modified_bessel_i1", out=True)
 def _i1(input: Array) -> Array:
     """The modified Bessel function of the first kind of order 1, the derivative of `i0`. Shape: any -> same.
 
@@ -96,13 +110,13 @@ def _i1(input: Array) -> Array:
     return BesselI.of(to_operand(input, "i1"), order=1)
 
 
-@public("i0e")
+@public("i0e", "special.i0e", out=True)
 def _i0e(input: Array) -> Array:
     """``exp(-|x|) i0(x)``, which does not overflow. Shape: any -> same."""
     return BesselIScaled.of(to_operand(input, "i0e"), order=0)
 
 
-@public("i1e")
+@public("i1e", "special.i1e", out=True)
 def _i1e(input: Array) -> Array:
     """``exp(-|x|) i1(x)``, which does not overflow. Shape: any -> same."""
     return BesselIScaled.of(to_operand(input, "i1e"), order=1)

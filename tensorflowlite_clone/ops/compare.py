@@ -172,14 +172,14 @@ class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_
     forward = np.right_shift
 
 
-class Heaviside(Elementwise, numpy=np.heaviside, public="heaviside", inplace=True):
-    """0 where x is negative, 1 where it is positive, ``y`` (called ``values``) where it is 0."""
+class Heaviside(Elementwise, public="heaviside", inplace=True):
+    """0 where x is negative or NaN, 1 where it is positive, ``y`` (called ``values``) where it is 0."""
 
     called = ("input", "values")
     real_only = True
 
     def forward(x, y):
-        return np.heaviside(x, y).astype(np.result_type(x, y), copy=False)
+        return np.where(np.equal(x, 0), y, np.greater(x, 0)).astype(np.result_type(x, y), copy=False)
 
     def grad_y(g, x):
         return Where.of(np.equal(x, 0.0), g, 0.0)
@@ -203,6 +203,12 @@ class Where(Elementwise):
     @fused(kernels.drop)
     def grad_y(g, condition):
         return Where.of(condition, 0.0, g)
+
+
+@implements(np.heaviside)
+def _np_heaviside(x1: Array, x2: Array) -> Array:
+    value = Heaviside.of(x1, x2)
+    return np.where(np.isnan(x1), np.nan, value) if value.dtype.kind == "f" else value
 
 
 @public("where", method=False, out=True)

@@ -12,6 +12,7 @@ from ..core.families import Inexact
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..kernels import activation as kernels
+from ..kernels.logarithms import logaddexp
 from ..kernels.select import select
 from .compare import Where
 
@@ -33,7 +34,7 @@ class Exp(_Steep, numpy=np.exp, public="exp", inplace=True):
         return g * ans
 
 
-class Exp2(_Steep, numpy=np.exp2, public="exp2", inplace=True):
+class Exp2(_Steep, numpy=np.exp2, public=("exp2", "special.exp2"), inplace=True):
     """Power of two ``2^x``. Shape: any -> same."""
 
     forward = np.exp2
@@ -42,7 +43,7 @@ class Exp2(_Steep, numpy=np.exp2, public="exp2", inplace=True):
         return g * ans * LN2
 
 
-class Expm1(_Steep, numpy=np.expm1, public="expm1", inplace=True):
+class Expm1(_Steep, numpy=np.expm1, public=("expm1", "special.expm1"), inplace=True):
     """``e^x - 1``, accurate near 0. Shape: any -> same."""
 
     forward = np.expm1
@@ -78,7 +79,7 @@ class Log10(_Steep, numpy=np.log10, public="log10", inplace=True):
         return g / (x * LN10)
 
 
-class Log1p(_Steep, numpy=np.log1p, public="log1p", inplace=True):
+class Log1p(_Steep, numpy=np.log1p, public=("log1p", "special.log1p"), inplace=True):
     """``log(1 + x)``, accurate near 0. Shape: any -> same."""
 
     forward = np.log1p
@@ -140,7 +141,7 @@ def _share(x: Array, y: Array, scale: float) -> Array:
 class LogAddExp(_Steep, numpy=np.logaddexp, public="logaddexp"):
     """``log(e^x + e^y)``, stable. Shape: broadcast."""
 
-    forward = np.logaddexp
+    forward = logaddexp
 
     def grad_x(g, x, y):
         return g * _share(x, y, 1.0)
@@ -178,7 +179,7 @@ class XLogY(_Steep, title="xlogy"):
         return g * (x / Where.of(nothing, np.inf, y))
 
 
-@public("xlogy", out=True, inplace=True)
+@public("xlogy", "special.xlogy", out=True, inplace=True)
 def _xlogy(input: Array, other: Array) -> Array:
     """``input log(other)``, 0 where input is 0 (unless other is NaN). Shape: broadcast.
 

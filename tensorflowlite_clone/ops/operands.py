@@ -8,20 +8,32 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtypes import inexact_type
-from ..core.publish import operand
+from ..core.publish import operand, to_operand
 from ..core.tensor import Tensor
 from .cast import cast
 from .shape import Reshape
+
+#: Python's and NumPy's real numbers.
+RAW = (bool, int, float, np.number, np.bool_)
 
 
 def box(x: Any, op: str) -> Any:
     """``x`` as a box."""
     x = operand(x, op)
     return x if isinstance(x, Boxed) else Tensor(x)
+
+
+def beside(x: Any, y: Any, op: str) -> tuple[Any, Any]:
+    """Two operands, at least one of them a box; a number beside a tensor stays a number, whose dtype gives way."""
+    if isinstance(x, RAW) and isinstance(y, Boxed | np.ndarray):
+        return x, to_operand(y, op)
+    return to_operand(x, op), y if isinstance(y, RAW) else to_operand(y, op)
 
 
 def inexact(x: Array) -> Array:

@@ -269,7 +269,7 @@ class NanToNum(Elementwise):
         return Where.of(np.isfinite(x), g, 0.0)
 
 
-@public("round", inplace=True, out=True)
+@public("round", "special.round", out=True, inplace=True)
 def _round(input: Array, *, decimals: int = 0) -> Array:
     """The nearest multiple of ``10^-decimals``, the even one at ties. Shape: any -> same."""
     x = to_operand(input, "round")

@@ -12,6 +12,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
+from ..kernels.logarithms import running_logaddexp
 from .cast import Clone, cast
 from .extrema import ValuesIndices
 from .gather import Gather
@@ -81,7 +82,7 @@ class LogCumSumExp(AxisWise, title="logcumsumexp"):
     quiet = True
 
     def forward(x, *, axis):
-        return np.logaddexp.accumulate(x, axis=axis, dtype=x.dtype)
+        return running_logaddexp(x, axis)
 
     def grad_x(g, x, ans, axis):
         # The results never fall, so all exponentials are of numbers up to 0: sum_{i >= k} g_i exp(ans_k - ans_i), times exp(x_k - ans_k).

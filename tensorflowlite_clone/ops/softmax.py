@@ -94,7 +94,7 @@ def _along(op: type[AxisWise], input: Array, dim: int | None, dtype: DTypeLike) 
     return op.of(x, axis=axis)
 
 
-@public("softmax", numpy=(), out=True, functional=True)
+@public("softmax", "special.softmax", numpy=(), out=True, functional=True)
 def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
     """``exp(x_i) / sum_j exp(x_j)`` along ``dim``; same shape. Without ``dim`` a warning says which was taken.
 
@@ -105,7 +105,7 @@ def _softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> A
     return _along(Softmax, input, dim, dtype)
 
 
-@public("log_softmax", functional=True, out=True)
+@public("log_softmax", "special.log_softmax", functional=True, out=True)
 def _log_softmax(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> Array:
     """``x_i - log(sum_j exp(x_j))`` along ``dim``; same shape. Without ``dim`` a warning says which was taken."""
     return _along(LogSoftmax, input, dim, dtype)
@@ -118,7 +118,7 @@ def _softmin(input: Array, dim: int | None = None, dtype: DTypeLike = None) -> A
     return _softmax(-input, dim, dtype)
 
 
-@public("logsumexp", out=True)
+@public("logsumexp", "special.logsumexp", out=True)
 def _logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Array:
     """``log(sum exp(x))`` over ``dim`` (with an empty tuple all dimensions), stable; -inf for nothing but -inf."""
     x = to_operand(input, "logsumexp")

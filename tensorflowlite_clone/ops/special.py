@@ -28,7 +28,7 @@ class _Special(Inexact):
     real_only = True
 
 
-class Erf(_Special, public="erf", inplace=True):
+class Erf(_Special, public=("erf", "special.erf"), inplace=True):
     """``2/sqrt(pi)`` times the integral of ``exp(-t^2)`` from 0 to x. Shape: any -> same."""
 
     forward = kernels.erf
@@ -37,7 +37,7 @@ class Erf(_Special, public="erf", inplace=True):
         return g * np.exp(-x * x) * TWO_BY_SQRT_PI
 
 
-class Erfc(_Special, public="erfc", inplace=True):
+class Erfc(_Special, public=("erfc", "special.erfc"), inplace=True):
     """``1 - erf(x)``, accurate for large x. Shape: any -> same."""
 
     forward = kernels.erfc
@@ -46,7 +46,7 @@ class Erfc(_Special, public="erfc", inplace=True):
         return g * np.exp(-x * x) * -TWO_BY_SQRT_PI
 
 
-class ErfInv(_Special, public="erfinv", inplace=True):
+class ErfInv(_Special, public=("erfinv", "special.erfinv"), inplace=True):
     """The inverse of erf on (-1, 1). Shape: any -> same."""
 
     steep = True
@@ -56,7 +56,7 @@ class ErfInv(_Special, public="erfinv", inplace=True):
         return g * np.exp(PowerOfNumber.of(ans, exponent=2)) * (1.0 / TWO_BY_SQRT_PI)
 
 
-class LogGamma(_Special, public="lgamma", inplace=True):
+class LogGamma(_Special, public=("lgamma", "special.gammaln"), inplace=True):
     """``log |Gamma(x)|``. Shape: any -> same."""
 
     steep = True
@@ -66,7 +66,7 @@ class LogGamma(_Special, public="lgamma", inplace=True):
         return g * Digamma.of(x)
 
 
-class Digamma(_Special, public="digamma", inplace=True):
+class Digamma(_Special, public=("digamma", "special.digamma", "special.psi"), inplace=True):
     """The derivative of ``log Gamma``. Shape: any -> same."""
 
     steep = True
@@ -106,7 +106,7 @@ class Logit(_Special, title="logit"):
         return Where.of(inside, g / (z * (1.0 - z)), 0.0)
 
 
-@public("polygamma", method=False, out=True)
+@public("polygamma", "special.polygamma", method=False, out=True)
 def _polygamma(n: int, input: Array) -> Array:
     """Derivative number ``n`` of the digamma function; 0 is the digamma function itself. Shape: any -> same.
 
@@ -120,7 +120,7 @@ def _polygamma(n: int, input: Array) -> Array:
     return Digamma.of(x) if n == 0 else Polygamma.of(x, order=n)
 
 
-@public("logit", inplace=True, out=True)
+@public("logit", "special.logit", out=True, inplace=True)
 def _logit(input: Array, eps: float | None = None) -> Array:
     """``log(x / (1 - x))``, with x clipped to [eps, 1 - eps] first if ``eps`` is given. Shape: any -> same.
 

@@ -150,7 +150,7 @@ class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh"), inplace=Tr
         return g / (1.0 - x * x)
 
 
-class Sinc(Inexact, numpy=np.sinc, public="sinc", inplace=True):
+class Sinc(Inexact, numpy=np.sinc, public=("sinc", "special.sinc"), inplace=True):
     """``sin(pi x) / (pi x)``, 1 at 0. Shape: any -> same."""
 
     def forward(x):

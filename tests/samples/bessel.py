@@ -9,6 +9,7 @@ NEAR, FAR = np.array([[-2.5, 0.0, 0.3], [4.0, 11.0, -17.0]]), np.array([29.5, 30
 SAMPLES = {
     "BesselI": [sample(NEAR, order=0), sample(NEAR, order=1), sample(NEAR, order=3)],
     "BesselIScaled": [sample(np.array([-2.5, 0.3, 4.0]), order=n) for n in (0, 1, 2)] + [sample(FAR, order=n) for n in (0, 1)],
+    "BesselIFar": [sample(FAR * 1.5, order=0, slopes=1), sample(FAR * 2.0, order=1, slopes=1), sample(FAR * 2.0, order=1, slopes=2)],
     "BitCount": [sample(integers(3, 4, high=100))],
     "Spacing": [sample(normal(5), float32=False)],
     "BinaryExponent": [sample(normal(5) * 100)],

@@ -21,6 +21,7 @@ CALLS = [
       for n in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt")],
     call("exp of integers", lambda T, x: T.exp(x), np.arange(3), tolerance=1e-6),
     call("logaddexp", lambda T, x, y: T.logaddexp(x, y), normal(2, 3), normal(3)),
+    call("logaddexp complex", lambda T, z, w: T.logaddexp(z, w), normal(2, 3) + 1j * normal(2, 3, seed=1), normal(3, seed=2) + 1j * normal(3, seed=3)),
     call("logaddexp2", lambda T, x, y: T.logaddexp2(x, y), normal(2, 3), normal(3)),
     call("xlogy", lambda T, x, y: T.xlogy(x, y), np.array([0.0, 1.0, 2.0]), positive(3)),
     call("xlogy number", lambda T, x: T.xlogy(x, 2.0) + T.xlogy(x, 3), positive(3)),

@@ -35,7 +35,7 @@ def on_a_result(name, *args, **kwargs):
 
 
 UNARY = ["abs", "acos", "asin", "atan", "ceil", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc", "erfinv", "exp", "exp2",
-         "expm1", "floor", "frac", "lgamma", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round",
+         "expm1", "floor", "frac", "i0", "lgamma", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round",
          "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc"]  # fmt: skip
 BINARY = ["add", "atan2", "copysign", "div", "float_power", "fmod", "hypot", "mul", "pow", "remainder", "sub", "xlogy"]
 

@@ -19,6 +19,7 @@ CALLS = [
     call("cumprod", lambda T, x: (T.cumprod(x, 1), x.cumprod(0)), normal(2, 4)),
     call("cumprod zeros", lambda T, x: T.cumprod(x, 1), ZEROS, second=False),
     call("logcumsumexp", lambda T, x: T.logcumsumexp(x, 1), normal(2, 4)),
+    call("logcumsumexp complex", lambda T, z: T.logcumsumexp(z, 1), normal(2, 4) + 1j * normal(2, 4, seed=1)),
     call("logcumsumexp far apart", lambda T, x: T.logcumsumexp(x, 0), np.array([-900.0, 2.0, -700.0, 80.0]), second=False),
     call("logcumsumexp infinities", lambda T, x: T.logcumsumexp(x, 0), np.array([-np.inf, 2.0, -np.inf, 3.0]), differentiable=False),
     call("cummax", lambda T, x: (*T.cummax(x, 1), *T.cummin(x, 0)), distinct(3, 4)),
