@@ -58,6 +58,7 @@ from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.tensor import Tensor
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
+from .ops.linalg.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.random import Generator, default_generator
 
 if _TYPE_CHECKING:

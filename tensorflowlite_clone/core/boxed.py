@@ -152,7 +152,17 @@ class Boxed(Methods):
 
 
 def write_out(out: Any, result: Any, name: str) -> Any:
-    """Write ``result`` into the tensor ``out``, in place and on the tape, as ``out=`` asks; returns ``out``."""
+    """Write ``result`` into the tensor ``out``, in place and on the tape, as ``out=`` asks; of several results each into its own.
+
+    Returns ``out``, of several results as the operation returns them.
+    """
+    if isinstance(result, tuple):
+        if not isinstance(out, tuple | list) or len(out) != len(result):
+            raise OperandError(
+                f"{name}: out= must be a tuple of {len(result)} tensors: got {type(out).__name__} {out!r:.60}; pass one for each result"
+            )
+        written = [write_out(o, r, name) for o, r in zip(out, result, strict=True)]
+        return type(result)(*written) if type(result) is not tuple else tuple(written)
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
     if not isinstance(out, Boxed):
@@ -160,8 +170,6 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor "
             f"instead (y = y + x, not y += x, where y is a plain array)"
         )
-    if isinstance(result, tuple):
-        raise OperandError(f"{name}: out= takes one result, the operation has {len(result)}; assign the returned tensors instead")
     if result.shape != out.shape:
         raise ShapeError(f"{name}: out= has another shape than the result: {out.shape} and {result.shape}; give a tensor of that shape")
     if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:

@@ -65,7 +65,7 @@ class SlogdetResult(NamedTuple):
     logabsdet: Tensor
 
 
-@public("det", numpy=np.linalg.det)
+@public("det", out=True, numpy=np.linalg.det)
 def det(A: Array) -> Array:
     """The determinant of square matrices. Shape: (..., n, n) -> (...).
 
@@ -83,7 +83,7 @@ def det(A: Array) -> Array:
     return Determinant.of(square(A, "linalg.det"))
 
 
-@public("slogdet", numpy=np.linalg.slogdet)
+@public("slogdet", out=True, numpy=np.linalg.slogdet)
 def slogdet(A: Array) -> SlogdetResult:
     """Sign and natural logarithm of the absolute value of the determinant, where det itself would over- or underflow.
 

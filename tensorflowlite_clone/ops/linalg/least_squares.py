@@ -21,7 +21,7 @@ from ...core.tensor import Tensor
 from ..cast import cast
 from ..compare import Where
 from ..matmul import MatMul
-from .common import Decomposition, FromTriangle, adjoint, matrices, square
+from .common import Decomposition, FromTriangle, adjoint, linalg, matrices, square
 from .norms import norm_of_matrices
 from .solve import Inverse
 from .spectral import SVD
@@ -85,6 +85,7 @@ def _maybe_hermitian(op: str, x: Any, hermitian: bool) -> Array:
 
 
 # ---- pseudo-inverse -----------------------------------------------------------------------------------------------------------
+@linalg
 def pinv(A: Array, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Array:
     """The pseudo-inverse (Moore-Penrose): ``V diag(1/s) U^H`` over the singular values s that are not small.
 
@@ -128,6 +129,7 @@ def _pinverse(input: Array, rcond: float = 1e-15) -> Array:
     return pinv(input, rcond)
 
 
+@linalg
 def matrix_rank(A: Array, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Array:
     """How many singular values exceed ``max(atol, rtol s_max)``, int64; it has no derivative. Shape: (..., m, n) -> (...).
 
@@ -150,6 +152,7 @@ def _np_matrix_rank(A: Array, tol: Any = None, hermitian: bool = False, *, rtol:
     return matrix_rank(A, tol, hermitian, rtol=rtol)
 
 
+@linalg
 def cond(A: Array, p: Any = None) -> Array:
     """The condition number ``|A| |A^-1|`` in the matrix norm ``p``: None or 2, -2, "fro", "nuc", 1, -1, inf or -inf.
 
@@ -206,6 +209,7 @@ def _value(rank: Any) -> int | None:
     return None if mapped(rank) else int(np.min(all_values(rank), initial=np.iinfo(np.int64).max))
 
 
+@linalg
 def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None = None) -> LstsqResult:
     """The X of least norm among those that minimise ``|A X - B|``, by the pseudo-inverse.
 

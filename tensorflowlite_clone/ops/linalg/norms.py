@@ -14,11 +14,12 @@ from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, several, shape_of
 from ...core.levels import all_values, number
-from ...core.publish import checked, implements, to_operand
+from ...core.publish import implements, to_operand
 from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
 from ..reduce import Norm, Norm2, Sum, ZeroNorm, _norm_of_parts, for_norm
+from .common import linalg
 from .spectral import SVD
 
 
@@ -98,7 +99,7 @@ def norm_of_matrices(
 
 
 # ---- the public functions -------------------------------------------------------------------------------------------------------
-@checked
+@linalg
 def vector_norm(x: Array, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^ord)^(1/ord)`` over ``dim``, or over all elements.
 
@@ -125,7 +126,7 @@ def _np_vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: 
     return norm_of_vectors(a, ord, normalize_axes(axis, len(shape_of(a)), "np.linalg.vector_norm"), keepdims, "np.linalg.vector_norm")
 
 
-@checked
+@linalg
 def matrix_norm(
     A: Array,
     ord: Any = "fro",
@@ -178,7 +179,7 @@ def _either(x: Array, order: Any, dim: Any, keepdims: bool, op: str) -> Array:
     raise ArgumentError(f"{op}: dim must name one dimension (a vector norm) or two (a matrix norm): got {dim!r}")
 
 
-@checked
+@linalg
 def norm(
     A: Array,
     ord: Any = None,

@@ -32,6 +32,7 @@ from .common import (
     bounded,
     column,
     hermitian_part,
+    linalg,
     matrices,
     on_diagonal,
     reciprocal_of_difference,
@@ -181,6 +182,7 @@ class EighResult(NamedTuple):
     eigenvectors: Tensor
 
 
+@linalg
 def eigh(A: Array, UPLO: str = "L") -> EighResult:
     """``A = V diag(w) V^H`` for a Hermitian A: eigenvalues in ascending order, orthonormal eigenvectors as columns.
 
@@ -211,6 +213,7 @@ def _np_eigh(a: Array, UPLO: str = "L") -> EighResult:
     return eigh(a, UPLO)
 
 
+@linalg
 def eigvalsh(A: Array, UPLO: str = "L") -> Array:
     """The eigenvalues of a Hermitian A, real and in ascending order, as in `eigh`. Shape: (..., n, n) -> (..., n).
 
@@ -234,6 +237,7 @@ class EigResult(NamedTuple):
     eigenvectors: Tensor
 
 
+@linalg
 def eig(A: Array) -> EigResult:
     """``A = V diag(w) V^-1``: complex eigenvalues in no particular order, eigenvectors of length 1 as columns.
 
@@ -250,6 +254,7 @@ def eig(A: Array) -> EigResult:
     return EigResult(*Eig.of(square(A, "linalg.eig")))
 
 
+@linalg
 def eigvals(A: Array) -> Array:
     """The eigenvalues of a square matrix, complex, in no particular order. Shape: (..., n, n) -> (..., n).
 
@@ -291,6 +296,7 @@ class SVDResult(NamedTuple):
     Vh: Tensor
 
 
+@linalg
 def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> SVDResult:
     """``A = U diag(S) Vh``: singular values in descending order, orthonormal columns of U and rows of Vh.
 
@@ -314,6 +320,7 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> S
     return SVDResult(*SVD.of(x, direction(x, np.linalg.svdvals), full_matrices=bool(full_matrices), apart=varies(x)))
 
 
+@linalg
 def svdvals(A: Array, *, driver: str | None = None) -> Array:
     """The singular values in descending order. Shape: (..., m, n) -> (..., min(m, n)).
 
@@ -336,7 +343,7 @@ def _np_svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermi
     return svd(a, full_matrices) if compute_uv else svdvals(a)
 
 
-@public("svd")
+@public("svd", out=True)
 def _top_svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
     """As ``linalg.svd``, but with V in place of ``Vh``: ``input = U diag(S) V^H``; ``some`` means not ``full_matrices``.
 

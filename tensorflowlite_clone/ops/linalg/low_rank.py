@@ -1,0 +1,119 @@
+"""Singular values and principal components of matrices of low rank, from products with a few random vectors.
+
+Not here: the whole decomposition (``spectral.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.publish import public, to_operand
+from ...core.tensor import Tensor
+from ..draw import fresh
+from ..matmul import MatMul
+from ..random import normal
+from .common import adjoint, matrices
+from .orthogonal import qr
+from .spectral import svd
+
+
+class LowRankResult(NamedTuple):
+    """Singular vectors as columns, and values."""
+
+    U: Tensor
+    S: Tensor
+    V: Tensor
+
+
+def _range(op: str, a: Array, q: int, niter: int) -> Array:
+    """An orthonormal basis (..., m, q) of nearly the range of ``a``: what it makes of random vectors, sharpened by a few powers."""
+    basis = qr(MatMul.of(a, fresh(op, (shape_of(a)[-1], q), lambda shape: normal(shape, a.dtype, None)))).Q
+    for _ in range(niter):
+        basis = qr(MatMul.of(a, qr(MatMul.of(adjoint(a), basis)).Q)).Q
+    return basis
+
+
+def _checked(op: str, A: Any, q: int, niter: int | None) -> tuple[Array, int, int]:
+    a = matrices(A, op)
+    if a.dtype.kind not in "fc":
+        raise DTypeError(f"{op}: needs floating numbers: A is {a.dtype} {shape_of(a)}; convert it first, A.float()")
+    niter = 2 if niter is None else niter
+    if q < 0 or niter < 0:
+        raise ArgumentError(f"{op}: counts must not be negative: q is {q}, niter is {niter}")
+    return a, min(q, *shape_of(a)[-2:]), niter
+
+
+def _decomposed(op: str, a: Array, q: int, niter: int) -> LowRankResult:
+    """The decomposition within the range that is found, of the matrix or its adjoint, whichever is tall."""
+    wide = shape_of(a)[-2] < shape_of(a)[-1]
+    tall = adjoint(a) if wide else a
+    basis = _range(op, tall, q, niter)
+    u, s, vh = svd(MatMul.of(adjoint(basis), tall), False)
+    u, v = MatMul.of(basis, u), adjoint(vh)
+    return LowRankResult(v, s, u) if wide else LowRankResult(u, s, v)
+
+
+@public("svd_lowrank", method=False)
+def svd_lowrank(A: Array, q: int | None = 6, niter: int | None = 2, M: Array | None = None) -> LowRankResult:
+    """About the q largest singular values of A, or of ``A - M``, with their vectors: exact where its rank is at most q.
+
+    Args:
+        A: (..., m, n).
+        q: how many; at most min(m, n) are given.
+        niter: how many times the range is sharpened.
+        M: what is taken from A first, broadcast to its shape.
+
+    Returns U (..., m, q), S (..., q) and V (..., n, q) with ``A = U diag(S) V^H``. Random vectors are drawn from the default generator.
+    The derivative is that of ``linalg.qr`` and ``linalg.svd``, which it is made of: A must have rank q or more.
+
+    >>> import tensorflowlite_clone as tl
+    >>> U, S, V = tl.svd_lowrank(tl.tensor([[3.0, 0.0], [4.0, 0.0]]), q=1)
+    >>> S.numpy().round(4).tolist(), ((U * S) @ V.mT).numpy().round(4).tolist()
+    ([5.0], [[3.0, 0.0], [4.0, 0.0]])
+
+    Source: N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness" (2011), algorithms 4.4 and 5.1.
+    """
+    a, q, niter = _checked("svd_lowrank", A, 6 if q is None else q, niter)
+    if M is not None:
+        m = to_operand(M, "svd_lowrank")
+        try:
+            np.broadcast_shapes(shape_of(m), shape_of(a))
+        except ValueError:
+            raise ShapeError(
+                f"svd_lowrank: M does not broadcast to A: M is {shape_of(m)}, A is {shape_of(a)}; sizes must be equal or 1"
+            ) from None
+        a = a - m
+    return _decomposed("svd_lowrank", a, q, niter)
+
+
+@public("pca_lowrank", method=False)
+def pca_lowrank(A: Array, q: int | None = None, center: bool = True, niter: int = 2) -> LowRankResult:
+    """Principal components of the rows of A, about: the q largest singular values of A less the mean of its rows, and their vectors.
+
+    Args:
+        A: (..., m, n), m observations of n variables.
+        q: how many, at most min(m, n); min(6, m, n) by default.
+        center: whether the mean of the rows is taken from them first.
+        niter: how many times the range is sharpened.
+
+    Returns U (..., m, q), S (..., q) and V (..., n, q), whose columns are the directions. Raises `ArgumentError` for a q that is too large.
+
+    >>> import tensorflowlite_clone as tl
+    >>> _, S, V = tl.pca_lowrank(tl.tensor([[1.0, 5.0], [4.0, 9.0]]), q=1)
+    >>> S.numpy().round(4).tolist(), V.abs().numpy().round(4).tolist()
+    ([3.5355], [[0.6], [0.8]])
+
+    Source: N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness" (2011), algorithms 4.4 and 5.1.
+    """
+    a = matrices(A, "pca_lowrank")
+    most = min(shape_of(a)[-2:])
+    wanted = min(6, most) if q is None else q
+    if wanted > most:
+        raise ArgumentError(f"pca_lowrank: q must be at most min(m, n), {most}: got {q}, A is {shape_of(a)}; ask for fewer components")
+    a, wanted, niter = _checked("pca_lowrank", a, wanted, niter)
+    return _decomposed("pca_lowrank", a - np.mean(a, axis=-2, keepdims=True) if center else a, wanted, niter)
