@@ -62,7 +62,7 @@ from .ops.linalg.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.random import Generator, default_generator
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, nn, optim, utils
+    from . import cuda, datasets, masked, nn, optim, utils
 
 globals().update(_FUNCTIONS)
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 #: For each package ("" is the outermost) its modules that are loaded late.
-LATER = {"": ("cuda", "datasets", "nn", "optim", "utils"), "autograd": ("forward_ad", "functional")}
+LATER = {"": ("cuda", "datasets", "masked", "nn", "optim", "utils"), "autograd": ("forward_ad", "functional")}
 
 
 #: Parts of the package that are no part of its contract, though importing it loads them.
