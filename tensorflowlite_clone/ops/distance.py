@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ShapeError
+from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.levels import all_values
@@ -62,25 +62,40 @@ def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, 
     return distance
 
 
+#: PyTorch's names of ways to compute Euclidean distances; 0, 1 and 2 stand for them there.
+COMPUTE_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist", None)
+
+
 @public("cdist", method=False)
-def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Any = None) -> Array:
+def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary") -> Array:
     """Distances ``|x1_i - x2_j|_p`` of all pairs of rows: (..., n, k), (..., m, k) -> (..., n, m); leading dimensions broadcast.
 
-    Always computed from differences, so that near points lose no digits (``compute_mode`` is accepted and changes nothing); the
-    derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length.
+    Always computed from differences, so that near points lose no digits (PyTorch's names of a ``compute_mode`` change nothing); the
+    derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length, `ArgumentError` for a negative p.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.cdist(tl.tensor([[0.0, 0.0]]), tl.tensor([[3.0, 4.0]])).tolist()
     [[5.0]]
     """
+    if compute_mode not in COMPUTE_MODES:
+        raise ArgumentError(f"cdist: unknown compute_mode: got {compute_mode!r:.60}; pass one of {COMPUTE_MODES}, or leave it out")
+    _not_negative("cdist", p)
     x, y = to_operand(x1, "cdist"), to_operand(x2, "cdist")
     a, b = shape_of(x), shape_of(y)
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-1]:
         raise ShapeError(f"cdist: rows differ in length: x1 is {a}, x2 is {b}; they must be (..., n, k) and (..., m, k)")
     rows = Reshape.of(x, shape=(*a[:-1], 1, a[-1]))
     columns = Reshape.of(y, shape=(*b[:-2], 1, *b[-2:]))
-    distance: Array = (rows - columns).norm(p, -1)
+    differences = rows - columns
+    if not a[-1]:  # rows of nothing are the same
+        return Sum.of(differences, axis=(len(shape_of(differences)) - 1,), keepdims=False)
+    distance: Array = differences.norm(p, -1)
     return distance
+
+
+def _not_negative(op: str, p: Any) -> None:
+    if isinstance(p, int | float) and not p >= 0:
+        raise ArgumentError(f"{op}: p must not be negative: got {p!r}; pass a number from 0 up, or inf")
 
 
 @public("pdist", method=False)
@@ -93,6 +108,7 @@ def _pdist(input: Array, p: float = 2.0) -> Array:
     >>> tl.pdist(tl.tensor([[0.0], [1.0], [3.0]])).tolist()
     [1.0, 3.0, 2.0]
     """
+    _not_negative("pdist", p)
     x = to_operand(input, "pdist")
     if len(shape_of(x)) != 2:
         raise ShapeError(f"pdist: needs a matrix of row vectors: the input is {shape_of(x)}; use cdist for stacks")

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError
+from .._errors import DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
-from ..core.levels import number
-from ..core.publish import public, require_operands, to_operand
+from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.reduce import in_range, power_of_two, sum_to
 from .cast import Cast, cast
@@ -427,48 +426,9 @@ def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
     return cast(x, wanted)
 
 
-@public("norm", out=True)
-def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
-    """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, also 0 (how many are not 0), inf and -inf.
-
-    The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.norm(tl.tensor([3.0, 4.0])).item()
-    5.0
-    """
-    x = to_operand(input, "norm")
-    x = for_norm(x, dtype, "norm")
-    _inexact_only(x, "norm")
-    p = number(p, "norm", "p")
-    axis = axes_or_all(x, dim, "norm")
-    if x.dtype.kind == "c":
-        if p in ("fro", 2):
-            return _norm_of_parts(x, axis, keepdim)
-        x = np.absolute(x)
-    if p in ("fro", 2):
-        return Norm2.of(x, axis=axis, keepdims=keepdim)
-    if p == 0:
-        return ZeroNorm.of(x, axis=axis, keepdims=keepdim)
-    if p == 1:
-        return Sum.of(np.abs(x), axis=axis, keepdims=keepdim)
-    if p in (math.inf, -math.inf):
-        return (np.max if p > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdim)
-    if not isinstance(p, int | float) or not p >= 0:
-        raise ArgumentError(f"norm: p must be 'fro', a number from 0 up, inf or -inf: got {p!r:.60}")
-    return Norm.of(x, p=float(p), axis=axis, keepdims=keepdim)
-
-
-def _norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
+def norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
     """The 2-norm of complex numbers: that of their real and imaginary parts taken together, which is smooth where one number is 0."""
     last = len(shape_of(x))
     axes = range(last) if axis is None else (axis,) if isinstance(axis, int) else axis
     out = Norm2.of(PairsOfParts.of(x), axis=(*axes, last), keepdims=keepdims)
     return np.reshape(out, shape_of(out)[:-1]) if keepdims else out
-
-
-@public("dist")
-def _dist(input: Array, other: Array, p: float = 2.0) -> Array:
-    """The p-norm of the difference."""
-    require_operands("dist", input, other)
-    return _norm(input - other, p)

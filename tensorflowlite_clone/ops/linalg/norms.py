@@ -1,6 +1,6 @@
-"""Norms of vectors and matrices with the names and defaults of ``torch.linalg`` and ``np.linalg``.
+"""Norms of vectors and matrices with the names and defaults of ``torch.linalg``, ``torch`` and ``np.linalg``.
 
-Not here: the reductions they are made of (``ops/reduce.py``), ``tl.norm``.
+Not here: the reductions they are made of (``ops/reduce.py``).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, several, shape_of
 from ...core.levels import all_values, number
-from ...core.publish import implements, to_operand
+from ...core.publish import implements, public, require_operands, to_operand
 from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
-from ..reduce import Norm, Norm2, Sum, ZeroNorm, _norm_of_parts, for_norm
+from ..reduce import Norm, Norm2, Sum, ZeroNorm, axes_or_all, for_norm, norm_of_parts
 from .common import linalg
 from .spectral import SVD
 
@@ -42,16 +42,16 @@ def norm_of_vectors(x: Array, order: Any, axis: Any, keepdims: bool, op: str) ->
         )
     p = float(order)
     if p == 2:
-        return Norm2.of(x, axis=axis, keepdims=keepdims) if x.dtype.kind != "c" else _norm_of_parts(x, axis, keepdims)
+        return Norm2.of(x, axis=axis, keepdims=keepdims) if x.dtype.kind != "c" else norm_of_parts(x, axis, keepdims)
     if p == 0:
         return ZeroNorm.of(x, axis=axis, keepdims=keepdims)
+    shape = shape_of(x)
+    if (p < 0 or math.isinf(p)) and not all(shape[a] for a in (range(len(shape)) if axis is None else axis)):
+        raise ShapeError(f"{op}: an empty dimension has no norm of order {order}: the input is {shape}, dim is {axis}")
     magnitude = np.absolute(x)
     if p == 1:
         return Sum.of(magnitude, axis=axis, keepdims=keepdims)
     if math.isinf(p):
-        shape = shape_of(x)
-        if not all(shape[a] for a in (range(len(shape)) if axis is None else axis)):
-            raise ShapeError(f"{op}: an empty dimension has no norm of order {order}: the input is {shape}, dim is {axis}")
         return (np.max if p > 0 else np.min)(magnitude, axis=axis, keepdims=keepdims)
     if p > 0:
         return Norm.of(magnitude, p=p, axis=axis, keepdims=keepdims)
@@ -81,21 +81,25 @@ def norm_of_matrices(
         return norm_of_vectors(x, 2, tuple(sorted((rows, columns))), keepdims, op)
     if order in ("nuc", 2, -2):
         s = SVD.of(np.moveaxis(x, (rows, columns), (-2, -1)), None, full_matrices=False)[1]
-        if order == "nuc":
+        if order == "nuc" or (order == 2 and not shape_of(s)[-1]):
             result = np.sum(s, axis=-1)
         elif not shape_of(s)[-1]:
-            raise ShapeError(f"{op}: an empty matrix has no norm of order {order}: the input is {shape_of(x)}")
+            raise _empty(op, order, x)
         else:
             result = (np.max if order == 2 else np.min)(s, axis=-1)
         return np.expand_dims(result, tuple(sorted((rows, columns)))) if keepdims else result
     if order not in (1, -1, math.inf, -math.inf):
         raise ArgumentError(f"{op}: the order of a matrix norm must be 'fro', 'nuc', 2, -2, 1, -1, inf or -inf: got {order!r}")
     summed, compared = (rows, columns) if abs(order) == 1 else (columns, rows)
-    if not shape_of(x)[compared]:
-        raise ShapeError(f"{op}: an empty matrix has no norm of order {order}: the input is {shape_of(x)}")
     sums = Sum.of(np.absolute(x), axis=(summed,), keepdims=True)
-    result = (np.max if order > 0 else np.min)(sums, axis=(compared,), keepdims=True)
+    if not shape_of(x)[compared] and order < 0:
+        raise _empty(op, order, x)
+    result = (np.sum if not shape_of(x)[compared] else np.max if order > 0 else np.min)(sums, axis=(compared,), keepdims=True)
     return result if keepdims else np.squeeze(result, tuple(sorted((rows, columns))))
+
+
+def _empty(op: str, order: Any, x: Array) -> Exception:
+    return DimensionError(f"{op}: an empty matrix has no norm of order {order}: the input is {shape_of(x)}; only orders above 0 give it 0")
 
 
 # ---- the public functions -------------------------------------------------------------------------------------------------------
@@ -174,8 +178,6 @@ def _either(x: Array, order: Any, dim: Any, keepdims: bool, op: str) -> Array:
         return norm_of_vectors(x, 2 if order is None else order, normalize_axes(dims, ndim, op), keepdims, op)
     if len(dims) == 2:
         return norm_of_matrices(x, "fro" if order is None else order, (dims[0], dims[1]), keepdims, op)
-    if order is None:
-        return norm_of_vectors(x, 2, normalize_axes(dims, ndim, op), keepdims, op)
     raise ArgumentError(f"{op}: dim must name one dimension (a vector norm) or two (a matrix norm): got {dim!r}")
 
 
@@ -203,3 +205,60 @@ def norm(
 @implements(np.linalg.norm)
 def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     return _either(_floating("np.linalg.norm", x, None, promote=True), ord, axis, keepdims, "np.linalg.norm")
+
+
+# ---- PyTorch's older names -----------------------------------------------------------------------------------------------------
+@public("norm", out=True)
+def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Array:
+    """``(sum |x|^p)^(1/p)`` over ``dim``, for any number p, inf and -inf: 2 (or "fro") by default; "nuc" is a matrix norm.
+
+    The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.norm(tl.tensor([3.0, 4.0])).item()
+    5.0
+    """
+    x = _floating("norm", input, dtype, promote=False)
+    if isinstance(p, str) and p == "nuc":
+        return _nuclear("norm", x, dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise ArgumentError(f"norm: p must be a number, 'fro' or 'nuc': got {p!r:.60}; for other norms of matrices use linalg.matrix_norm")
+    return norm_of_vectors(x, 2 if p is None or isinstance(p, str) else p, axes_or_all(x, dim, "norm"), keepdim, "norm")
+
+
+def _nuclear(op: str, x: Array, dim: Dims, keepdim: bool) -> Array:
+    """The sum of the singular values of the matrices in two dimensions, or of the only matrix."""
+    dims = tuple(range(len(shape_of(x)))) if dim is None else several(dim)
+    if len(dims) != 2:
+        raise ArgumentError(f"{op}: a nuclear norm needs two dimensions: dim is {dim!r}, the input is {shape_of(x)}; name the two")
+    return norm_of_matrices(x, "nuc", (dims[0], dims[1]), keepdim, op)
+
+
+@public("frobenius_norm", method=False, out=True)
+def _frobenius_norm(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """The root of the sum of squares over one dimension or two, or over all. New programs use ``linalg.matrix_norm``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.frobenius_norm(tl.tensor([[3.0, 0.0], [0.0, 4.0]])).item()
+    5.0
+    """
+    x = _floating("frobenius_norm", input, None, promote=False)
+    return norm_of_vectors(x, 2, axes_or_all(x, dim, "frobenius_norm"), keepdim, "frobenius_norm")
+
+
+@public("nuclear_norm", method=False, out=True)
+def _nuclear_norm(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """The sum of the singular values of the matrices in two dimensions, or of the only matrix. New programs use ``linalg.matrix_norm``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nuclear_norm(tl.tensor([[3.0, 0.0], [0.0, -4.0]])).item()
+    7.0
+    """
+    return _nuclear("nuclear_norm", _floating("nuclear_norm", input, None, promote=False), dim, keepdim)
+
+
+@public("dist")
+def _dist(input: Array, other: Array, p: float = 2.0) -> Array:
+    """The p-norm of the difference."""
+    require_operands("dist", input, other)
+    return _norm(input - other, p)

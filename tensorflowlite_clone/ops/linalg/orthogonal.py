@@ -24,7 +24,7 @@ from ..compare import Where
 from ..diagonal import Tril, Triu
 from ..matmul import MatMul
 from .common import MatrixFunction, adjoint, linalg, matrices, row, transposed
-from .norms import norm_of_vectors
+from .norms import norm_of_matrices
 from .solve import Solve, constant_of
 
 
@@ -155,7 +155,7 @@ def _reduced(x: Array) -> tuple[Array, Array]:
     for _ in range(min(m, n)):
         v, rest = x[..., :, :1], x[..., :, 1:]
         lead = v[..., :1, :]
-        whole = norm_of_vectors(v, 2, (-2, -1), True, "geqrf")
+        whole = norm_of_matrices(v, "fro", (-2, -1), True, "geqrf")
         real = np.real(lead) if lead.dtype.kind == "c" else lead
         zero = np.all(np.equal(v[..., 1:, :], 0.0), axis=-2, keepdims=True)
         nothing = np.logical_and(zero, np.equal(lead, real))  # to reflect

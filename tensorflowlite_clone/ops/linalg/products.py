@@ -22,7 +22,6 @@ from ..products import multi_dot as chain
 from ..reduce import Sum
 from ..shape import BroadcastTo
 from .common import column, linalg, matrices, row, transposed
-from .solve import constant_of
 
 
 @implements(np.linalg.matmul, sequences=2)
@@ -162,10 +161,8 @@ def vander(x: Array, N: int | None = None) -> Array:
     if not shape:
         raise ShapeError("linalg.vander: the input is 0-d; give it a dimension, x.unsqueeze(0)")
     n = shape[-1] if N is None else int(N)
-    if n < (1 if N is None else 2) and not (N is None and n == 0):
-        raise ArgumentError(f"linalg.vander: N must be greater than 1: got {n}; one column holds ones only")
+    if n < 2:
+        raise ArgumentError(f"linalg.vander: N must be greater than 1: it is {n}, the input {shape}; one column holds ones only")
     ones = np.ones((*shape, 1), v.dtype)
-    if n <= 1:
-        return constant_of(column(v)[..., :n], ones[..., :n])
     powers = np.cumprod(BroadcastTo.of(column(v), shape=(*shape, n - 1)), axis=-1)
     return np.concatenate([BroadcastTo.of(ones, shape=(*shape, 1)), powers], axis=-1)
