@@ -13,6 +13,7 @@ from ._errors import LinAlgError
 from ._lazy import public as _public
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .ops.linalg.cholesky import cholesky, cholesky_ex
+from .ops.linalg.common import by_any_name as _by_any_name
 from .ops.linalg.functions import matrix_function
 from .ops.linalg.ldl import ldl_factor, ldl_factor_ex, ldl_solve
 from .ops.linalg.least_squares import cond, lstsq, matrix_rank, pinv
@@ -25,7 +26,7 @@ from .ops.linalg.spectral import eig, eigh, eigvals, eigvalsh, svd, svdvals
 
 #: Those that are top-level names as well.
 det, inv, matmul, matrix_exp, matrix_power, slogdet = (
-    _FUNCTIONS[name] for name in ("det", "inverse", "matmul", "matrix_exp", "matrix_power", "slogdet")
+    _by_any_name(_FUNCTIONS[name]) for name in ("det", "inverse", "matmul", "matrix_exp", "matrix_power", "slogdet")
 )
 
 __all__ = [

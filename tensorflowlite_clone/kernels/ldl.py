@@ -101,7 +101,7 @@ def places_of(pivots: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     each row's block (..., n), itself where there is none.
 
     >>> [places.tolist() for places in places_of(np.array([2, 2]))]
-    [[1, 0], [[0, 1], [1, 0]], [0, 1]]
+    [[1, 0], [[0, 0], [1, 1]], [0, 1]]
     """
     n = pivots.shape[-1]
     flat = pivots.reshape(math.prod(pivots.shape[:-1]), n).astype(np.int64)

@@ -148,8 +148,8 @@ def _np_cholesky(a: Array, upper: bool = False) -> Array:
 
 
 @public("cholesky_solve", out=True)
-def cholesky_solve(input: Array, L: Array, upper: bool = False) -> Array:
-    """The solution X of ``A X = input``, where L is A's Cholesky factor (``A = L L^H``, or ``L^H L`` where ``upper``).
+def cholesky_solve(input: Array, input2: Array, upper: bool = False) -> Array:
+    """The solution X of ``A X = input``, where ``input2`` is A's Cholesky factor L (``A = L L^H``, or ``L^H L`` where ``upper``).
 
     Shapes: input (..., n, k), L (..., n, n) -> (..., n, k). Raises `LinAlgError` for a zero on L's diagonal.
 
@@ -157,19 +157,19 @@ def cholesky_solve(input: Array, L: Array, upper: bool = False) -> Array:
     >>> tl.cholesky_solve(tl.tensor([[8.0], [4.0]]), tl.eye(2) * 2.0).tolist()
     [[2.0], [1.0]]
     """
-    b, factor = to_operands("cholesky_solve", input, L)
-    b, factor = matrices(b, "cholesky_solve", "input"), square(factor, "cholesky_solve", "L")
+    b, factor = to_operands("cholesky_solve", input, input2)
+    b, factor = matrices(b, "cholesky_solve", "input"), square(factor, "cholesky_solve", "input2")
     lower = adjoint(factor) if upper else factor
     return SolveTriangular.of(adjoint(lower), SolveTriangular.of(lower, b, upper=False), upper=True)
 
 
 @public("cholesky_inverse", out=True)
-def cholesky_inverse(L: Array, upper: bool = False) -> Array:
-    """The inverse of A, where L is its Cholesky factor (``A = L L^H``, or ``L^H L`` where ``upper``). Shape: (..., n, n) -> same.
+def cholesky_inverse(input: Array, upper: bool = False) -> Array:
+    """The inverse of A, where the input is its Cholesky factor L (``A = L L^H``, or ``L^H L`` where ``upper``). Shape: (..., n, n) -> same.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.cholesky_inverse(tl.eye(2) * 2.0).tolist()
     [[0.25, 0.0], [0.0, 0.25]]
     """
-    factor = square(L, "cholesky_inverse", "L")
+    factor = square(input, "cholesky_inverse", "input")
     return cholesky_solve(stacked_identity(factor), factor, upper)

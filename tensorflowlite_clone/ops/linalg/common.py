@@ -5,6 +5,7 @@ Not here: any operation but `FromTriangle`, which says what it means that a deco
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
@@ -16,6 +17,7 @@ from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
 from ...core.families import LinedUp
 from ...core.publish import accept_out, checked, to_operand
+from ...core.signature import code_of
 from ..compare import Where
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,9 +63,27 @@ class FromTriangle(MatrixFunction, title="linalg.hermitian"):
 
 
 # ---- what users call --------------------------------------------------------------------------------------------------------
+#: PyTorch's own names of second operands, where its documentation has others.
+SECOND = {"lstsq": {"b": "B"}, "tensorsolve": {"other": "B"}}
+
+
 def linalg(f: F) -> F:
     """``f`` as ``tl.linalg`` has it: settings are checked, and ``out=`` takes a tensor, or one for each of several results."""
-    return accept_out(checked(f))
+    return by_any_name(accept_out(checked(f)))
+
+
+def by_any_name(f: F) -> F:
+    """``f``, whose first operand answers to ``A``, PyTorch's documented name, to ``input``, which PyTorch takes, and to NumPy's ``x``."""
+    first = code_of(f).co_varnames[0]
+    names = {name: first for name in ("A", "input", "x") if name != first} | SECOND.get(f.__name__, {})
+
+    @functools.wraps(f)
+    def face(*args: Any, **kwargs: Any) -> Any:
+        for name in kwargs.keys() & names.keys():
+            kwargs.setdefault(names[name], kwargs.pop(name))
+        return f(*args, **kwargs)
+
+    return face  # type: ignore[return-value]
 
 
 # ---- formulas ----------------------------------------------------------------------------------------------------------------

@@ -105,8 +105,9 @@ def pca_lowrank(A: Array, q: int | None = None, center: bool = True, niter: int 
 
     >>> import tensorflowlite_clone as tl
     >>> _, S, V = tl.pca_lowrank(tl.tensor([[1.0, 5.0], [4.0, 9.0]]), q=1)
-    >>> S.numpy().round(4).tolist(), V.abs().numpy().round(4).tolist()
-    ([3.5355], [[0.6], [0.8]])
+    >>> S, V.abs()
+    (tensor([3.5355]), tensor([[0.6000],
+            [0.8000]]))
 
     Source: N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness" (2011), algorithms 4.4 and 5.1.
     """

@@ -231,14 +231,14 @@ def _substituted(factors: Array, p: Array, b: Array, transpose: bool, conjugate:
 
 
 @public("lu_solve", out=True)
-def _top_lu_solve(b: Array, LU_data: Array, LU_pivots: Array) -> Array:
-    """The solution X of ``A X = b``, with A's factors from ``linalg.lu_factor``. Shape: (..., n, k) -> same.
+def _top_lu_solve(input: Array, LU_data: Array, LU_pivots: Array) -> Array:
+    """The solution X of ``A X = input``, with A's factors from ``linalg.lu_factor``. Shape: (..., n, k) -> same.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.lu_solve(tl.ones(2, 1), *tl.linalg.lu_factor(tl.eye(2) * 2.0)).tolist()
     [[0.5], [0.5]]
     """
-    return lu_solve(LU_data, LU_pivots, b)
+    return lu_solve(LU_data, LU_pivots, input)
 
 
 @public("lu_unpack", method=False, out=True)

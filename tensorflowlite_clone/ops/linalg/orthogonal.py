@@ -138,8 +138,8 @@ def geqrf(input: Array) -> GeqrfResult:
 
     >>> import tensorflowlite_clone as tl
     >>> a, tau = tl.geqrf(tl.tensor([[3.0], [4.0]]))
-    >>> a.tolist(), tau.numpy().round(5).tolist()
-    ([[-5.0], [0.5]], [1.6])
+    >>> a.tolist(), tau
+    ([[-5.0], [0.5]], tensor([1.6000]))
 
     Source: G. Golub, C. Van Loan, "Matrix computations" (4th edition, 2013), sections 5.1.3 and 5.2.1.
     """
@@ -238,14 +238,14 @@ def _orgqr(input: Array, input2: Array) -> Array:
 
 
 @public("ormqr", out=True)
-def ormqr(input: Array, tau: Array, other: Array, left: bool = True, transpose: bool = False) -> Array:
-    """``Q other``, where Q is the whole product of the reflections that `geqrf` gives; Q itself is never made.
+def ormqr(input: Array, input2: Array, input3: Array, left: bool = True, transpose: bool = False) -> Array:
+    """``Q input3``, where Q is the whole product of the reflections that `geqrf` gives; Q itself is never made.
 
     Args:
         input: (..., p, k), the vectors of the reflections below its diagonal.
-        tau: (..., r), r <= k, their factors.
-        other: (..., m, n), p = m; or p = n where ``left`` is False.
-        left: whether Q stands before ``other``, not behind it.
+        input2: tau, (..., r), r <= k, their factors.
+        input3: (..., m, n), p = m; or p = n where ``left`` is False.
+        left: whether Q stands before ``input3``, not behind it.
         transpose: whether ``Q^H`` stands in the place of Q.
 
     Returns (..., m, n). Raises `ShapeError` where shapes do not fit.
@@ -257,17 +257,17 @@ def ormqr(input: Array, tau: Array, other: Array, left: bool = True, transpose: 
 
     Source: G. Golub, C. Van Loan, "Matrix computations" (4th edition, 2013), section 5.1.6.
     """
-    vectors, t = _vectors("ormqr", input, tau, "input")
-    (c,) = to_operands("ormqr", other)
-    c = matrices(c, "ormqr", "other", half=True)
+    vectors, t = _vectors("ormqr", input, input2, "input")
+    (c,) = to_operands("ormqr", input3)
+    c = matrices(c, "ormqr", "input3", half=True)
     sizes, p = shape_of(c), shape_of(vectors)[-2]
     if sizes[-2 if left else -1] != p or sizes[:-2] != shape_of(vectors)[:-2]:
         raise ShapeError(
-            f"ormqr: shapes do not fit: input is {shape_of(vectors)}, other is {sizes}, left is {left}; other must have {p} "
+            f"ormqr: shapes do not fit: input is {shape_of(vectors)}, input3 is {sizes}, left is {left}; input3 must have {p} "
             f"{'rows' if left else 'columns'}, and the same leading dimensions"
         )
     if c.dtype != vectors.dtype:
-        raise DTypeError(f"ormqr: dtypes differ: input is {vectors.dtype}, other is {c.dtype}; convert one, other.to(input.dtype)")
+        raise DTypeError(f"ormqr: dtypes differ: input is {vectors.dtype}, input3 is {c.dtype}; convert one, input3.to(input.dtype)")
     if left:
         return _reflected(vectors, t, c, transpose)
     return adjoint(_reflected(vectors, t, adjoint(c), not transpose))

@@ -141,8 +141,8 @@ def _np_inv(a: Array) -> Array:
 
 
 @public("inverse", out=True)
-def inv(A: Array) -> Array:
-    """The inverse of square matrices: ``X A = A X = I``. Shape: (..., n, n) -> same.
+def inv(input: Array) -> Array:
+    """The inverse X of square matrices A: ``X A = A X = I``. Shape: (..., n, n) -> same.
 
     Raises `LinAlgError` for a singular matrix, saying which one of a stack, and `ShapeError` for matrices that are not square.
 
@@ -152,7 +152,7 @@ def inv(A: Array) -> Array:
 
     Derivative: M. Giles, "Collected matrix derivative results for forward and reverse mode" (2008), section 2.2.3.
     """
-    return Inverse.of(square(A, "linalg.inv"))
+    return Inverse.of(square(input, "linalg.inv"))
 
 
 def solve_any(a: Array, b: Array, is_vector: bool) -> Array:
@@ -279,9 +279,9 @@ class TriangularResult(NamedTuple):
 
 
 @public("triangular_solve", out=True)
-def _triangular_solve(b: Array, A: Array, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> TriangularResult:
-    """The solution X of ``A X = b`` for a triangular A, or of ``A^T X = b`` where ``transpose``, and a copy of A. Its other triangle is
-    not read. New programs use ``linalg.solve_triangular``.
+def _triangular_solve(input: Array, A: Array, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> TriangularResult:
+    """The solution X of ``A X = input`` for a triangular A, or of ``A^T X = input`` where ``transpose``, and a copy of A. Its other
+    triangle is not read. New programs use ``linalg.solve_triangular``.
 
     Shapes: (..., n, k), (..., n, n) -> (..., n, k), (..., n, n); leading dimensions broadcast. Raises `LinAlgError` for a zero on the
     diagonal.
@@ -290,8 +290,8 @@ def _triangular_solve(b: Array, A: Array, upper: bool = True, transpose: bool = 
     >>> tl.triangular_solve(tl.tensor([[4.0], [2.0]]), tl.tensor([[2.0, 1.0], [0.0, 1.0]])).solution.tolist()
     [[1.0], [2.0]]
     """
-    x, a = to_operands("triangular_solve", b, A)
-    x, a = matrices(x, "triangular_solve", "b"), square(a, "triangular_solve")
+    x, a = to_operands("triangular_solve", input, A)
+    x, a = matrices(x, "triangular_solve", "input"), square(a, "triangular_solve")
     system = transposed(a) if transpose else a
     solution = SolveTriangular.of(system, x, upper=upper != transpose, unit=unitriangular)
     lead = shape_of(solution)[:-2]
@@ -300,8 +300,8 @@ def _triangular_solve(b: Array, A: Array, upper: bool = True, transpose: bool = 
 
 # ---- powers -------------------------------------------------------------------------------------------------------------------
 @public("matrix_power", out=True, numpy=np.linalg.matrix_power)
-def matrix_power(A: Array, n: int) -> Array:
-    """``A`` multiplied by itself n times, by repeated squaring; a negative n inverts first, 0 gives the identity.
+def matrix_power(input: Array, n: int) -> Array:
+    """A matrix multiplied by itself n times, by repeated squaring; a negative n inverts first, 0 gives the identity.
 
     Shape: (..., n, n) -> same. Raises `LinAlgError` where a singular matrix would be inverted.
 
@@ -309,7 +309,7 @@ def matrix_power(A: Array, n: int) -> Array:
     >>> tl.matrix_power(tl.tensor([[1.0, 1.0], [0.0, 1.0]]), 5).tolist()
     [[1.0, 5.0], [0.0, 1.0]]
     """
-    x = square(A, "linalg.matrix_power", half=True)
+    x = square(input, "linalg.matrix_power", half=True)
     if not isinstance(n, int | np.integer):
         raise ArgumentError(f"linalg.matrix_power: the exponent must be an integer: got {n!r}; use linalg.eigh for other powers")
     n = int(n)

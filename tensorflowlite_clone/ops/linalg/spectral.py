@@ -354,9 +354,9 @@ def _top_svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
     """
     u, s, vh = svd(input, not some)
     if not compute_uv:
-        m, n = shape_of(input)[-2:]
-        lead = shape_of(input)[:-2]
-        return TopSVDResult(np.zeros((*lead, m, m), s.dtype), s, np.zeros((*lead, n, n), s.dtype))
+        *lead, m, n = shape_of(input)
+        nothing = [Tensor.wrap(np.zeros((*lead, k, k), u.dtype), 0) for k in (m, n)]
+        return TopSVDResult(nothing[0], s, nothing[1])
     return TopSVDResult(u, s, contiguous(adjoint(vh)))
 
 
