@@ -127,10 +127,7 @@ def over_blocks(parts: Parts, b: Array, hermitian: bool) -> Array:
     opposite = conjugated(safe) if hermitian else safe
     ratio = own_d / safe
     determinant = d / opposite * ratio - 1.0
-    partner = np.take_along_axis(
-        b, np.broadcast_to(column(parts.partner), np.broadcast_shapes(shape_of(column(parts.partner)), shape_of(b))), -2
-    )
-    two = (column(ratio) * b - partner) / column(opposite * determinant)
+    two = (column(ratio) * b - rows_in_order(b, parts.partner)) / column(opposite * determinant)
     return Where.of(column(alone), b / column(Where.of(alone, d, 1.0)), two)
 
 
@@ -231,7 +228,6 @@ def ldl_solve(LD: Array, pivots: Array, B: Array, *, hermitian: bool = False) ->
 
 def rows_in_order(b: Array, order: Array) -> Array:
     """The rows of ``b`` in an order: (..., n, k), (..., n) -> (..., n, k)."""
-    index = column(order)
-    lead = np.broadcast_shapes(shape_of(b)[:-2], shape_of(index)[:-2])
-    wide = np.broadcast_to(b, (*lead, *shape_of(b)[-2:])) if shape_of(b)[:-2] != lead else b
-    return np.take_along_axis(wide, np.broadcast_to(index, (*lead, *shape_of(b)[-2:])), -2)
+    index = column(order) + np.zeros(shape_of(b), np.int64)
+    wide = b if shape_of(b) == shape_of(index) else b + np.zeros(shape_of(index), b.dtype)
+    return np.take_along_axis(wide, index, -2)

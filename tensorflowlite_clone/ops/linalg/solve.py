@@ -1,6 +1,6 @@
 """Inverses and linear systems: `Inverse`, `Solve`, `SolveTriangular`, and what is made of them (powers, tensor equations).
 
-Not here: systems without a unique solution (``least_squares.py``), factors kept for several systems (``factor.py``).
+Not here: systems without a unique solution (``least_squares.py``), factors kept for several systems (``lu.py``).
 """
 
 from __future__ import annotations
