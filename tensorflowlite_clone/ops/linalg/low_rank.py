@@ -21,6 +21,9 @@ from .common import adjoint, matrices
 from .orthogonal import qr
 from .spectral import svd
 
+#: How often a range can be sharpened; after a few times it does not change any more.
+MOST = 1_000
+
 
 class LowRankResult(NamedTuple):
     """Singular vectors as columns, and values."""
@@ -43,8 +46,8 @@ def _checked(op: str, A: Any, q: int, niter: int | None) -> tuple[Array, int, in
     if a.dtype.kind not in "fc":
         raise DTypeError(f"{op}: needs floating numbers: A is {a.dtype} {shape_of(a)}; convert it first, A.float()")
     niter = 2 if niter is None else niter
-    if q < 0 or niter < 0:
-        raise ArgumentError(f"{op}: counts must not be negative: q is {q}, niter is {niter}")
+    if q < 0 or not 0 <= niter <= MOST:
+        raise ArgumentError(f"{op}: counts out of range: q is {q}, niter is {niter}; q must not be negative, niter not above {MOST}")
     return a, min(q, *shape_of(a)[-2:]), niter
 
 
