@@ -271,3 +271,26 @@ def test_first_operands_answer_to_pytorchs_and_numpys_names():
     assert (tl.inverse(input=a) == tl.linalg.lstsq(A=a, b=tl.eye(2)).solution).all()
     with pytest.raises(TypeError, match="nonsense"):
         tl.linalg.inv(nonsense=a)
+
+
+@pytest.mark.parametrize("complex_numbers", [False, True])
+def test_a_few_eigenvalues_of_a_pair_of_matrices(complex_numbers):
+    a, b = drawn(6, complex_numbers, True), RNG.normal(size=(6, 6))
+    b = b @ b.T + np.eye(6)
+    for largest in (True, False, None):
+        E, U = tl.lobpcg(tl.tensor(a), 3, tl.tensor(b.astype(a.dtype)), largest=largest)
+        expected = np.sort(np.linalg.eigvals(np.linalg.solve(b, a)).real)
+        np.testing.assert_allclose(E.numpy(), expected[:3] if largest is False else expected[::-1][:3], rtol=1e-8)
+        np.testing.assert_allclose(a @ U.numpy(), b @ U.numpy() * E.numpy(), atol=1e-8 * np.abs(a).max())
+        np.testing.assert_allclose(U.mH.numpy() @ b @ U.numpy(), np.eye(3), atol=1e-9)
+    x = tl.tensor(a, requires_grad=True)
+    E, U = tl.lobpcg(x, 1)
+    E.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), (U @ U.mH).detach().numpy(), atol=1e-9)
+    assert tl.lobpcg(tl.tensor(a), X=tl.ones(6, 2)).U.shape == (6, 2)
+    with pytest.raises(ValueError, match="lobpcg: k must be from 1 to the number of rows: got 7"):
+        tl.lobpcg(tl.tensor(a), 7)
+    with pytest.raises(ValueError, match="lobpcg: there are no steps to track"):
+        tl.lobpcg(tl.tensor(a), tracker=print)
+    with pytest.raises(ValueError, match="lobpcg: unknown method"):
+        tl.lobpcg(tl.tensor(a), method="lanczos")

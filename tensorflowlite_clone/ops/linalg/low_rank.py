@@ -1,4 +1,4 @@
-"""Singular values and principal components of matrices of low rank, from products with a few random vectors.
+"""A few singular values and principal components of a matrix, from products with a few random vectors; a few eigenvalues.
 
 Not here: the whole decomposition (``spectral.py``).
 """
@@ -17,9 +17,11 @@ from ...core.tensor import Tensor
 from ..draw import fresh
 from ..matmul import MatMul
 from ..random import normal
-from .common import adjoint, matrices
+from .cholesky import cholesky
+from .common import FromTriangle, adjoint, matrices, square
 from .orthogonal import qr
-from .spectral import svd
+from .solve import solve_triangular
+from .spectral import eigh, svd
 
 #: How often a range can be sharpened; after a few times it does not change any more.
 MOST = 1_000
@@ -121,3 +123,66 @@ def pca_lowrank(A: Array, q: int | None = None, center: bool = True, niter: int 
         raise ArgumentError(f"pca_lowrank: q must be at most min(m, n), {most}: got {q}, A is {shape_of(a)}; ask for fewer components")
     a, wanted, niter = _checked("pca_lowrank", a, wanted, niter)
     return _decomposed("pca_lowrank", a - np.mean(a, axis=-2, keepdims=True) if center else a, wanted, niter)
+
+
+class FewEigenpairs(NamedTuple):
+    """Eigenvalues, and eigenvectors as columns."""
+
+    E: Tensor
+    U: Tensor
+
+
+@public("lobpcg", method=False)
+def lobpcg(
+    A: Array,
+    k: int | None = None,
+    B: Array | None = None,
+    X: Array | None = None,
+    n: int | None = None,
+    iK: Array | None = None,
+    niter: int | None = None,
+    tol: float | None = None,
+    largest: bool | None = None,
+    method: str | None = None,
+    tracker: Any = None,
+    ortho_iparams: Any = None,
+    ortho_fparams: Any = None,
+    ortho_bparams: Any = None,
+) -> FewEigenpairs:
+    """The k largest (or smallest) eigenvalues of ``A U = B U diag(E)`` for a Hermitian A and a positive definite B, and their vectors.
+
+    Args:
+        A: (..., m, m), of which the lower triangle is read.
+        k: how many; as many as X has columns, or 1, by default.
+        B: (..., m, m), the identity by default.
+        largest: whether the largest, in descending order, or the smallest, in ascending order.
+
+    Returns E (..., k) and U (..., m, k) with ``U^H B U = I``. Matrices are dense here, so they are computed by ``linalg.eigh``, to rounding:
+    what says how PyTorch iterates (X, n, iK, niter, tol, method, ortho_...) is accepted and changes nothing, and a ``tracker`` of its steps
+    is refused. The derivative is that of ``linalg.eigh``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.lobpcg(tl.tensor([[4.0, 0.0], [0.0, 9.0]])).E.tolist()
+    [9.0]
+    """
+    if tracker is not None:
+        raise ArgumentError(
+            f"lobpcg: there are no steps to track: got tracker={tracker!r:.60}; eigenvalues are computed at once, leave it out"
+        )
+    if method not in (None, "basic", "ortho"):
+        raise ArgumentError(f"lobpcg: unknown method: got {method!r:.60}; pass 'basic' or 'ortho', or leave it out")
+    a = square(A, "lobpcg")
+    if k is None:
+        k = 1 if X is None else shape_of(matrices(X, "lobpcg", "X"))[-1]
+    if not 0 < k <= shape_of(a)[-1]:
+        raise ArgumentError(f"lobpcg: k must be from 1 to the number of rows: got {k}, A is {shape_of(a)}; ask for fewer")
+    if B is None:
+        w, v = eigh(a)
+    else:
+        lower = cholesky(B)
+        inner = solve_triangular(lower, adjoint(solve_triangular(lower, FromTriangle.of(a, upper=False), upper=False)), upper=False)
+        w, v = eigh(inner)
+        v = solve_triangular(adjoint(lower), v, upper=True)
+    if largest is None or largest:
+        w, v = w[..., ::-1], v[..., ::-1]
+    return FewEigenpairs(w[..., :k], v[..., :k])
