@@ -157,9 +157,9 @@ def lobpcg(
         B: (..., m, m), the identity by default.
         largest: whether the largest, in descending order, or the smallest, in ascending order.
 
-    Returns E (..., k) and U (..., m, k) with ``U^H B U = I``. Matrices are dense here, so they are computed by ``linalg.eigh``, to rounding:
-    what says how PyTorch iterates (X, n, iK, niter, tol, method, ortho_...) is accepted and changes nothing, and a ``tracker`` of its steps
-    is refused. The derivative is that of ``linalg.eigh``.
+    Returns E (..., k) and U (..., m, k) with ``U^H B U = I``. Matrices are dense here, so they are computed by ``linalg.eigh``, to
+    rounding: what says how PyTorch iterates (X, n, iK, niter, tol, method, ortho_...) is accepted and changes nothing, and a
+    ``tracker`` of its steps is refused. The derivative is that of ``linalg.eigh``.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.lobpcg(tl.tensor([[4.0, 0.0], [0.0, 9.0]])).E.tolist()
