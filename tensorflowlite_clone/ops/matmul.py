@@ -314,6 +314,8 @@ def _combined(op: str, input: Array, product: Array, beta: complex, alpha: compl
 
 def _factor(op: str, name: str, value: Any, x: Array, product: Array) -> Any:
     """``value`` as a factor of tensors like these: whole for integers (a part would be cut off), real for real ones."""
+    if type(value) is int or (type(value) is float and product.dtype.kind == "f"):
+        return value
     kinds = {x.dtype.kind, product.dtype.kind}
     if isinstance(value, Boxed) or "c" in kinds or (isinstance(value, float | np.floating) and "f" in kinds):
         return value

@@ -69,16 +69,21 @@ SECOND = {"lstsq": {"b": "B"}, "tensorsolve": {"other": "B"}}
 
 def linalg(f: F) -> F:
     """``f`` as ``tl.linalg`` has it: settings are checked, and ``out=`` takes a tensor, or one for each of several results."""
-    return by_any_name(accept_out(checked(f)))
+    face = checked(f)
+    return by_any_name(accept_out(face), face)
 
 
-def by_any_name(f: F) -> F:
-    """``f``, whose first operand answers to ``A``, PyTorch's documented name, to ``input``, which PyTorch takes, and to NumPy's ``x``."""
+def by_any_name(f: F, plain: F | None = None) -> F:
+    """``f`` (``plain`` without keywords), whose first operand answers to ``A``, which PyTorch's documentation says, to ``input``, which
+    PyTorch takes, and to NumPy's ``x``."""
+    plain = f if plain is None else plain
     first = code_of(f).co_varnames[0]
     names = {name: first for name in ("A", "input", "x") if name != first} | SECOND.get(f.__name__, {})
 
     @functools.wraps(f)
     def face(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return plain(*args)
         for name in kwargs.keys() & names.keys():
             kwargs.setdefault(names[name], kwargs.pop(name))
         return f(*args, **kwargs)

@@ -219,6 +219,8 @@ def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     5.0
     """
     x = _floating("norm", input, dtype, promote=False)
+    if x.dtype.kind == "f" and type(p) in (str, int, float) and p in ("fro", 2):
+        return Norm2.of(x, axis=axes_or_all(x, dim, "norm"), keepdims=keepdim)
     if isinstance(p, str) and p == "nuc":
         return _nuclear("norm", x, dim, keepdim)
     if isinstance(p, str) and p != "fro":
