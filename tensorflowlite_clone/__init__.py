@@ -57,11 +57,12 @@ from .func import vmap
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.kinds import finfo, iinfo
+from .ops.linalg.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.random import Generator, default_generator
 from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, nn, optim, signal, special, utils
+    from . import cuda, datasets, masked, nn, optim, signal, special, utils
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)

@@ -13,7 +13,7 @@ from typing import Any
 from ._errors import missing_extra
 
 #: For each package ("" is the outermost) its modules that are loaded late.
-LATER = {"": ("cuda", "datasets", "nn", "optim", "signal", "special", "utils"), "autograd": ("forward_ad", "functional")}
+LATER = {"": ("cuda", "datasets", "masked", "nn", "optim", "signal", "special", "utils"), "autograd": ("forward_ad", "functional")}
 
 
 #: Parts of the package that are no part of its contract, though importing it loads them.

@@ -11,17 +11,22 @@ Here: the names only; the operations and their derivatives are in ``ops/linalg/`
 
 from ._errors import LinAlgError
 from ._lazy import public as _public
-from .core.publish import checked as _checked
-from .ops.linalg.determinant import det, slogdet
-from .ops.linalg.exponential import matrix_exp
-from .ops.linalg.factor import cholesky, cholesky_ex, lu, lu_factor, lu_solve, qr
+from .core.registry import FUNCTIONS as _FUNCTIONS
+from .ops.linalg.cholesky import cholesky, cholesky_ex
 from .ops.linalg.functions import matrix_function
+from .ops.linalg.ldl import ldl_factor, ldl_factor_ex, ldl_solve
 from .ops.linalg.least_squares import cond, lstsq, matrix_rank, pinv
+from .ops.linalg.lu import lu, lu_factor, lu_factor_ex, lu_solve
 from .ops.linalg.norms import matrix_norm, norm, vector_norm
-from .ops.linalg.products import cross, diagonal, householder_product, multi_dot, vander, vecdot
-from .ops.linalg.solve import inv, inv_ex, matrix_power, solve, solve_ex, solve_triangular, tensorinv, tensorsolve
+from .ops.linalg.orthogonal import householder_product, qr
+from .ops.linalg.products import cross, diagonal, multi_dot, vander, vecdot
+from .ops.linalg.solve import inv_ex, solve, solve_ex, solve_triangular, tensorinv, tensorsolve
 from .ops.linalg.spectral import eig, eigh, eigvals, eigvalsh, svd, svdvals
-from .ops.matmul import matmul
+
+#: Those that are top-level names as well.
+det, inv, matmul, matrix_exp, matrix_power, slogdet = (
+    _FUNCTIONS[name] for name in ("det", "inverse", "matmul", "matrix_exp", "matrix_power", "slogdet")
+)
 
 __all__ = [
     "LinAlgError",
@@ -38,9 +43,13 @@ __all__ = [
     "householder_product",
     "inv",
     "inv_ex",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
     "lstsq",
     "lu",
     "lu_factor",
+    "lu_factor_ex",
     "lu_solve",
     "matmul",
     "matrix_exp",
@@ -64,7 +73,4 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
-#: Whose results are views, or tell nothing that could be written: they take no ``out=``.
-_PLAIN = {"diagonal", "lstsq", "matrix_exp", "matrix_function", "vander"}
-globals().update({n: _checked(getattr(globals()[n], "__wrapped__", globals()[n]), n not in _PLAIN) for n in __all__ if n != "LinAlgError"})
 __dir__ = _public(globals())

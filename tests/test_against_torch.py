@@ -49,6 +49,10 @@ DEVIATIONS: dict[str, tuple[str, str]] = {
     ),
     "gaussian below eps": ("jvp", "a variance below eps: PyTorch's reverse mode passes the gradient on, its forward mode stops it"),
     "cholesky_inverse": ("jvp", "PyTorch's tangent is not the derivative of its own value, by central differences; its gradient is"),
+    **dict.fromkeys(
+        ["triangular_solve", "triangular_solve method"],
+        ("jvp", "PyTorch's tangent is not the derivative of its own value, by central differences; its gradient is"),
+    ),
     "layer_norm bias only": ("second", "PyTorch fails with an internal error where the weight is None"),
     **dict.fromkeys(
         ["pow complex with real", "pow of real to complex number"],

@@ -166,8 +166,6 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"{name}: out= must be a tensor: got {type(out).__name__}, which would lose the derivative; assign the returned tensor "
             f"instead (y = y + x, not y += x, where y is a plain array)"
         )
-    if isinstance(result, tuple):
-        raise OperandError(f"{name}: out= takes one result, the operation has {len(result)}; assign the returned tensors instead")
     if result.shape != out.shape:
         raise ShapeError(f"{name}: out= has another shape than the result: {out.shape} and {result.shape}; give a tensor of that shape")
     if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:

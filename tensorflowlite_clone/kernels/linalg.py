@@ -13,7 +13,7 @@ import numpy as np
 
 from .._typing import NDArray
 
-__all__ = ["det_derivative", "exponential", "exponential_derivative", "lu", "permutation_of"]
+__all__ = ["det_derivative", "exponential", "exponential_derivative", "first_zero", "lu", "magnitude", "permutation_of"]
 
 
 #: Columns that are eliminated one by one before the rest is updated by one matrix product.
@@ -42,7 +42,7 @@ def lu(x: NDArray, pivot: bool = True) -> tuple[NDArray, NDArray, NDArray]:
         end = min(start + PANEL, k)
         for j in range(start, end):
             if pivot:
-                p = j + np.argmax(_magnitude(a[:, j:, j]), axis=-1)
+                p = j + np.argmax(magnitude(a[:, j:, j]), axis=-1)
                 pivots[:, j] = p
                 for array in (a, order):
                     upper = array[stack, p].copy()
@@ -59,7 +59,17 @@ def lu(x: NDArray, pivot: bool = True) -> tuple[NDArray, NDArray, NDArray]:
     return a.reshape(x.shape), pivots.reshape(*lead, k), order.reshape(*lead, m)
 
 
-def _magnitude(x: NDArray) -> NDArray:
+def first_zero(x: NDArray) -> NDArray:
+    """The place, from 1, of the first zero on the diagonal, or 0 if there is none: (..., m, n) -> int32 (...).
+
+    >>> first_zero(np.array([[1.0, 2.0], [3.0, 0.0]])).tolist()
+    2
+    """
+    zero = np.diagonal(x, axis1=-2, axis2=-1) == 0
+    return np.where(zero.any(-1), zero.argmax(-1) + 1 if zero.shape[-1] else 0, 0).astype(np.int32)
+
+
+def magnitude(x: NDArray) -> NDArray:
     """As LAPACK compares: the sum of the absolute real and imaginary parts."""
     return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind == "c" else np.abs(x)
 

@@ -5,8 +5,6 @@ Not here: the length of a vector (``reduce.py``), losses made of distances (``lo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
@@ -62,25 +60,31 @@ def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, 
     return distance
 
 
+#: PyTorch's names of ways to compute Euclidean distances; 0, 1 and 2 stand for them there.
+COMPUTE_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist", None)
+
+
 def _lengths(op: str, difference: Array, p: float) -> Array:
     """The ``p``-norms of differences along the last dimension; 0 where that is empty."""
-    if not p >= 0:
-        raise ArgumentError(f"{op}: p must not be negative: got {p}; it is the order of a norm")
+    if isinstance(p, int | float) and not p >= 0:
+        raise ArgumentError(f"{op}: p must not be negative: got {p!r}; pass a number from 0 up, or inf")
     length: Array = difference.norm(p if shape_of(difference)[-1] else 2, -1)
     return length
 
 
 @public("cdist", method=False)
-def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Any = None) -> Array:
+def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary") -> Array:
     """Distances ``|x1_i - x2_j|_p`` of all pairs of rows: (..., n, k), (..., m, k) -> (..., n, m); leading dimensions broadcast.
 
-    Always computed from differences, so that near points lose no digits (``compute_mode`` is accepted and changes nothing); the
-    derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length.
+    Always computed from differences, so that near points lose no digits (PyTorch's names of a ``compute_mode`` change nothing); the
+    derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length, `ArgumentError` for a negative p.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.cdist(tl.tensor([[0.0, 0.0]]), tl.tensor([[3.0, 4.0]])).tolist()
     [[5.0]]
     """
+    if compute_mode not in COMPUTE_MODES:
+        raise ArgumentError(f"cdist: unknown compute_mode: got {compute_mode!r:.60}; pass one of {COMPUTE_MODES}, or leave it out")
     x, y = to_operand(x1, "cdist"), to_operand(x2, "cdist")
     a, b = shape_of(x), shape_of(y)
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-1]:

@@ -29,6 +29,7 @@ from ..core.families import Bilinear
 from ..core.operation import Operation
 from ..core.publish import implements, operand, public, to_operands
 from ..kernels import product as kernels
+from .cast import cast
 from .diagonal import Diagonal
 from .reduce import Sum
 from .shape import Reshape, Transpose
@@ -197,6 +198,8 @@ def contract_all(equation: str, operands: Sequence[Array]) -> Array:
     left: list[Any] = list(operands)
     for i, steps in enumerate(plan.prepare):
         for op, params in steps:
+            if op is Sum and left[i].dtype.kind in "iub":  # integers are added up in int64, as by `sum`
+                left[i] = cast(left[i], np.int64)
             left[i] = op.of(left[i], **params)
     if plan.axes is not None:
         return Transpose.of(left[0], axes=plan.axes)

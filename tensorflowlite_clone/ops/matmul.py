@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ShapeError
+from .._errors import DTypeError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -23,6 +23,7 @@ from ..core.registry import install_method
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from ..kernels.short import SHORT
+from .cast import cast
 from .einsum import Contract
 from .shape import Reshape
 
@@ -304,11 +305,30 @@ def _combined(op: str, input: Array, product: Array, beta: complex, alpha: compl
     lead = len(shape) - len(shape_of(x))
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape_of(x), shape[lead:], strict=True)):
         raise ShapeError(f"{op}: input must broadcast to the product: it is {shape_of(x)}, the product is {shape}; dimensions equal or 1")
+    beta, alpha = (_factor(op, name, value, x, product) for name, value in (("beta", beta), ("alpha", alpha)))
     if not is_plainly(alpha, 1):
         product = product * alpha
     if is_plainly(beta, 0):
         return product
     return (x if is_plainly(beta, 1) else x * beta) + product
+
+
+def _factor(op: str, name: str, value: Any, x: Array, product: Array) -> Any:
+    """``value`` as a factor of tensors like these: whole for integers (a part would be cut off), real for real ones."""
+    if type(value) is int or (type(value) is float and product.dtype.kind == "f"):
+        return value
+    kinds = {x.dtype.kind, product.dtype.kind}
+    if isinstance(value, Boxed) or "c" in kinds or (isinstance(value, float | np.floating) and "f" in kinds):
+        return value
+    if isinstance(value, complex | np.complexfloating) and not isinstance(value, float):
+        raise DTypeError(f"{op}: {name} must be real for real tensors: it is {value!r}, the tensors are {x.dtype}; convert them first")
+    if "f" in kinds or not isinstance(value, float | np.floating):
+        return value
+    if op == "addr" or not float(value).is_integer():
+        raise DTypeError(
+            f"{op}: {name} must be an integer for integer tensors: it is {value!r}, the tensors are {x.dtype}; convert them, x.float()"
+        )
+    return int(value)
 
 
 @public("addmm", out=True, inplace=True)
@@ -334,7 +354,7 @@ def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, a
     return _combined("baddbmm", input, _bmm(batch1, batch2), beta, alpha)
 
 
-@public("addbmm", out=True)
+@public("addbmm", out=True, inplace=True)
 def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha sum_i batch1[i] @ batch2[i]``: (b, n, k) @ (b, k, m), summed over b.
 
@@ -342,7 +362,8 @@ def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, al
     >>> tl.addbmm(tl.zeros(1, 2), tl.ones(5, 1, 3), tl.ones(5, 3, 2)).tolist()
     [[15.0, 15.0]]
     """
-    return _combined("addbmm", input, np.sum(_bmm(batch1, batch2), axis=0), beta, alpha)
+    products = _bmm(batch1, batch2)
+    return _combined("addbmm", input, cast(np.sum(products, axis=0), products.dtype), beta, alpha)
 
 
 @public("addmv", out=True, inplace=True)
@@ -356,7 +377,7 @@ def _addmv(input: Array, mat: Array, vec: Array, *, beta: complex = 1, alpha: co
     return _combined("addmv", input, _mv(mat, vec), beta, alpha)
 
 
-@public("addr", out=True)
+@public("addr", out=True, inplace=True)
 def _addr(input: Array, vec1: Array, vec2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha vec1 vec2^T``: all products of (n) and (m), plus what broadcasts to (n, m).
 

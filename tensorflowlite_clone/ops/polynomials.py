@@ -262,12 +262,13 @@ def _vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
     [[1, 1, 1], [4, 2, 1], [9, 3, 1]]
     """
     v = to_operand(x, "vander")
+    v = cast(v, np.int64) if v.dtype.kind in "iub" else v
     if len(shape_of(v)) != 1:
         raise ShapeError(f"vander: needs a vector: the input is {shape_of(v)}; flatten it")
     count = shape_of(v)[0] if N is None else int(N)
     if not 0 <= count * shape_of(v)[0] < 1 << 48:
         raise ArgumentError(f"vander: the number of columns must not be negative, or beyond memory: got {N!s:.60}; leave N out")
-    return _powers(v, count, increasing) if count else np.zeros((shape_of(v)[0], 0), v.dtype)
+    return to_operand(_powers(v, count, increasing) if count else np.zeros((shape_of(v)[0], 0), v.dtype), "vander")
 
 
 @implements(np.vander)

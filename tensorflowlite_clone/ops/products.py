@@ -16,6 +16,7 @@ from .._typing import Array
 from ..core.broadcast import normalize_axis, several, shape_of
 from ..core.families import Bilinear, LinedUp
 from ..core.publish import implements, operand, public, to_operand, to_operands
+from .cast import cast
 from .einsum import Contract
 from .matmul import MatMul, matmul
 from .shape import Reshape
@@ -130,7 +131,7 @@ def _np_outer(a: Array, b: Array) -> Array:
 def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
     """Sums of products over pairs of dimensions: the last ``dims`` of ``a`` with the first of ``b``, or those in two lists.
 
-    The result has the other dimensions of ``a``, then those of ``b``. Raises `ShapeError` where paired sizes differ.
+    The result has the other dimensions of ``a``, then those of ``b``. Raises `ShapeError` where paired sizes differ, unless one is 1.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.tensordot(tl.ones(2, 3, 4), tl.ones(4, 3, 5), ([1, 2], [1, 0])).shape
@@ -149,8 +150,12 @@ def _tensordot(a: Array, b: Array, dims: Any = 2) -> Array:
         left, right = ([normalize_axis(d, len(s), "tensordot") for d in ds] for ds, s in zip(named, (xs, ys), strict=True))
         if len(set(left)) != len(left) or len(set(right)) != len(right):
             raise ArgumentError(f"tensordot: a dimension appears more than once: dims are {dims!r}; name each dimension once")
-    if [xs[d] for d in left] != [ys[d] for d in right]:
-        raise ShapeError(f"tensordot: summed sizes differ: a is {xs} over {left}, b is {ys} over {right}; they must be equal")
+    pairs = [(i, j) for i, j in zip(left, right, strict=True) if xs[i] != ys[j]]
+    if any(1 not in (xs[i], ys[j]) for i, j in pairs):
+        raise ShapeError(f"tensordot: summed sizes differ: a is {xs} over {left}, b is {ys} over {right}; they must be equal, or one 1")
+    if pairs:  # what meets a single element is summed first
+        wide = [tuple(p[k] for p in pairs if shape[p[k]] != 1) for k, shape in enumerate((xs, ys))]
+        x, y = (cast(np.sum(v, axis=axes, keepdims=True), v.dtype) if axes else v for v, axes in zip((x, y), wide, strict=True))
     return _over(x, y, left, right)
 
 
@@ -249,7 +254,12 @@ def _chain_matmul(*matrices: Array) -> Array:
     >>> tl.chain_matmul(tl.ones(2, 3), tl.ones(3, 4), tl.ones(4, 1)).tolist()
     [[12.0], [12.0]]
     """
-    if len(matrices) == 1 and not isinstance(matrices[0], Sequence):
+    if len(matrices) == 1 and isinstance(matrices[0], Sequence):  # an older way to call it
+        matrices = tuple(matrices[0])
+    shapes = [shape_of(m) for m in matrices]
+    if any(len(s) != 2 for s in shapes):
+        raise ShapeError(f"chain_matmul: needs matrices: the shapes are {shapes}; linalg.multi_dot takes vectors at the ends")
+    if len(matrices) == 1:
         return to_operand(matrices[0], "chain_matmul")
     return multi_dot(matrices, "chain_matmul")
 

@@ -428,7 +428,7 @@ def for_norm(x: Array, dtype: DTypeLike, op: str) -> Array:
     return cast(x, wanted)
 
 
-def _norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
+def norm_of_parts(x: Array, axis: Axes, keepdims: bool) -> Array:
     """The 2-norm of complex numbers: that of their real and imaginary parts taken together, which is smooth where one number is 0."""
     last = len(shape_of(x))
     axes = range(last) if axis is None else (axis,) if isinstance(axis, int) else axis

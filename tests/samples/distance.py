@@ -10,6 +10,20 @@ CALLS = [
     call("pairwise_distance", lambda T, x, y: T.nn.functional.pairwise_distance(x, y), X, Y),
     call("pairwise_distance p", lambda T, x, y: T.pairwise_distance(x, y, 1, 0.1, True), X, Y),
     call("cdist", lambda T, x, y: (T.cdist(x, y), T.cdist(x[:2], y, 1)), X, Y, second=False),
+    call(
+        "cdist modes",
+        lambda T, x, y: [T.cdist(x, y, compute_mode=m) for m in ("donot_use_mm_for_euclid_dist", "use_mm_for_euclid_dist")],
+        X,
+        Y,
+        second=False,
+    ),
+    call(
+        "cdist of nothing",
+        lambda T: (
+            [T.cdist(T.zeros(3, 0), T.zeros(4, 0), p) for p in (0, 1, 2, 0.5, float("inf"))]
+            + [T.cdist(T.zeros(0, 2), T.zeros(4, 2)), T.cdist(T.zeros(3, 2), T.zeros(0, 2))]
+        ),
+    ),
     call("cdist stacks", lambda T, x, y: T.cdist(x, y, p=3), normal(2, 1, 2, 3), normal(3, 4, 3), second=False),
     call("pdist", lambda T, x: (T.pdist(x), T.pdist(x, 1)), X, second=False),
 ]

@@ -164,5 +164,8 @@ CALLS = [
     call("lstsq", lambda T, x, y: (T.linalg.lstsq(x, y)[0], T.linalg.lstsq(x.mT, y[:2])[0], T.linalg.lstsq(x, y[:, 0]).solution), normal(4, 2), normal(4, 3)),
     call("lstsq batched", lambda T, x, y: T.linalg.lstsq(x, y).solution, normal(2, 4, 3), normal(2, 4, 2)),
     call("lstsq residuals", lambda T: (lambda r: (r.residuals, r.rank))(T.linalg.lstsq(T.tensor(normal(4, 2)), T.tensor(normal(4, 3)), driver="gelsd"))),
+    call("lstsq drivers", lambda T, x, y: [T.linalg.lstsq(x, b, driver=d)[0] for d in ("gels", "gelsd", "gelss", "gelsy", None) for b in (y, y[:, 0])], normal(4, 2), normal(4, 3)),
+    call("lstsq residuals of drivers", lambda T, x, y: [T.linalg.lstsq(x, b, driver=d).residuals for d in ("gels", "gelsd", "gelss") for b in (y, y[:, 0])], normal(4, 2), normal(4, 3)),
+    call("lstsq drivers' shapes", lambda T: [r for d in ("gels", "gelsd", "gelss", "gelsy", None) for x in (normal(2, 4, 3), normal(2, 3, 3), normal(2, 3, 4)) for b in (x[..., :2], x[..., 0]) for r in T.linalg.lstsq(T.tensor(x), T.tensor(b), driver=d)]),
     call("inv of integers is refused or exact", lambda T: T.linalg.inv(T.tensor(integers(2, 2, low=1) + 3 * np.eye(2)))),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import call, distinct, normal
+from .linalg_factors import old
 
 INF = float("inf")
 X, A = normal(2, 3, 4), distinct(3, 4)
@@ -29,6 +30,15 @@ CALLS = [
     call("vander", lambda T, x: (T.linalg.vander(x), T.linalg.vander(x, N=4), T.linalg.vander(x[:, 0], N=2)), normal(2, 3)),
     call("vander of zeros", lambda T, x: T.linalg.vander(x, N=4), np.array([0.0, 2.0])),
     call("householder_product", lambda T, x, t: (T.linalg.householder_product(x, t), T.orgqr(x[0], t[0])), normal(2, 4, 3), normal(2, 2)),
+    call("norm of any order", lambda T, x: [T.norm(x, p, dim=1) for p in (-1, -2.5, -0.5, 0.5, 3, INF, -INF, None)] + [x.norm(p=-1), x.norm("nuc")], A),
+    call("norm nuc", lambda T, x: [T.norm(x, "nuc", d, k) for d in ((0, 1), (2, 0)) for k in (True, False)] + [T.linalg.norm(x, "nuc", (0, 2))], X),
+    call("frobenius_norm", lambda T, x: [old(T, "frobenius_norm")(x, d, k) for d in ((0, 1), (1,), ()) for k in (True, False)], X),
+    call("nuclear_norm", lambda T, x: [old(T, "nuclear_norm")(x), old(T, "nuclear_norm")(x, keepdim=True), old(T, "nuclear_norm")(x, (1, 0)), old(T, "nuclear_norm")(x, dim=(0, 1), keepdim=True)], A),
+    call("dist of any order", lambda T, x, y: [T.dist(x, y, p) for p in (-1, -INF, 0.5, INF)], A, normal(3, 4)),
+    call("norms of empty matrices", lambda T: [T.linalg.matrix_norm(T.zeros(s, dtype=T.float64), p, keepdim=k) for s in ((0, 3), (2, 3, 0), (0, 0)) for p in ("fro", "nuc", 2) for k in (True, False)]),
+    call("norms of empty rows or columns", lambda T: [T.linalg.matrix_norm(T.zeros(2, 0, 3), INF), T.linalg.matrix_norm(T.zeros(3, 0), 1), T.linalg.matrix_norm(T.zeros(0, 3), -1)]),
+    call("cond of empty matrices", lambda T: [T.linalg.cond(T.zeros(s), p) for s in ((0, 0), (2, 0, 0)) for p in (None, 2, -2, "fro", "nuc", 1, -1, INF)]),
+    call("vander of integers", lambda T: [T.vander(T.tensor([1, 2, 3], dtype=d), n) for d in (T.int32, T.uint8, T.int64) for n in (None, 0, 1, 5)] + [T.linalg.vander(T.tensor([1, 2, 3], dtype=T.int32))]),
 ]  # fmt: skip
 
 CALLS += [

@@ -5,6 +5,24 @@ decompositions themselves, so that it differentiates again. Products of general 
 and ``ops/products.py``.
 """
 
-from . import determinant, exponential, factor, functions, least_squares, norms, products, solve, spectral
+from . import (
+    cholesky,
+    determinant,
+    exponential,
+    functions,
+    ldl,
+    least_squares,
+    low_rank,
+    lu,
+    norms,
+    orthogonal,
+    products,
+    removed,
+    solve,
+    spectral,
+)
 
-__all__ = ["determinant", "exponential", "factor", "functions", "least_squares", "norms", "products", "solve", "spectral"]
+__all__ = [
+    "cholesky", "determinant", "exponential", "functions", "ldl", "least_squares", "low_rank", "lu", "norms", "orthogonal", "products",
+    "removed", "solve", "spectral",
+]  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from ..._errors import DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import conjugated, shape_of
 from ...core.families import LinedUp
-from ...core.publish import to_operand
+from ...core.publish import checked, to_operand
 from ..compare import Where
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class MatrixFunction(LinedUp):
@@ -43,18 +45,25 @@ class FromTriangle(MatrixFunction, title="linalg.hermitian"):
 
     The decompositions of Hermitian matrices read one triangle and say nothing of the other. Their derivative is that for a change that
     keeps the matrix Hermitian, shared evenly by both triangles, as in PyTorch: the rule is that of ``(x + x^H) / 2``, the same map
-    on Hermitian matrices.
+    on Hermitian matrices. Without ``hermitian`` the triangle is mirrored as it is, which makes a symmetric matrix of complex numbers.
     """
 
-    def forward(x, *, upper):
+    def forward(x, *, upper, hermitian=True):
         half = np.triu(x, 1) if upper else np.tril(x, -1)
-        out = half + np.conjugate(np.swapaxes(half, -1, -2))
+        mirrored = np.swapaxes(half, -1, -2)
+        out = half + (np.conjugate(mirrored) if hermitian else mirrored)
         places = np.arange(x.shape[-1])
-        out[..., places, places] = (x.real if x.dtype.kind == "c" else x)[..., places, places]
+        out[..., places, places] = (x.real if x.dtype.kind == "c" and hermitian else x)[..., places, places]
         return out
 
-    def grad_x(g):
-        return hermitian_part(g)
+    def grad_x(g, hermitian):
+        return hermitian_part(g) if hermitian else (g + transposed(g)) * 0.5
+
+
+# ---- what users call --------------------------------------------------------------------------------------------------------
+def linalg(f: F) -> F:
+    """``f`` as ``tl.linalg`` has it: settings are checked, and ``out=`` takes a tensor, or one for each of several results."""
+    return checked(f, True)
 
 
 # ---- formulas ----------------------------------------------------------------------------------------------------------------

@@ -65,12 +65,12 @@ class SlogdetResult(NamedTuple):
     logabsdet: Tensor
 
 
-@public("det", numpy=np.linalg.det)
-def det(A: Array) -> Array:
+@public("det", out=True, numpy=np.linalg.det)
+def det(input: Array) -> Array:
     """The determinant of square matrices. Shape: (..., n, n) -> (...).
 
-    The gradient is the matrix of cofactors, ``det(A) A^-T`` where A is regular; it and all higher derivatives are exact also where A is
-    singular.
+    The gradient is the matrix of cofactors, ``det(A) A^-T`` where the matrix A is regular; it and all higher derivatives are exact also
+    where A is singular.
 
     >>> import tensorflowlite_clone as tl
     >>> x = tl.tensor([[1.0, 2.0], [2.0, 4.0]], requires_grad=True)
@@ -80,11 +80,11 @@ def det(A: Array) -> Array:
 
     Derivative: M. Giles, "Collected matrix derivative results for forward and reverse mode" (2008), section 2.2.4.
     """
-    return Determinant.of(square(A, "linalg.det"))
+    return Determinant.of(square(input, "linalg.det"))
 
 
-@public("slogdet", numpy=np.linalg.slogdet, out=True)
-def slogdet(A: Array) -> SlogdetResult:
+@public("slogdet", out=True, numpy=np.linalg.slogdet)
+def slogdet(input: Array) -> SlogdetResult:
     """Sign and natural logarithm of the absolute value of the determinant, where det itself would over- or underflow.
 
     Shape: (..., n, n) -> (...) and (...). The sign of a complex matrix is a complex number of magnitude 1. For a singular matrix the
@@ -95,7 +95,7 @@ def slogdet(A: Array) -> SlogdetResult:
     >>> sign.item(), logabsdet.item()
     (-1.0, 0.0)
     """
-    return SlogdetResult(*SignLogDet.of(square(A, "linalg.slogdet")))
+    return SlogdetResult(*SignLogDet.of(square(input, "linalg.slogdet")))
 
 
 @public("logdet")

@@ -27,8 +27,8 @@ class MatrixExp(MatrixFunction, title="linalg.matrix_exp"):
 
 
 @public("matrix_exp")
-def matrix_exp(A: Array) -> Array:
-    """The matrix exponential, ``I + A + A^2 / 2! + ...``. Shape: (..., n, n) -> same.
+def matrix_exp(input: Array) -> Array:
+    """The exponential of a matrix A, ``I + A + A^2 / 2! + ...``. Shape: (..., n, n) -> same.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linalg.matrix_exp(tl.tensor([[0.0, 1.0], [0.0, 0.0]])).tolist()
@@ -38,4 +38,4 @@ def matrix_exp(A: Array) -> Array:
     the Fréchet derivative of the matrix exponential" (2009); N. Higham, S. Relton, "Higher order Fréchet derivatives of matrix functions"
     (2014).
     """
-    return MatrixExp.of(square(A, "linalg.matrix_exp", half=True))
+    return MatrixExp.of(square(input, "linalg.matrix_exp", half=True))

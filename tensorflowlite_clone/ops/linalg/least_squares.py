@@ -15,16 +15,16 @@ from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.dtypes import inexact_type
-from ...core.levels import all_values, concrete, mapped
+from ...core.levels import all_values, concrete, mapped, varies
 from ...core.publish import implements, public, to_operands
 from ...core.tensor import Tensor
 from ..cast import cast
 from ..compare import Where
 from ..matmul import MatMul
-from .common import Decomposition, FromTriangle, adjoint, matrices, square
+from .common import Decomposition, FromTriangle, adjoint, linalg, matrices, row, square, vanishing
 from .norms import norm_of_matrices
 from .solve import Inverse
-from .spectral import SVD
+from .spectral import SVD, svd
 
 
 class PseudoInverse(Decomposition, title="linalg.pinv"):
@@ -60,7 +60,7 @@ class MatrixRank(Decomposition, title="linalg.matrix_rank"):
 
 def threshold(s: Any, rtol: Any, atol: Any) -> Any:
     """The singular value up to which others count as zero, (..., 1): tolerances are numbers or one number per matrix (...)."""
-    largest = s.max(axis=-1, keepdims=True, initial=0)
+    largest = np.max(s, axis=-1, keepdims=True) if shape_of(s)[-1] else np.zeros((*shape_of(s)[:-1], 1), s.dtype)
     relative, absolute = (np.asarray(t, s.dtype) for t in (rtol, atol))
     return np.maximum(relative[..., None] * largest, absolute[..., None])
 
@@ -84,7 +84,28 @@ def _maybe_hermitian(op: str, x: Any, hermitian: bool) -> Array:
     return FromTriangle.of(square(x, op), upper=False) if hermitian else matrices(x, op)
 
 
+def pseudo_inverse(x: Array, rtol: Any, atol: Any) -> Array:
+    """The pseudo-inverse by tolerances; its derivative where they cut singular values that are not 0 is that of ``V f(S) U^H``, with f
+    1/s above the cut and 0 below, by the rule of the singular value decomposition."""
+    if not (varies(x) and _cuts(all_values(x), rtol, atol)):
+        return PseudoInverse.of(x, rtol=rtol, atol=atol)
+    x = cast(x, inexact_type(x.dtype))
+    u, s, vh = svd(x, False)
+    large = np.greater(s, threshold(s, rtol, atol))
+    inverse = Where.of(large, 1.0 / Where.of(large, s, 1.0), 0.0)
+    return MatMul.of(adjoint(vh) * row(inverse), adjoint(u))
+
+
+def _cuts(x: Any, rtol: Any, atol: Any) -> bool:
+    """Whether some singular value counts as 0 that is not, but for rounding."""
+    if not x.size:
+        return False
+    s = np.linalg.svd(x, compute_uv=False)
+    return bool(np.any((s <= threshold(s, rtol, atol)) & ~vanishing(s, max(x.shape[-2:]))))
+
+
 # ---- pseudo-inverse -----------------------------------------------------------------------------------------------------------
+@linalg
 def pinv(A: Array, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Array:
     """The pseudo-inverse (Moore-Penrose): ``V diag(1/s) U^H`` over the singular values s that are not small.
 
@@ -95,7 +116,8 @@ def pinv(A: Array, rcond: Any = None, hermitian: bool = False, *, atol: Any = No
         atol, rtol: singular values up to ``max(atol, rtol s_max)`` count as 0. By default rtol is max(m, n) eps, or 0 where atol is
             given.
 
-    Returns (..., n, m). The derivative is that at constant rank; where a change of A changes the rank, there is none.
+    Returns (..., n, m). The derivative is that at constant rank; where a change of A changes the rank, there is none. Where the
+    tolerances cut singular values that are not 0 it is that of the cut inverse (PyTorch's is not).
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linalg.pinv(tl.tensor([[2.0], [0.0]])).tolist()
@@ -105,7 +127,7 @@ def pinv(A: Array, rcond: Any = None, hermitian: bool = False, *, atol: Any = No
     separate" (1973).
     """
     x = _maybe_hermitian("linalg.pinv", A, hermitian)
-    return PseudoInverse.of(x, **_tolerances("linalg.pinv", x, rcond if rtol is None else rtol, atol))
+    return pseudo_inverse(x, **_tolerances("linalg.pinv", x, rcond if rtol is None else rtol, atol))
 
 
 @implements(np.linalg.pinv)
@@ -128,6 +150,7 @@ def _pinverse(input: Array, rcond: float = 1e-15) -> Array:
     return pinv(input, rcond)
 
 
+@linalg
 def matrix_rank(A: Array, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Array:
     """How many singular values exceed ``max(atol, rtol s_max)``, int64; it has no derivative. Shape: (..., m, n) -> (...).
 
@@ -150,11 +173,12 @@ def _np_matrix_rank(A: Array, tol: Any = None, hermitian: bool = False, *, rtol:
     return matrix_rank(A, tol, hermitian, rtol=rtol)
 
 
+@linalg
 def cond(A: Array, p: Any = None) -> Array:
     """The condition number ``|A| |A^-1|`` in the matrix norm ``p``: None or 2, -2, "fro", "nuc", 1, -1, inf or -inf.
 
     In the 2-norm (None, 2 and -2) A may be (..., m, n), and the result is the quotient of the largest and smallest singular values. A
-    singular matrix has the condition number infinity. Shape: (..., n, n) -> (...).
+    singular matrix has the condition number infinity, an empty one 0. Shape: (..., n, n) -> (...).
 
     >>> import tensorflowlite_clone as tl
     >>> tl.linalg.cond(tl.tensor([[4.0, 0.0], [0.0, 2.0]])).item()
@@ -163,9 +187,11 @@ def cond(A: Array, p: Any = None) -> Array:
     if p in (None, 2, -2):
         s = SVD.of(matrices(A, "linalg.cond"), None, full_matrices=False)[1]
         if not shape_of(s)[-1]:
-            raise ShapeError(f"linalg.cond: an empty matrix has no condition number: A is {shape_of(A)}")
+            return np.sum(s, axis=-1)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     x = square(A, "linalg.cond")
+    if not shape_of(x)[-1]:
+        return norm_of_matrices(x, "fro", op="linalg.cond")
     return norm_of_matrices(x, p, op="linalg.cond") * norm_of_matrices(Inverse.of(x, check=False), p, op="linalg.cond")
 
 
@@ -186,19 +212,27 @@ class LstsqResult(NamedTuple):
     singular_values: Tensor
 
 
-def _least_squares(op: str, a: Array, b: Array, rtol: float, known_rank: int | None) -> LstsqResult:
+#: LAPACK's ways to compute it, and what each of them tells: the rank, the singular values, what remains.
+DRIVERS = {"gels": (False, False, True), "gelsy": (True, False, False), "gelsd": (True, True, True), "gelss": (True, True, True)}
+
+
+def _least_squares(op: str, a: Array, b: Array, rtol: float) -> LstsqResult:
     """Solution, residuals, rank and singular values for b (..., m, k)."""
     m, n = shape_of(a)[-2:]
     if shape_of(b)[-2] != m:
         raise ShapeError(f"{op}: sizes differ: A is {shape_of(a)}, B is {shape_of(b)}; B must have {m} rows")
-    solution = MatMul.of(PseudoInverse.of(a, rtol=rtol, atol=0.0), b)
-    if m > n and known_rank in (None, n):
+    solution = MatMul.of(pseudo_inverse(a, rtol=rtol, atol=0.0), b)
+    rank = MatrixRank.of(a, rtol=rtol, atol=0.0)
+    residuals: Any = nothing(np.finfo(a.dtype).dtype)
+    if m > n and _value(rank) in (None, n):
         left = b - MatMul.of(a, solution)
-        residuals = np.sum(left * conjugated(left), axis=-2)
-        residuals = np.real(residuals) if residuals.dtype.kind == "c" else residuals
-    else:
-        residuals = np.zeros((0,), np.finfo(a.dtype).dtype)
-    return LstsqResult(solution, residuals, MatrixRank.of(a, rtol=rtol, atol=0.0), SVD.of(a, None, full_matrices=False)[1])
+        residuals = np.sum(np.real(left * conjugated(left)) if left.dtype.kind == "c" else left * left, axis=-2)
+    return LstsqResult(solution, residuals, rank, SVD.of(a, None, full_matrices=False)[1])
+
+
+def nothing(dtype: Any) -> Tensor:
+    """A result that there is none of."""
+    return Tensor.wrap(np.zeros((0,), dtype), 0)
 
 
 def _value(rank: Any) -> int | None:
@@ -206,20 +240,22 @@ def _value(rank: Any) -> int | None:
     return None if mapped(rank) else int(np.min(all_values(rank), initial=np.iinfo(np.int64).max))
 
 
+@linalg
 def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None = None) -> LstsqResult:
     """The X of least norm among those that minimise ``|A X - B|``, by the pseudo-inverse.
 
     Args:
         A: (..., m, n), of any rank.
-        B: (..., m, k) with leading dimensions that broadcast, or vectors (..., m) with exactly A's leading dimensions.
+        B: (..., m, k), or vectors (..., m); leading dimensions broadcast. With one dimension less than A it is vectors.
         rcond: singular values up to ``rcond`` times the largest count as 0; max(m, n) eps by default.
-        driver: accepted for PyTorch's sake.
+        driver: "gelsy" (the default), "gels", "gelsd" or "gelss": which results there are, as in PyTorch.
 
-    Returns the solution (..., n, k), the sums of squares that remain (..., k) (empty unless m > n and every matrix has rank n), the
-    rank (...) and the singular values (..., min(m, n)). All but the rank are differentiable, at constant rank.
+    Returns the solution (..., n, k) and what the driver tells, else empty tensors: the sums of squares that remain (..., k) ("gels",
+    "gelsd", "gelss", if m > n and every matrix has rank n), the rank (...) (all but "gels") and the singular values (..., min(m, n))
+    ("gelsd", "gelss"). All but the rank are differentiable, at constant rank.
 
     >>> import tensorflowlite_clone as tl
-    >>> x, left, rank, s = tl.linalg.lstsq(tl.tensor([[1.0], [1.0]]), tl.tensor([[1.0], [3.0]]))
+    >>> x, left, rank, s = tl.linalg.lstsq(tl.tensor([[1.0], [1.0]]), tl.tensor([[1.0], [3.0]]), driver="gelsd")
     >>> round(x.item(), 5), round(left.item(), 5), rank.item()
     (2.0, 2.0, 1)
 
@@ -227,23 +263,24 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
     separate" (1973).
     """
     op = "linalg.lstsq"
+    if driver not in (None, *DRIVERS):
+        raise ArgumentError(f"{op}: unknown driver: got {driver!r:.60}; pass {', '.join(DRIVERS)} or None")
+    ranked, valued, remaining = DRIVERS[driver or "gelsy"]
     a, b = to_operands(op, A, B)
     a = matrices(a, op)
     a = cast(a, inexact_type(a.dtype))
-    vector = len(shape_of(b)) == len(shape_of(a)) - 1 and shape_of(b) == shape_of(a)[:-1]
-    if not vector:
-        b = matrices(b, op, "B")
-    rtol = _tolerances(op, a, rcond, None)["rtol"]
-    rank = _value(MatrixRank.of(a, rtol=rtol, atol=0.0))
-    result = _least_squares(op, a, np.expand_dims(b, -1) if vector else b, rtol, rank)
-    if not vector:
-        return result
-    residuals: Any = result.residuals
-    lead = shape_of(b)[:-1]
-    if shape_of(residuals) == (*lead, 1) and rank is not None:
-        residuals = np.squeeze(residuals, -1)
-    solution: Any = np.squeeze(result.solution, -1)
-    return LstsqResult(solution, residuals, result.rank, result.singular_values)
+    fewer = len(shape_of(a)) - len(shape_of(b))
+    if fewer not in (0, 1):
+        raise ShapeError(f"{op}: B must have as many dimensions as A, or one less: A is {shape_of(a)}, B is {shape_of(b)}; unsqueeze it")
+    result = _least_squares(op, a, np.expand_dims(b, -1) if fewer else b, _tolerances(op, a, rcond, None)["rtol"])
+    solution: Any = np.squeeze(result.solution, -1) if fewer else result.solution
+    none = nothing(np.finfo(a.dtype).dtype)
+    return LstsqResult(
+        solution,
+        result.residuals if remaining else none,
+        result.rank if ranked else nothing(np.int64),
+        result.singular_values if valued else none,
+    )
 
 
 @implements(np.linalg.lstsq, sequences=2)
@@ -257,7 +294,6 @@ def _np_lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Ar
     if rcond == -1:
         rcond = float(np.finfo(x.dtype).eps)
     rtol = _tolerances(op, x, rcond, None)["rtol"]
-    rank = _value(MatrixRank.of(x, rtol=rtol, atol=0.0))
     vector = len(shape_of(y)) == 1
-    result = _least_squares(op, x, np.expand_dims(y, -1) if vector else y, rtol, rank)
+    result = _least_squares(op, x, np.expand_dims(y, -1) if vector else y, rtol)
     return np.squeeze(result.solution, -1) if vector else result.solution, result.residuals, result.rank, result.singular_values

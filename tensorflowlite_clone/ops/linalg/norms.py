@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices with the names and defaults of ``torch.linalg`` and ``np.linalg``, and ``tl.norm``.
+"""Norms of vectors and matrices with the names and defaults of ``torch.linalg``, ``torch`` and ``np.linalg``.
 
 Not here: the reductions they are made of (``ops/reduce.py``).
 """
@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from ..._typing import Array, Dims, DTypeLike
 from ...core.broadcast import normalize_axes, normalize_axis, several, shape_of
 from ...core.levels import all_values, number
-from ...core.publish import checked, implements, public, require_operands, to_operand
+from ...core.publish import implements, public, require_operands, to_operand
 from ...kernels.reduce import power_of_two
 from ..cast import Cast, cast
 from ..compare import Where
-from ..reduce import Norm, Norm2, Sum, ZeroNorm, _norm_of_parts, axes_or_all, for_norm
+from ..reduce import Norm, Norm2, Sum, ZeroNorm, axes_or_all, for_norm, norm_of_parts
+from .common import linalg
 from .spectral import SVD
 
 
@@ -41,16 +42,15 @@ def norm_of_vectors(x: Array, order: Any, axis: Any, keepdims: bool, op: str) ->
         )
     p = float(order)
     if p == 2:
-        return Norm2.of(x, axis=axis, keepdims=keepdims) if x.dtype.kind != "c" else _norm_of_parts(x, axis, keepdims)
+        return Norm2.of(x, axis=axis, keepdims=keepdims) if x.dtype.kind != "c" else norm_of_parts(x, axis, keepdims)
     if p == 0:
         return ZeroNorm.of(x, axis=axis, keepdims=keepdims)
+    shape = shape_of(x)
+    if (p < 0 or math.isinf(p)) and not all(shape[a] for a in (range(len(shape)) if axis is None else axis)):
+        raise ShapeError(f"{op}: an empty dimension has no norm of order {order}: the input is {shape}, dim is {axis}")
     magnitude = np.absolute(x)
     if p == 1:
         return Sum.of(magnitude, axis=axis, keepdims=keepdims)
-    if p < 0 or math.isinf(p):
-        shape = shape_of(x)
-        if not all(shape[a] for a in (range(len(shape)) if axis is None else axis)):
-            raise ShapeError(f"{op}: an empty dimension has no norm of order {order}: the input is {shape}, dim is {axis}")
     if math.isinf(p):
         return (np.max if p > 0 else np.min)(magnitude, axis=axis, keepdims=keepdims)
     if p > 0:
@@ -81,25 +81,29 @@ def norm_of_matrices(
         return norm_of_vectors(x, 2, tuple(sorted((rows, columns))), keepdims, op)
     if order in ("nuc", 2, -2):
         s = SVD.of(np.moveaxis(x, (rows, columns), (-2, -1)), None, full_matrices=False)[1]
-        if order == "nuc":
+        if order == "nuc" or (order == 2 and not shape_of(s)[-1]):
             result = np.sum(s, axis=-1)
         elif not shape_of(s)[-1]:
-            raise ShapeError(f"{op}: an empty matrix has no norm of order {order}: the input is {shape_of(x)}")
+            raise _empty(op, order, x)
         else:
             result = (np.max if order == 2 else np.min)(s, axis=-1)
         return np.expand_dims(result, tuple(sorted((rows, columns)))) if keepdims else result
     if order not in (1, -1, math.inf, -math.inf):
         raise ArgumentError(f"{op}: the order of a matrix norm must be 'fro', 'nuc', 2, -2, 1, -1, inf or -inf: got {order!r}")
     summed, compared = (rows, columns) if abs(order) == 1 else (columns, rows)
-    if not shape_of(x)[compared]:
-        raise ShapeError(f"{op}: an empty matrix has no norm of order {order}: the input is {shape_of(x)}")
     sums = Sum.of(np.absolute(x), axis=(summed,), keepdims=True)
-    result = (np.max if order > 0 else np.min)(sums, axis=(compared,), keepdims=True)
+    if not shape_of(x)[compared] and order < 0:
+        raise _empty(op, order, x)
+    result = (np.sum if not shape_of(x)[compared] else np.max if order > 0 else np.min)(sums, axis=(compared,), keepdims=True)
     return result if keepdims else np.squeeze(result, tuple(sorted((rows, columns))))
 
 
+def _empty(op: str, order: Any, x: Array) -> Exception:
+    return DimensionError(f"{op}: an empty matrix has no norm of order {order}: the input is {shape_of(x)}; only orders above 0 give it 0")
+
+
 # ---- the public functions -------------------------------------------------------------------------------------------------------
-@checked
+@linalg
 def vector_norm(x: Array, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype: DTypeLike = None) -> Array:
     """``(sum |x|^ord)^(1/ord)`` over ``dim``, or over all elements.
 
@@ -126,7 +130,7 @@ def _np_vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: 
     return norm_of_vectors(a, ord, normalize_axes(axis, len(shape_of(a)), "np.linalg.vector_norm"), keepdims, "np.linalg.vector_norm")
 
 
-@checked
+@linalg
 def matrix_norm(
     A: Array,
     ord: Any = "fro",
@@ -174,12 +178,10 @@ def _either(x: Array, order: Any, dim: Any, keepdims: bool, op: str) -> Array:
         return norm_of_vectors(x, 2 if order is None else order, normalize_axes(dims, ndim, op), keepdims, op)
     if len(dims) == 2:
         return norm_of_matrices(x, "fro" if order is None else order, (dims[0], dims[1]), keepdims, op)
-    if order is None:
-        return norm_of_vectors(x, 2, normalize_axes(dims, ndim, op), keepdims, op)
     raise ArgumentError(f"{op}: dim must name one dimension (a vector norm) or two (a matrix norm): got {dim!r}")
 
 
-@checked
+@linalg
 def norm(
     A: Array,
     ord: Any = None,
@@ -205,29 +207,56 @@ def _np_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False
     return _either(_floating("np.linalg.norm", x, None, promote=True), ord, axis, keepdims, "np.linalg.norm")
 
 
+# ---- PyTorch's older names -----------------------------------------------------------------------------------------------------
 @public("norm", out=True)
 def _norm(input: Array, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: DTypeLike = None) -> Array:
-    """``(sum |x|^p)^(1/p)`` over ``dim``: p = 2 (or "fro") by default, 0 (how many are not 0), inf, -inf, any other number.
+    """``(sum |x|^p)^(1/p)`` over ``dim``, for any number p, inf and -inf: 2 (or "fro") by default; "nuc" is a matrix norm.
 
-    With "nuc" it is the sum of the singular values of the matrices in two dimensions. The derivative where the norm is 0 is 0; at a tie of
-    inf and -inf the gradient is shared.
+    The derivative where the norm is 0 is 0; at a tie of inf and -inf the gradient is shared.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.norm(tl.tensor([3.0, 4.0])).item()
     5.0
     """
     x = _floating("norm", input, dtype, promote=False)
+    if x.dtype.kind == "f" and type(p) in (str, int, float) and p in ("fro", 2):
+        return Norm2.of(x, axis=axes_or_all(x, dim, "norm"), keepdims=keepdim)
     if isinstance(p, str) and p == "nuc":
-        if dim is None and len(shape_of(x)) == 2:
-            dim = (0, 1)
-        if not isinstance(dim, tuple | list) or len(dim) != 2:
-            raise ArgumentError(
-                f"norm: 'nuc' is of matrices, in two dimensions: the input is {shape_of(x)}, dim is {dim}; pass dim=(-2, -1)"
-            )
-        return norm_of_matrices(x, "nuc", (dim[0], dim[1]), keepdim, "norm")
+        return _nuclear("norm", x, dim, keepdim)
     if isinstance(p, str) and p != "fro":
-        raise ArgumentError(f"norm: p must be a number, 'fro' or 'nuc': got {p!r:.60}")
-    return norm_of_vectors(x, 2 if isinstance(p, str) else p, axes_or_all(x, dim, "norm"), keepdim, "norm")
+        raise ArgumentError(f"norm: p must be a number, 'fro' or 'nuc': got {p!r:.60}; for other norms of matrices use linalg.matrix_norm")
+    return norm_of_vectors(x, 2 if p is None or isinstance(p, str) else p, axes_or_all(x, dim, "norm"), keepdim, "norm")
+
+
+def _nuclear(op: str, x: Array, dim: Dims, keepdim: bool) -> Array:
+    """The sum of the singular values of the matrices in two dimensions, or of the only matrix."""
+    dims = tuple(range(len(shape_of(x)))) if dim is None else several(dim)
+    if len(dims) != 2:
+        raise ArgumentError(f"{op}: a nuclear norm needs two dimensions: dim is {dim!r}, the input is {shape_of(x)}; name the two")
+    return norm_of_matrices(x, "nuc", (dims[0], dims[1]), keepdim, op)
+
+
+@public("frobenius_norm", method=False, out=True)
+def _frobenius_norm(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """The root of the sum of squares over one dimension or two, or over all. New programs use ``linalg.matrix_norm``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.frobenius_norm(tl.tensor([[3.0, 0.0], [0.0, 4.0]])).item()
+    5.0
+    """
+    x = _floating("frobenius_norm", input, None, promote=False)
+    return norm_of_vectors(x, 2, axes_or_all(x, dim, "frobenius_norm"), keepdim, "frobenius_norm")
+
+
+@public("nuclear_norm", method=False, out=True)
+def _nuclear_norm(input: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+    """The sum of the singular values of the matrices in two dimensions, or of the only matrix. New programs use ``linalg.matrix_norm``.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.nuclear_norm(tl.tensor([[3.0, 0.0], [0.0, -4.0]])).item()
+    7.0
+    """
+    return _nuclear("nuclear_norm", _floating("nuclear_norm", input, None, promote=False), dim, keepdim)
 
 
 @public("dist")

@@ -13,16 +13,15 @@ import numpy as np
 from ..._errors import ArgumentError, ShapeError
 from ..._typing import Array, DTypeLike
 from ...core.broadcast import conjugated, normalize_axis, shape_of
-from ...core.publish import checked, implements, public, to_operand, to_operands
+from ...core.publish import checked, implements, to_operand, to_operands
 from ..cast import cast
-from ..diagonal import Diagonal, Tril
+from ..diagonal import Diagonal
 from ..matmul import MatMul, matmul
 from ..products import Cross
 from ..products import multi_dot as chain
 from ..reduce import Sum
 from ..shape import BroadcastTo
-from .common import column, matrices, row, transposed
-from .solve import constant_of
+from .common import column, linalg, matrices, row, transposed
 
 
 @implements(np.linalg.matmul, sequences=2)
@@ -35,6 +34,7 @@ def _np_matrix_transpose(x: Array) -> Array:
     return transposed(matrices(x, "np.linalg.matrix_transpose", "x", half=True))
 
 
+@linalg
 def multi_dot(tensors: Sequence[Array]) -> Array:
     """The product of a chain of matrices, multiplied in the order that takes the fewest multiplications.
 
@@ -49,7 +49,7 @@ def multi_dot(tensors: Sequence[Array]) -> Array:
     return chain(tensors, "linalg.multi_dot")
 
 
-@checked
+@linalg
 def cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     """Vector product of 3-vectors along ``dim``; other dimensions broadcast.
 
@@ -75,7 +75,7 @@ def _np_cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
     return np.cross(x1, x2, axis=axis)
 
 
-@checked
+@linalg
 def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
     """Inner products along ``dim`` of the broadcast operands, the first factor conjugated: ``sum conj(x) y``.
 
@@ -122,6 +122,7 @@ def _np_tensordot(x1: Array, x2: Array, *, axes: Any = 2) -> Array:
     return np.tensordot(x1, x2, axes=axes)
 
 
+@checked
 def diagonal(A: Array, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Array:
     """The diagonals of a stack of matrices, as a last dimension; a view. Shape: (..., m, n) -> (..., k).
 
@@ -147,6 +148,7 @@ def _np_trace(x: Array, *, offset: int = 0, dtype: DTypeLike = None) -> Array:
     return cast(Sum.of(along if dtype is None else cast(along, dtype), axis=(len(shape_of(along)) - 1,), keepdims=False), dtype)
 
 
+@checked
 def vander(x: Array, N: int | None = None) -> Array:
     """Vandermonde matrices: the powers 0, 1, ..., N - 1 of each element, as rows. Shape: (..., n) -> (..., n, N), N = n by default.
 
@@ -159,53 +161,8 @@ def vander(x: Array, N: int | None = None) -> Array:
     if not shape:
         raise ShapeError("linalg.vander: the input is 0-d; give it a dimension, x.unsqueeze(0)")
     n = shape[-1] if N is None else int(N)
-    if n < (1 if N is None else 2) and not (N is None and n == 0):
-        raise ArgumentError(f"linalg.vander: N must be greater than 1: got {n}; one column holds ones only")
+    if n < 2:
+        raise ArgumentError(f"linalg.vander: N must be greater than 1: it is {n}, the input {shape}; one column holds ones only")
     ones = np.ones((*shape, 1), v.dtype)
-    if n <= 1:
-        return constant_of(column(v)[..., :n], ones[..., :n])
     powers = np.cumprod(BroadcastTo.of(column(v), shape=(*shape, n - 1)), axis=-1)
     return np.concatenate([BroadcastTo.of(ones, shape=(*shape, 1)), powers], axis=-1)
-
-
-def householder_product(A: Array, tau: Array) -> Array:
-    """The first n columns of ``H_1 H_2 ... H_k``, where ``H_i = I - tau_i v_i v_i^H``.
-
-    Args:
-        A: (..., m, n), m >= n; v_i is column i below its diagonal, with 1 on the diagonal and 0 above it.
-        tau: (..., k), k <= n.
-
-    Returns (..., m, n). Raises `ShapeError` where the shapes do not fit.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.linalg.householder_product(tl.tensor([[0.0], [1.0]]), tl.tensor([1.0])).tolist()
-    [[0.0], [-1.0]]
-
-    Source: G. Golub, C. Van Loan, "Matrix computations" (4th edition, 2013), section 5.1.6.
-    """
-    op = "linalg.householder_product"
-    a, t = to_operands(op, A, tau)
-    a = matrices(a, op, half=True)
-    (m, n), k = shape_of(a)[-2:], shape_of(t)[-1] if shape_of(t) else 0
-    if m < n or k > n or shape_of(t)[:-1] != shape_of(a)[:-2]:
-        raise ShapeError(
-            f"{op}: shapes do not fit: A is {shape_of(a)}, tau is {shape_of(t)}; they must be (..., m, n), (..., k), m >= n >= k"
-        )
-    vectors = Tril.of(a, k=-1) + np.eye(m, n, dtype=np.finfo(a.dtype).dtype)
-    out: Array = constant_of(a, np.eye(m, n, dtype=a.dtype))
-    for i in reversed(range(k)):
-        v = vectors[..., i : i + 1]  # (..., m, 1)
-        along = MatMul.of(conjugated(transposed(v)), out)  # (..., 1, n)
-        out = out - v * (along * row(t[..., i : i + 1]))
-    return out
-
-
-@public("orgqr", out=True)
-def _orgqr(input: Array, input2: Array) -> Array:
-    """As ``linalg.householder_product``. Shapes: (..., m, n), (..., k) -> (..., m, n).
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.orgqr(tl.tensor([[0.0], [1.0]]), tl.tensor([1.0])).tolist()
-    [[0.0], [-1.0]]
-    """
-    return householder_product(input, input2)

@@ -1,6 +1,6 @@
 """Inverses and linear systems: `Inverse`, `Solve`, `SolveTriangular`, and what is made of them (powers, tensor equations).
 
-Not here: systems without a unique solution (``least_squares.py``), factors kept for several systems (``factor.py``).
+Not here: systems without a unique solution (``least_squares.py``), factors kept for several systems (``lu.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..compare import Where
 from ..diagonal import Tril, Triu
 from ..matmul import MatMul
 from ..shape import BroadcastTo, Reshape
-from .common import MatrixFunction, corner, deficient, first_failure, identity, matrices, singular, square, transposed, where_in
+from .common import MatrixFunction, corner, deficient, first_failure, identity, linalg, matrices, singular, square, transposed, where_in
 
 
 class Inverse(MatrixFunction, title="linalg.inv"):
@@ -131,8 +131,7 @@ class ZeroPivot(MatrixFunction, title="linalg.inv_ex"):
     """The place, from 1, of the first pivot of elimination that is 0, or 0 if none is: (..., n, n) -> int32 (...). No derivative."""
 
     def forward(x):
-        zero = np.diagonal(kernels.lu(x)[0], axis1=-2, axis2=-1) == 0
-        return np.where(zero.any(-1), zero.argmax(-1) + 1 if x.shape[-1] else 0, 0).astype(np.int32)
+        return kernels.first_zero(kernels.lu(x)[0])
 
 
 # ---- the public functions ----------------------------------------------------------------------------------------------------
@@ -142,8 +141,8 @@ def _np_inv(a: Array) -> Array:
 
 
 @public("inverse", out=True)
-def inv(A: Array) -> Array:
-    """The inverse of square matrices: ``X A = A X = I``. Shape: (..., n, n) -> same.
+def inv(input: Array) -> Array:
+    """The inverse X of square matrices A: ``X A = A X = I``. Shape: (..., n, n) -> same.
 
     Raises `LinAlgError` for a singular matrix, saying which one of a stack, and `ShapeError` for matrices that are not square.
 
@@ -153,7 +152,7 @@ def inv(A: Array) -> Array:
 
     Derivative: M. Giles, "Collected matrix derivative results for forward and reverse mode" (2008), section 2.2.3.
     """
-    return Inverse.of(square(A, "linalg.inv"))
+    return Inverse.of(square(input, "linalg.inv"))
 
 
 def solve_any(a: Array, b: Array, is_vector: bool) -> Array:
@@ -163,6 +162,7 @@ def solve_any(a: Array, b: Array, is_vector: bool) -> Array:
     return np.squeeze(Solve.of(a, np.expand_dims(b, -1)), -1)
 
 
+@linalg
 def solve(A: Array, B: Array, *, left: bool = True) -> Array:
     """The solution X of ``A X = B``, or of ``X A = B`` where ``left`` is False.
 
@@ -206,6 +206,7 @@ class SolveInfo(NamedTuple):
     info: Tensor
 
 
+@linalg
 def inv_ex(A: Array, *, check_errors: bool = False) -> InverseInfo:
     """As `inv`, but a singular matrix is no error: its inverse is infinite, and ``info`` (int32, (...)) says which pivot was 0.
 
@@ -219,6 +220,7 @@ def inv_ex(A: Array, *, check_errors: bool = False) -> InverseInfo:
     return InverseInfo(Inverse.of(x, check=check_errors), ZeroPivot.of(x))
 
 
+@linalg
 def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = False) -> SolveInfo:
     """As `solve`, but a singular A is no error: the solution is then not a number, and ``info`` (int32, (...)) says which pivot was 0.
 
@@ -245,6 +247,7 @@ def _np_solve(a: Array, b: Array) -> Array:
     return solve_any(square(a, "linalg.solve"), b, len(shape_of(b)) == 1)
 
 
+@linalg
 def solve_triangular(A: Array, B: Array, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Array:
     """The solution X of ``A X = B`` (of ``X A = B`` where ``left`` is False) for a triangular A; its other triangle is not read.
 
@@ -268,10 +271,37 @@ def solve_triangular(A: Array, B: Array, *, upper: bool, left: bool = True, unit
     return transposed(SolveTriangular.of(transposed(a), transposed(b), upper=not upper, unit=unitriangular))
 
 
+class TriangularResult(NamedTuple):
+    """A solution, and the matrix of the system."""
+
+    solution: Tensor
+    cloned_coefficient: Tensor
+
+
+@public("triangular_solve", out=True)
+def _triangular_solve(input: Array, A: Array, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> TriangularResult:
+    """The solution X of ``A X = input`` for a triangular A, or of ``A^T X = input`` where ``transpose``, and a copy of A. Its other
+    triangle is not read. New programs use ``linalg.solve_triangular``.
+
+    Shapes: (..., n, k), (..., n, n) -> (..., n, k), (..., n, n); leading dimensions broadcast. Raises `LinAlgError` for a zero on the
+    diagonal.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.triangular_solve(tl.tensor([[4.0], [2.0]]), tl.tensor([[2.0, 1.0], [0.0, 1.0]])).solution.tolist()
+    [[1.0], [2.0]]
+    """
+    x, a = to_operands("triangular_solve", input, A)
+    x, a = matrices(x, "triangular_solve", "input"), square(a, "triangular_solve")
+    system = transposed(a) if transpose else a
+    solution = SolveTriangular.of(system, x, upper=upper != transpose, unit=unitriangular)
+    lead = shape_of(solution)[:-2]
+    return TriangularResult(solution, Clone.of(a if shape_of(a)[:-2] == lead else BroadcastTo.of(a, shape=(*lead, *shape_of(a)[-2:]))))
+
+
 # ---- powers -------------------------------------------------------------------------------------------------------------------
-@public("matrix_power", numpy=np.linalg.matrix_power, out=True)
-def matrix_power(A: Array, n: int) -> Array:
-    """``A`` multiplied by itself n times, by repeated squaring; a negative n inverts first, 0 gives the identity.
+@public("matrix_power", out=True, numpy=np.linalg.matrix_power)
+def matrix_power(input: Array, n: int) -> Array:
+    """A matrix multiplied by itself n times, by repeated squaring; a negative n inverts first, 0 gives the identity.
 
     Shape: (..., n, n) -> same. Raises `LinAlgError` where a singular matrix would be inverted.
 
@@ -279,7 +309,7 @@ def matrix_power(A: Array, n: int) -> Array:
     >>> tl.matrix_power(tl.tensor([[1.0, 1.0], [0.0, 1.0]]), 5).tolist()
     [[1.0, 5.0], [0.0, 1.0]]
     """
-    x = square(A, "linalg.matrix_power", half=True)
+    x = square(input, "linalg.matrix_power", half=True)
     if not isinstance(n, int | np.integer):
         raise ArgumentError(f"linalg.matrix_power: the exponent must be an integer: got {n!r}; use linalg.eigh for other powers")
     n = int(n)
@@ -302,6 +332,7 @@ def matrix_power(A: Array, n: int) -> Array:
 
 
 # ---- tensor equations ---------------------------------------------------------------------------------------------------------
+@linalg
 def tensorinv(A: Array, ind: int = 2) -> Array:
     """The inverse for ``tensordot`` over ``ind`` dimensions: ``tensordot(tensorinv(A), A, ind)`` is the identity.
 
@@ -328,6 +359,7 @@ def _np_tensorinv(a: Array, ind: int = 2) -> Array:
     return tensorinv(a, ind)
 
 
+@linalg
 def tensorsolve(A: Array, B: Array, dims: Sequence[int] | None = None) -> Array:
     """The X for which ``tensordot(A, X, X.ndim)`` is B; ``dims`` of A are moved to its end first.
 

@@ -32,6 +32,7 @@ from .common import (
     bounded,
     column,
     hermitian_part,
+    linalg,
     matrices,
     on_diagonal,
     reciprocal_of_difference,
@@ -182,6 +183,7 @@ class EighResult(NamedTuple):
     eigenvectors: Tensor
 
 
+@linalg
 def eigh(A: Array, UPLO: str = "L") -> EighResult:
     """``A = V diag(w) V^H`` for a Hermitian A: eigenvalues in ascending order, orthonormal eigenvectors as columns.
 
@@ -212,6 +214,7 @@ def _np_eigh(a: Array, UPLO: str = "L") -> EighResult:
     return eigh(a, UPLO)
 
 
+@linalg
 def eigvalsh(A: Array, UPLO: str = "L") -> Array:
     """The eigenvalues of a Hermitian A, real and in ascending order, as in `eigh`. Shape: (..., n, n) -> (..., n).
 
@@ -235,6 +238,7 @@ class EigResult(NamedTuple):
     eigenvectors: Tensor
 
 
+@linalg
 def eig(A: Array) -> EigResult:
     """``A = V diag(w) V^-1``: complex eigenvalues in no particular order, eigenvectors of length 1 as columns.
 
@@ -251,6 +255,7 @@ def eig(A: Array) -> EigResult:
     return EigResult(*Eig.of(square(A, "linalg.eig")))
 
 
+@linalg
 def eigvals(A: Array) -> Array:
     """The eigenvalues of a square matrix, complex, in no particular order. Shape: (..., n, n) -> (..., n).
 
@@ -292,6 +297,7 @@ class SVDResult(NamedTuple):
     Vh: Tensor
 
 
+@linalg
 def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> SVDResult:
     """``A = U diag(S) Vh``: singular values in descending order, orthonormal columns of U and rows of Vh.
 
@@ -315,6 +321,7 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> S
     return SVDResult(*SVD.of(x, direction(x, np.linalg.svdvals), full_matrices=bool(full_matrices), apart=varies(x)))
 
 
+@linalg
 def svdvals(A: Array, *, driver: str | None = None) -> Array:
     """The singular values in descending order. Shape: (..., m, n) -> (..., min(m, n)).
 
@@ -348,9 +355,9 @@ def _top_svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
     """
     u, s, vh = svd(input, not some)
     if not compute_uv:
-        m, n = shape_of(input)[-2:]
-        lead = shape_of(input)[:-2]
-        return TopSVDResult(np.zeros((*lead, m, m), s.dtype), s, np.zeros((*lead, n, n), s.dtype))
+        *lead, m, n = shape_of(input)
+        nothing = [Tensor.wrap(np.zeros((*lead, k, k), u.dtype), 0) for k in (m, n)]
+        return TopSVDResult(nothing[0], s, nothing[1])
     return TopSVDResult(u, s, contiguous(adjoint(vh)))
 
 

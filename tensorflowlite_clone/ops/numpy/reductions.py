@@ -21,7 +21,7 @@ from ..cast import cast
 from ..compare import Where
 from ..extrema import AMax, AMin, ArgMax, ArgMin
 from ..operands import box, flattened, inexact
-from ..reduce import AllTrue, AnyTrue, CountNonzero, Deviation, Mean, Norm2, Product, Sum, Variance, _norm_of_parts, count
+from ..reduce import AllTrue, AnyTrue, CountNonzero, Deviation, Mean, Norm2, Product, Sum, Variance, count, norm_of_parts
 from ..scan import CumProd, CumSum
 
 NO = np._NoValue
@@ -209,7 +209,7 @@ def _std(
     if x.dtype == np.float16:  # whose sums may leave its range
         return cast(_std(cast(x, np.float32), axis, None, ddof, keepdims, where=where, mean=mean), np.float16)
     distance, axes, degrees = _distances(x, axis, ddof, where, mean, "np.std")
-    length = Norm2.of(distance, axis=axes, keepdims=True) if x.dtype.kind != "c" else _norm_of_parts(distance, axes, True)
+    length = Norm2.of(distance, axis=axes, keepdims=True) if x.dtype.kind != "c" else norm_of_parts(distance, axes, True)
     return _dropped(_divided(length, np.sqrt(np.maximum(degrees, 0.0))), axes, keepdims)
 
 
