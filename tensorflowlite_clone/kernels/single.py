@@ -1,4 +1,4 @@
-"""The tails of the normal distribution in single precision, in which they take a tenth of the time.
+"""The tails of the normal distribution in single precision, in which they take a half to a quarter of the time.
 
 Here: what the float32 steps of erfc, erfcx, ndtr and log_ndtr have in common, good to a few units in the last place of float32. Not here:
 those functions (``special.py``, ``normal.py``).
