@@ -239,6 +239,9 @@ BAD = {
         "_random_samples",
     ),
     "fractional integers": (lambda: F.fractional_max_pool2d(t(1, 4, 4, dtype=tl.int64), 2, 2), DTypeError, "the input must be floating"),
+    "conv3d empty kernel": (lambda: F.conv3d(t(2, 3, 3, 4), t(1, 2, 0, 1, 1)), ShapeError, "conv3d: the kernel has no taps"),
+    "unfold": (lambda: F.unfold(t(2, 3, 3), 4), ShapeError, "^unfold: the kernel is larger than the padded input"),
+    "fold": (lambda: F.fold(t(4, 3), 1, 2), ShapeError, "^fold: the kernel is larger than the padded input"),
     "pad pairs": (lambda: tl.constant_pad_nd(t(3), (1,)), ArgumentError, "pairs"),
     "pad cuts": (lambda: F.pad(t(1, 3), (-2, -1), mode="replicate"), ShapeError, "cuts off more than there is"),
     "pad none": (lambda: F.pad(None, (1, 1)), OperandError, "None"),
@@ -288,6 +291,8 @@ def test_dtypes_of_results_are_those_of_torch(dtype, axes):
 
 
 REFUSED = [
+    lambda T: T.nn.functional.conv3d(T.ones(1, 2, 4, 4, 4), T.ones(1, 2, 2, 0, 2)),
+    lambda T: T.nn.functional.unfold(T.ones(1, 2, 0, 3), 2),
     lambda T: T.nn.functional.max_pool3d(T.ones(1, 1, 4, 4, 4), 2, stride=0),
     lambda T: T.nn.functional.max_pool3d(T.ones(1, 1, 4, 4, 4), 2, padding=2),
     lambda T: T.nn.functional.max_pool3d(T.ones(4, 4, 4), 2),

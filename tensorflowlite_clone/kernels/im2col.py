@@ -28,12 +28,12 @@ PART_BYTES = 2 * 1024 * 1024  # of one image that has more: still in cache, and 
 MIN_COLUMNS = 128  # a matrix product wants this many columns: smaller images are put side by side
 
 
-def convolved_size(size: Shape, kernel_size: Shape, *, stride: Shape, padding: Padding, dilation: Shape) -> Shape:
+def convolved_size(size: Shape, kernel_size: Shape, *, stride: Shape, padding: Padding, dilation: Shape, op: str = "conv{}d") -> Shape:
     """The size of a convolution's result.
 
     ``(size + before + after - dilation * (kernel - 1) - 1) // stride + 1`` along each axis.
 
-    Raises `ShapeError` if the kernel, dilated, is larger than the padded input.
+    Raises `ShapeError`, in the name of ``op``, if the kernel, dilated, is larger than the padded input.
 
     >>> convolved_size((28, 28), (3, 3), stride=(2, 1), padding=((1, 1), (0, 0)), dilation=(1, 1))
     (14, 26)
@@ -42,7 +42,7 @@ def convolved_size(size: Shape, kernel_size: Shape, *, stride: Shape, padding: P
     extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True))
     if any(n < reach for n, reach in zip(padded, extent, strict=True)):
         raise ShapeError(
-            f"conv{len(size)}d: the kernel is larger than the padded input: the input is {by_x(size)}, padded {by_x(padded)}, the "
+            f"{op.format(len(size))}: the kernel is larger than the padded input: the input is {by_x(size)}, padded {by_x(padded)}, the "
             f"kernel {by_x(kernel_size)}, dilated {by_x(extent)}; use a smaller kernel or dilation, or more padding"
         )
     return tuple((n - reach) // s + 1 for n, reach, s in zip(padded, extent, stride, strict=True))

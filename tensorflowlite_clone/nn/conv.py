@@ -1,4 +1,4 @@
-"""Convolution layers: a general one and a general transposed one; those of 1 and 2 dimensions say how many, and by which function."""
+"""Convolution layers: a general one and a general transposed one; those of 1, 2 and 3 dimensions say how many, and by which function."""
 
 from __future__ import annotations
 
@@ -130,6 +130,12 @@ class Conv2d(_Conv):
     spatial, _function = 2, "conv2d"
 
 
+class Conv3d(_Conv):
+    """Cross-correlation over three dimensions: (N, C, D, H, W) -> (N, out, D', H', W')."""
+
+    spatial, _function = 3, "conv3d"
+
+
 class _ConvTranspose(_Conv):
     """The transpose of a convolution; weight (in, out/groups, *kernel)."""
 
@@ -208,3 +214,9 @@ class ConvTranspose2d(_ConvTranspose):
     """
 
     spatial, _function = 2, "conv_transpose2d"
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """The transpose of `Conv3d` as a linear map, with ``weight`` (in, out/groups, kd, kh, kw): (N, in, D, H, W) -> (N, out, D', H', W')."""
+
+    spatial, _function = 3, "conv_transpose3d"

@@ -62,6 +62,12 @@ class MaxPool2d(_MaxPool):
     _function = "max_pool2d"
 
 
+class MaxPool3d(_MaxPool):
+    """Maximum over windows: (N, C, D, H, W) -> (N, C, D', H', W')."""
+
+    _function = "max_pool3d"
+
+
 class _AvgPool(Layer):
     _function: str
     divisor_override: int | None = None  # modules pickled before it was an attribute of all have none
@@ -117,6 +123,12 @@ class AvgPool2d(_AvgPool):
     _function = "avg_pool2d"
 
 
+class AvgPool3d(_AvgPool):
+    """Mean over windows: (N, C, D, H, W) -> (N, C, D', H', W')."""
+
+    _function = "avg_pool3d"
+
+
 class _Adaptive(Layer):
     _function: str
 
@@ -151,6 +163,12 @@ class AdaptiveAvgPool2d(_Adaptive):
     _function = "adaptive_avg_pool2d"
 
 
+class AdaptiveAvgPool3d(_Adaptive):
+    """Mean over windows chosen so that the result has ``output_size``: (N, C, D, H, W) -> (N, C, *output_size)."""
+
+    _function = "adaptive_avg_pool3d"
+
+
 class _AdaptiveMaxPool(_Adaptive):
     @checked
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
@@ -162,7 +180,19 @@ class _AdaptiveMaxPool(_Adaptive):
         return getattr(F, self._function)(input, self.output_size, self.return_indices)
 
 
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """Maximum over windows chosen so that the result has ``output_size``: (N, C, L) -> (N, C, output_size)."""
+
+    _function = "adaptive_max_pool1d"
+
+
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """Maximum over windows chosen so that the result has ``output_size``: (N, C, H, W) -> (N, C, *output_size)."""
 
     _function = "adaptive_max_pool2d"
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """Maximum over windows chosen so that the result has ``output_size``: (N, C, D, H, W) -> (N, C, *output_size)."""
+
+    _function = "adaptive_max_pool3d"

@@ -122,6 +122,8 @@ def _fitting(op: str, x: Any, w: Any, axes: int, weight: str) -> tuple[Array, bo
     if len(ws) != axes + 2 or len(xs) not in (axes + 1, axes + 2):
         taps = ("k", "kh, kw", "kd, kh, kw")[axes - 1]
         raise ShapeError(f"{op}: input must be {layouts(axes)} and weight ({weight}, {taps}): they are {xs} and {ws}")
+    if 0 in ws[2:]:
+        raise ShapeError(f"{op}: the kernel has no taps: weight is {ws}; each of its sizes must be at least 1")
     x = x if isinstance(x, Boxed) else to_operand(x, op)
     if "b" in (x.dtype.kind, w.dtype.kind):
         raise DTypeError(f"{op}: not defined for bool: input is {x.dtype}, weight is {w.dtype}; convert them, x.float()")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, ShapeError
-from .._typing import Array, Pair
+from .._typing import Array, Pair, Shape
 from ..core.broadcast import shape_of
 from ..core.families import Linear
 from ..core.publish import public, to_operand
@@ -68,6 +68,12 @@ def _settings(op: str, kernel_size: Any, stride: Any, padding: Any, dilation: An
     return {"kernel_size": kernel, "stride": steps, "padding": pads, "dilation": dilations}
 
 
+def _across(op: str, size: Shape, settings: dict[str, Pair]) -> Shape:
+    """How many windows images of a size have along each axis."""
+    pads = tuple((p, p) for p in settings["padding"])
+    return convolved_size(size, settings["kernel_size"], stride=settings["stride"], padding=pads, dilation=settings["dilation"], op=op)
+
+
 @public("unfold", nn=True, method=False)
 def _unfold(input: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Array:
     """All windows of images as columns: (N, C, H, W) -> (N, C kh kw, L), or (C, H, W) -> (C kh kw, L).
@@ -91,7 +97,9 @@ def _unfold(input: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
         raise ShapeError(f"unfold: the input must be (N, C, H, W) or (C, H, W): it is {shape}; add or remove dimensions")
     if len(shape) == 3:
         x = Reshape.of(x, shape=(1, *shape))
-    out = Unfold.of(x, **_settings("unfold", kernel_size, stride, padding, dilation))
+    settings = _settings("unfold", kernel_size, stride, padding, dilation)
+    _across("unfold", shape[-2:], settings)
+    out = Unfold.of(x, **settings)
     n, taps, _, length = shape_of(out)
     return Reshape.of(out, shape=(taps, length) if len(shape) == 3 else (n, taps, length))
 
@@ -119,8 +127,7 @@ def _fold(input: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     settings = _settings("fold", kernel_size, stride, padding, dilation)
     if len(shape) not in (2, 3):
         raise ShapeError(f"fold: the input must be (N, C kh kw, L) or (C kh kw, L): it is {shape}; add or remove dimensions")
-    pads = tuple((p, p) for p in settings["padding"])
-    across = convolved_size(size, settings["kernel_size"], stride=settings["stride"], padding=pads, dilation=settings["dilation"])
+    across = _across("fold", size, settings)
     taps = math.prod(settings["kernel_size"])
     if shape[-1] != math.prod(across) or shape[-2] % taps:
         raise ShapeError(

@@ -82,6 +82,15 @@ LAYERS = [
     ("AdaptiveAvgPool2d", {"output_size": (2, 3)}, [randn(2, 3, 6, 7)]),
     ("AdaptiveAvgPool2d", {"output_size": 1}, [randn(2, 3, 6, 7)]),
     ("AdaptiveMaxPool2d", {"output_size": (2, 3)}, [randn(2, 3, 6, 7)]),
+    ("AdaptiveMaxPool1d", {"output_size": 3}, [randn(2, 3, 7)]),
+    ("AdaptiveMaxPool3d", {"output_size": (2, None, 1)}, [randn(2, 3, 4, 3, 2)]),
+    ("AdaptiveAvgPool3d", {"output_size": 2}, [randn(2, 3, 4, 3, 5)]),
+    ("MaxPool3d", {"kernel_size": (2, 1, 3), "stride": 1, "padding": (1, 0, 1), "ceil_mode": True}, [randn(2, 3, 4, 3, 5)]),
+    ("AvgPool3d", {"kernel_size": 2, "stride": (2, 1, 2), "count_include_pad": False}, [randn(2, 3, 4, 3, 5)]),
+    ("AvgPool3d", {"kernel_size": 2, "divisor_override": 3}, [randn(3, 4, 3, 5)]),
+    ("Conv3d", {"in_channels": 2, "out_channels": 4, "kernel_size": (1, 2, 3), "padding": 1, "groups": 2}, [randn(1, 2, 3, 3, 4)]),
+    ("Conv3d", {"in_channels": 1, "out_channels": 2, "kernel_size": 3, "padding": "same", "padding_mode": "reflect"}, [randn(1, 3, 3, 4)]),
+    ("ConvTranspose3d", {"in_channels": 2, "out_channels": 3, "kernel_size": 2, "stride": 2, "bias": False}, [randn(1, 2, 2, 2, 3)]),
     ("BatchNorm1d", {"num_features": 3}, [randn(5, 3)]),
     ("BatchNorm1d", {"num_features": 3, "eps": 1e-3, "momentum": 0.3}, [randn(5, 3, 4)]),
     ("BatchNorm1d", {"num_features": 3, "momentum": None}, [randn(5, 3, 4)]),
@@ -293,24 +302,6 @@ def test_embedding_max_norm_rescales_the_rows_it_reads():
 def test_wrong_settings_are_explained(make, fact):
     with pytest.raises(ValueError, match=fact):
         make()
-
-
-def test_general_layers_serve_any_number_of_dimensions():
-    """A layer of three dimensions is a number and a name."""
-    torch = pytest.importorskip("torch")
-
-    class Conv3d(nn.conv._Conv):
-        spatial, _function = 3, "conv3d"
-
-    class BatchNorm3d(nn.normalization._BatchNorm):
-        _dimensions = (5,)
-
-    x = np.random.default_rng(0).normal(size=(2, 2, 4, 5, 3))
-    for kind, settings in ((Conv3d, (2, 4, (1, 2, 3), 1, (0, 1, 2), 1, 2)), (BatchNorm3d, (2,))):
-        ours, theirs = kind(*settings).double(), getattr(torch.nn, kind.__name__)(*settings).double()
-        ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
-        assert repr(ours) == repr(theirs)
-        np.testing.assert_allclose(ours(tl.tensor(x)).numpy(force=True), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10, atol=1e-12)
 
 
 def test_users_layers_may_have_an_attribute_called_function():

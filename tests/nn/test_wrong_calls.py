@@ -294,7 +294,7 @@ def test_initial_values_need_a_tensor(name, bad):
 
 LAYERS = {
     "Linear": (2, 3), "Bilinear": (2, 2, 2), "Conv1d": (1, 1, 2), "Conv2d": (1, 1, 2), "ConvTranspose1d": (1, 1, 2),
-    "ConvTranspose2d": (1, 1, 2),
+    "Conv3d": (1, 1, 2), "ConvTranspose2d": (1, 1, 2), "ConvTranspose3d": (1, 1, 2),
     "BatchNorm1d": (2,), "BatchNorm2d": (2,), "BatchNorm3d": (2,), "LayerNorm": (2,), "GroupNorm": (1, 2), "RMSNorm": (2,),
     "InstanceNorm1d": (2,),
     "InstanceNorm2d": (2,), "Embedding": (3, 2), "Dropout": (), "Dropout2d": (), "AlphaDropout": (), "Softmax": (0,), "LogSoftmax": (0,),
