@@ -47,7 +47,8 @@ def optional(package: str, extra: str, purpose: str) -> Any:
     try:
         return import_module(package)
     except ImportError:
-        raise missing_extra(package, extra, purpose) from None
+        missing = missing_extra(package, extra, purpose)
+    raise missing
 
 
 def public(namespace: dict[str, Any]) -> Callable[[], list[str]]:
