@@ -148,6 +148,34 @@ def integers():
     assert (tl.ones(2, 2) @ tl.ones(2, dtype=tl.float64)).dtype == np.float64
 
 
+@says("Special functions have derivatives in all their arguments")
+def special_functions():
+    a, x = leaf(2.0), leaf(1.5)
+    tl.igamma(a, x).sum().backward()
+    h = 1e-6
+    expected = (tl.igamma(a.detach() + h, x.detach()) - tl.igamma(a.detach() - h, x.detach())) / (2 * h)
+    np.testing.assert_allclose(a.grad.numpy(), expected.numpy(), rtol=1e-8)
+    assert tl.special.bessel_j0(tl.tensor(float("inf"))).item() == 0.0
+    (slope,) = tl.autograd.grad(tl.special.bessel_j0(x).sum(), x)
+    np.testing.assert_allclose(slope.numpy(), -tl.special.bessel_j1(x).detach().numpy(), rtol=1e-12)
+
+
+@says("The gradient of `ctc_loss` is its derivative")
+def alignments():
+    rng = np.random.default_rng(0)
+    values, labels = rng.normal(size=(4, 1, 3)), tl.tensor([[1, 2]])
+
+    def loss(v):
+        return tl.nn.functional.ctc_loss(v, labels, tl.tensor([4]), tl.tensor([2]), reduction="sum")
+
+    x = tl.tensor(values, requires_grad=True)
+    loss(x).backward()
+    step = np.zeros_like(values)
+    step[1, 0, 2] = 1e-6
+    expected = (loss(tl.tensor(values + step)) - loss(tl.tensor(values - step))).item() / 2e-6
+    assert x.grad[1, 0, 2].item() == pytest.approx(expected, rel=1e-6)
+
+
 @says("Random numbers are NumPy's")
 def random_numbers():
     tl.manual_seed(0)
@@ -250,8 +278,10 @@ def constructor():
         tl.tensor(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 
-@says("dtypes and shapes are NumPy's, and dtypes print with NumPy's names")
+@says("dtypes equal NumPy's and go wherever those go")
 def names():
+    assert np.zeros(2, dtype=tl.float64).dtype == tl.float64
+    assert repr(tl.zeros(2, 3).shape) == "(2, 3)" and tl.zeros(2, 3).shape.numel() == 6
     assert repr(tl.zeros(1, dtype=tl.float64)) == "tensor([0.], dtype=float64)"
     assert tl.float32 == np.float32
     assert tl.device("cpu:0") == tl.device("cpu")
