@@ -62,6 +62,7 @@ class Moments:
 
     def run(self, program):
         before = sys.gettrace()
+        sys._getframe().f_trace_opcodes = True  # from Python 3.12 on, settrace looks whether some frame asks for instructions
         sys.settrace(self)
         try:
             program()
@@ -228,6 +229,11 @@ def test_the_state_is_right_after_an_interrupt_at_any_moment(program):
     assert the_state() == before
 
 
+#: Python 3.13.0 loses calls while it traces: behind some calls of classes no more are told.
+TRACED = pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="Python 3.13.0 does not tell a tracer of all calls")
+
+
+@TRACED
 def test_the_tracer_finds_a_window():
     """The same with an ``__exit__`` in Python: there is a moment at which it fails."""
 
@@ -263,6 +269,7 @@ def test_the_fast_path_is_back_after_an_interrupted_detect_anomaly():
         assert not observe.aside
 
 
+@TRACED
 def test_no_slice_runs_on_after_an_interrupt(monkeypatch):
     """Every moment of `parallel`, with slices that take a while: when the interrupt is raised, all have ended."""
     monkeypatch.setattr(threads, "_available_cpus", lambda: 4)
