@@ -145,7 +145,7 @@ class Boxed(Methods):
         if prod(self.shape) != 1 or (self.shape and not spec):
             if spec:
                 raise TypeError(
-                    f"format: a tensor of several numbers has no {spec!r}: its shape is {self.shape}; format x.tolist(), or str(x)"
+                    f"format: a tensor of several numbers has no {spec!r:.40}: its shape is {self.shape}; format x.tolist(), or str(x)"
                 )
             return str(self)
         value: Any = self
