@@ -220,6 +220,8 @@ def _fetch(op: type[Operation]) -> list[str]:
             "    else: mask = -1",
         ]
     tail = " or (dtype is not None and dtype.kind != 'f')" if op.promotion == "inexact" or op.real_only else ""
+    if op.real_only and not promoted:
+        tail = "".join(f" or (d{i} is not None and d{i}.dtype.kind == 'c')" for i in range(k))
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 

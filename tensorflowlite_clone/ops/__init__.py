@@ -9,6 +9,7 @@ from . import (
     compare,
     complex,
     conv,
+    copies,
     create,
     diagonal,
     distance,
@@ -36,10 +37,12 @@ from . import (
     polynomials,
     pool,
     products,
+    questions,
     random,
     reduce,
     repeat,
     scan,
+    scatter,
     search,
     shape,
     softmax,
@@ -49,8 +52,9 @@ from . import (
     stft,
     strided,
     trigonometric,
+    view_scatter,
 )
-from .inplace import drawing, filling, index_put
+from .inplace import drawing, filling, index_put, resizing
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods
 
 # isort: split

@@ -6,16 +6,16 @@ Not here: extrema, bounds, remainders and rounding (``piecewise.py``), the chang
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError
+from .._errors import ArgumentError, DTypeError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.dtypes import result_type
-from ..core.families import Elementwise, Inexact
+from ..core.families import Elementwise, ElementwiseTuple, Inexact
 from ..core.half import in_float32, is_half, leaves_half
 from ..core.levels import is_plainly
 from ..core.plain import plain_array
@@ -320,6 +320,47 @@ def _float_power(input: Array, exponent: Array) -> Array:
 def _ldexp(input: Array, other: Array) -> Array:
     """``input 2^other``. Shape: broadcast."""
     return to_operand(input, "ldexp") * power(2.0, to_operand(other, "ldexp"))
+
+
+class Frexp(ElementwiseTuple, title="frexp"):
+    """A mantissa from 0.5 up to 1 and an integer exponent, whose product ``mantissa 2^exponent`` is x. Shape: any -> same, twice."""
+
+    outputs = ("mantissa", "exponent")
+    constant_outputs = ("exponent",)
+    real_only = True
+    promotion = None
+    quiet = True
+
+    def forward(x):
+        mantissa, exponent = np.frexp(x)
+        return mantissa, np.where(np.isfinite(x), exponent, 0).astype(np.int32)
+
+    def grad_x(g_mantissa, exponent):
+        half = np.floor_divide(exponent, 2)  # in two steps, of which none leaves the range of floats
+        kind = np.dtype(g_mantissa.dtype)
+        return g_mantissa * np.exp2(Cast.of(-half, dtype=kind)) * np.exp2(Cast.of(half - exponent, dtype=kind))
+
+
+class MantissaExponent(NamedTuple):
+    """What `frexp` gives."""
+
+    mantissa: Array
+    exponent: Array
+
+
+@public("frexp")
+def _frexp(input: Array) -> MantissaExponent:
+    """Mantissas, 0 or from 0.5 up to 1 in size, and int32 exponents with ``input = mantissa 2^exponent``: a named tuple.
+
+    >>> import tensorflowlite_clone as tl
+    >>> mantissa, exponent = tl.frexp(tl.tensor([1.0, -6.0]))
+    >>> mantissa.tolist(), exponent.tolist()
+    ([0.5, -0.75], [1, 3])
+    """
+    x = to_operand(input, "frexp")
+    if x.dtype.kind != "f":
+        raise DTypeError(f"frexp: needs floating numbers: the input is {x.dtype} {x.shape}; convert it, x.float()")
+    return MantissaExponent(*Frexp.of(x))
 
 
 install_method("__pow__", lambda a, b: power(a, b) if isinstance(b, OPERANDS) else NotImplemented)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, OperandError
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -258,6 +258,8 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
     [5.0, 1.0]
     """
     require_operands("masked_fill", input, mask, value)
+    if shape_of(value):
+        raise ShapeError(f"masked_fill: the value must be a number or a 0-d tensor: its shape is {shape_of(value)}; use where()")
     if mask.dtype != np.bool_:
         raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
     if input.dtype.kind in "iu" and isinstance(value, float):

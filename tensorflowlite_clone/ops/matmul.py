@@ -333,7 +333,7 @@ def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, a
     return _combined("baddbmm", input, _bmm(batch1, batch2), beta, alpha)
 
 
-@public("addbmm", out=True)
+@public("addbmm", out=True, inplace=True)
 def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha sum_i batch1[i] @ batch2[i]``: (b, n, k) @ (b, k, m), summed over b.
 
@@ -355,7 +355,7 @@ def _addmv(input: Array, mat: Array, vec: Array, *, beta: complex = 1, alpha: co
     return _combined("addmv", input, _mv(mat, vec), beta, alpha)
 
 
-@public("addr", out=True)
+@public("addr", out=True, inplace=True)
 def _addr(input: Array, vec1: Array, vec2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha vec1 vec2^T``: all products of (n) and (m), plus what broadcasts to (n, m).
 

@@ -190,7 +190,7 @@ def _needs_copy(layout: ndarray[Any, Any], shape: Shape) -> bool:
 
 
 @public("expand", function=False)
-def _expand(input: Array, *size: Any) -> Array:
+def _expand(input: Array, *size: Any, implicit: bool = False) -> Array:
     """Broadcast without copying; -1 keeps a dimension. Shape: right-aligned with ``size``."""
     shape, have = _shape_argument(size, "expand"), shape_of(input)
     lead = len(shape) - len(have)
@@ -271,6 +271,8 @@ def _movedim(input: Array, source: int | Sequence[int], destination: int | Seque
 @public("flip", method=True)
 def _flip(input: Array, *dims: Any) -> Array:
     """The elements in reverse order along ``dims``."""
+    if not dims:
+        raise ArgumentError(f"flip: dims is missing: the input is {shape_of(input)}; flip(0), or flip(()) for a plain copy")
     return Flip.of(input, axis=normalize_axes(_one_by_one(dims), len(shape_of(input)), "flip") or ())
 
 

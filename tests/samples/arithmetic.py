@@ -5,6 +5,12 @@ import numpy as np
 from . import call, distinct, integers, normal, positive, sample
 
 SAMPLES = {
+    "Frexp": [
+        sample(np.array([0.3, -6.5, 0.1, 70.0])),
+        sample(normal(2, 3)),
+        sample(np.array(0.3)),
+        sample(np.array([1.0, -2.0, 0.5, 0.0]), kink=([0.5, 0.25, 1.0, 1.0],)),
+    ],
     "Add": [
         sample(normal(2, 3), normal(3)),
         sample(normal(), normal(2)),
@@ -66,4 +72,11 @@ CALLS = [
     call("addcmul", lambda T, x, y, z: T.addcmul(x, y, z, value=2.0), normal(3), normal(3, seed=1), normal(3, seed=2)),
     call("addcdiv", lambda T, x, y, z: T.addcdiv(x, y, z, value=2.0), normal(3), normal(3, seed=1), positive(3)),
     call("deg2rad", lambda T, x: T.deg2rad(x) + T.rad2deg(x), normal(3)),
+    call("frexp", lambda T, x: (T.frexp(x).mantissa, *x.frexp()), np.array([0.3, -6.0, 1e-9, 7e9, 1.0, 0.0])),
+    call(
+        "frexp of what is not finite",
+        lambda T, x: T.frexp(x),
+        np.array([np.inf, -np.inf, np.nan, 1e-310, 7e300, -0.0]),
+        differentiable=False,
+    ),
 ]
