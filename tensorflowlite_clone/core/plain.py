@@ -15,6 +15,8 @@ from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import NDArray
 
+#: The smallest and the largest number of each integer dtype.
+RANGES = {np.dtype(c): (int(np.iinfo(c).min), int(np.iinfo(c).max)) for c in "bhilqBHILQ"}
 #: The dtypes of numbers of at most double precision, by NumPy's letters.
 NUMBERS = frozenset("?bhilqBHILQefdFD")
 
@@ -81,6 +83,20 @@ def fitting(value: Any, dtype: Any, op: str) -> Any:
             f"{op}: the number does not fit a tensor of {kind}: it is {value}, the dtype holds up to {largest}; use another dtype"
         )
     return value
+
+
+def wrapped(value: int, dtype: Any) -> int:
+    """An integer as one of an integer dtype, modulo the size of its range. Raises `ArgumentError` for one that int64 does not hold.
+
+    >>> wrapped(300, np.dtype("uint8")), wrapped(-2, np.dtype("uint8"))
+    (44, 254)
+    """
+    low, high = RANGES[dtype]
+    if low <= value <= high:
+        return value
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ArgumentError(f"the number does not fit int64: it is {value}; make it a float")
+    return (value - low) % (high - low + 1) + low
 
 
 def constructed(data: tuple[Any, ...]) -> ndarray[Any, Any]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from .._errors import OperandError
+from .._errors import ArgumentError, OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed, write_out
@@ -26,6 +26,14 @@ OPERANDS: tuple[type, ...] = (Boxed, ndarray, bool, int, float, complex, np.gene
 
 #: More than any function has arguments.
 ANY_NUMBER = 1 << 30
+
+#: What else parameters are called: by NumPy, by another form of PyTorch's function, or where Python forbids the name.
+RENAMES = (
+    ("axis", "dim"), ("keepdims", "keepdim"), ("from", "from_"), ("indices", "indices_or_sections"), ("sections", "indices_or_sections"),
+    ("tensor_indices_or_sections", "indices_or_sections"),
+)  # fmt: skip
+#: Arguments of PyTorch's that say where tensors live, and what they may be here, as texts.
+USUAL = {"layout": {"None", "strided", "torch.strided"}, "pin_memory": {"None", "False"}}
 
 #: What operators are called in Python.
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"}
@@ -233,13 +241,16 @@ def accept_out(f: F) -> F:
 def checked(f: F) -> F:
     """``f`` as users call it: settings of a wrong kind are refused first; ``axis`` and ``keepdims`` answer to ``dim`` and ``keepdim``.
 
+    One that takes a ``device`` takes PyTorch's ``layout`` and ``pin_memory`` too, at the values that mean what is here anyway.
+
     One that takes any number of arguments behind its first, ``permute(x, *dims)``, takes them as a sequence by their name, too. What
     Python or NumPy say when a call fails becomes an error that names the function, the arguments and the fix.
     """
     code = code_of(f)
     count = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:count]
-    renames = {numpy_name: name for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")) if name in names}
+    renames = {other: name for other, name in RENAMES if name in names}
+    placed = "device" in names
     rest = code.co_varnames[count] if code.co_argcount == 1 and code.co_flags & 0x04 else None
     kinds = kinds_of(f)
     settings = [(i, name, kinds[name]) for i, name in enumerate(names[: code.co_argcount]) if name in kinds]
@@ -251,10 +262,12 @@ def checked(f: F) -> F:
             if rest in kwargs and len(args) <= 1:
                 values = kwargs.pop(rest)
                 args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
+            if placed and not USUAL.keys().isdisjoint(kwargs):
+                kwargs = _without_places(f.__name__, kwargs)
             for numpy_name in renames.keys() & kwargs.keys():
                 name = renames[numpy_name]
                 if name in kwargs:
-                    raise OperandError(f"{f.__name__}: got both {name}= and its NumPy name {numpy_name}=; pass one of them")
+                    raise OperandError(f"{f.__name__}: got both {name}= and its other name {numpy_name}=; pass one of them")
                 kwargs[name] = kwargs.pop(numpy_name)
             for name, value in kwargs.items():
                 if name in kinds and type(value) not in kinds[name].usual:
@@ -274,6 +287,14 @@ def checked(f: F) -> F:
             raise better from error
 
     return face  # type: ignore[return-value]
+
+
+def _without_places(op: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """``kwargs`` without what says only that memory is as it always is. Raises `ArgumentError` where it says something else."""
+    for name, usual in USUAL.items():
+        if str(kwargs.get(name)) not in usual:
+            raise ArgumentError(f"{op}: {name}: there are only dense tensors in ordinary memory: got {kwargs[name]!r:.40}; leave it out")
+    return {name: value for name, value in kwargs.items() if name not in USUAL}
 
 
 def _accept_sequences(np_function: Callable[..., Any], count: int) -> Callable[..., Any]:

@@ -24,18 +24,21 @@ from .cast import Cast
 class Equal(NonDifferentiable, numpy=np.equal, public="eq", inplace=True):
     """Whether elements are equal."""
 
+    wraps = False
     forward = np.equal
 
 
 class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal"), inplace=True):
     """Whether elements differ."""
 
+    wraps = False
     forward = np.not_equal
 
 
 class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt", inplace=True):
     """Whether elements are less than the other's."""
 
+    wraps = False
     real_only = True
     forward = np.less
 
@@ -43,6 +46,7 @@ class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt
 class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equal"), operator="le", inplace=True):
     """Whether elements are less than or equal to the other's."""
 
+    wraps = False
     real_only = True
     forward = np.less_equal
 
@@ -50,6 +54,7 @@ class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equa
 class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), operator="gt", inplace=True):
     """Whether elements are greater than the other's."""
 
+    wraps = False
     real_only = True
     forward = np.greater
 
@@ -57,6 +62,7 @@ class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), ope
 class GreaterEqual(NonDifferentiable, numpy=np.greater_equal, public=("ge", "greater_equal"), operator="ge", inplace=True):
     """Whether elements are greater than or equal to the other's."""
 
+    wraps = False
     real_only = True
     forward = np.greater_equal
 
@@ -172,12 +178,12 @@ class RightShift(NonDifferentiable, numpy=np.right_shift, public="bitwise_right_
 
 
 class Heaviside(Elementwise, numpy=np.heaviside, public="heaviside", inplace=True):
-    """0 where x is negative, 1 where it is positive, ``y`` where it is 0."""
+    """0 where x is negative or NaN, 1 where it is positive, ``y`` where it is 0."""
 
     real_only = True
 
     def forward(x, y):
-        return np.heaviside(x, y).astype(np.result_type(x, y), copy=False)
+        return np.where(np.isnan(x), 0, np.heaviside(x, y)).astype(np.result_type(x, y), copy=False)
 
     def grad_y(g, x):
         return Where.of(np.equal(x, 0.0), g, 0.0)

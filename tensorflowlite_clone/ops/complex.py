@@ -55,7 +55,8 @@ class Imaginary(Elementwise, title="imag"):
 class Conjugate(Elementwise, numpy=np.conjugate, public="conj"):
     """Complex conjugates; real numbers are their own. Shape: any -> same."""
 
-    forward = np.conjugate
+    def forward(x):
+        return np.conjugate(x) if x.dtype.kind == "c" else np.array(x)
 
     def grad_x(g):
         return np.conjugate(g)

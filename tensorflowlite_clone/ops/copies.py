@@ -12,7 +12,7 @@ from typing import Any
 from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
-from .cast import Clone
+from .cast import Contiguous
 from .complex import _view_as_complex, _view_as_real
 from .diagonal import _diagonal
 from .index import Slice
@@ -35,7 +35,7 @@ def _publish_copy(name: str, f: Callable[..., Any], method: bool = False) -> Non
 
     def copied(input: Any, /, *args: Any, **kwargs: Any) -> Any:
         result = f(to_operand(input, own), *args, **kwargs)
-        return tuple([Clone.of(part) for part in result]) if several else Clone.of(result)
+        return tuple([Contiguous.of(part) for part in result]) if several else Contiguous.of(result)
 
     copied.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
     copied.__doc__ = f"As `{name}`, but {'copies' if several else 'a copy'}, not {'views' if several else 'a view'} of the memory."

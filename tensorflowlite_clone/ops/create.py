@@ -1,10 +1,12 @@
-"""Creation: tensors from numbers, sequences and arrays, and filled ones. Random ones are in ``random.py``."""
+"""Creation: tensors from numbers, sequences and arrays, and filled ones.
+
+Not here: numbers in a row and other patterns (``ranges.py``), random ones (``random.py``).
+"""
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,16 @@ from .._state import get_default_dtype, state
 from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.device import contiguous_format
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
 from ..core.plain import array_of, fitting, plain_array
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Taped, Tensor
+from ..core.views import mirror
 from ..core.where import stacklevel
+from ..core.windows import repeats
 
 
 def finish(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
@@ -48,7 +53,8 @@ def size_of(sizes: tuple[Any, ...], op: str, size: Any = None) -> Shape:
     return shape
 
 
-def _dtype(dtype: DTypeLike) -> Any:
+def dtype_or_default(dtype: DTypeLike) -> Any:
+    """``dtype``, or the default one."""
     return get_default_dtype() if dtype is None else np.dtype(dtype)
 
 
@@ -162,7 +168,7 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, device: Any = None, req
 @public("scalar_tensor", method=False)
 def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """A 0-d tensor of a number, in the default dtype unless said otherwise."""
-    return finish(_filled((), _number(s, "scalar_tensor", "s"), _dtype(dtype), "scalar_tensor"), requires_grad, device)
+    return finish(_filled((), _number(s, "scalar_tensor", "s"), dtype_or_default(dtype), "scalar_tensor"), requires_grad, device)
 
 
 @public("as_tensor", method=False)
@@ -220,19 +226,26 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
 @public("zeros", method=False)
 def _zeros(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Zeros of a shape, in the default dtype unless said otherwise."""
-    return finish(np.zeros(size_of(sizes, "zeros", size), _dtype(dtype)), requires_grad, device)
+    return finish(np.zeros(size_of(sizes, "zeros", size), dtype_or_default(dtype)), requires_grad, device)
 
 
 @public("ones", method=False)
 def _ones(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
     """Ones of a shape, in the default dtype unless said otherwise."""
-    return finish(np.ones(size_of(sizes, "ones", size), _dtype(dtype)), requires_grad, device)
+    return finish(np.ones(size_of(sizes, "ones", size), dtype_or_default(dtype)), requires_grad, device)
 
 
 @public("empty", method=False)
-def _empty(*sizes: Any, size: Any = None, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+def _empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Array:
     """A tensor whose values are whatever the memory holds."""
-    return finish(np.empty(size_of(sizes, "empty", size), _dtype(dtype)), requires_grad, device)
+    return finish(np.empty(size_of(sizes, "empty", size), dtype_or_default(dtype)), requires_grad, device)
 
 
 def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
@@ -285,7 +298,14 @@ def _as_box(a: Any, array: ndarray[Any, Any]) -> Any:
     return a.constant(array) if isinstance(a, Boxed) else array
 
 
-def _finish_like(input: Any, array: ndarray[Any, Any], requires_grad: bool, device: Any) -> Any:
+def _finish_like(input: Any, make: Callable[[Any], ndarray[Any, Any]], shape: Shape, requires_grad: bool, device: Any, order: Any) -> Any:
+    """``make(shape)`` as a tensor whose axes lie in memory as those of ``input`` do, unless ``order`` is `contiguous_format`."""
+    layout = mirror(input)
+    axes = None
+    if layout is not None and not layout.flags.c_contiguous and order is not contiguous_format:
+        axes = tuple(sorted(range(layout.ndim), key=lambda i: (-abs(layout.strides[i]), i)))
+        axes = axes if layout.transpose(axes).flags.c_contiguous else None  # it has gaps, or shows elements twice
+    array = make(shape) if axes is None else make([shape[i] for i in axes]).transpose(np.argsort(axes))
     inside = isinstance(input, Boxed) and input.level and not requires_grad
     return input.constant(array) if inside else finish(array, requires_grad, device)
 
@@ -295,7 +315,8 @@ def _zeros_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Zeros in the shape and dtype of ``input``."""
-    return _finish_like(input, np.zeros(*_like(input, dtype, "zeros_like")), requires_grad, device)
+    shape, kind = _like(input, dtype, "zeros_like")
+    return _finish_like(input, lambda shape: np.zeros(shape, kind), shape, requires_grad, device, memory_format)
 
 
 @public("ones_like", method=False)
@@ -303,7 +324,8 @@ def _ones_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Ones in the shape and dtype of ``input``."""
-    return _finish_like(input, np.ones(*_like(input, dtype, "ones_like")), requires_grad, device)
+    shape, kind = _like(input, dtype, "ones_like")
+    return _finish_like(input, lambda shape: np.ones(shape, kind), shape, requires_grad, device, memory_format)
 
 
 @public("empty_like", method=False)
@@ -311,7 +333,8 @@ def _empty_like(
     input: Array, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Array:
     """Whatever the memory holds, in the shape and dtype of ``input``."""
-    return _finish_like(input, np.empty(*_like(input, dtype, "empty_like")), requires_grad, device)
+    shape, kind = _like(input, dtype, "empty_like")
+    return _finish_like(input, lambda shape: np.empty(shape, kind), shape, requires_grad, device, memory_format)
 
 
 @public("full_like", method=False)
@@ -326,7 +349,8 @@ def _full_like(
 ) -> Array:
     """One number in the shape and dtype of ``input``."""
     shape, kind = _like(input, dtype, "full_like")
-    return _finish_like(input, _filled(shape, _number(fill_value, "full_like"), kind, "full_like"), requires_grad, device)
+    value = _number(fill_value, "full_like")
+    return _finish_like(input, lambda shape: _filled(shape, value, kind, "full_like"), shape, requires_grad, device, memory_format)
 
 
 @public("new_zeros", function=False)
@@ -368,77 +392,59 @@ def _new_tensor(input: Array, data: ArrayLike, *, dtype: DTypeLike = None, devic
     return _tensor(data, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
-@public("arange", method=False)
-def _arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
-    """Numbers from ``start`` (0) up to but not including ``end`` in steps: int64 if all are integers, else the default dtype.
+def memory_of(size: Shape, stride: Shape, dtype: Any, op: str) -> ndarray[Any, Any]:
+    """An array of ``size`` whose neighbours along each axis are ``stride`` elements apart, in memory of its own."""
+    if len(size) != len(stride):
+        raise ArgumentError(f"{op}: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
+    if min(stride, default=0) < 0:
+        raise ArgumentError(f"{op}: strides must not be negative: got {stride}")
+    reach = 0 if 0 in size else 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    flat = np.empty(reach, dtype)
+    writable = not repeats(size, stride)
+    return np.lib.stride_tricks.as_strided(flat, size, [step * flat.itemsize for step in stride], writeable=writable)
+
+
+@public("empty_strided", method=False)
+def _empty_strided(size: Any, stride: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+    """A tensor of ``size`` with the given strides (in elements), whose values are whatever the memory holds.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.arange(1, 4).tolist()
-    [1, 2, 3]
+    >>> tl.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
     """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Taped | np.generic) else v for v in (start, end, step))
-    if step == 0:
-        raise ArgumentError("arange: step must not be 0")
-    if not all(map(math.isfinite, (start, end, step))):
-        raise ArgumentError(f"arange: start, end and step must be finite: they are {start}, {end} and {step}")
-    if (end - start) * step < 0:
-        raise ArgumentError(f"arange: from {start} to {end} in steps of {step} there is no way; change the sign of step")
-    if dtype is None:
-        dtype = np.int64 if all(isinstance(v, int) for v in (start, end, step)) else get_default_dtype()
-    return finish(np.arange(start, end, step).astype(dtype, copy=False), requires_grad, device)
+    shape, steps = size_of((size,), "empty_strided"), _strides(stride, "empty_strided")
+    return finish(memory_of(shape, steps, dtype_or_default(dtype), "empty_strided"), requires_grad, device)
 
 
-def _steps(steps: int, op: str) -> int:
-    if steps < 0:
-        raise ArgumentError(f"{op}: the number of steps must not be negative: got {steps}")
-    return int(steps)
+def _strides(stride: Any, op: str) -> Shape:
+    try:
+        return tuple(s.__index__() for s in stride)
+    except (AttributeError, TypeError):
+        raise OperandError(f"{op}: strides must be integers: got {stride!r:.60}; give one per dimension") from None
 
 
-@public("linspace", method=False)
-def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included. Differentiable in ends that are tensors.
+@public("empty_permuted", method=False)
+def _empty_permuted(size: Any, physical_layout: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
+    """A tensor of ``size`` whose dimensions lie in memory in the order ``physical_layout``, outermost first.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.linspace(0, 1, 5).tolist()
-    [0.0, 0.25, 0.5, 0.75, 1.0]
+    >>> tl.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
     """
-    line = np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype))
-    return line if isinstance(line, Boxed) else finish(line, requires_grad, device)
+    shape, order = size_of((size,), "empty_permuted"), _strides(physical_layout, "empty_permuted")
+    if sorted(order) != list(range(len(shape))):
+        raise ArgumentError(f"empty_permuted: physical_layout must name each dimension once, from 0 up: it is {order}, the size {shape}")
+    array = np.empty([shape[i] for i in order], dtype_or_default(dtype))
+    return finish(array.transpose([order.index(i) for i in range(len(shape))]), requires_grad, device)
 
 
-@public("logspace", method=False)
-def _logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+@public("new_empty_strided", function=False)
+def _new_empty_strided(
+    input: Array, size: Any, stride: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Array:
-    """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``. Differentiable in ends that are tensors."""
-    with np.errstate(over="ignore"):
-        line = np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype))
-    return line if isinstance(line, Boxed) else finish(line, requires_grad, device)
-
-
-@public("eye", method=False)
-def _eye(n: int, m: int | None = None, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Array:
-    """Ones on the diagonal of an n x m matrix (n x n without m)."""
-    shape = size_of((n, n if m is None else m), "eye")
-    return finish(np.eye(*shape, dtype=_dtype(dtype)), requires_grad, device)
-
-
-@public("tril_indices", method=False)
-def _tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
-    """The indices (2, n) of the lower triangle of a row x col matrix."""
-    row, col = size_of((row, col), "tril_indices")
-    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dtype), False, device)
-
-
-@public("triu_indices", method=False)
-def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, device: Any = None) -> Array:
-    """The indices (2, n) of the upper triangle of a row x col matrix."""
-    row, col = size_of((row, col), "triu_indices")
-    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), False, device)
+    """A tensor of ``size`` with the given strides (in elements) in this tensor's dtype; see `empty_strided`."""
+    shape, steps = size_of((size,), "new_empty_strided"), _strides(stride, "new_empty_strided")
+    return finish(memory_of(shape, steps, input.dtype if dtype is None else dtype, "new_empty_strided"), requires_grad, device)
 
 
 @public("is_tensor", method=False)

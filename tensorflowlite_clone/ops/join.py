@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
@@ -194,6 +194,8 @@ def _tensor_split(input: Array, indices_or_sections: Any, dim: int = 0) -> tuple
     x, at = to_operand(input, "tensor_split"), indices_or_sections
     axis, n = _axis(x, dim, "tensor_split")
     if isinstance(at, Boxed):
+        if at.dtype.kind not in "iu" or len(at.shape) > 1:
+            raise DTypeError(f"tensor_split: indices must be integers, one or a vector: got {at.dtype} {at.shape}; convert them, .long()")
         at = concrete(at, "tensor_split").tolist()
     if isinstance(at, int | np.integer):
         if at < 1:

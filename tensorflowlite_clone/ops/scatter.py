@@ -132,6 +132,7 @@ class ScatterExtremum(AxisWise, title="scatter_reduce"):
     """
 
     real_only = True
+    quiet = True
 
     def forward(x, src, index, *, axis, own, largest):
         out, at = np.array(x), full_index(index, axis)
