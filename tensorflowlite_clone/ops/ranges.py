@@ -62,9 +62,9 @@ def _numbers(op: str, *given: Any) -> tuple[Any, ...]:
 def _row(start: Any, step: Any, n: int, kind: Any) -> ndarray[Any, Any]:
     """``n`` numbers from ``start`` on; in integers both are cut off first."""
     if kind.kind in "iu":
-        return (int(start) + np.arange(n, dtype=np.int64) * int(step)).astype(kind)
+        return np.asarray(int(start) + np.arange(n, dtype=np.int64) * int(step)).astype(kind)
     with np.errstate(over="ignore"):
-        return (start + np.arange(n) * step).astype(kind)
+        return np.asarray(start + np.arange(n) * step).astype(kind)
 
 
 @public("arange", method=False)

@@ -21,7 +21,7 @@ from ..core.publish import public, to_operand
 from ..core.windows import repeats
 from .cast import cast
 from .diagonal import _diagonal
-from .index import Slice, Slot
+from .index import Slot
 from .inplace.index_put import IndexPut
 from .shape import Reshape, _select
 from .strided import StridedPut, Window, check_window, order, row_major
@@ -83,7 +83,7 @@ def _slice_scatter(input: Array, src: Array, dim: int = 0, start: int | None = N
     [0.0, 1.0, 0.0, 2.0]
     """
     spec = slice_spec(shape_of(input), dim, start, end, step, "slice_scatter")
-    return _put("slice_scatter", input, src, lambda x: Slice.forward(x, spec=spec))
+    return _put("slice_scatter", input, src, lambda x: x[spec])
 
 
 @public("diagonal_scatter", out=True)
