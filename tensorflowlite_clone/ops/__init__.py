@@ -10,9 +10,11 @@ from . import (
     compare,
     complex,
     conv,
+    copies,
     create,
     diagonal,
     distance,
+    distributions,
     draw,
     dropout,
     einsum,
@@ -39,10 +41,13 @@ from . import (
     polynomials,
     pool,
     products,
+    questions,
     random,
+    ranges,
     reduce,
     repeat,
     scan,
+    scatter,
     search,
     shape,
     softmax,
@@ -54,8 +59,9 @@ from . import (
     trigonometric,
     typed,
     value_loss,
+    view_scatter,
 )
-from .inplace import drawing, filling, index_put
+from .inplace import drawing, filling, index_put, resizing
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods
 
 # isort: split

@@ -14,15 +14,18 @@ from .._errors import ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.dtypes import result_type
 from ..core.explain import operands
 from ..core.families import Bilinear, LinedUp
 from ..core.levels import is_plainly
 from ..core.operation import fused
+from ..core.plain import fitting
 from ..core.publish import OPERANDS, implements, public, to_operand, to_operands
 from ..core.registry import install_method
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from ..kernels.short import SHORT
+from .cast import cast
 from .einsum import Contract
 from .shape import Reshape
 
@@ -304,6 +307,9 @@ def _combined(op: str, input: Array, product: Array, beta: complex, alpha: compl
     lead = len(shape) - len(shape_of(x))
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape_of(x), shape[lead:], strict=True)):
         raise ShapeError(f"{op}: input must broadcast to the product: it is {shape_of(x)}, the product is {shape}; dimensions equal or 1")
+    if x.dtype.kind in "biu" and product.dtype.kind in "biu":  # as the numbers are in their dtype
+        kind = result_type(x, product)
+        beta, alpha = (v if isinstance(v, Boxed) else fitting(v, kind, op) for v in (beta, alpha))
     if not is_plainly(alpha, 1):
         product = product * alpha
     if is_plainly(beta, 0):
@@ -334,7 +340,7 @@ def _baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, a
     return _combined("baddbmm", input, _bmm(batch1, batch2), beta, alpha)
 
 
-@public("addbmm", out=True)
+@public("addbmm", out=True, inplace=True)
 def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha sum_i batch1[i] @ batch2[i]``: (b, n, k) @ (b, k, m), summed over b.
 
@@ -342,7 +348,8 @@ def _addbmm(input: Array, batch1: Array, batch2: Array, *, beta: complex = 1, al
     >>> tl.addbmm(tl.zeros(1, 2), tl.ones(5, 1, 3), tl.ones(5, 3, 2)).tolist()
     [[15.0, 15.0]]
     """
-    return _combined("addbmm", input, np.sum(_bmm(batch1, batch2), axis=0), beta, alpha)
+    product = _bmm(batch1, batch2)
+    return _combined("addbmm", input, cast(np.sum(product, axis=0), product.dtype), beta, alpha)
 
 
 @public("addmv", out=True, inplace=True)
@@ -356,7 +363,7 @@ def _addmv(input: Array, mat: Array, vec: Array, *, beta: complex = 1, alpha: co
     return _combined("addmv", input, _mv(mat, vec), beta, alpha)
 
 
-@public("addr", out=True)
+@public("addr", out=True, inplace=True)
 def _addr(input: Array, vec1: Array, vec2: Array, *, beta: complex = 1, alpha: complex = 1) -> Array:
     """``beta input + alpha vec1 vec2^T``: all products of (n) and (m), plus what broadcasts to (n, m).
 
