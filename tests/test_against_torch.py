@@ -53,6 +53,14 @@ DEVIATIONS: dict[str, tuple[str, str]] = {
         ["triangular_solve", "triangular_solve method"],
         ("jvp", "PyTorch's tangent is not the derivative of its own value, by central differences; its gradient is"),
     ),
+    **dict.fromkeys(
+        ["scatter_reduce prod", "scatter_reduce prod of zeros", "scatter_reduce along 0", "scatter_reduce 0-d", "scatter_reduce_ and kin"],
+        ("jvp", "PyTorch has no forward mode of this product, and twice its reverse mode is no way around: it gives zeros, or fails"),
+    ),
+    "as_strided_scatter": (
+        "vjp jvp second",
+        "PyTorch's gradient is wrong (its gradcheck says so): 0 where it should be that of the result",
+    ),
     "layer_norm bias only": ("second", "PyTorch fails with an internal error where the weight is None"),
     **dict.fromkeys(
         ["pow complex with real", "pow of real to complex number"],

@@ -46,7 +46,7 @@ def test_numbers_keep_their_precision_on_the_way_to_a_dtype():
     assert tl.full((1,), 0.1, dtype=tl.float64).item() == 0.1
     assert tl.tensor([2**53 + 1]).item() == 2**53 + 1
     assert tl.arange(0, 1, 0.1, dtype=tl.float64).tolist() == np.arange(0, 1, 0.1).tolist()
-    assert tl.linspace(0, 1, 11, dtype=tl.float64).tolist() == np.linspace(0, 1, 11).tolist()
+    np.testing.assert_allclose(tl.linspace(0, 1, 11, dtype=tl.float64).numpy(), np.linspace(0, 1, 11), rtol=2e-16)
 
 
 def test_default_dtype_decides_over_python_numbers_only():
@@ -223,6 +223,7 @@ def test_what_is_like_a_tensor_lies_in_memory_as_that_does(name):
         (tl.ones(4, 6)[:, ::2], (3, 1)),
         (tl.ones(4, 6)[:, ::2].t(), (1, 3)),
         (tl.ones(2, 1).expand(2, 3), (3, 1)),
+        (tl.ones(3).expand(2, 3), (3, 1)),
         (tl.zeros(0, 3), (3, 1)),
         (tl.tensor(1.0), ()),
     ):
@@ -232,3 +233,62 @@ def test_what_is_like_a_tensor_lies_in_memory_as_that_does(name):
         assert f(x, *given, memory_format=tl.contiguous_format).is_contiguous()
     x = tl.ones(2, 3).t()
     assert vmap(lambda row: f(x, *given) * row.sum(), randomness="different")(x).shape == (3, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride"), [((2, 3), (1, 2)), ((2, 0), (1, 2)), ((2, 3), (0, 1)), ((2, 3), (30, 4)), ((), ()), ((3,), (5,))], ids=str
+)
+def test_empty_with_strides(size, stride):
+    for x in (tl.empty_strided(size, stride, dtype=tl.float64), tl.ones(2, dtype=tl.float64).new_empty_strided(size, stride)):
+        assert (x.shape, x.stride(), x.dtype) == (size, stride, np.float64)
+    x = tl.empty_strided(size, stride)
+    if 0 not in stride:
+        assert x.fill_(2.0).tolist() == np.full(size, 2.0).tolist()
+        assert (x * x).sum().item() == 4.0 * x.numel()
+
+
+def test_memory_is_laid_out_as_asked():
+    assert tl.empty_permuted((2, 3, 4), (0, 2, 1)).stride() == (12, 1, 3)
+    assert tl.empty_permuted((2, 3, 4), (2, 0, 1), dtype=tl.float64).stride() == (3, 1, 6)
+    x = tl.ones(2, 3, 4).permute(2, 0, 1)
+    for like in (tl.zeros_like(x), tl.ones_like(x), tl.empty_like(x), tl.full_like(x, 3.0)):
+        assert like.stride() == x.stride() and like.shape == x.shape
+    assert tl.zeros_like(x, memory_format=tl.contiguous_format).stride() == (6, 3, 1)
+    assert tl.zeros_like(x[:, :, ::2]).stride() == (1, 8, 4)  # the gaps are closed
+    assert tl.ones_like(tl.ones(3).expand(2, 3)).stride() == (3, 1)
+
+
+BAD_ROWS = {
+    "linspace": (
+        lambda: tl.linspace(tl.ones(1), 2, 3),
+        ValueError,
+        r"linspace: start must be a number or a 0-d tensor",
+    ),
+    "linspace steps": (lambda: tl.linspace(0, 1, 2.0), TypeError, "linspace: steps must be an integer: it is float"),
+    "linspace bool": (lambda: tl.linspace(0, 1, 2, dtype=tl.bool), TypeError, "there are no steps in bool"),
+    "linspace complex": (lambda: tl.linspace(0, 1j, 2, dtype=tl.float32), TypeError, "complex ends do not fit float32"),
+    "linspace range": (lambda: tl.linspace(0, 300, 2, dtype=tl.uint8), ValueError, "linspace: the number does not fit a tensor of uint8"),
+    "logspace steps": (lambda: tl.logspace(0, 1, -1), ValueError, "logspace: the number of steps must not be negative: got -1"),
+    "arange": (lambda: tl.arange(), TypeError, "arange: the end is missing"),
+    "arange complex": (lambda: tl.arange(2j), TypeError, "arange: start, end and step must be real"),
+    "arange bool": (lambda: tl.arange(0, 2, dtype=tl.bool), TypeError, "arange: there are no steps in bool"),
+    "range": (lambda: tl.range(3, 1), ValueError, "range: from 3 to 1 in steps of 1 there is no way"),
+    "tril_indices": (lambda: tl.tril_indices(2, 2, dtype=tl.float32), TypeError, "tril_indices: indices are integers: dtype is float32"),
+    "empty_strided": (lambda: tl.empty_strided((2, 3), (1,)), ValueError, r"empty_strided: size and stride have different lengths"),
+    "empty_strided -": (lambda: tl.empty_strided((2,), (-1,)), ValueError, r"empty_strided: strides must not be negative: got \(-1,\)"),
+    "empty_permuted": (lambda: tl.empty_permuted((2, 3), (0, 0)), ValueError, "physical_layout must name each dimension once"),
+    "layout": (lambda: tl.zeros(2, layout="sparse"), ValueError, "zeros: layout: tensors are dense here"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_bad_rows_and_layouts(case):
+    call, kind, message = BAD_ROWS[case]
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_linspace_is_differentiable_in_its_ends():
+    a, b = tl.tensor(0.5, dtype=tl.float64, requires_grad=True), tl.tensor(2.0, dtype=tl.float64, requires_grad=True)
+    tl.linspace(a, b, 4, dtype=tl.float64).sum().backward()
+    assert (a.grad.item(), b.grad.item()) == (pytest.approx(2.0), pytest.approx(2.0))

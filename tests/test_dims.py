@@ -20,11 +20,11 @@ NAMES = ("dim", "dims", "dim0", "dim1", "dim2", "start_dim", "end_dim")
 #: What else a call needs, by parameter.
 OTHERS = {
     "index": lambda: tl.tensor([0, 1]),
-    "indices": lambda: tl.tensor([[0, 1], [1, 0]]),     "tensors": lambda: [tl.tensor(X), tl.tensor(X)], "k": lambda: 1,
-    "shifts": lambda: 1, "start": lambda: 0, "length": lambda: 1, "size": lambda: 1, "step": lambda: 1,
-    "value": lambda: 1.0,     "q": lambda: 0.5, "sizes": lambda: (2, 1), "dim0": lambda: 0, "dim1": lambda: 1, "chunks": lambda: 2,
-    "split_size": lambda: 1,     "split_size_or_sections": lambda: 1, "indices_or_sections": lambda: 1, "sections": lambda: 1,
-    "dimension": lambda: 0, "n": lambda: 1,     "p": lambda: 2.0, "maxnorm": lambda: 1.0, "repeats": lambda: 2,
+    "indices": lambda: tl.tensor([[0, 1], [1, 0]]), "tensors": lambda: [tl.tensor(X), tl.tensor(X)], "k": lambda: 1,
+    "shifts": lambda: 1, "start": lambda: 0, "length": lambda: 1, "size": lambda: 1, "step": lambda: 1, "value": lambda: 1.0,
+    "q": lambda: 0.5, "sizes": lambda: (2, 1), "dim0": lambda: 0, "dim1": lambda: 1, "chunks": lambda: 2, "split_size": lambda: 1,
+    "split_sizes": lambda: (1, 1), "split_size_or_sections": lambda: 1, "indices_or_sections": lambda: 1, "sections": lambda: 1,
+    "dimension": lambda: 0, "n": lambda: 1, "p": lambda: 2.0, "maxnorm": lambda: 1.0, "repeats": lambda: 2,
     "mask": lambda: tl.tensor(X) > 2.0, "rank": lambda: 1,
 }  # fmt: skip
 FULL_INDEX = {"gather", "scatter", "scatter_add", "scatter_reduce", "take_along_dim"}
@@ -34,7 +34,7 @@ TABLES = {
     **SPACES,
 }  # fmt: skip
 #: What adds a dimension, so that the last one is another.
-NEW = ("unsqueeze", "stack")
+NEW = ("unsqueeze", "unsqueeze_copy", "stack")
 #: Functions with such a parameter whose calls here would say nothing of it.
 OTHERWISE = {
     "tile": "how often, not dimensions", "tensordot": "two lists, or how many", "diag_embed": "two new dimensions, which must differ",
@@ -74,9 +74,11 @@ def call(where, name, dim, value):
         kwargs |= {k: tl.tensor([[0, 1], [1, 0]]) for k in kwargs if k in ("index", "indices")}
     if name.startswith(("std", "var")):
         kwargs["unbiased"] = True  # else a truth value for dim is that
-    if name == "select":
+    if name.startswith("select"):
         kwargs["index"] = 0
-    kwargs |= {k: v for k, v in {"reduce": "sum", "repeats": 2, "src": tl.tensor(X)}.items() if k in given}
+    reduce = {"scatter": "add", "index_reduce": "mean"}.get(name.rstrip("_"), "sum")
+    src = tl.tensor(X[0] if name == "select_scatter" else X)
+    kwargs |= {k: v for k, v in {"reduce": reduce, "repeats": 2, "src": src}.items() if k in given}
     kwargs[dim] = value
     tl.manual_seed(0)  # what is drawn is drawn alike
     with warnings.catch_warnings():
@@ -133,7 +135,7 @@ def test_several_dimensions_are_reduced_together_or_refused(case):
         return
     assert same(call(*case, (0, 1)), call(*case, [0, 1]))
     assert same(call(*case, (0, 1)), call(*case, (-2, -1)))
-    if name.rstrip("_") not in ("squeeze", "roll"):
+    if name.rstrip("_") not in ("squeeze", "squeeze_copy", "roll"):
         with pytest.raises((ValueError, RuntimeError), match="dim"):
             call(*case, (0, 0))
 

@@ -390,3 +390,56 @@ def test_dropout_keeps_the_dtype():
     for dtype in (tl.float16, tl.float32, tl.float64):
         for f in (F.dropout, lambda x: F.alpha_dropout(x, 0.5, True)):
             assert f(tl.ones(10, dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [tl.complex64, tl.complex128], ids=str)
+def test_complex_tensors_are_filled_in_place(dtype):
+    g = tl.Generator().manual_seed(1)
+    x = tl.zeros(4000, dtype=dtype)
+    assert x.uniform_(1, 3, generator=g) is x
+    parts = tl.view_as_real(x)
+    assert 1.0 <= parts.min() < 1.01 and 2.99 < parts.max() < 3.0 and abs(parts.mean(0) - 2.0).max() < 0.05
+    x.normal_(2.0, 3.0, generator=g)
+    assert abs(x.mean() - 2.0) < 0.2 and abs((x - 2.0).abs().square().mean().sqrt() - 3.0) < 0.1
+    z = tl.normal(tl.tensor([1j, 2.0], dtype=dtype), 0.5, generator=g)
+    assert z.dtype == dtype and tl.normal(0.0, 1.0, (2,), dtype=dtype, device="cpu").dtype == dtype
+    for name in ("cauchy_", "exponential_", "log_normal_", "random_", "bernoulli_"):
+        with pytest.raises(TypeError, match=f"{name}: draws"):
+            getattr(x, name)()
+
+
+def test_settings_of_draws():
+    g = tl.Generator().manual_seed(1)
+    x = tl.zeros(100)
+    assert set(x.random_(to=3, generator=g).tolist()) == {0.0, 1.0, 2.0}
+    assert set(x.random_(**{"from": 5, "to": 7}).tolist()) == {5.0, 6.0}
+    assert x.uniform_(**{"from": 5, "to": 7}).min() >= 5.0
+    assert tl.normal(0.0, 1.0, (2,), requires_grad=True).is_leaf
+    assert tl.normal(tl.zeros(2), tl.ones(2, dtype=tl.float64)).dtype == np.float32  # as the means
+    assert tl.bernoulli(tl.tensor([0, 5]), 0.5).dtype == np.int64
+    assert tl.rand_like(tl.ones(2), memory_format=tl.preserve_format).shape == (2,)
+
+
+BAD_DRAWS = {
+    "uniform_": (lambda: tl.zeros(2).uniform_(0, 1e39), ValueError, "uniform_: from 0 to 1e[+]39 leaves float32"),
+    "uniform_ width": (lambda: tl.zeros(2).uniform_(-3e38, 3e38), ValueError, "leaves float32, which reaches 3.4028e[+]38"),
+    "geometric_": (lambda: tl.zeros(2, dtype=tl.bool).geometric_(0.5), TypeError, "geometric_: draws integers: the tensor is bool"),
+    "random_": (
+        lambda: tl.zeros(2, dtype=tl.float16).random_(0, 70000),
+        ValueError,
+        "random_: float16 holds integers from -65504 to 655",
+    ),
+    "randint": (lambda: tl.randint(2, (2,), dtype=tl.complex64), TypeError, "randint: integers are drawn for real dtypes: got complex64"),
+    "randperm": (lambda: tl.randperm(300, dtype=tl.uint8), ValueError, "randperm: uint8 holds the integers up to 255: n is 300"),
+    "randperm bool": (lambda: tl.randperm(2, dtype=tl.bool), TypeError, "randperm: gives the integers from 0 up: dtype is bool"),
+    "normal": (lambda: tl.normal(0.0, 1.0), TypeError, "normal: size is missing"),
+    "binomial": (lambda: tl.binomial(tl.tensor([2]), tl.tensor([0.5])), TypeError, "binomial: the input must be floating"),
+    "bernoulli": (lambda: tl.bernoulli(tl.tensor([2j]), 0.5), TypeError, "bernoulli: booleans do not become complex"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DRAWS)
+def test_bad_draws(case):
+    call, kind, message = BAD_DRAWS[case]
+    with pytest.raises(kind, match=message):
+        call()

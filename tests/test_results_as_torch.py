@@ -22,6 +22,13 @@ OTHER_LAYOUTS = {"einsum i...,j...->ij...": "the factors are multiplied as they 
 CONJUGATES = {"conj", "conj complex", "shapes complex", "clone complex"}
 
 
+#: What is changed in place otherwise.
+OTHER_CHANGES = {
+    "unsafe parts": "PyTorch does not know that the parts are views, and lets a leaf be changed through them",
+    "as_strided_scatter": "PyTorch's gradient is wrong, see DEVIATIONS in test_against_torch.py",
+}
+
+
 def operands(T, c, grad=False):
     """The inputs of a call as tensors of a package."""
     return [T.tensor(x, requires_grad=grad and x.dtype.kind in "fc") if isinstance(x, np.ndarray) else x for x in c.inputs]
@@ -78,7 +85,7 @@ def after_a_change(T, c, k):
 @every_call
 def test_results_may_be_changed_in_place_where_those_of_torch_may(c: Call):
     """So that ``ReLU(inplace=True)`` may follow whatever it follows there."""
-    if not c.differentiable:
+    if not c.differentiable or c.name in OTHER_CHANGES:
         return
     for k in range(len(results(torch, c, operands(torch, c)))):
         theirs = after_a_change(torch, c, k)

@@ -229,6 +229,8 @@ def _fetch(op: type[Operation]) -> list[str]:
         ]
     refused = "dtype.kind != 'f'" if op.promotion == "inexact" or op.real_only else "dtype.kind == 'V'"
     tail = f" or (dtype is not None and dtype is not F32 and {refused})"
+    if op.real_only and not promoted:
+        tail += "".join(f" or (d{i} is not None and d{i}.dtype.kind == 'c')" for i in range(k))
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 

@@ -33,7 +33,7 @@ from .boxed import Boxed
 from .dtype_names import numpy_dtype
 from .dtypes import inexact_type, result_type
 from .explain import explain, plain_result, plain_results, refuse_complex
-from .plain import plain_array
+from .plain import plain_array, wrapped
 from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
 from .recording import Recorded
@@ -81,6 +81,8 @@ class Operation(Recorded, metaclass=OperationType):
     promotion: ClassVar[str | None] = None
     #: The arrays that promotion concerns; None for all.
     promoted: ClassVar[tuple[str, ...] | None] = None
+    #: Whether Python's integers that an integer dtype does not hold count modulo its range, as in PyTorch; else NumPy knows what they mean.
+    wraps: ClassVar[bool] = True
     #: Whether a Python number may stand for an array.
     numbers_allowed: ClassVar[bool] = False
     #: The arrays that may be None.
@@ -226,7 +228,8 @@ class Operation(Recorded, metaclass=OperationType):
             dtype = inexact_type(dtype)
         if dtype.itemsize == 2 and dtype.kind in "fV" and cls._needs_float32(args):
             return TOO_SHORT
-        return tuple(_to_dtype(a, dtype) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
+        wraps = cls.wraps and dtype.kind in "iu"
+        return tuple(_to_dtype(a, dtype, wraps) if cls.promoted is None or cls.names[i] in cls.promoted else a for i, a in enumerate(args))
 
     @classmethod
     def _needs_float32(cls, args: tuple[Array, ...]) -> bool:
@@ -307,7 +310,7 @@ class Operation(Recorded, metaclass=OperationType):
         raise NotImplementedError(f"{cls.__name__}: derive from a family, such as Elementwise or General")
 
 
-def _to_dtype(a: Array, dtype: np.dtype[Any]) -> Array:
+def _to_dtype(a: Array, dtype: np.dtype[Any], wraps: bool) -> Array:
     if isinstance(a, Boxed | ndarray):
         return a if numpy_dtype(a.dtype) == dtype else a.astype(dtype)
     if a is None:
@@ -315,7 +318,7 @@ def _to_dtype(a: Array, dtype: np.dtype[Any]) -> Array:
     value = a.item() if isinstance(a, np.generic) else a
     if dtype.kind in "fc" and type(value) in (int, bool):
         return float(value)
-    return value
+    return wrapped(value, dtype) if wraps else value
 
 
 def _operand(cls: type[Operation], i: int, a: Any) -> Any:

@@ -18,6 +18,8 @@ from ..kernels.short import SHORT
 from .dtype_names import numpy_dtype
 from .size import Size
 
+#: The smallest and the largest number of each integer dtype.
+RANGES = {np.dtype(c): (int(np.iinfo(c).min), int(np.iinfo(c).max)) for c in "bhilqBHILQ"}
 #: The dtypes of numbers of at most double precision, by NumPy's letters ("E" is bfloat16, which NumPy has from ``ml_dtypes``).
 NUMBERS = frozenset("?bhilqBHILQeEfdFD")
 
@@ -92,6 +94,20 @@ def filling(value: Any, dtype: Any, op: str) -> Any:
         return fitting(value, dtype, op)
     array = getattr(value, "array", value)  # a constant's; boxes that are followed hold others
     return fitting(array.item(), dtype, op) if isinstance(array, ndarray | np.generic) and not array.shape and dtype.kind in "iu" else value
+
+
+def wrapped(value: int, dtype: Any) -> int:
+    """An integer as one of an integer dtype, modulo the size of its range. Raises `ArgumentError` for one that int64 does not hold.
+
+    >>> wrapped(300, np.dtype("uint8")), wrapped(-2, np.dtype("uint8"))
+    (44, 254)
+    """
+    low, high = RANGES[dtype]
+    if low <= value <= high:
+        return value
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ArgumentError(f"the number does not fit int64: it is {value}; make it a float")
+    return (value - low) % (high - low + 1) + low
 
 
 def constructed(data: tuple[Any, ...], dtype: Any = None) -> ndarray[Any, Any]:

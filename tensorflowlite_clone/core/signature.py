@@ -105,6 +105,7 @@ OTHER_NAMES = {
     "x": ("input", "self"), "B": ("other", "b"), "L": ("input", "input2"), "b": ("input",), "src": ("other",), "size": ("shape",),
     "training": ("train",), "dim0": ("axis0",), "dim1": ("axis1",), "elements": ("element",), "test_elements": ("test_element",),
     "indices_or_sections": ("indices", "sections", "tensor_indices_or_sections"), "split_size_or_sections": ("split_size",),
+    "from_": ("from",),
 }  # fmt: skip
 
 

@@ -14,10 +14,12 @@ from . import (
     compare,
     complex,
     conv,
+    copies,
     create,
     ctc,
     diagonal,
     distance,
+    distributions,
     draw,
     dropout,
     einsum,
@@ -46,10 +48,13 @@ from . import (
     polynomials,
     pool,
     products,
+    questions,
     random,
+    ranges,
     reduce,
     repeat,
     scan,
+    scatter,
     search,
     shape,
     shuffle,
@@ -61,9 +66,10 @@ from . import (
     strided,
     trigonometric,
     typed,
+    view_scatter,
     windows,
 )
-from .inplace import drawing, filling, index_put
+from .inplace import drawing, filling, index_put, resizing
 from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods
 
 # isort: split

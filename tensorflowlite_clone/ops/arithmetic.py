@@ -6,16 +6,16 @@ Not here: extrema, bounds, remainders and rounding (``piecewise.py``), the chang
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import ArgumentError
-from .._state import get_default_dtype
+from .._errors import ArgumentError, DTypeError
+from .._state import get_default_dtype, state
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.dtypes import result_type
-from ..core.families import Elementwise, Inexact
+from ..core.dtypes import inexact_type, result_type
+from ..core.families import Elementwise, ElementwiseTuple, Inexact
 from ..core.levels import is_plainly
 from ..core.plain import plain_array
 from ..core.publish import OPERANDS, public, require_operands, to_operand
@@ -42,11 +42,27 @@ class Subtract(Elementwise, numpy=np.subtract, operator="sub", title="sub"):
 
     forward = np.subtract
 
+    @classmethod
+    def promote(cls, args: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Refuse truth values, of which there is no difference, but in programs written for NumPy, where numbers minus them are."""
+        for a in args:
+            if type(a) is bool or (isinstance(a, Boxed) and a.dtype.kind == "b"):
+                refuse_truth(args)
+        return super().promote(args)
+
     def grad_x(g):
         return g
 
     def grad_y(g):
         return -g
+
+
+def refuse_truth(args: tuple[Any, ...]) -> None:
+    """Raise for truth values among the operands of a difference."""
+    if state.numpy:
+        return
+    kinds = " and ".join(str(a.dtype) if isinstance(a, Boxed | np.ndarray) else type(a).__name__ for a in args)
+    raise DTypeError(f"sub: there is no difference of truth values: the operands are {kinds}; ~mask inverts a mask; or convert it")
 
 
 class Multiply(Elementwise, numpy=np.multiply, public=("mul", "multiply"), operator="mul", inplace=True):
@@ -109,7 +125,8 @@ class Reciprocal(Inexact, numpy=np.reciprocal, public="reciprocal", inplace=True
 class Square(Elementwise, numpy=np.square, public="square", inplace=True):
     """``x x``. Shape: any -> same."""
 
-    forward = np.square
+    def forward(x):
+        return np.square(x if x.dtype.kind != "b" else x.astype(np.int64))
 
     def grad_x(g, x):
         return g * (x + x)
@@ -143,7 +160,9 @@ class Power(Elementwise, title="pow"):
 
     steep = True
     quiet = True
-    forward = np.power
+
+    def forward(x, y):
+        return np.power(x, y) if np.result_type(x, y).kind in "fc" else _integer_power(x, y)
 
     def grad_x(g, x, y):
         zero = np.equal(y, 0.0)
@@ -152,6 +171,20 @@ class Power(Elementwise, title="pow"):
     def grad_y(g, x, y, ans):
         zero = np.logical_and(np.equal(x, 0.0), _not_negative(y))
         return g * Where.of(zero, 0.0, ans * np.log(Where.of(zero, 1.0, x)))
+
+
+def _integer_power(x: Any, y: Any) -> Any:
+    """Integers (or booleans) to integer powers; to negative ones only 1 and -1 give integers other than 0."""
+    kind = np.result_type(x, y)
+    x, y = np.asarray(x, kind), np.asarray(y, kind)
+    if x.dtype.kind == y.dtype.kind == "b":
+        return np.logical_or(x, np.logical_not(y))
+    below = y < 0
+    if not np.any(below):
+        return np.power(x, y)
+    odd = np.not_equal(y % 2, 0)
+    inverse = np.where(x == 1, 1, np.where(x == -1, np.where(odd, -1, 1), 0))
+    return np.where(below, inverse, np.power(x, np.where(below, 0, y))).astype(kind)
 
 
 def _not_negative(y: Array) -> Array:
@@ -198,6 +231,19 @@ def _power_of_number(x: Any, y: float) -> Any:
     return np.power(x, y)
 
 
+class FloorQuotient(Inexact, title="div"):
+    """The largest integer not above the quotient of floating numbers, without rounding that first. Shape: broadcast."""
+
+    real_only = True
+    forward = np.floor_divide
+
+    def grad_x(g):
+        return np.zeros(g.shape, g.dtype)
+
+    def grad_y(g):
+        return np.zeros(g.shape, g.dtype)
+
+
 class Hypot(Elementwise, numpy=np.hypot, public="hypot", inplace=True):
     """``sqrt(x^2 + y^2)``; the derivative at the origin is 0. Shape: broadcast."""
 
@@ -232,9 +278,27 @@ def _add(input: Array, other: Array, *, alpha: complex = 1) -> Array:
     """``input + alpha * other``. Shape: broadcast."""
     require_operands("add", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "add")
-    if not is_plainly(alpha, 1) and is_short(x, other):
+    if is_plainly(alpha, 1):
+        return Add.of(x, other)
+    if is_short(x, other):
         return in_float32(_add, x, other, alpha=alpha)
-    return Add.of(x, other if is_plainly(alpha, 1) else other * alpha)
+    return Add.of(x, _scaled("add", x, other, alpha))
+
+
+def _joined(x: Any, kind: Any) -> Any:
+    """An operand of integers in the joint dtype of all, or a product of it would be one of a smaller dtype."""
+    return cast(x, kind) if isinstance(x, Boxed | np.ndarray) and x.dtype.kind in "biu" else x
+
+
+def _scaled(op: str, x: Any, other: Any, alpha: Any) -> Any:
+    """``alpha`` times ``other`` in the dtype of the sum with ``x``."""
+    kind = result_type(x, other)
+    if not isinstance(alpha, Boxed) and kind.kind in "biu":
+        if not isinstance(alpha, bool | int | np.integer | np.bool_):
+            raise DTypeError(f"{op}: alpha must be an integer beside {kind} operands: got {alpha}; convert them, x.float()")
+        if kind.kind == "b":
+            return np.logical_and(other, bool(alpha))
+    return _joined(other, kind) * alpha
 
 
 @public("sub", "subtract", out=True, inplace=np.subtract)
@@ -242,18 +306,24 @@ def _sub(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``input - alpha * other``. Shape: broadcast."""
     require_operands("sub", input, other)
     x = input if isinstance(other, Boxed) else to_operand(input, "sub")
-    if not is_plainly(alpha, 1) and is_short(x, other):
+    if is_plainly(alpha, 1):
+        return Subtract.of(x, other)
+    if is_short(x, other):
         return in_float32(_sub, x, other, alpha=alpha)
-    return Subtract.of(x, other if is_plainly(alpha, 1) else other * alpha)
+    Subtract.promote((x, other))
+    return Subtract.of(x, _scaled("sub", x, other, alpha))
 
 
 @public("rsub", out=True)
 def _rsub(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``other - alpha * input``. Shape: broadcast."""
     require_operands("rsub", input, other)
-    if not is_plainly(alpha, 1) and is_short(input, other):
+    if is_plainly(alpha, 1):
+        return Subtract.of(other, input)
+    if is_short(input, other):
         return in_float32(_rsub, input, other, alpha=alpha)
-    return Subtract.of(other, input if is_plainly(alpha, 1) else input * alpha)
+    Subtract.promote((input, other))
+    return Subtract.of(other, _scaled("rsub", other, input, alpha))
 
 
 @public("div", "divide", out=True, inplace=np.divide)
@@ -270,14 +340,15 @@ def _div(input: Array, other: Array, *, rounding_mode: str | None = None) -> Arr
     if rounding_mode not in ("trunc", "floor"):
         raise ArgumentError(f"div: rounding_mode must be None, 'trunc' or 'floor': got {rounding_mode!r}")
     whole = all(getattr(v, "dtype", np.dtype(type(v))).kind in "biu" for v in (x, other))
+    if not whole and rounding_mode == "floor":
+        return FloorQuotient.of(x, other)
     if whole:
         down = np.floor_divide(x, other)
         if rounding_mode == "floor":
             return down
         inexact = np.not_equal(down * other, x)
         return down + Cast.of(np.logical_and(inexact, np.less(down, 0)), dtype=np.dtype(down.dtype))
-    quotient = Divide.of(x, other)
-    return np.trunc(quotient) if rounding_mode == "trunc" else np.floor(quotient)
+    return np.trunc(Divide.of(x, other))
 
 
 def power(input: Any, other: Any) -> Array:
@@ -290,6 +361,8 @@ def power(input: Any, other: Any) -> Array:
         return Power.of(np.asarray(input, result_type(complex(input), other)), other)
     if isinstance(other, bool | int | float | np.generic) and isinstance(input, Boxed):
         exponent = other.item() if isinstance(other, np.generic) else other
+        if type(exponent) is bool and input.dtype.kind == "b":
+            return Power.of(input, np.asarray(exponent))
         if input.dtype.kind in "fc" or (type(exponent) is int and exponent >= 0 and input.dtype.kind in "iu"):
             return PowerOfNumber.of(input, exponent=exponent)
         if isinstance(exponent, int) and exponent < 0:
@@ -322,8 +395,55 @@ def _float_power(input: Array, exponent: Array) -> Array:
 
 @public("ldexp", numpy=np.ldexp, inplace=True, out=True)
 def _ldexp(input: Array, other: Array) -> Array:
-    """``input 2^other``. Shape: broadcast."""
-    return to_operand(input, "ldexp") * power(2.0, to_operand(other, "ldexp"))
+    """``input 2^other``, of integers ``other`` exactly, also where the power alone would leave the dtype. Shape: broadcast."""
+    x, y = to_operand(input, "ldexp"), to_operand(other, "ldexp")
+    if y.dtype.kind not in "iu":
+        return x * power(2.0, y)
+    x, y = cast(x, inexact_type(x.dtype)), cast(y, np.int64)
+    real = np.zeros(0, x.dtype).real.dtype
+    half = np.floor_divide(y, 2)
+    return x * np.exp2(cast(half, real)) * np.exp2(cast(y - half, real))
+
+
+class Frexp(ElementwiseTuple, title="frexp"):
+    """A mantissa from 0.5 up to 1 and an integer exponent, whose product ``mantissa 2^exponent`` is x. Shape: any -> same, twice."""
+
+    outputs = ("mantissa", "exponent")
+    constant_outputs = ("exponent",)
+    real_only = True
+    promotion = None
+    quiet = True
+
+    def forward(x):
+        mantissa, exponent = np.frexp(x)
+        return mantissa, np.where(np.isfinite(x), exponent, 0).astype(np.int32)
+
+    def grad_x(g_mantissa, exponent):
+        half = np.floor_divide(exponent, 2)  # in two steps, of which none leaves the range of floats
+        kind = np.dtype(g_mantissa.dtype)
+        return g_mantissa * np.exp2(Cast.of(-half, dtype=kind)) * np.exp2(Cast.of(half - exponent, dtype=kind))
+
+
+class MantissaExponent(NamedTuple):
+    """What `frexp` gives."""
+
+    mantissa: Array
+    exponent: Array
+
+
+@public("frexp")
+def _frexp(input: Array) -> MantissaExponent:
+    """Mantissas, 0 or from 0.5 up to 1 in size, and int32 exponents with ``input = mantissa 2^exponent``: a named tuple.
+
+    >>> import tensorflowlite_clone as tl
+    >>> mantissa, exponent = tl.frexp(tl.tensor([1.0, -6.0]))
+    >>> mantissa.tolist(), exponent.tolist()
+    ([0.5, -0.75], [1, 3])
+    """
+    x = to_operand(input, "frexp")
+    if x.dtype.kind != "f":
+        raise DTypeError(f"frexp: needs floating numbers: the input is {x.dtype} {x.shape}; convert it, x.float()")
+    return MantissaExponent(*Frexp.of(x))
 
 
 install_method("__pow__", lambda a, b: power(a, b) if isinstance(b, OPERANDS) else NotImplemented)
@@ -336,7 +456,10 @@ def _lerp(input: Array, end: Array, weight: Array) -> Array:
     require_operands("lerp", input, end, weight)
     if is_short(input, end, weight):
         return in_float32(_lerp, input, end, weight)
-    return input + weight * (end - input)
+    distance = end - input
+    if not isinstance(weight, Boxed | np.ndarray):  # from the nearer end, so that a weight of 1 gives exactly the other
+        return input + weight * distance if abs(weight) < 0.5 else end - distance * (1 - weight)
+    return np.where(np.absolute(weight) < 0.5, input + weight * distance, end - distance * (1 - weight))
 
 
 @public("addcmul", out=True, inplace=True)
@@ -345,7 +468,7 @@ def _addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1
     require_operands("addcmul", input, tensor1, tensor2)
     if is_short(input, tensor1, tensor2):
         return in_float32(_addcmul, input, tensor1, tensor2, value=value)
-    product = tensor1 * tensor2
+    product = _joined(tensor1, result_type(input, tensor1, tensor2)) * tensor2
     return input + (product if is_plainly(value, 1) else product * value)
 
 
@@ -355,6 +478,8 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1
     require_operands("addcdiv", input, tensor1, tensor2)
     if is_short(input, tensor1, tensor2):
         return in_float32(_addcdiv, input, tensor1, tensor2, value=value)
+    if result_type(tensor1, tensor2).kind in "biu":
+        raise DTypeError("addcdiv: the quotient of integers is no integer: tensor1 and tensor2 hold integers; convert one, tensor1.float()")
     quotient = tensor1 / tensor2
     return input + (quotient if is_plainly(value, 1) else quotient * value)
 

@@ -270,18 +270,24 @@ def _gradient(input: Array, *, spacing: Any = 1, dim: Any = None, edge_order: in
 # ---- integrals -----------------------------------------------------------------------------------------------------------------
 def panels(y: Any, x: Any, dx: Any, dim: int, op: str) -> tuple[Array, int]:
     """The areas of the trapezoids between neighbouring samples along an axis, and that axis."""
-    values = inexact(operand(y, op))
+    samples = operand(y, op)
+    if samples.dtype.kind == "b" and not op.startswith("np."):
+        raise DTypeError(f"{op}: there are no areas of truth values: the samples are {samples.dtype} {shape_of(samples)}; convert them")
+    values = inexact(samples)
     axis = normalize_axis(dim, len(shape_of(values)), op)
     width: Any = dx
     if x is not None:
         places = operand(x, op)
         if not shape_of(places):
             raise ShapeError(f"{op}: x must be the places of the samples: it is one number, the samples are {shape_of(values)}; give dx")
-        if len(shape_of(places)) == 1:
-            places = np.reshape(places, tuple(-1 if i == axis else 1 for i in range(len(shape_of(values)))))
-            at = axis
-        else:
-            at = axis - len(shape_of(values)) + len(shape_of(places))  # from the last axis, which broadcasting lines up
+        n, have = shape_of(values)[axis], shape_of(places)
+        at = 0 if len(have) == 1 else axis - len(shape_of(values)) + len(have)  # from the last axis, which broadcasting lines up
+        if at < 0 or have[at] != n:
+            raise ShapeError(
+                f"{op}: x must name one place for each sample: it is {have}, the samples are {shape_of(values)}, {n} along dimension {dim}"
+            )
+        if len(have) == 1:
+            places, at = np.reshape(places, tuple(-1 if i == axis else 1 for i in range(len(shape_of(values))))), axis
         width = places[along(at, slice(1, None))] - places[along(at, slice(None, -1))]
     return width * (values[along(axis, slice(1, None))] + values[along(axis, slice(None, -1))]) / 2.0, axis
 

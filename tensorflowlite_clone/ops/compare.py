@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, OperandError
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -25,18 +25,21 @@ from .cast import Cast
 class Equal(NonDifferentiable, numpy=np.equal, public="eq", inplace=True):
     """Whether elements are equal."""
 
+    wraps = False
     forward = np.equal
 
 
 class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal"), inplace=True):
     """Whether elements differ."""
 
+    wraps = False
     forward = np.not_equal
 
 
 class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt", inplace=True):
     """Whether elements are less than the other's."""
 
+    wraps = False
     real_only = True
     forward = np.less
 
@@ -44,6 +47,7 @@ class Less(NonDifferentiable, numpy=np.less, public=("lt", "less"), operator="lt
 class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equal"), operator="le", inplace=True):
     """Whether elements are less than or equal to the other's."""
 
+    wraps = False
     real_only = True
     forward = np.less_equal
 
@@ -51,6 +55,7 @@ class LessEqual(NonDifferentiable, numpy=np.less_equal, public=("le", "less_equa
 class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), operator="gt", inplace=True):
     """Whether elements are greater than the other's."""
 
+    wraps = False
     real_only = True
     forward = np.greater
 
@@ -58,6 +63,7 @@ class Greater(NonDifferentiable, numpy=np.greater, public=("gt", "greater"), ope
 class GreaterEqual(NonDifferentiable, numpy=np.greater_equal, public=("ge", "greater_equal"), operator="ge", inplace=True):
     """Whether elements are greater than or equal to the other's."""
 
+    wraps = False
     real_only = True
     forward = np.greater_equal
 
@@ -266,6 +272,8 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
     [5.0, 1.0]
     """
     require_operands("masked_fill", input, mask, value)
+    if shape_of(value):
+        raise ShapeError(f"masked_fill: the value must be a number or a 0-d tensor: its shape is {shape_of(value)}; use where()")
     if mask.dtype != np.bool_:
         raise DTypeError(f"masked_fill: the mask must be boolean: got {mask.dtype}; compare first, x > 0")
     value = filling(value, input.dtype, "masked_fill")

@@ -52,10 +52,11 @@ class Imaginary(Elementwise, title="imag"):
         return Cast.of(g, dtype=x_dtype) * -1j if x_dtype.kind == "c" else np.zeros(g.shape, g.dtype)
 
 
-class Conjugate(Elementwise, numpy=np.conjugate, public=("conj", "conj_physical")):
+class Conjugate(Elementwise, numpy=np.conjugate, public="conj"):
     """Complex conjugates; real numbers are their own. Shape: any -> same."""
 
-    forward = np.conjugate
+    def forward(x):
+        return np.conjugate(x) if x.dtype.kind == "c" else np.array(x)
 
     def grad_x(g):
         return np.conjugate(g)
@@ -255,6 +256,12 @@ def _polar(abs: Array, angle: Array) -> Array:
     """
     r, phi = to_operand(abs, "polar"), to_operand(angle, "polar")
     return _complex(r * np.cos(phi), r * np.sin(phi))
+
+
+@public("conj_physical", out=True, inplace=True)
+def _conj_physical(input: Array) -> Array:
+    """Complex conjugates, as `conj`; real numbers are their own. Shape: any -> same."""
+    return Conjugate.of(to_operand(input, "conj_physical"))
 
 
 @public("view_as_real", method=False)

@@ -1,8 +1,10 @@
-"""Creation: tensors from numbers, sequences and arrays, and filled ones. Random ones are in ``random.py``."""
+"""Creation: tensors from numbers, sequences and arrays, and filled ones.
+
+Not here: numbers in a row and other patterns (``ranges.py``), random ones (``random.py``).
+"""
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +28,7 @@ from ..core.signature import How
 from ..core.tensor import Taped, Tensor
 from ..core.views import mirror
 from ..core.where import stacklevel
+from ..core.windows import repeats
 
 
 def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: Any = None, pin_memory: bool = False) -> Any:
@@ -67,7 +70,8 @@ def size_of(sizes: tuple[Any, ...], op: str, size: Any = None) -> Shape:
     return shape
 
 
-def _dtype(dtype: DTypeLike) -> Any:
+def dtype_or_default(dtype: DTypeLike) -> Any:
+    """``dtype``, or the default one."""
     return get_default_dtype() if dtype is None else numpy_dtype(dtype)
 
 
@@ -186,7 +190,7 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
 @public("scalar_tensor", method=False)
 def _scalar_tensor(s: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A 0-d tensor of a number, in the default dtype unless said otherwise."""
-    return finish(_filled((), _number(s, "scalar_tensor", "s"), _dtype(dtype), "scalar_tensor"), **how)
+    return finish(_filled((), _number(s, "scalar_tensor", "s"), dtype_or_default(dtype), "scalar_tensor"), **how)
 
 
 @public("as_tensor", method=False)
@@ -244,19 +248,19 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
 @public("zeros", method=False, out="dtype")
 def _zeros(*sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Zeros of a shape, in the default dtype unless said otherwise."""
-    return finish(np.zeros(size_of(sizes, "zeros", size), _dtype(dtype)), **how)
+    return finish(np.zeros(size_of(sizes, "zeros", size), dtype_or_default(dtype)), **how)
 
 
 @public("ones", method=False, out="dtype")
 def _ones(*sizes: Any, size: Any = None, dtype: DTypeLike = None, **how: How) -> Array:
     """Ones of a shape, in the default dtype unless said otherwise."""
-    return finish(np.ones(size_of(sizes, "ones", size), _dtype(dtype)), **how)
+    return finish(np.ones(size_of(sizes, "ones", size), dtype_or_default(dtype)), **how)
 
 
 @public("empty", method=False, out="dtype")
 def _empty(*sizes: Any, size: Any = None, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
     """A tensor whose values are whatever the memory holds."""
-    return finish(np.empty(size_of(sizes, "empty", size), _dtype(dtype)), **how)
+    return finish(np.empty(size_of(sizes, "empty", size), dtype_or_default(dtype)), **how)
 
 
 def _fill_dtype(value: Any, dtype: DTypeLike) -> Any:
@@ -314,7 +318,9 @@ def arranged(array: ndarray[Any, Any], input: Any, memory_format: Any = None) ->
     layout = mirror(input)
     if layout is None or layout.flags.c_contiguous or layout.shape != array.shape or memory_format == contiguous_format:
         return array
-    order = sorted(range(array.ndim), key=lambda axis: -abs(layout.strides[axis]))
+    moving = [axis for axis in range(array.ndim) if layout.strides[axis]]  # those that repeat elements stay where they are
+    first = iter(sorted(moving, key=lambda axis: -abs(layout.strides[axis])))
+    order = [next(first) if axis in moving else axis for axis in range(array.ndim)]
     return array.reshape([array.shape[axis] for axis in order]).transpose(np.argsort(order))
 
 
@@ -374,71 +380,58 @@ def _new_tensor(input: Array, data: ArrayLike, *, dtype: DTypeLike = None, **how
     return _tensor(data, dtype=input.dtype if dtype is None else dtype, **how)
 
 
-@public("arange", method=False, out="dtype")
-def _arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """Numbers from ``start`` (0) up to but not including ``end`` in steps: int64 if all are integers, else the default dtype.
+def _with_strides(size: Shape, stride: Shape, dtype: Any, op: str) -> ndarray[Any, Any]:
+    """An array of ``size`` whose neighbours along each axis are ``stride`` elements apart, in memory of its own."""
+    if len(size) != len(stride):
+        raise ArgumentError(f"{op}: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
+    if min(stride, default=0) < 0:
+        raise ArgumentError(f"{op}: strides must not be negative: got {stride}")
+    reach = 0 if 0 in size else 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    flat = np.empty(reach, dtype)
+    writable = not repeats(size, stride)
+    return np.lib.stride_tricks.as_strided(flat, size, [step * flat.itemsize for step in stride], writeable=writable)
+
+
+@public("empty_strided", method=False)
+def _empty_strided(size: Any, stride: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
+    """A tensor of ``size`` with the given strides (in elements), whose values are whatever the memory holds.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.arange(1, 4).tolist()
-    [1, 2, 3]
+    >>> tl.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
     """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Taped | np.generic) else v for v in (start, end, step))
-    if step == 0:
-        raise ArgumentError("arange: step must not be 0")
-    if not all(map(math.isfinite, (start, end, step))):
-        raise ArgumentError(f"arange: start, end and step must be finite: they are {start}, {end} and {step}")
-    if (end - start) * step < 0:
-        raise ArgumentError(f"arange: from {start} to {end} in steps of {step} there is no way; change the sign of step")
-    if dtype is None:
-        dtype = np.int64 if all(isinstance(v, int) for v in (start, end, step)) else get_default_dtype()
-    return finish(np.arange(start, end, step).astype(dtype, copy=False), **how)
+    shape, steps = size_of((size,), "empty_strided"), _strides(stride, "empty_strided")
+    return finish(_with_strides(shape, steps, dtype_or_default(dtype), "empty_strided"), **how)
 
 
-def _steps(steps: int, op: str) -> int:
-    if steps < 0:
-        raise ArgumentError(f"{op}: the number of steps must not be negative: got {steps}")
-    return int(steps)
+def _strides(stride: Any, op: str) -> Shape:
+    try:
+        return tuple(s.__index__() for s in stride)
+    except (AttributeError, TypeError):
+        raise OperandError(f"{op}: strides must be integers: got {stride!r:.60}; give one per dimension") from None
 
 
-@public("linspace", method=False, out="dtype")
-def _linspace(start: float, end: float, steps: int, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """``steps`` numbers evenly from ``start`` to ``end``, both included. Differentiable in ends that are tensors.
+@public("empty_permuted", method=False)
+def _empty_permuted(size: Any, physical_layout: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
+    """A tensor of ``size`` whose dimensions lie in memory in the order ``physical_layout``, outermost first.
 
     >>> import tensorflowlite_clone as tl
-    >>> tl.linspace(0, 1, 5).tolist()
-    [0.0, 0.25, 0.5, 0.75, 1.0]
+    >>> tl.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
     """
-    return finish(np.linspace(start, end, _steps(steps, "linspace"), dtype=_dtype(dtype)), **how)
+    shape, order = size_of((size,), "empty_permuted"), _strides(physical_layout, "empty_permuted")
+    if sorted(order) != list(range(len(shape))):
+        raise ArgumentError(f"empty_permuted: physical_layout must name each dimension once, from 0 up: it is {order}, the size {shape}")
+    array = np.empty([shape[i] for i in order], dtype_or_default(dtype))
+    return finish(array.transpose([order.index(i) for i in range(len(shape))]), **how)
 
 
-@public("logspace", method=False, out="dtype")
-def _logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``. Differentiable in ends that are tensors."""
-    with np.errstate(over="ignore"):
-        return finish(np.logspace(start, end, _steps(steps, "logspace"), base=base, dtype=_dtype(dtype)), **how)
-
-
-@public("eye", method=False, out="dtype")
-def _eye(n: int, m: int | None = None, *, dtype: DTypeLike = None, **how: How) -> Array:
-    """Ones on the diagonal of an n x m matrix (n x n without m)."""
-    shape = size_of((n, n if m is None else m), "eye")
-    return finish(np.eye(*shape, dtype=_dtype(dtype)), **how)
-
-
-@public("tril_indices", method=False)
-def _tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, **how: How) -> Array:
-    """The indices (2, n) of the lower triangle of a row x col matrix."""
-    row, col = size_of((row, col), "tril_indices")
-    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dtype), **how)
-
-
-@public("triu_indices", method=False)
-def _triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = np.int64, **how: How) -> Array:
-    """The indices (2, n) of the upper triangle of a row x col matrix."""
-    row, col = size_of((row, col), "triu_indices")
-    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dtype), **how)
+@public("new_empty_strided", function=False)
+def _new_empty_strided(input: Array, size: Any, stride: Any, *, dtype: DTypeLike = None, **how: How) -> Array:
+    """A tensor of ``size`` with the given strides (in elements) in this tensor's dtype; see `empty_strided`."""
+    shape, steps = size_of((size,), "new_empty_strided"), _strides(stride, "new_empty_strided")
+    kind = numpy_dtype(input.dtype if dtype is None else dtype)
+    return finish(_with_strides(shape, steps, kind, "new_empty_strided"), **how)
 
 
 # ---- NumPy's spellings ----------------------------------------------------------------------------------------------------------

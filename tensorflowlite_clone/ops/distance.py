@@ -7,15 +7,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
-from ..core.levels import all_values
+from ..core.levels import all_values, number
 from ..core.publish import public, to_operand
 from .cast import cast
 from .index import get_item
 from .reduce import Sum
 from .shape import Reshape
+
+
+@public("renorm", out=True, inplace=True)
+def _renorm(input: Array, p: float, dim: int, maxnorm: float) -> Array:
+    """``input`` with each of its slices along ``dim`` made shorter where its p-norm is above ``maxnorm``: then it becomes that.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.renorm(tl.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 2.5).tolist()
+    [[1.5, 2.0], [0.0, 1.0]]
+    """
+    x = to_operand(input, "renorm")
+    ndim, p, maxnorm = len(shape_of(x)), number(p, "renorm", "p"), number(maxnorm, "renorm", "maxnorm")
+    if ndim < 2:
+        raise ShapeError(f"renorm: needs at least two dimensions: the input is {shape_of(x)}; unsqueeze() it")
+    if not p > 0 or not maxnorm >= 0:
+        raise ArgumentError(f"renorm: p must be above 0 and maxnorm not negative: they are {p} and {maxnorm}")
+    if x.dtype.kind not in "fc":
+        raise DTypeError(f"renorm: needs floating numbers: the input is {x.dtype} {shape_of(x)}; convert it, x.float()")
+    axis = normalize_axis(dim, ndim, "renorm")
+    norms = x.norm(p, [i for i in range(ndim) if i != axis], True)
+    above = np.greater(norms, maxnorm)
+    return x * np.where(above, maxnorm / (norms + 1e-7), 1.0)
 
 
 @public("cosine_similarity", method=False, functional=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
+from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
@@ -99,4 +99,9 @@ def _meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Array, ...]:
     >>> [g.tolist() for g in tl.meshgrid(tl.tensor([1, 2]), tl.tensor([3, 4, 5]))]
     [[[1, 1, 1], [2, 2, 2]], [[3, 4, 5], [3, 4, 5]]]
     """
+    xs = _given(tensors, "meshgrid")
+    if not xs:
+        raise ArgumentError("meshgrid: needs at least one vector: got none")
+    if len({x.dtype for x in xs}) > 1:
+        raise DTypeError(f"meshgrid: the vectors must have one dtype: they have {[str(x.dtype) for x in xs]}; convert them")
     return _grid(tensors, indexing, "meshgrid")

@@ -163,6 +163,19 @@ def _split(tensor: Array, split_size_or_sections: Any, dim: int = 0) -> tuple[Ar
     return _parts(x, axis, np.cumsum(sizes, dtype=np.int64).tolist())
 
 
+@public("split_with_sizes")
+def _split_with_sizes(input: Array, split_sizes: Sequence[int], dim: int = 0) -> tuple[Array, ...]:
+    """Slices along ``dim`` of the given sizes, which sum to the whole. Views.
+
+    >>> import tensorflowlite_clone as tl
+    >>> [part.tolist() for part in tl.split_with_sizes(tl.arange(5), [1, 4])]
+    [[0], [1, 2, 3, 4]]
+    """
+    if not isinstance(split_sizes, Sequence):
+        raise OperandError(f"split_with_sizes: needs the sizes of the parts: got {type(split_sizes).__name__}; for equal parts use split")
+    return _split(input, list(split_sizes), dim)
+
+
 @public("chunk")
 def _chunk(input: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     """At most ``chunks`` slices of one size along ``dim`` (the last may be smaller)."""
@@ -185,6 +198,8 @@ def _tensor_split(input: Array, indices_or_sections: Any, dim: int = 0) -> tuple
     x, at = to_operand(input, "tensor_split"), indices_or_sections
     axis, n = _axis(x, dim, "tensor_split")
     if isinstance(at, Boxed):
+        if at.dtype.kind not in "iu" or len(at.shape) > 1:
+            raise DTypeError(f"tensor_split: indices must be integers, one or a vector: got {at.dtype} {at.shape}; convert them, .long()")
         at = concrete(at, "tensor_split").tolist()
     if isinstance(at, int | np.integer):
         if at < 1:

@@ -196,6 +196,7 @@ class NextAfter(Elementwise, numpy=np.nextafter, public="nextafter", inplace=Tru
     """The next floating-point number after x in the direction of y. Shape: broadcast."""
 
     real_only = True
+    promotion = "inexact"
     forward = np.nextafter
 
     def grad_x(g):
@@ -285,9 +286,9 @@ def _np_round(a: Array, decimals: int = 0) -> Array:
 
 
 @public("nan_to_num", inplace=True, out=True)
-def _nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
+def _nan_to_num(input: Array, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """NaN and infinities replaced by numbers (the dtype's extremes for infinities). Shape: any -> same."""
-    x, values = to_operand(input, "nan_to_num"), {"nan": nan, "posinf": posinf, "neginf": neginf}
+    x, values = to_operand(input, "nan_to_num"), {"nan": 0.0 if nan is None else nan, "posinf": posinf, "neginf": neginf}
     if x.dtype.kind == "c":  # each part by itself, as NumPy does it
         return FromParts.of(NanToNum.of(np.real(x), **values), NanToNum.of(np.imag(x), **values))
     return NanToNum.of(x, **values)

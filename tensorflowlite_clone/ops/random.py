@@ -1,4 +1,6 @@
-"""Random numbers: `Generator`, seeding, and tensors drawn from distributions. In-place drawing is in ``inplace/drawing.py``.
+"""Random numbers: `Generator`, seeding, and tensors drawn from sizes.
+
+Not here: parameters in tensors (``distributions.py``), in-place drawing (``inplace/drawing.py``).
 
 Streams are NumPy's SFC64 (C. Doty-Humphrey 2010), seeded through NumPy's `SeedSequence`: the same seed gives the same integers and
 uniform numbers on every platform. Numbers differ from PyTorch's for the same seed.
@@ -23,19 +25,16 @@ from numpy import ndarray
 from .._errors import ArgumentError, DTypeError, OperandError
 from .._state import freed_by_fork, get_default_dtype, state
 from .._typing import Array, DTypeLike, Shape
-from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import numpy_dtype
-from ..core.levels import all_values, number
-from ..core.publish import public, to_operand
+from ..core.publish import public
 from ..core.signature import How
 from ..core.tensor import Taped, Tensor
 from ..kernels.short import SHORT
-from .cast import cast
 from .create import arranged, finish, size_of
-from .draw import drawn, floating, fresh
-from .search import bisect
+from .draw import fresh
+from .kinds import finfo
 
 #: A saved state: the seed, four words of the stream, whether half a word is kept, and that half word.
 STATE_WORDS = 7
@@ -196,7 +195,8 @@ def _set_rng_state(new_state: Array) -> None:
 
 
 # ---- drawing on plain arrays ------------------------------------------------------------------------------------------------------
-def _floating(dtype: DTypeLike, op: str, complex_too: bool = False) -> Any:
+def floating_kind(dtype: DTypeLike, op: str, complex_too: bool = False) -> Any:
+    """The dtype to draw floating numbers in: the default one where none is given."""
     kind = get_default_dtype() if dtype is None else numpy_dtype(dtype)
     if kind.kind not in "fV" and not (complex_too and kind.kind == "c"):
         raise DTypeError(f"{op}: draws floating numbers: dtype is {kind}; pass a floating dtype, or use randint for integers")
@@ -228,12 +228,22 @@ def _from_parts(pairs: Any, dtype: Any) -> ndarray[Any, Any]:
     return np.asarray(pairs.view(dtype)[..., 0])
 
 
+def whole_range(kind: Any) -> tuple[int, int]:
+    """The least and the largest integer that a real dtype reaches."""
+    if kind.kind in "iub":
+        return (0, 1) if kind.kind == "b" else (int(np.iinfo(kind).min), int(np.iinfo(kind).max))
+    largest = int(finfo(kind).max)
+    return -largest, largest
+
+
 def whole(low: Any, high: Any, shape: Shape, dtype: DTypeLike, generator: Generator | None, op: str) -> ndarray[Any, Any]:
     """Integers in [low, high) in ``dtype`` (int64 without one)."""
     low, high, kind = index(low), index(high), numpy_dtype(np.int64 if dtype is None else dtype)
     if high <= low:
         raise ArgumentError(f"{op}: the range is empty: low is {low}, high is {high}; high must be above low")
-    least, most = (np.iinfo(kind).min, np.iinfo(kind).max) if kind.kind in "iu" else (0, 1) if kind.kind == "b" else (low, high)
+    if kind.kind == "c":
+        raise DTypeError(f"{op}: integers are drawn for real dtypes: got {kind}; convert the result")
+    least, most = whole_range(kind)
     if low < least or high - 1 > most:
         raise ArgumentError(f"{op}: {kind} holds integers from {least} to {most}: low is {low}, high is {high}; use a wider dtype")
     return np.asarray(stream(generator).integers(low, high, shape)).astype(kind)
@@ -249,7 +259,7 @@ def _rand(*sizes: Any, size: Any = None, generator: Generator | None = None, dty
     >>> bool(((x >= 0) & (x < 1)).all())
     True
     """
-    kind = _floating(dtype, "rand", complex_too=True)
+    kind = floating_kind(dtype, "rand", complex_too=True)
     return finish(fresh("rand", size_of(sizes, "rand", size), lambda shape: uniform(shape, kind, generator)), **how)
 
 
@@ -261,7 +271,7 @@ def _randn(*sizes: Any, size: Any = None, generator: Generator | None = None, dt
     >>> tl.randn(2, 3).shape
     (2, 3)
     """
-    kind = _floating(dtype, "randn", complex_too=True)
+    kind = floating_kind(dtype, "randn", complex_too=True)
     return finish(fresh("randn", size_of(sizes, "randn", size), lambda shape: normal(shape, kind, generator)), **how)
 
 
@@ -294,6 +304,11 @@ def _randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = 
     if n < 0:
         raise ArgumentError(f"randperm: n must not be negative: got {n}")
     kind = numpy_dtype(np.int64 if dtype is None else dtype)
+    if kind.kind in "bc":
+        raise DTypeError(f"randperm: gives the integers from 0 up: dtype is {kind}; use an integer dtype")
+    most = int(np.iinfo(kind).max) if kind.kind in "iu" else round(2 / finfo(kind).eps)
+    if n - 1 > most:
+        raise ArgumentError(f"randperm: {kind} holds the integers up to {most}: n is {n}; use a wider dtype")
 
     def draw(shape: Shape) -> Any:
         rng = stream(generator)
@@ -310,7 +325,7 @@ def _rand_like(
     input: Array, *, generator: Generator | None = None, dtype: DTypeLike = None, memory_format: Any = None, **how: How
 ) -> Array:
     """Uniform numbers in [0, 1) in the shape and dtype of ``input``."""
-    kind = _floating(input.dtype if dtype is None else dtype, "rand_like", complex_too=True)
+    kind = floating_kind(input.dtype if dtype is None else dtype, "rand_like", complex_too=True)
 
     def draw(shape: Shape) -> Any:
         return arranged(uniform(shape, kind, generator), input, memory_format)
@@ -323,7 +338,7 @@ def _randn_like(
     input: Array, *, generator: Generator | None = None, dtype: DTypeLike = None, memory_format: Any = None, **how: How
 ) -> Array:
     """Standard normal numbers in the shape and dtype of ``input``."""
-    kind = _floating(input.dtype if dtype is None else dtype, "randn_like", complex_too=True)
+    kind = floating_kind(input.dtype if dtype is None else dtype, "randn_like", complex_too=True)
 
     def draw(shape: Shape) -> Any:
         return arranged(normal(shape, kind, generator), input, memory_format)
@@ -350,116 +365,3 @@ def _randint_like(
         return arranged(whole(low, high, shape, kind, generator, "randint_like"), input, memory_format)
 
     return finish(fresh("randint_like", shape_of(input), draw), **how)
-
-
-# ---- distributions ----------------------------------------------------------------------------------------------------------------
-def _outside(op: str, what: str, values: ndarray[Any, Any], low: float, high: float) -> None:
-    """Raise unless all values are in [low, high]; NaN is not."""
-    if not np.all((values >= low) & (values <= high)):
-        raise ArgumentError(f"{op}: {what} must be in [{low}, {high}]: they range from {np.min(values)} to {np.max(values)}")
-
-
-@public("normal", method=False, out="dtype")
-def _normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DTypeLike = None, **how: How
-) -> Array:
-    """Normal numbers with given means and standard deviations: numbers with a ``size``, or tensors that broadcast.
-
-    Differentiable in both: the result is ``mean + std * z`` with z drawn from the standard normal distribution.
-    """
-    spread = all_values(std)
-    if not np.all(np.greater_equal(spread, 0)):
-        raise ArgumentError(f"normal: standard deviations must not be negative: the smallest is {np.min(spread)}")
-    kinds = [v.dtype for v in (mean, std) if isinstance(v, Boxed | ndarray)] if size is None else []
-    kind = _floating(np.result_type(*kinds) if kinds and dtype is None else dtype, "normal", complex_too=True)
-    shape = np.broadcast_shapes(shape_of(mean), shape_of(std)) if size is None else size_of((size,), "normal")
-    z = fresh("normal", shape, lambda shape: normal(shape, kind, generator))
-    with np.errstate(all="ignore"):
-        return finish(cast(z * std + mean, kind), **how)
-
-
-@public("bernoulli", out=True)
-def _bernoulli(input: Array, p: float | None = None, *, generator: Generator | None = None) -> Array:
-    """1 with the probability that ``input`` gives for each element (or ``p`` for all), else 0, in its dtype.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.bernoulli(tl.tensor([0.0, 1.0])).tolist()
-    [0.0, 1.0]
-    """
-    p = number(p, "bernoulli", "p")
-
-    def draw(x: Any) -> Any:
-        chances = x if p is None else np.asarray(p)
-        _outside("bernoulli", "probabilities", chances, 0.0, 1.0)
-        return np.less(stream(generator).random(x.shape), chances).astype(x.dtype)
-
-    return drawn("bernoulli", floating("bernoulli", input), draw)
-
-
-@public("poisson", method=False)
-def _poisson(input: Array, generator: Generator | None = None) -> Array:
-    """Poisson numbers with the rates that ``input`` gives, in its dtype."""
-
-    def draw(x: Any) -> Any:
-        _outside("poisson", "rates", x, 0.0, 9.2e18)
-        return np.asarray(stream(generator).poisson(x)).astype(x.dtype)
-
-    return drawn("poisson", floating("poisson", input), draw)
-
-
-@public("binomial", method=False)
-def _binomial(count: Array, prob: Array, generator: Generator | None = None) -> Array:
-    """How many of ``count`` trials succeed with probability ``prob``, in the dtype of ``count``; the two broadcast."""
-
-    def draw(n: Any, p: Any) -> Any:
-        _outside("binomial", "counts", n, 0.0, 9.2e18)
-        _outside("binomial", "probabilities", p, 0.0, 1.0)
-        return np.asarray(stream(generator).binomial(n.astype(np.int64), p)).astype(n.dtype)
-
-    return drawn("binomial", count, draw, to_operand(prob, "binomial"))
-
-
-@public("multinomial", out=True)
-def _multinomial(input: Array, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Array:
-    """Indices drawn with the weights (C) or (N, C) of ``input``: int64 (num_samples) or (N, num_samples).
-
-    Without ``replacement`` no index comes twice in a row. Weights need not sum to 1. Raises `ArgumentError` for weights that are
-    negative, not finite or all zero, and for more samples without replacement than there are positive weights.
-
-    >>> import tensorflowlite_clone as tl
-    >>> sorted(tl.multinomial(tl.tensor([1.0, 0.0, 2.0]), 2).tolist())
-    [0, 2]
-
-    Source: P. Efraimidis, P. Spirakis, "Weighted random sampling with a reservoir" (2006), for drawing without replacement.
-    """
-    shape = shape_of(input)
-    if len(shape) not in (1, 2):
-        raise ArgumentError(f"multinomial: input must be weights (C) or (N, C): it is {shape}")
-    if num_samples < 1:
-        raise ArgumentError(f"multinomial: num_samples must be above 0: got {num_samples}")
-
-    def draw(x: Any) -> Any:
-        weights = x.reshape(-1, shape[-1]).astype(np.float64)
-        if np.any(weights < 0) or not np.all(np.isfinite(weights)) or np.any(np.sum(weights, axis=-1) <= 0):
-            raise ArgumentError("multinomial: weights must be finite, not negative, and not all zero in a row; check the input for NaN")
-        few = int(np.count_nonzero(weights, axis=-1).min(initial=shape[-1]))
-        if not replacement and num_samples > few:
-            raise ArgumentError(
-                f"multinomial: {num_samples} samples without replacement, but only {few} weights are positive; pass replacement=True"
-            )
-        rng = stream(generator)
-        if replacement:
-            rows = _with_replacement(weights, rng.random((len(weights), num_samples)))
-        else:  # the first arrivals of exponential clocks
-            with np.errstate(divide="ignore"):
-                rows = np.argsort(rng.standard_exponential(weights.shape) / weights, axis=-1)[:, :num_samples]
-        return rows.astype(np.int64).reshape(*x.shape[:-1], num_samples)
-
-    return drawn("multinomial", floating("multinomial", input), draw)
-
-
-def _with_replacement(weights: ndarray[Any, Any], u: ndarray[Any, Any]) -> ndarray[Any, Any]:
-    """The index into each row of weights (N, C) that each uniform number (N, k) falls on."""
-    edges = np.cumsum(weights, axis=-1)
-    last = weights.shape[-1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=-1, keepdims=True)
-    return np.asarray(np.minimum(bisect(edges, u * edges[:, -1:], right=True), last))  # rounding up to the sum still means the last

@@ -333,6 +333,8 @@ def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype:
 
 
 def _correction(unbiased: Any, correction: float | None) -> float:
+    if unbiased is not None and correction is not None:
+        raise ArgumentError(f"var: unbiased ({unbiased}) and correction ({correction}) say the same in two ways; pass correction alone")
     if correction is not None:
         return correction
     return 0 if unbiased is False else 1

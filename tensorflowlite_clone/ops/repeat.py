@@ -44,6 +44,8 @@ class WindowView(Shaping, title="unfold"):
     is_view = True
 
     def forward(x, *, axis, size, step):
+        if not size:  # windows of nothing, also behind the last element
+            return np.empty((*x.shape[:axis], x.shape[axis] // step + 1, *x.shape[axis + 1 :], 0), x.dtype)
         windows = np.lib.stride_tricks.sliding_window_view(x, size, axis)
         return windows[(slice(None),) * axis + (slice(None, None, step),)]
 
@@ -81,10 +83,10 @@ def _unfold(input: Array, dimension: int, size: int, step: int) -> Array:
     shape = shape_of(input)
     axis = normalize_axis(dimension, len(shape), "unfold")
     n = shape[axis] if shape else 1
-    if not 0 < size <= n or step < 1:
-        raise ArgumentError(f"unfold: needs 0 < size <= {n} (dimension {axis} of {shape}) and step >= 1: size is {size}, step is {step}")
+    if not 0 <= size <= n or step < 1:
+        raise ArgumentError(f"unfold: needs 0 <= size <= {n} (dimension {axis} of {shape}) and step >= 1: size is {size}, step is {step}")
     if not shape:  # one element in one window, which is the only axis of the result
-        return Reshape.of(input, shape=(1,))
+        return Reshape.of(input, shape=(1,)) if size else get_item(Reshape.of(input, shape=(1,)), slice(0, 0))
     return WindowView.of(input, axis=axis, size=size, step=step)
 
 

@@ -280,6 +280,8 @@ def _movedim(input: Array, source: int | Sequence[int], destination: int | Seque
 @public("flip", method=True)
 def _flip(input: Array, *dims: Any) -> Array:
     """The elements in reverse order along ``dims``."""
+    if not dims:
+        raise ArgumentError(f"flip: dims is missing: the input is {shape_of(input)}; flip(0), or flip(()) for a plain copy")
     return Flip.of(input, axis=normalize_axes(_one_by_one(dims), len(shape_of(input)), "flip") or ())
 
 

@@ -17,7 +17,7 @@ from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
 
 from .._errors import ArgumentError, GraphError, ShapeError
-from .._typing import Array
+from .._typing import Array, Shape
 from ..core.broadcast import shape_of, spread_all
 from ..core.families import Linear
 from ..core.publish import public, to_operand
@@ -151,7 +151,7 @@ def window_of(root: ndarray[Any, Any], view: ndarray[Any, Any]) -> Window:
 def read(root: Tensor, view: ndarray[Any, Any]) -> Any:
     """The tensor that ``view`` is, as a recorded window onto ``root``."""
     size, stride, offset = window_of(root.array, view)
-    whole = _row_major(root)
+    whole = row_major(root)
     if view.dtype == root.dtype:
         return AsStrided.of(whole, size=size, stride=stride, offset=offset)
     if view.dtype.kind != "c":
@@ -163,7 +163,7 @@ def write(root: Tensor, view: ndarray[Any, Any], value: Tensor) -> Any:
     """``root`` after ``value`` has been written into its window ``view``: the memory has it already, this records it."""
     size, stride, offset = window_of(root.array, view)
     axes = order_of(root.array)
-    whole: Any = _row_major(root)
+    whole: Any = row_major(root)
     parts = view.dtype != root.dtype
     if parts:
         whole, value = (whole, PairsOfParts.of(value)) if view.dtype.kind == "c" else (PairsOfParts.of(whole), value)
@@ -174,7 +174,8 @@ def write(root: Tensor, view: ndarray[Any, Any], value: Tensor) -> Any:
     return out if back == tuple(range(len(back))) else Transpose.of(out, axes=back)
 
 
-def _row_major(root: Any, axes: tuple[int, ...] | None = None) -> Any:
+def row_major(root: Any, axes: tuple[int, ...] | None = None) -> Any:
+    """``root`` with its axes in the order in which they lie in memory."""
     axes = order_of(root.array) if axes is None else axes
     return root if axes == tuple(range(len(axes))) else Transpose.of(root, axes=axes)
 
@@ -198,7 +199,20 @@ def memory_of(x: Any) -> tuple[Any, int]:
     return root, (layout.ctypes.data - whole.ctypes.data) // whole.itemsize
 
 
-@public("as_strided")
+def check_window(op: str, shape: Shape, count: int, window: Window) -> None:
+    """Raise unless ``window`` stays inside a memory of ``count`` elements, which a tensor of ``shape`` looks at."""
+    size, stride, offset = window
+    if len(size) != len(stride):
+        raise ArgumentError(f"{op}: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
+    last = offset + sum(max(n - 1, 0) * s for n, s in zip(size, stride, strict=True))
+    if min(size, default=0) < 0 or min(stride, default=0) < 0 or offset < 0 or (0 not in size and last >= count):
+        raise ShapeError(
+            f"{op}: the window leaves the memory: it reaches element {last} of {count} (input {shape}, size {size}, "
+            f"stride {stride}, offset {offset}); sizes, strides and offset must stay inside and not be negative"
+        )
+
+
+@public("as_strided", inplace="view")
 def _as_strided(input: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Array:
     """The memory that ``input`` looks at, through a window with the given size and strides (in elements): a view.
 
@@ -212,25 +226,19 @@ def _as_strided(input: Array, size: Sequence[int], stride: Sequence[int], storag
     """
     x = to_operand(input, "as_strided")
     size, stride = tuple(map(int, size)), tuple(map(int, stride))
-    if len(size) != len(stride):
-        raise ArgumentError(f"as_strided: size and stride have different lengths: {size} and {stride}; give one stride per dimension")
     root, start = memory_of(x)
     offset = start if storage_offset is None else int(storage_offset)
-    count = math.prod(shape_of(root))
+    check_window("as_strided", shape_of(x), math.prod(shape_of(root)), (size, stride, offset))
     last = offset + sum(max(n - 1, 0) * s for n, s in zip(size, stride, strict=True))
-    if min(size, default=0) < 0 or min(stride, default=0) < 0 or offset < 0 or (0 not in size and last >= count):
-        raise ShapeError(
-            f"as_strided: the window leaves the memory: it reaches element {last} of {count} (input {shape_of(x)}, size {size}, "
-            f"stride {stride}, offset {offset}); sizes, strides and offset must stay inside and not be negative"
-        )
-    if root is not x and start <= offset and last < start + math.prod(shape_of(x)) and (axes := _order(x)) is not None:
-        return AsStrided.of(_row_major(x, axes), size=size, stride=stride, offset=offset - start)  # it stays inside of the input
-    axes = _order(root)
+    if root is not x and start <= offset and last < start + math.prod(shape_of(x)) and (axes := order(x)) is not None:
+        return AsStrided.of(row_major(x, axes), size=size, stride=stride, offset=offset - start)  # it stays inside of the input
+    axes = order(root)
     if axes is None:
         raise ShapeError(f"as_strided: the memory (shape {shape_of(root)}) has gaps or runs backwards; use contiguous() first")
-    return AsStrided.of(_row_major(root, axes), size=size, stride=stride, offset=offset)
+    return AsStrided.of(row_major(root, axes), size=size, stride=stride, offset=offset)
 
 
-def _order(x: Any) -> tuple[int, ...] | None:
+def order(x: Any) -> tuple[int, ...] | None:
+    """The `dense_order` of a tensor or box."""
     layout = mirror(x)
     return tuple(range(len(shape_of(x)))) if layout is None else dense_order(layout)

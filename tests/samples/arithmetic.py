@@ -5,6 +5,17 @@ import numpy as np
 from . import call, distinct, integers, normal, positive, sample
 
 SAMPLES = {
+    "FloorQuotient": [
+        sample(normal(2, 3) * 5, positive(3)),
+        sample(np.array([1.0, 0.3]), np.array([0.1, 0.1]), smooth=False, float32=False),
+        sample(np.array([4.0, -2.0]), np.array([2.0, 1.0]), kink=(np.zeros(2), np.zeros(2))),
+    ],
+    "Frexp": [
+        sample(np.array([0.3, -6.5, 0.1, 70.0])),
+        sample(normal(2, 3)),
+        sample(np.array(0.3)),
+        sample(np.array([1.0, -2.0, 0.5, 0.0]), kink=([0.5, 0.25, 1.0, 1.0],)),
+    ],
     "Add": [
         sample(normal(2, 3), normal(3)),
         sample(normal(), normal(2)),
@@ -32,6 +43,51 @@ SAMPLES = {
 }
 
 CALLS = [
+    call(
+        "div floor",
+        lambda T, x, y: (T.div(x, y, rounding_mode="floor"), x.div(0.1, rounding_mode="floor"), T.div(x, y, rounding_mode="trunc")),
+        normal(4) * 5,
+        positive(4),
+        second=False,
+        why="PyTorch's gradient of 0 is connected",
+    ),
+    call(
+        "lerp from both ends",
+        lambda T, x, y, w: (T.lerp(x, y, w), T.lerp(x, y, 0.2), T.lerp(x, y, 0.9), T.lerp(x, y, 1.0)),
+        normal(4),
+        normal(4, seed=1),
+        np.array([0.1, 0.5, 0.9, -2.0]),
+    ),
+    call(
+        "ldexp of large powers",
+        lambda T, x, i: (T.ldexp(x, i), x.ldexp(T.tensor(3))),
+        np.array([1e-300, 0.3, -1e300]),
+        np.array([1900, 200, -1000]),
+        differentiable=False,
+    ),
+    call(
+        "integers to negative powers",
+        lambda T, i: (T.pow(i, -i), 2**i, T.tensor([-1, 1, -1]) ** T.tensor([-3, -2, -2])),
+        integers(5, low=-3, high=4),
+    ),
+    call(
+        "sums of small integers",
+        lambda T, i: (
+            T.add(i.byte(), i.byte() + 200, alpha=2),
+            T.add(i.double(), i.byte() + 200, alpha=3),
+            T.addcmul(i, i.byte() + 200, i.byte()),
+            i.byte() + (-2),
+            i.byte() * 300,
+            300 - i.to(T.int8),
+            T.add(i > 2, i > 3, alpha=2),
+        ),
+        integers(5),
+    ),
+    call(
+        "truth values",
+        lambda T, i: (T.conj(i > 2), T.square(i > 2), (i > 2) ** True, T.conj_physical(i > 1), (i > 2) ** 2),
+        integers(5),
+    ),
     call("add alpha", lambda T, x, y: T.add(x, y, alpha=2), normal(2, 3), normal(3)),
     call("sub alpha", lambda T, x, y: T.sub(x, y, alpha=2), normal(2, 3), normal(3)),
     call("rsub", lambda T, x, y: T.rsub(x, y), normal(2, 3), normal(3)),
@@ -66,4 +122,11 @@ CALLS = [
     call("addcmul", lambda T, x, y, z: T.addcmul(x, y, z, value=2.0), normal(3), normal(3, seed=1), normal(3, seed=2)),
     call("addcdiv", lambda T, x, y, z: T.addcdiv(x, y, z, value=2.0), normal(3), normal(3, seed=1), positive(3)),
     call("deg2rad", lambda T, x: T.deg2rad(x) + T.rad2deg(x), normal(3)),
+    call("frexp", lambda T, x: (T.frexp(x).mantissa, *x.frexp()), np.array([0.3, -6.0, 1e-9, 7e9, 1.0, 0.0])),
+    call(
+        "frexp of what is not finite",
+        lambda T, x: T.frexp(x),
+        np.array([np.inf, -np.inf, np.nan, 1e-310, 7e300, -0.0]),
+        differentiable=False,
+    ),
 ]

@@ -26,6 +26,8 @@ CALLS = [
     ),
     call("cdist stacks", lambda T, x, y: T.cdist(x, y, p=3), normal(2, 1, 2, 3), normal(3, 4, 3), second=False),
     call("pdist", lambda T, x: (T.pdist(x), T.pdist(x, 1)), X, second=False),
+    call("renorm", lambda T, x: (T.renorm(x, 2, 0, 1.0), x.renorm(3.5, -1, 2.0), T.renorm(x, p=1, dim=1, maxnorm=9e9)), normal(3, 4) * 2.0),
+    call("renorm of a stack", lambda T, x: T.renorm(x, float("inf"), 1, 0.5), normal(2, 3, 2)),
 ]
 
 TWICE = X[[0, 0, 1]]

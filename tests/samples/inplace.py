@@ -119,6 +119,42 @@ def masked(T, x, w):
     return y * w, z
 
 
+def scattered(T, x, i, s):
+    """The twins of what writes along an axis."""
+    y = [x * 1.0 for _ in range(5)]
+    return (
+        y[0].scatter_reduce_(1, i, s, "prod", include_self=False), y[1].scatter_(1, i, s.detach(), reduce="add").detach(),
+        y[2].index_reduce_(1, i[0], s, "mean"), y[3].put_(i, s, accumulate=True), y[4].renorm_(2, 0, 0.5),
+    )  # fmt: skip
+
+
+def at_top_level(T, x, y):
+    """In-place functions that PyTorch has at the top level."""
+    z = [x * 1.0 for _ in range(9)]
+    T.as_strided_(z[8], (2, 2), (4, 1), 1)
+    return (
+        T.abs_(z[0]), T.clamp_(z[1], 0.3), T.exp_(z[2]), T.xlogy_(z[3], y), T.zero_(z[4]), T.fill_(z[5], y[0, 0]), T.relu_(z[6]),
+        T.index_put_(z[7], (T.tensor([0, 2]),), y[:2]), z[8], T.fill(x, y[1, 1]), T.fill(x, 2), T.conj_physical_(x * 1j),
+    )  # fmt: skip
+
+
+def by_functions(T, x, y):
+    x, y = x.detach(), y.detach()
+    return (
+        x.clone().apply_(lambda v: v * 2 + 1), x.clone().t().apply_(abs), x.clone().map_(y, lambda v, w: v * w),
+        x.clone().map2_(y, y[0], lambda v, w, u: v * w + u), (x * 9).long().apply_(lambda v: v * 2.6), (x > 0).apply_(lambda v: not v),
+    )  # fmt: skip
+
+
+def resized(T, x):
+    x, y = x.detach(), T.arange(6)
+    part = x.clone()[1:]
+    return (
+        x.clone().resize_(2, 3), x.clone().resize_((12,)), part.resize_(2), x.clone().resize_(5, 4)[:3], T.resize_as_(x.clone(), y),
+        x.clone().t().resize_(4, 3), x.clone().resize_as_(x[0, 0]), x.clone().resize_(0, 3), y.resize_(3, 4)[:1],
+    )  # fmt: skip
+
+
 INTEGERS = integers(3, low=1, high=9)
 
 CALLS = [
@@ -142,6 +178,11 @@ CALLS = [
     call("scatter_", lambda T, x, i, w: ((x * 1.0).scatter_(1, i, w), (x * 1.0).scatter_add_(1, i, w), (x * 1.0).scatter_(0, i, 2.0)), X, np.array([[0, 2], [1, 3], [2, 0]]) % 3, normal(3, 2)),
     call("index_add_", lambda T, x, w: ((x * 1.0).index_add_(0, T.tensor([2, 0]), w), (x * 1.0).index_copy_(0, T.tensor([2, 0]), w), (x * 1.0).index_fill_(1, T.tensor([1]), 3.0)), X, normal(2, 4)),
     call("product twice", twice, X, Y),
+    call("scatter_reduce_ and kin", scattered, X, np.array([[1, 1, 3], [0, 0, 2], [3, 3, 3]]), positive(3, 3), second=False, why="PyTorch has none of put_"),
+    call("in-place at top level", at_top_level, positive(3, 4), positive(3, 4, seed=4)),
+    call("addbmm_ and addr_", lambda T, x, y, z: ((x * 1.0).addbmm_(y, z, beta=0.5), (x * 1.0).addr_(y[0, :, 0], z[0, 0], alpha=2.0)), X, normal(2, 3, 2), normal(2, 2, 4)),
+    call("apply_ and map_", by_functions, X, Y, differentiable=False),
+    call("resize_", resized, X, differentiable=False),
     call("buffer", buffer, X, Y),
     call("fill_ and zero_", filled, X, Y),
     call("copy_", copied, X, Y),

@@ -39,4 +39,18 @@ CALLS = [
     call("linear", lambda T, x, w, b: (T.nn.functional.linear(x, w, b), T.nn.functional.linear(x, w)), C, normal(4, 3), normal(4)),
     call("linear one output", lambda T, x, w: (T.nn.functional.linear(x, w), T.nn.functional.linear(x[0, 0], w[None])), C, normal(3)),
     call("bilinear", lambda T, x, y, w, b: T.nn.functional.bilinear(x, y, w, b), normal(5, 2), normal(5, 3), normal(4, 2, 3), normal(4)),
+    call(
+        "sums of products of integers",
+        lambda T, m, a, b, v, w: [
+            f(T, **kw)
+            for kw in ({}, {"alpha": 2}, {"beta": 2}, {"alpha": 0.5}, {"beta": 0})
+            for f in (
+                lambda T, **kw: T.addmm(m[0], a[0], b[0], **kw),
+                lambda T, **kw: T.addbmm(m[0].byte(), a.byte(), b.byte(), **kw),
+                lambda T, **kw: T.baddbmm(m.int(), a.int(), b.int(), **kw),
+                lambda T, **kw: T.addmv(v, a[0], w, **kw),
+            )
+        ],
+        integers(2, 2, 4), integers(2, 2, 3), integers(2, 3, 4), integers(2), integers(3),
+    ),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,15 +21,16 @@ from ..random import Generator, normal, stream, uniform, whole
 from .mutation import mutate
 
 
-def _draw(input: Array, name: str, draw: Callable[[Shape, Any], Any], floating: bool = True) -> Array:
-    """Fill the tensor with ``draw(shape, dtype)``."""
+def _draw(input: Array, name: str, draw: Callable[[Shape, Any], Any], kinds: str = "f") -> Array:
+    """Fill the tensor, whose dtype is of one of the ``kinds`` (NumPy's letters), with ``draw(shape, dtype)``."""
     if state.maps and separate(name):
         raise TransformError(
             f"{name}: cannot give each example of vmap numbers of its own in place: the tensor has no place for them; use the function "
             f"that returns a new tensor (rand_like, randn_like, bernoulli), or randomness='same'"
         )
-    if floating and input.dtype.kind != "f":
-        raise DTypeError(f"{name}: draws floating numbers: the tensor is {input.dtype} {shape_of(input)}; convert it, or use random_")
+    if input.dtype.kind not in kinds:
+        what, fix = ("floating numbers", "convert it, or use random_") if kinds[0] == "f" else ("integers", "convert it, or use normal_")
+        raise DTypeError(f"{name}: draws {what}: the tensor is {input.dtype} {shape_of(input)}; {fix}")
 
     def values(t: Tensor) -> ndarray[Any, Any]:
         with np.errstate(all="ignore"):  # beyond the range of float16 is infinite
@@ -49,7 +51,7 @@ def _normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Ge
     mean, std = number(mean, "normal_", "mean"), number(std, "normal_", "std")
     if not std >= 0:
         raise ArgumentError(f"normal_: the standard deviation must not be negative: got {std}")
-    return _draw(input, "normal_", lambda shape, dtype: normal(shape, dtype, generator) * std + mean)
+    return _draw(input, "normal_", lambda shape, dtype: normal(shape, dtype, generator) * std + mean, "fc")
 
 
 @public("log_normal_", function=False)
@@ -68,13 +70,20 @@ def _uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: G
     if not from_ <= to:
         raise ArgumentError(f"uniform_: the range is empty: from {from_} to {to}; the first must not be above the second")
 
+    largest = float(np.finfo(input.dtype).max) if input.dtype.kind in "fc" else math.inf
+    if max(-from_, to, to - from_) > largest:
+        raise ArgumentError(f"uniform_: from {from_} to {to} leaves {input.dtype}, which reaches {largest:.5g}; use a smaller range")
+
     def draw(shape: Shape, dtype: Any) -> Any:
+        if dtype.kind == "c":  # each part by itself
+            real = np.zeros(0, dtype).real.dtype
+            return draw((*shape, 2), real).view(dtype)[..., 0]
         values = uniform(shape, dtype, generator) * (to - from_) + from_
         if from_ < to:  # rounding may have given `to` itself
             values = np.minimum(values, np.nextafter(dtype.type(to), dtype.type(from_)))
         return values
 
-    return _draw(input, "uniform_", draw)
+    return _draw(input, "uniform_", draw, "fc")
 
 
 @public("bernoulli_", function=False)
@@ -83,7 +92,7 @@ def _bernoulli_(input: Array, p: Any = 0.5, *, generator: Generator | None = Non
     chances = p.numpy(force=True) if isinstance(p, Taped) else np.asarray(p)
     if not np.all((chances >= 0.0) & (chances <= 1.0)):
         raise ArgumentError(f"bernoulli_: p must be in [0, 1]: it ranges from {np.min(chances)} to {np.max(chances)}")
-    return _draw(input, "bernoulli_", lambda shape, dtype: stream(generator).random(shape) < chances, floating=False)
+    return _draw(input, "bernoulli_", lambda shape, dtype: stream(generator).random(shape) < chances, "iubf")
 
 
 #: Up to which power of two every integer has a float of its own.
@@ -98,6 +107,8 @@ def _random_(input: Array, from_: int | None = None, to: int | None = None, *, g
     """
     if to is None:
         from_, to = 0, from_
+    elif from_ is None:
+        from_ = 0
 
     def draw(shape: Shape, dtype: Any) -> Any:
         if to is not None:
@@ -107,7 +118,7 @@ def _random_(input: Array, from_: int | None = None, to: int | None = None, *, g
         most = (1 << DIGITS[dtype.name]) if dtype.kind == "f" else int(np.iinfo(dtype).max)
         return stream(generator).integers(0, most, shape, np.uint64, endpoint=True)
 
-    return _draw(input, "random_", draw, floating=False)
+    return _draw(input, "random_", draw, "iubf")
 
 
 @public("exponential_", function=False)
@@ -125,7 +136,7 @@ def _geometric_(input: Array, p: float, *, generator: Generator | None = None) -
     p = number(p, "geometric_", "p")
     if not 0.0 < p < 1.0:
         raise ArgumentError(f"geometric_: p must be between 0 and 1: got {p}")
-    return _draw(input, "geometric_", lambda shape, dtype: stream(generator).geometric(p, shape), floating=False)
+    return _draw(input, "geometric_", lambda shape, dtype: stream(generator).geometric(p, shape), "iuf")
 
 
 @public("cauchy_", function=False)

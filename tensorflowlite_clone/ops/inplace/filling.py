@@ -1,18 +1,23 @@
-"""Filling and copying in place, also of the parts of complex tensors. What an in-place change means is in ``mutation.py``."""
+"""Filling and copying in place, also of the parts of complex tensors, and by functions of Python.
+
+Not here: what an in-place change means (``mutation.py``).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from ..._errors import ShapeError
+from ..._errors import DTypeError, GraphError, OperandError, ShapeError
 from ..._state import state
 from ..._typing import Array
 from ...core import registry
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
+from ...core.levels import concrete, varies
 from ...core.plain import filling
 from ...core.publish import public, to_operand
 from ...core.registry import install_method
@@ -23,17 +28,34 @@ from ..compare import Where
 from .mutation import in_dtype_of, mutate
 
 
-@public("zero_", function=False)
+@public("zero_")
 def zero_(input: Array) -> Array:
     """Every element 0; returns the tensor itself."""
     return fill_(input, 0)
 
 
-@public("fill_", function=False)
+@public("fill", method=False)
+def _fill(input: Array, value: Any) -> Array:
+    """A tensor like ``input`` with every element ``value``, a number or a 0-d tensor.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.fill(tl.zeros(2), 3.0).tolist()
+    [3.0, 3.0]
+    """
+    x = to_operand(input, "fill")
+    _one_value(value, "fill")
+    return Where.of(np.ones((), np.bool_), in_dtype_of(value, x), x)
+
+
+def _one_value(value: Any, op: str) -> None:
+    if shape_of(value) != ():
+        raise ShapeError(f"{op}: the value must be a number or a 0-d tensor: its shape is {shape_of(value)}; use copy_ to broadcast")
+
+
+@public("fill_")
 def fill_(input: Array, value: Any) -> Array:
     """Every element ``value``, a number or a 0-d tensor (which then gets a gradient); returns the tensor itself."""
-    if shape_of(value) != ():
-        raise ShapeError(f"fill_: the value must be a number or a 0-d tensor: its shape is {shape_of(value)}; use copy_ to broadcast")
+    _one_value(value, "fill_")
     return mutate(input, "fill_", lambda t: _replacing(_spread(value, t), t))
 
 
@@ -94,3 +116,60 @@ def fill_diagonal_(input: Array, fill_value: Any, wrap: bool = False) -> Array:
     np.fill_diagonal(mask, True, wrap)
     value = filling(fill_value, input.dtype, "fill_diagonal_")
     return mutate(input, "fill_diagonal_", lambda t: Where.of(mask, value, t))
+
+
+# ---- by a function of Python ----------------------------------------------------------------------------------------------------
+def _by_function(name: str, input: Array, others: tuple[Any, ...], function: Callable[..., Any]) -> Array:
+    """Every element by what ``function`` makes of it, and of those of ``others`` at its place."""
+    if not callable(function):
+        raise OperandError(f"{name}: needs a function: got {type(function).__name__} {function!r:.40}")
+    for t in (input, *others):
+        if not isinstance(t, Boxed):
+            raise OperandError(f"{name}: needs tensors: got {type(t).__name__} {t!r:.40}; convert it with tl.tensor(...)")
+        if varies(t):
+            raise GraphError(f"{name}: Python's function has no derivative: a tensor {t.shape} requires grad; use x.detach().{name}(...)")
+        if t.dtype != input.dtype:
+            raise DTypeError(f"{name}: the other tensor must have this one's dtype: they are {t.dtype} and {input.dtype}; convert it")
+    for t in others:
+        try:
+            fits = np.broadcast_shapes(t.shape, input.shape) == input.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(f"{name}: the other tensor does not broadcast to this one: they are {t.shape} and {input.shape}")
+
+    def compute(t: Any) -> Any:
+        lists = [np.broadcast_to(concrete(x, name), t.shape).ravel().tolist() for x in (t, *others)]
+        out = np.empty(t.shape, t.dtype)
+        flat = out.reshape(-1)
+        for i, values in enumerate(zip(*lists, strict=True)):
+            try:
+                flat[i] = function(*values)
+            except ValueError as error:
+                raise OperandError(f"{name}: the function must return numbers: {error}") from error
+        return out
+
+    return mutate(input, name, compute)
+
+
+@public("apply_", function=False)
+def apply_(input: Array, callable: Callable[[Any], Any]) -> Array:
+    """Every element x becomes ``callable(x)``, called with Python's numbers: slow, and without derivatives; returns the tensor itself.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.tensor([1.0, 2.0]).apply_(lambda x: x + 1).tolist()
+    [2.0, 3.0]
+    """
+    return _by_function("apply_", input, (), callable)
+
+
+@public("map_", function=False)
+def map_(input: Array, tensor: Array, callable: Callable[[Any, Any], Any]) -> Array:
+    """Every element x becomes ``callable(x, y)``, with y from ``tensor``, which broadcasts (see `apply_`); returns the tensor itself."""
+    return _by_function("map_", input, (tensor,), callable)
+
+
+@public("map2_", function=False)
+def map2_(input: Array, x: Array, y: Array, callable: Callable[[Any, Any, Any], Any]) -> Array:
+    """Every element becomes ``callable`` of it and of those of two tensors, which broadcast (see `apply_`); returns the tensor itself."""
+    return _by_function("map2_", input, (x, y), callable)

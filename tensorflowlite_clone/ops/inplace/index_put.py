@@ -171,7 +171,7 @@ def _index_put(input: Array, indices: Any, values: Array, accumulate: bool = Fal
     return x + read.back(PutItem.of(np.broadcast_to(values, part), *arrays, spec=spec, shape=shape_of(view)), shape_of(x))
 
 
-@public("index_put_", function=False)
+@public("index_put_")
 def index_put_(input: Array, indices: Any, values: Array, accumulate: bool = False) -> Array:
     """`index_put`, in place; returns the tensor itself."""
     return mutate(input, "index_put_", lambda t: _index_put(t, indices, values, accumulate))

@@ -55,9 +55,17 @@ def _view_twin(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
     return method
 
 
+#: The functions whose twin PyTorch has as a function too, not as a method only.
+AT_TOP_LEVEL = {
+    "abs", "acos", "acosh", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "as_strided", "asin", "asinh", "atan",
+    "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "conj_physical", "cos", "cosh", "deg2rad", "erf", "erfc", "exp", "exp2",
+    "expm1", "fix", "floor", "frac", "gcd", "i0", "lcm", "ldexp", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative",
+    "rad2deg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "xlogy",
+}  # fmt: skip
+
 for _name, (_function, _how) in INPLACE.items():
     _method = _view_twin(f"{_name}_", _function) if isinstance(_how, str) else _twin(f"{_name}_", _function, _how)
-    public(f"{_name}_", function=False)(_method)
+    public(f"{_name}_", function=_name in AT_TOP_LEVEL)(_method)
 
 
 #: Augmented assignments by operator: how they are written, and the NumPy function that may work on the memory itself.

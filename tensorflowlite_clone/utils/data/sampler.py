@@ -14,7 +14,8 @@ from numpy import ndarray
 from ..._errors import ArgumentError, OperandError
 from ...core.tensor import Tensor
 from ...ops.create import _tensor
-from ...ops.random import Generator, _multinomial, stream
+from ...ops.distributions import _multinomial
+from ...ops.random import Generator, stream
 from .checks import flag, indexed, iterable, positive, sized
 from .checks import generator as checked_generator
 
