@@ -24,7 +24,7 @@ OTHERS = {
     "shifts": lambda: 1, "start": lambda: 0, "length": lambda: 1, "size": lambda: 1, "step": lambda: 1,
     "value": lambda: 1.0,     "q": lambda: 0.5, "sizes": lambda: (2, 1), "dim0": lambda: 0, "dim1": lambda: 1, "chunks": lambda: 2,
     "split_size": lambda: 1, "split_sizes": lambda: (1, 1),
-        "split_size_or_sections": lambda: 1, "indices_or_sections": lambda: 1, "sections": lambda: 1,
+    "split_size_or_sections": lambda: 1, "indices_or_sections": lambda: 1, "sections": lambda: 1,
     "dimension": lambda: 0, "n": lambda: 1,     "p": lambda: 2.0, "maxnorm": lambda: 1.0, "repeats": lambda: 2,
     "mask": lambda: tl.tensor(X) > 2.0, "rank": lambda: 1,
 }  # fmt: skip
