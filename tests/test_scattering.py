@@ -189,3 +189,17 @@ def test_forward_and_reverse_agree_on_sums_of_truth_values():
     """Programs written for NumPy may take numbers and masks from each other; PyTorch's may not."""
     value = tl.func.grad(lambda v: np.sum((1.0 - (v > 0)) * v))(np.array([-1.0, 2.0]))
     assert value.tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("shape", "many", "axis"), [((30, 40), (30, 60), 1), ((5, 30, 5), (5, 70, 4), 1), ((50,), (2000,), 0)], ids=str)
+def test_many_elements_are_combined_as_few_are(shape, many, axis):
+    """From some size on NumPy goes through the flattened array."""
+    rng = np.random.default_rng(6)
+    x, src, index = rng.normal(size=shape), rng.normal(size=many), rng.integers(0, shape[axis], many)
+    at = np.indices(many)
+    at[axis] = index
+    for reduce, ufunc in (("sum", np.add), ("prod", np.multiply), ("amax", np.maximum), ("amin", np.minimum)):
+        expected = x.copy()
+        ufunc.at(expected, tuple(at), src)
+        found = tl.tensor(x).scatter_reduce(axis, tl.tensor(index), tl.tensor(src), reduce)
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9, atol=1e-12)

@@ -34,7 +34,7 @@ class Gather(Linear, AxisWise):
     """``out[.., i, ..] = x[.., index[.., i, ..], ..]`` along an axis; the index has the shape of the result."""
 
     def forward(x, index, *, axis):
-        flat = _flat_index(index, axis, x.shape) if index.size >= WORTH else None
+        flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
         return x[full_index(index, axis)] if flat is None else np.take(x, flat)
 
     def grad_x(g, index, x_shape, axis):
@@ -52,7 +52,7 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     shape_params = ("size",)
 
     def forward(x, index, *, axis, size):
-        flat = _flat_index(index, axis, size) if index.size >= WORTH else None
+        flat = flat_index(index, axis, size) if index.size >= WORTH else None
         if flat is None:
             return put_add(tuple(size), full_index(index, axis), x)
         return put_add((math.prod(size),), flat, x).reshape(size)
@@ -76,7 +76,7 @@ class NonzeroStatic(General):
         return out
 
 
-def _flat_index(index: Any, axis: int, shape: Any) -> Any:
+def flat_index(index: Any, axis: int, shape: Any) -> Any:
     """The places in the flattened array of ``shape``; None if some are out of range, which the other way explains."""
     inside = all(i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)))
     if not inside or int(index.min()) < 0 or int(index.max()) >= shape[axis]:
@@ -84,6 +84,8 @@ def _flat_index(index: Any, axis: int, shape: Any) -> Any:
     strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     places = index.astype(np.intp, copy=False)  # small integer dtypes would overflow
     flat = places * strides[axis] if strides[axis] != 1 else places
+    if len(shape) == 1:
+        return flat
     grid = np.ogrid[tuple(slice(n) for n in index.shape)]
     return flat + sum(g * strides[i] for i, g in enumerate(grid) if i != axis)
 
@@ -266,7 +268,7 @@ def _unravel_index(indices: Array, shape: Any) -> tuple[Array, ...]:
         raise OperandError(f"unravel_index: shape must be an integer or a sequence of them: got {shape!r:.60}")
     if min(sizes, default=0) < 0:
         raise ArgumentError(f"unravel_index: sizes must not be negative: got {sizes}")
-    if 0 in sizes and math.prod(shape_of(x)):
+    if 0 in sizes and 0 not in shape_of(x):
         raise ArgumentError(
             f"unravel_index: an array of shape {sizes} has no elements to name: indices are {shape_of(x)}; they must be empty"
         )
