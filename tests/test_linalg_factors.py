@@ -186,9 +186,17 @@ def test_results_go_into_out(name):
         np.testing.assert_allclose(r.numpy(), expected.numpy(), rtol=1e-12)
 
 
-@pytest.mark.parametrize("out", [tl.zeros(2, 2), (tl.zeros(2, 2),), (tl.zeros(2, 2),) * 2, "here"])
-def test_several_results_need_as_many_places(out):
-    with pytest.raises(TypeError, match=r"svd: out= must be a tuple of 3 tensors: got"):
+@pytest.mark.parametrize(
+    ("out", "wanted"),
+    [
+        (tl.zeros(2, 2), "a tuple of 3 tensors"),
+        ((tl.zeros(2, 2),), "a tuple of 3 tensors"),
+        ((tl.zeros(2, 2),) * 2, "a tuple of 3 tensors"),
+        ("here", "a tensor"),
+    ],
+)
+def test_several_results_need_as_many_places(out, wanted):
+    with pytest.raises(TypeError, match=rf"svd: out= must be {wanted}: got"):
         tl.linalg.svd(tl.eye(2), out=out)
 
 

@@ -34,7 +34,7 @@ def converted(a: Attempt, tensor: Any, package: Any) -> tuple[list[Any], dict[st
     def convert(x: Any) -> Any:
         if isinstance(x, np.ndarray):
             return tensor(x.copy())
-        if isinstance(x, np.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
+        if isinstance(x, np.dtype | tl.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
             return getattr(package, np.dtype(x).name)
         return type(x)(map(convert, x)) if type(x) in (list, tuple) else x
 

@@ -24,6 +24,7 @@ STUBS = "only in PyTorch's stubs: its functions refuse it"
 CUDNN = "chooses another library, which is not here"
 INTERNAL = "PyTorch's own function under the one of nn.functional, which is what this name means here"
 NUMBER_FIRST = "PyTorch's name for a first operand that is a number; input= takes numbers too"
+REMOVED = "an error whatever it is given, as in PyTorch"
 DEPRECATED = "the order of arguments of PyTorch before 1.5, which it warns about"
 #: What PyTorch's signatures have and the functions here do not: the arguments (every function where the name is "*"), and why.
 DEVIATIONS = {
@@ -47,7 +48,9 @@ DEVIATIONS = {
     "Tensor.add": {"out": STUBS},
     "Tensor.sub": {"out": STUBS},
     "norm": dict.fromkeys(("out", "dtype"), "by keyword: the method takes dtype in the place where the function has out"),
-    "tensordot": {"out": "by keyword, as everywhere else"},
+    **{f: {"out": "by keyword, as everywhere else"} for f in ("lu", "tensordot")},
+    **{f"Tensor.{f}": dict.fromkeys(("eigenvectors", "other"), REMOVED) for f in ("eig", "lstsq", "solve", "symeig")},
+    "Tensor.new": {"cls": STUBS, "storage": "memory without a shape or a dtype, which is not here"},
     "nn.functional.normalize": {"out": "by keyword, as everywhere else"},
     **{f"nn.functional.{f}": {"dtype": "by keyword: before it stands _stacklevel"} for f in ("softmax", "softmin", "log_softmax")},
     "promote_types": dict.fromkeys(("type1", "type2"), "by position"),

@@ -38,6 +38,12 @@ OUTSIDE = re.compile(
     r"boolean_dispatch|assert_int|adaptive_max_pool1d_with|rnn_|_cell$|^(gru|lstm)|grid_sampler|embedding_renorm|ctc_loss$|"
     r"as_subclass|has_names|fused_moving|wrapped_|choose_qparams|ScriptMethod|_has_compatible|nuclear_norm|frobenius|norm_except"
 )
+#: Rows whose stubs promise what PyTorch's functions refuse, here arguments by position.
+CORRECTED = {
+    ("nn.functional", "scaled_dot_product_attention"): [
+        "(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, *, scale=None, enable_gqa=False)"
+    ]
+}
 
 
 class Parameter(NamedTuple):
@@ -185,7 +191,7 @@ def make(torch: Any) -> dict[str, dict[str, list[str]]]:
             if not rows and space in ("linalg", "fft", "special"):
                 rows = _of_schemas(torch, space, f)
             if rows:
-                found[name] = rows
+                found[name] = CORRECTED.get((space, name), rows)
     return whole
 
 

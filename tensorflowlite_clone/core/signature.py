@@ -101,8 +101,8 @@ def code_of(f: Callable[..., Any]) -> Any:
 
 #: The names that PyTorch gives arguments besides their own, which are NumPy's, and by which its overloads call them.
 OTHER_NAMES = {
-    "dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1", "self"), "other": ("x2",), "A": ("input", "self"),
-    "x": ("input", "self"), "B": ("other", "b"), "L": ("input", "input2"), "b": ("input",), "src": ("other",), "size": ("shape",),
+    "dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1", "self", "A"), "other": ("x2",), "A": ("input", "self", "x"),
+    "x": ("input", "self", "A"), "B": ("other", "b"), "L": ("input", "input2"), "b": ("input",), "src": ("other",), "size": ("shape",),
     "training": ("train",), "dim0": ("axis0",), "dim1": ("axis1",), "elements": ("element",), "test_elements": ("test_element",),
     "indices_or_sections": ("indices", "sections", "tensor_indices_or_sections"), "split_size_or_sections": ("split_size",),
     "from_": ("from",),

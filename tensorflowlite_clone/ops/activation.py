@@ -27,7 +27,6 @@ from .cast import Connected
 from .compare import Where
 from .draw import constant, fresh
 from .exponential import Sigmoid
-from .inplace.mutation import mutate
 from .inplace.option import inplace_option
 from .piecewise import Clamp, clamp
 from .random import uniform
@@ -419,12 +418,6 @@ def _rrelu(input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     Source: B. Xu et al., "Empirical evaluation of rectified activations in convolutional network" (2015), sec. 2.4.
     """
     return randomly_leaky(to_operand(input, "rrelu"), lower, upper, training)
-
-
-@public("rrelu_", nn=True, method=False)
-def _rrelu_in_place(input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Array:
-    """`rrelu`, in place; returns the tensor itself."""
-    return mutate(input, "rrelu_", lambda x: randomly_leaky(x, lower, upper, training))
 
 
 @public("glu", nn=True, method=False)

@@ -213,7 +213,7 @@ def _rrelu_of(
     return randomly_leaky(to_operand(input, "rrelu"), lower, upper, training, generator)
 
 
-@public("rrelu_", method=False)
+@public("rrelu_", method=False, functional=True)
 def _rrelu_in_place(
     input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Generator | None = None
 ) -> Array:

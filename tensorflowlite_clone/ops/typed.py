@@ -119,9 +119,14 @@ def _type_as(input: Array, other: Array) -> Array:
 
 
 @public("new", function=False)
-def _new(input: Array, *args: Any, device: Any = None) -> Array:
-    """A tensor of the same dtype, made as by ``tl.FloatTensor``: of sizes, or of the numbers in a sequence."""
-    return _made(args, dtype_of(input.dtype), "new")
+def _new(input: Array, *args: Any, size: Any = None, other: Any = None, device: Any = None) -> Array:
+    """A tensor of the same dtype, made as by ``tl.FloatTensor``: of sizes, of the numbers in a sequence, or to show another's memory."""
+    given = [a for a in (size, other) if a is not None]
+    if len(given) + bool(args) > 1:
+        raise ArgumentError(f"new: got {len(args)} arguments, size={size!r:.60} and other={other!r:.60}; pass one of them")
+    if size is not None:
+        given = [*size] if isinstance(size, tuple | list) else [size]
+    return _made(args or tuple(given), dtype_of(input.dtype), "new")
 
 
 @public("typename", method=False)
