@@ -40,9 +40,9 @@ def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: 
     if type(array) is ndarray and array.dtype.isnative and not requires_grad:
         return Tensor.wrap(array, 0)
     if isinstance(array, Boxed):
-        if requires_grad:
+        if requires_grad and array.level:
             raise ArgumentError("inside vmap the numbers of all examples cannot be a leaf; let grad or vjp take them as an argument")
-        return array
+        return array.requires_grad_() if requires_grad and not array.requires_grad else array
     return Tensor(array, requires_grad=requires_grad)
 
 
