@@ -224,7 +224,7 @@ def _masked_select(input: Array, mask: Array) -> Array:
     return get_item(np.broadcast_to(input, shape), np.broadcast_to(mask, shape))
 
 
-@public("nonzero")
+@public("nonzero", out=True)
 def _nonzero(input: Array, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero: int64 (n, ndim), or one vector per dimension with ``as_tuple``.
 
@@ -266,7 +266,7 @@ def _unravel_index(indices: Array, shape: Any) -> tuple[Array, ...]:
         raise OperandError(f"unravel_index: shape must be an integer or a sequence of them: got {shape!r:.60}")
     if min(sizes, default=0) < 0:
         raise ArgumentError(f"unravel_index: sizes must not be negative: got {sizes}")
-    if 0 in sizes and math.prod(shape_of(x)):
+    if 0 in sizes and 0 not in shape_of(x):
         raise ArgumentError(
             f"unravel_index: an array of shape {sizes} has no elements to name: indices are {shape_of(x)}; they must be empty"
         )
