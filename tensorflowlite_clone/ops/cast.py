@@ -168,7 +168,7 @@ for _name, _dtype in (
 
 
 @public("chalf", function=False)
-def _chalf(input: Array) -> Any:
+def _chalf(input: Array, *, memory_format: Any = None) -> Any:
     """Refuse: NumPy has no complex numbers of half precision."""
     raise DTypeError(f"chalf: NumPy has no complex numbers of half precision: the tensor is {input.dtype}; use x.cfloat()")
 

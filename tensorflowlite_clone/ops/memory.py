@@ -24,6 +24,7 @@ from ..core.device import layout, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
 from ..core.registry import install_method
+from ..core.signature import How
 from ..core.tensor import Taped, Tensor
 from ..core.views import Views, mirror
 from ..core.windows import address
@@ -318,9 +319,7 @@ def _frombuffer(buffer: Any, *, dtype: DTypeLike, count: int = -1, offset: int =
 
 
 @public("from_file", method=False)
-def _from_file(
-    filename: str, shared: bool | None = None, size: int = 0, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
-) -> Array:
+def _from_file(filename: str, shared: bool | None = None, size: int = 0, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A vector of the first ``size`` numbers of a file, which is read as far as it is looked at.
 
     With ``shared`` changes in place are written to the file, which is made or lengthened if need be; else only this tensor sees them.
@@ -338,7 +337,7 @@ def _from_file(
             f"from_file: it has {os.path.getsize(filename)} bytes, {size} numbers of {kind} need {length}: {filename!r:.200}"
         )
     array = np.asarray(np.memmap(filename, kind, "r+" if shared else "c", shape=(size,))) if size else np.zeros(0, kind)
-    return finish(array, requires_grad, device)
+    return finish(array, **how)
 
 
 @public("as_subclass", function=False)
