@@ -55,7 +55,7 @@ DEVIATIONS = {
     **{f"nn.functional.{f}": {"dtype": "by keyword: before it stands _stacklevel"} for f in ("softmax", "softmin", "log_softmax")},
     "promote_types": dict.fromkeys(("type1", "type2"), "by position"),
     "result_type": dict.fromkeys(("tensor", "other", "scalar", "scalar1", "scalar2"), "by position"),
-    **{f: {"reduce": "reduces where places repeat: see scatter_reduce"} for f in ("scatter", "Tensor.scatter", "Tensor.scatter_")},
+    "Tensor.new": dict.fromkeys(("cls", "storage", "other", "size"), "by position"),
 }  # fmt: skip
 FUNCTIONS = [(space, name, ways) for space, name, ways in overloads() if resolve(tl, f"{space}.{name}") is not None]
 
@@ -140,7 +140,7 @@ def test_a_missing_argument_would_be_found():
 SPACES = {"": "", "F.": "nn.functional", "linalg.": "linalg", "fft.": "fft", "special.": "special"}
 SWEPT = [a for a in right_calls(3) if a.name in table()[SPACES[a.space]] and a.name != "from_numpy"]
 #: Functions of which a call may fit several overloads and mean one: ``std(x, 1)`` along a dimension.
-AMBIGUOUS = {"std", "std_mean", "tensor", "var", "var_mean"}
+AMBIGUOUS = {"std", "std_mean", "tensor", "var", "var_mean", "view_copy"}
 #: What a signature's default means nothing for: it has to be left out.
 NO_DEFAULT = {"generator", "out"}
 

@@ -23,6 +23,7 @@ from ..core.registry import install_method
 from ..core.short import in_float32, is_bfloat16, is_short, leaves_half
 from .cast import Cast, cast
 from .compare import Where
+from .kinds import finfo
 
 
 class Add(Elementwise, numpy=np.add, operator="add", title="add"):
@@ -401,8 +402,10 @@ def _ldexp(input: Array, other: Array) -> Array:
         return x * power(2.0, y)
     x, y = cast(x, inexact_type(x.dtype)), cast(y, np.int64)
     real = np.zeros(0, x.dtype).real.dtype
-    half = np.floor_divide(y, 2)
-    return x * np.exp2(cast(half, real)) * np.exp2(cast(y - half, real))
+    most = 3 * (math.frexp(finfo(real).max)[1] - 2)  # beyond it everything is 0 or infinite; a third of it is a power in range
+    third = np.floor_divide(np.clip(y, -most, most), 3)
+    factor, rest = np.exp2(cast(third, real)), np.clip(y, -most, most) - 2 * third
+    return x * factor * factor * np.exp2(cast(rest, real))
 
 
 class Frexp(ElementwiseTuple, title="frexp"):
@@ -431,7 +434,7 @@ class MantissaExponent(NamedTuple):
     exponent: Array
 
 
-@public("frexp")
+@public("frexp", out=True)
 def _frexp(input: Array) -> MantissaExponent:
     """Mantissas, 0 or from 0.5 up to 1 in size, and int32 exponents with ``input = mantissa 2^exponent``: a named tuple.
 
@@ -480,8 +483,7 @@ def _addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: complex = 1
         return in_float32(_addcdiv, input, tensor1, tensor2, value=value)
     if result_type(tensor1, tensor2).kind in "biu":
         raise DTypeError("addcdiv: the quotient of integers is no integer: tensor1 and tensor2 hold integers; convert one, tensor1.float()")
-    quotient = tensor1 / tensor2
-    return input + (quotient if is_plainly(value, 1) else quotient * value)
+    return input + (tensor1 / tensor2 if is_plainly(value, 1) else tensor1 / tensor2 * value)
 
 
 @public("deg2rad", numpy=(np.deg2rad, np.radians), inplace=True, out=True)

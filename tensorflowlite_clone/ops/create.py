@@ -40,9 +40,10 @@ def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: 
     if type(array) is ndarray and array.dtype.isnative and not requires_grad:
         return Tensor.wrap(array, 0)
     if isinstance(array, Boxed):
-        if requires_grad:
+        box: Any = array
+        if requires_grad and box.level:
             raise ArgumentError("inside vmap the numbers of all examples cannot be a leaf; let grad or vjp take them as an argument")
-        return array
+        return box.requires_grad_() if requires_grad and not box.requires_grad else box
     return Tensor(array, requires_grad=requires_grad)
 
 

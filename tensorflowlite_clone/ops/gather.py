@@ -226,7 +226,7 @@ def _masked_select(input: Array, mask: Array) -> Array:
     return get_item(np.broadcast_to(input, shape), np.broadcast_to(mask, shape))
 
 
-@public("nonzero")
+@public("nonzero", out=True)
 def _nonzero(input: Array, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero: int64 (n, ndim), or one vector per dimension with ``as_tuple``.
 
@@ -272,7 +272,7 @@ def _unravel_index(indices: Array, shape: Any) -> tuple[Array, ...]:
         raise ArgumentError(
             f"unravel_index: an array of shape {sizes} has no elements to name: indices are {shape_of(x)}; they must be empty"
         )
-    strides = [math.prod(map(int, sizes[i + 1 :])) or 1 for i in range(len(sizes))]
+    strides = [math.prod([int(n) for n in sizes[i + 1 :]]) or 1 for i in range(len(sizes))]
     x = cast(x, np.int64)
     return tuple(np.remainder(np.floor_divide(x, s), max(n, 1)) for s, n in zip(strides, sizes, strict=True))
 

@@ -384,6 +384,7 @@ def _index_fill(input: Array, dim: int, index: Array, value: Any) -> Array:
     if getattr(value, "dtype", target.dtype).kind == "c" and target.dtype.kind != "c":
         raise DTypeError(f"index_fill: a complex value does not fit a tensor of {target.dtype}; take its real part first")
     value = filling(value, target.dtype, "index_fill")
+    value = value if isinstance(value, Boxed) else np.asarray(value)
     return target.finish(IndexPut.of(target.x, cast(value, target.dtype), target.index, spec=target.spec))
 
 

@@ -164,9 +164,9 @@ def apply_(input: Array, callable: Callable[[Any], Any]) -> Array:
 
 
 @public("map_", function=False)
-def map_(input: Array, tensor: Array, callable: Callable[[Any, Any], Any]) -> Array:
-    """Every element x becomes ``callable(x, y)``, with y from ``tensor``, which broadcasts (see `apply_`); returns the tensor itself."""
-    return _by_function("map_", input, (tensor,), callable)
+def map_(input: Array, other: Array, callable: Callable[[Any, Any], Any]) -> Array:
+    """Every element x becomes ``callable(x, y)``, with y from ``other``, which broadcasts (see `apply_`); returns the tensor itself."""
+    return _by_function("map_", input, (other,), callable)
 
 
 @public("map2_", function=False)

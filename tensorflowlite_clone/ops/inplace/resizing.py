@@ -54,7 +54,7 @@ def _resize(t: Any, size: Shape, op: str) -> Array:
 
 
 @public("resize_", function=False)
-def resize_(input: Array, *sizes: Any, memory_format: Any = None) -> Array:
+def resize_(input: Array, *sizes: Any, size: Any = None, memory_format: Any = None) -> Array:
     """Another size, in row-major order, of this tensor itself: of the memory it looks at where that is large enough, else of a new
     one, which begins with the same elements. Returns the tensor itself. Raises `GraphError` for a tensor that requires grad.
 
@@ -64,7 +64,7 @@ def resize_(input: Array, *sizes: Any, memory_format: Any = None) -> Array:
     >>> tl.tensor([1, 2, 3, 4]).resize_(2, 1).tolist()
     [[1], [2]]
     """
-    return _resize(input, size_of(sizes, "resize_"), "resize_")
+    return _resize(input, size_of(sizes, "resize_", size), "resize_")
 
 
 @public("resize_as_")
