@@ -23,9 +23,9 @@ def has_out(a: Attempt) -> bool:
 SWEPT = [a for a in right_calls(2) if has_out(a)]
 #: What draws, or leaves the memory as it is: two calls do not give the same.
 RANDOM = {"bernoulli", "empty", "multinomial", "normal", "rand", "randn", "randint", "randperm"}
-#: Functions of which PyTorch writes only what some of their overloads give, and one whose sample is a singular matrix in float32.
 #: PyTorch does not resize what these write into.
 EXACT = {"split_copy", "split_with_sizes_copy", "unbind_copy"}
+#: Functions of which PyTorch writes only what some of their overloads give, and one whose sample is a singular matrix in float32.
 WIDER = {"argsort", "nonzero", "where", "pinv"}
 EVERY = [f"{a.space}{a.name}-{i}" for i, a in enumerate(SWEPT)]
 
@@ -38,8 +38,6 @@ def converted(a: Attempt, tensor: Any, package: Any) -> tuple[list[Any], dict[st
             return tensor(x.copy())
         if isinstance(x, np.dtype | tl.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
             return getattr(package, np.dtype(x).name)
-        if isinstance(x, tl.dtype):
-            return getattr(package, x.name)
         return type(x)(map(convert, x)) if type(x) in (list, tuple) else x
 
     return [*map(convert, a.args)], {k: convert(v) for k, v in a.kwargs.items()}

@@ -55,7 +55,6 @@ DEVIATIONS = {
     **{f"nn.functional.{f}": {"dtype": "by keyword: before it stands _stacklevel"} for f in ("softmax", "softmin", "log_softmax")},
     "promote_types": dict.fromkeys(("type1", "type2"), "by position"),
     "result_type": dict.fromkeys(("tensor", "other", "scalar", "scalar1", "scalar2"), "by position"),
-    "Tensor.new": dict.fromkeys(("cls", "storage", "other", "size"), "by position"),
 }  # fmt: skip
 FUNCTIONS = [(space, name, ways) for space, name, ways in overloads() if resolve(tl, f"{space}.{name}") is not None]
 
