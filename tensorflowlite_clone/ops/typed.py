@@ -123,7 +123,7 @@ def _new(input: Array, *args: Any, size: Any = None, other: Any = None, device: 
     """A tensor of the same dtype, made as by ``tl.FloatTensor``: of sizes, of the numbers in a sequence, or to show another's memory."""
     given = [a for a in (size, other) if a is not None]
     if len(given) + bool(args) > 1:
-        raise ArgumentError(f"new: got {len(args)} arguments, size={size!r:.60} and other={other!r:.60}; pass one of them")
+        raise OperandError(f"new: got {args!r:.60}, size={size!r:.60} and other={other!r:.60}; pass one of them")
     if size is not None:
         given = [*size] if isinstance(size, tuple | list) else [size]
     return _made(args or tuple(given), dtype_of(input.dtype), "new")
