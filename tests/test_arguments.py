@@ -87,7 +87,7 @@ def test_bytes_read_as_another_dtype_share_the_memory():
     assert x.tolist() == [[0.0, 1.0], [0.0, 0.0]] and x._version == 1
     assert x.view(tl.float64).shape == (2, 1) and x.view(tl.int16).shape == (2, 4)
     for bad, error, pattern in (
-        (lambda: tl.zeros(3, 3).view(tl.float64), RuntimeError, "view: bytes of float32 .* cannot be read as float64"),
+        (lambda: tl.zeros(3, 3).view(tl.float64), RuntimeError, "view: the bits of float32 .* cannot be seen as float64"),
         (lambda: tl.zeros(2, requires_grad=True).view(tl.int32), RuntimeError, "view: bytes read as int32 have no derivative"),
         (lambda: tl.func.vmap(lambda v: v.view(tl.int32))(x), RuntimeError, "view: bytes read as int32 have no derivative"),
     ):
