@@ -136,7 +136,7 @@ def test_conversions():
     assert x.to(tl.zeros(1, dtype=tl.int64)).tolist() == [1, 0]
     assert x.bool().tolist() == [True, False]
     assert x.long().requires_grad is False
-    assert x.type() == "float32"
+    assert x.type() == "tl.FloatTensor"
     assert x.detach().contiguous().numpy() is x.detach().numpy()
     assert tl.ones(2, 3).T.contiguous().numpy().flags.c_contiguous
     x.double().sum().backward()
