@@ -56,7 +56,7 @@ BAD = {
     "renorm int": (lambda: tl.renorm(X.long(), 2, 0, 1.0), TypeError, "renorm: needs floating numbers"),
     "frexp": (lambda: tl.frexp(i(1)), TypeError, "frexp: needs floating numbers: the input is int64"),
     "fill": (lambda: tl.fill(X, tl.ones(1)), ValueError, "fill: the value must be a number or a 0-d tensor"),
-    "is_nonzero": (lambda: tl.is_nonzero(X), ValueError, r"is_nonzero: needs one element: the input is \(2, 3\)"),
+    "is_nonzero": (lambda: tl.is_nonzero(X), ValueError, r"is_nonzero: needs a tensor of one element: this one is \(2, 3\)"),
     "apply_": (lambda: X.clone().apply_(lambda v: "a"), TypeError, "apply_: the function must return numbers"),
     "apply_ grad": (lambda: (X * tl.ones(3, requires_grad=True)).apply_(abs), RuntimeError, "apply_: Python's function has no derivative"),
     "map_ dtype": (lambda: X.clone().map_(X.double(), max), TypeError, "map_: the other tensor must have this one's dtype"),
