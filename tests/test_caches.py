@@ -21,7 +21,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import func, nn, optim
 from tensorflowlite_clone.autograd import leak_warning
-from tensorflowlite_clone.core import grad_fn, plan, transpose
+from tensorflowlite_clone.core import grad_fn, plan, size, transpose
 from tensorflowlite_clone.core.registry import OPS
 from tensorflowlite_clone.utils.checkpoint import checkpoint
 
@@ -188,6 +188,7 @@ def small(monkeypatch):
     monkeypatch.setattr(grad_fn, "MOST_NAMES", 12)
     monkeypatch.setattr(transpose, "MOST_NAMES", 12)
     monkeypatch.setattr(leak_warning.recent, "window", 12)
+    monkeypatch.setattr(type(size.SIZES), "MOST", 12)
     for op in OPS.values():
         op.plans.clear()
 

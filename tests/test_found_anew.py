@@ -20,7 +20,7 @@ CALLS = [
     lambda f, z: f(z, dim=0), lambda f, z: f(z[0]), lambda f, z: f(z, (1, 1)),
 ]  # fmt: skip
 #: What changes files or states, says of itself that it is a constant, or draws: `normal` is a constant in PyTorch too.
-LEFT_OUT = {"detach", "detach_", "save", "load", "compile", "seed", "wrap", "twin", "become", "constant",
+LEFT_OUT = {"detach", "detach_", "detach_copy", "save", "load", "compile", "seed", "wrap", "twin", "become", "constant",
             "empty_like", "new_empty", "normal"}  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_batch_norm_under_grad_and_vmap_has_the_statistics_of_each_example():
     x, w = tl.tensor(normal(3, 4, 2)), tl.tensor(positive(2))
 
     def loss(w, x):
-        return (F.batch_norm(x, weight=w, training=True) ** 3).sum()
+        return (F.batch_norm(x, None, None, w, training=True) ** 3).sum()
 
     each = vmap(grad(loss), in_dims=(None, 0))(w, x)
     np.testing.assert_allclose(each.numpy(), np.stack([grad(loss)(w, x[i]).numpy() for i in range(3)]), rtol=1e-10)
@@ -76,7 +76,7 @@ def test_a_large_mean_costs_no_digits():
     x = (normal(64, 2) + 1e3).astype(np.float32)
     wide = x.astype(np.float64)
     expected = (wide - wide.mean(0)) / np.sqrt(wide.var(0) + 1e-5)
-    np.testing.assert_allclose(F.batch_norm(tl.tensor(x), training=True).numpy(), expected, atol=1e-3)
+    np.testing.assert_allclose(F.batch_norm(tl.tensor(x), None, None, training=True).numpy(), expected, atol=1e-3)
     np.testing.assert_allclose(F.instance_norm(tl.tensor(x.T[None])).numpy()[0], expected.T, atol=1e-3)
 
 
@@ -105,7 +105,7 @@ def test_convolution_over_three_dimensions_equals_loops():
         (lambda x: F.conv2d(tl.ones(3, 2, 5, 5), x), (0, 4, 2, 3, 3)),
         (lambda x: F.max_pool2d(x, 2), (0, 1, 2, 4, 4)),
         (lambda x: F.avg_pool2d(x, 2), (0, 1, 2, 4, 4)),
-        (lambda x: F.batch_norm(x, training=True), (0, 5, 2)),
+        (lambda x: F.batch_norm(x, None, None, training=True), (0, 5, 2)),
         (lambda x: F.unfold(x, 2), (0, 1, 2, 4, 4)),
     ],
 )
@@ -204,13 +204,17 @@ def test_unfold_and_matmul_are_convolution():
             r"layer_norm: the input must end in normalized_shape: the input is \(2, 3\)",
         ),
         (lambda: F.layer_norm(tl.ones(2, 3), (3,), tl.ones(2)), ShapeError, r"layer_norm: weight does not fit: it is \(2,\)"),
-        (lambda: F.batch_norm(tl.ones(1, 3), training=True), ShapeError, r"batch_norm: training needs more than one value per channel"),
+        (
+            lambda: F.batch_norm(tl.ones(1, 3), None, None, training=True),
+            ShapeError,
+            r"batch_norm: training needs more than one value per channel",
+        ),
         *[
-            (lambda s=s: F.batch_norm(tl.ones(2, 3), **s), ArgumentError, r"batch_norm: without training the running statistics are needed")
-            for s in ({}, {"running_mean": tl.zeros(3)}, {"running_var": tl.ones(3)})
+            (lambda s=s: F.batch_norm(tl.ones(2, 3), *s), ArgumentError, r"batch_norm: without training the running statistics are needed")
+            for s in ((None, None), (tl.zeros(3), None), (None, tl.ones(3)))
         ],
         (
-            lambda: F.batch_norm(tl.ones(2, 3), weight=tl.ones(2), training=True),
+            lambda: F.batch_norm(tl.ones(2, 3), None, None, tl.ones(2), training=True),
             ShapeError,
             r"batch_norm: weight does not fit: it is \(2,\)",
         ),

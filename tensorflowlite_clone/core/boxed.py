@@ -168,7 +168,7 @@ def write_out(out: Any, result: Any, name: str) -> Any:
         )
     if result.shape != out.shape:
         raise ShapeError(f"{name}: out= has another shape than the result: {out.shape} and {result.shape}; give a tensor of that shape")
-    if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:
+    if CATEGORY[result.dtype.char] > CATEGORY[out.dtype.char]:
         raise DTypeError(f"{name}: the result is {result.dtype} and does not fit out= of {out.dtype}; give a tensor of that dtype")
     return out.copy_(result)
 

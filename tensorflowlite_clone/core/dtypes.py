@@ -15,8 +15,8 @@ from .._state import get_default_dtype
 from .._typing import DType
 from .dtype_names import numpy_dtype
 
-#: By NumPy's letters of kinds; what NumPy calls "V" here is bfloat16.
-CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
+#: By NumPy's letters of dtypes; "E" is bfloat16, whose kind "V" is that of records, too.
+CATEGORY = {c: i for i, letters in enumerate(("?", "bhilqBHILQ", "efdgE", "FDG")) for c in letters}
 
 bool_ = np.dtype(np.bool_)
 uint8 = np.dtype(np.uint8)
@@ -55,7 +55,7 @@ def promote_types(a: DType, b: DType) -> DType:
     """
     if a == b:
         return a
-    ca, cb = CATEGORY[a.kind], CATEGORY[b.kind]
+    ca, cb = CATEGORY[a.char], CATEGORY[b.char]
     if ca == cb or (ca >= 2 and cb >= 2):
         joint: DType = np.promote_types(a, b)
         return joint
@@ -100,7 +100,7 @@ def result_type(*operands: Any) -> DType:
             result = dtype_
         elif result.kind in "fV" and dtype_.kind == "c":
             result = COMPLEX_OF[result]  # as precise as the operand of higher priority
-        elif CATEGORY[dtype_.kind] > CATEGORY[result.kind]:
+        elif CATEGORY[dtype_.char] > CATEGORY[result.char]:
             result = promote_types(result, dtype_)
     assert result is not None, "an operation has at least one operand"
     return result

@@ -12,6 +12,7 @@ from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .broadcast import as_ndarray
 from .dtype_names import dtype
+from .dtypes import CATEGORY
 
 #: What parameters of operations are, as far as NumPy is asked to compute with them.
 SETTINGS = (bool, int, float, complex, np.generic, np.dtype, dtype, tuple, type(None))
@@ -48,7 +49,7 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
     if isinstance(error, ShapeError | DTypeError | DimensionError | ArgumentError | OperandError):
         return error  # a kernel or a check already said it
     for a in args:
-        if isinstance(a, ndarray) and a.dtype.kind not in "biufcV":
+        if isinstance(a, ndarray) and a.dtype.char not in CATEGORY:
             return DTypeError(f"{title}: operands must be numbers: {facts}; convert to a numeric dtype first")
     if isinstance(error, TypeError):
         refuse_complex(op, args)

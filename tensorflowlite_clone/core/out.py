@@ -89,7 +89,7 @@ def _check_fit(name: str, out: Any, result: Any) -> None:
     """Raise unless ``result`` may be written into ``out``."""
     if not isinstance(result, Boxed):
         raise OperandError(f"{name}: out= cannot take a {type(result).__name__}; leave it out")
-    if CATEGORY[result.dtype.kind] > CATEGORY[out.dtype.kind]:
+    if CATEGORY[result.dtype.char] > CATEGORY[out.dtype.char]:
         raise DTypeError(f"{name}: the result is {result.dtype} and does not fit out= of {out.dtype}; give a tensor of that dtype")
     fixed = not isinstance(out, Taped) or type(out.array) is not ndarray or out.node is not None
     if fixed and out.shape != result.shape:

@@ -16,6 +16,7 @@ from .._errors import ArgumentError, OperandError, TransformError
 from .._state import Restoring, state
 from .._typing import Array
 from ..core.boxed import Boxed
+from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
 from .batched import Batched
 from .dual import Dual
@@ -187,7 +188,7 @@ def require_arrays(outs: Sequence[Any], op: str) -> None:
 
 def require_inexact(array: Array, op: str) -> None:
     """Raise for arguments that have no derivative."""
-    if array.dtype.kind not in "fcV":
+    if CATEGORY.get(array.dtype.char, 0) < 2:
         raise TransformError(
             f"{op}: only floating and complex arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float(), "
             f"or leave it out of argnums"

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._errors import OperandError
 from ..core.boxed import Boxed
+from ..core.dtypes import CATEGORY
 from ..core.plain import plain_array, to_array
 from ..core.sharing import deep_copied
 from ..core.tensor import Taped, Tensor
@@ -16,7 +17,7 @@ from ..core.tensor import Taped, Tensor
 def are_numbers(data: Any) -> bool:
     """Whether an array of numbers can be made of ``data``: not of text, objects, or rows of several lengths."""
     try:
-        return np.asarray(data).dtype.kind in "biufcV"
+        return np.asarray(data).dtype.char in CATEGORY
     except ValueError:
         return False
 

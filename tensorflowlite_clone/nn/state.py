@@ -13,6 +13,7 @@ import numpy as np
 
 from .._errors import OperandError, StateDictError
 from ..autograd import no_grad
+from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
         array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
     except ValueError:  # rows of several lengths
         return None, f"values of {{}}: {type(given).__name__} that is no array in the state, {t.shape} in the module"
-    if array.dtype.kind not in "biufcV":
+    if array.dtype.char not in CATEGORY:
         return None, f"dtype of {{}}: {type(given).__name__} of {array.dtype} in the state, {t.dtype} in the module"
     if array.shape != t.shape:
         return None, f"size of {{}}: {array.shape} in the state, {t.shape} in the module"

@@ -49,14 +49,19 @@ class BagMaximum(General):
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The columns of all entries side by side; the bags are the same."""
-        if mapped[2] or not size:
-            return super().batch(size, values, mapped, params)
+        """The columns of all entries side by side where the bags are the same, else the entries below each other, with bags of their own."""
         x, alive = spread_all(values[:2], mapped[:2], size)
         n, width = shape_of(x)[1:]
+        bags = params["bags"]
+        if mapped[2]:
+            entry, rows = np.arange(size), size * n
+            x, alive = (np.reshape(np.broadcast_to(v, (size, n, width)), (rows, width)) for v in (x, alive))
+            place = cls.of(x, alive, np.reshape(values[2] + entry[:, None] * bags, (rows,)), bags=size * bags)
+            place = np.reshape(place, (size, bags, width))
+            return np.where(place == rows, n, place - entry[:, None, None] * n)
         wide = [np.reshape(np.moveaxis(np.broadcast_to(v, (size, n, width)), 0, 1), (n, size * width)) for v in (x, alive)]
         place = cls.of(*wide, values[2], **params)
-        return np.moveaxis(np.reshape(place, (params["bags"], size, width)), 1, 0)
+        return np.moveaxis(np.reshape(place, (bags, size, width)), 1, 0)
 
 
 def _bag_numbers(op: str, input: Array, offsets: Array | None, include_last_offset: bool) -> tuple[Any, int]:

@@ -72,7 +72,7 @@ def _can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
     (True, False)
     """
     a, b = dtype_of(from_), dtype_of(to)
-    return CATEGORY[a.kind] <= CATEGORY[b.kind]
+    return CATEGORY[a.char] <= CATEGORY[b.char]
 
 
 # ---- what a dtype can hold ------------------------------------------------------------------------------------------------------

@@ -245,16 +245,20 @@ for _property in (_layout, _itemsize, _nbytes):
 
 
 # ---- others' memory -------------------------------------------------------------------------------------------------------------
+def _shared(input: Array, op: str) -> ndarray[Any, Any]:
+    """The array, for others; raises where it would lose derivatives."""
+    if isinstance(input, Taped) and input.node is not None and state.grad_enabled:
+        raise GraphError(f"{op}: the tensor (shape {shape_of(input)}) requires grad, which would be lost; pass x.detach()")
+    return _array(input, op)
+
+
 @public("__dlpack__", function=False)
 def _dlpack(input: Array, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any:
     """A DLPack capsule of the memory, for other libraries' ``from_dlpack``.
 
     Raises `GraphError` for tensors that require grad, and inside function transforms.
     """
-    if isinstance(input, Taped) and input.node is not None and state.grad_enabled:
-        raise GraphError(f"__dlpack__: the tensor (shape {shape_of(input)}) requires grad, which would be lost; pass x.detach()")
-    array = _array(input, "__dlpack__")
-    return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+    return _shared(input, "__dlpack__").__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
 
 @public("__dlpack_device__", function=False)
@@ -267,7 +271,7 @@ def _dlpack_device(input: Array) -> Any:
 def _from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Array:
     """A tensor of another library (an object with ``__dlpack__``), sharing its memory.
 
-    Raises `OperandError` for other objects.
+    Raises `OperandError` for other objects, `GraphError` for tensors that require grad.
 
     >>> import numpy as np
     >>> import tensorflowlite_clone as tl
@@ -280,7 +284,7 @@ def _from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = Non
     if not hasattr(ext_tensor, "__dlpack__"):
         raise OperandError(f"from_dlpack: needs an object with __dlpack__: got {type(ext_tensor).__name__}; use tl.tensor(...)")
     if isinstance(ext_tensor, Boxed):
-        array = _array(ext_tensor.detach(), "from_dlpack")
+        array = _shared(ext_tensor, "from_dlpack")
         return Tensor.wrap(np.array(array) if copy else array, 0)
     try:
         return Tensor.wrap(np.from_dlpack(ext_tensor, copy=copy) if copy is not None else np.from_dlpack(ext_tensor), 0)

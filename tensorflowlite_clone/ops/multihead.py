@@ -205,7 +205,8 @@ def _multi_head_attention_forward(
     if (bias_k is None) != (bias_v is None) or (bias_k is not None and not static_k is static_v is None):
         raise ArgumentError(f"{OP}: bias_k and bias_v go together, and without static_k and static_v; pass both or neither")
     if bias_k is not None and bias_v is not None:
-        k, v = (Concatenate.of(x, np.broadcast_to(b, (1, batch, width)), axis=0) for x, b in ((k, bias_k), (v, bias_v)))
+        more_keys = to_operands(OP, bias_k, bias_v)
+        k, v = (Concatenate.of(x, np.broadcast_to(b, (1, batch, width)), axis=0) for x, b in zip((k, v), more_keys, strict=True))
     size = width // num_heads
     q = _apart(q, num_heads)
     k = _apart(k, num_heads) if static_k is None else _fixed("static_k", static_k, batch, num_heads, size)

@@ -263,7 +263,7 @@ def _scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: st
 def _reduced(op: str, input: Array, dim: int, index: Array, src: Array, reduce: str, own: bool) -> Array:
     target = _Target(op, input, dim, index)
     if target.index is None:
-        require_operands(op, src)
+        to_operand(src, op)
         return Clone.of(to_operand(input, op))
     return target.finish(_combined(target.x, target.source(src), target.index, target.axis, reduce, own))
 

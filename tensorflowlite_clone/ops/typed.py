@@ -52,14 +52,14 @@ class TensorOf:
 
 
 def _made(data: tuple[Any, ...], kind: dtype, name: str) -> Tensor:
-    """A tensor of sizes, or of what is in a sequence or an array; of a tensor of this dtype another one that shows its memory."""
+    """A tensor of sizes, or of what is in a sequence or an array; of a tensor of this dtype a view of all of it."""
     if len(data) == 1 and isinstance(data[0], Boxed | ndarray):
         given = data[0]
         if isinstance(given, Boxed):
             if given.dtype is not kind:
                 raise DTypeError(f"{name}: the tensor is {given.dtype} {given.shape}: it must be {kind}; use x.to(tl.{kind})")
-            detached: Tensor = given.detach()
-            return detached
+            view: Tensor = given[...]
+            return view
         return Tensor.wrap(plain_array(given, name).astype(kind.dtype), 0)
     return Tensor.wrap(constructed(data, kind.dtype), 0)
 

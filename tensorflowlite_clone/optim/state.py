@@ -16,6 +16,7 @@ import numpy as np
 from .._checks import is_integer, is_number
 from .._errors import StateDictError
 from .._typing import Shape
+from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
 
 #: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up. With "?" it may be missing.
@@ -134,7 +135,7 @@ class LoadedState:
             expected = "a number from 0 up" if shape is None else f"a tensor of shape {shape}"
             raise StateDictError(f"{what} must be {expected}: got {type(value).__name__} {value!r:.60}; pass what was saved")
         array = value.numpy(force=True) if isinstance(value, Taped) else value
-        if array.dtype.kind not in ("biufcV" if shape is ANY else "biufV" if shape is None else "fcV"):
+        if array.dtype.char not in CATEGORY or array.dtype.kind not in ("biufcV" if shape is ANY else "biufV" if shape is None else "fcV"):
             raise StateDictError(f"{what} is of {array.dtype}, which is no kind of number for it; pass what was saved")
         if p is not None and p.dtype.kind == "c" and array.dtype.kind == "c":  # as PyTorch remembers it
             array = array[..., None].view(array.real.dtype)

@@ -320,7 +320,7 @@ def check_fit(t: Boxed, name: str, result: Any) -> None:
     shape = shape_of(result)
     if shape != t.shape:
         raise ShapeError(f"{name}: the result has another shape: the tensor is {t.shape}, the result {shape}; use the out-of-place form")
-    if CATEGORY[result.dtype.kind] > CATEGORY[t.dtype.kind]:
+    if CATEGORY[result.dtype.char] > CATEGORY[t.dtype.char]:
         raise DTypeError(
             f"{name}: the result is {result.dtype} and does not fit this tensor of {t.dtype}; convert it or use the out-of-place form"
         )

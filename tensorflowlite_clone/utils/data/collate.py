@@ -14,6 +14,7 @@ from numpy import ndarray
 from ..._errors import ArgumentError, OperandError, ShapeError
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
+from ...core.dtypes import CATEGORY
 from ...ops.create import _as_tensor, _tensor
 from ...ops.join import _stack
 from .checks import shown
@@ -101,7 +102,7 @@ def own_convert(data: Any) -> Any:
 
 
 def _convert(data: Any, leaf: Callable[[Any], Any]) -> Any:
-    if isinstance(data, Boxed) or (isinstance(data, ndarray | np.generic) and data.dtype.kind in "biufcV"):
+    if isinstance(data, Boxed) or (isinstance(data, ndarray | np.generic) and data.dtype.char in CATEGORY):
         return leaf(data)
     if isinstance(data, Mapping):
         return _mapping_like(data, {k: _convert(data[k], leaf) for k in data})
