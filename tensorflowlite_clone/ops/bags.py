@@ -49,7 +49,7 @@ class BagMaximum(General):
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """The columns of all entries side by side where the bags are the same, else the entries below each other, with their own bags."""
+        """The columns of all entries side by side where the bags are the same, else the entries one below the other, each with its bags."""
         x, alive = spread_all(values[:2], mapped[:2], size)
         n, width = shape_of(x)[1:]
         bags = params["bags"]

@@ -314,7 +314,7 @@ def _combined(op: str, input: Array, product: Array, beta: complex, alpha: compl
 
 
 def _factor(op: str, name: str, value: Any, x: Array, product: Array) -> Any:
-    """``value`` as a factor of tensors like these: real for real ones, for integers without its fraction, as in PyTorch (not `addr`)."""
+    """``value`` as a factor of tensors like these, as PyTorch has it: of integers without its fraction (`addr`: an error)."""
     if type(value) is int or (type(value) is float and product.dtype.kind == "f"):
         return value
     kinds = {x.dtype.kind, product.dtype.kind}
