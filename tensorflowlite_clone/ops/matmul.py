@@ -314,7 +314,7 @@ def _combined(op: str, input: Array, product: Array, beta: complex, alpha: compl
 
 
 def _factor(op: str, name: str, value: Any, x: Array, product: Array) -> Any:
-    """``value`` as a factor of tensors like these: whole for integers (a part would be cut off), real for real ones."""
+    """``value`` as a factor of tensors like these: cut to whole ones for integers, which `addr` refuses, real for real ones."""
     if type(value) is int or (type(value) is float and product.dtype.kind == "f"):
         return value
     kinds = {x.dtype.kind, product.dtype.kind}
@@ -324,7 +324,7 @@ def _factor(op: str, name: str, value: Any, x: Array, product: Array) -> Any:
         raise DTypeError(f"{op}: {name} must be real for real tensors: it is {value!r}, the tensors are {x.dtype}; convert them first")
     if "f" in kinds or not isinstance(value, float | np.floating):
         return value
-    if op == "addr" or not float(value).is_integer():
+    if op == "addr" or not math.isfinite(value):
         raise DTypeError(
             f"{op}: {name} must be an integer for integer tensors: it is {value!r}, the tensors are {x.dtype}; convert them, x.float()"
         )
