@@ -29,7 +29,11 @@ TRIES = 2
 COPIES = {"tensor", "as_tensor", "asarray", "new_tensor"}
 #: Functions that central differences cannot judge: why.
 APART = {
-    **dict.fromkeys(["cholesky", "cholesky_ex", "eigh", "eigvalsh"], "they read one triangle of a matrix that they take for symmetric"),
+    **dict.fromkeys(
+        ["cholesky", "cholesky_ex", "eigh", "eigvalsh", "ldl_factor", "ldl_factor_ex"],
+        "they read one triangle of a matrix that they take for symmetric",
+    ),
+    "lobpcg": "it takes the matrix for symmetric, and differences in other directions leave that",
     **dict.fromkeys(["to", "float", "cfloat", "half"], "their results are in single precision"),
     "empty_like": "it has whatever the memory holds",
 }

@@ -26,7 +26,12 @@ CONJUGATES = {"conj", "conj complex", "shapes complex", "clone complex"}
 OTHER_CHANGES = {
     "unsafe parts": "PyTorch does not know that the parts are views, and lets a leaf be changed through them",
     "as_strided_scatter": "PyTorch's gradient is wrong, see DEVIATIONS in test_against_torch.py",
-}
+    **dict.fromkeys(
+        ["sdpa", "sdpa matrices", "sdpa causal", "sdpa boolean mask", "sdpa rows that see nothing", "sdpa bias", "sdpa bias per head",
+         "sdpa bias of minus infinity", "sdpa gqa", "sdpa gqa mask", "sdpa gqa causal", "sdpa all dropped"],
+        "the one node needs its result; so does PyTorch's, which refuses as ours does, but for these operands it takes the formula",
+    ),
+}  # fmt: skip
 
 
 def operands(T, c, grad=False):

@@ -103,10 +103,19 @@ CALLS = [c for c in CALLS if c.differentiable]
 #: Calls of which some gradient requires grad under one package only: why.
 DIFFERENT = {
     **dict.fromkeys(
-        ["group_norm", "batch_norm of no examples"], "the bias is connected by the affine map of all normalisations, as in batch_norm"
+        ["group_norm", "norms outside", "batch_norm of no examples"],
+        "the bias is connected by the affine map of all normalisations, as in batch_norm",
     ),
     "slogdet": "PyTorch's sign of a real matrix has no derivative, ours has one of zeros",
     "conv_tbc": "the bias is connected by the one rule of all convolutions, as PyTorch's others are",
+    "pdist 0.0": "how many elements differ is constant by pieces: zeros that nothing connects, as for the norm of order 0",
+    **dict.fromkeys(
+        [
+            *(f"{f} derivative" for f in ("bessel_j0", "bessel_y0", "modified_bessel_k0", "scaled_modified_bessel_k0")),
+            *("spherical_bessel_j0 derivative", "airy_ai derivative"),
+        ],
+        "PyTorch has no derivative of it: the sample gives it a constant slope there",
+    ),
     "vander": "with one column: a gradient of zeros, ours by the rule of products",
     "adaptive means": "PyTorch takes a mean where the result has one element, whose gradient is not connected; ours is, by one rule",
     "instance_norm evaluation": "connecting the gradient of the input would cost a copy in every evaluation, for zeros",
