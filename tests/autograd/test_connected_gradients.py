@@ -103,10 +103,12 @@ CALLS = [c for c in CALLS if c.differentiable]
 #: Calls of which some gradient requires grad under one package only: why.
 DIFFERENT = {
     **dict.fromkeys(
-        ["group_norm", "norms outside", "batch_norm of no examples"], "the bias is connected by the affine map of all normalisations, as in batch_norm"
+        ["group_norm", "norms outside", "batch_norm of no examples"],
+        "the bias is connected by the affine map of all normalisations, as in batch_norm",
     ),
     "slogdet": "PyTorch's sign of a real matrix has no derivative, ours has one of zeros",
     "conv_tbc": "the bias is connected by the one rule of all convolutions, as PyTorch's others are",
+    "div floor": "towards 0: the zeros of the rounding go on through the rule of the quotient",
     "pdist 0.0": "how many elements differ is constant by pieces: zeros that nothing connects, as for the norm of order 0",
     **dict.fromkeys(
         [
