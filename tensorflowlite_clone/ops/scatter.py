@@ -275,7 +275,7 @@ def _combined(x: Array, src: Array, index: Array, axis: int, reduce: str, own: b
         return ScatterExtremum.of(x, src, index, axis=axis, own=own, largest=reduce == "amax")
     if reduce == "prod":
         product = ScatterProduct.of(src, index, axis=axis, size=shape)
-        return x * product if own else np.where(_touched(index, axis, shape), product, x)
+        return (x if own else np.where(_touched(index, axis, shape), np.ones((), x.dtype), x)) * product  # a product of none is 1
     if reduce == "mean" and x.dtype.kind == "b":
         raise DTypeError(f"scatter_reduce: booleans have no mean: the input is {shape} {x.dtype}; convert both, x.float()")
     total = ScatterAdd.of(src, index, axis=axis, size=shape)

@@ -108,6 +108,7 @@ DIFFERENT = {
     ),
     "slogdet": "PyTorch's sign of a real matrix has no derivative, ours has one of zeros",
     "conv_tbc": "the bias is connected by the one rule of all convolutions, as PyTorch's others are",
+    "div floor": "towards 0: the zeros of the rounding go on through the rule of the quotient",
     "pdist 0.0": "how many elements differ is constant by pieces: zeros that nothing connects, as for the norm of order 0",
     **dict.fromkeys(
         [
