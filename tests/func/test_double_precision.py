@@ -17,7 +17,7 @@ from tensorflowlite_clone.func import grad, jacfwd, jvp, vmap
 
 DOUBLE = {"f": np.float64, "c": np.complex128}
 #: NumPy gives these of small integers and masks in float16, and so do we: the spacing of numbers depends on their dtype.
-HALF = {"nextafter", "spacing", "rint"}
+HALF = {"spacing", "rint"}
 #: The values are NumPy's for each example, but not in one form: why.
 UNLIKE = {
     "gradient": "of points that coincide: an infinite difference quotient, where NumPy subtracts infinities",
