@@ -36,6 +36,8 @@ APART = {
     "lobpcg": "it takes the matrix for symmetric, and differences in other directions leave that",
     **dict.fromkeys(["to", "float", "cfloat", "half"], "their results are in single precision"),
     "empty_like": "it has whatever the memory holds",
+    **dict.fromkeys(["detach_", "detach_copy"], "they make constants on purpose"),
+    "renorm_": "its errors name the parameters of renorm, which is swept",
 }
 
 

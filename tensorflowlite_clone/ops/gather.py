@@ -67,13 +67,25 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
 
 
 class NonzeroStatic(General):
-    """The indices of the first ``size`` elements that are not zero, (size, ndim), with rows of ``fill`` where there are fewer."""
+    """The indices of the first ``size`` elements that are not zero, with rows of ``fill`` where there are fewer.
 
-    def forward(x, *, size, fill):
-        found = np.argwhere(x)[:size]
-        out = np.full((size, x.ndim), fill, np.int64)
-        out[: len(found)] = found
-        return out
+    Shape: (.., *rest) -> (.., size, len(rest)), with ``lead`` axes in front that each have indices of their own.
+    """
+
+    def forward(x, *, size, fill, lead=0):
+        front, rest = x.shape[:lead], x.shape[lead:]
+        out = np.full((math.prod(front), size, len(rest)), fill, np.int64)
+        if x.size and rest:
+            there = np.not_equal(x, 0).reshape(len(out), math.prod(rest))
+            first = np.argsort(~there, axis=1, kind="stable")[:, :size]
+            found = np.take_along_axis(there, first, 1)[..., None]
+            out[:, : first.shape[1]] = np.where(found, np.stack(np.unravel_index(first, rest), axis=-1), fill)
+        return out.reshape(*front, size, len(rest))
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """One axis more in front."""
+        return cls.of(values[0], **{**params, "lead": params.get("lead", 0) + 1})
 
 
 def flat_index(index: Any, axis: int, shape: Any) -> Any:

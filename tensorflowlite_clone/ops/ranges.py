@@ -18,7 +18,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtype_names import numpy_dtype
 from ..core.dtypes import COMPLEX_OF
-from ..core.levels import all_values, mapped, varies
+from ..core.levels import all_values, mapped, number, varies
 from ..core.plain import fitting
 from ..core.publish import public
 from ..core.signature import How
@@ -47,7 +47,8 @@ def _real_only(op: str, kind: Any) -> None:
 
 def _numbers(op: str, *given: Any) -> tuple[Any, ...]:
     """Start, end and step as finite real numbers."""
-    values = tuple(v.item() if isinstance(v, Taped | np.generic) else v for v in given)
+    said = (number(v, op, name) for v, name in zip(given, ("start", "end", "step"), strict=True))
+    values = tuple(v.item() if isinstance(v, Taped | np.generic) else v for v in said)
     for v in values:
         if isinstance(v, complex) or not isinstance(v, int | float):
             raise OperandError(f"{op}: start, end and step must be real numbers: got {type(v).__name__} {v!r:.40}")
@@ -160,7 +161,7 @@ def _logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DT
     """``base`` to the power of ``steps`` numbers evenly from ``start`` to ``end``. Differentiable in ends that are tensors."""
     line, kind = _line("logspace", start, end, steps, dtype)
     with np.errstate(all="ignore"):
-        return _finished(np.power(float(base), line), kind, **how)
+        return _finished(np.power(float(number(base, "logspace", "base")), line), kind, **how)
 
 
 @public("eye", method=False, out="dtype")

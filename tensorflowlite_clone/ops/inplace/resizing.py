@@ -34,10 +34,10 @@ def _memory(array: ndarray[Any, Any]) -> tuple[ndarray[Any, Any], int] | None:
 
 def _resize(t: Any, size: Shape, op: str) -> Array:
     if not has_memory(t):
-        raise TransformError(f"{op}: a value inside a function transform (shape {t.shape}) has no memory of its own")
+        raise TransformError(f"{op}: the input is a value inside a function transform (shape {t.shape}) and has no memory of its own")
     check_writable(t, op)
     if on_tape(t):
-        raise GraphError(f"{op}: a tensor that requires grad (shape {t.shape}) cannot be resized; detach() it first, or use reshape")
+        raise GraphError(f"{op}: the input requires grad (shape {t.shape}) and cannot be resized; detach() it first, or use reshape")
     if size == t.shape:
         return t
     n, found = math.prod(size), _memory(t.array)
