@@ -15,7 +15,52 @@ from .parameter import Parameter
 from .settings import checked
 
 
-class Embedding(Layer):
+class _Table(Layer):
+    """A table of vectors with the settings that all ways to read it have."""
+
+    weight: Parameter
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None
+
+    def _set(
+        self, size: tuple[int, int], padding_idx: int | None, max_norm: float | None, norm_type: float, by_freq: bool, sparse: bool
+    ) -> None:
+        """Keep the settings; a ``padding_idx`` is counted from the front."""
+        rows = size[0]
+        if padding_idx is not None:
+            if not -rows <= padding_idx < rows:
+                raise ArgumentError(f"{type(self).__name__}: padding_idx {padding_idx} is outside the table of {rows} rows")
+            padding_idx %= rows
+        (self.num_embeddings, self.embedding_dim), self.padding_idx = size, padding_idx
+        self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse = max_norm, norm_type, by_freq, sparse
+
+    @classmethod
+    def _sizes(cls, embeddings: Tensor) -> tuple[int, int]:
+        """The numbers of rows and columns of a given table."""
+        if len(embeddings.shape) != 2:
+            raise ShapeError(
+                f"{cls.__name__}.from_pretrained: the table must be (num_embeddings, embedding_dim): it is {tuple(embeddings.shape)}"
+            )
+        rows, columns = embeddings.shape
+        return rows, columns
+
+    def reset_parameters(self) -> None:
+        """Draw the table again."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0.0
+
+    def _norm_text(self) -> str:
+        """What differs from the defaults in the settings that change rows and gradients."""
+        text = "" if self.max_norm is None else f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        return text + (", scale_grad_by_freq=True" if self.scale_grad_by_freq else "")
+
+
+class Embedding(_Table):
     """Rows of ``weight`` (num_embeddings, embedding_dim), which starts standard normal: integers (*) -> (*, embedding_dim).
 
     The row ``padding_idx`` starts at zero and receives no gradient. With ``max_norm``, rows whose ``norm_type``-norm is larger are
@@ -26,8 +71,6 @@ class Embedding(Layer):
     >>> Embedding(10, 3)(tl.tensor([[1, 2], [4, 5]])).shape
     (2, 2, 3)
     """
-
-    weight: Parameter
 
     @checked
     def __init__(
@@ -43,22 +86,9 @@ class Embedding(Layer):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(f"Embedding: padding_idx {padding_idx} is outside the table of {num_embeddings} rows")
-            padding_idx %= num_embeddings
-        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
-        self.max_norm, self.norm_type = max_norm, norm_type
-        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
+        self._set((num_embeddings, embedding_dim), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
         self.weight = parameter((num_embeddings, embedding_dim), dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw the table again."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
 
     @classmethod
     def from_pretrained(
@@ -72,11 +102,7 @@ class Embedding(Layer):
         sparse: bool = False,
     ) -> Self:
         """An embedding that starts from (and shares the memory of) a given table (num_embeddings, embedding_dim)."""
-        if len(embeddings.shape) != 2:
-            raise ShapeError(
-                f"Embedding.from_pretrained: the table must be (num_embeddings, embedding_dim): it is {tuple(embeddings.shape)}"
-            )
-        rows, columns = embeddings.shape
+        rows, columns = cls._sizes(embeddings)
         layer = cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
         layer.weight = Parameter(embeddings, requires_grad=not freeze)
         return layer
@@ -90,16 +116,10 @@ class Embedding(Layer):
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         if self.padding_idx is not None:
             text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += ", scale_grad_by_freq=True"
-        return text + (", sparse=True" if self.sparse else "")
+        return text + self._norm_text() + (", sparse=True" if self.sparse else "")
 
 
-class EmbeddingBag(Layer):
+class EmbeddingBag(_Table):
     """Rows of ``weight`` (num_embeddings, embedding_dim) summed, averaged or their maxima: bags of indices (N, n) -> (N, embedding_dim).
 
     The indices of all bags may also stand one after the other, with ``offsets`` where each begins. Indices ``padding_idx`` do not count,
@@ -111,8 +131,6 @@ class EmbeddingBag(Layer):
     """
 
     modes = ("sum", "mean", "max")
-
-    weight: Parameter
 
     @checked
     def __init__(
@@ -131,13 +149,8 @@ class EmbeddingBag(Layer):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(f"EmbeddingBag: padding_idx {padding_idx} is outside the table of {num_embeddings} rows")
-            padding_idx %= num_embeddings
-        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
-        self.max_norm, self.norm_type, self.mode = max_norm, norm_type, mode
-        self.scale_grad_by_freq, self.sparse, self.include_last_offset = scale_grad_by_freq, sparse, include_last_offset
+        self._set((num_embeddings, embedding_dim), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+        self.mode, self.include_last_offset = mode, include_last_offset
         if _weight is None:
             self.weight = parameter((num_embeddings, embedding_dim), dtype)
             self.reset_parameters()
@@ -145,13 +158,6 @@ class EmbeddingBag(Layer):
             if tuple(_weight.shape) != (num_embeddings, embedding_dim):
                 raise ShapeError(f"EmbeddingBag: the table must be {(num_embeddings, embedding_dim)}: it is {tuple(_weight.shape)}")
             self.weight = Parameter(_weight)
-
-    def reset_parameters(self) -> None:
-        """Draw the table again."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
 
     @classmethod
     def from_pretrained(
@@ -167,11 +173,7 @@ class EmbeddingBag(Layer):
         padding_idx: int | None = None,
     ) -> Self:
         """Bags that start from (and share the memory of) a given table (num_embeddings, embedding_dim)."""
-        if len(embeddings.shape) != 2:
-            raise ShapeError(
-                f"EmbeddingBag.from_pretrained: the table must be (num_embeddings, embedding_dim): it is {tuple(embeddings.shape)}"
-            )
-        rows, columns = embeddings.shape
+        rows, columns = cls._sizes(embeddings)
         layer = cls(rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
         layer.weight.requires_grad_(not freeze)
         return layer
@@ -185,12 +187,5 @@ class EmbeddingBag(Layer):
 
     def extra_repr(self) -> str:
         """Sizes and what differs from the defaults."""
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq:
-            text += ", scale_grad_by_freq=True"
-        text += f", mode={self.mode!r}"
+        text = f"{self.num_embeddings}, {self.embedding_dim}{self._norm_text()}, mode={self.mode!r}"
         return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"
