@@ -25,6 +25,8 @@ ROOT = Path(__file__).parent.parent
 CONTROL_OFF, CONTROL_SPREAD = 0.05, 0.25
 #: What the numerical libraries read when they load.
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+#: What makes OpenBLAS use other kernels than this processor's: products at half their speed or less, as no user has them.
+KERNEL_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 #: ``run(package, workload, seconds)`` gives the figures of one process.
 Runner = Callable[[str, str, float], dict[str, Any]]
@@ -93,6 +95,12 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment of a process that is timed: as many threads for every library, and the kernels that OpenBLAS itself chooses."""
+    kept = {name: value for name, value in os.environ.items() if name not in KERNEL_VARIABLES}
+    return kept | dict.fromkeys(THREAD_VARIABLES, str(threads))
+
+
 def run_process(
     package: str, workload: str, seconds: float, threads: int | None = None, options: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def run_process(
         RuntimeError: the process failed; the message carries the end of what it wrote to standard error.
     """
     threads = available_cpus() if threads is None else threads
-    env = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    env = child_environment(threads)
     spec = {"package": package, "workload": workload, "seconds": seconds, "threads": threads, "options": dict(options or {})}
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)

@@ -12,7 +12,7 @@ import pytest
 
 import benchmarks.__main__ as command
 import tensorflowlite_clone as tl
-from benchmarks import worker
+from benchmarks import calls, operations, worker
 from benchmarks.harness import THREAD_VARIABLES, Row, compare, is_noisy, middle_half, run_process
 from benchmarks.report import costs, describe, document, environment, table, write
 from benchmarks.workloads import CONTROL, load, names, needs
@@ -161,6 +161,7 @@ def test_a_process_gives_figures():
 
 def test_a_process_gets_its_threads_and_options(monkeypatch):
     seen = {}
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
 
     def fake(command, env, **other):
         seen.update(spec=json.loads(command[-1]), env=env)
@@ -169,12 +170,27 @@ def test_a_process_gets_its_threads_and_options(monkeypatch):
     monkeypatch.setattr("subprocess.run", fake)
     assert run_process("torch", "w", 0.5, threads=3, options={"data_dir": "x"}) == {"seconds": 1.0}
     assert [seen["env"][v] for v in THREAD_VARIABLES] == ["3", "3", "3"]
+    assert "OPENBLAS_CORETYPE" not in seen["env"], "the kernels are those that users have"
     assert seen["spec"] == {"package": "torch", "workload": "w", "seconds": 0.5, "threads": 3, "options": {"data_dir": "x"}}
 
 
 def test_a_process_that_fails_says_why():
     with pytest.raises(RuntimeError, match=r"(?s)tiny_ops: the process under no_such_package failed.*No module named 'no_such_package'"):
         run_process("no_such_package", "tiny_ops", 0.01)
+
+
+def test_calls_of_the_table_of_operations():
+    """Each is written in the words there are, and its figures make a page."""
+    known = calls.operands(1000)
+    for group, name, expression in calls.calls():
+        names = set(compile(expression, expression, "eval").co_names) & set("abcdefghijklmnopqrstuvwxyz") - {"T", "F"}
+        assert names <= known.keys() | {"t", "n"}, f"{group}: {name}"
+    assert operations.measure(tl, "T.mul(x, y)", 100, 0.001).keys() == {"forward", "both"}
+    assert operations.measure(tl, "T.zeros(n)", 100, 0.001).keys() == {"forward"}
+    ratios = {"products: mm": {f"{n} {what}": [2.0, 0.25, 0.3] for n in operations.SIZES for what in ("forward", "both")}}
+    page = operations.page({"machine": "this one", "rounds": 3, "ratios": ratios})
+    assert "| mm | 0.3 | 0.3 | 0.3 | 0.3 | 0.3 | 0.3 |" in page
+    assert "1 of 1" in page
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def fast_sum(x: Any, axis: Axes, keepdims: bool) -> Any:
     """``np.sum``; for larger float arrays along some of their axes by matrix products, which are several times faster."""
     if axis is None or x.size < WORTH or x.dtype.char not in "fd":
         return np.sum(x, axis=axis, keepdims=keepdims)
-    axes = (axis,) if isinstance(axis, int) else axis
+    axes = normalize_axes(axis, x.ndim, "sum") or ()
     total = sum_to(x, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
     if keepdims:
         return total if total is not x else np.array(x)

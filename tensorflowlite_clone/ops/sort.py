@@ -97,7 +97,7 @@ class MedianValue(Reduction, title="median"):
     real_only = True
 
     def forward(x, *, axis=None, keepdims=False, ignore_nan=False):
-        axes = tuple(range(x.ndim)) if axis is None else tuple(axis)
+        axes = normalize_axes(tuple(range(x.ndim)) if axis is None else axis, x.ndim, "median") or ()
         kept = [a for a in range(x.ndim) if a not in axes]
         rows = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[a] for a in kept), math.prod(x.shape[a] for a in axes))
         value = _median_value(rows, rows.ndim - 1, ignore_nan)
