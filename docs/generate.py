@@ -22,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that
 import numpy_functions
 
 import tensorflowlite_clone as tl
-import tensorflowlite_clone.nn.functional  # with the operations that are loaded late
+import tensorflowlite_clone.fft  # with the operations that are loaded late
+import tensorflowlite_clone.linalg
+import tensorflowlite_clone.nn.functional
 import tensorflowlite_clone.special
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import tensorflowlite_clone as tl  # noqa: F401  (fills the registry)
 from tensorflowlite_clone.core.registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
 
 #: The parameters with a derivative, where it is not the first one alone.

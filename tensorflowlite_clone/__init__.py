@@ -19,7 +19,7 @@ if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
 
     _let_blas_sleep()
 
-from . import autograd, fft, func, linalg, ops
+from . import autograd, func, ops
 from ._lazy import later as _later
 from ._settings import (
     are_deterministic_algorithms_enabled,
@@ -57,12 +57,12 @@ from .func import vmap
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.kinds import finfo, iinfo
-from .ops.linalg.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.random import Generator, default_generator
+from .ops.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, masked, nn, optim, signal, special, utils
+    from . import cuda, datasets, fft, linalg, masked, nn, optim, signal, special, utils
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)

@@ -6,9 +6,7 @@ import numpy as np
 
 from .ops.typed import TensorOf
 from . import autograd as autograd
-from . import fft as fft
 from . import func as func
-from . import linalg as linalg
 from . import ops as ops
 from ._settings import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
 from ._settings import get_deterministic_debug_mode as get_deterministic_debug_mode
@@ -49,13 +47,13 @@ from .kernels.threads import get_num_threads as get_num_threads
 from .kernels.threads import set_num_threads as set_num_threads
 from .ops.kinds import finfo as finfo
 from .ops.kinds import iinfo as iinfo
-from .ops.linalg.removed import eig as eig
-from .ops.linalg.removed import lstsq as lstsq
-from .ops.linalg.removed import matrix_rank as matrix_rank
-from .ops.linalg.removed import solve as solve
-from .ops.linalg.removed import symeig as symeig
 from .ops.random import Generator as Generator
 from .ops.random import default_generator as default_generator
+from .ops.removed import eig as eig
+from .ops.removed import lstsq as lstsq
+from .ops.removed import matrix_rank as matrix_rank
+from .ops.removed import solve as solve
+from .ops.removed import symeig as symeig
 uint8: dtype
 uint16: dtype
 uint32: dtype
@@ -85,6 +83,8 @@ pi: builtins.float
 e: builtins.float
 from . import cuda as cuda
 from . import datasets as datasets
+from . import fft as fft
+from . import linalg as linalg
 from . import masked as masked
 from . import nn as nn
 from . import optim as optim

@@ -13,8 +13,35 @@ from typing import Any
 from ._errors import missing_extra
 
 #: For each package ("" is the outermost) its modules that are loaded late.
-LATER = {"": ("cuda", "datasets", "masked", "nn", "optim", "signal", "special", "utils"), "autograd": ("forward_ad", "functional")}
+LATER = {
+    "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "special", "utils"),
+    "autograd": ("forward_ad", "functional"),
+}
 
+#: Top-level functions whose operations are loaded by the module of a namespace.
+FUNCTIONS = {
+    "fft": "istft stft",
+    "linalg": """
+        cholesky cholesky_inverse cholesky_solve det dist frobenius_norm geqrf inverse lobpcg logdet lu lu_solve lu_unpack matrix_exp
+        matrix_power norm nuclear_norm orgqr ormqr pca_lowrank pinverse qr slogdet svd svd_lowrank triangular_solve
+    """,
+    "nn.functional": """
+        adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm binary_cross_entropy_with_logits
+        channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss
+        ctc_loss dropout dropout_ embedding embedding_bag embedding_renorm_ feature_alpha_dropout feature_alpha_dropout_
+        feature_dropout feature_dropout_ group_norm gru_cell hinge_embedding_loss instance_norm kl_div layer_norm lstm_cell
+        margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pixel_shuffle
+        pixel_unshuffle poisson_nll_loss rms_norm rnn_relu_cell rnn_tanh_cell rrelu rrelu_ triplet_margin_loss
+    """,
+}
+#: Those of them that are no methods of tensors; `nn.functional` has none.
+NO_METHODS = {"frobenius_norm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "svd_lowrank"}
+#: Where NumPy's functions are that the modules of the same name answer.
+ANSWERS = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
+
+_HOMES = {name: module for module, names in FUNCTIONS.items() for name in names.split()}
+#: The methods, and the modules that bring them.
+METHODS = {name: module for name, module in _HOMES.items() if module != "nn.functional" and name not in NO_METHODS}
 
 #: Parts of the package that are no part of its contract, though importing it loads them.
 INTERNAL = {"core", "io", "kernels", "ops"}
@@ -28,18 +55,40 @@ ABSENT = {"complex32": _HALF, "chalf": _HALF, "qint8": _QUANTIZED, "quint8": _QU
 def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The functions ``__getattr__`` and ``__dir__`` of the package that has these globals: they know the modules not loaded yet."""
     package = namespace["__name__"]
+    outermost = "." not in package
     names = LATER[package.partition(".")[2]]
+    homes = _HOMES if outermost else {}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name in names:
             return import_module(f".{name}", package)  # which also makes it an attribute
-        why = ABSENT.get(name) if package == "tensorflowlite_clone" else None
+        if name in homes:
+            load(homes[name])
+            namespace[name] = function = namespace["_FUNCTIONS"][name]
+            return function
+        why = ABSENT.get(name) if outermost else None
         raise AttributeError(f"module {package!r} has no attribute {name!r}" if why is None else f"{name}: {why}")
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*namespace, *names} - INTERNAL)
+        return sorted({*namespace, *names, *homes} - INTERNAL)
 
     return __getattr__, __dir__
+
+
+def load(module: str) -> None:
+    """Import a module of the package, with the operations that it brings."""
+    import_module(f".{module}", "tensorflowlite_clone")
+
+
+class LateMethod:
+    """Stands for a method until it is asked for; then its module is loaded, which puts the method itself in this place."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, box: Any, owner: type) -> Any:
+        load(METHODS[self.name])
+        return getattr(owner if box is None else box, self.name)
 
 
 def optional(package: str, extra: str, purpose: str) -> Any:

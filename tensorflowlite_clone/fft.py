@@ -10,6 +10,7 @@ Here: the names only; the operations and their derivatives are in ``ops/fft.py``
 """
 
 from ._lazy import public as _public
+from .ops import stft as _stft
 from .ops.fft import (
     fft,
     fft2,
@@ -35,6 +36,7 @@ from .ops.fft import (
     rfftn,
 )
 
+assert _stft, "which defines what the top level has"
 __all__ = [
     "fft",
     "fft2",

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import settings
 
 import tensorflowlite_clone as tl
-import tensorflowlite_clone.nn.functional  # which defines the operations that are loaded late, too
-import tensorflowlite_clone.special  # likewise
+import tensorflowlite_clone.fft  # which defines operations that are loaded late
+import tensorflowlite_clone.linalg
+import tensorflowlite_clone.nn.functional
+import tensorflowlite_clone.special
 from tensorflowlite_clone.core.registry import OPS
 
 settings.register_profile("shared machines", deadline=None, derandomize=True, print_blob=True)

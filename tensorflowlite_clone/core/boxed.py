@@ -19,7 +19,7 @@ from .._typing import Array, OperationLike
 from .dtype_names import dtype
 from .dtypes import CATEGORY
 from .methods import Methods
-from .registry import NUMPY_FUNCTIONS, REFUSED, UFUNC_METHODS, UFUNCS
+from .registry import REFUSED, UFUNC_METHODS, UFUNCS, answer_to
 from .size import Size
 
 #: What the parts of the package ask of a box, and users have no use for.
@@ -94,7 +94,7 @@ class Boxed(Methods):
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         if kwargs.get("out") is not None:
             return self._into(kwargs, f"np.{func.__name__}", lambda rest: func(*args, **rest))
-        handler = NUMPY_FUNCTIONS.get(func)
+        handler = answer_to(func)
         if handler is None:
             raise unsupported(func, f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
         return handler(*args, **kwargs)

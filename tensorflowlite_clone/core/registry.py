@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, OperandError
+from .._lazy import ANSWERS, LateMethod, load
+from .._lazy import METHODS as LATE_METHODS
 from .._typing import OperationLike
 from .methods import Methods
 
@@ -64,6 +66,19 @@ def install_method(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` the method ``name`` of every box."""
     METHODS[name] = function
     setattr(Methods, name, function)
+
+
+for _name in LATE_METHODS:
+    setattr(Methods, _name, LateMethod(_name))
+
+
+def answer_to(np_function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """What answers a NumPy function, from a module that is loaded for it if need be; None for nothing."""
+    answer = NUMPY_FUNCTIONS.get(np_function)
+    if answer is None and (module := ANSWERS.get(np_function.__module__)) is not None:
+        load(module)
+        answer = NUMPY_FUNCTIONS.get(np_function)
+    return answer
 
 
 def refuse(advice: str, *np_functions: Callable[..., Any]) -> None:

@@ -2,7 +2,7 @@
 
 Here: ``adaptive_avg_pool`` with its gradient, and where an adaptive maximum, or one over windows at random, is taken from (its values and
 its gradient are ``pool_gather`` and ``pool_scatter`` on that). Not here: pooling with given windows (``avg_pool.py``, ``max_pool.py``)
-and dispatch (``ops/pool.py``).
+and dispatch (``ops/nn/pool.py``).
 
 Along an axis of n pixels, window i of o is ``floor(i * n / o) .. ceil((i + 1) * n / o) - 1``. Windows overlap by one pixel at most
 where o does not divide n; where it does, this is pooling with a kernel and a stride of n / o. For few windows, the one of global

@@ -1,7 +1,7 @@
 """Averages over windows of one, two or three axes.
 
 Here: ``avg_pool`` and its gradient, each other's transposes. Not here: maxima (``max_pool.py``), windows that adapt to an
-output size (``adaptive_pool.py``), dispatch (``ops/pool.py``).
+output size (``adaptive_pool.py``), dispatch (``ops/nn/pool.py``).
 """
 
 from __future__ import annotations

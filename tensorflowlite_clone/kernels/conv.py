@@ -1,7 +1,7 @@
 """Convolution over any number of axes: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
 
 Here: ``convolve``, ``convolve_input_grad``, ``convolve_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
-groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/conv.py``),
+groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/nn/conv.py``),
 Winograd's algorithm (``winograd.py``), the copies of windows (``runs.py``, ``im2col.py``), pooling (``pool.py``).
 
 Four ways, written once for lines, planes and volumes; estimates of their costs, fitted to timings, choose among those that apply:

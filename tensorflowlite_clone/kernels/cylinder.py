@@ -1,7 +1,7 @@
 """Bessel functions of the first and second kind, modified ones of the second kind, Airy's function.
 
 Here: those of integer order (for Airy 1/3 and 2/3), on float64 arrays. Not here: modified ones of the first kind (``bessel.py``), their
-derivatives (``ops/later/bessel.py``).
+derivatives (``ops/special/bessel.py``).
 
 Near 0 the power series. Further out one integral for all of them (DLMF 10.32.9 with t = 2 asinh(s / sqrt(2 z)))::
 

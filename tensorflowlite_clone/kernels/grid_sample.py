@@ -2,7 +2,7 @@
 
 Here: `sample`, its transpose `spread`, its derivative by the places `place_gradients`; all over any number of dimensions, and with any
 derivative of the weights, so that they serve every order. Not here: places that are always the same (``resample.py``), the derivatives'
-rules (``ops/grid_sample.py``).
+rules (``ops/nn/grid_sample.py``).
 
 The weights along one axis are polynomials of the fraction t between two elements. Points are (M, d) with the coordinate of the *last* axis
 of the images first, between -1 and 1, as in PyTorch.

@@ -1,7 +1,7 @@
 """Maxima over windows of one, two or three axes, where they are taken from, and gathering and scattering by such indices.
 
 Here: ``max_pool`` with its indices and its gradient, ``pool_gather`` and ``pool_scatter``, ``last_writers``. Not here: averages
-(``avg_pool.py``), windows that adapt to an output size (``adaptive_pool.py``), dispatch (``ops/pool.py``).
+(``avg_pool.py``), windows that adapt to an output size (``adaptive_pool.py``), dispatch (``ops/nn/pool.py``).
 
 Maxima are separable, so a window of kh x kw costs kh + kw passes, and so on. The gradient needs to know where each maximum came
 from, and asks each place in the windows in turn; no index is ever made for it.

@@ -1,7 +1,7 @@
 """Orthogonal polynomials of any degree, and their derivatives, by their three-term recurrences.
 
 Here: the recurrences, DLMF 18.9.1 and table 18.9.1, on float64 arrays. Not here: which of them PyTorch shifts
-(``ops/later/orthogonal.py``).
+(``ops/special/orthogonal.py``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Here: the weights of every way to interpolate (a sparse matrix for each axis, `Line`), and its product with an array along an axis, fast.
 The transpose of a matrix is one too, so gradients need nothing more. Not here: sampling at places that are data (``grid_sample.py``),
-sizes and scale factors (``ops/interpolate.py``).
+sizes and scale factors (``ops/nn/interpolate.py``).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import ArgumentError
 from ..core.tensor import Tensor
-from ..ops.reduction import older
+from ..ops.nn.reduction import older
 from . import functional as F  # noqa: N812
 from .distance import PairwiseDistance
 from .module import Layer

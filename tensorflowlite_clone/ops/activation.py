@@ -26,12 +26,12 @@ from ..kernels.select import select
 from .cast import Connected
 from .compare import Where
 from .draw import constant, fresh
+from .error_gamma import Erf
 from .exponential import Sigmoid
 from .inplace.option import inplace_option
 from .piecewise import Clamp, clamp
 from .random import uniform
 from .shape import Reshape
-from .special import Erf
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 

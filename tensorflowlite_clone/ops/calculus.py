@@ -1,7 +1,7 @@
 """Numerical calculus: differences, gradients and integrals of samples, interpolation, unwrapping, convolution.
 
 `WholeConvolution` and `Slide` are each other's derivatives. Not here: running sums (``scan.py``), the convolutions of neural networks
-(``conv.py``), transforms (``fft.py``).
+(``nn/conv.py``), transforms (``fft.py``).
 """
 
 from __future__ import annotations

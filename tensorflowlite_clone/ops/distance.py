@@ -1,6 +1,6 @@
 """Distances and angles between vectors: along one dimension, or between all pairs of rows.
 
-Not here: the length of a vector (``reduce.py``), losses made of distances (``loss.py``, ``margin_loss.py``).
+Not here: the length of a vector (``reduce.py``), losses made of distances (in ``nn/``).
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from ..core.dtypes import inexact_type
 from ..core.families import Inexact
 from ..core.publish import public, to_operand
 from ..kernels import incomplete_gamma as kernels
+from .error_gamma import LogGamma
 from .operands import beside
-from .special import LogGamma
 
 
 def _alike(a: Any, x: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Samples for ``ops/adaptive_pool.py``."""
+"""Samples for ``ops/nn/adaptive_pool.py``."""
 
 from . import call, distinct, normal, sample, uniform
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/attention.py`` and calls of ``ops/multihead.py``, which is made of it."""
+"""Samples for ``ops/nn/attention.py`` and calls of ``ops/nn/multihead.py``, which is made of it."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/bags.py``."""
+"""Samples for ``ops/nn/bags.py``."""
 
 import numpy as np
 

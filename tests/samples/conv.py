@@ -1,4 +1,4 @@
-"""Samples for ``ops/conv.py``."""
+"""Samples for ``ops/nn/conv.py``."""
 
 from . import call, integers, normal, sample
 

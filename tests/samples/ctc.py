@@ -1,4 +1,4 @@
-"""Samples for ``ops/ctc.py``."""
+"""Samples for ``ops/nn/ctc.py``."""
 
 import numpy as np
 

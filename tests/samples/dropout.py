@@ -1,4 +1,4 @@
-"""Calls of ``ops/dropout.py`` whose result is certain; what is random is in test_random.py. There are no operations in that file."""
+"""Calls of ``ops/nn/dropout.py`` whose result is certain; what is random is in test_random.py. There are no operations in that file."""
 
 from . import call, normal
 

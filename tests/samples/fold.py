@@ -1,4 +1,4 @@
-"""Samples for ``ops/fold.py``."""
+"""Samples for ``ops/nn/fold.py``."""
 
 from . import call, normal, sample
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/grid_sample.py``."""
+"""Samples for ``ops/nn/grid_sample.py``."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/interpolate.py``."""
+"""Samples for ``ops/nn/interpolate.py``."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/loss.py``."""
+"""Samples for ``ops/nn/loss.py``."""
 
 import numpy as np
 

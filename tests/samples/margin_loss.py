@@ -1,4 +1,4 @@
-"""Calls of ``ops/margin_loss.py``, which is made of operations of other files."""
+"""Calls of ``ops/nn/margin_loss.py``, which is made of operations of other files."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Samples for ``ops/norm.py``."""
+"""Samples for ``ops/nn/norm.py``."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Calls of ``ops/outside.py``, ``ops/cells.py`` and ``ops/composed.py``, which are made of operations of other files."""
+"""Calls of ``ops/nn/outside.py``, ``ops/cells.py`` and ``ops/composed.py``, which are made of operations of other files."""
 
 import numpy as np
 

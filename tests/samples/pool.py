@@ -1,4 +1,4 @@
-"""Samples for ``ops/pool.py``."""
+"""Samples for ``ops/nn/pool.py``."""
 
 import numpy as np
 

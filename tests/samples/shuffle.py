@@ -1,4 +1,4 @@
-"""Samples for ``ops/shuffle.py``, which combines other operations."""
+"""Samples for ``ops/nn/shuffle.py``, which combines other operations."""
 
 from . import call, integers, normal
 

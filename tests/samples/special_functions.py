@@ -1,4 +1,4 @@
-"""Samples for ``ops/later/``: what only ``special`` has. Derivatives that PyTorch lacks have a row in which PyTorch gets their formula (`grafted`)."""
+"""Samples for ``ops/special/``: what only ``special`` has. Derivatives that PyTorch lacks have a row in which PyTorch gets their formula (`grafted`)."""
 
 import numpy as np
 

@@ -17,12 +17,11 @@ from . import (
     norms,
     orthogonal,
     products,
-    removed,
     solve,
     spectral,
 )
 
 __all__ = [
     "cholesky", "determinant", "exponential", "functions", "ldl", "least_squares", "low_rank", "lu", "norms", "orthogonal", "products",
-    "removed", "solve", "spectral",
+    "solve", "spectral",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Normalisation: layer, batch, group, instance, RMS and local response norm, and vectors scaled to length one.
 
 `LayerNorm` and `BatchNorm` are one node each, with kernels for first order; their rules' bodies are the formulas in plain NumPy.
-Not here: norms of vectors and matrices (``reduce.py``), the layers that keep weights and running statistics (``nn/normalization.py``).
+Not here: norms of vectors and matrices (``ops/reduce.py``), the layers that keep weights and running statistics (``nn/normalization.py``).
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, ShapeError, TransformError
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of, spread, spread_all
-from ..core.families import General
-from ..core.levels import all_values, number, untaped
-from ..core.operation import fused
-from ..core.publish import public, to_operand
-from ..core.tensor import Taped
-from ..kernels import norm as kernels
-from ..kernels.reduce import power_of_two
-from .cast import Clone, Connected, cast
+from ..._errors import ArgumentError, ShapeError, TransformError
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import normalize_axis, shape_of, spread, spread_all
+from ...core.families import General
+from ...core.levels import all_values, number, untaped
+from ...core.operation import fused
+from ...core.publish import public, to_operand
+from ...core.tensor import Taped
+from ...kernels import norm as kernels
+from ...kernels.reduce import power_of_two
+from ..cast import Clone, Connected, cast
+from ..reduce import Mean, Norm2, count, wide
+from ..shape import Reshape
 from .images import fold_axis, unfold_axis
 from .pool import AvgPool
-from .reduce import Mean, Norm2, count, wide
-from .shape import Reshape
 
 
 def _standardised(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Attention: values averaged with weights that are the softmax of scaled products of queries and keys.
 
 `Attention` is one node with a kernel for first order, which holds a block of the weights at a time; its rule's body is the formula.
-Not here: projections to heads and back (``multihead.py``), softmax alone (``softmax.py``).
+Not here: projections to heads and back (``multihead.py``), softmax alone (``ops/softmax.py``).
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.families import LinedUp, NonDifferentiable
-from ..core.levels import number
-from ..core.operation import fused
-from ..core.publish import public, to_operand, to_operands
-from ..kernels import attention as kernels
-from ..kernels.dropout import packed_mask
-from .cast import cast
-from .draw import fresh
-from .random import stream
-from .shape import Reshape
-from .softmax import Softmax
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.families import LinedUp, NonDifferentiable
+from ...core.levels import number
+from ...core.operation import fused
+from ...core.publish import public, to_operand, to_operands
+from ...kernels import attention as kernels
+from ...kernels.dropout import packed_mask
+from ..cast import cast
+from ..draw import fresh
+from ..random import stream
+from ..shape import Reshape
+from ..softmax import Softmax
 
 
 class Bits(NonDifferentiable):

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array, Pair, Shape
-from ..core.boxed import Boxed
-from ..core.broadcast import shape_of, spread, spread_all
-from ..core.families import Bilinear
-from ..core.operation import fused
-from ..core.publish import public, to_operand
-from ..kernels import conv as kernels
-from ..kernels.reduce import sum_to
-from .cast import Connected, contiguous
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array, Pair, Shape
+from ...core.boxed import Boxed
+from ...core.broadcast import shape_of, spread, spread_all
+from ...core.families import Bilinear
+from ...core.operation import fused
+from ...core.publish import public, to_operand
+from ...kernels import conv as kernels
+from ...kernels.reduce import sum_to
+from ..cast import Connected, contiguous
+from ..index import PutItem
+from ..shape import Reshape
 from .images import as_given, fold_axis, layouts, sizes, unfold_axis
-from .index import PutItem
-from .shape import Reshape
 
 
 class Convolve(Bilinear, title="conv"):

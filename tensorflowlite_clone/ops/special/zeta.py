@@ -1,4 +1,4 @@
-"""Hurwitz' zeta function, differentiated in both arguments. Not here: the polygamma functions (``ops/special.py``)."""
+"""Hurwitz' zeta function, differentiated in both arguments. Not here: the polygamma functions (``ops/error_gamma.py``)."""
 
 from __future__ import annotations
 

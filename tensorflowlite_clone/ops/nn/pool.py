@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array, Shape
-from ..core.broadcast import shape_of
-from ..core.families import Bilinear, Linear
-from ..core.levels import all_values, number
-from ..core.publish import public, to_operand
-from ..kernels import pool as kernels
-from ..kernels.reduce import in_range, power_of_two
-from .cast import cast
-from .extrema import ValuesIndices
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array, Shape
+from ...core.broadcast import shape_of
+from ...core.families import Bilinear, Linear
+from ...core.levels import all_values, number
+from ...core.publish import public, to_operand
+from ...kernels import pool as kernels
+from ...kernels.reduce import in_range, power_of_two
+from ..cast import cast
+from ..extrema import ValuesIndices
 from .images import PerImage, as_given, sizes, whole, with_batch
 
 

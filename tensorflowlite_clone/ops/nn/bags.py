@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of, spread_all
-from ..core.families import General
-from ..core.levels import concrete
-from ..core.publish import public, to_operand
-from .cast import cast
-from .draw import constant
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of, spread_all
+from ...core.families import General
+from ...core.levels import concrete
+from ...core.publish import public, to_operand
+from ..cast import cast
+from ..draw import constant
+from ..gather import Gather
+from ..shape import Reshape
 from .embedding import AddRows, TakeRows, TakeWeighedRows, frequency, padding_row, shorten
-from .gather import Gather
-from .shape import Reshape
 
 MODES = ("sum", "mean", "max")
 

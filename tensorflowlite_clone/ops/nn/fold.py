@@ -1,6 +1,6 @@
 """Windows of images as columns of a matrix, and back: `Unfold` (im2col) and `Fold` (col2im) are each other's derivatives.
 
-Not here: convolution (``conv.py``), pooling (``pool.py``), windows along one axis (``repeat.py``).
+Not here: convolution (``conv.py``), pooling (``pool.py``), windows along one axis (``ops/repeat.py``).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
-from .._typing import Array, Pair, Shape
-from ..core.broadcast import shape_of
-from ..core.families import Linear
-from ..core.publish import public, to_operand
-from ..kernels.im2col import Columns, Geometry, convolved_size, geometry
+from ..._errors import ArgumentError, ShapeError
+from ..._typing import Array, Pair, Shape
+from ...core.broadcast import shape_of
+from ...core.families import Linear
+from ...core.publish import public, to_operand
+from ...kernels.im2col import Columns, Geometry, convolved_size, geometry
+from ..shape import Reshape
 from .images import PerImage, pair
-from .shape import Reshape
 
 
 def _geometry(n: int, channels: int, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Geometry:

@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.boxed import Boxed
-from ..core.broadcast import shape_of, spread_all
-from ..core.families import General
-from ..core.levels import all_values, concrete
-from ..core.operation import fused
-from ..core.publish import public, to_operand
-from ..kernels import ctc as kernels
-from .cast import Cast, cast
-from .gather import Gather, ScatterAdd
-from .index import get_item
+from ..._errors import ArgumentError, DimensionError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.boxed import Boxed
+from ...core.broadcast import shape_of, spread_all
+from ...core.families import General
+from ...core.levels import all_values, concrete
+from ...core.operation import fused
+from ...core.publish import public, to_operand
+from ...kernels import ctc as kernels
+from ..cast import Cast, cast
+from ..gather import Gather, ScatterAdd
+from ..index import get_item
+from ..shape import Reshape
+from ..softmax import LogSumExp
 from .reduction import reduced
-from .shape import Reshape
-from .softmax import LogSumExp
 
 
 class CTC(General, title="ctc_loss"):

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DimensionError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.levels import all_values
-from ..core.publish import public, to_operand
-from ..core.tensor import Taped
-from .activation import LogSigmoid
-from .cast import Cast, Connected, cast
-from .gather import Gather
-from .reduce import Norm2
+from ..._errors import ArgumentError, DimensionError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.levels import all_values
+from ...core.publish import public, to_operand
+from ...core.tensor import Taped
+from ..activation import LogSigmoid
+from ..cast import Cast, Connected, cast
+from ..gather import Gather
+from ..reduce import Norm2
 from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, same_shape
 
 

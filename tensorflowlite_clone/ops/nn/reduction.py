@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.publish import to_operand
-from ..core.where import stacklevel
-from .cast import Cast
-from .reduce import Mean, Sum
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.publish import to_operand
+from ...core.where import stacklevel
+from ..cast import Cast
+from ..reduce import Mean, Sum
 
 
 def older(op: str, size_average: bool | None, reduce: bool | None, reduction: str) -> str:

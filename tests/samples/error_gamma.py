@@ -1,4 +1,4 @@
-"""Samples for ``ops/special.py``."""
+"""Samples for ``ops/error_gamma.py``."""
 
 import numpy as np
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.publish import public, to_operand
-from .activation import ReLU
-from .exponential import Sigmoid
-from .matmul import _linear
+from ..._errors import ArgumentError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.publish import public, to_operand
+from ..activation import ReLU
+from ..exponential import Sigmoid
+from ..matmul import _linear
 
 
 def _gates(

@@ -1,6 +1,6 @@
 """The normal distribution's functions, the scaled complement of erf, and logarithms times numbers: what only ``special`` has.
 
-Not here: erf and erfc (``ops/special.py``), ``xlogy`` (``ops/exponential.py``).
+Not here: erf and erfc (``ops/error_gamma.py``), ``xlogy`` (``ops/exponential.py``).
 """
 
 from __future__ import annotations

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import is_integer
-from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.families import LinedUp, NonDifferentiable
-from ..core.operation import fused
-from ..core.publish import public, to_operand, to_operands
-from ..core.where import stacklevel
-from ..kernels import grid_sample as kernels
-from ..kernels.grid_sample import Sampling
-from .shape import Reshape, Transpose
+from ..._checks import is_integer
+from ..._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.families import LinedUp, NonDifferentiable
+from ...core.operation import fused
+from ...core.publish import public, to_operand, to_operands
+from ...core.where import stacklevel
+from ...kernels import grid_sample as kernels
+from ...kernels.grid_sample import Sampling
+from ..shape import Reshape, Transpose
 
 
 class _Sampled(LinedUp):

@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DimensionError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of, spread, spread_all
-from ..core.families import Elementwise, General, Inexact
-from ..core.levels import number
-from ..core.operation import fused
-from ..core.publish import public, to_operand
-from ..core.tensor import Taped
-from ..kernels import softmax as kernels
-from .activation import LogSigmoid
-from .arithmetic import Divide
-from .cast import Cast, Connected
-from .gather import Gather
-from .reduce import Sum
+from ..._errors import ArgumentError, DimensionError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of, spread, spread_all
+from ...core.families import Elementwise, General, Inexact
+from ...core.levels import number
+from ...core.operation import fused
+from ...core.publish import public, to_operand
+from ...core.tensor import Taped
+from ...kernels import softmax as kernels
+from ..activation import LogSigmoid
+from ..arithmetic import Divide
+from ..cast import Cast, Connected
+from ..gather import Gather
+from ..reduce import Sum
+from ..shape import Reshape
+from ..softmax import LogSoftmax, Softmax
 from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, weighted
-from .shape import Reshape
-from .softmax import LogSoftmax, Softmax
 
 
 class CrossEntropy(General):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
-from .._typing import Array, Shape
-from ..core.broadcast import shape_of
-from ..core.levels import all_values
-from ..core.publish import public, to_operand
-from .cast import Contiguous
-from .shape import Reshape, Transpose
+from ..._errors import ArgumentError, OperandError, ShapeError
+from ..._typing import Array, Shape
+from ...core.broadcast import shape_of
+from ...core.levels import all_values
+from ...core.publish import public, to_operand
+from ..cast import Contiguous
+from ..shape import Reshape, Transpose
 
 
 def _images(input: Array, factor: int, op: str, what: str) -> tuple[Array, Shape]:

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._errors import GraphError
-from .._state import state
-from .._typing import Array
-from ..core.levels import varies
-from ..core.publish import public, to_operand
-from .activation import randomly_leaky
+from ..._errors import GraphError
+from ..._state import state
+from ..._typing import Array
+from ...core.levels import varies
+from ...core.publish import public, to_operand
+from ..activation import randomly_leaky
+from ..cast import cast
+from ..inplace.mutation import mutate
+from ..random import Generator
 from .bags import MODES, _bags
-from .cast import cast
 from .ctc import _ctc_loss
 from .dropout import _alpha_dropout, _dropout, _feature_alpha_dropout, drop_features
 from .embedding import _embedding, shorten
-from .inplace.mutation import mutate
 from .loss import _bce_with_logits, _kl_div, _poisson_nll_loss
 from .margin_loss import _cosine_embedding_loss, _hinge_embedding_loss, _margin_ranking_loss, _triplet_margin_loss
 from .norm import _batch_norm, _group_norm, _instance_norm, _layer_norm
-from .random import Generator
 from .reduction import named
 
 

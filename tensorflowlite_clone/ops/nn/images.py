@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
-from .._typing import Array, Pair, Shape
-from ..core.broadcast import shape_of, spread_all
-from ..core.families import General
-from ..core.publish import to_operand
-from .shape import Reshape
+from ..._errors import ArgumentError, OperandError, ShapeError
+from ..._typing import Array, Pair, Shape
+from ...core.broadcast import shape_of, spread_all
+from ...core.families import General
+from ...core.publish import to_operand
+from ..shape import Reshape
 
 #: No axis is as long, and no computer has so much memory.
 LONGEST = 1 << 62

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
-from .._typing import Array, Shape
-from ..core.broadcast import shape_of
-from ..core.families import Linear
-from ..core.publish import public, to_operand
-from ..kernels import pool as kernels
-from .draw import constant, fresh
-from .extrema import ValuesIndices
+from ..._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from ..._typing import Array, Shape
+from ...core.broadcast import shape_of
+from ...core.families import Linear
+from ...core.publish import public, to_operand
+from ...kernels import pool as kernels
+from ..draw import constant, fresh
+from ..extrema import ValuesIndices
+from ..random import uniform
 from .images import PerImage, as_given, sizes, whole, with_batch
 from .pool import PoolGather
-from .random import uniform
 
 
 class AdaptiveAvgPool(Linear, PerImage):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..._errors import GraphError
-from ...core.registry import install_method
+from .._errors import GraphError
+from ..core.registry import install_method
 
 #: What to use in their place.
 INSTEAD = {

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import is_integer
-from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.families import Linear, LinedUp
-from ..core.levels import number
-from ..core.publish import public, to_operand
-from ..core.where import stacklevel
-from ..kernels.resample import Line, resample
-from .cast import Connected
+from ..._checks import is_integer
+from ..._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.families import Linear, LinedUp
+from ...core.levels import number
+from ...core.publish import public, to_operand
+from ...core.where import stacklevel
+from ...kernels.resample import Line, resample
+from ..cast import Connected
 
 #: The modes for each number of dimensions of the images, and the kind of their lines.
 COPYING = {"nearest": "nearest", "nearest-exact": "nearest-exact"}

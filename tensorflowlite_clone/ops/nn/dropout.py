@@ -1,6 +1,6 @@
 """Dropout: products with random masks, scaled so that the expected value stays.
 
-The mask comes from the default generator (``random.py``); what happens inside vmap is in ``draw.py``.
+The mask comes from the default generator (``ops/random.py``); what happens inside vmap is in ``ops/draw.py``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.levels import number
-from ..core.publish import public, to_operand
-from ..kernels.dropout import bernoulli_mask
-from .draw import constant, fresh
-from .inplace.mutation import mutate
-from .random import stream
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.levels import number
+from ...core.publish import public, to_operand
+from ...kernels.dropout import bernoulli_mask
+from ..draw import constant, fresh
+from ..inplace.mutation import mutate
+from ..random import stream
 
 
 def _mask(op: str, x: Array, p: float, spatial: int) -> Array:

@@ -1,6 +1,6 @@
 """Embedding: rows of a table read by index, with a gradient that touches only the rows that were read.
 
-Not here: bags of rows (``bags.py``), general indexing (``index.py``, ``gather.py``) and one-hot vectors.
+Not here: bags of rows (``bags.py``), general indexing (``ops/index.py``, ``ops/gather.py``) and one-hot vectors.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of, spread, spread_all
-from ..core.families import General, Linear
-from ..core.levels import number
-from ..core.operation import fused
-from ..core.publish import public, to_operand
-from ..core.tensor import Taped
-from ..kernels.scatter import add_rows
+from ..._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of, spread, spread_all
+from ...core.families import General, Linear
+from ...core.levels import number
+from ...core.operation import fused
+from ...core.publish import public, to_operand
+from ...core.tensor import Taped
+from ...kernels.scatter import add_rows
 
 
 def _check_range(indices: Any, rows: int) -> None:

@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ShapeError
-from .._typing import Array
-from ..core.broadcast import normalize_axis, shape_of
-from ..core.levels import number
-from ..core.publish import public, to_operand, to_operands
-from ..core.where import stacklevel
-from .cast import Cast
-from .draw import constant, floating, fresh
+from ..._errors import ShapeError
+from ..._typing import Array
+from ...core.broadcast import normalize_axis, shape_of
+from ...core.levels import number
+from ...core.publish import public, to_operand, to_operands
+from ...core.where import stacklevel
+from ..cast import Cast
+from ..draw import constant, floating, fresh
+from ..matmul import _linear
+from ..random import stream
+from ..shape import Reshape
+from ..softmax import Softmax
 from .loss import _cross_entropy
-from .matmul import _linear
-from .random import stream
-from .shape import Reshape
-from .softmax import Softmax
 
 
 @public("gumbel_softmax", nn=True, method=False)

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
-from .._typing import Array
-from ..core.broadcast import shape_of
-from ..core.publish import public, to_operands
-from ..core.where import stacklevel
+from ..._errors import ArgumentError, DTypeError, ShapeError
+from ..._typing import Array
+from ...core.broadcast import shape_of
+from ...core.publish import public, to_operands
+from ...core.where import stacklevel
+from ..cast import cast
+from ..join import Concatenate
+from ..matmul import _linear
+from ..shape import Reshape, Transpose
+from ..softmax import Softmax
 from .attention import _scaled_dot_product_attention
-from .cast import cast
 from .dropout import _dropout
-from .join import Concatenate
-from .matmul import _linear
-from .shape import Reshape, Transpose
-from .softmax import Softmax
 
 OP = "multi_head_attention_forward"
 
