@@ -25,6 +25,7 @@ import tensorflowlite_clone as tl
 import tensorflowlite_clone.fft  # with the operations that are loaded late
 import tensorflowlite_clone.linalg
 import tensorflowlite_clone.nn.functional
+import tensorflowlite_clone.sparse
 import tensorflowlite_clone.special
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
@@ -308,6 +309,7 @@ def main() -> int:
         ROOT / "linalg.pyi": lambda: names_stub(tl.linalg),
         ROOT / "fft.pyi": lambda: names_stub(tl.fft),
         ROOT / "special.pyi": lambda: names_stub(tl.special),
+        ROOT / "sparse.pyi": lambda: names_stub(tl.sparse),
         DOCS / "operations.md": operations_page,
         DOCS / "numpy_functions.md": numpy_functions.page,
         DOCS / "design.md": design_page,

@@ -47,7 +47,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .core.device import contiguous_format, device, layout, memory_format, preserve_format, strided
+from .core.device import contiguous_format, device, layout, memory_format, preserve_format, sparse_coo, strided
 from .core.dtype_names import dtype
 from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
@@ -62,7 +62,7 @@ from .ops.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, fft, linalg, masked, nn, optim, signal, special, utils
+    from . import cuda, datasets, fft, linalg, masked, nn, optim, signal, sparse, special, utils
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)

@@ -14,7 +14,7 @@ from ._errors import missing_extra
 
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
-    "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "special", "utils"),
+    "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "utils"),
     "autograd": ("forward_ad", "functional"),
 }
 
@@ -33,15 +33,18 @@ FUNCTIONS = {
         margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pixel_shuffle
         pixel_unshuffle poisson_nll_loss rms_norm rnn_relu_cell rnn_tanh_cell rrelu rrelu_ triplet_margin_loss
     """,
+    "sparse": "hspmm smm sparse_coo_tensor spmm sspaddmm",
 }
 #: Those of them that are no methods of tensors; `nn.functional` has none.
-NO_METHODS = {"frobenius_norm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "svd_lowrank"}
+NO_METHODS = {"frobenius_norm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "sparse_coo_tensor", "svd_lowrank"}
+#: Methods alone.
+ONLY_METHODS = {"sparse_mask": "sparse", "to_dense": "sparse", "to_sparse": "sparse"}
 #: Where NumPy's functions are that the modules of the same name answer.
 ANSWERS = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
 
 _HOMES = {name: module for module, names in FUNCTIONS.items() for name in names.split()}
 #: The methods, and the modules that bring them.
-METHODS = {name: module for name, module in _HOMES.items() if module != "nn.functional" and name not in NO_METHODS}
+METHODS = {n: module for n, module in _HOMES.items() if module != "nn.functional" and n not in NO_METHODS} | ONLY_METHODS
 
 #: Parts of the package that are no part of its contract, though importing it loads them.
 INTERNAL = {"core", "io", "kernels", "ops"}

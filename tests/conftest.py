@@ -19,6 +19,7 @@ import tensorflowlite_clone as tl
 import tensorflowlite_clone.fft  # which defines operations that are loaded late
 import tensorflowlite_clone.linalg
 import tensorflowlite_clone.nn.functional
+import tensorflowlite_clone.sparse
 import tensorflowlite_clone.special
 from tensorflowlite_clone.core.registry import OPS
 

@@ -14,7 +14,7 @@ from tensorflowlite_clone import _lazy
 from tensorflowlite_clone.core import registry
 
 #: The rooms that each module brings.
-ROOMS = {"fft": ("fft", "stft"), "linalg": ("linalg",), "nn.functional": ("nn",), "special": ("special",)}
+ROOMS = {"fft": ("fft", "stft"), "linalg": ("linalg",), "nn.functional": ("nn",), "sparse": ("sparse",), "special": ("special",)}
 
 
 def home(f: Any) -> str | None:
@@ -63,6 +63,9 @@ def test_the_list_would_not_miss_a_name():
         ("tl.conv2d", "nn.functional"),
         ("tl.nn.functional", "nn.functional"),
         ("tl.special.zeta", "special"),
+        ("tl.sparse_coo_tensor([[0]], [1.0])", "sparse"),
+        ("tl.eye(2).to_sparse()", "sparse"),
+        ("tl.eye(2).to_dense()", "sparse"),
     ],
 )
 def test_asking_loads(ask, brings):

@@ -65,7 +65,7 @@ contiguous_format, preserve_format = memory_format("contiguous_format"), memory_
 
 
 class layout:  # noqa: N801  (PyTorch's name)
-    """How elements lie in memory: always `strided`, at a distance for each dimension."""
+    """How elements lie in memory: `strided`, at a distance for each dimension, or `sparse_coo`, some of them with their indices."""
 
     __slots__ = ("name",)
 
@@ -77,3 +77,4 @@ class layout:  # noqa: N801  (PyTorch's name)
 
 
 strided = layout("strided")
+sparse_coo = layout("sparse_coo")

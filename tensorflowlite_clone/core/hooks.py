@@ -38,8 +38,8 @@ class Showing:
     def shown(self, g: Array) -> Tensor:
         """A gradient as users know it: a tensor of the level in their convention, with memory of its own."""
         seen = conjugated(g)
-        if isinstance(seen, Taped) and seen.level == self.level:
-            return seen
+        if isinstance(seen, Boxed) and (type(seen).rank > 1 or (isinstance(seen, Taped) and seen.level == self.level)):
+            return seen  # type: ignore[return-value]
         return Tensor.wrap(seen if isinstance(seen, Boxed) else np.array(seen), self.level)
 
     def taken(self, seen: Tensor) -> Array:

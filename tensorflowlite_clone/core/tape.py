@@ -122,7 +122,8 @@ class Leaf(TapeNode):
     @staticmethod
     def _boxed(g: Any, tensor: Any) -> Any:
         """``g`` as a tensor of the leaf's level."""
-        return g if getattr(g, "level", None) == tensor.level and type(g).rank else tensor.wrap(g, tensor.level)
+        rank = type(g).rank  # above that of tensors: a sparse one
+        return g if rank > 1 or (rank and g.level == tensor.level) else tensor.wrap(g, tensor.level)
 
     @property
     def variable(self) -> Any:

@@ -12,6 +12,11 @@ SAMPLES = {
         sample(normal(5, 2), integers(2, 3), np.array([[1.0, 0.0, 1.0], [0.5, 0.5, 0.0]]), smooth=False),
         sample(normal(5, 2), integers(0), np.zeros(0)),
     ],
+    "TakeRowsSparsely": [  # nor is this one's
+        sample(normal(5, 3), integers(4), np.array([1.0, 0.0, 1.0, 1.0]), smooth=False),
+        sample(normal(5, 2), integers(2, 3), np.ones((2, 3)), smooth=False),
+        sample(normal(5, 2), integers(0), np.ones(0)),
+    ],
 }  # fmt: skip
 
 I = np.array([[0, 2, 4], [2, 4, 2]])

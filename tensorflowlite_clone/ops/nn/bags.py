@@ -19,8 +19,9 @@ from ...core.publish import public, to_operand
 from ..cast import cast
 from ..draw import constant
 from ..gather import Gather
+from ..rows import AddRows
 from ..shape import Reshape
-from .embedding import AddRows, TakeRows, TakeWeighedRows, frequency, padding_row, shorten
+from .embedding import padding_row, shorten, take_rows
 
 MODES = ("sum", "mean", "max")
 
@@ -111,11 +112,11 @@ def _check(op: str, input: Array, weight: Array, mode: str, per_sample_weights: 
 
 
 def _reduced(
-    input: Array, weight: Array, bag: Any, bags: int, mode: str, shares: Array | None, padding: int | None, per_sample: Array | None
+    input: Array, rows: Array, bag: Any, bags: int, mode: str, padding: int | None, per_sample: Array | None
 ) -> tuple[Array, Array, Array]:
-    """The bags (bags, D), how many indices count in each, and for maxima the rows of the table that they come from."""
-    rows = TakeRows.of(weight, input) if shares is None else TakeWeighedRows.of(weight, input, shares)  # (n, D)
+    """The bags (bags, D) of ``rows`` (n, D), how many indices count in each, and for maxima the rows of the table that they come from."""
     n, width = shape_of(rows)
+    dtype = rows.dtype
     alive = np.ones((n,), np.bool_) if padding is None else np.not_equal(input, padding)
     counts = constant(AddRows.of(cast(alive, np.int64), bag, rows=bags))
     if mode == "max":
@@ -131,7 +132,7 @@ def _reduced(
     out = AddRows.of(rows, bag, rows=bags)
     if mode == "mean":
         out = out / cast(np.expand_dims(np.maximum(counts, 1), -1), out.dtype)
-    return cast(out, weight.dtype), counts, counts
+    return cast(out, dtype), counts, counts
 
 
 def _bags(
@@ -147,10 +148,10 @@ def _bags(
     if limit is not None:
         shorten(op, w, x, *limit)
     flat = x[: bag.size] if len(shape_of(x)) == 1 else Reshape.of(x, shape=(bag.size,))  # beyond the last bag nothing is read
-    shares = frequency(flat, w) if by_frequency else None
+    rows = take_rows(op, w, flat, padding if sparse else None, by_frequency, sparse)
     if per_sample is not None:
         per_sample = per_sample[: bag.size] if len(shape_of(x)) == 1 else Reshape.of(per_sample, shape=(bag.size,))
-    return *_reduced(flat, w, bag, bags, mode, shares, padding, per_sample), constant(bag)
+    return *_reduced(flat, rows, bag, bags, mode, padding, per_sample), constant(bag)
 
 
 @public("embedding_bag", nn=True, method=False)

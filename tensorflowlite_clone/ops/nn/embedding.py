@@ -10,73 +10,19 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
+from ..._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from ..._state import state
 from ..._typing import Array
-from ...core.broadcast import shape_of, spread, spread_all
-from ...core.families import General, Linear
+from ...core.broadcast import shape_of, spread_all
+from ...core.families import General
 from ...core.levels import number
 from ...core.operation import fused
 from ...core.publish import public, to_operand
-from ...core.tensor import Taped
+from ...core.tape import Leaf
+from ...core.tensor import Taped, Tensor
 from ...kernels.scatter import add_rows
-
-
-def _check_range(indices: Any, rows: int) -> None:
-    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= rows):
-        bad = np.argwhere((indices < 0) | (indices >= rows))[0]
-        raise DimensionError(
-            f"embedding: index {int(indices[tuple(bad)])} at position {tuple(map(int, bad))} is out of range: the table has {rows} rows; "
-            f"indices must be 0 to {rows - 1}"
-        )
-
-
-class TakeRows(Linear, title="embedding"):
-    """Rows of a table w (rows, ...) at indices (*): (*, ...)."""
-
-    def forward(w, indices):
-        _check_range(indices, w.shape[0])
-        return np.take(w, indices, axis=0)
-
-    def grad_w(g, indices, w_shape):
-        return AddRows.of(g, indices, rows=w_shape[0])
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """A shared table takes all indices at once; tables of their own are read as one long table."""
-        w, indices = values
-        if not mapped[0]:
-            return cls.of(w, indices)
-        rows = shape_of(w)[1]
-        long = np.reshape(w, (size * rows, *shape_of(w)[2:]))
-        return cls.of(long, _shifted(indices, mapped[1], size, rows))
-
-
-class AddRows(Linear):
-    """Zeros (rows, ...) with x (*, ...) added at indices (*): the transpose of `TakeRows`."""
-
-    def forward(x, indices, *, rows):
-        tail = x.shape[indices.ndim :]
-        flat = x.reshape(indices.size, int(np.prod(tail)))
-        return add_rows(rows, indices.reshape(-1), flat).reshape(rows, *tail)
-
-    def grad_x(g, indices):
-        return TakeRows.of(g, indices)
-
-    @classmethod
-    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
-        """One long table."""
-        x, indices = values
-        rows = params["rows"]
-        x = x if mapped[0] else spread(x, size)
-        out = cls.of(x, _shifted(indices, mapped[1], size, rows), rows=size * rows)
-        return np.reshape(out, (size, rows, *shape_of(out)[1:]))
-
-
-def _shifted(indices: Array, mapped: bool, size: int, rows: int) -> Array:
-    """Indices into ``size`` tables that stand one below the other."""
-    if not mapped:
-        indices = spread(indices, size)
-    return indices + np.reshape(np.arange(size) * rows, (size,) + (1,) * (len(shape_of(indices)) - 1))
+from ..rows import AddRows, TakeRows, check_range, shifted
+from ..sparse.coo import SparseTensor
 
 
 def _weighed_rows_grad(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ...]) -> Any:
@@ -85,16 +31,8 @@ def _weighed_rows_grad(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ..
     return add_rows(w_shape[0], indices.reshape(-1), flat)
 
 
-class TakeWeighedRows(General, title="embedding"):
-    """`TakeRows` of a table w (rows, dim) where the share (*) of each index scales its gradient: 0 for padding, 1 / count by frequency."""
-
-    def forward(w, indices, shares):
-        _check_range(indices, w.shape[0])
-        return np.take(w, indices, axis=0)
-
-    @fused(_weighed_rows_grad)
-    def grad_w(g, indices, shares, w_shape):
-        return AddRows.of(g * np.expand_dims(shares, -1), indices, rows=w_shape[0])
+class _RowsWithShares(General):
+    """Rows of a table w (rows, dim) at indices (*), of whose gradients only a share (*) arrives."""
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
@@ -104,7 +42,55 @@ class TakeWeighedRows(General, title="embedding"):
         if not mapped[0]:
             return cls.of(w, indices, shares)
         rows, dim = shape_of(w)[1:]
-        return cls.of(np.reshape(w, (size * rows, dim)), _shifted(indices, True, size, rows), shares)
+        return cls.of(np.reshape(w, (size * rows, dim)), shifted(indices, True, size, rows), shares)
+
+
+class TakeWeighedRows(_RowsWithShares, title="embedding"):
+    """`TakeRows` of a table w (rows, dim) where the share (*) of each index scales its gradient: 0 for padding, 1 / count by frequency."""
+
+    def forward(w, indices, shares):
+        check_range(indices, w.shape[0])
+        return np.take(w, indices, axis=0)
+
+    @fused(_weighed_rows_grad)
+    def grad_w(g, indices, shares, w_shape):
+        return AddRows.of(g * np.expand_dims(shares, -1), indices, rows=w_shape[0])
+
+
+def _touched_rows(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ...]) -> Any:
+    """The gradient of `TakeRowsSparsely`: for a leaf that `backward` fills a sparse tensor with a row for each index that counts."""
+    if state.walk is None or state.walk.wanted is not None or state.walk.level:
+        return _weighed_rows_grad(g, indices, shares, w_shape)
+    kept = np.flatnonzero(shares)
+    rows = np.asarray(g).reshape(indices.size, w_shape[1])
+    index = indices.reshape(1, -1).astype(np.int64)
+    if len(kept) < indices.size:
+        return SparseTensor(index[:, kept], Tensor.wrap(rows[kept], 0), w_shape)
+    return SparseTensor(index, Tensor.wrap(np.array(rows), 0), w_shape)
+
+
+class TakeRowsSparsely(_RowsWithShares, title="embedding"):
+    """`TakeWeighedRows` for shares of 0 or 1; the gradient that `backward` gives the table is a sparse tensor."""
+
+    def forward(w, indices, shares):
+        check_range(indices, w.shape[0])
+        return np.take(w, indices, axis=0)
+
+    @fused(_touched_rows)
+    def grad_w(g, indices, shares, w_shape):
+        return AddRows.of(g * np.expand_dims(shares, -1), indices, rows=w_shape[0])
+
+
+def take_rows(op: str, weight: Array, input: Array, padding: int | None, by_frequency: bool, sparse: bool) -> Array:
+    """Rows of ``weight``, of which ``padding`` gets no gradient; ``sparse`` as in `embedding`."""
+    if sparse and by_frequency:
+        raise ArgumentError(f"{op}: scale_grad_by_freq does not go with sparse gradients; leave one of them out")
+    alive: Any = 1.0 if padding is None else np.not_equal(input, padding).to(weight.dtype)
+    if sparse and all(isinstance(t, Taped) and not t.level for t in (weight, input)) and type(weight.node) is Leaf:
+        return TakeRowsSparsely.of(weight, input, alive if padding is not None else np.ones(shape_of(input), weight.dtype))
+    if padding is None and not by_frequency:
+        return TakeRows.of(weight, input)
+    return TakeWeighedRows.of(weight, input, frequency(input, weight) * alive if by_frequency else alive)
 
 
 @public("embedding", nn=True, method=False)
@@ -120,10 +106,11 @@ def _embedding(
     """Rows of a table by index: ``out[k] = weight[input[k]]``, input (*) and weight (rows, dim) giving (*, dim).
 
     The row ``padding_idx`` receives no gradient. ``scale_grad_by_freq`` divides the gradient of a row by how often it was read.
-    ``max_norm`` first shortens, in place, the rows that will be read to that ``norm_type``-norm. Gradients are dense arrays; ``sparse``
-    is accepted and changes nothing.
+    ``max_norm`` first shortens, in place, the rows that will be read to that ``norm_type``-norm. With ``sparse``, `backward` gives a
+    table that is a leaf a sparse gradient, with a row for each index; `autograd.grad`, ``create_graph`` and transforms give dense ones.
 
-    Raises `DTypeError` for indices that are not integers, `DimensionError` for one without a row.
+    Raises `ArgumentError` for ``sparse`` with ``scale_grad_by_freq``, `DTypeError` for indices that are not integers, `DimensionError`
+    for one without a row.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.embedding(tl.tensor([2, 0]), tl.eye(3)).tolist()
@@ -137,12 +124,7 @@ def _embedding(
     padding = padding_row("embedding", padding_idx, shape_of(weight)[0])
     if max_norm is not None:
         shorten("embedding", weight, input, max_norm, norm_type)
-    if padding is None and not scale_grad_by_freq:
-        return TakeRows.of(weight, input)
-    shares: Any = frequency(input, weight) if scale_grad_by_freq else 1.0
-    if padding is not None:
-        shares = shares * np.not_equal(input, padding).to(weight.dtype)
-    return TakeWeighedRows.of(weight, input, shares)
+    return take_rows("embedding", weight, input, padding, scale_grad_by_freq, sparse)
 
 
 def padding_row(op: str, padding_idx: int | None, rows: int) -> int | None:
@@ -166,7 +148,7 @@ def shorten(op: str, weight: Array, input: Array, max_norm: float, norm_type: fl
     if not all(isinstance(t, Taped) and isinstance(t.array, ndarray) for t in (weight, input)):
         raise OperandError(f"{op}: max_norm changes the table in place, which a function transform cannot follow; leave it out")
     table, used = weight.array, np.unique(input.array)
-    _check_range(used, len(table))
+    check_range(used, len(table))
     norms = np.linalg.norm(table[used], norm_type, axis=1)
     long = norms > max_norm
     if long.any():
