@@ -147,7 +147,7 @@ def _sparse_mask(input: Array, mask: Any) -> Any:
     return mask.remade(taken(input, mask))
 
 
-@public("sparse.mm", "spmm")
+@public("sparse.mm")
 def _mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
     """The product of two matrices, of which either may be sparse; of two sparse ones it is sparse. Gradients flow to both.
 
@@ -159,6 +159,12 @@ def _mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
     if reduce not in (None, "sum"):
         raise ArgumentError(f"sparse.mm: reduce must be 'sum': got {reduce!r}; others are for matrices in another form (CSR)")
     return to_operand(mat1, "sparse.mm") @ to_operand(mat2, "sparse.mm")
+
+
+@public("spmm")
+def _spmm(input: Any, mat2: Any) -> Any:
+    """`sparse.mm` under PyTorch's older name."""
+    return _mm(input, mat2)
 
 
 @public("smm")
