@@ -154,8 +154,8 @@ def trunc_normal_(
 def _inside(values: Any, a: float, b: float, dtype: Any) -> Any:
     """The values in this dtype, where rounding must not take them over the bounds."""
     rounded = values.astype(dtype)
-    rounded = np.where(rounded > b, np.nextafter(rounded, np.array(-np.inf, dtype)), rounded)
-    return np.where(rounded < a, np.nextafter(rounded, np.array(np.inf, dtype)), rounded)
+    rounded = np.where(rounded.astype(np.float64) > b, np.nextafter(rounded, np.array(-np.inf, dtype)), rounded)
+    return np.where(rounded.astype(np.float64) < a, np.nextafter(rounded, np.array(np.inf, dtype)), rounded)
 
 
 def _truncated(rng: np.random.Generator, low: float, high: float, count: int) -> Any:

@@ -213,7 +213,7 @@ def test_mistakes_are_explained_and_change_nothing(act, message):
 )
 def test_a_second_parametrization_is_checked_too(bad):
     layer = P.register_parametrization(nn.Linear(2, 2), "weight", OURS["Scaled"]())
-    with pytest.raises(RuntimeError, match="register_parametrization: what .* must"):
+    with pytest.raises(RuntimeError, match=r"register_parametrization: what .* must"):
         P.register_parametrization(layer, "weight", bad)
     assert len(layer.parametrizations.weight) == 1
 
