@@ -138,14 +138,14 @@ class PruningContainer(BasePruningMethod):
 
     def add_pruning_method(self, method: Any) -> None:
         """Add a method, which must be for the tensor of the same name."""
-        if method is not None and not isinstance(method, BasePruningMethod):
+        if not isinstance(method, BasePruningMethod):
             raise OperandError(f"PruningContainer: takes pruning methods: got {type(method).__name__} {method!r:.40}")
-        if method is not None and self._tensor_name != method._tensor_name:
+        if self._tensor_name != method._tensor_name:
             raise ArgumentError(
                 f"PruningContainer: all methods must be for one tensor: this one is for {method._tensor_name!r}, the others for "
                 f"{self._tensor_name!r}; make another container"
             )
-        self._pruning_methods += (method,)
+        self._pruning_methods = (*self._pruning_methods, method)
 
     def __len__(self) -> int:
         return len(self._pruning_methods)
