@@ -5,7 +5,7 @@
 
 The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors),
 ``nn/functional.pyi``, ``linalg.pyi``, ``fft.pyi`` and ``special.pyi``; the pages are ``docs/operations.md`` and
-``docs/numpy_functions.md``, and the code that ``docs/design.md`` quotes.
+``docs/numpy_functions.md``, the page of PyTorch's names, ``docs/coverage.md``, and the code that ``docs/design.md`` quotes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package that these files belong to, installed or not
 import numpy_functions
+import torch_coverage
 
 import tensorflowlite_clone as tl
 import tensorflowlite_clone.fft  # with the operations that are loaded late
@@ -312,6 +313,7 @@ def main() -> int:
         ROOT / "sparse.pyi": lambda: names_stub(tl.sparse),
         DOCS / "operations.md": operations_page,
         DOCS / "numpy_functions.md": numpy_functions.page,
+        DOCS / "coverage.md": torch_coverage.page,
         DOCS / "design.md": design_page,
     }
     stale = []
@@ -322,6 +324,13 @@ def main() -> int:
                 stale.append(path.name)
         else:
             path.write_text(text)
+    if "--check" in sys.argv:
+        fresh = torch_coverage.names_are_fresh()
+        if fresh is None:
+            print("skipped: tests/torch_names.json is compared with the PyTorch of its version, which is not installed")
+        elif not fresh:
+            print("stale: torch_names.json; run: python tests/torch_names.py")
+            return 1
     if stale:
         print(f"stale: {', '.join(stale)}; run: python docs/generate.py")
     return 1 if stale else 0

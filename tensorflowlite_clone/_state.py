@@ -51,6 +51,10 @@ class ThreadState(threading.local):
     generator: Any = None
     #: The data loader's worker that this thread is (``utils/data/workers.py``).
     worker: Any = None
+    #: Whether `nn.init` writes into what it is given; not while `nn.utils.skip_init` makes a module.
+    initializing: bool = True
+    #: The values that `nn.utils.parametrize.cached` remembers; None outside of it.
+    parametrized: dict[int, Any] | None = None
 
 
 state = ThreadState()

@@ -86,6 +86,7 @@ def the_state():
         "threads": (threads._blas.saved, len(threads._blas.holders), threads._inside.yes, threads._blas.lock.locked()),
         "parameters": [type(t) for table in (MODULE._parameters, MODULE._buffers) for t in table.values()],
         "floating point": np.geterr(),
+        "parametrized": (state.parametrized, state.initializing),
     }
 
 
@@ -170,6 +171,12 @@ def stateless_call():
     func.functional_call(MODULE, VALUES, (X,))
 
 
+def parametrized():
+    layer = nn.utils.parametrizations.weight_norm(nn.utils.skip_init(nn.Linear, 2, 2))
+    with nn.utils.parametrize.cached(), nn.utils.parametrize.cached():
+        layer(tl.ones(2)).sum().backward()
+
+
 def checkpointed():
     x = leaf()
     with checkpoints.set_checkpoint_early_stop(False):
@@ -185,8 +192,8 @@ def training():
 
 
 PROGRAMS = [
-    modes, nested_modes, anomaly, hooks, backward, backward_twice, reverse_mode, forward_mode, mapped, stateless_call, checkpointed,
-    training,
+    modes, nested_modes, anomaly, hooks, backward, backward_twice, reverse_mode, forward_mode, mapped, stateless_call, parametrized,
+    checkpointed, training,
 ]  # fmt: skip
 
 

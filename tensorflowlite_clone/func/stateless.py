@@ -45,14 +45,16 @@ def functional_call(
     Args:
         module: the module.
         parameter_and_buffer_dicts: replacements by dotted name, as one dict or as several with different names. What is not named
-            keeps its value. A buffer that the module replaces during the call is replaced in the dict, too.
+            keeps its value. A buffer that the module replaces during the call is replaced in the dict, too. A tensor that is an attribute
+            and neither a parameter nor a buffer can be replaced by its name, but not under ``strict``.
         args: positional arguments as a tuple; anything else is the only argument.
         kwargs: keyword arguments.
         tie_weights: whether a replacement stands for every name under which the module has the same tensor.
         strict: whether missing and unknown names are errors.
 
-    Raises `ArgumentError` where a name is given twice or tied names get different values, `StateDictError` for names that do not
-    fit under ``strict``, `OperandError` for replacements that are no arrays, `ShapeError` for replacements of another shape.
+    Raises `ArgumentError` where a name is given twice, tied names get different values, or a name is of a parametrized tensor,
+    `StateDictError` for names that do not fit under ``strict``, `OperandError` for replacements that are no arrays, `ShapeError` for
+    replacements of another shape.
 
     Threads: calls with replacements for the same module wait for each other; a plain ``module(x)`` beside them may see either.
 
@@ -71,6 +73,7 @@ def functional_call(
     own = dict(_members(module))
     if strict:
         _check_names(module, values, own, tie_weights)
+    own |= _attributes(module, [name for name in values if name not in own])
     targets = _with_ties(values, own) if tie_weights else {n: v for n, v in values.items() if n in own}
     for name, value in targets.items():
         _check(name, value, own[name][2])
@@ -111,6 +114,26 @@ def _members(module: Any, prefix: str = "", above: tuple[Any, ...] = ()) -> Iter
     for name, child in module._modules.items():
         if child is not None and not any(child is m for m in above):
             yield from _members(child, f"{prefix}{name}.", (*above, module))
+
+
+def _attributes(module: Any, names: list[str]) -> dict[str, tuple[Any, str, Any]]:
+    """Those of the names that are of tensors in plain attributes; raises for one that is computed whenever it is asked for."""
+    found: dict[str, tuple[Any, str, Any]] = {}
+    for name in names:
+        *path, attribute = name.split(".")
+        owner = module
+        for part in path:
+            owner = None if owner is None else owner._modules.get(part)
+        value = None if owner is None else vars(owner).get(attribute)
+        if isinstance(value, Boxed):
+            found[name] = owner, attribute, value
+        elif owner is not None and isinstance(getattr(type(owner), attribute, None), property) and "parametrizations" in owner._modules:
+            made_of = [k for k, _ in owner.named_parameters() if k.startswith(f"parametrizations.{attribute}.")]
+            raise ArgumentError(
+                f"functional_call: {name!r} is computed from others, and would be again: give {' and '.join(made_of)}, or remove the "
+                f"parametrizations"
+            )
+    return found
 
 
 def _with_ties(values: dict[str, Any], own: dict[str, tuple[Any, str, Any]]) -> dict[str, Any]:
@@ -165,7 +188,7 @@ class _replaced(Restoring):  # noqa: N801  (reads as a statement)
         self.slots, self.values = slots, values
 
     def __enter__(self) -> dict[str, tuple[dict[str, Any], str]]:
-        places = {n: (o._parameters if attribute in o._parameters else o._buffers, attribute) for n, (o, attribute) in self.slots.items()}
+        places = {n: (_table_of(o, attribute), attribute) for n, (o, attribute) in self.slots.items()}
         owners = {id(owner): owner for owner, _ in self.slots.values()}
         every = [_lock_of(owners[key]) for key in sorted(owners)]  # one order for all threads
         locks = [lock for lock in every if not lock._is_owned()]  # the others are held by a call around this one
@@ -188,6 +211,12 @@ class _replaced(Restoring):  # noqa: N801  (reads as a statement)
                     lock.release()
             _replacements.pop(id(before), None)
             raise
+
+
+def _table_of(module: Any, name: str) -> dict[str, Any]:
+    """Where the module keeps what it has under this name."""
+    table: dict[str, Any] = next((t for t in (module._parameters, module._buffers) if name in t), vars(module))
+    return table
 
 
 def _after_fork() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 
 import numpy as np
@@ -313,3 +314,74 @@ def test_running_statistics_that_all_examples_share_are_refused_and_stay():
     with pytest.raises(RuntimeError, match=r"batch_norm: running statistics cannot be updated.*or map over the buffers as well"):
         vmap(lambda x: functional_call(model, (params, buffers), (x,)))(tl.stack([x, x]))
     assert buffers["1.running_mean"].tolist() == [0.0] * 4
+
+
+def test_tensors_in_plain_attributes_are_replaced_as_in_torch():
+    torch = pytest.importorskip("torch")
+    results = []
+    for T, call, take in ((tl, functional_call, grad), (torch, torch.func.functional_call, torch.func.grad)):
+
+        class Scaled(T.nn.Module):
+            def __init__(self, T=T):
+                super().__init__()
+                self.scale, self.w = T.tensor(2.0), T.nn.Parameter(T.tensor(3.0))
+
+            def forward(self, x):
+                return x * self.scale * self.w
+
+        module = T.nn.Sequential(Scaled())
+        scale = module[0].scale
+        results.append([
+            call(module, {"0.scale": T.tensor(5.0), "0.unknown": T.tensor(1.0)}, T.tensor(2.0)).item(),
+            take(lambda s, call=call, module=module, T=T: call(module, {"0.scale": s}, T.tensor(2.0)))(T.tensor(5.0)).item(),
+        ])  # fmt: skip
+        assert module[0].scale is scale and not hasattr(module[0], "unknown")
+        with pytest.raises(RuntimeError, match=r"0\.scale"):
+            call(module, {"0.scale": T.tensor(5.0), "0.w": T.tensor(1.0)}, T.tensor(2.0), strict=True)
+    assert results[0] == results[1] == [30.0, 6.0]
+
+
+#: What is done to the linear layer, and whether the names of its parameters are others then.
+CHANGED = {
+    "plain": lambda T, m: m,
+    "parametrized": lambda T, m: T.nn.utils.parametrizations.weight_norm(m),
+    "parametrized twice": lambda T, m: T.nn.utils.parametrizations.spectral_norm(T.nn.utils.parametrizations.weight_norm(m)),
+    "weight norm": lambda T, m: T.nn.utils.weight_norm(m),
+    "pruned": lambda T, m: importlib.import_module(f"{T.__name__}.nn.utils.prune").l1_unstructured(m, "weight", 3),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("tie", [True, False])
+@pytest.mark.parametrize("several", [True, False])
+@pytest.mark.parametrize("how", CHANGED)
+def test_changed_modules_equal_torch(how, several, tie):
+    torch = pytest.importorskip("torch")
+    results, w = [], np.random.default_rng(1).normal(size=(3, 3))
+    for T, F in ((tl, tl.func), (torch, torch.func)):
+        inner = T.nn.Linear(3, 3, dtype=T.float64)
+        inner.weight = T.nn.Parameter(T.tensor(w))
+        module = T.nn.Sequential(inner, T.nn.Tanh(), T.nn.Linear(3, 3, dtype=T.float64))
+        CHANGED[how](T, inner)
+        if how == "plain":
+            module[2].weight = inner.weight  # tied
+        module.eval()
+        tables = dict(module.named_parameters()), dict(module.named_buffers())
+        values = [
+            {k: T.tensor(np.cos(np.arange(v.numel()) + i).reshape(tuple(v.shape))) for i, (k, v) in enumerate(sorted(t.items()))}
+            for t in tables
+        ]
+        x = T.tensor(np.linspace(-1, 1, 6).reshape(2, 3))
+
+        def loss(p, F=F, module=module, values=values, x=x):
+            given = (p, values[1]) if several else {**p, **values[1]}
+            return F.functional_call(module, given, x, tie_weights=tie, strict=tie).sum()
+
+        results.append({k: v.detach().numpy() for k, v in F.grad(loss)(values[0]).items()} | {"": loss(values[0]).detach().numpy()})
+        if how.startswith("parametrized"):
+            with pytest.raises((ValueError, RuntimeError)):
+                F.grad(lambda s, F=F, module=module, x=x: F.functional_call(module, {"0.weight": s}, x).sum())(T.tensor(w))
+    assert results[0].keys() == results[1].keys()
+    for key, value in results[0].items():
+        if tie or how != "plain":
+            np.testing.assert_allclose(value, results[1][key], atol=1e-10, err_msg=key)
