@@ -35,6 +35,7 @@ from . import (
     index,
     join,
     kinds,
+    layered,
     linalg,
     loss,
     margin_loss,

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import number
-from .._errors import ArgumentError, OperandError, ShapeError
-from .._lazy import public as _public
-from .._state import get_default_dtype
-from ..core.tensor import Taped, Tensor
-from ..ops.join import Concatenate
+from ..._checks import number
+from ..._errors import ArgumentError, OperandError, ShapeError
+from ..._lazy import public as _public
+from ..._state import get_default_dtype
+from ...core.tensor import Taped, Tensor
+from ...ops.join import Concatenate
+from . import rnn
 
 __all__ = [
-    "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters",
+    "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "vector_to_parameters",
 ]  # fmt: skip
 
 
