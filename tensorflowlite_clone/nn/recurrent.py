@@ -238,8 +238,8 @@ class LSTM(RNNBase):
 
     Shapes: input (T, N, I), with ``batch_first`` (N, T, I), one sequence (T, I), or a packed sequence; ``hx = (h_0, c_0)``, by default
     zeros, (L D, N, H) each, of L layers in D directions. Gives the states of the last layer (T, N, D H), in the input's form, and
-    ``(h_n, c_n)``. With ``proj_size`` P, states are projected to P numbers, ``W_hr h``; memories still have H. ``dropout`` is the probability of a zero
-    between layers, in training. Parameters: see `RNNBase`. Raises as `RNN` does.
+    ``(h_n, c_n)``. With ``proj_size`` P, states are projected to P numbers, ``W_hr h``; memories still have H. ``dropout`` is the
+    probability of a zero between layers, in training. Parameters: see `RNNBase`. Raises as `RNN` does.
 
     >>> import tensorflowlite_clone as tl
     >>> out, (h_n, c_n) = LSTM(3, 4, proj_size=2, batch_first=True)(tl.zeros(5, 7, 3))

@@ -17,7 +17,7 @@ LAYERS = [
 IDS = ["rnn", "relu", "gru", "lstm", "projected"]
 CELLS = [("RNNCell", {}), ("RNNCell", {"nonlinearity": "relu"}), ("GRUCell", {}), ("LSTMCell", {})]
 FORMS = ["padded", "batch first", "unbatched", "packed", "packed unsorted", "packed batch first"]
-N, T, I, H = 3, 5, 4, 3
+N, T, D, H = 3, 5, 4, 3  # sequences, steps, inputs, units
 
 
 def randn(*shape, seed=0):
@@ -37,7 +37,7 @@ def same(ours, theirs):
 def run(T_, layer, form, states, first):
     """Outputs, last states and the leaves, of one of the forms that an input has."""
     unpack = T_.nn.utils.rnn
-    x = tensor(T_, randn(*{"unbatched": (T, I)}.get(form, (N, T, I) if first else (T, N, I))))
+    x = tensor(T_, randn(*{"unbatched": (T, D)}.get(form, (N, T, D) if first else (T, N, D))))
     given = [tensor(T_, s[:, 0] if form == "unbatched" else s) for s in states]
     hx = () if not states else ((tuple(given),) if len(given) > 1 else (given[0],))
     lengths = [5, 4, 1] if form in ("packed", "packed batch first") else [2, 5, 2]
@@ -61,7 +61,7 @@ def test_layers_are_pytorchs(name, options, bias, layers, bidirectional, form):
     torch = pytest.importorskip("torch")
     first = form.endswith("batch first")
     settings = {"num_layers": layers, "bias": bias, "batch_first": first, "bidirectional": bidirectional, **options}
-    ours, theirs = (getattr(p.nn, name)(I, H, dtype=p.float64, **settings) for p in (tl, torch))
+    ours, theirs = (getattr(p.nn, name)(D, H, dtype=p.float64, **settings) for p in (tl, torch))
     assert repr(ours) == repr(theirs)
     assert [(k, tuple(v.shape)) for k, v in ours.state_dict().items()] == [(k, tuple(v.shape)) for k, v in theirs.state_dict().items()]
     theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
@@ -84,7 +84,7 @@ def test_layers_are_pytorchs(name, options, bias, layers, bidirectional, form):
 def test_second_derivatives_are_pytorchs(name, options, form):
     torch = pytest.importorskip("torch")
     settings = {"num_layers": 2, "bidirectional": True, **options}
-    ours, theirs = (getattr(p.nn, name)(I, H, dtype=p.float64, **settings) for p in (tl, torch))
+    ours, theirs = (getattr(p.nn, name)(D, H, dtype=p.float64, **settings) for p in (tl, torch))
     theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
     states = [randn(4, N, options.get("proj_size", H), seed=2), randn(4, N, H, seed=3)][: 1 + (name == "LSTM")]
     found = []
@@ -102,14 +102,14 @@ def test_second_derivatives_are_pytorchs(name, options, form):
 @pytest.mark.parametrize(("name", "options"), CELLS, ids=["rnn", "relu", "gru", "lstm"])
 def test_cells_are_pytorchs(name, options, bias, batched):
     torch = pytest.importorskip("torch")
-    ours, theirs = (getattr(p.nn, name)(I, H, bias=bias, dtype=p.float64, **options) for p in (tl, torch))
+    ours, theirs = (getattr(p.nn, name)(D, H, bias=bias, dtype=p.float64, **options) for p in (tl, torch))
     assert repr(ours) == repr(theirs)
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     lead = (N,) if batched else ()
     for given in (True, False):
         found = []
         for p, cell in ((tl, ours), (torch, theirs)):
-            leaves = [tensor(p, randn(*lead, I)), *(tensor(p, randn(*lead, H, seed=k)) for k in range(1 + (name == "LSTMCell")))]
+            leaves = [tensor(p, randn(*lead, D)), *(tensor(p, randn(*lead, H, seed=k)) for k in range(1 + (name == "LSTMCell")))]
             states = tuple(leaves[1:]) if given else ()
             results = cell(leaves[0], states if len(states) > 1 else states[0]) if given else cell(leaves[0])
             results = results if isinstance(results, tuple) else (results,)
@@ -126,17 +126,17 @@ def sequences(p, name, states, **packed):
     gates = {"lstm": 4, "gru": 3}.get(name, 1)
     width = states[0].shape[2]
     params = []
-    for inputs in (I, I, 2 * width, 2 * width):
+    for inputs in (D, D, 2 * width, 2 * width):
         shapes = [(gates * H, inputs), (gates * H, width), (gates * H,), (gates * H,), *([(width, H)] if width != H else [])]
         params += [p.tensor(randn(*s, seed=4)) for s in shapes]
     given = [p.tensor(s) for s in states]
     hx = tuple(given) if name == "lstm" else given[0]
     if packed:
-        data = p.tensor(randn(sum(packed["batch_sizes"]), I))
+        data = p.tensor(randn(sum(packed["batch_sizes"]), D))
         return getattr(p, name)(data, p.tensor(packed["batch_sizes"]), hx, params, True, 2, 0.5, False, True)
-    first = getattr(p, name)(p.tensor(randn(T, N, I)), hx, params, True, 2, 0.5, False, True, False)
+    first = getattr(p, name)(p.tensor(randn(T, N, D)), hx, params, True, 2, 0.5, False, True, False)
     second = getattr(p, name)(
-        input=p.tensor(randn(N, T, I)), hx=hx, params=params, has_biases=True, num_layers=2, dropout=0.0, train=True, bidirectional=True,
+        input=p.tensor(randn(N, T, D)), hx=hx, params=params, has_biases=True, num_layers=2, dropout=0.0, train=True, bidirectional=True,
         batch_first=True,
     )  # fmt: skip
     return [*first, *second]
@@ -155,7 +155,7 @@ def test_functions_are_pytorchs(name, width, packed):
 
 
 def losses(layer, form):
-    """The loss of one sequence (T, I) as a function of the parameters, of some kind of input."""
+    """The loss of one sequence (T, D) as a function of the parameters, of some kind of input."""
 
     def loss(params, x):
         if form == "packed":
@@ -173,9 +173,9 @@ def losses(layer, form):
 @pytest.mark.parametrize(("name", "options"), LAYERS, ids=IDS)
 def test_gradients_of_each_example(name, options, form):
     """`vmap` of `grad`, by the weights that all share and by weights of their own, is a loop over the examples."""
-    layer = getattr(nn, name)(I, H, num_layers=2, bidirectional=True, dtype=tl.float64, **options)
+    layer = getattr(nn, name)(D, H, num_layers=2, bidirectional=True, dtype=tl.float64, **options)
     params = {k: p.detach() for k, p in layer.named_parameters()}
-    xs, loss = tl.tensor(randn(3, T, I)), losses(layer, form)
+    xs, loss = tl.tensor(randn(3, T, D)), losses(layer, form)
     every = [grad(loss)(params, x) for x in xs]
     own = {k: tl.stack([p, p * 0.5, -p]) for k, p in params.items()}
     every_own = [grad(loss)({k: p[i] for k, p in own.items()}, x) for i, x in enumerate(xs)]
@@ -191,9 +191,9 @@ def test_gradients_of_each_example(name, options, form):
 @pytest.mark.parametrize("form", ["unbatched", "packed"])
 @pytest.mark.parametrize(("name", "options"), LAYERS, ids=IDS)
 def test_forward_mode(name, options, form):
-    layer = getattr(nn, name)(I, H, num_layers=2, bidirectional=True, dtype=tl.float64, **options)
+    layer = getattr(nn, name)(D, H, num_layers=2, bidirectional=True, dtype=tl.float64, **options)
     params = {k: p.detach() for k, p in layer.named_parameters()}
-    loss, x = losses(layer, form), tl.tensor(randn(T, I))
+    loss, x = losses(layer, form), tl.tensor(randn(T, D))
     moves = {k: tl.tensor(randn(*p.shape, seed=5)) for k, p in params.items()}
     _, slope = jvp(lambda params: loss(params, x), (params,), (moves,))
     gradient = grad(loss)(params, x)
@@ -270,7 +270,7 @@ def test_no_sequences_at_all():
 
 # ---- what is refused ----------------------------------------------------------------------------------------------------------
 
-X = tl.zeros(T, N, I)
+X = tl.zeros(T, N, D)
 BAD = {
     "hidden_size": (lambda: nn.LSTM(2, 0), ValueError, "hidden_size"),
     "kind of hidden_size": (lambda: nn.LSTM(2, 2.0), TypeError, "hidden_size"),
@@ -286,22 +286,22 @@ BAD = {
     "mode": (lambda: nn.RNNBase("QQ", 2, 2), ValueError, "QQ"),
     "nonlinearity": (lambda: nn.RNN(2, 2, nonlinearity="sin"), ValueError, "sin"),
     "nonlinearity of a cell": (lambda: nn.RNNCell(2, 2, nonlinearity="sin"), ValueError, "sin"),
-    "one dimension": (lambda: nn.LSTM(I, H)(tl.zeros(4)), ValueError, "2 or 3 dimensions"),
-    "width": (lambda: nn.LSTM(I, H)(tl.zeros(T, N, 3)), RuntimeError, "input_size is 4"),
-    "no step": (lambda: nn.LSTM(I, H)(X[:0]), RuntimeError, "at least one step"),
-    "dtype": (lambda: nn.LSTM(I, H)(X.double()), ValueError, "float64 and float32"),
-    "integers": (lambda: nn.GRU(I, H)(X.long()), ValueError, "int64"),
-    "one state": (lambda: nn.LSTM(I, H)(X, tl.zeros(1, N, H)), TypeError, "pair"),
-    "shape of h_0": (lambda: nn.GRU(I, H)(X, tl.zeros(2, N, H)), RuntimeError, "h_0 must be (1, 3, 3)"),
-    "shape of c_0": (lambda: nn.LSTM(I, H)(X, (tl.zeros(1, N, H), tl.zeros(1, 1, H))), RuntimeError, "c_0"),
-    "state of a batch": (lambda: nn.GRU(I, H)(X[:, 0], tl.zeros(1, 1, H)), RuntimeError, "(1, 3)"),
-    "dtype of the state": (lambda: nn.GRU(I, H)(X, tl.zeros(1, N, H).double()), RuntimeError, "float64"),
+    "one dimension": (lambda: nn.LSTM(D, H)(tl.zeros(4)), ValueError, "2 or 3 dimensions"),
+    "width": (lambda: nn.LSTM(D, H)(tl.zeros(T, N, 3)), RuntimeError, "input_size is 4"),
+    "no step": (lambda: nn.LSTM(D, H)(X[:0]), RuntimeError, "at least one step"),
+    "dtype": (lambda: nn.LSTM(D, H)(X.double()), ValueError, "float64 and float32"),
+    "integers": (lambda: nn.GRU(D, H)(X.long()), ValueError, "int64"),
+    "one state": (lambda: nn.LSTM(D, H)(X, tl.zeros(1, N, H)), TypeError, "pair"),
+    "shape of h_0": (lambda: nn.GRU(D, H)(X, tl.zeros(2, N, H)), RuntimeError, "h_0 must be (1, 3, 3)"),
+    "shape of c_0": (lambda: nn.LSTM(D, H)(X, (tl.zeros(1, N, H), tl.zeros(1, 1, H))), RuntimeError, "c_0"),
+    "state of a batch": (lambda: nn.GRU(D, H)(X[:, 0], tl.zeros(1, 1, H)), RuntimeError, "(1, 3)"),
+    "dtype of the state": (lambda: nn.GRU(D, H)(X, tl.zeros(1, N, H).double()), RuntimeError, "float64"),
     "packed width": (lambda: nn.GRU(3, H)(nn.utils.rnn.pack_padded_sequence(X, [5, 2, 1])), RuntimeError, "input_size"),
-    "packed state": (lambda: nn.GRU(I, H)(nn.utils.rnn.pack_padded_sequence(X, [5, 2, 1]), tl.zeros(1, 2, H)), RuntimeError, "h_0"),
-    "cell: input": (lambda: nn.GRUCell(I, H)(X), ValueError, "(N, I) or (I)"),
+    "packed state": (lambda: nn.GRU(D, H)(nn.utils.rnn.pack_padded_sequence(X, [5, 2, 1]), tl.zeros(1, 2, H)), RuntimeError, "h_0"),
+    "cell: input": (lambda: nn.GRUCell(D, H)(X), ValueError, "(N, I) or (I)"),
     "cell: width": (lambda: nn.GRUCell(3, H)(X[0]), RuntimeError, "shapes do not fit"),
-    "cell: state": (lambda: nn.GRUCell(I, H)(X[0], tl.zeros(2, H)), RuntimeError, "(2, 3)"),
-    "cell: pair": (lambda: nn.LSTMCell(I, H)(X[0], tl.zeros(N, H)), TypeError, "pair"),
+    "cell: state": (lambda: nn.GRUCell(D, H)(X[0], tl.zeros(2, H)), RuntimeError, "(2, 3)"),
+    "cell: pair": (lambda: nn.LSTMCell(D, H)(X[0], tl.zeros(N, H)), TypeError, "pair"),
     "function: arguments": (lambda: tl.gru(X, tl.zeros(1, N, H)), TypeError, "missing params"),
     "function: unknown": (lambda: tl.gru(X, tl.zeros(1, N, H), [], True, 1, 0.0, False, False, False, foo=1), TypeError, "foo"),
     "function: weights": (lambda: tl.gru(X, tl.zeros(1, N, H), [X], True, 1, 0.0, False, False, False), ValueError, "4 weights"),
