@@ -21,12 +21,14 @@ import numpy as np
 
 from .._typing import NDArray
 from .reduce import column_sum
-from .threads import parallel
+from .threads import on_one_blas_thread, parallel
 
 __all__ = ["GATES", "Parts", "backward", "before", "forward", "parts", "places"]
 
 #: Numbers whose slopes are computed at a time: so many fit the second-level cache with what is made of them.
 BLOCK = 32_768
+#: Seconds per multiplication of a product and per number of the gates, on one thread; seconds of a step from which on threads share it.
+_MULTIPLY, _NUMBER, STEP = 1.5e-11, 4e-9, 60e-6
 #: Steps of which it does not pay to turn the weights in memory.
 FEW = 8
 #: Seconds per number of the slopes, on one thread.
@@ -280,29 +282,54 @@ def _run(
     sizes: tuple[int, ...], reverse: bool,
 ) -> None:  # fmt: skip
     """Make the steps: from the inputs of all rows to ``out`` and ``cells``."""
-    even, lead = sizes[0] == sizes[-1], out.shape[:-2]
-    h, c = p.h, (cells if p.c is None else p.c)
-    if not even:
-        h, c = h.copy(), c.copy()
+    lead, (wide, width) = out.shape[:-2], p.w_hh.shape[-2:]
     turned = _turned(p.w_hh) if len(sizes) < FEW else np.ascontiguousarray(_turned(p.w_hh))  # a quarter faster, but for the copy
-    product = np.empty((*lead, sizes[0], p.w_hh.shape[-2]), out.dtype)
-    small = None if p.w_hr is None else (np.empty((*lead, sizes[0], p.w_hr.shape[-1]), out.dtype), _turned(p.w_hr))
-    for lo, hi in steps(sizes, reverse):
-        n = hi - lo
-        old, memory, b = h[..., :n, :], c[..., :n, :], product[..., :n, :]
-        a, y, after = inputs[..., lo:hi, :], out[..., lo:hi, :], cells[..., lo:hi, :]
-        np.matmul(old, turned, out=b)
-        if small is None:
-            step(a, b, old, memory, y, after, extra)
-        else:
-            m = small[0][..., :n, :]
-            step(a, b, old, memory, m, after, extra)
-            np.matmul(m, small[1], out=y)
-        if even:
-            h, c = y, after
-        else:
-            old[...] = y
-            memory[...] = after
+    project = None if p.w_hr is None else _turned(p.w_hr)
+    packed = sizes[0] != sizes[-1]
+
+    def work(first: int, stop: int) -> None:
+        product = np.empty((*lead, stop - first, wide), out.dtype)
+        small = None if project is None else np.empty((*lead, stop - first, project.shape[-2]), out.dtype)
+        h = p.h[..., first:stop, :]
+        c = cells[..., :0, :] if p.c is None else p.c[..., first:stop, :]
+        if packed:
+            h, c = h.copy(), c.copy()
+        for lo, hi in steps(sizes, reverse):
+            n = min(hi - lo, stop) - first
+            if n <= 0:
+                continue
+            lo, hi = lo + first, lo + first + n
+            old, memory, b = h[..., :n, :], c[..., :n, :], product[..., :n, :]
+            a, y, after = inputs[..., lo:hi, :], out[..., lo:hi, :], cells[..., lo:hi, :]
+            np.matmul(old, turned, out=b)
+            if small is None:
+                step(a, b, old, memory, y, after, extra)
+            else:
+                m = small[..., :n, :]
+                step(a, b, old, memory, m, after, extra)
+                np.matmul(m, project, out=y)
+            if not packed:
+                h, c = y, after
+            else:
+                old[...] = y
+                if p.c is not None:
+                    memory[...] = after
+
+    _shared(work, sizes, wide, width)
+
+
+def _shared(work: Callable[[int, int], None], sizes: tuple[int, ...], wide: int, width: int) -> None:
+    """``work(first, stop)`` on all sequences: on several threads, of which each makes all steps of its own, if a step is worth it.
+
+    A thread for each part of a product, as BLAS has them, would wait for the others at every step.
+    """
+    each = wide * (width * _MULTIPLY + _NUMBER)
+    if len(sizes) > 1 and sizes[0] * each < STEP:
+        on_one_blas_thread(work, 0, sizes[0])
+    elif len(sizes) > 1:
+        parallel(work, sizes[0], cost=sum(sizes) * each)
+    else:
+        work(0, sizes[0])
 
 
 def backward(
@@ -362,32 +389,39 @@ class _Back(NamedTuple):
         apart = gates.reshape(*lead, rows, wide // size, size)
         onto, w = self.onto(), _rolled(p.w_hh, size) if self.kind == "gru" else p.w_hh
         gh, gc = np.zeros((*lead, sizes[0], g.shape[-1]), g.dtype), np.zeros((*lead, sizes[0], size if mixed is not None else 0), g.dtype)
-        spare = np.empty((*lead, sizes[0], size), g.dtype)
-        small = None if p.w_hr is None else np.empty_like(spare)
-        for lo, hi in steps(sizes, reverse)[::-1]:
-            n = hi - lo
-            u = state = gh[..., :n, :]
-            state += g[..., lo:hi, :]
-            d, other = apart[..., lo:hi, :, :], spare[..., :n, :]
-            if small is not None and self.states is not None:
-                self.states[..., lo:hi, :] = state
-                u = np.matmul(state, p.w_hr, out=small[..., :n, :])
-            if mixed is None or kept is None:
-                d *= u[..., None, :]
-                if kept is not None:
-                    np.multiply(u, kept[..., lo:hi, :], out=other)
-            else:
-                memory = gc[..., :n, :]
-                if g_cells is not None:
-                    memory += g_cells[..., lo:hi, :]
-                np.multiply(u, mixed[..., lo:hi, :], out=other)
-                memory += other
-                d[..., :3, :] *= memory[..., None, :]
-                d[..., 3, :] *= u
-                memory *= kept[..., lo:hi, :]
-            np.matmul(onto[..., lo:hi, :], w, out=state)
-            if mixed is None and kept is not None:
-                state += other
+
+        def work(first: int, stop: int) -> None:
+            spare = np.empty((*lead, stop - first, size), g.dtype)
+            small = None if p.w_hr is None else np.empty_like(spare)
+            for lo, hi in steps(sizes, reverse)[::-1]:
+                n = min(hi - lo, stop) - first
+                if n <= 0:
+                    continue
+                lo, hi = lo + first, lo + first + n
+                u = state = gh[..., first : first + n, :]
+                state += g[..., lo:hi, :]
+                d, other = apart[..., lo:hi, :, :], spare[..., :n, :]
+                if small is not None and self.states is not None:
+                    self.states[..., lo:hi, :] = state
+                    u = np.matmul(state, p.w_hr, out=small[..., :n, :])
+                if mixed is None or kept is None:
+                    d *= u[..., None, :]
+                    if kept is not None:
+                        np.multiply(u, kept[..., lo:hi, :], out=other)
+                else:
+                    memory = gc[..., first : first + n, :]
+                    if g_cells is not None:
+                        memory += g_cells[..., lo:hi, :]
+                    np.multiply(u, mixed[..., lo:hi, :], out=other)
+                    memory += other
+                    d[..., :3, :] *= memory[..., None, :]
+                    d[..., 3, :] *= u
+                    memory *= kept[..., lo:hi, :]
+                np.matmul(onto[..., lo:hi, :], w, out=state)
+                if mixed is None and kept is not None:
+                    state += other
+
+        _shared(work, sizes, *w.shape[-2:])
         return gh, gc
 
     def onto(self) -> NDArray:

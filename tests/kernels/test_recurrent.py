@@ -107,6 +107,27 @@ def test_only_what_is_wanted_and_blocks_change_nothing(monkeypatch, kind, projec
             np.testing.assert_allclose(a, whole[i], rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.parametrize(("kind", "projected"), KINDS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_threads_make_all_steps_of_sequences_of_their_own(monkeypatch, kind, projected, reverse):
+    sizes, xs = (5, 5, 4, 1), operands(kind, (5, 5, 4, 1), True, projected)
+    expected = kernels.forward(xs, kind, sizes, reverse)
+    args = (expected[0], expected[1], xs, kind, sizes, reverse, *expected, tuple(range(len(xs))))
+    grads = kernels.backward(*args)
+    parts = []
+
+    def in_parts(work, n, **_):
+        for lo, hi in ((0, min(2, n)), (min(2, n), n)):
+            parts.append((lo, hi))
+            work(lo, hi)
+
+    monkeypatch.setattr(kernels, "STEP", 0.0)
+    monkeypatch.setattr(kernels, "parallel", in_parts)
+    for found, whole in zip((*kernels.forward(xs, kind, sizes, reverse), *kernels.backward(*args)), (*expected, *grads), strict=True):
+        np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-14)
+    assert (2, 5) in parts
+
+
 def test_places_of_a_packed_sequence():
     before, last = kernels.places((3, 2, 2), True)
     assert before.tolist() == [6, 7, 2, 8, 9, 0, 1]  # the third sequence has one step
