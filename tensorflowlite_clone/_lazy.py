@@ -29,9 +29,9 @@ FUNCTIONS = {
         adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm binary_cross_entropy_with_logits
         channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss
         ctc_loss dropout dropout_ embedding embedding_bag embedding_renorm_ feature_alpha_dropout feature_alpha_dropout_
-        feature_dropout feature_dropout_ group_norm gru_cell hinge_embedding_loss instance_norm kl_div layer_norm lstm_cell
+        feature_dropout feature_dropout_ group_norm gru gru_cell hinge_embedding_loss instance_norm kl_div layer_norm lstm lstm_cell
         margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pixel_shuffle
-        pixel_unshuffle poisson_nll_loss rms_norm rnn_relu_cell rnn_tanh_cell rrelu rrelu_ triplet_margin_loss
+        pixel_unshuffle poisson_nll_loss rms_norm rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell rrelu rrelu_ triplet_margin_loss
     """,
     "sparse": "hspmm smm sparse_coo_tensor spmm sspaddmm",
 }

@@ -149,10 +149,13 @@ class Recorded(SavingNode):
         return tuple(g if g is None or g.shape == s else unbroadcast(g, s) for g, s in zip(grads, self.shapes, strict=True))
 
     def cotangents(self, g: Any) -> tuple[Array, ...]:
-        """The cotangent of every output; zeros for those that had no influence."""
+        """The cotangent of every output; zeros for those that had no influence, None for those without a derivative."""
         if self.outputs is None:
             return (g,)
-        return tuple(g.items[i] if i in g.items else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.forms))
+        items, nodes = g.items, self.selects
+        return tuple(
+            items[i] if i in items else None if nodes[i] is None else np.zeros(shape, dtype) for i, (shape, dtype) in enumerate(self.forms)
+        )
 
     def sources(self) -> tuple[Source, ...]:
         """Where each saved value comes from."""

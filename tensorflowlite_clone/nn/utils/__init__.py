@@ -1,7 +1,7 @@
 """Helpers for the gradients and parameters of modules, as in ``torch.nn.utils``; a file for each theme."""
 
 from ..._lazy import public as _public
-from . import clip_grad, convert_parameters, fusion, init, memory_format, parametrizations, parametrize, prune, stateless
+from . import clip_grad, convert_parameters, fusion, init, memory_format, parametrizations, parametrize, prune, rnn, stateless
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
@@ -28,6 +28,7 @@ __all__ = [
     "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
+    "rnn",
     "skip_init",
     "spectral_norm",
     "stateless",

@@ -16,16 +16,18 @@ from . import (
     fold,
     grid_sample,
     interpolate,
+    layered,
     loss,
     margin_loss,
     multihead,
     norm,
     outside,
     pool,
+    recurrent,
     shuffle,
 )
 
 __all__ = [
-    "adaptive_pool", "attention", "bags", "cells", "composed", "conv", "ctc", "dropout", "embedding", "fold", "grid_sample", "interpolate",
-    "loss", "margin_loss", "multihead", "norm", "outside", "pool", "shuffle",
+    "adaptive_pool", "attention", "bags", "cells", "composed", "conv", "ctc", "dropout", "embedding", "fold", "grid_sample",
+    "interpolate", "layered", "loss", "margin_loss", "multihead", "norm", "outside", "pool", "recurrent", "shuffle",
 ]  # fmt: skip

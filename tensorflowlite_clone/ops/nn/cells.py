@@ -1,48 +1,64 @@
-"""One step of recurrent networks: a state and an input give the next state. Not here: sequences of steps, and the layers (``nn``)."""
+"""One step of recurrent networks: a state and an input give the next state. Each is a sequence of one step (``recurrent.py``).
+
+Not here: longer sequences (``layered.py``), the layers (``nn``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..._errors import ArgumentError, ShapeError
+from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of
 from ...core.publish import public, to_operand
-from ..activation import ReLU
-from ..exponential import Sigmoid
-from ..matmul import _linear
+from ...kernels.recurrent import GATES
+from ..shape import Reshape
+from .recurrent import Recurrence
 
 
-def _gates(
-    op: str, input: Array, state: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, number: int
-) -> tuple[Array, Array, int]:
-    """What comes from the input and from the state, (..., number * hidden) each, and the size of the state."""
-    x, h = to_operand(input, op), to_operand(state, op)
-    size = shape_of(h)[-1] if shape_of(h) else 0
-    ins, wide = shape_of(w_ih), shape_of(w_hh)
+def step(
+    op: str, kind: str, input: Array, states: Sequence[Array], weights: Sequence[Array], biases: Sequence[Array | None]
+) -> list[Array]:
+    """The next states; raises where shapes or dtypes do not fit."""
+    x, *hs = [to_operand(a, op) for a in (input, *states)]
+    number, size = GATES[kind], shape_of(hs[0])[-1] if shape_of(hs[0]) else 0
+    ins, wide = map(shape_of, weights)
     fits = len(ins) == len(wide) == 2 and ins[0] == number * size and wide == (number * size, size) and shape_of(x)[-1:] == ins[1:]
-    if not fits or shape_of(x)[:-1] != shape_of(h)[:-1]:
+    if not fits or shape_of(x)[:-1] != shape_of(hs[0])[:-1]:
         raise ShapeError(
-            f"{op}: shapes do not fit: input is {shape_of(x)}, the state {shape_of(h)}, w_ih {ins}, w_hh {wide}; they must be (N, I), "
+            f"{op}: shapes do not fit: input is {shape_of(x)}, the state {shape_of(hs[0])}, w_ih {ins}, w_hh {wide}; they must be (N, I), "
             f"(N, H), ({number} H, I) and ({number} H, H)"
         )
-    return _linear(x, w_ih, b_ih), _linear(h, w_hh, b_hh), size
+    if any(b is not None and shape_of(b) != wide[:1] for b in biases):
+        shapes = [None if b is None else shape_of(b) for b in biases]
+        raise ShapeError(f"{op}: biases must be {wide[:1]}, as many numbers as w_hh has rows: they are {shapes[0]} and {shapes[1]}")
+    given = [x, *hs, *weights, *[b for b in biases if b is not None]]
+    if len({a.dtype for a in given}) > 1 or x.dtype.kind != "f":
+        raise DTypeError(
+            f"{op}: all operands must have one floating dtype: they are {', '.join(str(a.dtype) for a in given)}; convert them"
+        )
+    if any(b is not None for b in biases):
+        weights = [*weights, *(np.zeros(wide[:1], x.dtype) if b is None else b for b in biases)]
+    n = math.prod(shape_of(x)[:-1])
+    flat = [a if len(shape_of(a)) == 2 else Reshape.of(a, shape=(n, shape_of(a)[-1])) for a in (x, *hs)]
+    found = Recurrence.of(*flat, *weights, kind=kind, sizes=(n,), reverse=False)[: len(hs)]
+    return [a if len(shape_of(h)) == 2 else Reshape.of(a, shape=shape_of(h)) for a, h in zip(found, hs, strict=True)]
 
 
-def _simple(name: str, activation: Callable[[Array], Array], said: str) -> None:
+def _simple(name: str, kind: str) -> None:
     def cell(input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None, b_hh: Array | None = None) -> Array:
-        a, b, _ = _gates(name, input, hx, w_ih, w_hh, b_ih, b_hh, 1)
-        return activation(a + b)
+        return step(name, kind, input, [hx], [w_ih, w_hh], [b_ih, b_hh])[0]
 
-    cell.__doc__ = f"``{said}(w_ih x + b_ih + w_hh h + b_hh)``: input (N, I) or (I), state (N, H) or (H), which it gives."
+    cell.__doc__ = f"``{kind}(w_ih x + b_ih + w_hh h + b_hh)``: input (N, I) or (I), state (N, H) or (H), which it gives."
     public(name, method=False)(cell)
 
 
-_simple("rnn_tanh_cell", np.tanh, "tanh")
-_simple("rnn_relu_cell", ReLU.of, "relu")
+_simple("rnn_tanh_cell", "tanh")
+_simple("rnn_relu_cell", "relu")
 
 
 @public("gru_cell", method=False)
@@ -57,10 +73,7 @@ def _gru_cell(input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | N
 
     Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014), eqs. 5 to 8, with r behind the product.
     """
-    a, b, n = _gates("gru_cell", input, hx, w_ih, w_hh, b_ih, b_hh, 3)
-    r, z = Sigmoid.of(a[..., :n] + b[..., :n]), Sigmoid.of(a[..., n : 2 * n] + b[..., n : 2 * n])
-    new = np.tanh(a[..., 2 * n :] + r * b[..., 2 * n :])
-    return new + z * (to_operand(hx, "gru_cell") - new)
+    return step("gru_cell", "gru", input, [hx], [w_ih, w_hh], [b_ih, b_hh])[0]
 
 
 @public("lstm_cell", method=False)
@@ -80,11 +93,7 @@ def _lstm_cell(
     """
     if not isinstance(hx, tuple | list) or len(hx) != 2:
         raise ArgumentError(f"lstm_cell: hx must be the pair (h, c): got {type(hx).__name__} {hx!r:.60}")
-    a, b, n = _gates("lstm_cell", input, hx[0], w_ih, w_hh, b_ih, b_hh, 4)
-    cell = to_operand(hx[1], "lstm_cell")
-    if shape_of(cell) != shape_of(hx[0]):
-        raise ShapeError(f"lstm_cell: h and c must have one shape: they are {shape_of(hx[0])} and {shape_of(cell)}")
-    whole = a + b
-    i, f, o = (Sigmoid.of(whole[..., k * n : (k + 1) * n]) for k in (0, 1, 3))
-    after = f * cell + i * np.tanh(whole[..., 2 * n : 3 * n])
-    return o * np.tanh(after), after
+    if shape_of(hx[0]) != shape_of(hx[1]):
+        raise ShapeError(f"lstm_cell: h and c must have one shape: they are {shape_of(hx[0])} and {shape_of(hx[1])}")
+    after, memory = step("lstm_cell", "lstm", input, hx, [w_ih, w_hh], [b_ih, b_hh])
+    return after, memory
