@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import ArgumentError
-from ..core.boxed import Boxed
 from ..core.tensor import Tensor
-from . import functional as F  # noqa: N812
+from ..ops.multihead import attention_of_heads
 from . import init
 from .linear import NonDynamicallyQuantizableLinear, parameter
 from .module import Module
@@ -111,14 +110,9 @@ class MultiheadAttention(Module):
         ``key_padding_mask`` (N, S) and ``attn_mask`` (L, S) or (N num_heads, L, S) are booleans, True where a row may *not* look, or
         numbers that are added to the scores. ``is_causal`` says that ``attn_mask``, which must be given, is the triangle.
         """
-        swapped = self.batch_first and isinstance(query, Boxed) and query.ndim == 3
-        if swapped:  # what is one object stays one: its projections are one product
-            turned = {id(x): x.transpose(1, 0) for x in (query, key, value) if isinstance(x, Boxed) and x.ndim == 3}
-            query, key, value = (turned.get(id(x), x) for x in (query, key, value))
-        out, weights = F.multi_head_attention_forward(
+        return attention_of_heads(
             query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias, self.bias_k, self.bias_v,
             self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias, self.training, key_padding_mask, need_weights,
-            attn_mask, not self._qkv_same_embed_dim, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight,
-            average_attn_weights=average_attn_weights, is_causal=is_causal,
+            attn_mask, not self._qkv_same_embed_dim, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight, None, None,
+            average_attn_weights, is_causal, self.batch_first,
         )  # fmt: skip
-        return (out.transpose(1, 0) if swapped else out), weights
