@@ -1,7 +1,7 @@
 """Attention, a block of scores at a time: softmax of scaled products of queries and keys, times values; and its gradients.
 
 Here: loops over heads and blocks of rows, so that no more scores exist at once than fit the cache of each thread; the backward pass
-computes them again from the logarithms of the rows' sums. Not here: the formula (``ops.attention``), dropout's random bits
+computes them again from the logarithms of the rows' sums. Not here: the formula (``ops.nn.attention``), dropout's random bits
 (``dropout.py``), softmax alone (``softmax.py``).
 
 Source: T. Dao et al., "FlashAttention: fast and memory-efficient exact attention with IO-awareness" (2022), sec. 3.1 and appendix B for

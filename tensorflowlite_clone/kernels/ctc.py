@@ -1,7 +1,7 @@
 """Connectionist temporal classification: the probability of labels under all their alignments with time steps, in logarithms.
 
 Here: the forward and the backward recursion over time, for all examples at once, and the gradient. Not here: checks and reductions
-(``ops.ctc``).
+(``ops.nn.ctc``).
 
 Labels l of one example become the states b, l1, b, l2, b... with the blank b around each. A path goes from a state to itself, to the next,
 or over a blank between two labels that differ.

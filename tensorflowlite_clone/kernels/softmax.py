@@ -1,7 +1,7 @@
 """Softmax kernels: softmax, log-softmax, log-sum-exp, cross-entropy and their gradients.
 
 Here: everything that exponentiates and sums along an axis. The last axis is the fast path: rows in cache-sized blocks, sums by
-BLAS, several threads when that pays. Not here: losses without a softmax (``ops.loss``), attention.
+BLAS, several threads when that pays. Not here: losses without a softmax (``ops.nn.loss``), attention.
 
 Where no exponential can overflow, softmax skips the usual subtraction of the row maximum: that saves two passes, and is at least
 as accurate, because ``exp(x)`` has no subtraction's rounding in it. Rows whose sum came out small are done again with the shift.

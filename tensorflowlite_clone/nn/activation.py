@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors import ArgumentError
+from .._errors import ArgumentError, ShapeError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
 from .module import Layer
-from .settings import checked
+from .settings import checked, needs_tensor
 
 
 class _Activation(Layer):
@@ -303,6 +303,22 @@ class Softmax(_AlongDim):
     """``exp(x_i) / sum_j exp(x_j)`` along ``dim``."""
 
     _function = "softmax"
+
+
+class Softmax2d(Layer):
+    """`Softmax` over the channels of images (N, C, H, W) or (C, H, W), at each place by itself.
+
+    >>> import tensorflowlite_clone as tl
+    >>> Softmax2d()(tl.zeros(2, 1, 1)).flatten().tolist()
+    [0.5, 0.5]
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The softmax over dimension -3."""
+        needs_tensor(self, input)
+        if input.ndim not in (3, 4):
+            raise ShapeError(f"Softmax2d: input must be (N, C, H, W) or (C, H, W): it is {tuple(input.shape)}; use Softmax(dim)")
+        return F.softmax(input, dim=-3)
 
 
 class Softmin(_AlongDim):

@@ -70,6 +70,10 @@ class Linear(Layer):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """`Linear` under the name that it has inside `MultiheadAttention`; nothing here is quantized, so the two are the same."""
+
+
 class Bilinear(Layer):
     """Bilinear map of two inputs: ``y_k = x1^T A_k x2 + b_k``.
 

@@ -1,10 +1,12 @@
 """Losses as modules: each calls the function of the same kind in ``nn.functional`` with its settings.
 
-``reduction`` is "mean" (default), "sum" or "none". Operands whose shapes only fit by broadcasting are an error.
+``reduction`` is "mean" (default), "sum" or "none". Operands whose shapes only fit by broadcasting are an error, a
+warning, or neither, as the function has it.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -135,6 +137,14 @@ class NLLLoss(_Weighted):
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
+
+
+class NLLLoss2d(NLLLoss):
+    """`NLLLoss` under the name that it had for images, with a warning."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn("NLLLoss2d: is deprecated, and NLLLoss takes images too; use NLLLoss", FutureWarning, stacklevel=2)
+        super().__init__(*args, **kwargs)
 
 
 class BCELoss(_Weighted):

@@ -73,6 +73,31 @@ def _factors(layer: Any, what: str, value: Any) -> None:
         number(_op(layer), what, v, 0.0, above=True)
 
 
+def _features(layer: Any, what: str, value: Any) -> None:
+    """A number of features, or the sizes of several dimensions of them where the layer has those."""
+    if not getattr(layer, "features_are_sizes", False):
+        _whole(0)(layer, what, value)
+    elif not isinstance(value, tuple | list):
+        raise OperandError(f"{_op(layer)}: {what} must be a tuple of sizes: got {type(value).__name__} {value!r:.60}; pass ()")
+    else:
+        integers(_op(layer), what, value)
+
+
+def _cutoffs(layer: Any, what: str, value: Any) -> None:
+    """Whole numbers in a list; how they must lie is the layer's."""
+    if not isinstance(value, tuple | list):
+        raise OperandError(f"{_op(layer)}: {what} must be a list of whole numbers: got {type(value).__name__} {value!r:.60}; pass [n]")
+    integers(_op(layer), what, value, 1)
+
+
+def _activation(layer: Any, what: str, value: Any) -> None:
+    """A word or a function."""
+    if isinstance(value, str):
+        choice(_op(layer), what, value, "relu", "gelu")
+    else:
+        _function(layer, what, value)
+
+
 def _shape(least: int) -> Check:
     def check(layer: Any, what: str, value: Any) -> None:
         integers(_op(layer), what, value, least)
@@ -114,8 +139,19 @@ def _floating(layer: Any, what: str, value: Any) -> None:
 
 
 SETTINGS: dict[str, Check] = {
-    **dict.fromkeys(["in_features", "out_features", "num_features", "num_channels", "in_channels", "out_channels"], _whole(0)),
+    **dict.fromkeys(["in_features", "num_classes", "num_features", "num_channels", "in_channels", "out_channels"], _whole(0)),
     **dict.fromkeys(["num_embeddings", "embedding_dim"], _whole(0)),
+    **dict.fromkeys(["num_encoder_layers", "num_decoder_layers", "dim_feedforward", "kdim", "vdim"], _whole(0)),
+    **dict.fromkeys(["embed_dim", "num_heads", "d_model", "nhead", "n_classes"], _whole(1)),
+    **dict.fromkeys(["add_bias_kv", "add_zero_attn", "norm_first", "enable_nested_tensor", "mask_check"], _flag),
+    **dict.fromkeys(["custom_encoder", "custom_decoder", "encoder_layer", "decoder_layer"], _function),
+    "norm": _function,
+    "head_bias": _flag,
+    "layer_norm_eps": _real(0.0),
+    "div_value": _real(0.0, above=True),
+    "activation": _activation,
+    "cutoffs": _cutoffs,
+    "out_features": _features,
     **dict.fromkeys(["groups", "num_groups", "num_parameters", "in1_features", "in2_features", "divisor_override"], _whole(1)),
     **dict.fromkeys(["upscale_factor", "downscale_factor"], _whole(1)),
     **dict.fromkeys(["input_size", "hidden_size", "num_layers", "num_chunks"], _whole(1)),

@@ -335,7 +335,7 @@ LAYERS = {
     "Flatten": (),
     "Unflatten": (1, (1, 2)), "PReLU": (), "GLU": (), "Threshold": (0.0, 0.0), "ReLU": (), "GELU": (), "Sigmoid": (), "Softplus": (),
     "Hardtanh": (),
-    "CosineSimilarity": (), "PairwiseDistance": (),
+    "CosineSimilarity": (), "PairwiseDistance": (), "Softmax2d": (), "TransformerEncoderLayer": (2, 1, 3),
 }  # fmt: skip
 
 
@@ -358,7 +358,7 @@ LOSSES = [n for n in sorted(nn.__all__) if n.endswith("Loss") and not any(other 
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_refuse_what_is_no_tensor(name, place, bad):
-    loss = getattr(nn, name)()
+    loss = getattr(nn, name)(*{"LinearCrossEntropyLoss": (2, 2), "AdaptiveLogSoftmaxWithLoss": (2, 4, [2])}.get(name, ()))
     operands = [t(2, 2), t(2, 2)]
     operands[place] = bad
     with pytest.raises(CLEAR):

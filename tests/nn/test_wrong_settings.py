@@ -22,6 +22,8 @@ NEEDED = {
     "num_embeddings": 5, "embedding_dim": 2, "num_features": 4, "num_channels": 4, "num_groups": 2, "normalized_shape": 4,
     "output_size": 2, "threshold": 1.0, "value": 0.0, "dim": 1, "unflattened_size": (2, 3),
     "upscale_factor": 2, "downscale_factor": 2, "groups": 2,
+    "embed_dim": 4, "num_heads": 2, "d_model": 4, "nhead": 2, "num_layers": 1, "n_classes": 6, "cutoffs": [2, 4], "num_classes": 3,
+    "encoder_layer": nn.Identity(), "decoder_layer": nn.Identity(),
 }  # fmt: skip
 NOT_NUMBERS = ["3", [1.0], object(), 1j, {}]
 COUNTS = [-1, 2.5, True, *NOT_NUMBERS, np.ones(2), None]
@@ -41,6 +43,17 @@ BAD = {
     **each(["num_embeddings", "embedding_dim"], COUNTS),
     **each(["in1_features", "in2_features", "num_groups", "groups", "num_parameters"], [0, *COUNTS]),
     **each(["upscale_factor", "downscale_factor"], [0, *COUNTS]),
+    **each(["embed_dim", "num_heads", "d_model", "nhead", "n_classes"], [0, *COUNTS]),
+    **each(["num_layers", "num_encoder_layers", "num_decoder_layers", "dim_feedforward", "num_classes"], COUNTS),
+    **each(["kdim", "vdim"], COUNTS[:-1]),
+    **each(["encoder_layer", "decoder_layer", "custom_encoder", "custom_decoder", "norm"], ["layer", 3, [1]]),
+    **each(["add_bias_kv", "add_zero_attn", "batch_first", "norm_first", "enable_nested_tensor", "mask_check", "head_bias"], FLAGS),
+    "dropout": RANGE,
+    "layer_norm_eps": [-1e-3, *NUMBERS],
+    "div_value": [0.0, -1.0, *NUMBERS],
+    "activation": ["tanh", 3, ["relu"], None],
+    "cutoffs": [3, "34", [], [0, 3], [3, 3], [4, 3], [6], [2.0, 3], None],
+    "options": [3, "auto", {}],
     "divisor_override": [0, *COUNTS[:-1]],
     "size": [-1, 2.5, "3", (3, -1), (1.5, 2), object(), ("a", "b"), True],
     "scale_factor": [0.0, -1.0, "2", (2.0, -1.0), (1.0, "b"), object(), float("nan")],
@@ -86,8 +99,12 @@ def classes():
                 yield name, kind, parameters
 
 
+#: What would be large by default.
+SMALL = {"d_model": 4, "nhead": 2, "dim_feedforward": 3, "num_encoder_layers": 1, "num_decoder_layers": 1}
+
+
 def good(parameters):
-    return {p.name: NEEDED[p.name] for p in parameters if p.default is p.empty}
+    return {p.name: {**NEEDED, **SMALL}[p.name] for p in parameters if p.default is p.empty or p.name in SMALL}
 
 
 ROWS = [(name, p.name, bad) for name, _, ps in classes() for p in ps for bad in BAD[p.name] if bad is not None or p.default is not None]

@@ -23,6 +23,10 @@ SAMPLES = {
         sample(None, np.packbits(ALLOWED, axis=-1), Q, K, V, **PLAIN | {"drop": 0.4}),
         sample(None, None, Q[:, :0], K, V, **PLAIN),
     ],
+    "Heads": [
+        sample(normal(2, 3, 12), heads=2, first=False), sample(normal(2, 3, 12), heads=2, first=True),
+        sample(normal(2, 4, 1, 6), heads=1, first=False), sample(normal(0, 3, 6), heads=2, first=True),
+    ],
     "Bits": [sample(integers(2, 2, high=256).astype(np.uint8), count=13)],
 }  # fmt: skip
 

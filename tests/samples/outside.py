@@ -1,4 +1,4 @@
-"""Calls of ``ops/nn/outside.py``, ``ops/cells.py`` and ``ops/composed.py``, which are made of operations of other files."""
+"""Calls of ``ops/nn/outside.py``, ``ops/nn/cells.py`` and ``ops/nn/composed.py``, which are made of operations of other files."""
 
 import numpy as np
 

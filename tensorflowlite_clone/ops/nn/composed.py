@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._errors import ShapeError
+from ..._errors import ArgumentError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import normalize_axis, shape_of
 from ...core.levels import number
@@ -93,11 +93,14 @@ def _linear_cross_entropy(
     bias = None if linear_bias is None else to_operand(linear_bias, op)
     if bias is not None and shape_of(bias) != ws[:-1]:
         raise ShapeError(f"{op}: linear_bias does not fit: it is {shape_of(bias)}, linear_weight is {ws}; it must be {ws[:-1]}")
+    y = to_operand(target, op)
+    if ignore_index is not None and y.dtype.kind == "f":
+        raise ArgumentError(f"{op}: ignore_index is one of labels: the target are probabilities, {shape_of(y)}; leave it out")
     logits = _linear(x, Reshape.of(w, shape=(math.prod(ws[:-1]), ws[-1])), None)
     logits = logits if len(ws) == 2 else Reshape.of(logits, shape=(xs[0], *ws[:-1]))
     if bias is not None:
         logits = logits + bias
     return _cross_entropy(
-        logits, target, weight, ignore_index=-100 if ignore_index is None else ignore_index, reduction=reduction,
+        logits, y, weight, ignore_index=-100 if ignore_index is None else ignore_index, reduction=reduction,
         label_smoothing=label_smoothing,
     )  # fmt: skip

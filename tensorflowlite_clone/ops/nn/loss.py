@@ -1,7 +1,7 @@
 """Losses of predictions against labels, probabilities and values. Those made of margins and distances are in ``margin_loss.py``.
 
-Operands whose shapes only fit by broadcasting, labels of the wrong kind and labels out of range are errors. ``reduction`` is "mean"
-(default), "sum" or "none" everywhere.
+Labels of the wrong kind and labels out of range are errors; operands whose shapes only fit by broadcasting are too, warn, or pass, each
+where they do in PyTorch. ``reduction`` is "mean" (default), "sum" or "none" everywhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from ..activation import LogSigmoid
 from ..arithmetic import Divide
 from ..cast import Cast, Connected
 from ..gather import Gather
-from ..reduce import Sum
 from ..shape import Reshape
 from ..softmax import LogSoftmax, Softmax
 from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, weighted
@@ -197,6 +196,8 @@ def _cross_entropy(
     classes = xs[axis]
     weight = class_weights(op, weight, input, classes)
     if ts == xs and target.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise ArgumentError(f"{op}: ignore_index is one of labels, the target are probabilities {ts}: got {ignore_index}; leave it out")
         return _with_probabilities(input, target, weight, reduction, label_smoothing, axis)
     if ts == xs and ts != xs[:axis] + xs[axis + 1 :]:
         raise DTypeError(f"{op}: probabilities must be floating: target is {target.dtype} {ts}, as the input; convert it, target.float()")
@@ -224,8 +225,6 @@ def _with_probabilities(input: Array, target: Array, weight: Array | None, reduc
     if weight is not None:
         terms = terms * np.reshape(weight, (-1,) + (1,) * (len(shape) - axis - 1))
     losses = -np.sum(terms, axis=axis)
-    if reduction == "mean":
-        return Sum.of(losses, axis=None, keepdims=False) / max(math.prod(shape_of(losses)), 1)
     return reduced(losses, reduction, "cross_entropy")
 
 
@@ -284,15 +283,15 @@ def _mse_loss(
     reduction: str = "mean",
     weight: Array | None = None,
 ) -> Array:
-    """``(input - target)^2``; the shapes must be equal.
+    """``(input - target)^2``; shapes that are not equal warn.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.mse_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
     2.0
     """
     reduction = older("mse_loss", size_average, reduce, reduction)
-    input, target = pair("mse_loss", input, target, floating=True)
-    return weighted("mse_loss", np.square(input - target), weight, reduction)
+    input, target = pair("mse_loss", input, target, floating=True, fit="warn")
+    return weighted("mse_loss", np.square(input - target), weight, reduction, input)
 
 
 @public("l1_loss", nn=True, method=False)
@@ -304,15 +303,15 @@ def _l1_loss(
     reduction: str = "mean",
     weight: Array | None = None,
 ) -> Array:
-    """``|input - target|``; the shapes must be equal.
+    """``|input - target|``; shapes that are not equal warn.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.nn.functional.l1_loss(tl.tensor([1.0, 2.0]), tl.tensor([1.0, 4.0])).item()
     1.0
     """
     reduction = older("l1_loss", size_average, reduce, reduction)
-    input, target = pair("l1_loss", input, target)
-    return weighted("l1_loss", np.abs(input - target), weight, reduction)
+    input, target = pair("l1_loss", input, target, fit="warn")
+    return weighted("l1_loss", np.abs(input - target), weight, reduction, input)
 
 
 @public("smooth_l1_loss", nn=True, method=False)
@@ -321,7 +320,7 @@ def _smooth_l1_loss(
 ) -> Array:
     """``d^2 / (2 beta)`` where ``|d| < beta``, ``|d| - beta / 2`` elsewhere (R. Girshick 2015)."""
     reduction = older("smooth_l1_loss", size_average, reduce, reduction)
-    input, target = pair("smooth_l1_loss", input, target, floating=True)
+    input, target = pair("smooth_l1_loss", input, target, floating=True, fit="warn")
     beta = number(beta, "smooth_l1_loss", "beta")
     if not beta >= 0:
         raise ArgumentError(f"smooth_l1_loss: beta must not be negative: got {beta}")
@@ -332,11 +331,11 @@ def _smooth_l1_loss(
 @public("huber_loss", nn=True, method=False)
 def _huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None) -> Array:
     """``d^2 / 2`` where ``|d| < delta``, ``delta (|d| - delta / 2)`` elsewhere (P. Huber 1964)."""
-    input, target = pair("huber_loss", input, target, floating=True)
+    input, target = pair("huber_loss", input, target, floating=True, fit="warn")
     delta = number(delta, "huber_loss", "delta")
     if not delta > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0: got {delta}")
-    return weighted("huber_loss", Huber.of(input - target, width=float(delta)), weight, reduction, by_weight=False)
+    return weighted("huber_loss", Huber.of(input - target, width=float(delta)), weight, reduction, input, by_weight=False)
 
 
 @public("binary_cross_entropy", nn=True, method=False)
@@ -391,7 +390,7 @@ def _bce_with_logits(
         pos_weight = broadcastable("binary_cross_entropy_with_logits", pos_weight, input, "pos_weight")
     scale = 1.0 if pos_weight is None else 1.0 + (pos_weight - 1.0) * target
     losses = (1.0 - target) * input - scale * log_p
-    return reduced(losses if weight is None else losses * weight, reduction, op)
+    return reduced(losses if weight is None else losses * broadcastable(op, weight, input), reduction, op)
 
 
 @public("kl_div", nn=True, method=False)
@@ -411,14 +410,14 @@ def _kl_div(
     0.0
     """
     reduction = older("kl_div", size_average, reduce, reduction)
-    input, target = pair("kl_div", input, target, floating=True)
+    input, target = pair("kl_div", input, target, floating=True, fit="any")
     if log_target:
         losses = np.exp(target) * (target - input)
     else:
         positive = np.greater(target, 0.0)
         losses = target * np.log(np.where(positive, target, 1.0)) - target * input
     if reduction == "batchmean":
-        return np.sum(losses) / max(shape_of(input)[0] if shape_of(input) else 1, 1)
+        return Divide.of(np.sum(losses), float(shape_of(input)[0] if shape_of(input) else 1))
     return reduced(losses, reduction, "kl_div")
 
 
@@ -435,7 +434,7 @@ def _poisson_nll_loss(
 ) -> Array:
     """``exp(x) - y x`` (without ``log_input``: ``x - y log(x + eps)``); ``full`` adds Stirling's term where y > 1."""
     reduction = older("poisson_nll_loss", size_average, reduce, reduction)
-    input, target = pair("poisson_nll_loss", input, target)
+    input, target = pair("poisson_nll_loss", input, target, fit="any")
     losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:
         large = np.greater(target, 1.0)
@@ -448,7 +447,7 @@ def _poisson_nll_loss(
 def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Array:
     """``(log v + (x - y)^2 / v) / 2`` with ``v = max(var, eps)``, eps taken as a constant (D. Nix, A. Weigend 1994)."""
     op = "gaussian_nll_loss"
-    input, target = pair(op, input, target)
+    input, target = pair(op, input, target, fit="any")
     if isinstance(var, int | float):
         var = np.full(shape_of(input), var, input.dtype)
     var = to_operand(var, op)

@@ -1,6 +1,6 @@
 """Losses made of margins and distances: hinges, rankings, embeddings. Those of probabilities and values are in ``loss.py``.
 
-As there, shapes that only fit by broadcasting are errors, and ``reduction`` is "mean" (default), "sum" or "none".
+As there, shapes that only fit by broadcasting pass where they do in PyTorch, and ``reduction`` is "mean" (default), "sum" or "none".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..activation import LogSigmoid
 from ..cast import Cast, Connected, cast
 from ..gather import Gather
 from ..reduce import Norm2
-from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, same_shape
+from .reduction import broadcastable, class_weights, integer_labels, older, pair, reduced, same_ranks
 
 
 def _positive_part(x: Array) -> Array:
@@ -45,7 +45,7 @@ def _hinge_embedding_loss(
     [0.5, 0.75]
     """
     reduction = older("hinge_embedding_loss", size_average, reduce, reduction)
-    input, target = pair("hinge_embedding_loss", input, target)
+    input, target = pair("hinge_embedding_loss", input, target, fit="any")
     losses = np.where(np.equal(target, -1), 0, input) + np.where(np.equal(target, 1), 0, _hinge(margin - input))
     return reduced(losses, reduction, "hinge_embedding_loss")
 
@@ -67,9 +67,11 @@ def _margin_ranking_loss(
     2.0
     """
     reduction = older("margin_ranking_loss", size_average, reduce, reduction)
-    x1, x2 = pair("margin_ranking_loss", input1, input2)
-    x1, y = pair("margin_ranking_loss", x1, target)
-    return reduced(_hinge(margin - y * (x1 - x2)), reduction, "margin_ranking_loss")
+    op = "margin_ranking_loss"
+    x1, x2 = pair(op, input1, input2, fit="any")
+    x1, y = pair(op, x1, target, fit="any")
+    same_ranks(op, x1, x2, y)
+    return reduced(_hinge(margin - y * (x1 - x2)), reduction, op)
 
 
 @public("soft_margin_loss", nn=True, method=False)
@@ -78,7 +80,7 @@ def _soft_margin_loss(
 ) -> Array:
     """``log(1 + exp(-y x))`` with y = 1 or -1; stable."""
     reduction = older("soft_margin_loss", size_average, reduce, reduction)
-    input, target = pair("soft_margin_loss", input, target, floating=True)
+    input, target = pair("soft_margin_loss", input, target, floating=True, fit="into")
     return reduced(-LogSigmoid.of(target * input), reduction, "soft_margin_loss")
 
 
@@ -94,7 +96,7 @@ def _multilabel_soft_margin_loss(
     """The mean over classes of `binary_cross_entropy_with_logits`: input and target (..., C) give (...)."""
     reduction = older("multilabel_soft_margin_loss", size_average, reduce, reduction)
     op = "multilabel_soft_margin_loss"
-    input, target = pair(op, input, target)
+    input, target = pair(op, input, target, fit="into")
     losses = -(target * LogSigmoid.of(input) + (1.0 - target) * LogSigmoid.of(-input))
     if weight is not None:
         losses = losses * broadcastable(op, weight, input)
@@ -210,11 +212,13 @@ def _cosine_embedding_loss(
     """
     reduction = older("cosine_embedding_loss", size_average, reduce, reduction)
     op = "cosine_embedding_loss"
-    x1, x2 = pair(op, input1, input2)
+    x1, x2 = pair(op, input1, input2, fit="any")
     y = to_operand(target, op)
-    if x1.ndim not in (1, 2) or y.shape != x1.shape[:-1]:
+    same_ranks(op, x1, x2)
+    lead = np.broadcast_shapes(x1.shape, x2.shape)[:-1]
+    if x1.ndim not in (1, 2) or y.ndim != len(lead) or any(m not in (1, n) for m, n in zip(y.shape, lead, strict=True)):
         raise ShapeError(
-            f"{op}: shapes do not fit: the inputs are {x1.shape}, target is {y.shape}; they must be (N, D) and (N), or (D) and ()"
+            f"{op}: shapes do not fit: inputs are {x1.shape} and {x2.shape}, target is {y.shape}; pass (N, D) and (N), or (D) and ()"
         )
     if x1.dtype == x2.dtype == np.float16:  # whose squares may leave its range
         wide = _cosine_embedding_loss(cast(x1, np.float32), cast(x2, np.float32), y, margin, reduction=reduction)
@@ -259,8 +263,9 @@ def _triplet_margin_loss(
     """
     reduction = older("triplet_margin_loss", size_average, reduce, reduction)
     op = "triplet_margin_loss"
-    a, b = pair(op, anchor, positive)
-    a, c = pair(op, a, negative)
+    a, b = pair(op, anchor, positive, fit="any")
+    a, c = pair(op, a, negative, fit="any")
+    same_ranks(op, a, b, c)
 
     def distance(u: Array, v: Array) -> Array:
         return (u - v + eps).norm(p, -1)
@@ -281,8 +286,8 @@ def _triplet_margin_with_distance_loss(
 ) -> Array:
     """`triplet_margin_loss` with any distance of two tensors; without one the Euclidean distance."""
     op = "triplet_margin_with_distance_loss"
-    a, b = pair(op, anchor, positive)
-    same_shape(op, a, to_operand(negative, op))
+    a, b = pair(op, anchor, positive, fit="any")
+    same_ranks(op, *pair(op, a, negative, fit="any"), b)
 
     def euclidean(u: Array, v: Array) -> Array:
         return (u - v + 1e-6).norm(2.0, -1)

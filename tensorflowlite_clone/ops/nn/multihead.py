@@ -14,6 +14,8 @@ import numpy as np
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of
+from ...core.families import Linear, LinedUp
+from ...core.operation import fused
 from ...core.publish import public, to_operands
 from ...core.where import stacklevel
 from ..cast import cast
@@ -27,8 +29,40 @@ from .dropout import _dropout
 OP = "multi_head_attention_forward"
 
 
-def _check_inputs(q: Array, k: Array, v: Array, embed_dim: int, heads: int, separate: bool) -> None:
-    """Raise unless queries, keys and values are (L, N, E), (S, N, ...), with a width that the heads share out."""
+class Heads(Linear, LinedUp, title="multi_head_attention_forward"):
+    """Queries, keys and values of each head, (..., N, H, L, d), from where they stand side by side: (..., L, N, 3 H d), or N first."""
+
+    outputs = ("q", "k", "v")
+
+    def forward(x, *, heads, first):
+        lead, apart, order = _places(x.shape, heads, first)
+        return tuple(np.ascontiguousarray(x.reshape(*lead, *apart).transpose(order)))
+
+    @fused(lambda g_q, g_k, g_v, x_shape, heads, first: _side_by_side((g_q, g_k, g_v), x_shape, heads, first))
+    def grad_x(g_q, g_k, g_v, x_shape, heads, first):
+        order = _places(x_shape, heads, first)[2]
+        return np.reshape(np.transpose(np.stack([g_q, g_k, g_v]), tuple(order.index(i) for i in range(len(order)))), x_shape)
+
+
+def _places(shape: tuple[int, ...], heads: int, first: bool) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Of (..., L, N, 3 H d): the leading sizes, the last axes apart, and the order of all axes as (3, ..., N, H, L, d)."""
+    *lead, a, b, width = shape
+    n = len(lead)
+    batch, length = (n, n + 1) if first else (n + 1, n)
+    return tuple(lead), (a, b, 3, heads, width // (3 * heads)), (n + 2, *range(n), batch, n + 3, length, n + 4)
+
+
+def _side_by_side(parts: tuple[Any, ...], shape: tuple[int, ...], heads: int, first: bool) -> Any:
+    """The transpose of `Heads` on plain arrays, in one pass."""
+    lead, apart, order = _places(shape, heads, first)
+    out = np.empty((*lead, *apart), parts[0].dtype)
+    for into, part in zip(out.transpose(order), parts, strict=True):
+        into[...] = part
+    return out.reshape(shape)
+
+
+def _check_inputs(q: Array, k: Array, v: Array, embed_dim: int, heads: int, separate: bool, first: bool) -> None:
+    """Raise unless queries, keys and values are (L, N, E), (S, N, ...), or N first, with a width that the heads share out."""
     qs, ks, vs = shape_of(q), shape_of(k), shape_of(v)
     shapes = f"query is {qs}, key {ks}, value {vs}"
     if len(qs) not in (2, 3) or not len(qs) == len(ks) == len(vs):
@@ -37,34 +71,37 @@ def _check_inputs(q: Array, k: Array, v: Array, embed_dim: int, heads: int, sepa
         raise ShapeError(f"{OP}: query has another width than the embedding: {shapes}, embed_dim_to_check is {embed_dim}")
     if heads < 1 or embed_dim % heads:
         raise ArgumentError(f"{OP}: num_heads must divide the embedding: it is {heads}, the width is {embed_dim}")
-    if (ks[:-1] if separate else ks) != (vs[:-1] if separate else vs) or ks[1:-1] != qs[1:-1]:
-        raise ShapeError(f"{OP}: key and value do not fit one another or the query: {shapes}; they are (S, N, E) with the query's N")
+    other = len(qs) == 3 and (ks[0] != qs[0] if first else ks[1] != qs[1])
+    if other or (ks[:-1] if separate else ks) != (vs[:-1] if separate else vs):
+        form = "(N, S, E)" if first else "(S, N, E)"
+        raise ShapeError(f"{OP}: key and value do not fit one another or the query: {shapes}; they are {form} with the query's N")
 
 
 def _projected(
-    x: tuple[Array, Array, Array], packed: Array | None, bias: Array | None, weights: tuple[Array | None, ...] | None, width: int
-) -> tuple[Array, Array, Array]:
-    """Queries, keys and values, from one weight (3 E, E) or three."""
+    x: tuple[Array, Array, Array],
+    packed: Array | None,
+    bias: Array | None,
+    weights: tuple[Array | None, ...] | None,
+    heads: int,
+    first: bool,
+) -> list[Array]:
+    """Queries, keys and values of each head, (N, H, L or S, d), from one weight (3 E, E) or three."""
+    width = shape_of(x[0])[-1]
     if weights is None:
         if packed is None:
             raise ArgumentError(f"{OP}: in_proj_weight is missing; pass it, or use_separate_proj_weight=True and three weights")
         if x[0] is x[1] is x[2]:
-            whole = _linear(x[0], packed, bias)
-            return whole[..., :width], whole[..., width : 2 * width], whole[..., 2 * width :]
+            return list(Heads.of(_linear(x[0], packed, bias), heads=heads, first=first))
         weights = (packed[:width], packed[width : 2 * width], packed[2 * width :])
     biases = (None,) * 3 if bias is None else (bias[:width], bias[width : 2 * width], bias[2 * width :])
     found = []
     for name, v, w, b in zip("qkv", x, weights, biases, strict=True):
         if w is None:
             raise ArgumentError(f"{OP}: {name}_proj_weight is missing, with use_separate_proj_weight=True; pass all three")
-        found.append(_linear(v, w, b))
-    return found[0], found[1], found[2]
-
-
-def _apart(x: Array, heads: int) -> Array:
-    """(L, N, H d) -> (N, H, L, d)."""
-    length, batch, width = shape_of(x)
-    return Transpose.of(Reshape.of(x, shape=(length, batch, heads, width // heads)), axes=(1, 2, 0, 3))
+        y = _linear(v, w, b)
+        apart = Reshape.of(y, shape=(*shape_of(y)[:2], heads, width // heads))
+        found.append(Transpose.of(apart, axes=(0, 2, 1, 3) if first else (1, 2, 0, 3)))
+    return found
 
 
 def _fixed(name: str, x: Array, batch: int, heads: int, size: int) -> Array:
@@ -106,11 +143,10 @@ def _merged(mask: Array | None, padding: Array | None, dtype: Any) -> Array | No
 
 
 def _masks(
-    q: Array, k: Array, heads: int, attn_mask: Array | None, padding: Array | None, causal: bool, need_weights: bool
+    sizes: tuple[int, int, int, int], attn_mask: Array | None, padding: Array | None, causal: bool, need_weights: bool
 ) -> tuple[Array | None, Array | None, bool]:
     """The masks, (N, H, L, S) and (N, 1, 1, S) or what broadcasts to it, and whether a triangle stands for the first."""
-    length, batch, _ = shape_of(q)
-    keys = shape_of(k)[0]
+    batch, heads, length, keys = sizes
     if causal and attn_mask is None:
         raise ArgumentError(f"{OP}: is_causal only says what attn_mask is, and there is none; pass the mask as well")
     if attn_mask is not None:
@@ -192,25 +228,62 @@ def _multi_head_attention_forward(
 
     Source: A. Vaswani et al., "Attention is all you need" (2017), sec. 3.2.2.
     """
+    return attention_of_heads(
+        query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k, bias_v, add_zero_attn, dropout_p,
+        out_proj_weight, out_proj_bias, training, key_padding_mask, need_weights, attn_mask, use_separate_proj_weight, q_proj_weight,
+        k_proj_weight, v_proj_weight, static_k, static_v, average_attn_weights, is_causal,
+    )  # fmt: skip
+
+
+def attention_of_heads(
+    query: Array,
+    key: Array,
+    value: Array,
+    embed_dim: int,
+    heads: int,
+    in_proj_weight: Array | None,
+    in_proj_bias: Array | None,
+    bias_k: Array | None,
+    bias_v: Array | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Array,
+    out_proj_bias: Array | None,
+    training: bool,
+    padding: Array | None,
+    need_weights: bool,
+    attn_mask: Array | None,
+    separate: bool,
+    q_proj_weight: Array | None,
+    k_proj_weight: Array | None,
+    v_proj_weight: Array | None,
+    static_k: Array | None,
+    static_v: Array | None,
+    average: bool,
+    causal: bool,
+    first: bool = False,
+) -> tuple[Array, Array | None]:
+    """What `multi_head_attention_forward` gives; with ``first`` of queries, keys and values (N, L, E) and (N, S, E), as (N, L, E)."""
     q, k, v = to_operands(OP, query, key, value)
     q, k, v = (q, q, q) if key is query and value is query else (q, k, v)
-    _check_inputs(q, k, v, embed_dim_to_check, num_heads, use_separate_proj_weight)
+    _check_inputs(q, k, v, embed_dim, heads, separate, first)
     if unbatched := len(shape_of(q)) == 2:
-        (q, k, v) = (np.expand_dims(q, 1),) * 3 if q is k is v else tuple(np.expand_dims(x, 1) for x in (q, k, v))
-        key_padding_mask = None if key_padding_mask is None else np.expand_dims(key_padding_mask, 0)
-    length, batch, width = shape_of(q)
-    mask, padding, causal = _masks(q, k, num_heads, attn_mask, key_padding_mask, is_causal, need_weights)
-    weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
-    q, k, v = _projected((q, k, v), in_proj_weight, in_proj_bias, weights, width)
+        first = True
+        (q, k, v) = (np.expand_dims(q, 0),) * 3 if q is k is v else tuple(np.expand_dims(x, 0) for x in (q, k, v))
+        padding = None if padding is None else np.expand_dims(padding, 0)
+    axis = 0 if first else 1
+    batch, length, keys = shape_of(q)[axis], shape_of(q)[1 - axis], shape_of(k)[1 - axis]
+    mask, padding, causal = _masks((batch, heads, length, keys), attn_mask, padding, causal, need_weights)
+    weights = (q_proj_weight, k_proj_weight, v_proj_weight) if separate else None
+    q, k, v = _projected((q, k, v), in_proj_weight, in_proj_bias, weights, heads, first)
     if (bias_k is None) != (bias_v is None) or (bias_k is not None and not static_k is static_v is None):
         raise ArgumentError(f"{OP}: bias_k and bias_v go together, and without static_k and static_v; pass both or neither")
+    size = embed_dim // heads
     if bias_k is not None and bias_v is not None:
-        more_keys = to_operands(OP, bias_k, bias_v)
-        k, v = (Concatenate.of(x, np.broadcast_to(b, (1, batch, width)), axis=0) for x, b in zip((k, v), more_keys, strict=True))
-    size = width // num_heads
-    q = _apart(q, num_heads)
-    k = _apart(k, num_heads) if static_k is None else _fixed("static_k", static_k, batch, num_heads, size)
-    v = _apart(v, num_heads) if static_v is None else _fixed("static_v", static_v, batch, num_heads, size)
+        ones = (np.broadcast_to(Reshape.of(b, shape=(heads, 1, size)), (batch, heads, 1, size)) for b in to_operands(OP, bias_k, bias_v))
+        k, v = (Concatenate.of(x, b, axis=2) for x, b in zip((k, v), ones, strict=True))
+    k = k if static_k is None else _fixed("static_k", static_k, batch, heads, size)
+    v = v if static_v is None else _fixed("static_v", static_v, batch, heads, size)
     k, v = _longer(k, int(add_zero_attn), -2), _longer(v, int(add_zero_attn), -2)
     more = int(bias_k is not None) + int(add_zero_attn)
     both = _merged(_longer(mask, more, -1), _longer(padding, more, -1), q.dtype)
@@ -220,10 +293,10 @@ def _multi_head_attention_forward(
     else:
         allowed = np.logical_not(both) if both is not None and both.dtype.kind == "b" else both
         out, shares = _scaled_dot_product_attention(q, k, v, allowed, p, causal), None
-    out = Reshape.of(Transpose.of(out, axes=(2, 0, 1, 3)), shape=(length, batch, width))
-    out = _linear(out, out_proj_weight, out_proj_bias)
-    if shares is not None and average_attn_weights:
+    out = Transpose.of(out, axes=(0, 2, 1, 3) if first else (2, 0, 1, 3))
+    out = _linear(Reshape.of(out, shape=(*shape_of(out)[:2], embed_dim)), out_proj_weight, out_proj_bias)
+    if shares is not None and average:
         shares = np.mean(shares, axis=1)
     if unbatched:
-        return out[:, 0], None if shares is None else shares[0]
+        return out[0], None if shares is None else shares[0]
     return out, shares

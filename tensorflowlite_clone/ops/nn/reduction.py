@@ -53,13 +53,13 @@ def named(op: str, reduction: Any) -> str:
     return NUMBERS[reduction]
 
 
-def weighted(op: str, losses: Array, weight: Array | None, reduction: str, by_weight: bool = True) -> Array:
-    """Losses times weights of their shape, reduced; the mean divides by the sum of the weights, without ``by_weight`` by their number."""
+def weighted(op: str, losses: Array, weight: Array | None, reduction: str, input: Array, by_weight: bool = True) -> Array:
+    """Losses times weights in the input's shape, reduced; the mean divides by the sum of weights, without ``by_weight`` by the number."""
     if weight is None:
         return reduced(losses, reduction, op)
     w = to_operand(weight, op)
-    if shape_of(w) != shape_of(losses):
-        raise ShapeError(f"{op}: weight must have the shape of the input: it is {shape_of(w)}, the input {shape_of(losses)}")
+    if shape_of(w) != shape_of(input):
+        raise ShapeError(f"{op}: weight must have the shape of the input: it is {shape_of(w)}, the input {shape_of(input)}")
     losses = losses * w
     if reduction == "mean" and by_weight:
         return Sum.of(losses, axis=None, keepdims=False) / Sum.of(w, axis=None, keepdims=False)
@@ -79,22 +79,39 @@ def reduced(losses: Array, reduction: str, op: str) -> Array:
     return losses
 
 
-def same_shape(op: str, input: Array, target: Array) -> None:
-    """Raise `ShapeError` for shapes that differ, even if they would broadcast."""
-    if shape_of(input) != shape_of(target):
-        raise ShapeError(
-            f"{op}: input and target must have the same shape: they are {shape_of(input)} and {shape_of(target)}; "
-            f"broadcasting would compare every element with every other one, use reshape or squeeze to make them equal"
-        )
+def fitting(op: str, input: Array, target: Array, fit: str = "same") -> None:
+    """Raise `ShapeError` unless the shapes are the same; ``fit`` says what else is allowed.
+
+    "any" broadcasting, broadcasting of the target "into" the input, or "warn": any, with a warning.
+    """
+    xs, ys = shape_of(input), shape_of(target)
+    if xs == ys:
+        return
+    why = f"they are {xs} and {ys}; broadcasting compares every element with every other one, use reshape or squeeze to make them equal"
+    try:
+        whole = None if fit == "same" else np.broadcast_shapes(xs, ys)
+    except ValueError:
+        whole = None
+    if whole is None or (fit == "into" and whole != xs):
+        raise ShapeError(f"{op}: input and target must have the same shape: {why}")
+    if fit == "warn":
+        warnings.warn(f"{op}: input and target should have the same shape: {why}", UserWarning, stacklevel=stacklevel())
 
 
-def pair(op: str, input: Array, target: Array, floating: bool = False) -> tuple[Array, Array]:
-    """Input and target as boxes of one shape, one of which is ``floating`` where that is asked."""
+def pair(op: str, input: Array, target: Array, floating: bool = False, fit: str = "same") -> tuple[Array, Array]:
+    """Input and target as boxes whose shapes are `fitting`, one of which is ``floating`` where that is asked."""
     x, y = to_operand(input, op), to_operand(target, op)
-    same_shape(op, x, y)
+    fitting(op, x, y, fit)
     if floating and x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
         raise DTypeError(f"{op}: input and target are integers: they are {x.dtype} and {y.dtype}; convert one of them, input.float()")
     return x, y
+
+
+def same_ranks(op: str, *operands: Array) -> None:
+    """Raise `ShapeError` unless all operands have as many dimensions."""
+    shapes = [shape_of(x) for x in operands]
+    if len({len(s) for s in shapes}) > 1:
+        raise ShapeError(f"{op}: all operands must have as many dimensions: they are {', '.join(map(str, shapes))}; use reshape")
 
 
 def broadcastable(op: str, weight: Any, input: Array, name: str = "weight") -> Array:
