@@ -5,15 +5,17 @@ With ``inplace``, where PyTorch has it, the input itself becomes the result.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from .._errors import ArgumentError
+from .._errors import ArgumentError, ShapeError
 from ..core.tensor import Tensor
+from ..core.where import stacklevel
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
 from .module import Layer
-from .settings import checked
+from .settings import checked, needs_tensor
 
 
 class _Activation(Layer):
@@ -193,8 +195,19 @@ class Hardtanh(_Activation):
     settings = ("min_val", "max_val")
 
     @checked
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        for name, value in (("min_val", min_value), ("max_val", max_value)):
+            if value is not None:
+                warnings.warn(f"Hardtanh: {name}ue is deprecated, as in PyTorch; write {name}", FutureWarning, stacklevel=stacklevel())
+        min_val, max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
         if max_val <= min_val:
             raise ArgumentError(f"Hardtanh: max_val must be above min_val: they are {max_val} and {min_val}; exchange them")
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
@@ -309,6 +322,17 @@ class Softmin(_AlongDim):
     """``exp(-x_i) / sum_j exp(-x_j)`` along ``dim``."""
 
     _function = "softmin"
+
+
+class Softmax2d(Layer):
+    """`Softmax` over the channels at each place: (N, C, H, W) or (C, H, W) -> same."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The shares of the channels."""
+        needs_tensor(self, input)
+        if len(input.shape) not in (3, 4):
+            raise ShapeError(f"Softmax2d: input must be (N, C, H, W) or (C, H, W): it is {tuple(input.shape)}; add or remove dimensions")
+        return F.softmax(input, dim=-3)
 
 
 class LogSoftmax(_AlongDim):

@@ -21,6 +21,8 @@ class Hook(NamedTuple):
     function: Callback
     with_kwargs: bool = False
     always: bool = False
+    #: Whether what it returns takes the place of the ``state_dict``.
+    may_replace: bool = False
 
 
 class Hooks:
@@ -50,6 +52,10 @@ class Hooks:
         table.update(others)
         self._count()
         return handle
+
+    def unused(self) -> bool:
+        """Whether there is no hook of any kind."""
+        return not any(table for table in vars(self).values() if isinstance(table, dict))
 
     def _count(self) -> None:
         self.in_calls = bool(self.before or self.after or self.backward_before or self.backward)
@@ -174,10 +180,19 @@ class Hookable:
     def register_state_dict_post_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` when this module and all below it are in ``state_dict``.
 
-        The hook may change ``state_dict`` and returns nothing; ``local_metadata`` is an empty dict.
+        The hook may change ``state_dict`` and returns nothing; ``local_metadata`` has the ``version``.
         """
         hooks = self._hook_table()
         return hooks.add(hooks.save_after, Hook(hook))
+
+    def _register_state_dict_hook(self, hook: Callback) -> RemovableHandle:
+        """The old form of `register_state_dict_post_hook`: what the hook returns, unless None, takes the place of the ``state_dict``."""
+        hooks = self._hook_table()
+        return hooks.add(hooks.save_after, Hook(hook, may_replace=True))
+
+    def _register_load_state_dict_pre_hook(self, hook: Callback, with_module: bool = False) -> RemovableHandle:
+        """The old form of `register_load_state_dict_pre_hook`: without the module as first argument, unless ``with_module``."""
+        return self.register_load_state_dict_pre_hook(hook if with_module else _WithoutModule(hook))
 
     def register_load_state_dict_pre_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`` before loading.
@@ -191,6 +206,18 @@ class Hookable:
         """Call ``hook(module, incompatible_keys)`` after loading; it may remove keys from the two lists that it forgives."""
         hooks = self._hook_table()
         return hooks.add(hooks.load_after, Hook(hook))
+
+
+class _WithoutModule:
+    """A hook that is called without its first argument."""
+
+    def __init__(self, hook: Callback) -> None:
+        if not callable(hook):
+            raise OperandError(f"register hook: a hook must be callable: got {type(hook).__name__}; pass a function")
+        self.hook = hook
+
+    def __call__(self, module: Any, *args: Any) -> Any:
+        return self.hook(*args)
 
 
 # ---- hooks of all modules ---------------------------------------------------------------------------------------------------------------

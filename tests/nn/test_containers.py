@@ -113,7 +113,7 @@ def test_parameter_containers_register():
     weights += [tl.ones(2)]
     assert [n for n, _ in weights.named_parameters()] == ["0", "1", "2", "3", "4"] and weights[-1].shape == (2,)
     assert [p.shape for p in weights[1:3]] == [(1,), (3,)] and len(list(weights)) == 5
-    assert repr(weights).splitlines()[:2] == ["ParameterList(", "  (0): Parameter containing: [float32 of size 2x3]"]
+    assert repr(weights).splitlines()[:2] == ["ParameterList(", "    (0): Parameter containing: [float32 of size 2x3]"]
     named = nn.ParameterDict({"a": tl.ones(2)})
     named.update([("b", tl.ones(1)), ("c", tl.ones(1))])
     del named["a"]
