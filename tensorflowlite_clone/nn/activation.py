@@ -50,12 +50,6 @@ class ReLU(_Plain):
     _function = "relu"
 
 
-class ReLU6(_Plain):
-    """``min(max(x, 0), 6)``."""
-
-    _function = "relu6"
-
-
 class SELU(_Plain):
     """``scale * (max(x, 0) + min(alpha (exp(x) - 1), 0))`` (G. Klambauer et al. 2017)."""
 
@@ -74,13 +68,19 @@ class Mish(_Plain):
     _function = "mish"
 
 
-class Hardswish(_Plain):
+class _Silent(_Plain):
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
+
+
+class Hardswish(_Silent):
     """``x * min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019)."""
 
     _function = "hardswish"
 
 
-class Hardsigmoid(_Plain):
+class Hardsigmoid(_Silent):
     """``min(max(x + 3, 0), 6) / 6``."""
 
     _function = "hardsigmoid"
@@ -211,6 +211,17 @@ class Hardtanh(_Activation):
         if max_val <= min_val:
             raise ArgumentError(f"Hardtanh: max_val must be above min_val: they are {max_val} and {min_val}; exchange them")
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
+
+
+class ReLU6(Hardtanh):
+    """``min(max(x, 0), 6)``."""
+
+    _function = "relu6"
+    settings = ()
+
+    @checked
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
 
 
 class Softplus(_Activation):

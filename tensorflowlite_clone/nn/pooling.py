@@ -11,7 +11,7 @@ from .module import Layer
 from .settings import checked
 
 
-class _MaxPool(Layer):
+class _MaxPoolNd(Layer):
     _function: str
 
     @checked
@@ -41,7 +41,7 @@ class _MaxPool(Layer):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """Maximum over windows: (N, C, L) -> (N, C, L').
 
     >>> import tensorflowlite_clone as tl
@@ -52,7 +52,7 @@ class MaxPool1d(_MaxPool):
     _function = "max_pool1d"
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPoolNd):
     """Maximum over windows: (N, C, H, W) -> (N, C, H', W').
 
     >>> import tensorflowlite_clone as tl
@@ -63,13 +63,13 @@ class MaxPool2d(_MaxPool):
     _function = "max_pool2d"
 
 
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPoolNd):
     """Maximum over windows: (N, C, D, H, W) -> (N, C, D', H', W')."""
 
     _function = "max_pool3d"
 
 
-class _AvgPool(Layer):
+class _AvgPoolNd(Layer):
     _function: str
     divisor_override: int | None = None  # modules pickled before it was an attribute of all have none
 
@@ -99,7 +99,7 @@ class _AvgPool(Layer):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AvgPool1d(_AvgPool):
+class AvgPool1d(_AvgPoolNd):
     """Mean over windows: (N, C, L) -> (N, C, L')."""
 
     _function = "avg_pool1d"
@@ -113,7 +113,7 @@ class AvgPool1d(_AvgPool):
         self.kernel_size, self.stride, self.padding = (s if isinstance(s, tuple) else (s,) for s in sizes)
 
 
-class AvgPool2d(_AvgPool):
+class AvgPool2d(_AvgPoolNd):
     """Mean over windows: (N, C, H, W) -> (N, C, H', W').
 
     >>> import tensorflowlite_clone as tl
@@ -124,7 +124,7 @@ class AvgPool2d(_AvgPool):
     _function = "avg_pool2d"
 
 
-class AvgPool3d(_AvgPool):
+class AvgPool3d(_AvgPoolNd):
     """Mean over windows: (N, C, D, H, W) -> (N, C, D', H', W')."""
 
     _function = "avg_pool3d"
@@ -199,7 +199,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     _function = "adaptive_max_pool3d"
 
 
-class _LPPool(Layer):
+class _LPPoolNd(Layer):
     """``(sum x^p)^(1/p)`` over windows, p = ``norm_type``; ``stride`` is the kernel size where it is None."""
 
     _function: str
@@ -219,7 +219,7 @@ class _LPPool(Layer):
         return f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
 
 
-class LPPool1d(_LPPool):
+class LPPool1d(_LPPoolNd):
     """The p-norm of windows, without absolute values: (N, C, L) or (C, L) -> (.., L').
 
     >>> import tensorflowlite_clone as tl
@@ -230,13 +230,13 @@ class LPPool1d(_LPPool):
     spatial, _function = 1, "lp_pool1d"
 
 
-class LPPool2d(_LPPool):
+class LPPool2d(_LPPoolNd):
     """The p-norm of windows, without absolute values: (N, C, H, W) or (C, H, W) -> (.., H', W')."""
 
     spatial, _function = 2, "lp_pool2d"
 
 
-class LPPool3d(_LPPool):
+class LPPool3d(_LPPoolNd):
     """The p-norm of windows, without absolute values: (N, C, D, H, W) or (C, D, H, W) -> (.., D', H', W')."""
 
     spatial, _function = 3, "lp_pool3d"
@@ -298,7 +298,7 @@ class FractionalMaxPool3d(_FractionalMaxPool):
     spatial, _function = 3, "fractional_max_pool3d"
 
 
-class _MaxUnpool(Layer):
+class _MaxUnpoolNd(Layer):
     """Zeros with the maxima of the pooling of these settings back at their places; see `functional.max_unpool2d`."""
 
     spatial: int
@@ -321,7 +321,7 @@ class _MaxUnpool(Layer):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Zeros with the results of `MaxPool1d` at their places: (N, C, L') or (C, L') -> (.., L).
 
     >>> import tensorflowlite_clone as tl
@@ -333,13 +333,13 @@ class MaxUnpool1d(_MaxUnpool):
     spatial, _function = 1, "max_unpool1d"
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Zeros with the results of `MaxPool2d` at their places: (N, C, H', W') or (C, H', W') -> (.., H, W)."""
 
     spatial, _function = 2, "max_unpool2d"
 
 
-class MaxUnpool3d(_MaxUnpool):
+class MaxUnpool3d(_MaxUnpoolNd):
     """Zeros with the results of `MaxPool3d` at their places: (N, C, D', H', W') or (C, D', H', W') -> (.., D, H, W)."""
 
     spatial, _function = 3, "max_unpool3d"
