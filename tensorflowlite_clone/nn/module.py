@@ -117,8 +117,6 @@ class Module(Stateful, Convertible, Hookable):
             if isinstance(value, Buffer):
                 (self._transient.discard if value.persistent else self._transient.add)(name)
         elif isinstance(value, Buffer):
-            self._check_ready(name)
-            self.__dict__.pop(name, None)
             self.register_buffer(name, value, value.persistent)
         else:
             super().__setattr__(name, value)

@@ -48,10 +48,17 @@ class Loading(OrderedDict[str, Any]):
         self.known: set[str] = set()
         self.asked: set[str] = set()
 
-    def unexpected(self, modules: Iterable[str]) -> list[str]:
+    def unexpected(self, modules: Mapping[str, Any]) -> list[str]:
         """The keys that no module knows; but those of modules whose ``_load_from_state_dict`` did not ask `Module`'s are their matter."""
-        silent = {path for path in modules if path not in self.asked}
-        return [k for k in self if k not in self.known and not (silent and f"{k.rpartition('.')[0]}.".lstrip(".") in silent)]
+        found = []
+        for key in self:
+            if key not in self.known:
+                path = str(key)
+                while path and path not in modules:
+                    path = path[: path.rstrip(".").rfind(".") + 1]
+                if path in self.asked:
+                    found.append(key)
+        return found
 
 
 class Stateful:

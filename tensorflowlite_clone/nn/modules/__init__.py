@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import module
+from . import module, utils
 
 #: What PyTorch's programs import from where; private names are bases that they derive from or ask for.
 PLACES = {
@@ -89,7 +89,7 @@ for _name in PLACES:
     sys.modules[_place.__name__] = _place
     setattr(sys.modules[_place.__name__.rpartition(".")[0]], _name.lstrip("."), _place)
 
-__all__ = ["module", *(name for name in PLACES if not name.startswith("."))]
+__all__ = ["module", "utils", *(name for name in PLACES if not name.startswith("."))]
 
 
 def __getattr__(name: str) -> Any:
