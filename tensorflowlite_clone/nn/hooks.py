@@ -63,6 +63,8 @@ class Hooks:
 
 #: The hooks that run in every module.
 GLOBAL = Hooks()
+#: Those that run when a module gets something, by what that is.
+REGISTERED: dict[str, dict[int, Callback]] = {"parameter": {}, "buffer": {}, "module": {}}
 
 
 def call_between(module: Hookable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -251,3 +253,33 @@ def register_module_full_backward_hook(hook: Callback) -> RemovableHandle:
 def register_module_backward_hook(hook: Callback) -> RemovableHandle:
     """The old name of `register_module_full_backward_hook`; here it does the same."""
     return register_module_full_backward_hook(hook)
+
+
+def _on_registration(kind: str, hook: Callback) -> RemovableHandle:
+    if not callable(hook):
+        raise OperandError(f"register_module_{kind}_registration_hook: a hook must be callable: got {type(hook).__name__}; pass a function")
+    handle = RemovableHandle(REGISTERED[kind])
+    REGISTERED[kind][handle.id] = hook
+    return handle
+
+
+def register_module_parameter_registration_hook(hook: Callback) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` whenever any module gets a parameter; what it returns, unless None, is kept instead.
+
+    >>> import tensorflowlite_clone as tl
+    >>> with register_module_parameter_registration_hook(lambda module, name, parameter: print(name)):
+    ...     _ = tl.nn.Linear(1, 1)
+    weight
+    bias
+    """
+    return _on_registration("parameter", hook)
+
+
+def register_module_buffer_registration_hook(hook: Callback) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` whenever any module gets a buffer; what it returns, unless None, is kept instead."""
+    return _on_registration("buffer", hook)
+
+
+def register_module_module_registration_hook(hook: Callback) -> RemovableHandle:
+    """Call ``hook(module, name, submodule)`` whenever any module gets a submodule; what it returns, unless None, is kept instead."""
+    return _on_registration("module", hook)

@@ -15,7 +15,7 @@ from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError
 from ..core.tensor import Taped, Tensor
 from .conversion import Convertible
-from .hooks import GLOBAL, Hookable, Hooks, call_between
+from .hooks import GLOBAL, REGISTERED, Hookable, Hooks, call_between
 from .parameter import Buffer, Parameter
 from .settings import rename
 from .state import Stateful
@@ -87,7 +87,7 @@ class Module(Stateful, Convertible, Hookable):
             self._check_ready(name)
             self._check_name(name, "parameter", replacing=True)
             self._forget(name)
-            self._parameters[name] = value
+            self._keep("parameter", name, value)
         elif ready and name in self._parameters:
             if value is not None:
                 raise OperandError(
@@ -99,21 +99,21 @@ class Module(Stateful, Convertible, Hookable):
             self._check_ready(name)
             if name not in self._modules:
                 self._forget(name)
-            self._modules[name] = value
+            self._keep("module", name, value)
         elif ready and name in self._modules:
             if value is not None:
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a module and can only become a module or None: got {type(value).__name__}; "
                     f"delete the attribute first"
                 )
-            self._modules[name] = None
+            self._keep("module", name, None)
         elif ready and name in self._buffers:
             if value is not None and not isinstance(value, Taped):
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
                     f"wrap it with tl.tensor(...)"
                 )
-            self._buffers[name] = value
+            self._keep("buffer", name, value)
             if isinstance(value, Buffer):
                 (self._transient.discard if value.persistent else self._transient.add)(name)
         elif isinstance(value, Buffer):
@@ -153,6 +153,13 @@ class Module(Stateful, Convertible, Hookable):
         if "_modules" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first")
 
+    def _keep(self, kind: str, name: str, value: Any) -> None:
+        """Put a value into its registry, or what a hook of all modules makes of it."""
+        for hook in [] if value is None and kind == "parameter" else list(REGISTERED[kind].values()):
+            new = hook(self, name, value)
+            value = value if new is None else new
+        self.__dict__[f"_{kind}s"][name] = value
+
     def _forget(self, name: str) -> None:
         """Let a name stand for nothing that the instance has, but for a parameter that it already is."""
         self.__dict__.pop(name, None)
@@ -183,7 +190,7 @@ class Module(Stateful, Convertible, Hookable):
         self._check_name(name, "parameter")
         if param is not None and not isinstance(param, Parameter):
             raise OperandError(f"register_parameter: {name!r} must be a Parameter or None: got {type(param).__name__}; wrap it")
-        self._parameters[name] = param
+        self._keep("parameter", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is part of the state but not learned; only ``persistent`` ones are in the ``state_dict``.
@@ -194,7 +201,7 @@ class Module(Stateful, Convertible, Hookable):
         self._check_name(name, "buffer")
         if tensor is not None and not isinstance(tensor, Taped):
             raise OperandError(f"register_buffer: {name!r} must be a tensor or None: got {type(tensor).__name__}; use tl.tensor(...)")
-        self._buffers[name] = tensor
+        self._keep("buffer", name, tensor)
         if persistent:
             self._transient.discard(name)
         else:
@@ -206,7 +213,7 @@ class Module(Stateful, Convertible, Hookable):
         if module is not None and not isinstance(module, Module):
             raise OperandError(f"register_module: {name!r} must be a Module or None: got {type(module).__name__}; pass a module")
         self._check_name(name, "module")
-        self._modules[name] = module
+        self._keep("module", name, module)
 
     add_module = register_module
 

@@ -24,13 +24,7 @@ class _Holder(Module):
     def _put(self, name: str, value: Any) -> None:
         """Let a name stand for a value, whatever it stood for."""
         self._check_name(name, "parameter", replacing=True)
-        kept = _kept(value)
-        if not isinstance(kept, Parameter) and name in self._parameters:
-            del self._parameters[name]
-        if isinstance(kept, Module | Taped) or name in self._modules:
-            setattr(self, name, kept)
-        else:
-            self.__dict__[name] = kept
+        setattr(self, name, _kept(value))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """A container of parameters computes nothing: raises `OperandError`."""

@@ -187,7 +187,27 @@ def prefixes(T):
     return list(state), dict(state._metadata), T.nn.DataParallel(T.nn.ReLU())(T.ones(1)).tolist()
 
 
+def registration_hooks(T):
+    told, place = [], T.nn.modules.module
+    handles = [
+        getattr(place, f"register_module_{kind}_registration_hook")(
+            lambda m, name, x, kind=kind: told.append((kind, type(m).__name__, name))
+        )
+        for kind in ("parameter", "buffer", "module")
+    ]
+    m = T.nn.Sequential(T.nn.Linear(1, 1, bias=False), T.nn.BatchNorm1d(2))
+    m.w, m.a = T.nn.Parameter(T.ones(1)), T.nn.ReLU()
+    m.w, m.a, m[1].running_mean = None, None, T.zeros(2)
+    for handle in handles:
+        handle.remove()
+    T.nn.Linear(1, 1)
+    with place.register_module_module_registration_hook(lambda m, name, x: T.nn.Tanh()):
+        told.append(("module", repr(T.nn.Sequential(T.nn.ReLU())), ""))
+    return sorted(told)
+
+
 PROGRAMS = [
+    registration_hooks,
     conversions, extended_apply, submodules, buffers, versions, old_batch_norm, old_hooks, arguments_of_module, prefixes,
 ]  # fmt: skip
 
