@@ -5,10 +5,12 @@ With ``inplace``, where PyTorch has it, the input itself becomes the result.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from .._errors import ArgumentError, ShapeError
 from ..core.tensor import Tensor
+from ..core.where import stacklevel
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
@@ -48,12 +50,6 @@ class ReLU(_Plain):
     _function = "relu"
 
 
-class ReLU6(_Plain):
-    """``min(max(x, 0), 6)``."""
-
-    _function = "relu6"
-
-
 class SELU(_Plain):
     """``scale * (max(x, 0) + min(alpha (exp(x) - 1), 0))`` (G. Klambauer et al. 2017)."""
 
@@ -72,13 +68,19 @@ class Mish(_Plain):
     _function = "mish"
 
 
-class Hardswish(_Plain):
+class _Silent(_Plain):
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
+
+
+class Hardswish(_Silent):
     """``x * min(max(x + 3, 0), 6) / 6`` (A. Howard et al. 2019)."""
 
     _function = "hardswish"
 
 
-class Hardsigmoid(_Plain):
+class Hardsigmoid(_Silent):
     """``min(max(x + 3, 0), 6) / 6``."""
 
     _function = "hardsigmoid"
@@ -193,11 +195,33 @@ class Hardtanh(_Activation):
     settings = ("min_val", "max_val")
 
     @checked
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        for name, value in (("min_val", min_value), ("max_val", max_value)):
+            if value is not None:
+                warnings.warn(f"Hardtanh: {name}ue is deprecated, as in PyTorch; write {name}", FutureWarning, stacklevel=stacklevel())
+        min_val, max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
         if max_val <= min_val:
             raise ArgumentError(f"Hardtanh: max_val must be above min_val: they are {max_val} and {min_val}; exchange them")
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
+
+
+class ReLU6(Hardtanh):
+    """``min(max(x, 0), 6)``."""
+
+    _function = "relu6"
+    settings = ()
+
+    @checked
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
 
 
 class Softplus(_Activation):

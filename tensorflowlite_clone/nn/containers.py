@@ -1,8 +1,9 @@
-"""Containers: modules that hold other modules or parameters in order or by name."""
+"""Containers: modules that hold other modules in order or by name. Not here: those of parameters (``parameter_containers.py``)."""
 
 from __future__ import annotations
 
 import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
@@ -10,11 +11,12 @@ from typing import Any, Self, overload
 from .._checks import integer
 from .._errors import DimensionError, OperandError, RegistrationError
 from ..core.tensor import Taped
+from ..core.where import stacklevel
 from .module import Layer, Module
-from .parameter import Parameter
 
 
-def _place(index: Any, length: int, container: str) -> int:
+def place(index: Any, length: int, container: str) -> int:
+    """An index counted from the front."""
     try:
         i = operator.index(index)
     except TypeError:
@@ -24,13 +26,14 @@ def _place(index: Any, length: int, container: str) -> int:
     return i % length
 
 
-def _entry(entries: Mapping[str, Any], key: Any, container: str) -> Any:
+def entry(entries: Mapping[Any, Any], key: Any, container: str) -> Any:
+    """What stands under a key."""
     if key not in entries:
         raise RegistrationError(f"{container}: there is no {key!r:.40}: it has {', '.join(list(entries)[:10]) or 'nothing'}")
     return entries[key]
 
 
-def _listed(given: Any, container: str, what: str) -> list[Any]:
+def listed(given: Any, container: str, what: str) -> list[Any]:
     """The items of an iterable, which is none by accident: no text, and no single module or tensor."""
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | Taped):
         raise OperandError(f"{container}: {what} must come in a list: got {type(given).__name__} {given!r:.40}; pass [{what}]")
@@ -39,7 +42,7 @@ def _listed(given: Any, container: str, what: str) -> list[Any]:
 
 def _modules_of(given: Any, container: str) -> list[Any]:
     """Several modules that are to be added: all of them, or none if one is no module."""
-    modules = _listed(given, container, "modules")
+    modules = listed(given, container, "modules")
     for i, module in enumerate(modules):
         _module(module, container, i)
     return modules
@@ -50,15 +53,41 @@ def _module(module: Any, container: str, place: Any) -> None:
         raise OperandError(f"{container}: item {place!r} must be a module: got {type(module).__name__} {module!r:.40}; pass a module")
 
 
-def _pairs(given: Any, container: str, what: str) -> list[tuple[Any, Any]]:
+def pairs_of(given: Any, container: str, what: str) -> list[tuple[Any, Any]]:
     """Names and what they stand for, from a mapping or from pairs."""
-    pairs = list(given.items()) if isinstance(given, Mapping | ModuleDict | ParameterDict) else _listed(given, container, what)
+    pairs = list(given.items()) if isinstance(given, Mapping | Module) and hasattr(given, "items") else listed(given, container, what)
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise OperandError(
                 f"{container}: {what} must come by name, in a dict or as (name, item): got {type(pair).__name__} {pair!r:.40}"
             )
     return [(name, item) for name, item in pairs]
+
+
+class Container(Module):
+    """Modules by name, given by keyword: the class from which PyTorch's oldest programs derive. `ModuleDict` does the same and more."""
+
+    def __init__(self, **kwargs: Module) -> None:
+        super().__init__()
+        text = "Container: deprecated, as in PyTorch: derive from Module, or use ModuleDict"
+        warnings.warn(text, FutureWarning, stacklevel=stacklevel())
+        for name, module in kwargs.items():
+            self.add_module(name, module)
+
+
+class DataParallel(Module):
+    """``module`` itself, as PyTorch's on a machine without GPUs: there is one device. The keys of its state begin with "module."."""
+
+    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        if not isinstance(module, Module):
+            raise OperandError(f"DataParallel: module must be a module: got {type(module).__name__} {module!r:.40}")
+        integer("DataParallel", "dim", dim, -(2**63))
+        self.module, self.device_ids = module, []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        return self.module(*inputs, **kwargs)
 
 
 class Sequential(Layer):
@@ -95,14 +124,14 @@ class Sequential(Layer):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(OrderedDict(list(self._modules.items())[index]))
-        return list(self._modules.values())[_place(index, len(self), "Sequential")]
+        return list(self._modules.values())[place(index, len(self), "Sequential")]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self.register_module(list(self._modules)[_place(index, len(self), "Sequential")], module)
+        self.register_module(list(self._modules)[place(index, len(self), "Sequential")], module)
 
     def __delitem__(self, index: int | slice) -> None:
         names = list(self._modules)
-        for name in names[index] if isinstance(index, slice) else [names[_place(index, len(self), "Sequential")]]:
+        for name in names[index] if isinstance(index, slice) else [names[place(index, len(self), "Sequential")]]:
             del self._modules[name]
         self._renumber(list(self))
 
@@ -145,6 +174,12 @@ class Sequential(Layer):
     def __mul__(self, times: int) -> Sequential:
         return Sequential(*list(self) * integer("Sequential", "the number of times", times, 1))
 
+    def __rmul__(self, times: int) -> Sequential:
+        return self * times
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(list(self) * (integer("Sequential", "the number of times", times, 1) - 1))
+
 
 class ModuleList(Module):
     """A list of modules that are registered; it computes nothing itself.
@@ -169,14 +204,14 @@ class ModuleList(Module):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(list(self)[index])
-        return self._modules[str(_place(index, len(self), "ModuleList"))]
+        return self._modules[str(place(index, len(self), "ModuleList"))]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self.register_module(str(_place(index, len(self), "ModuleList")), module)
+        self.register_module(str(place(index, len(self), "ModuleList")), module)
 
     def __delitem__(self, index: int | slice) -> None:
         modules = list(self)
-        del modules[index if isinstance(index, slice) else _place(index, len(self), "ModuleList")]
+        del modules[index if isinstance(index, slice) else place(index, len(self), "ModuleList")]
         self._modules.clear()
         self.extend(modules)
 
@@ -247,13 +282,13 @@ class ModuleDict(Module):
         return key in self._modules
 
     def __getitem__(self, key: str) -> Any:
-        return _entry(self._modules, key, "ModuleDict")
+        return entry(self._modules, key, "ModuleDict")
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
-        _entry(self._modules, key, "ModuleDict")
+        entry(self._modules, key, "ModuleDict")
         del self._modules[key]
 
     def keys(self) -> Any:
@@ -274,129 +309,17 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Any:
         """Remove and return one module."""
-        _entry(self._modules, key, "ModuleDict")
+        entry(self._modules, key, "ModuleDict")
         return self._modules.pop(key)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules by name."""
-        pairs = _pairs(modules, "ModuleDict", "modules")
+        pairs = pairs_of(modules, "ModuleDict", "modules")
         for name, module in pairs:
             _module(module, "ModuleDict", name)
         for name, module in pairs:
             self.add_module(name, module)
 
 
-class ParameterList(Module):
-    """A list of parameters that are registered; tensors become parameters.
-
-    >>> import tensorflowlite_clone as tl
-    >>> weights = ParameterList([tl.ones(2, 3), tl.zeros(3)])
-    >>> len(weights), weights[1].requires_grad
-    (2, True)
-    """
-
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self.extend(() if values is None else values)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self)[index])
-        return self._parameters[str(_place(index, len(self), "ParameterList"))]
-
-    def __iadd__(self, values: Iterable[Any]) -> Self:
-        return self.extend(values)
-
-    def __repr__(self) -> str:
-        return _listing(self)
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        self.register_parameter(str(_place(index, len(self), "ParameterList")), _parameter(value))
-
-    def append(self, value: Any) -> Self:
-        """Add a parameter at the end."""
-        self.register_parameter(str(len(self)), _parameter(value))
-        return self
-
-    def extend(self, values: Iterable[Any]) -> Self:
-        """Add parameters at the end."""
-        for parameter in [_parameter(value) for value in _listed(values, "ParameterList", "parameters")]:
-            self.append(parameter)
-        return self
-
-
-class ParameterDict(Module):
-    """A dict of parameters that are registered; tensors become parameters."""
-
-    def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
-        super().__init__()
-        self.update({} if parameters is None else parameters)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._parameters
-
-    def __getitem__(self, key: str) -> Any:
-        return _entry(self._parameters, key, "ParameterDict")
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.register_parameter(key, _parameter(value))
-
-    def __delitem__(self, key: str) -> None:
-        _entry(self._parameters, key, "ParameterDict")
-        del self._parameters[key]
-
-    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
-        """Add parameters by name."""
-        pairs = [(name, _parameter(value)) for name, value in _pairs(parameters, "ParameterDict", "parameters")]
-        for name, value in pairs:
-            self[name] = value
-
-    def pop(self, key: str) -> Any:
-        """Remove and return one parameter."""
-        _entry(self._parameters, key, "ParameterDict")
-        return self._parameters.pop(key)
-
-    def __repr__(self) -> str:
-        return _listing(self)
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._parameters.keys()
-
-    def values(self) -> Any:
-        """The parameters."""
-        return self._parameters.values()
-
-    def items(self) -> Any:
-        """Names and parameters."""
-        return self._parameters.items()
-
-
-def _listing(container: Module) -> str:
-    """The parameters of a container by dtype and size; their values would hide the structure."""
-    lines = [
-        f"  ({name}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
-        for name, p in container._parameters.items()
-        if p is not None
-    ]
-    return f"{type(container).__name__}(" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
-
-
 def _integer(index: Any, container: str) -> int:
     return integer(container, "an index", index, -(2**63))
-
-
-def _parameter(value: Any) -> Parameter:
-    return value if isinstance(value, Parameter) else Parameter(value)

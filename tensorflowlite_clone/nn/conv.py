@@ -19,7 +19,7 @@ def _tuple(value: Any, n: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,) * n
 
 
-class _Conv(Layer):
+class _ConvNd(Layer):
     """Cross-correlation: weight (out, in/groups, *kernel) and bias (out), uniform on +-1/sqrt(fan_in)."""
 
     weight: Parameter
@@ -30,7 +30,7 @@ class _Conv(Layer):
     transposed = False
     #: Whether padding may be "same" or "valid".
     padding_words = True
-    output_padding: tuple[int, ...] = ()
+    output_padding: tuple[int, ...]
 
     @checked
     def __init__(
@@ -57,7 +57,7 @@ class _Conv(Layer):
         if padding == "same" and any(s != 1 for s in self.stride):
             raise ArgumentError(f"{name}: padding='same' needs stride 1: stride is {self.stride}; give the padding in numbers")
         self.padding = padding if isinstance(padding, str) else _tuple(padding, self.spatial)
-        self.dilation = _tuple(dilation, self.spatial)
+        self.dilation, self.output_padding = _tuple(dilation, self.spatial), (0,) * self.spatial
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = parameter((first, second // groups, *self.kernel_size), dtype)
         self.register_parameter("bias", parameter((out_channels,), dtype) if bias else None)
@@ -106,7 +106,7 @@ class _Conv(Layer):
         return text
 
 
-class Conv1d(_Conv):
+class Conv1d(_ConvNd):
     """Cross-correlation over one dimension: (N, C, L) -> (N, out, L').
 
     >>> import tensorflowlite_clone as tl
@@ -117,7 +117,7 @@ class Conv1d(_Conv):
     spatial, _function = 1, "conv1d"
 
 
-class Conv2d(_Conv):
+class Conv2d(_ConvNd):
     """Cross-correlation over two dimensions: (N, C, H, W) -> (N, out, H', W').
 
     ``H' = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1``.
@@ -130,13 +130,13 @@ class Conv2d(_Conv):
     spatial, _function = 2, "conv2d"
 
 
-class Conv3d(_Conv):
+class Conv3d(_ConvNd):
     """Cross-correlation over three dimensions: (N, C, D, H, W) -> (N, out, D', H', W')."""
 
     spatial, _function = 3, "conv3d"
 
 
-class _ConvTranspose(_Conv):
+class _ConvTransposeNd(_ConvNd):
     """The transpose of a convolution; weight (in, out/groups, *kernel)."""
 
     transposed = True
@@ -190,7 +190,7 @@ class _ConvTranspose(_Conv):
         return more
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """The transpose of `Conv1d` as a linear map, with ``weight`` (in, out/groups, k): (N, in, L) -> (N, out, L').
 
     ``L' = (L - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
@@ -203,7 +203,7 @@ class ConvTranspose1d(_ConvTranspose):
     spatial, _function = 1, "conv_transpose1d"
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """The transpose of `Conv2d` as a linear map, with ``weight`` (in, out/groups, kh, kw): (N, in, H, W) -> (N, out, H', W').
 
     ``H' = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
@@ -216,7 +216,7 @@ class ConvTranspose2d(_ConvTranspose):
     spatial, _function = 2, "conv_transpose2d"
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """The transpose of `Conv3d` as a linear map, with ``weight`` (in, out/groups, kd, kh, kw): (N, in, D, H, W) -> (N, out, D', H', W')."""
 
     spatial, _function = 3, "conv_transpose3d"

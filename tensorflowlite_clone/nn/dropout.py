@@ -9,7 +9,7 @@ from .module import Layer
 from .settings import checked
 
 
-class _Dropout(Layer):
+class _DropoutNd(Layer):
     _function: str
 
     @checked
@@ -29,7 +29,7 @@ class _Dropout(Layer):
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
+class Dropout(_DropoutNd):
     """Each element zero with probability ``p``, the others scaled by ``1 / (1 - p)`` (N. Srivastava et al. 2014).
 
     >>> import tensorflowlite_clone as tl
@@ -40,25 +40,25 @@ class Dropout(_Dropout):
     _function = "dropout"
 
 
-class Dropout1d(_Dropout):
+class Dropout1d(_DropoutNd):
     """Whole channels of (N, C, L) zero with probability ``p``."""
 
     _function = "dropout1d"
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(_DropoutNd):
     """Whole channels of (N, C, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
 
     _function = "dropout2d"
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(_DropoutNd):
     """Whole channels of (N, C, D, H, W) zero with probability ``p`` (J. Tompson et al. 2015)."""
 
     _function = "dropout3d"
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_DropoutNd):
     """Elements set to the saturation value of SELU with probability ``p``, then scaled so that mean 0 and variance 1 stay.
 
     G. Klambauer et al., "Self-normalizing neural networks" (2017).
@@ -67,7 +67,7 @@ class AlphaDropout(_Dropout):
     _function = "alpha_dropout"
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(_DropoutNd):
     """`AlphaDropout` of whole channels of (N, C, ...)."""
 
     _function = "feature_alpha_dropout"

@@ -35,6 +35,16 @@ class _Table(Layer):
         (self.num_embeddings, self.embedding_dim), self.padding_idx = size, padding_idx
         self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse = max_norm, norm_type, by_freq, sparse
 
+    def _fill(self, given: Tensor | None, freeze: bool, dtype: Any) -> None:
+        """Make the table: the given one, in its memory, or a drawn one."""
+        size = (self.num_embeddings, self.embedding_dim)
+        if given is not None and tuple(given.shape) != size:
+            raise ShapeError(f"{type(self).__name__}: _weight, the table, must be {size}: it is {tuple(given.shape)}")
+        self.weight = parameter(size, dtype) if given is None else Parameter(given)
+        if given is None:
+            self.reset_parameters()
+        self.weight.requires_grad_(not freeze)
+
     @classmethod
     def _sizes(cls, embeddings: Tensor) -> tuple[int, int]:
         """The numbers of rows and columns of a given table."""
@@ -82,13 +92,14 @@ class Embedding(_Table):
         norm_type: float = 2.0,
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
         self._set((num_embeddings, embedding_dim), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-        self.weight = parameter((num_embeddings, embedding_dim), dtype)
-        self.reset_parameters()
+        self._fill(_weight, _freeze, dtype)
 
     @classmethod
     def from_pretrained(
@@ -103,9 +114,7 @@ class Embedding(_Table):
     ) -> Self:
         """An embedding that starts from (and shares the memory of) a given table (num_embeddings, embedding_dim)."""
         rows, columns = cls._sizes(embeddings)
-        layer = cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-        layer.weight = Parameter(embeddings, requires_grad=not freeze)
-        return layer
+        return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows that ``input`` names."""
@@ -151,13 +160,7 @@ class EmbeddingBag(_Table):
         super().__init__()
         self._set((num_embeddings, embedding_dim), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
         self.mode, self.include_last_offset = mode, include_last_offset
-        if _weight is None:
-            self.weight = parameter((num_embeddings, embedding_dim), dtype)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(f"EmbeddingBag: the table must be {(num_embeddings, embedding_dim)}: it is {tuple(_weight.shape)}")
-            self.weight = Parameter(_weight)
+        self._fill(_weight, False, dtype)
 
     @classmethod
     def from_pretrained(

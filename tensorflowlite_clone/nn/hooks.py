@@ -21,6 +21,8 @@ class Hook(NamedTuple):
     function: Callback
     with_kwargs: bool = False
     always: bool = False
+    #: Whether what it returns takes the place of the ``state_dict``.
+    may_replace: bool = False
 
 
 class Hooks:
@@ -51,12 +53,18 @@ class Hooks:
         self._count()
         return handle
 
+    def unused(self) -> bool:
+        """Whether there is no hook of any kind."""
+        return not any(table for table in vars(self).values() if isinstance(table, dict))
+
     def _count(self) -> None:
         self.in_calls = bool(self.before or self.after or self.backward_before or self.backward)
 
 
 #: The hooks that run in every module.
 GLOBAL = Hooks()
+#: Those that run when a module gets something, by what that is.
+REGISTERED: dict[str, dict[int, Callback]] = {"parameter": {}, "buffer": {}, "module": {}}
 
 
 def call_between(module: Hookable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -174,10 +182,19 @@ class Hookable:
     def register_state_dict_post_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` when this module and all below it are in ``state_dict``.
 
-        The hook may change ``state_dict`` and returns nothing; ``local_metadata`` is an empty dict.
+        The hook may change ``state_dict`` and returns nothing; ``local_metadata`` has the ``version``.
         """
         hooks = self._hook_table()
         return hooks.add(hooks.save_after, Hook(hook))
+
+    def _register_state_dict_hook(self, hook: Callback) -> RemovableHandle:
+        """The old form of `register_state_dict_post_hook`: what the hook returns, unless None, takes the place of the ``state_dict``."""
+        hooks = self._hook_table()
+        return hooks.add(hooks.save_after, Hook(hook, may_replace=True))
+
+    def _register_load_state_dict_pre_hook(self, hook: Callback, with_module: bool = False) -> RemovableHandle:
+        """The old form of `register_load_state_dict_pre_hook`: without the module as first argument, unless ``with_module``."""
+        return self.register_load_state_dict_pre_hook(hook if with_module else _WithoutModule(hook))
 
     def register_load_state_dict_pre_hook(self, hook: Callback) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`` before loading.
@@ -191,6 +208,18 @@ class Hookable:
         """Call ``hook(module, incompatible_keys)`` after loading; it may remove keys from the two lists that it forgives."""
         hooks = self._hook_table()
         return hooks.add(hooks.load_after, Hook(hook))
+
+
+class _WithoutModule:
+    """A hook that is called without its first argument."""
+
+    def __init__(self, hook: Callback) -> None:
+        if not callable(hook):
+            raise OperandError(f"register hook: a hook must be callable: got {type(hook).__name__}; pass a function")
+        self.hook = hook
+
+    def __call__(self, module: Any, *args: Any) -> Any:
+        return self.hook(*args)
 
 
 # ---- hooks of all modules ---------------------------------------------------------------------------------------------------------------
@@ -224,3 +253,33 @@ def register_module_full_backward_hook(hook: Callback) -> RemovableHandle:
 def register_module_backward_hook(hook: Callback) -> RemovableHandle:
     """The old name of `register_module_full_backward_hook`; here it does the same."""
     return register_module_full_backward_hook(hook)
+
+
+def _on_registration(kind: str, hook: Callback) -> RemovableHandle:
+    if not callable(hook):
+        raise OperandError(f"register_module_{kind}_registration_hook: a hook must be callable: got {type(hook).__name__}; pass a function")
+    handle = RemovableHandle(REGISTERED[kind])
+    REGISTERED[kind][handle.id] = hook
+    return handle
+
+
+def register_module_parameter_registration_hook(hook: Callback) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` whenever any module gets a parameter; what it returns, unless None, is kept instead.
+
+    >>> import tensorflowlite_clone as tl
+    >>> with register_module_parameter_registration_hook(lambda module, name, parameter: print(name)):
+    ...     _ = tl.nn.Linear(1, 1)
+    weight
+    bias
+    """
+    return _on_registration("parameter", hook)
+
+
+def register_module_buffer_registration_hook(hook: Callback) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` whenever any module gets a buffer; what it returns, unless None, is kept instead."""
+    return _on_registration("buffer", hook)
+
+
+def register_module_module_registration_hook(hook: Callback) -> RemovableHandle:
+    """Call ``hook(module, name, submodule)`` whenever any module gets a submodule; what it returns, unless None, is kept instead."""
+    return _on_registration("module", hook)

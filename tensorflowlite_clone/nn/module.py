@@ -1,7 +1,7 @@
 """`Module`: parameters, buffers and submodules by attribute, with PyTorch's contract.
 
-Not here: any layer (one file per family beside this one), the containers (``containers.py``), hooks (``hooks.py``), and how the state is
-saved and loaded (``state.py``).
+Not here: any layer (one file per family beside this one), the containers (``containers.py``), hooks (``hooks.py``), how the state is
+saved and loaded (``state.py``), and how a module is converted (``conversion.py``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import numpy as np
 
 from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError
-from ..core.device import device as Device  # noqa: N812
-from ..core.device import memory_format as MemoryFormat  # noqa: N812
-from ..core.dtype_names import Kind, bfloat16, dtype_of
 from ..core.tensor import Taped, Tensor
-from .hooks import GLOBAL, Hookable, Hooks, call_between
-from .parameter import Parameter
+from .conversion import Convertible
+from .hooks import GLOBAL, REGISTERED, Hookable, Hooks, call_between
+from .parameter import Buffer, Parameter
 from .settings import rename
 from .state import Stateful
 
@@ -26,7 +24,7 @@ from .state import Stateful
 KINDS = ("parameter", "buffer", "module")
 
 
-class Module(Stateful, Hookable):
+class Module(Stateful, Convertible, Hookable):
     """The base class of everything that has parameters.
 
     A subclass makes its parts in ``__init__`` (after ``super().__init__()``) and computes in ``forward``. Parameters and modules
@@ -50,7 +48,13 @@ class Module(Stateful, Hookable):
     _transient: set[str]
     _hooks: Hooks | None
 
-    def __init__(self) -> None:
+    #: Whether the constructor goes on to the next class with its arguments; else it takes none.
+    call_super_init: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            given = f"{len(args)} by position" if args else ", ".join(kwargs)
+            raise TypeError(f"{type(self).__name__}.__init__() takes no arguments here: got {given}; its class defines which it takes")
         put = super().__setattr__
         put("training", True)
         put("_parameters", {})
@@ -58,6 +62,8 @@ class Module(Stateful, Hookable):
         put("_modules", {})
         put("_transient", set())
         put("_hooks", None)
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it."""
@@ -81,7 +87,7 @@ class Module(Stateful, Hookable):
             self._check_ready(name)
             self._check_name(name, "parameter", replacing=True)
             self._forget(name)
-            self._parameters[name] = value
+            self._keep("parameter", name, value)
         elif ready and name in self._parameters:
             if value is not None:
                 raise OperandError(
@@ -93,21 +99,25 @@ class Module(Stateful, Hookable):
             self._check_ready(name)
             if name not in self._modules:
                 self._forget(name)
-            self._modules[name] = value
+            self._keep("module", name, value)
         elif ready and name in self._modules:
             if value is not None:
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a module and can only become a module or None: got {type(value).__name__}; "
                     f"delete the attribute first"
                 )
-            self._modules[name] = None
+            self._keep("module", name, None)
         elif ready and name in self._buffers:
             if value is not None and not isinstance(value, Taped):
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
                     f"wrap it with tl.tensor(...)"
                 )
-            self._buffers[name] = value
+            self._keep("buffer", name, value)
+            if isinstance(value, Buffer):
+                (self._transient.discard if value.persistent else self._transient.add)(name)
+        elif isinstance(value, Buffer):
+            self.register_buffer(name, value, value.persistent)
         else:
             super().__setattr__(name, value)
 
@@ -143,6 +153,13 @@ class Module(Stateful, Hookable):
         if "_modules" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}.{name}: assigned before the module was initialised; call super().__init__() first")
 
+    def _keep(self, kind: str, name: str, value: Any) -> None:
+        """Put a value into its registry, or what a hook of all modules makes of it."""
+        for hook in [] if value is None and kind == "parameter" else list(REGISTERED[kind].values()):
+            new = hook(self, name, value)
+            value = value if new is None else new
+        self.__dict__[f"_{kind}s"][name] = value
+
     def _forget(self, name: str) -> None:
         """Let a name stand for nothing that the instance has, but for a parameter that it already is."""
         self.__dict__.pop(name, None)
@@ -173,7 +190,7 @@ class Module(Stateful, Hookable):
         self._check_name(name, "parameter")
         if param is not None and not isinstance(param, Parameter):
             raise OperandError(f"register_parameter: {name!r} must be a Parameter or None: got {type(param).__name__}; wrap it")
-        self._parameters[name] = param
+        self._keep("parameter", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is part of the state but not learned; only ``persistent`` ones are in the ``state_dict``.
@@ -184,7 +201,7 @@ class Module(Stateful, Hookable):
         self._check_name(name, "buffer")
         if tensor is not None and not isinstance(tensor, Taped):
             raise OperandError(f"register_buffer: {name!r} must be a tensor or None: got {type(tensor).__name__}; use tl.tensor(...)")
-        self._buffers[name] = tensor
+        self._keep("buffer", name, tensor)
         if persistent:
             self._transient.discard(name)
         else:
@@ -196,7 +213,7 @@ class Module(Stateful, Hookable):
         if module is not None and not isinstance(module, Module):
             raise OperandError(f"register_module: {name!r} must be a Module or None: got {type(module).__name__}; pass a module")
         self._check_name(name, "module")
-        self._modules[name] = module
+        self._keep("module", name, module)
 
     add_module = register_module
 
@@ -274,6 +291,28 @@ class Module(Stateful, Hookable):
             module = inner
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put ``module`` at a dotted path, in the place of the module there; ``strict`` asks that there is one.
+
+        Raises `ArgumentError` for an empty path and what is no module, `AttributeError` where the path leads elsewhere.
+
+        >>> import tensorflowlite_clone as tl
+        >>> model = tl.nn.Sequential(tl.nn.Linear(2, 3))
+        >>> model.set_submodule("0", tl.nn.Identity()); model
+        Sequential(
+          (0): Identity()
+        )
+        """
+        if not isinstance(target, str) or not target:
+            raise ArgumentError(f"set_submodule: a path must be a string that is not empty: got {target!r:.40}; pass 'layer.0'")
+        if not isinstance(module, Module):
+            raise ArgumentError(f"set_submodule: {target!r} must become a module: got {type(module).__name__} {module!r:.40}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if not isinstance(getattr(parent, name, module), Module) or (strict and parent._modules.get(name) is None):
+            raise AttributeError(f"set_submodule: {type(parent).__name__} has no submodule {name!r} (on the path {target!r})")
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
         path, _, name = str(target).rpartition(".")
@@ -324,52 +363,22 @@ class Module(Stateful, Hookable):
             none = set_to_none or p.grad is None
             p._grad = None if none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
 
-    def _convert(self, dtype: Any) -> Self:
-        """Bring floating parameters and buffers to ``dtype``; each tensor stays the same object, so optimizers keep it."""
-        for t in [*self.parameters(), *self.buffers()]:
-            if t.dtype.kind == "f" and t.dtype != dtype:
-                t.data = t.numpy(force=True).astype(dtype)
-                if t.grad is not None:
-                    t._grad = Tensor.wrap(t.grad.numpy(force=True).astype(dtype), t.level)
-        return self
+    # ---- what PyTorch's programs also call ------------------------------------------------------------------------------------
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: a module runs as it is written. PyTorch would compile it."""
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert floating parameters and buffers to a dtype; devices are accepted (there is only the CPU)."""
-        unknown = kwargs.keys() - {"dtype", "device", "non_blocking", "memory_format", "tensor"}
-        if unknown:
-            raise OperandError(f"to: unexpected {', '.join(sorted(unknown))}; it takes dtype=, device=, or a tensor to be like")
-        for value in [*args, *kwargs.values()]:
-            if isinstance(value, np.dtype | Kind) or (isinstance(value, type) and issubclass(value, np.generic)):
-                if dtype_of(value).kind not in "fc":
-                    raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {value}; pass float32 or float64")
-                self._convert(dtype_of(value).dtype)
-            elif isinstance(value, str | Device):
-                Device(value)
-            elif isinstance(value, Taped):
-                self._convert(value.dtype)
-            elif value is not None and not isinstance(value, bool | MemoryFormat):
-                raise OperandError(f"to: takes a dtype, a device or a tensor: got {type(value).__name__} {value!r:.40}; pass tl.float64")
-        return self
+    def _get_name(self) -> str:
+        return type(self).__name__
 
-    def float(self) -> Self:
-        """Convert floating parameters and buffers to float32."""
-        return self._convert(np.dtype(np.float32))
+    @property
+    def _non_persistent_buffers_set(self) -> set[str]:
+        """The names of the buffers that are not in the ``state_dict``."""
+        return self._transient
 
-    def double(self) -> Self:
-        """Convert floating parameters and buffers to float64."""
-        return self._convert(np.dtype(np.float64))
-
-    def half(self) -> Self:
-        """Convert floating parameters and buffers to float16."""
-        return self._convert(np.dtype(np.float16))
-
-    def bfloat16(self) -> Self:
-        """Convert floating parameters and buffers to bfloat16."""
-        return self._convert(bfloat16.dtype)
-
-    def cpu(self) -> Self:
-        """The module itself: there is only the CPU."""
-        return self
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, start in (("_transient", set()), ("_hooks", None), ("training", True)):
+            self.__dict__.setdefault(name, start)
+        self.__dict__.update(state)
 
     # ---- printing -----------------------------------------------------------------------------------------------------------
     def extra_repr(self) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from .._checks import integer
 from .._errors import ShapeError
 from .._state import get_default_dtype
 from ..autograd import no_grad
 from ..core.tensor import Tensor
+from ..core.where import stacklevel
 from . import functional as F  # noqa: N812
 from . import init
 from .linear import parameter
-from .module import Layer
+from .module import Layer, Module
 from .parameter import Parameter
 from .settings import checked, needs_tensor
 
@@ -37,13 +40,14 @@ class _Affine(Layer):
                 start(p)
 
 
-class _BatchNorm(_Affine):
-    """Statistics over the batch and all positions, per channel; running averages of them for evaluation."""
+class _NormBase(_Affine):
+    """Statistics per channel, and running averages of them for evaluation."""
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
     _dimensions: tuple[int, ...]
+    _version = 2  # with num_batches_tracked
 
     @checked
     def __init__(
@@ -85,6 +89,28 @@ class _BatchNorm(_Affine):
             wanted = " or ".join(f"{d}-d" for d in self._dimensions)
             raise ShapeError(f"{type(self).__name__}: input must be {wanted}: it is {tuple(input.shape)}; add or remove dimensions")
 
+    def _channel_axis(self, input: Tensor) -> int:
+        """The dimension of the channels."""
+        return 1
+
+    def extra_repr(self) -> str:
+        """Size and settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *found: Any) -> None:
+        """A state without a version, or of the first, may lack the count of batches."""
+        if local_metadata.get("version", 1) < 2 and self.track_running_stats and f"{prefix}num_batches_tracked" not in state_dict:
+            counted = self.num_batches_tracked
+            state_dict[f"{prefix}num_batches_tracked"] = np.zeros((), np.int64) if counted is None else counted
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *found)
+
+
+class _BatchNorm(_NormBase):
+    """Statistics over the batch and all positions."""
+
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input; in training the running statistics move towards the batch's."""
         self._check(input)
@@ -98,13 +124,6 @@ class _BatchNorm(_Affine):
         track = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if track else (None, None)
         return F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum, self.eps)
-
-    def extra_repr(self) -> str:
-        """Size and settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
 
 
 class BatchNorm1d(_BatchNorm):
@@ -135,8 +154,62 @@ class BatchNorm3d(_BatchNorm):
     _dimensions = (5,)
 
 
-class _InstanceNorm(_BatchNorm):
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation of (N, C, ...) over all axes but C, and over the processes that train one model together.
+
+    There is one process, so it is `BatchNorm1d` for any number of dimensions; ``process_group`` is kept and not used.
+
+    >>> import tensorflowlite_clone as tl
+    >>> SyncBatchNorm.convert_sync_batchnorm(tl.nn.Sequential(BatchNorm2d(3), tl.nn.ReLU()))[0].num_features
+    3
+    """
+
+    @checked
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check(self, input: Tensor) -> None:
+        needs_tensor(self, input)
+        if len(input.shape) < 2 or input.shape[1] == 0:
+            raise ShapeError(f"{type(self).__name__}: input must be (N, C, ...), C > 0: it is {tuple(input.shape)}; add dimensions")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """``module`` with a `SyncBatchNorm` in the place of every batch normalisation; itself one, it is returned as another module.
+
+        Parameters and buffers are the same objects; ``training`` is kept.
+        """
+        converted = module
+        if isinstance(module, _BatchNorm):
+            converted = made = cls.__new__(cls)
+            Module.__init__(made)
+            for name in ("num_features", "eps", "momentum", "affine", "track_running_stats", "training"):
+                setattr(made, name, getattr(module, name))
+            made.process_group = process_group
+            made._parameters, made._buffers = dict(module._parameters), dict(module._buffers)
+        for name, child in module.named_children():
+            converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return converted
+
+
+class _InstanceNorm(_NormBase):
     """Statistics over the positions of each channel of each example; running averages of them over the examples if asked for."""
+
+    def _channel_axis(self, input: Tensor) -> int:
+        return 0 if len(input.shape) == self._dimensions[0] else 1
 
     @checked
     def __init__(
@@ -160,15 +233,13 @@ class _InstanceNorm(_BatchNorm):
             return self.forward(input.unsqueeze(0)).squeeze(0)
         c = input.shape[1]
         if c != self.num_features:
-            raise ShapeError(
-                f"{type(self).__name__}: input must have {self.num_features} channels (dimension 1): it is {tuple(input.shape)}"
-            )
-        if self.running_mean is None or self.running_var is None:
-            return F.group_norm(input, c, self.weight, self.bias, self.eps)
-        if not self.training:
-            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+            text = f"{type(self).__name__}: input must have {self.num_features} channels (dimension 1): it is {tuple(input.shape)}"
+            if self.affine or self.running_mean is not None:
+                raise ShapeError(text)
+            warnings.warn(f"{text}; without weights and statistics that changes nothing", stacklevel=stacklevel())
         momentum = 0.0 if self.momentum is None else self.momentum
-        return F.instance_norm(input, self.running_mean, self.running_var, self.weight, self.bias, True, momentum, self.eps)
+        of_input = self.training or not self.track_running_stats
+        return F.instance_norm(input, self.running_mean, self.running_var, self.weight, self.bias, of_input, momentum, self.eps)
 
 
 class InstanceNorm1d(_InstanceNorm):
@@ -191,6 +262,12 @@ class InstanceNorm2d(_InstanceNorm):
     """
 
     _dimensions = (3, 4)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalisation of each channel of each example, (N, C, D, H, W) or (C, D, H, W) (D. Ulyanov et al. 2016)."""
+
+    _dimensions = (4, 5)
 
 
 class LayerNorm(_Affine):
@@ -287,3 +364,52 @@ class GroupNorm(_Affine):
     def extra_repr(self) -> str:
         """Sizes and settings."""
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+
+
+class LocalResponseNorm(Layer):
+    """``x_c / (k + alpha mean(x_j^2))^beta``, with the mean over the ``size`` channels j around c: (N, C, ...) -> same.
+
+    Source: A. Krizhevsky, I. Sutskever, G. Hinton (2012), section 3.3.
+
+    >>> import tensorflowlite_clone as tl
+    >>> LocalResponseNorm(1, alpha=3.0, beta=0.5)(tl.ones(1, 1, 2)).tolist()
+    [[[0.5, 0.5]]]
+    """
+
+    @checked
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        integer(type(self).__name__, "size", size, 1)
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalised input."""
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """`LocalResponseNorm` of images (N, C, H, W) with a symmetric window: of (``size`` - 1) // 2 channels on each side of c.
+
+    The sum is divided by ``size`` all the same. PyTorch's keeps the square of the first channel in every window behind it, which neither
+    the formula nor its own gradient knows; here it is left out.
+
+    >>> import tensorflowlite_clone as tl
+    >>> CrossMapLRN2d(1, alpha=3.0, beta=0.5)(tl.ones(1, 1, 1, 1)).item()
+    0.5
+    """
+
+    @checked
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalised images."""
+        needs_tensor(self, input)
+        if len(input.shape) != 4:
+            raise ShapeError(f"CrossMapLRN2d: input must be (N, C, H, W): it is {tuple(input.shape)}; add or remove dimensions")
+        channels = 2 * ((self.size - 1) // 2) + 1
+        return F.local_response_norm(input, channels, self.alpha * channels / self.size, self.beta, self.k)

@@ -1,16 +1,17 @@
-"""Pooling layers: windows of the last dimensions reduced to their maximum or mean; one general class of each kind."""
+"""Pooling layers: windows of the last dimensions reduced to their maximum, mean or norm, and back; one general class of each kind."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .._errors import ArgumentError
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .module import Layer
 from .settings import checked
 
 
-class _MaxPool(Layer):
+class _MaxPoolNd(Layer):
     _function: str
 
     @checked
@@ -40,7 +41,7 @@ class _MaxPool(Layer):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """Maximum over windows: (N, C, L) -> (N, C, L').
 
     >>> import tensorflowlite_clone as tl
@@ -51,7 +52,7 @@ class MaxPool1d(_MaxPool):
     _function = "max_pool1d"
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPoolNd):
     """Maximum over windows: (N, C, H, W) -> (N, C, H', W').
 
     >>> import tensorflowlite_clone as tl
@@ -62,13 +63,13 @@ class MaxPool2d(_MaxPool):
     _function = "max_pool2d"
 
 
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPoolNd):
     """Maximum over windows: (N, C, D, H, W) -> (N, C, D', H', W')."""
 
     _function = "max_pool3d"
 
 
-class _AvgPool(Layer):
+class _AvgPoolNd(Layer):
     _function: str
     divisor_override: int | None = None  # modules pickled before it was an attribute of all have none
 
@@ -98,7 +99,7 @@ class _AvgPool(Layer):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AvgPool1d(_AvgPool):
+class AvgPool1d(_AvgPoolNd):
     """Mean over windows: (N, C, L) -> (N, C, L')."""
 
     _function = "avg_pool1d"
@@ -112,7 +113,7 @@ class AvgPool1d(_AvgPool):
         self.kernel_size, self.stride, self.padding = (s if isinstance(s, tuple) else (s,) for s in sizes)
 
 
-class AvgPool2d(_AvgPool):
+class AvgPool2d(_AvgPoolNd):
     """Mean over windows: (N, C, H, W) -> (N, C, H', W').
 
     >>> import tensorflowlite_clone as tl
@@ -123,7 +124,7 @@ class AvgPool2d(_AvgPool):
     _function = "avg_pool2d"
 
 
-class AvgPool3d(_AvgPool):
+class AvgPool3d(_AvgPoolNd):
     """Mean over windows: (N, C, D, H, W) -> (N, C, D', H', W')."""
 
     _function = "avg_pool3d"
@@ -196,3 +197,149 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """Maximum over windows chosen so that the result has ``output_size``: (N, C, D, H, W) -> (N, C, *output_size)."""
 
     _function = "adaptive_max_pool3d"
+
+
+class _LPPoolNd(Layer):
+    """``(sum x^p)^(1/p)`` over windows, p = ``norm_type``; ``stride`` is the kernel size where it is None."""
+
+    _function: str
+
+    @checked
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The norms of the windows."""
+        result: Tensor = getattr(F, self._function)(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+        return result
+
+    def extra_repr(self) -> str:
+        """The norm and the window."""
+        return f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
+
+
+class LPPool1d(_LPPoolNd):
+    """The p-norm of windows, without absolute values: (N, C, L) or (C, L) -> (.., L').
+
+    >>> import tensorflowlite_clone as tl
+    >>> LPPool1d(2, 2)(tl.tensor([[3.0, 4.0, 0.0, 1.0]])).tolist()
+    [[5.0, 1.0]]
+    """
+
+    spatial, _function = 1, "lp_pool1d"
+
+
+class LPPool2d(_LPPoolNd):
+    """The p-norm of windows, without absolute values: (N, C, H, W) or (C, H, W) -> (.., H', W')."""
+
+    spatial, _function = 2, "lp_pool2d"
+
+
+class LPPool3d(_LPPoolNd):
+    """The p-norm of windows, without absolute values: (N, C, D, H, W) or (C, D, H, W) -> (.., D', H', W')."""
+
+    spatial, _function = 3, "lp_pool3d"
+
+
+class _FractionalMaxPool(Layer):
+    """Maxima over windows whose places are drawn anew in each call, so that the result has ``output_size``, or that share of the input.
+
+    ``_random_samples``, a buffer, takes the place of the drawn numbers (B. Graham 2014, section 2).
+    """
+
+    spatial: int
+    _function: str
+
+    @checked
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if (output_size is None) == (output_ratio is None):
+            raise ArgumentError(
+                f"{name}: needs output_size or output_ratio: got {'neither' if output_size is None else 'both'}; pass one of them"
+            )
+        self.kernel_size, self.return_indices = self._each(kernel_size), return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else self._each(output_size)
+        self.output_ratio = None if output_ratio is None else self._each(output_ratio)
+
+    def _each(self, value: Any) -> tuple[Any, ...]:
+        """A value for each dimension."""
+        return tuple(value) if isinstance(value, tuple | list) else (value,) * self.spatial
+
+    def forward(self, input: Tensor) -> Any:
+        """The maxima (and their indices, with ``return_indices``)."""
+        settings = (self.kernel_size, self.output_size, self.output_ratio, self.return_indices)
+        return getattr(F, self._function)(input, *settings, _random_samples=self._random_samples)
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """Maximum over windows spread at random: (N, C, H, W) or (C, H, W) -> (.., *output_size).
+
+    >>> import tensorflowlite_clone as tl
+    >>> FractionalMaxPool2d(2, output_ratio=(0.6, 0.5))(tl.rand(1, 2, 9, 9)).shape
+    (1, 2, 5, 4)
+    """
+
+    spatial, _function = 2, "fractional_max_pool2d"
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """Maximum over windows spread at random: (N, C, D, H, W) or (C, D, H, W) -> (.., *output_size)."""
+
+    spatial, _function = 3, "fractional_max_pool3d"
+
+
+class _MaxUnpoolNd(Layer):
+    """Zeros with the maxima of the pooling of these settings back at their places; see `functional.max_unpool2d`."""
+
+    spatial: int
+    _function: str
+
+    @checked
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        sizes = (kernel_size, kernel_size if stride is None else stride, padding)
+        self.kernel_size, self.stride, self.padding = (tuple(s) if isinstance(s, tuple | list) else (s,) * self.spatial for s in sizes)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        """The unpooled maxima; ``output_size`` chooses among the sizes that pooling makes the same."""
+        window = (self.kernel_size, self.stride, self.padding)
+        result: Tensor = getattr(F, self._function)(input, indices, *window, output_size)
+        return result
+
+    def extra_repr(self) -> str:
+        """The window."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """Zeros with the results of `MaxPool1d` at their places: (N, C, L') or (C, L') -> (.., L).
+
+    >>> import tensorflowlite_clone as tl
+    >>> values, places = MaxPool1d(2, return_indices=True)(tl.tensor([[1.0, 5.0, 4.0, 2.0]]))
+    >>> MaxUnpool1d(2)(values, places).tolist()
+    [[0.0, 5.0, 4.0, 0.0]]
+    """
+
+    spatial, _function = 1, "max_unpool1d"
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """Zeros with the results of `MaxPool2d` at their places: (N, C, H', W') or (C, H', W') -> (.., H, W)."""
+
+    spatial, _function = 2, "max_unpool2d"
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """Zeros with the results of `MaxPool3d` at their places: (N, C, D', H', W') or (C, D', H', W') -> (.., D, H, W)."""
+
+    spatial, _function = 3, "max_unpool3d"

@@ -1,4 +1,4 @@
-"""Layers that give images another size, or rearrange their channels and pixels. They have no parameters."""
+"""Layers that give images another size, or rearrange their channels, pixels and windows. They have no parameters."""
 
 from __future__ import annotations
 
@@ -122,3 +122,59 @@ class ChannelShuffle(Layer):
     def extra_repr(self) -> str:
         """The number of groups."""
         return f"groups={self.groups}"
+
+
+class _Windows(Layer):
+    """The settings of windows of images (H, W), which `Unfold` and `Fold` share."""
+
+    spatial = 2
+
+    def _set(self, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> None:
+        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
+
+    def extra_repr(self) -> str:
+        """The windows."""
+        return f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
+
+
+class Unfold(_Windows):
+    """The windows of images as columns: (N, C, H, W) -> (N, C kh kw, L), or (C, H, W) -> (C kh kw, L).
+
+    >>> import tensorflowlite_clone as tl
+    >>> Unfold((2, 3))(tl.zeros(2, 5, 3, 4)).shape
+    (2, 30, 4)
+    """
+
+    @checked
+    def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
+        super().__init__()
+        self._set(kernel_size, dilation, padding, stride)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The columns."""
+        result: Tensor = F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
+        return result
+
+
+class Fold(_Windows):
+    """Columns added up to the images whose windows they are: (N, C kh kw, L) -> (N, C, *output_size), or without N.
+
+    >>> import tensorflowlite_clone as tl
+    >>> Fold((3, 4), (2, 3))(tl.ones(2, 30, 4)).shape
+    (2, 5, 3, 4)
+    """
+
+    @checked
+    def __init__(self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self._set(kernel_size, dilation, padding, stride)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The images."""
+        result: Tensor = F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
+        return result
+
+    def extra_repr(self) -> str:
+        """The size of the images, and the windows."""
+        return f"output_size={self.output_size}, {super().extra_repr()}"

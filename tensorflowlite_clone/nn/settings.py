@@ -56,6 +56,8 @@ def _sizes(least: int) -> Check:
 def _padding(layer: Any, what: str, value: Any) -> None:
     if isinstance(value, str) and getattr(layer, "padding_words", False):
         choice(_op(layer), what, value, "same", "valid")
+    elif getattr(layer, "two_sided", False):
+        integers(_op(layer), what, value, -(2**63), 2 * layer.spatial)
     else:
         _sizes(0)(layer, what, value)
 
@@ -96,6 +98,16 @@ def _activation(layer: Any, what: str, value: Any) -> None:
         choice(_op(layer), what, value, "relu", "gelu")
     else:
         _function(layer, what, value)
+
+
+def _shares(layer: Any, what: str, value: Any) -> None:
+    """A number between 0 and 1, or one for each dimension of the image."""
+    several = isinstance(value, tuple | list)
+    if several and len(value) != layer.spatial:
+        raise ArgumentError(f"{_op(layer)}: {what} must be one number or {layer.spatial}: got {len(value)}, {value!r:.60}")
+    for v in value if several else [value]:
+        if number(_op(layer), what, v, 0.0, 1.0, above=True) == 1:
+            raise ArgumentError(f"{_op(layer)}: {what} must be below 1: got {v}; pass output_size instead")
 
 
 def _shape(least: int) -> Check:
@@ -160,18 +172,35 @@ SETTINGS: dict[str, Check] = {
     **dict.fromkeys(["kernel_size", "stride", "dilation"], _sizes(1)),
     **dict.fromkeys(["eps", "lambd"], _real(0.0)),
     **dict.fromkeys(
-        ["negative_slope", "alpha", "threshold", "value", "min_val", "max_val", "margin", "init", "norm_type", "p", "lower", "upper"],
+        [
+            "negative_slope",
+            "alpha",
+            "threshold",
+            "value",
+            "min_val",
+            "max_val",
+            "min_value",
+            "max_value",
+            "margin",
+            "init",
+            "norm_type",
+            "p",
+            "lower",
+            "upper",
+            "k",
+        ],
         _real(),
     ),
     **dict.fromkeys(["bias", "affine", "elementwise_affine", "track_running_stats", "ceil_mode", "count_include_pad"], _flag),
     **dict.fromkeys(["align_corners", "recompute_scale_factor"], _flag),
-    **dict.fromkeys(["return_indices", "inplace", "full", "log_input", "log_target", "swap", "keepdim", "sparse"], _flag),
+    **dict.fromkeys(["return_indices", "inplace", "full", "_freeze", "log_input", "log_target", "swap", "keepdim", "sparse"], _flag),
     **dict.fromkeys(["size_average", "reduce", "zero_infinity", "include_last_offset"], _flag),
-    **dict.fromkeys(["weight", "pos_weight", "_weight"], _tensor),
     **dict.fromkeys(["scale_grad_by_freq", "batch_first", "bidirectional"], _flag),
     "dropout": _real(0.0, 1.0),
     "nonlinearity": lambda layer, what, value: choice(_op(layer), what, value, "tanh", "relu"),
+    **dict.fromkeys(["weight", "pos_weight", "_weight", "_random_samples"], _tensor),
     "padding": _padding,
+    "output_ratio": _shares,
     "output_padding": _sizes(0),
     "output_size": _any_size,
     "size": _sizes(0),

@@ -15,6 +15,7 @@ from .._errors import OperandError, StateDictError
 from ..autograd import no_grad
 from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
+from .parameter import is_lazy
 
 if TYPE_CHECKING:
     from .hooks import Hooks
@@ -35,6 +36,31 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
+class Loading(OrderedDict[str, Any]):
+    """A copy of a state on its way into a module: what is to be written stands here until everything is known to fit."""
+
+    def __init__(self, state: Mapping[str, Any], assign: bool) -> None:
+        super().__init__(state)
+        self.assign = assign
+        self.writes: list[tuple[Tensor, Any]] = []
+        self.extra: list[tuple[Any, Any]] = []
+        #: The keys that modules know, and the paths of the modules that were asked.
+        self.known: set[str] = set()
+        self.asked: set[str] = set()
+
+    def unexpected(self, modules: Mapping[str, Any]) -> list[str]:
+        """The keys that no module knows; but those of modules whose ``_load_from_state_dict`` did not ask `Module`'s are their matter."""
+        found = []
+        for key in self:
+            if key not in self.known:
+                path = str(key)
+                while path and path not in modules:
+                    path = path[: path.rstrip(".").rfind(".") + 1]
+                if path in self.asked:
+                    found.append(key)
+        return found
+
+
 class Stateful:
     """The part of `Module` that gives and takes its state."""
 
@@ -43,6 +69,9 @@ class Stateful:
     _modules: dict[str, Any]
     _transient: set[str]
     _hooks: Hooks | None
+    #: The version of what ``state_dict`` gives, which stands in its ``_metadata``; a class that changes its state counts on.
+    _version: int = 1
+    dump_patches: bool = False
 
     if TYPE_CHECKING:
         named_modules: Any
@@ -61,23 +90,35 @@ class Stateful:
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
         """All parameters and persistent buffers by dotted name: tensors off the tape, in the same memory (``keep_vars``: themselves).
 
-        What modules give by `get_extra_state` stands beside them.
+        What modules give by `get_extra_state` stands beside them, and their versions in its attribute ``_metadata``.
         """
-        state: dict[str, Any] = OrderedDict() if destination is None else destination
+        state: Any = destination
+        if state is None:
+            state = OrderedDict()
+            state._metadata = OrderedDict()
+        about = {"version": self._version}
+        if hasattr(state, "_metadata"):
+            state._metadata[prefix[:-1]] = about
         hooks = self._hooks
         for hook in [] if hooks is None else list(hooks.save_before.values()):
             hook.function(self, prefix, keep_vars)
-        for name, t in self._own_state():
-            state[prefix + name] = t if keep_vars else t.detach()
-        if _defines(self, "get_extra_state"):
-            state[prefix + EXTRA] = self.get_extra_state()
+        self._save_to_state_dict(state, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in [] if hooks is None else list(hooks.save_after.values()):
-            if hook.function(self, state, prefix, {}) is not None:
+            new = hook.function(self, state, prefix, about)
+            if new is not None and not hook.may_replace:
                 raise OperandError("state_dict: a post hook must return None; change the state_dict it is given instead")
-        return state
+            state = state if new is None else new
+        return state  # type: ignore[no-any-return]
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Put this module's own part into ``destination``, without that of the modules below; a class may extend it."""
+        for name, t in self._own_state():
+            destination[prefix + name] = t if keep_vars or is_lazy(t) else t.detach()
+        if _defines(self, "get_extra_state"):
+            destination[prefix + EXTRA] = self.get_extra_state()
 
     def _own_state(self) -> list[tuple[str, Tensor]]:
         members = [*self._parameters.items(), *((n, b) for n, b in self._buffers.items() if n not in self._transient)]
@@ -95,54 +136,79 @@ class Stateful:
                 f"load_state_dict: expected a dict of tensors: got {type(state_dict).__name__}; "
                 f"pass what state_dict() returned, or tl.load(path)"
             )
-        modules = [(f"{path}." if path else "", m) for path, m in self.named_modules(remove_duplicate=False)]
-        hooked = [(prefix, m, m._hooks) for prefix, m in modules if m._hooks is not None]
-        own = {prefix + k: t for prefix, m in modules for k, t in m._own_state()}
-        extra = {prefix + EXTRA: m for prefix, m in modules if _defines(m, "set_extra_state")}
-        problems: list[str] = []
-        if any(hooks.load_before for _, _, hooks in hooked):
-            state_dict = OrderedDict(state_dict)
-            for prefix, module, hooks in hooked:
-                for hook in list(hooks.load_before.values()):
-                    hook.function(module, state_dict, prefix, {}, strict, [], [], problems)
-        found = IncompatibleKeys(
-            [k for k in (*own, *extra) if k not in state_dict], [k for k in state_dict if k not in own and k not in extra]
-        )
-        late = any(hooks.load_after for _, _, hooks in hooked)
-        if strict and not late:
+        modules = {f"{path}." if path else "": m for path, m in self.named_modules(remove_duplicate=False)}
+        hooked = [m for m in modules.values() if m._hooks is not None and m._hooks.load_after]
+        versions = getattr(state_dict, "_metadata", {})
+        given, found, problems = Loading(state_dict, assign), IncompatibleKeys([], []), []
+        for prefix, module in modules.items():
+            about = {**versions.get(prefix[:-1], {}), **({"assign_to_params_buffers": True} if assign else {})}
+            module._load_from_state_dict(given, prefix, about, True, *found, problems)  # always strict there, as in PyTorch
+        found.unexpected_keys.extend(given.unexpected(modules))
+        if strict and not hooked:
             problems += keys_that_do_not_fit(*found)
-        arrays = self._values(own, state_dict, assign, problems)
+        self._raise_problems(problems)
+        self._write(given)
+        for module in reversed(hooked):  # inner modules first
+            for hook in list(module._hooks.load_after.values()):
+                if hook.function(module, found) is not None:
+                    raise OperandError("load_state_dict: a post hook must return None; change the lists of keys it is given instead")
+        if strict and hooked:
+            self._raise_problems(keys_that_do_not_fit(*found))
+        return found
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Take this module's own part out of ``state_dict``, without that of the modules below; a class may extend it, to rename keys.
+
+        What is found is written when all modules were asked and nothing is wrong; ``local_metadata`` has the ``version`` that wrote it.
+        """
+        for hook in [] if self._hooks is None else list(self._hooks.load_before.values()):
+            hook.function(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        loading = state_dict if isinstance(state_dict, Loading) else Loading(state_dict, False)
+        loading.asked.add(prefix)
+        for name, t in self._own_state():
+            key = prefix + name
+            loading.known.add(key)
+            if key not in state_dict:
+                missing_keys.append(key)
+                continue
+            array, problem = value_for(t, state_dict[key], loading.assign)
+            if problem is not None:
+                error_msgs.append(problem.format(key))
+            elif array is not None:
+                loading.writes.append((t, array))
+        if _defines(self, "set_extra_state"):
+            key = prefix + EXTRA
+            loading.known.add(key)
+            if key in state_dict:
+                loading.extra.append((self, state_dict[key]))
+            else:
+                missing_keys.append(key)
+        if loading is not state_dict:  # a program that calls this itself
+            self._write(loading)
+
+    @staticmethod
+    def _write(given: Loading) -> None:
+        """Write everything that was found."""
         with no_grad():
-            for k, array in arrays.items():
-                t = own[k]
-                if assign:
+            for t, array in given.writes:
+                if is_lazy(t):
+                    t.materialize(array.shape)  # type: ignore[attr-defined]
+                if given.assign:
                     t.data = array
                 else:
                     np.copyto(t.array, array, casting="unsafe")
                     t.changed("load_state_dict")
-        for k, module in extra.items():
-            if k in state_dict:
-                module.set_extra_state(state_dict[k])
-        for _, module, hooks in reversed(hooked):  # inner modules first
-            for hook in list(hooks.load_after.values()):
-                if hook.function(module, found) is not None:
-                    raise OperandError("load_state_dict: a post hook must return None; change the lists of keys it is given instead")
-        if strict and late:
-            self._raise_problems(keys_that_do_not_fit(*found))
-        return found
-
-    def _values(self, own: dict[str, Tensor], given: Mapping[str, Any], assign: bool, problems: list[str]) -> dict[str, Any]:
-        """The arrays for ``own``; raises what is wrong with them together with the ``problems`` known before."""
-        arrays = {}
-        for k, t in own.items():
-            if k in given:
-                array, problem = value_for(t, given[k], assign)
-                if problem is None:
-                    arrays[k] = array
-                else:
-                    problems.append(problem.format(k))
-        self._raise_problems(problems)
-        return arrays
+        for module, state in given.extra:
+            module.set_extra_state(state)
 
     def _raise_problems(self, problems: Iterable[str]) -> None:
         if problems:
@@ -163,14 +229,19 @@ def keys_that_do_not_fit(missing: list[str], unexpected: list[str]) -> list[str]
 
 
 def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
-    """The array that shall be written into ``t`` (or take its place: ``assign``); or what is wrong with it, ``{}`` for its name."""
+    """The array that shall be written into ``t`` (or take its place: ``assign``); or what is wrong with it, ``{}`` for its name.
+
+    Neither, where both have no shape yet.
+    """
+    if is_lazy(given):
+        return None, None if is_lazy(t) else f"size of {{}}: unknown yet in the state, {t.shape} in the module; call the saved module first"
     try:
         array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
     except ValueError:  # rows of several lengths
         return None, f"values of {{}}: {type(given).__name__} that is no array in the state, {t.shape} in the module"
     if array.dtype.char not in CATEGORY:
         return None, f"dtype of {{}}: {type(given).__name__} of {array.dtype} in the state, {t.dtype} in the module"
-    if array.shape != t.shape:
+    if not is_lazy(t) and array.shape != t.shape:
         return None, f"size of {{}}: {array.shape} in the state, {t.shape} in the module"
     if (assign and t.requires_grad and array.dtype.kind not in "fc") or (array.dtype.kind == "c" and t.dtype.kind != "c"):
         return None, f"dtype of {{}}: {array.dtype} in the state, {t.dtype} in the module"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, ShapeError
+from .._state import get_default_dtype
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.levels import all_values, number
@@ -50,6 +51,7 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     [0.0]
     """
     x, y = to_operand(x1, "cosine_similarity"), to_operand(x2, "cosine_similarity")
+    x, y = (cast(v, get_default_dtype()) if v.dtype.kind in "iu" else v for v in (x, y))
     if x.dtype == y.dtype == np.float16:  # whose products may leave its range
         return cast(_cosine_similarity(cast(x, np.float32), cast(y, np.float32), dim, eps), np.float16)
     products = x * y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import OrderedDict
 
 import pytest
@@ -106,6 +107,82 @@ def test_module_dict_behaves_as_a_dict():
     assert len(blocks) == 0
 
 
+def parameter_lists(T):
+    n = T.nn
+    m = n.ParameterList([T.ones(2), n.Parameter(T.zeros(1)), "text", None, n.ReLU()])
+    m.append(T.ones(3)).extend([T.ones(1), 7])
+    m[0], m[2] = T.zeros(2, 3), T.ones(4)
+    m[1] = None
+    with pytest.raises(TypeError):
+        m[0] = "no parameter any more"
+    m += (T.ones(2),)
+    kinds = [type(v).__name__ for v in m]
+    return (
+        kinds,
+        [(k, tuple(p.shape)) for k, p in m.named_parameters()],
+        [len(m), len(m[1:3]), type(m[:2]).__name__],
+        list(m.state_dict()),
+        repr(m),
+    )
+
+
+def parameter_dicts(T):
+    n, told = T.nn, []
+    m = n.ParameterDict({"b": T.ones(2), "a": T.zeros(1), "c": 3})
+    told += [list(m), list(reversed(m)), "a" in m, "z" in m, len(m), m["c"], [k for k, _ in m.named_parameters()], repr(m)]
+    m["d"] = n.Parameter(T.ones(1))
+    m.update([("z", T.ones(1)), ["y", T.ones(2)]])
+    m.update(OrderedDict(x=T.ones(1), w=T.ones(3)))
+    told += [list(m.keys()), [type(v).__name__ for v in m.values()], [k for k, _ in m.items()]]
+    told += [
+        m.get("a") is m["a"],
+        m.get("no"),
+        m.get("no", 5),
+        tuple(m.setdefault("s", T.ones(2)).shape),
+        m.setdefault("c", 9),
+        m.setdefault("t"),
+    ]
+    told += [tuple(m.pop("z").shape), m.popitem()[0], list(m.copy()), type(m.copy()).__name__, m.copy()["a"] is m["a"]]
+    other = n.ParameterDict(OrderedDict(q=T.ones(1), a=T.ones(5)))
+    told += [list(m | other), tuple((m | other)["a"].shape), list(other | m), list(m.fromkeys(["k", "l"], 4)), m.fromkeys("ab")["a"]]
+    m |= other
+    del m["q"]
+    told += [list(m), [k for k, _ in m.named_parameters()], list(m.state_dict())]
+    m["b"] = None
+    with pytest.raises(TypeError):
+        m["a"] = "text"
+    told += [[k for k, _ in m.named_parameters()], m["b"]]
+    m.clear()
+    return [*told, len(m), list(m.parameters()), repr(m)]
+
+
+def sequentials(T):
+    m = T.nn.Sequential(T.nn.ReLU(), T.nn.Tanh())
+    m *= 2
+    told = [repr(2 * m), repr(m)]
+    with pytest.raises(ValueError):
+        m *= 0
+    return told
+
+
+def old_containers(T):
+    with pytest.warns(FutureWarning):
+        return repr(T.nn.Container(a=T.nn.ReLU(), b=T.nn.Linear(1, 1)))
+
+
+@pytest.mark.parametrize("program", [parameter_lists, parameter_dicts, sequentials, old_containers], ids=lambda p: p.__name__)
+def test_containers_behave_as_in_pytorch(program):
+    torch = pytest.importorskip("torch")
+    assert str(program(tl)) == str(program(torch)).replace("torch.float32", "float32").replace("torch.FloatTensor", "float32")
+
+
+def test_parameter_containers_pickled_before_they_counted_still_work():
+    m, named = nn.ParameterList([tl.ones(2)]), nn.ParameterDict({"a": tl.ones(2)})
+    del m.__dict__["_size"], named.__dict__["_keys"]
+    again, also = pickle.loads(pickle.dumps(m)), pickle.loads(pickle.dumps(named))
+    assert len(again) == 1 and again[0].shape == (2,) and list(also) == ["a"]
+
+
 def test_parameter_containers_register():
     weights = nn.ParameterList([tl.ones(2), nn.Parameter(tl.zeros(1))])
     weights.append(tl.ones(3)).extend([tl.ones(1)])
@@ -113,7 +190,7 @@ def test_parameter_containers_register():
     weights += [tl.ones(2)]
     assert [n for n, _ in weights.named_parameters()] == ["0", "1", "2", "3", "4"] and weights[-1].shape == (2,)
     assert [p.shape for p in weights[1:3]] == [(1,), (3,)] and len(list(weights)) == 5
-    assert repr(weights).splitlines()[:2] == ["ParameterList(", "  (0): Parameter containing: [float32 of size 2x3]"]
+    assert repr(weights).splitlines()[:2] == ["ParameterList(", "    (0): Parameter containing: [float32 of size 2x3]"]
     named = nn.ParameterDict({"a": tl.ones(2)})
     named.update([("b", tl.ones(1)), ("c", tl.ones(1))])
     del named["a"]

@@ -1,9 +1,6 @@
-"""Every layer against PyTorch's of the same name, with the same weights: repr, state, results, gradients and what training changes."""
+"""What layers do beyond the sweep over all of them (``test_every_module.py``): randomness, sharing, what PyTorch does otherwise."""
 
 from __future__ import annotations
-
-import inspect
-import re
 
 import numpy as np
 import pytest
@@ -16,213 +13,10 @@ def randn(*shape):
     return np.random.default_rng(sum(shape) + 7 * len(shape)).normal(size=shape)
 
 
-def integers(high, *shape):
-    return np.random.default_rng(3).integers(0, high, shape)
-
-
-#: Name, arguments, inputs.
-LAYERS = [
-    ("Upsample", {"scale_factor": 2}, [randn(2, 2, 3)]),
-    ("Upsample", {"scale_factor": (1.5, 2), "mode": "bicubic", "align_corners": True}, [randn(1, 2, 4, 3)]),
-    ("Upsample", {"scale_factor": 1.4, "mode": "bilinear", "recompute_scale_factor": True}, [randn(1, 2, 4, 3)]),
-    ("Upsample", {"size": (2, 3, 5), "mode": "trilinear"}, [randn(1, 1, 3, 2, 4)]),
-    ("Upsample", {"size": 5, "mode": "area"}, [randn(1, 2, 3, 4)]),
-    ("UpsamplingNearest2d", {"scale_factor": 2.0}, [randn(1, 2, 3, 2)]),
-    ("UpsamplingBilinear2d", {"size": [4, 5]}, [randn(1, 2, 3, 2)]),
-    ("PixelShuffle", {"upscale_factor": 2}, [randn(2, 8, 3, 2)]),
-    ("PixelUnshuffle", {"downscale_factor": 2}, [randn(2, 4, 6)]),
-    ("ChannelShuffle", {"groups": 2}, [randn(2, 4, 3)]),
-    ("Identity", {}, [randn(2, 3)]),
-    ("Linear", {"in_features": 3, "out_features": 4}, [randn(5, 3)]),
-    ("Linear", {"in_features": 3, "out_features": 4, "bias": False}, [randn(2, 5, 3)]),
-    ("Linear", {"in_features": 3, "out_features": 1}, [randn(3)]),
-    ("Bilinear", {"in1_features": 2, "in2_features": 3, "out_features": 4}, [randn(5, 2), randn(5, 3)]),
-    ("Bilinear", {"in1_features": 2, "in2_features": 3, "out_features": 4, "bias": False}, [randn(5, 2), randn(5, 3)]),
-    ("Flatten", {}, [randn(2, 3, 4)]),
-    ("Flatten", {"start_dim": 0, "end_dim": 1}, [randn(2, 3, 4)]),
-    ("Unflatten", {"dim": 1, "unflattened_size": (2, 3)}, [randn(2, 6)]),
-    ("Conv1d", {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "padding": 1}, [randn(2, 2, 7)]),
-    ("Conv1d", {"in_channels": 2, "out_channels": 4, "kernel_size": 2, "stride": 2, "dilation": 2, "groups": 2}, [randn(2, 2, 7)]),
-    ("Conv1d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3, "padding": 2, "padding_mode": "circular"}, [randn(2, 2, 7)]),
-    ("Conv2d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3}, [randn(2, 2, 6, 5)]),
-    ("Conv2d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3, "bias": False}, [randn(2, 6, 5)]),
-    (
-        "Conv2d",
-        {"in_channels": 4, "out_channels": 2, "kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2},
-        [randn(2, 4, 7, 6)],
-    ),
-    ("Conv2d", {"in_channels": 1, "out_channels": 2, "kernel_size": 3, "padding": "same"}, [randn(1, 1, 5, 4)]),
-    ("Conv2d", {"in_channels": 1, "out_channels": 2, "kernel_size": 3, "padding": "valid"}, [randn(1, 1, 5, 4)]),
-    (
-        "Conv2d",
-        {"in_channels": 1, "out_channels": 2, "kernel_size": (3, 2), "padding": "same", "padding_mode": "reflect"},
-        [randn(1, 1, 5, 4)],
-    ),
-    ("Conv2d", {"in_channels": 1, "out_channels": 1, "kernel_size": 3, "padding": (1, 2), "padding_mode": "replicate"}, [randn(1, 5, 4)]),
-    ("ConvTranspose1d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3, "stride": 2}, [randn(2, 2, 4)]),
-    (
-        "ConvTranspose1d",
-        {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1, "groups": 2},
-        [randn(2, 2, 4)],
-    ),
-    ("ConvTranspose2d", {"in_channels": 2, "out_channels": 3, "kernel_size": 2, "stride": 2, "bias": False}, [randn(2, 2, 3, 4)]),
-    (
-        "ConvTranspose2d",
-        {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "stride": 2, "padding": 1, "output_padding": (1, 0), "groups": 2},
-        [randn(2, 2, 3, 4)],
-    ),
-    ("MaxPool1d", {"kernel_size": 2}, [randn(2, 3, 7)]),
-    ("MaxPool2d", {"kernel_size": 2}, [randn(2, 3, 6, 7)]),
-    ("MaxPool2d", {"kernel_size": (3, 2), "stride": 1, "padding": 1, "ceil_mode": True}, [randn(2, 3, 6, 7)]),
-    ("AvgPool1d", {"kernel_size": 3, "stride": 2, "padding": 1}, [randn(2, 3, 7)]),
-    ("AvgPool2d", {"kernel_size": 2}, [randn(2, 3, 6, 7)]),
-    ("AvgPool2d", {"kernel_size": 3, "stride": (2, 1), "padding": 1, "count_include_pad": False}, [randn(2, 3, 6, 7)]),
-    ("AvgPool2d", {"kernel_size": 2, "divisor_override": 3}, [randn(2, 3, 6, 6)]),
-    ("AdaptiveAvgPool1d", {"output_size": 3}, [randn(2, 3, 7)]),
-    ("AdaptiveAvgPool2d", {"output_size": (2, 3)}, [randn(2, 3, 6, 7)]),
-    ("AdaptiveAvgPool2d", {"output_size": 1}, [randn(2, 3, 6, 7)]),
-    ("AdaptiveMaxPool2d", {"output_size": (2, 3)}, [randn(2, 3, 6, 7)]),
-    ("AdaptiveMaxPool1d", {"output_size": 3}, [randn(2, 3, 7)]),
-    ("AdaptiveMaxPool3d", {"output_size": (2, None, 1)}, [randn(2, 3, 4, 3, 2)]),
-    ("AdaptiveAvgPool3d", {"output_size": 2}, [randn(2, 3, 4, 3, 5)]),
-    ("MaxPool3d", {"kernel_size": (2, 1, 3), "stride": 1, "padding": (1, 0, 1), "ceil_mode": True}, [randn(2, 3, 4, 3, 5)]),
-    ("AvgPool3d", {"kernel_size": 2, "stride": (2, 1, 2), "count_include_pad": False}, [randn(2, 3, 4, 3, 5)]),
-    ("AvgPool3d", {"kernel_size": 2, "divisor_override": 3}, [randn(3, 4, 3, 5)]),
-    ("Conv3d", {"in_channels": 2, "out_channels": 4, "kernel_size": (1, 2, 3), "padding": 1, "groups": 2}, [randn(1, 2, 3, 3, 4)]),
-    ("Conv3d", {"in_channels": 1, "out_channels": 2, "kernel_size": 3, "padding": "same", "padding_mode": "reflect"}, [randn(1, 3, 3, 4)]),
-    ("ConvTranspose3d", {"in_channels": 2, "out_channels": 3, "kernel_size": 2, "stride": 2, "bias": False}, [randn(1, 2, 2, 2, 3)]),
-    ("BatchNorm1d", {"num_features": 3}, [randn(5, 3)]),
-    ("BatchNorm1d", {"num_features": 3, "eps": 1e-3, "momentum": 0.3}, [randn(5, 3, 4)]),
-    ("BatchNorm1d", {"num_features": 3, "momentum": None}, [randn(5, 3, 4)]),
-    ("BatchNorm2d", {"num_features": 3}, [randn(4, 3, 2, 5)]),
-    ("BatchNorm2d", {"num_features": 3, "affine": False}, [randn(4, 3, 2, 5)]),
-    ("BatchNorm2d", {"num_features": 3, "track_running_stats": False}, [randn(4, 3, 2, 5)]),
-    ("BatchNorm3d", {"num_features": 3}, [randn(2, 3, 2, 2, 3)]),
-    ("LayerNorm", {"normalized_shape": 4}, [randn(2, 3, 4)]),
-    ("LayerNorm", {"normalized_shape": (3, 4), "eps": 1e-3, "bias": False}, [randn(2, 3, 4)]),
-    ("LayerNorm", {"normalized_shape": [4], "elementwise_affine": False}, [randn(2, 3, 4)]),
-    ("GroupNorm", {"num_groups": 2, "num_channels": 4}, [randn(3, 4, 5)]),
-    ("GroupNorm", {"num_groups": 4, "num_channels": 4, "affine": False}, [randn(3, 4)]),
-    ("InstanceNorm1d", {"num_features": 3}, [randn(2, 3, 5)]),
-    ("InstanceNorm2d", {"num_features": 3}, [randn(2, 3, 4, 5)]),
-    ("InstanceNorm2d", {"num_features": 3, "affine": True}, [randn(2, 3, 4, 5)]),
-    ("InstanceNorm2d", {"num_features": 3, "affine": True, "track_running_stats": True}, [randn(2, 3, 4, 5)]),
-    ("RMSNorm", {"normalized_shape": 4}, [randn(2, 3, 4)]),
-    ("RMSNorm", {"normalized_shape": (3, 4), "eps": 1e-3}, [randn(2, 3, 4)]),
-    ("RMSNorm", {"normalized_shape": 4, "elementwise_affine": False}, [randn(2, 3, 4)]),
-    ("Dropout", {"p": 0.0}, [randn(2, 3)]),
-    ("Dropout1d", {"p": 0.0}, [randn(2, 3, 4)]),
-    ("Dropout2d", {"p": 0.0}, [randn(2, 3, 4, 5)]),
-    ("Dropout3d", {"p": 0.0}, [randn(2, 3, 1, 2, 2)]),
-    ("AlphaDropout", {"p": 0.0}, [randn(2, 3)]),
-    ("FeatureAlphaDropout", {"p": 0.0}, [randn(2, 3, 2)]),
-    ("Embedding", {"num_embeddings": 7, "embedding_dim": 3}, [integers(7, 2, 5)]),
-    ("Embedding", {"num_embeddings": 7, "embedding_dim": 3, "padding_idx": -2}, [integers(7, 2, 5)]),
-    ("Embedding", {"num_embeddings": 4, "embedding_dim": 3, "scale_grad_by_freq": True}, [integers(4, 2, 5)]),
-    ("EmbeddingBag", {"num_embeddings": 7, "embedding_dim": 3}, [integers(7, 2, 5)]),
-    ("EmbeddingBag", {"num_embeddings": 7, "embedding_dim": 3, "mode": "max", "padding_idx": -2}, [integers(7, 2, 5)]),
-    ("EmbeddingBag", {"num_embeddings": 7, "embedding_dim": 3, "mode": "sum"}, [integers(7, 6), np.array([0, 2, 2])]),
-    ("CosineSimilarity", {"dim": 1}, [randn(4, 3), randn(4, 3) + 1]),
-    ("PairwiseDistance", {"p": 2.0}, [randn(4, 3), randn(4, 3) + 1]),
-    ("ReLU", {}, [randn(4, 3)]), ("ReLU6", {}, [4 * randn(4, 3)]), ("SELU", {}, [randn(4, 3)]), ("SiLU", {}, [randn(4, 3)]),
-    ("Mish", {}, [randn(4, 3)]), ("Hardswish", {}, [4 * randn(4, 3)]), ("Hardsigmoid", {}, [4 * randn(4, 3)]),
-    ("Sigmoid", {}, [randn(4, 3)]), ("Tanh", {}, [randn(4, 3)]), ("Softsign", {}, [randn(4, 3)]), ("Tanhshrink", {}, [randn(4, 3)]),
-    ("LogSigmoid", {}, [randn(4, 3)]), ("GELU", {}, [randn(4, 3)]), ("GELU", {"approximate": "tanh"}, [randn(4, 3)]),
-    ("LeakyReLU", {}, [randn(4, 3)]), ("LeakyReLU", {"negative_slope": 0.2}, [randn(4, 3)]), ("ELU", {"alpha": 1.5}, [randn(4, 3)]),
-    ("RReLU", {"lower": 0.3, "upper": 0.3}, [randn(4, 3)]),
-    ("CELU", {"alpha": 1.5}, [randn(4, 3)]), ("Hardtanh", {}, [randn(4, 3)]), ("Hardtanh", {"min_val": -0.5, "max_val": 0.3}, [randn(4)]),
-    ("Softplus", {}, [randn(4, 3)]), ("Softplus", {"beta": 2.0, "threshold": 1.0}, [randn(4, 3)]),
-    ("Threshold", {"threshold": 0.1, "value": 2.0}, [randn(4, 3)]), ("PReLU", {}, [randn(4, 3)]),
-    ("PReLU", {"num_parameters": 3, "init": 0.1}, [randn(4, 3, 2)]), ("GLU", {}, [randn(4, 6)]), ("GLU", {"dim": 0}, [randn(4, 6)]),
-    ("Hardshrink", {"lambd": 0.4}, [randn(4, 3)]), ("Softshrink", {"lambd": 0.4}, [randn(4, 3)]),
-    ("Softmax2d", {}, [randn(2, 3, 4, 2)]), ("Softmax2d", {}, [randn(3, 4, 2)]),
-    ("Softmax", {"dim": 1}, [randn(4, 3)]), ("Softmin", {"dim": 0}, [randn(4, 3)]), ("LogSoftmax", {"dim": -1}, [randn(4, 3)]),
-]  # fmt: skip
-
-
-def name_of(case):
-    return f"{case[0]}({', '.join(f'{k}={v}' for k, v in case[1].items())})"
-
-
-def pair(case):
-    """Our layer and PyTorch's, in float64, with our parameters moved away from their initial values and copied."""
-    torch = pytest.importorskip("torch")
-    name, kwargs, inputs = case
-    ours, theirs = getattr(nn, name)(**kwargs).double(), getattr(torch.nn, name)(**kwargs).double()
-    with tl.no_grad():
-        for i, p in enumerate(ours.parameters()):
-            p.copy_(tl.Tensor(p.numpy(force=True) + 0.1 * np.random.default_rng(i).normal(size=p.shape)))
-    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
-    mine = [tl.Tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
-    other = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
-    return ours, theirs, mine, other
-
-
 def close(ours, theirs, rtol=1e-9):
     a, b = ours.numpy(force=True), theirs.detach().numpy()
     assert a.shape == b.shape and a.dtype == b.dtype
     np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-12)
-
-
-@pytest.mark.parametrize("case", LAYERS, ids=name_of)
-def test_layer_equals_torch(case):
-    ours, theirs, mine, other = pair(case)
-    assert list(ours.state_dict()) == list(theirs.state_dict())
-    for _ in range(2):  # the second pass sees the running statistics of the first
-        y, z = ours(*mine), theirs(*other)
-        close(y, z)
-        if z.requires_grad:
-            weights = np.cos(np.arange(z.numel())).reshape(z.shape)
-            (y * tl.Tensor(weights)).sum().backward()
-            (z * z.new_tensor(weights)).sum().backward()
-    for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        assert (p.grad is None) == (q.grad is None), name
-        if q.grad is not None:
-            close(p.grad, q.grad)
-    for x, w in zip(mine, other, strict=True):
-        if w.grad is not None:
-            close(x.grad, w.grad, 1e-7 if case[0] == "Hardsigmoid" else 1e-9)  # PyTorch's 1/6 is a float32
-    for b, c in zip(ours.buffers(), theirs.buffers(), strict=True):
-        close(b, c)
-    close(ours.eval()(*mine), theirs.eval()(*other))
-    assert ours.training is theirs.training is False
-
-
-@pytest.mark.parametrize("case", LAYERS, ids=name_of)
-def test_layer_prints_as_torch(case):
-    ours, theirs, _, _ = pair(case)
-    mine, other = repr(ours), repr(theirs)
-    if "Norm" in case[0] and "bias=" not in other:  # older PyTorch
-        mine = re.sub(", bias=(True|False)", "", mine)
-    assert mine == other
-
-
-#: Arguments of PyTorch's layers that we leave out on purpose, by layer: the deprecated ones, and those that its own layers pass.
-LEFT_OUT = {"_weight", "_freeze", "min_value", "max_value"}
-
-
-@pytest.mark.parametrize("name", sorted({name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}))
-def test_constructor_takes_the_arguments_of_torch(name):
-    torch = pytest.importorskip("torch")
-    ours, theirs = inspect.signature(getattr(nn, name)).parameters, inspect.signature(getattr(torch.nn, name)).parameters
-    for parameter in theirs.values():
-        if parameter.name in LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        assert parameter.name in ours, f"{name} does not take {parameter.name}"
-        mine, other = (getattr(p.default, "__name__", p.default) for p in (ours[parameter.name], parameter))  # functions by name
-        assert mine == other, f"{name}: default of {parameter.name}"
-    order = [p for p in theirs if p in ours and theirs[p].kind is not inspect.Parameter.KEYWORD_ONLY]
-    assert [p for p in ours if p in order] == order, f"{name}: order of arguments"
-
-
-def test_every_layer_is_compared():
-    here = {case[0] for case in LAYERS}
-    elsewhere = {"Module", "Parameter", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}
-    losses = {name for name in nn.__all__ if name.endswith("Loss")}
-    losses |= {"NLLLoss2d", "LinearCrossEntropyOptions"}  # test_loss_options.py
-    elsewhere |= {name for name in nn.__all__ if name.startswith("Transformer")} | {"MultiheadAttention"}  # test_transformer.py
-    classes = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
-    assert classes - here - elsewhere - losses == set()
 
 
 def test_max_pool_returns_indices():
@@ -321,3 +115,65 @@ def test_an_average_pool_pickled_without_divisor_runs():
     m = nn.AvgPool1d(2)
     del m.__dict__["divisor_override"]
     assert m(tl.ones(1, 1, 4)).tolist() == [[[1.0, 1.0]]]
+
+
+def test_power_pools_and_cross_map_normalisation_follow_their_formulas():
+    x = np.random.default_rng(0).normal(size=(2, 7, 3, 3))
+    for size in (1, 2, 3, 4, 5, 8):
+        y = nn.CrossMapLRN2d(size, alpha=0.7, beta=0.6, k=1.5)(tl.tensor(x)).numpy()
+        for c in range(7):
+            window = x[:, max(0, c - (size - 1) // 2) : c + (size - 1) // 2 + 1]
+            np.testing.assert_allclose(y[:, c], x[:, c] / (1.5 + 0.7 / size * (window**2).sum(1)) ** 0.6, rtol=1e-12)
+
+
+def test_cross_map_normalisation_is_pytorchs_before_its_first_channel_should_leave():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(2, 7, 3, 3))
+    for size in (3, 5, 7):
+        ours, theirs = nn.CrossMapLRN2d(size, alpha=0.7), torch.nn.CrossMapLRN2d(size, alpha=0.7)
+        y, z = ours(tl.tensor(x)).numpy(), theirs(torch.tensor(x)).numpy()
+        first = (size - 1) // 2 + 1
+        np.testing.assert_allclose(y[:, :first], z[:, :first], rtol=1e-12)
+        assert repr(ours) == repr(theirs)
+
+
+def test_batch_normalisations_become_synchronous_ones():
+    torch = pytest.importorskip("torch")
+
+    def program(package):
+        n = package.nn
+        net = n.Sequential(n.Conv1d(2, 3, 1), n.BatchNorm1d(3), n.Sequential(n.BatchNorm2d(2, affine=False), n.InstanceNorm1d(2), n.ReLU()))
+        net[1].eval()
+        new = n.SyncBatchNorm.convert_sync_batchnorm(net)
+        assert new is net
+        alone = n.BatchNorm1d(2, momentum=None, track_running_stats=False)
+        converted = n.SyncBatchNorm.convert_sync_batchnorm(alone, "group")
+        assert converted.weight is alone.weight and converted.process_group == "group"
+        return repr(net), repr(converted), net[1].training, list(net.state_dict())
+
+    assert program(tl) == program(torch)
+
+
+def test_fractional_pools_draw_other_windows_in_every_call():
+    tl.manual_seed(0)
+    x, pool = tl.arange(400.0).reshape(1, 1, 20, 20), nn.FractionalMaxPool2d(2, output_ratio=0.6)
+    results = {str(pool(x).tolist()) for _ in range(5)}
+    assert len(results) > 1 and pool(x).shape == (1, 1, 12, 12)
+    for settings in ({}, {"output_size": 3, "output_ratio": 0.5}):
+        with pytest.raises(ValueError, match=r"FractionalMaxPool2d: needs output_size or output_ratio: got (neither|both)"):
+            nn.FractionalMaxPool2d(2, **settings)
+
+
+def test_instance_normalisation_of_other_channels_warns_where_they_do_not_matter():
+    with pytest.warns(UserWarning, match=r"InstanceNorm1d: input must have 4 channels"):
+        assert nn.InstanceNorm1d(4)(tl.randn(2, 3, 5)).shape == (2, 3, 5)
+    with pytest.raises(ValueError, match="InstanceNorm1d: input must have 4 channels"):
+        nn.InstanceNorm1d(4, affine=True)(tl.randn(2, 3, 5))
+
+
+def test_old_names_of_the_bounds_of_hardtanh_warn():
+    with pytest.warns(FutureWarning, match="Hardtanh: min_value is deprecated"):
+        assert nn.Hardtanh(min_value=-3.0).min_val == -3.0
+    with pytest.warns(FutureWarning, match="Hardtanh: max_value is deprecated"):
+        assert nn.Hardtanh(max_value=3.0).max_val == 3.0
+    assert isinstance(nn.ReLU6(), nn.Hardtanh)

@@ -17,6 +17,8 @@ def standing(T):
         "no parameter": lambda m: m.register_parameter("x", None),
         "parameter set to None": lambda m: (setattr(m, "x", n.Parameter(T.ones(2))), setattr(m, "x", None)),
         "buffer": lambda m: m.register_buffer("x", T.ones(2)),
+        "buffer by class": lambda m: setattr(m, "x", n.Buffer(T.ones(2))),
+        "transient buffer by class": lambda m: setattr(m, "x", n.Buffer(T.ones(2), persistent=False)),
         "transient buffer": lambda m: m.register_buffer("x", T.ones(2), persistent=False),
         "no buffer": lambda m: m.register_buffer("x", None),
         "module": lambda m: setattr(m, "x", n.ReLU()),
@@ -49,6 +51,8 @@ def putting(T):
         "add_module None": lambda m: m.add_module("x", None),
         "add_module tensor": lambda m: m.add_module("x", T.zeros(1)),
         "= parameter": lambda m: setattr(m, "x", n.Parameter(T.zeros(1))),
+        "= buffer": lambda m: setattr(m, "x", n.Buffer(T.zeros(1))),
+        "= transient buffer": lambda m: setattr(m, "x", n.Buffer(T.zeros(1), persistent=False)),
         "= tensor": lambda m: setattr(m, "x", T.zeros(1)),
         "= module": lambda m: setattr(m, "x", n.Tanh()),
         "= None": lambda m: setattr(m, "x", None),
@@ -86,7 +90,7 @@ def outcome(T, before, put):
         "modules": [(k, type(v).__name__) for k, v in m._modules.items()],
         "state": list(m.state_dict()),
         "plain": "x" in m.__dict__ and type(m.__dict__["x"]).__name__,
-        "found": type(m.x).__name__ if hasattr(m, "x") else "nothing",
+        "found": type(m.x).__name__.replace("Buffer", "Tensor") if hasattr(m, "x") else "nothing",  # PyTorch marks tensors as buffers
     }
     return kind, where
 
