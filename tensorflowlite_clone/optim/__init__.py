@@ -2,9 +2,14 @@
 
 from .._lazy import public as _public
 from . import lr_scheduler
-from .adam import Adam, AdamW
+from .adam import LAMB, Adam, Adamax, AdamW, NAdam, RAdam
+from .adaptive import Adadelta, Adagrad, RMSprop, Rprop
+from .matrices import Adafactor, Muon
 from .optimizer import Optimizer
-from .sgd import SGD
+from .sgd import ASGD, SGD, Lion
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
+__all__ = [
+    "ASGD", "LAMB", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "Optimizer", "RAdam",
+    "RMSprop", "Rprop", "lr_scheduler",
+]  # fmt: skip
 __dir__ = _public(globals())

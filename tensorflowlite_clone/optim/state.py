@@ -137,14 +137,17 @@ class LoadedState:
         array = value.numpy(force=True) if isinstance(value, Taped) else value
         if array.dtype.char not in CATEGORY or array.dtype.kind not in ("biufcV" if shape is ANY else "biufV" if shape is None else "fcV"):
             raise StateDictError(f"{what} is of {array.dtype}, which is no kind of number for it; pass what was saved")
-        if p is not None and p.dtype.kind == "c" and array.dtype.kind == "c":  # as PyTorch remembers it
-            array = array[..., None].view(array.real.dtype)
         if shape is None:
             if array.size != 1 or not 0 <= array.item() < math.inf:
                 raise StateDictError(f"{what} must be a number from 0 up: got {array.tolist()!r:.60}; pass what was saved")
-        elif shape is not ANY and (array.shape != shape or array.dtype.kind == "c"):
+            number = array.item()
+            return int(number) if float(number).is_integer() else number
+        if shape is ANY:
+            real = p is not None and array.dtype.kind in "fV" and array.shape
+            return Tensor.wrap(np.array(array, np.empty(0, p.dtype).real.dtype if p is not None and real else array.dtype), 0)
+        complex_here = p is not None and p.dtype.kind == "c"
+        if complex_here and array.dtype.kind != "c" and array.shape == (*shape, 2):  # as pairs of real numbers
+            array = array[..., 0] + 1j * array[..., 1]
+        if array.shape != shape or (array.dtype.kind == "c") != complex_here:
             raise StateDictError(f"{what} is {array.shape}, the parameter is {'' if p is None else p.shape}: it must be {shape}")
-        dtype = array.dtype
-        if p is not None and shape is not None and dtype.kind in "fV" and (array.shape or shape is not ANY):
-            dtype = np.empty(0, p.dtype).real.dtype
-        return Tensor.wrap(np.array(array, dtype), 0)
+        return Tensor.wrap(np.array(array, array.dtype if p is None else p.array.dtype), 0)

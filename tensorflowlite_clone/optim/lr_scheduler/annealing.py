@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ..._checks import choice, integer, number
 from ..._errors import ArgumentError
-from ..optimizer import Group, Optimizer
+from ..optimizer import Optimizer
+from ..settings import Group
 from .scheduler import LRScheduler
 
 

@@ -15,7 +15,8 @@ from ..._checks import integer, is_integer, is_number
 from ..._errors import ArgumentError, OperandError, StateDictError
 from ...autograd import no_grad
 from ...core.tensor import Taped
-from ..optimizer import Group, Optimizer
+from ..optimizer import Optimizer
+from ..settings import Group
 
 
 class LRScheduler:
