@@ -79,11 +79,11 @@ class ASGD(Optimizer):
     >>> import tensorflowlite_clone as tl
     >>> p = tl.tensor([1.0], requires_grad=True)
     >>> optimizer = ASGD([p], lr=0.25, lambd=0.0, t0=0)
-    >>> for _ in range(2):
+    >>> for _ in range(3):
     ...     p.grad = tl.ones(1)
     ...     optimizer.step()
     >>> p.item(), optimizer.state[p]["ax"].item()
-    (0.5, 0.625)
+    (0.25, 0.375)
     """
 
     elementwise = True
