@@ -178,8 +178,8 @@ class LevenbergMarquardt(LeastSquares):
     mu is ``damping`` at first; it grows by factors 2, 4, 8 ... while attempts fail, and shrinks where the linearised problem says well
     how much was won (rule of H. Nielsen; K. Madsen, H. Nielsen, O. Tingleff, "Methods for non-linear least squares problems" (2004),
     algorithm 3.16). D is 1, and the first mu ``damping`` times the largest squared length of a column of J. With ``scaling`` D is the
-    largest length so far of each column, so that units of parameters do not matter (J. Moré, "The Levenberg-Marquardt algorithm: implementation
-    and theory" (1978), section 6): try it where parameters are of very different sizes.
+    largest length so far of each column, so that units of parameters do not matter (J. Moré, "The Levenberg-Marquardt algorithm:
+    implementation and theory" (1978), section 6): try it where parameters are of very different sizes.
 
     ``step(closure)`` takes up to ``max_iter`` iterations, attempts that fail among them, and ends as `GaussNewton` does; ``closure``
     returns the residuals and calls no ``backward``. mu and D are part of the state, so steps go on where the last ended.

@@ -20,7 +20,8 @@ NOT_BETAS = [(0.9,), (0.9, 0.99, 0.999), 0.9, None, "ab", (1.0, 0.9), (0.9, -0.1
 NOT_COUNTS = [-1, 2.5, "3", None, [3], object(), True, float("nan")]
 
 NOT_IN = {
-    "[0, inf)": NOT_RATES, "(-inf, inf)": NOT_NUMBERS, "[0, 1]": [1.5, *NOT_RATES], "[1, inf)": [0.5, *NOT_RATES],
+    "[0, inf)": NOT_RATES, "(0, inf)": [0.0, *NOT_RATES],
+    "(-inf, inf)": NOT_NUMBERS, "[0, 1]": [1.5, *NOT_RATES], "[1, inf)": [0.5, *NOT_RATES],
     "(-inf, 0]": [0.5, float("nan"), *NOT_NUMBERS], ("[0, 1)", "[0, 1)"): NOT_BETAS, ("(0, 1)", "(1, inf)"): [(1.2, 0.5), *NOT_BETAS],
     ("(-inf, inf)", "(-inf, inf)"): [(2.0, 1.0), (0.9,), 0.9, None, "ab", (1, "a")],
     ("[0, inf)", "[0, inf)"): [(2.0, 1.0), (0.9,), 0.9, None, (-1, 2), (1, "a")], ("(-inf, inf)",) * 3: [(1, 2), (1, 2, "a"), None, 3.0],
@@ -241,6 +242,14 @@ SCHEDULES = {
     "CosineAnnealingWarmRestarts": ({"T_0": 3}, {"T_0": [0, *NOT_COUNTS], "T_mult": [0, *NOT_COUNTS], "eta_min": ["a", None]}),
     "LambdaLR": ({"lr_lambda": abs}, {"lr_lambda": [3, "f", None, [abs], [abs, 3], {}]}),
     "MultiplicativeLR": ({"lr_lambda": abs}, {"lr_lambda": [3, "f", None, [abs], [abs, 3], {}]}),
+    "CyclicLR": (
+        {"base_lr": 0.1, "max_lr": 0.2},
+        {
+            "base_lr": ["a", None, [1.0], [1.0, "a"]], "max_lr": ["a", None, [1.0], {}], "step_size_up": [0, -1, "3", None, float("nan")],
+            "step_size_down": [0, -1, "3", float("nan")], "mode": ["x", None, 3], "gamma": ["a", None], "scale_fn": [3, "f", [abs]],
+            "base_momentum": ["a", None, [0.8], -0.5], "max_momentum": ["a", None, [0.8], -0.5],
+        },
+    ),
     "OneCycleLR": (
         {"max_lr": 1.0, "total_steps": 9},
         {
