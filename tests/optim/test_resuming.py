@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 import warnings
 
 import pytest
@@ -25,6 +26,11 @@ class Decay:
     def __call__(self, epoch):
         self.calls += 1
         return 0.5**self.calls
+
+
+def swa(schedules):
+    """The module with `SWALR` of the library that the schedules are of."""
+    return sys.modules[schedules.__name__.replace("lr_scheduler", "swa_utils")]
 
 
 #: How the schedule is made (of the library's ``lr_scheduler``, ``last_epoch`` by keyword), and how many epochs are looked at.
@@ -51,6 +57,8 @@ SCHEDULES = {
     "one cycle, rates alone": (lambda s, o, **k: s.OneCycleLR(o, 1.0, total_steps=9, cycle_momentum=False, **k), 8),
     "cyclic": (lambda s, o, **k: s.CyclicLR(o, 0.01, [0.1, 0.3], step_size_up=2, step_size_down=3, mode="triangular2", **k), 12),
     "cyclic, exponential": (lambda s, o, **k: s.CyclicLR(o, 0.01, 0.1, step_size_up=3, mode="exp_range", gamma=0.9, **k), 12),
+    "swa": (lambda s, o, **k: swa(s).SWALR(o, [0.01, 0.05], 4, **k), 7),
+    "swa, line": (lambda s, o, **k: swa(s).SWALR(o, 0.05, 3, "linear", **k), 6),
     "sequential": (
         lambda s, o, **k: s.SequentialLR(o, [s.LinearLR(o, total_iters=3), s.ExponentialLR(o, 0.9), s.StepLR(o, 2)], [3, 5], **k), 10,
     ),
@@ -61,7 +69,7 @@ SCHEDULES = {
 OTHERWISE = {
     "step": "the factor of that epoch a second time", "step 1": "the same", "multi-step": "the same", "multi-step from 0": "the same",
     "constant": "the same", "constant 2": "the same", "steps together": "the same", "constant 0": "division by zero",
-    "longer restarts": "the period is not prolonged", "sequential": "the first schedule from its beginning",
+    "longer restarts": "the period is not prolonged", "swa": "the epochs counted from 0", "swa, line": "the same", "sequential": "the first schedule from its beginning",
 }  # fmt: skip
 WHOLE = {
     "plateau": lambda s, o: s.ReduceLROnPlateau(o, patience=1, factor=0.5),
@@ -192,7 +200,7 @@ def test_a_rate_changed_by_hand_is_gone_on_with():
 
 def test_every_schedule_is_resumed():
     made = {type(make(lr_scheduler, sgd())).__name__ for make in [*(m for m, _ in SCHEDULES.values()), *WHOLE.values()]}
-    assert made == set(lr_scheduler.__all__) - {"LRScheduler", "SWALR"}
+    assert made == set(lr_scheduler.__all__) - {"LRScheduler"} | {"SWALR"}
 
 
 def test_resume_by_last_epoch_needs_the_initial_rate():
