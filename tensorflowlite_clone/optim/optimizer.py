@@ -1,72 +1,69 @@
-"""`Optimizer`: parameter groups, steps, state. Not here: the formulas, in one file per algorithm family; saved states (``state.py``).
+"""`Optimizer`: parameter groups, steps, state. Not here: the formulas, in one file per algorithm family; settings, hooks, saved states (the
+files of those names); how a formula is applied to memory, to many parameters, or recorded (``stepping.py``, ``bundles.py``).
 
-A step applies one formula to each parameter, in place on the parameter's own memory. Flat buffers for whole groups were measured: the
-pass that gathers the gradients costs large models more than the fewer calls save, and moving parameters into a buffer would break what
-shares their memory.
+A step applies one formula to each parameter, in place on the parameter's own memory.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .._checks import is_number, number
 from .._errors import ArgumentError, OperandError, ShapeError
-from .._typing import Shape
 from ..autograd import enable_grad
 from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
+from .hooks import Hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from .settings import Group, Ranges, as_numbers, required, setting, within
 from .state import LoadedState, Shapes
+from .stepping import State, apply, as_complex, as_parts, record
 
-Group: TypeAlias = dict[str, Any]
-State: TypeAlias = dict[str, Any]
-
-
-class _Required:
-    """A default that there is none: PyTorch's ``required``."""
-
-    def __repr__(self) -> str:
-        return "<required parameter>"
+__all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
 
-#: The default of a setting that every group must have.
-required = _Required()
-
-
-class Optimizer:
+class Optimizer(Hooked):
     """Updates parameters from their gradients.
 
     ``params`` is an iterable of leaf tensors, of (name, tensor) pairs, or of dicts ``{"params": [...], "lr": ...}`` with settings
     of their own (groups). ``param_groups`` holds the settings in force and can be changed at any time; ``state`` holds what
-    the algorithm remembers per parameter. What PyTorch calls ``foreach``, ``fused`` and ``capturable`` chooses among
-    implementations; here there is one.
+    the algorithm remembers per parameter. Names are kept in the groups as ``param_names``.
+
+    What PyTorch calls ``foreach``, ``fused`` and ``capturable`` chooses among implementations; here there is one, and they are kept among
+    the settings. With ``differentiable=True`` a step is recorded: parameters, which must not be leaves that require grad, become
+    results of the formula, of which gradients flow to what they were, to gradients made by ``backward(create_graph=True)``, and to settings
+    that are tensors.
 
     An algorithm is a class with a `formula`, or with an `update` of its own.
 
     Raises `ArgumentError` for an empty list, a repeated or a computed (non-leaf) parameter, `OperandError` for other objects.
     """
 
-    #: Settings that must be numbers, and not negative.
+    #: Settings that must be numbers, and not negative, where a group has them.
     non_negative: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "eps", "momentum")
+    #: Settings that must be numbers in an interval, ``"[0, 1)"``; of settings that are several numbers, an interval for each.
+    ranges: ClassVar[Ranges] = {}
 
     #: What a step makes of a parameter, in plain NumPy: ``formula(p, g, state, group)`` is the new ``p`` and a dict of what is to be
     #: remembered, arrays and numbers. ``state`` is what the steps before remembered, nothing at first, and ``group`` the settings.
     #: ``@fused(kernel)`` names a kernel that takes the same and writes into ``p`` and ``state``: then the formula is its oracle.
-    formula: ClassVar[Callable[[Any, Any, State, Group], tuple[Any, State]] | None] = None
+    formula: ClassVar[Any] = None
+    #: Whether each element of the new ``p``, and of what is remembered, follows from the same element of what came in: then the formula may
+    #: be applied to pieces of a large parameter, and to many small ones together.
+    elementwise: ClassVar[bool] = False
+    #: What is remembered of each element, and what numbers of the whole, by name; a name that ends in "?" may be missing. None: anything.
+    arrays: ClassVar[tuple[str, ...] | None] = None
+    numbers: ClassVar[tuple[str, ...]] = ("step",)
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any], differentiable: bool = False) -> None:
-        if differentiable:
-            raise ArgumentError(
-                f"{self._name()}: differentiable=True is not available, steps change parameters in place; "
-                f"write the step as a function of the parameters and differentiate that, see tl.func.grad"
-            )
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if not isinstance(defaults, dict):
             raise OperandError(f"{self._name()}: defaults must be a dict of settings: got {type(defaults).__name__}; pass {{'lr': lr}}")
+        if defaults.get("fused") and (defaults.get("foreach") or defaults.get("differentiable")):
+            other = "foreach" if defaults.get("foreach") else "differentiable"
+            raise ArgumentError(f"{self._name()}: fused and {other} cannot both be True; leave one of them out, fused changes nothing here")
         self.defaults = defaults
         #: What the algorithm remembers, by parameter; a parameter without entries gets an empty dict that is kept.
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
@@ -109,48 +106,63 @@ class Optimizer:
             raise OperandError(f"{self._name()}: a group must be a dict: got {type(param_group).__name__}; pass {{'params': [...]}}")
         if "params" not in param_group:
             raise ArgumentError(f"{self._name()}: a group needs params: it has {', '.join(map(str, param_group)) or 'nothing'}; add them")
-        group = dict(param_group)
-        given = group["params"]
+        given = param_group["params"]
         params = [given] if isinstance(given, Taped) else self._in_order(given)
-        params = [p[1] if isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) else p for p in params]
+        named = [isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in params]
+        group: Group = {"params": [p[1] if has else p for p, has in zip(params, named, strict=True)]}
+        if any(named):
+            group["param_names"] = [p[0] for p, has in zip(params, named, strict=True) if has]
+        group = {**group, **{k: v for k, v in param_group.items() if k != "params"}}
+        params = group["params"]
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
-            if not isinstance(p, Taped):
-                raise OperandError(f"{self._name()}: parameters must be tensors: item {i} is a {type(p).__name__}")
-            if not p.is_leaf:
-                raise ArgumentError(
-                    f"{self._name()}: only leaf tensors can be optimised: parameter {i} (shape {p.shape}) was computed by "
-                    f"{p.node.title()}; pass the tensor it was computed from, or x.detach().requires_grad_()"
-                )
-            if id(p) in known:
-                raise ArgumentError(
-                    f"{self._name()}: parameter {i} (shape {p.shape}) appears more than once; give each parameter to one group"
-                )
+            self._check_parameter(i, p, known, group)
             known.add(id(p))
+        if (any(named) and not all(named)) or (params and self.param_groups and any(named) != ("param_names" in self.param_groups[0])):
+            raise ArgumentError(
+                f"{self._name()}: parameters must all have names, or none: here {sum(named)} of {len(named)} have one"
+                f"{', earlier groups are otherwise' if all(named) or not any(named) else ''}; pass model.named_parameters()"
+            )
         for key, value in self.defaults.items():
             if group.setdefault(key, value) is required:
                 raise ArgumentError(f"{self._name()}: {key} has no default, and a group does not have it; pass {key}=")
         self._check_settings(group)
-        group["params"] = params
         self.param_groups.append(group)
+
+    def _check_parameter(self, i: int, p: Any, known: set[int], group: Group) -> None:
+        """Raise for what is no parameter of a group, or is one already."""
+        if not isinstance(p, Taped):
+            raise OperandError(f"{self._name()}: parameters must be tensors: item {i} is a {type(p).__name__}")
+        if not (p.is_leaf or p.retains_grad or group.get("differentiable", self.defaults.get("differentiable"))):
+            raise ArgumentError(
+                f"{self._name()}: only leaf tensors can be optimised: parameter {i} (shape {p.shape}) was computed by "
+                f"{p.node.title()}; pass the tensor it was computed from, or x.detach().requires_grad_()"
+            )
+        if id(p) in known:
+            raise ArgumentError(f"{self._name()}: parameter {i} (shape {p.shape}) appears more than once; give each parameter to one group")
+        self.check_parameter(p)
+
+    def check_parameter(self, p: Tensor) -> None:
+        """Raise for a parameter that the algorithm cannot take."""
 
     def _check_settings(self, group: Group) -> None:
         """Raise for settings of a group that are no settings of this algorithm."""
         for key in self.non_negative:
-            if group.get(key) is not None:
+            if group.get(key) is not None and key not in self.ranges:
                 setting(self._name(), key, group[key], 0.0)
+        for key, interval in self.ranges.items():
+            within(self._name(), key, group[key], interval)
         self.check_group(group)
 
     def check_group(self, group: Group) -> None:
         """Raise for settings that make no sense to the algorithm."""
 
     def state_shapes(self, p: Tensor, group: Group) -> Shapes | None:
-        """What is remembered of ``p``, by name: the shape of an array, or None for a number from 0 up. None for all, as here: anything.
+        """What is remembered of ``p``, by name: the shape of an array, or None for a number from 0 up. None for all: anything.
 
-        `load_state_dict` refuses what does not fit. An entry whose name ends in "?" may be missing. Of a complex parameter its real
-        parts are remembered, shape (.., 2): see `memory_shape`.
+        `load_state_dict` refuses what does not fit. An entry whose name ends in "?" may be missing.
         """
-        return None
+        return None if self.arrays is None else {**dict.fromkeys(self.numbers), **dict.fromkeys(self.arrays, tuple(p.shape))}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
@@ -165,42 +177,60 @@ class Optimizer:
         A first step without any gradient changes nothing, and warns once. Raises `OperandError` for a gradient that belongs to a function
         transform.
         """
-        if closure is not None and not callable(closure):
-            raise OperandError(f"{self._name()}.step: closure must be a function that computes the loss: got {type(closure).__name__}")
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        name, place, stepped = f"{self._name()}.step", here(), False
+        loss = None if closure is None else self._loss(closure)
+        stepped = False
         # Formulas and kernels are silent where numbers leave their range; what an `update` of a user's own does is the user's.
         with np.errstate(all=None if self.formula is None else "ignore"):
             for group in self.param_groups:
-                settings = group
-                for value in group.values():
-                    if isinstance(value, Taped):  # a rate that is a tensor
-                        settings = _numbers(group)
-                for p in group["params"]:
-                    if p.grad is None:
-                        continue
-                    g = p.grad.array
-                    if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
-                        raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
-                    target = p if p.dtype.kind != "c" else Tensor.wrap(_parts(p.array), p.level)
-                    try:
-                        self.update(target, g if target is p else _parts(g), self.state[p], settings)
-                    except ShapeError as error:
-                        raise self._misfit(p, error) from error
-                    p.changed(name, place)
-                    stepped = True
+                if group.get("differentiable"):
+                    stepped |= record(self, group)
+                else:
+                    stepped |= self._step_group(group)
         if not stepped and not self.state and not self._told:
             self._told = True
             warnings.warn(
-                f"{name}: no parameter has a gradient, so nothing was updated; call loss.backward() before step(), and check that the loss "
-                f"was computed from these parameters and that they require grad",
+                f"{self._name()}.step: no parameter has a gradient, so nothing was updated; call loss.backward() before step(), and check "
+                f"that the loss was computed from these parameters and that they require grad",
                 UserWarning,
                 stacklevel=stacklevel(),
             )
         return loss
+
+    def _loss(self, closure: Any) -> Any:
+        """What a closure computes, which is recorded whatever the mode."""
+        if not callable(closure):
+            raise OperandError(f"{self._name()}.step: closure must be a function that computes the loss: got {type(closure).__name__}")
+        with enable_grad():
+            return closure()
+
+    def _step_group(self, group: Group) -> bool:
+        """One step for the parameters of a group; whether there was one with a gradient."""
+        name, place, stepped, settings = f"{self._name()}.step", here(), False, as_numbers(group)
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            g = p.grad.array
+            if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
+                raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
+            try:
+                if p.dtype.kind != "c":
+                    self.update(p, g, self.state[p], settings)
+                else:
+                    self._update_complex(p, g, self.state[p], settings)
+            except ShapeError as error:
+                raise self._misfit(p, error) from error
+            p.changed(name, place)
+            stepped = True
+        return stepped
+
+    def _update_complex(self, p: Tensor, g: Any, state: State, settings: Group) -> None:
+        """One step for a complex parameter, whose real and imaginary parts are elements of their own; so are those of its state."""
+        parts = {k: Tensor.wrap(as_parts(v.array), 0) if isinstance(v, Taped) and v.dtype.kind == "c" else v for k, v in state.items()}
+        new = dict(parts)
+        self.update(Tensor.wrap(as_parts(p.array), p.level), as_parts(g), new, settings)
+        for k, v in new.items():
+            if v is not parts.get(k):
+                state[k] = Tensor.wrap(as_complex(v.array), 0) if isinstance(v, Taped) and v.shape == (*p.shape, 2) else v
 
     def _misfit(self, p: Tensor, error: ShapeError) -> ShapeError:
         """The error for a parameter whose state has another shape, as it has where its data were replaced."""
@@ -220,31 +250,25 @@ class Optimizer:
         formula = self.formula
         if formula is None:
             raise TypeError(f"{self._name()}: defines no update rule; define update(self, p, g, state, group) in the class")
-        if group.get("maximize"):
-            g = np.negative(g)
-        memory = dict(state)
-        for k, v in state.items():
-            if isinstance(v, Taped):
-                memory[k] = v.array
-        kernel = getattr(formula, "kernel", None)
-        if kernel is None:
-            _step_by_formula(formula, p.array, g, memory, group)
-        else:
-            kernel(p.array, g, memory, group)
-        for k, v in memory.items():
-            if not isinstance(v, np.ndarray):
-                state[k] = v
-            elif not isinstance(state.get(k), Taped):
-                state[k] = Tensor.wrap(v, 0)
+        apply(formula, p.array, g, state, group, self.elementwise)
 
     # ---- state --------------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
         """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer."""
+        for hook in [*self._hooks("before state_dict").values()]:
+            hook(self)
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
-        return {
+        found: dict[str, Any] = {
             "state": {numbers[id(p)] if isinstance(p, Taped) else p: dict(s) for p, s in self.state.items() if s},
-            "param_groups": [{**g, "params": [numbers[id(p)] for p in g["params"]]} for g in self.param_groups],
+            "param_groups": [
+                {**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
+                for g in self.param_groups
+            ],
         }
+        for hook in [*self._hooks("after state_dict").values()]:
+            other = hook(self, found)
+            found = found if other is None else other
+        return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over state and settings, in memory of the optimizer's own.
@@ -252,8 +276,19 @@ class Optimizer:
         Raises `StateDictError`, and changes nothing, for what is no state of this optimizer: other groups or parameters, entries that
         `state_shapes` does not name, of other shapes or kinds; and what the class raises for settings that it does not take.
         """
-        groups, state = LoadedState(self, state_dict).checked()
+        before = [*self._hooks("before load_state_dict").values()]
+        given: Any = dict(state_dict) if before and isinstance(state_dict, Mapping) else state_dict
+        for hook in before:
+            other = hook(self, given)
+            given = given if other is None else other
+        groups, state = LoadedState(self, given).checked()
         self.__setstate__({"state": state, "param_groups": groups})
+        for hook in [*self._hooks("after load_state_dict").values()]:
+            hook(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies have and pickles hold: everything but hooks."""
+        return {k: v for k, v in vars(self).items() if k not in ("_tables", "_bundles")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Put a state into force that was loaded or unpickled; classes extend it to complete older ones."""
@@ -265,40 +300,3 @@ class Optimizer:
             lines.append(f"Parameter Group {i}")
             lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
         return "\n".join([*lines, ")"])
-
-
-def setting(op: str, key: str, value: Any, low: float = -math.inf) -> float:
-    """A setting that must be a number from ``low`` up; it may be given as a tensor with one element."""
-    if isinstance(value, Taped):
-        if value.numel() != 1 or value.dtype.kind not in "biuf":
-            raise ArgumentError(f"{op}: {key} must be one number: got a tensor of shape {value.shape}, {value.dtype}; pass one number")
-        value = value.item()
-    if low == 0.0 and is_number(value) and not value >= 0:  # neither negative nor NaN
-        raise ArgumentError(f"{op}: {key} must not be negative: got {value}; pass a number from 0 up")
-    return number(op, key, value)
-
-
-def memory_shape(p: Tensor) -> Shape:
-    """The shape of an array that is remembered of each element of ``p``: that of its real parts, if it is complex."""
-    return (*p.shape, 2) if p.dtype.kind == "c" else p.shape
-
-
-def _numbers(group: Group) -> Group:
-    """A group whose settings that are tensors are numbers."""
-    return {k: v.item() if isinstance(v, Taped) and v.numel() == 1 else v for k, v in group.items()}
-
-
-def _parts(array: Any) -> Any:
-    """Complex numbers as pairs of real ones in the same memory: (..) -> (.., 2)."""
-    return array[..., None].view(array.real.dtype)
-
-
-def _step_by_formula(formula: Callable[..., tuple[Any, State]], p: Any, g: Any, memory: State, group: Group) -> None:
-    """What a kernel does, by the formula: everything is written into the memory that it has."""
-    new, found = formula(p, g, memory, group)
-    for k, v in found.items():
-        if isinstance(v, np.ndarray | np.generic) and isinstance(memory.get(k), np.ndarray):
-            memory[k][...] = v
-        else:
-            memory[k] = np.array(v) if isinstance(v, np.ndarray | np.generic) else v
-    p[...] = new

@@ -15,12 +15,13 @@ import numpy as np
 
 from .._checks import is_integer, is_number
 from .._errors import StateDictError
-from .._typing import Shape
 from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
 
-#: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up. With "?" it may be missing.
-Shapes: TypeAlias = dict[str, Shape | None]
+#: What is remembered of a parameter, by name: the shape of an array, or None for a number from 0 up; a list of one shape for a list of such
+#: arrays, `NUMBER` for any number and `LIST` for a list of such. With "?" the name may be missing.
+Shapes: TypeAlias = dict[str, Any]
+NUMBER, LIST = "number", "numbers"
 #: The shape of what may be anything.
 ANY: Any = object()
 
@@ -127,24 +128,38 @@ class LoadedState:
         """One entry, in memory of its own: floating arrays in the dtype of the parameter."""
         what = f"load_state_dict: {key} of parameter {number}"
         shape = ANY if shapes is None or p is None else {k.removesuffix("?"): s for k, s in shapes.items()}[key]
+        if isinstance(shape, list) or shape == LIST:
+            if not isinstance(value, list | tuple):
+                raise StateDictError(f"{what} must be a list: got {type(value).__name__} {value!r:.60}; pass what was saved")
+            one = NUMBER if shape == LIST else shape[0]
+            return [self._entry(key, v, number, p, {key: one}) for v in value]
         if not isinstance(value, Taped | np.ndarray):
-            if shape is ANY or (value is None and f"{key}?" in (shapes or {})):  # PyTorch's SGD writes None where there is no momentum
+            if shape == NUMBER and is_number(value):
+                return value
+            if shape is ANY or (
+                value is None and isinstance(shape, tuple) and f"{key}?" in (shapes or {})
+            ):  # PyTorch's SGD writes None where there is no momentum
                 return copy.deepcopy(value)
             if shape is None and is_number(value) and 0 <= value < math.inf:
                 return value
-            expected = "a number from 0 up" if shape is None else f"a tensor of shape {shape}"
+            expected = "a number" if shape == NUMBER else "a number from 0 up" if shape is None else f"a tensor of shape {shape}"
             raise StateDictError(f"{what} must be {expected}: got {type(value).__name__} {value!r:.60}; pass what was saved")
         array = value.numpy(force=True) if isinstance(value, Taped) else value
         if array.dtype.char not in CATEGORY or array.dtype.kind not in ("biufcV" if shape is ANY else "biufV" if shape is None else "fcV"):
             raise StateDictError(f"{what} is of {array.dtype}, which is no kind of number for it; pass what was saved")
-        if p is not None and p.dtype.kind == "c" and array.dtype.kind == "c":  # as PyTorch remembers it
-            array = array[..., None].view(array.real.dtype)
+        if shape == NUMBER and array.size == 1 and array.dtype.kind in "iufV":
+            return float(array.item())
         if shape is None:
             if array.size != 1 or not 0 <= array.item() < math.inf:
                 raise StateDictError(f"{what} must be a number from 0 up: got {array.tolist()!r:.60}; pass what was saved")
-        elif shape is not ANY and (array.shape != shape or array.dtype.kind == "c"):
+            number = array.item()
+            return int(number) if float(number).is_integer() else number
+        if shape is ANY:
+            real = p is not None and array.dtype.kind in "fV" and array.shape
+            return Tensor.wrap(np.array(array, np.empty(0, p.dtype).real.dtype if p is not None and real else array.dtype), 0)
+        complex_here = p is not None and p.dtype.kind == "c"
+        if complex_here and array.dtype.kind != "c" and array.shape == (*shape, 2):  # as pairs of real numbers
+            array = array[..., 0] + 1j * array[..., 1]
+        if array.shape != shape or (array.dtype.kind == "c") != complex_here:
             raise StateDictError(f"{what} is {array.shape}, the parameter is {'' if p is None else p.shape}: it must be {shape}")
-        dtype = array.dtype
-        if p is not None and shape is not None and dtype.kind in "fV" and (array.shape or shape is not ANY):
-            dtype = np.empty(0, p.dtype).real.dtype
-        return Tensor.wrap(np.array(array, dtype), 0)
+        return Tensor.wrap(np.array(array, array.dtype if p is None else p.array.dtype), 0)

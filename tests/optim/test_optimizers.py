@@ -1,43 +1,24 @@
-"""Optimizers against PyTorch's, step by step, and their contract: groups, state, errors."""
+"""The contract of all optimizers: groups, names, hooks, state, errors; kernels beside their formulas.
+
+Not here: whether each class computes what PyTorch's does (``test_every_optimizer.py``).
+"""
 
 from __future__ import annotations
 
 import copy
-import inspect
-import itertools
+import pickle
 
 import numpy as np
 import pytest
+from optimizer_table import CASES, CLASSES, label
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn, optim
 from tensorflowlite_clone._errors import ShapeError
 
-SETTINGS = [
-    *(
-        ("SGD", {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": x})
-        for m, d, w, n, x in itertools.product([0.0, 0.9], [0.0, 0.3], [0.0, 0.1], [False, True], [False, True])
-        if not n or (m and not d)
-    ),
-    *(
-        (name, {"weight_decay": w, "amsgrad": a, "maximize": x, "betas": b})
-        for name, w, a, x, b in itertools.product(["Adam", "AdamW"], [0.0, 0.1], [False, True], [False, True], [(0.9, 0.999), (0.3, 0.5)])
-    ),
-    ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
-    ("Adam", {"eps": 1e-2}),
-    ("AdamW", {"eps": 1e-2}),
-]
 SHAPES = [(3, 2), (), (5,), (2, 1, 2)]
-
-
-def name_of(case):
-    return f"{case[0]}({', '.join(f'{k}={v}' for k, v in case[1].items())})"
-
-
-def parameters(library):
-    rng = np.random.default_rng(1)
-    arrays = [rng.normal(size=s) for s in SHAPES]
-    return [library.tensor(a, requires_grad=True) for a in arrays]
+#: Those whose formula has a kernel.
+FUSED = [case for case in CASES if hasattr(CLASSES[case[0]].formula, "kernel")]
 
 
 def groups(ps):
@@ -45,46 +26,15 @@ def groups(ps):
     return [{"params": ps[:2]}, {"params": ps[2], "lr": 0.3}, {"params": ps[3:], "weight_decay": 0.2}]
 
 
-def set_gradients(mine, other, torch, step):
-    """The same random gradients for both, some of them missing, one of them not contiguous."""
-    rng = np.random.default_rng(step)
-    for i, (p, q) in enumerate(zip(mine, other, strict=True)):
-        g = rng.normal(size=SHAPES[i])
-        if (i + step) % 3 == 0:
-            p.grad = q.grad = None
-        else:
-            p.grad, q.grad = tl.Tensor(np.array(g, order="F")), torch.tensor(g)
-
-
-@pytest.mark.parametrize("case", SETTINGS, ids=name_of)
-def test_steps_equal_torch(case):
-    torch = pytest.importorskip("torch")
-    name, settings = case
-    mine, other = parameters(tl), parameters(torch)
-    ours, theirs = getattr(optim, name)(groups(mine), lr=0.1, **settings), getattr(torch.optim, name)(groups(other), lr=0.1, **settings)
-    for step in range(12):
-        set_gradients(mine, other, torch, step)
-        ours.step()
-        theirs.step()
-        for p, q in zip(mine, other, strict=True):
-            np.testing.assert_allclose(p.numpy(force=True), q.detach().numpy(), rtol=1e-12, atol=1e-12)
-        for g, h in zip(ours.param_groups, theirs.param_groups, strict=True):
-            g["lr"] = h["lr"] = g["lr"] * 0.9
-    for (i, s), (j, t) in zip(sorted(ours.state_dict()["state"].items()), sorted(theirs.state_dict()["state"].items()), strict=True):
-        assert i == j and set(s) == {k for k, v in t.items() if v is not None}
-        for key, value in s.items():
-            np.testing.assert_allclose(np.asarray(value), np.asarray(t[key]), rtol=1e-12, atol=1e-12)
-
-
 @pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
-@pytest.mark.parametrize("case", SETTINGS, ids=name_of)
+@pytest.mark.parametrize("case", FUSED, ids=label)
 def test_kernel_equals_formula(case, dtype, monkeypatch):
     """The published formula, applied as it stands, is the oracle of the kernel that is fused to it."""
     name, settings = case
 
     def run():
         ps = [tl.tensor(np.random.default_rng(1).normal(size=s).astype(dtype), requires_grad=True) for s in SHAPES]
-        optimizer = getattr(optim, name)(groups(ps), lr=0.1, **settings)
+        optimizer = getattr(optim, name)(groups(ps), **{"lr": 0.1, **settings})
         for step in range(5):
             rng = np.random.default_rng(step)
             for i, p in enumerate(ps):
@@ -113,11 +63,11 @@ def test_kernel_equals_formula(case, dtype, monkeypatch):
             np.testing.assert_allclose(np.asarray(v), np.asarray(expected_state[i][key]), **tolerance)
 
 
-@pytest.mark.parametrize("case", SETTINGS[::5], ids=name_of)
+@pytest.mark.parametrize("case", [c for c in CASES if c[0] != "Muon"], ids=label)
 def test_formulas_are_pure(case):
     """They hold for tensors as for arrays, and can be differentiated: nothing is changed in place."""
     name, settings = case
-    optimizer = getattr(optim, name)([tl.zeros(3, requires_grad=True)], lr=0.1, **settings)
+    optimizer = getattr(optim, name)([tl.zeros(3, requires_grad=True)], **settings)
     formula, group = optimizer.formula, optimizer.param_groups[0]
     p, g = np.array([1.0, -2.0, 3.0]), np.array([0.5, 0.25, -1.0])
     new, state = formula(p, g, {}, group)
@@ -154,63 +104,6 @@ def test_a_formula_is_all_that_an_optimizer_needs():
     again.load_state_dict(optimizer.state_dict())
     again.step()
     assert p.tolist() == [3.125, -1.125]
-
-
-@pytest.mark.parametrize("case", SETTINGS[::5], ids=name_of)
-def test_resumed_steps_are_the_same_bit_for_bit(case):
-    torch = pytest.importorskip("torch")
-    name, settings = case
-
-    def run(steps, before=None):
-        mine, other = parameters(tl), parameters(torch)
-        optimizer = getattr(optim, name)(groups(mine), lr=0.1, **settings)
-        if before is not None:
-            values, state = before
-            for p, v in zip(mine, values, strict=True):
-                p.data = v
-            optimizer.load_state_dict(state)
-        for step in steps:
-            set_gradients(mine, other, torch, step)
-            optimizer.step()
-        return [p.numpy(force=True).copy() for p in mine], copy.deepcopy(optimizer.state_dict())
-
-    whole, _ = run(range(8))
-    resumed, _ = run(range(4, 8), run(range(4)))
-    for a, b in zip(whole, resumed, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize(("name", "settings"), [("SGD", {"momentum": 0.9}), ("SGD", {}), ("Adam", {}), ("AdamW", {"amsgrad": True})])
-def test_state_of_torch_can_be_loaded(name, settings):
-    torch = pytest.importorskip("torch")
-    mine, other = parameters(tl), parameters(torch)
-    ours, theirs = getattr(optim, name)(mine, lr=0.1, **settings), getattr(torch.optim, name)(other, lr=0.2, **settings)
-    for step in range(3):
-        set_gradients(mine, other, torch, step)
-        theirs.step()
-    for p, q in zip(mine, other, strict=True):
-        p.data = q.detach().numpy().copy()
-    state = theirs.state_dict()
-    plain = {i: {k: np.asarray(v) if isinstance(v, torch.Tensor) else v for k, v in s.items()} for i, s in state["state"].items()}
-    ours.load_state_dict({"state": plain, "param_groups": state["param_groups"]})
-    assert ours.param_groups[0]["lr"] == 0.2
-    for step in range(3, 6):
-        set_gradients(mine, other, torch, step)
-        ours.step()
-        theirs.step()
-        for p, q in zip(mine, other, strict=True):
-            np.testing.assert_allclose(p.numpy(force=True), q.detach().numpy(), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", sorted(set(optim.__all__) - {"Optimizer", "lr_scheduler"}))
-def test_signature_is_that_of_torch(name):
-    torch = pytest.importorskip("torch")
-    ours, theirs = (inspect.signature(getattr(m, name)).parameters for m in (optim, torch.optim))
-    positional = [p for p in theirs if theirs[p].kind is not inspect.Parameter.KEYWORD_ONLY]
-    assert list(ours)[: len(positional)] == positional
-    for parameter in theirs.values():
-        assert ours[parameter.name].default == parameter.default
-    assert name in {case[0] for case in SETTINGS}
 
 
 @pytest.mark.parametrize("size", [40_000, 300_000])
@@ -272,7 +165,7 @@ def test_zero_grad_to_none_or_zeros():
 
 def test_groups_can_be_added_and_changed():
     p, q = tl.ones(1, requires_grad=True), tl.ones(1, requires_grad=True)
-    optimizer = optim.SGD([("weight", p)], lr=0.5)
+    optimizer = optim.SGD([p], lr=0.5)
     optimizer.add_param_group({"params": q, "lr": 0.25})
     (p + q).sum().backward()
     optimizer.step()
@@ -292,27 +185,11 @@ def test_parameters_may_be_replaced_between_steps():
     assert layer.weight.tolist() == [[-1.0, -1.0]]
 
 
-def test_state_dict_has_the_layout_of_torch():
-    torch = pytest.importorskip("torch")
-    mine, other = parameters(tl), parameters(torch)
-    ours, theirs = optim.Adam(groups(mine)), torch.optim.Adam(groups(other))
-    set_gradients(mine, other, torch, 1)
-    ours.step()
-    theirs.step()
-    a, b = ours.state_dict(), theirs.state_dict()
-    assert list(a) == list(b)
-    assert [g["params"] for g in a["param_groups"]] == [g["params"] for g in b["param_groups"]]
-    assert {i: set(s) for i, s in a["state"].items()} == {i: set(s) for i, s in b["state"].items()}
-    for g, h in zip(a["param_groups"], b["param_groups"], strict=True):
-        assert set(g) <= set(h)
-        assert {k: h[k] for k in g} == g
-
-
 def test_repr_lists_the_groups():
     p = tl.ones(1, requires_grad=True)
     assert repr(optim.SGD([p], lr=0.5)) == (
-        "SGD (\nParameter Group 0\n    dampening: 0.0\n    lr: 0.5\n    maximize: False\n    momentum: 0.0\n"
-        "    nesterov: False\n    weight_decay: 0.0\n)"
+        "SGD (\nParameter Group 0\n    dampening: 0.0\n    differentiable: False\n    foreach: None\n    fused: None\n    lr: 0.5\n"
+        "    maximize: False\n    momentum: 0.0\n    nesterov: False\n    weight_decay: 0.0\n)"
     )
 
 
@@ -343,7 +220,11 @@ def loaded(state, *settings):
         (lambda: optim.Adam([ones()], betas=(0.9, 1.0)), r"Adam: betas must be in \[0, 1\): betas\[1\] is 1.0"),
         (lambda: optim.Adam([ones()], eps=-1.0), "Adam: eps must not be negative"),
         (lambda: optim.AdamW([{"params": [ones()], "weight_decay": -1.0}]), "AdamW: weight_decay must not be negative"),
-        (lambda: optim.AdamW([ones()], differentiable=True), "AdamW: differentiable=True is not available"),
+        (
+            lambda: optim.SGD([("a", ones()), ones()]),
+            "SGD: parameters must all have names, or none: here 1 of 2 have one; pass model.named",
+        ),
+        (lambda: optim.SGD([("a", ones())]).add_param_group({"params": [ones()]}), "here 0 of 1 have one, earlier groups are otherwise"),
         (lambda: loaded(optim.Adam([{"params": [ones()]}, {"params": [ones()]}]).state_dict()), r"2 parameter group\(s\), Adam has 1"),
         (lambda: loaded(optim.Adam([ones(), ones()]).state_dict()), r"group 0 has 2 parameter\(s\) in the state and 1 here"),
         (
@@ -395,3 +276,103 @@ def test_data_of_another_shape_than_the_state(make):
     optimizer.state.pop(p)
     optimizer.step()
     assert p.tolist() != [1.0] * 3
+
+
+# ---- names ------------------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_kept_in_the_groups_and_the_state():
+    torch = pytest.importorskip("torch")
+    found = []
+    for library in (tl, torch):
+        ps = [library.ones(2, requires_grad=True) for _ in range(3)]
+        optimizer = library.optim.Adam([{"params": [("a", ps[0]), ("b", ps[1])]}, {"params": [("c", ps[2])], "lr": 0.5}])
+        saved = optimizer.state_dict()
+        found.append([{k: v for k, v in g.items() if k != "params"} for g in saved["param_groups"]])
+        renamed = copy.deepcopy(saved)
+        renamed["param_groups"][0]["param_names"] = ["x", "y"]
+        del renamed["param_groups"][1]["param_names"]
+        optimizer.load_state_dict(renamed)
+        found[-1].append([g.get("param_names") for g in optimizer.param_groups])
+    assert found[0] == found[1] and found[0][-1] == [["x", "y"], ["c"]]
+    optimizer = optim.SGD(nn.Linear(2, 1).named_parameters())
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+
+
+# ---- hooks ------------------------------------------------------------------------------------------------------------------
+
+
+def hooked(library):
+    """What hooks of all kinds are told, in order."""
+    told = []
+    p = library.ones(2, requires_grad=True)
+    optimizer = library.optim.SGD([p], lr=1.0)
+    module = library.optim.optimizer if library is tl else __import__("sys").modules["torch.optim.optimizer"]
+    handles = [
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: told.append(("before", o is optimizer, len(args), list(kwargs)))),
+        optimizer.register_step_post_hook(lambda o, args, kwargs: told.append(("after", float(p[0].item()), len(args)))),
+        module.register_optimizer_step_pre_hook(lambda o, args, kwargs: told.append("before all")),
+        module.register_optimizer_step_post_hook(lambda o, args, kwargs: told.append("after all")),
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: told.append(args[0] is o)),
+        optimizer.register_state_dict_pre_hook(lambda o: told.append("saving")),
+        optimizer.register_state_dict_pre_hook(lambda o: told.append("saving first"), prepend=True),
+        optimizer.register_state_dict_post_hook(lambda o, state: {**state, "note": 1}),
+        optimizer.register_load_state_dict_pre_hook(lambda o, state: state.update(seen=told.append(("loading", sorted(state))))),
+        optimizer.register_load_state_dict_post_hook(lambda o: told.append("loaded")),
+        optimizer.register_load_state_dict_pre_hook(lambda o, state: {k: v for k, v in state.items() if k != "note"}, prepend=True),
+    ]
+    p.grad = library.ones(2)
+    optimizer.step()
+    optimizer.step(closure=lambda: told.append("closure"))
+    replace = optimizer.register_step_pre_hook(lambda o, args, kwargs: ((o, lambda: told.append("another")), {}))
+    optimizer.step()
+    replace.remove()
+    state = optimizer.state_dict()
+    told.append(sorted(state))
+    optimizer.load_state_dict(state)
+    told.append(sorted(state))
+    for handle in handles:
+        handle.remove()
+    optimizer.step()
+    optimizer.state_dict()
+    optimizer.load_state_dict(optimizer.state_dict())
+    return told
+
+
+def test_hooks_are_told_as_in_torch():
+    torch = pytest.importorskip("torch")
+    assert hooked(tl) == hooked(torch)
+
+
+def test_hooks_of_optimizers_with_a_step_of_their_own():
+    """Once each, also where a step calls that of the class above; copies and pickles have none."""
+    told = []
+
+    class Twice(optim.SGD):
+        def step(self, closure=None):
+            super().step()
+            return super().step(closure)
+
+    p = ones()
+    p.grad = tl.ones(2)
+    optimizer = Twice([p], lr=0.25)
+    optimizer.register_step_post_hook(lambda *args: told.append(p.tolist()))
+    optimizer.step()
+    assert told == [[0.5, 0.5]]
+    other = copy.deepcopy(optimizer)
+    other.param_groups[0]["params"][0].grad = tl.ones(2)
+    other.step()
+    assert len(told) == 1
+    sgd = optim.SGD([p])
+    sgd.register_step_pre_hook(lambda *args: None)
+    assert not pickle.loads(pickle.dumps(sgd))._hooks("before step")
+
+
+def test_wrong_hooks():
+    optimizer = optim.SGD([ones()])
+    for register in [getattr(optimizer, n) for n in dir(optimizer) if n.startswith("register_")]:
+        with pytest.raises(TypeError, match="register hook: a hook must be callable: got int 3"):
+            register(3)
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: 3)
+    with pytest.raises((TypeError, RuntimeError), match=r"SGD\.step: a hook before the step returns None or new arguments"):
+        optimizer.step()

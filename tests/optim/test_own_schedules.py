@@ -9,6 +9,9 @@ import pytest
 
 import tensorflowlite_clone as tl
 
+#: Schedules are stepped alone here.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*before .?optimizer\.step:UserWarning")
+
 
 def classes(T):
     """Schedules as people write them for PyTorch; ``T`` is the library."""

@@ -14,6 +14,9 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import optim
 
+#: Most tests here step schedules alone.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*before .?optimizer\.step:UserWarning")
+
 #: Name, arguments, number of steps.
 SCHEDULES = [
     ("LambdaLR", {"lr_lambda": lambda e: 0.9**e}, 8),
@@ -41,6 +44,13 @@ SCHEDULES = [
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9, "base_momentum": 0.6, "max_momentum": [0.9, 0.8], "div_factor": 5.0}, 9),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9, "pct_start": 0.0, "final_div_factor": 10.0}, 9),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9, "pct_start": 0.5, "cycle_momentum": False}, 9),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 4}, 20),
+    ("CyclicLR", {"base_lr": [0.01, 0.02], "max_lr": [0.1, 0.3], "step_size_up": 3, "step_size_down": 5, "mode": "triangular2"}, 20),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 4, "mode": "exp_range", "gamma": 0.9}, 20),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 4, "scale_fn": lambda x: 1 / x}, 20),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 3, "scale_fn": lambda x: 0.9**x, "scale_mode": "iterations"}, 20),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 3, "base_momentum": 0.3, "max_momentum": [0.9, 0.8]}, 20),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 3, "cycle_momentum": False}, 20),
     ("ReduceLROnPlateau", {"patience": 1, "factor": 0.5}, 12),
     ("ReduceLROnPlateau", {"mode": "max", "patience": 0, "threshold": 0.2, "threshold_mode": "abs", "cooldown": 2}, 12),
     ("ReduceLROnPlateau", {"patience": 0, "min_lr": [0.05, 0.001], "threshold": 0.1}, 12),
@@ -87,7 +97,7 @@ def test_schedule_equals_torch(case, kind):
     mine, other = optimizers(kind)
     ours, theirs = getattr(optim.lr_scheduler, name)(mine, **settings), getattr(torch_schedules(), name)(other, **settings)
     compare(mine, other, ours, theirs)
-    for i in range(steps):
+    for i in range(steps if name in ("OneCycleLR", "ReduceLROnPlateau") else 200):
         arguments = (METRICS[i],) if name == "ReduceLROnPlateau" else ()
         ours.step(*arguments)
         quietly(theirs.step, *arguments)
@@ -107,6 +117,61 @@ def test_signature_is_that_of_torch(name):
     assert list(ours) == list(theirs)
     for parameter in theirs.values():
         assert ours[parameter.name].default == parameter.default
+
+
+@pytest.mark.parametrize("case", [c for c in SCHEDULES if "Plateau" not in c[0] and "Restarts" not in c[0]], ids=lambda c: c[0])
+def test_going_to_an_epoch_equals_torch(case):
+    """Deprecated, and a warning as there; the chainable form goes on from where it leads."""
+    name, settings, _ = case
+    mine, other = optimizers()
+    ours, theirs = getattr(optim.lr_scheduler, name)(mine, **settings), getattr(torch_schedules(), name)(other, **settings)
+    for epoch in (3, None, 7, 2, None, None):
+        if epoch is None:
+            ours.step()
+        else:
+            with pytest.warns(UserWarning, match="the argument epoch is deprecated"):
+                ours.step(epoch)
+        quietly(theirs.step, *(() if epoch is None else (epoch,)))
+        compare(mine, other, ours, theirs)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_schedule_before_the_optimizer_warns():
+    """At the first step after the schedule was made, once; not where a run goes on, nor for schedules that begin later."""
+    s = optim.lr_scheduler
+    p = tl.zeros(1, requires_grad=True)
+    p.grad = tl.zeros(1)
+    optimizer = optim.SGD([p], lr=1.0)
+    schedule = s.StepLR(optimizer, 3)
+    with pytest.warns(UserWarning, match=r"StepLR\.step: lr_scheduler\.step\(\) before optimizer\.step\(\): SGD has not stepped") as caught:
+        schedule.step()
+    assert caught[0].filename == __file__
+    schedule.step()
+    optimizer = optim.SGD([p], lr=1.0)
+    parts = [s.LinearLR(optimizer, total_iters=2), s.CosineAnnealingWarmRestarts(optimizer, 2)]
+    whole = s.SequentialLR(optimizer, parts, [2])
+    with pytest.warns(UserWarning, match="LinearLR"):
+        whole.step()
+    optimizer.step()
+    for _ in range(4):
+        whole.step()
+    again = s.StepLR(optimizer, 3)
+    again.step()
+    saved = again.state_dict()
+    optimizer = optim.SGD([p], lr=1.0)
+    resumed = s.StepLR(optimizer, 3)
+    resumed.load_state_dict(saved)
+    resumed.step()
+    del saved["_step_count"]  # of an earlier version
+    resumed.load_state_dict(saved)
+
+
+def test_combined_schedules_take_no_epoch():
+    mine, _ = optimizers()
+    s = optim.lr_scheduler
+    for whole in (s.SequentialLR(mine, [s.StepLR(mine, 1)], []), s.ChainedScheduler([s.StepLR(mine, 1)])):
+        with pytest.raises(TypeError, match="takes no epoch"):
+            whole.step(3)
 
 
 def test_one_cycle_that_only_rises():
@@ -197,6 +262,12 @@ def test_a_rate_changed_by_hand_stays_changed():
         (lambda o, s: s.OneCycleLR(o, 1.0, 9, pct_start=1.5), "pct_start must be in"),
         (lambda o, s: s.OneCycleLR(o, [1.0], 9), "2 parameter groups but 1 values of max_lr"),
         (lambda o, s: [c := s.OneCycleLR(o, 1.0, 2), *(c.step() for _ in range(3))], "step 3 is past the end: total_steps is 2"),
+        (lambda o, s: s.CyclicLR(o, 0.1, 0.2, mode="x"), "CyclicLR: mode must be one of 'triangular'"),
+        (lambda o, s: s.CyclicLR(o, 0.1, 0.2, scale_fn=3), "CyclicLR: scale_fn must be a function"),
+        (lambda o, s: s.CyclicLR(o, 0.1, 0.2, scale_fn=abs, scale_mode="x"), "CyclicLR: scale_mode must be one of"),
+        (lambda o, s: s.CyclicLR(o, [0.1], 0.2), "CyclicLR: 2 parameter groups but 1 values of base_lr"),
+        (lambda o, s: s.CyclicLR(o, 0.1, 0.2, step_size_up=0), "CyclicLR: step_size_up must be above 0"),
+        (lambda o, s: s.CyclicLR(optim.Adagrad([tl.zeros(1, requires_grad=True)]), 0.1, 0.2), "neither momentum nor betas to cycle"),
         (lambda o, s: s.ReduceLROnPlateau(o, factor=1.0), "factor must be below 1"),
         (lambda o, s: s.ReduceLROnPlateau(o, "best"), "mode is 'min' or 'max'"),
         (lambda o, s: s.SequentialLR(o, [s.StepLR(o, 1), s.StepLR(o, 2)], [1, 2]), "one fewer than the schedules: 2 schedules"),

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from optimizer_table import CLASSES, FULL, OPTIONS
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import _errors, nn, optim
@@ -18,16 +19,21 @@ NOT_RATES = [-1.0, float("nan"), -1e-9, tl.tensor(-0.5), *NOT_NUMBERS]
 NOT_BETAS = [(0.9,), (0.9, 0.99, 0.999), 0.9, None, "ab", (1.0, 0.9), (0.9, -0.1), (float("nan"), 0.9), ("a", 0.9), {}, [0.9, None]]
 NOT_COUNTS = [-1, 2.5, "3", None, [3], object(), True, float("nan")]
 
-#: Settings of the classes and what cannot be meant.
-SETTINGS = {
-    "SGD": {"lr": NOT_RATES, "momentum": NOT_RATES, "weight_decay": NOT_RATES, "dampening": NOT_NUMBERS},
-    "Adam": {"lr": NOT_RATES, "eps": NOT_RATES, "weight_decay": NOT_RATES, "betas": NOT_BETAS},
-    "AdamW": {"lr": NOT_RATES, "eps": NOT_RATES, "weight_decay": NOT_RATES, "betas": NOT_BETAS},
-}
+NOT_IN = {
+    "[0, inf)": NOT_RATES, "(0, inf)": [0.0, *NOT_RATES],
+    "(-inf, inf)": NOT_NUMBERS, "[0, 1]": [1.5, *NOT_RATES], "[1, inf)": [0.5, *NOT_RATES],
+    "(-inf, 0]": [0.5, float("nan"), *NOT_NUMBERS], ("[0, 1)", "[0, 1)"): NOT_BETAS, ("(0, 1)", "(1, inf)"): [(1.2, 0.5), *NOT_BETAS],
+    ("(-inf, inf)", "(-inf, inf)"): [(2.0, 1.0), (0.9,), 0.9, None, "ab", (1, "a")],
+    ("[0, inf)", "[0, inf)"): [(2.0, 1.0), (0.9,), 0.9, None, (-1, 2), (1, "a")], ("(-inf, inf)",) * 3: [(1, 2), (1, 2, "a"), None, 3.0],
+}  # fmt: skip
+#: Settings of the classes and what cannot be meant: what is outside of the intervals that the classes name.
+SETTINGS = {name: {key: NOT_IN[interval] for key, interval in c.ranges.items()} for name, c in CLASSES.items()}
+SETTINGS["Muon"] |= {"ns_steps": [100, *NOT_COUNTS], "adjust_lr_fn": ["x", 3, ["original"]]}
+SETTINGS["Adafactor"] |= {"eps": [(None,), (-1.0, 0.1), (None, None), (0.1, -1.0), 0.1, "ab", None]}
 
 
 def leaf():
-    return tl.ones(2, requires_grad=True)
+    return tl.ones(2, 2, requires_grad=True)
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["class", "group"])
@@ -57,14 +63,14 @@ def test_parameters(name, params):
         getattr(optim, name)(params())
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_groups_that_cannot_be_added_change_nothing(name):
     p = leaf()
     optimizer = getattr(optim, name)([p], lr=0.5)
     bad = [
         None, 3, [leaf()], leaf(), {}, {"lr": 0.1}, {"params": [p]}, {"params": [leaf(), p]}, {"params": [leaf()], "lr": -1.0},
         {"params": [leaf()], "lr": "x"}, {"params": [leaf() * 1]}, {"params": {leaf()}}, {"params": "w"}, {"params": [1]}, {"params": None},
-        {"params": [leaf()], "weight_decay": None},
+        *([{"params": [leaf()], "weight_decay": None}] if "weight_decay" in OPTIONS[name] else []),
     ]  # fmt: skip
     for group in bad:
         with pytest.raises(CLEAR, match=f"{name}: "):
@@ -72,22 +78,21 @@ def test_groups_that_cannot_be_added_change_nothing(name):
         assert len(optimizer.param_groups) == 1 and optimizer.param_groups[0]["lr"] == 0.5
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("closure", [3, "loss", [], tl.ones(1), 0.5])
 def test_closures(name, closure):
     p = leaf()
-    p.grad = tl.ones(2)
+    p.grad = tl.ones(2, 2)
     optimizer = getattr(optim, name)([p], lr=0.5)
     with pytest.raises(TypeError, match=rf"{name}\.step: closure must be a function that computes the loss: got {type(closure).__name__}"):
         optimizer.step(closure)
-    assert p.tolist() == [1, 1] and not optimizer.state
+    assert p.tolist() == [[1, 1]] * 2 and all(s.get("step", 0) == 0 for s in optimizer.state.values())
 
 
 def stepped(name):
     """An optimizer that has taken steps, of two groups; what it remembers."""
-    ps = [leaf(), tl.ones(2, 3, requires_grad=True), tl.tensor(1.0, requires_grad=True)]
-    settings = {"momentum": 0.9} if name == "SGD" else {"amsgrad": True}
-    optimizer = getattr(optim, name)([{"params": ps[:2]}, {"params": ps[2:], "lr": 0.25}], lr=0.5, **settings)
+    ps = [leaf(), tl.ones(2, 3, requires_grad=True), tl.ones((2, 1) if name == "Muon" else (), requires_grad=True)]
+    optimizer = getattr(optim, name)([{"params": ps[:2]}, {"params": ps[2:], "lr": 0.25}], **{**FULL[name], "lr": 0.5})
     for p in ps:
         p.grad = tl.ones(p.shape)
     optimizer.step()
@@ -156,17 +161,20 @@ STEPS = [
     tl.tensor(1j),
     True,
 ]
-STATES = {
-    "SGD": [(("state", i, "momentum_buffer"), m) for i in (0,) for m in MOMENTS],
-    "Adam": [
-        *((("state", 0, key), m) for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") for m in MOMENTS),
-        *((("state", 0, "step"), step) for step in STEPS), (("state", 0, "step"), del_), (("state", 0, "exp_avg"), del_),
-        (("state", 2, "exp_avg_sq"), del_), (("state", 2, "exp_avg"), tl.ones(1)), (("param_groups", 0, "betas"), (0.9,)),
-        (("param_groups", 0, "betas"), (0.9, 2.0)), (("param_groups", 0, "betas"), None), (("param_groups", 0, "eps"), -1.0),
-        (("state", 0, "exp_avg"), None), (("state", 0, "exp_avg_sq"), tl.ones(2, 3)),
-    ],
-}  # fmt: skip
-STATES["AdamW"] = STATES["Adam"]
+
+
+def states(name):
+    """What cannot be in a state, by the shapes that the class says it has; a setting that it does not take."""
+    optimizer = stepped(name)
+    ps = [p for g in optimizer.param_groups for p in g["params"]]
+    found = []
+    for i, p in ((0, ps[0]), (2, ps[2])):
+        for key, shape in optimizer.state_shapes(p, optimizer.param_groups[0]).items():
+            wrong = STEPS if shape is None else [m for m in MOMENTS if np.shape(m) != shape or not isinstance(m, tl.Tensor | np.ndarray)]
+            found += [(("state", i, key.removesuffix("?")), value) for value in wrong]
+            found += [] if key.endswith("?") or len(optimizer.state[p]) == 1 else [(("state", i, key), del_)]
+    settings = [(("param_groups", 0, key), value) for key, bad in SETTINGS[name].items() for value in bad[:3]]
+    return [*found, *settings]
 
 
 def look(optimizer):
@@ -174,11 +182,12 @@ def look(optimizer):
     return str((groups, {id(p): {k: np.asarray(v).tolist() for k, v in e.items()} for p, e in optimizer.state.items()}))
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_states_that_do_not_fit_change_nothing(name):
     optimizer = stepped(name)
     good, before = optimizer.state_dict(), look(optimizer)
-    bad = [*WHOLE, *(changed(good, path, value) for path, value in [*STRUCTURE, *STATES[name]])]
+    entries = [(path, v) for path, v in STRUCTURE if path[-1] != "weight_decay" or "weight_decay" in OPTIONS[name]]
+    bad = [*WHOLE, *(changed(good, path, value) for path, value in [*entries, *states(name)])]
     for state in bad:
         with pytest.raises(CLEAR) as caught:
             optimizer.load_state_dict(state)
@@ -213,7 +222,7 @@ def test_what_may_be_loaded():
     moments = {"step": tl.tensor(3.0), "exp_avg": np.ones(2, "f4"), "exp_avg_sq": tl.ones(2)}
     turned = {"step": 3, "exp_avg": np.full(2, 1 + 2j, "c8"), "exp_avg_sq": np.full(2, 3 + 4j, "c8")}
     optimizer.load_state_dict({"state": {"0": moments, 1: turned}, "param_groups": [{"params": [0, 1], "foreach": None}]})
-    assert optimizer.state[p]["exp_avg"].dtype == tl.float64 and optimizer.state[z]["exp_avg_sq"].tolist() == [[3.0, 4.0]] * 2
+    assert optimizer.state[p]["exp_avg"].dtype == tl.float64 and optimizer.state[z]["exp_avg_sq"].tolist() == [3 + 4j] * 2
     p.grad, z.grad = tl.ones(2, dtype=tl.float64), tl.ones(2, dtype=tl.complex64)
     optimizer.step()
     assert optimizer.state[p]["step"] == 4
@@ -233,6 +242,14 @@ SCHEDULES = {
     "CosineAnnealingWarmRestarts": ({"T_0": 3}, {"T_0": [0, *NOT_COUNTS], "T_mult": [0, *NOT_COUNTS], "eta_min": ["a", None]}),
     "LambdaLR": ({"lr_lambda": abs}, {"lr_lambda": [3, "f", None, [abs], [abs, 3], {}]}),
     "MultiplicativeLR": ({"lr_lambda": abs}, {"lr_lambda": [3, "f", None, [abs], [abs, 3], {}]}),
+    "CyclicLR": (
+        {"base_lr": 0.1, "max_lr": 0.2},
+        {
+            "base_lr": ["a", None, [1.0], [1.0, "a"]], "max_lr": ["a", None, [1.0], {}], "step_size_up": [0, -1, "3", None, float("nan")],
+            "step_size_down": [0, -1, "3", float("nan")], "mode": ["x", None, 3], "gamma": ["a", None], "scale_fn": [3, "f", [abs]],
+            "base_momentum": ["a", None, [0.8], -0.5], "max_momentum": ["a", None, [0.8], -0.5],
+        },
+    ),
     "OneCycleLR": (
         {"max_lr": 1.0, "total_steps": 9},
         {
@@ -313,6 +330,6 @@ def test_combinations(make):
 
 def test_how_many():
     settings = 2 * sum(len(bad) for settings in SETTINGS.values() for bad in settings.values())
-    states = sum(len(WHOLE) + len(STRUCTURE) + len(STATES[name]) for name in SETTINGS)
+    of_states = sum(len(WHOLE) + len(STRUCTURE) + len(states(name)) for name in OPTIONS)
     schedules = sum(len(values) for _, bad in SCHEDULES.values() for values in bad.values())
-    assert settings + states + schedules > 600
+    assert settings + of_states + schedules > 3000

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._checks import integer, number
 from ..._errors import ArgumentError, OperandError
+from ...core.where import stacklevel
 from ..optimizer import Optimizer
-from .scheduler import LRScheduler, epochs, set_rate
+from .scheduler import EPOCH_DEPRECATION_WARNING, LRScheduler, epochs, set_rate
 
 
 class _Combined(LRScheduler):
@@ -39,9 +41,12 @@ class _Combined(LRScheduler):
 class SequentialLR(_Combined):
     """Schedules one after the other: ``schedulers[i]`` from ``milestones[i - 1]`` on, each beginning at its own epoch 0.
 
-    >>> from tensorflowlite_clone import nn, optim
+    >>> import tensorflowlite_clone as tl
     >>> from tensorflowlite_clone.optim.lr_scheduler import ExponentialLR, LinearLR
-    >>> optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> p = tl.zeros(1, requires_grad=True)
+    >>> p.grad = tl.zeros(1)
+    >>> optimizer = tl.optim.SGD([p], lr=1.0)
+    >>> optimizer.step()
     >>> warm, fall = LinearLR(optimizer, start_factor=0.5, total_iters=2), ExponentialLR(optimizer, gamma=0.5)
     >>> schedule = SequentialLR(optimizer, [warm, fall], milestones=[2])
     >>> [schedule.step() or schedule.get_last_lr()[0] for _ in range(4)]
@@ -64,8 +69,9 @@ class SequentialLR(_Combined):
     def _now(self) -> LRScheduler:
         return self.schedulers[bisect_right(self.milestones, self.last_epoch)]
 
-    def step(self) -> None:
-        """Move the schedule in force on, or begin with the next one."""
+    def step(self, epoch: int | None = None) -> None:
+        """Move the schedule in force on, or begin with the next one; there is no going to an ``epoch``."""
+        _no_epoch(self, epoch)
         self.last_epoch += 1
         if self.last_epoch in self.milestones:
             self._now().restart()
@@ -88,8 +94,9 @@ class ChainedScheduler(_Combined):
         self.attach(self.schedulers[0].optimizer)
         self._last_lr = self.rates()
 
-    def step(self) -> None:
-        """Move all schedules on."""
+    def step(self, epoch: int | None = None) -> None:
+        """Move all schedules on; there is no going to an ``epoch``."""
+        _no_epoch(self, epoch)
         for schedule in self.schedulers:
             schedule.step()
         self._last_lr = self.rates()
@@ -99,6 +106,11 @@ class ChainedScheduler(_Combined):
         for schedule in self.schedulers:
             schedule.begin()
         self._last_lr = self.rates()
+
+
+def _no_epoch(owner: LRScheduler, epoch: int | None) -> None:
+    if epoch is not None:
+        raise OperandError(f"{type(owner).__name__}.step: takes no epoch, its parts go on by one: got {epoch!r:.40}; call step()")
 
 
 def _schedules(owner: LRScheduler, schedulers: Any, optimizer: Optimizer | None) -> list[LRScheduler]:
@@ -163,13 +175,15 @@ class ReduceLROnPlateau(LRScheduler):
             return sign * value > sign * self.best + self.threshold
         return sign * value > sign * self.best * (1.0 + sign * self.threshold)
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
-        """Report the metric of an epoch, a number or a tensor with one element."""
+    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
+        """Report the metric of an epoch, a number or a tensor with one element; ``epoch``, its number, is deprecated."""
         try:
             value = float(metrics)
         except (TypeError, ValueError) as error:
             raise OperandError(f"ReduceLROnPlateau: a metric must be one number: got {type(metrics).__name__} {metrics!r:.60}") from error
-        self.last_epoch += 1
+        if epoch is not None:
+            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=stacklevel())
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
         else:

@@ -31,8 +31,11 @@ class _Steps(Factor):
 class StepLR(_Steps):
     """``initial_lr * gamma ^ floor(epoch / step_size)``.
 
-    >>> from tensorflowlite_clone import nn, optim
-    >>> optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> import tensorflowlite_clone as tl
+    >>> p = tl.zeros(1, requires_grad=True)
+    >>> p.grad = tl.zeros(1)
+    >>> optimizer = tl.optim.SGD([p], lr=1.0)
+    >>> optimizer.step()
     >>> schedule = StepLR(optimizer, step_size=2, gamma=0.5)
     >>> [schedule.step() or schedule.get_last_lr()[0] for _ in range(4)]
     [1.0, 0.5, 0.5, 0.25]

@@ -7,6 +7,8 @@ whose rates the optimizer has already (``last_epoch``), such a schedule leaves t
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import Any, TypeAlias
@@ -15,7 +17,14 @@ from ..._checks import integer, is_integer, is_number
 from ..._errors import ArgumentError, OperandError, StateDictError
 from ...autograd import no_grad
 from ...core.tensor import Taped
-from ..optimizer import Group, Optimizer
+from ...core.where import stacklevel
+from ..optimizer import Optimizer
+from ..settings import Group
+
+#: What ``step(epoch)`` warns of.
+EPOCH_DEPRECATION_WARNING = (
+    "LRScheduler.step: the argument epoch is deprecated: a schedule moves on by one epoch; call step() without it, once an epoch"
+)
 
 
 class LRScheduler:
@@ -28,13 +37,17 @@ class LRScheduler:
     Raises `OperandError` for what is no optimizer, and `ArgumentError` for going on without ``initial_lr`` in the groups.
     """
 
-    #: Entries of the instance that are not part of the state.
+    #: Entries of the instance that are not part of the state, and entries that a state need not have.
     transient: tuple[str, ...] = ("optimizer",)
+    lately: tuple[str, ...] = ("_step_count",)
     optimizer: Optimizer
     last_epoch: int
     _last_lr: list[Any]
     #: Whether the epoch entered is one whose rates the optimizer has already.
     _goes_on: bool = False
+    #: How many epochs have been entered, and whether the one that is being entered is the first.
+    _step_count: int = 0
+    _beginning: bool = False
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.attach(optimizer)
@@ -50,7 +63,7 @@ class LRScheduler:
         self.base_lrs = [_own(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._goes_on = last_epoch != -1
-        self.step()
+        self._enter()
         del self._goes_on
 
     def attach(self, optimizer: Optimizer) -> None:
@@ -69,10 +82,42 @@ class LRScheduler:
         """The rate of each group at ``last_epoch``; the groups still hold those of the epoch before."""
         raise TypeError(f"{type(self).__name__}: defines no rates; define get_lr(self) in the class")
 
-    def step(self) -> None:
-        """Move on to the next epoch (or batch, for schedules that go by batches)."""
-        self.last_epoch += 1
-        self._put(self.get_lr())
+    def step(self, epoch: int | None = None) -> None:
+        """Move on to the next epoch (or batch, for schedules that go by batches); warns where the optimizer has not stepped before.
+
+        ``epoch`` is deprecated: the number of the epoch to go to, by the formula of the epoch alone where the schedule has one.
+        """
+        self._check_order()
+        if epoch is None:
+            self.last_epoch += 1
+            self._put(self.get_lr())
+            return
+        warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=stacklevel())
+        self.last_epoch = epoch
+        self._put(self._get_closed_form_lr())
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        """The rates at ``last_epoch`` from those at the beginning, where the schedule can say; else as `get_lr`."""
+        return self.get_lr()
+
+    def _check_order(self) -> None:
+        """Count an epoch; warn where it is the second, and the optimizer has taken no step in the first."""
+        optimizer = self.optimizer
+        if self._step_count == 1 and not self._beginning and not optimizer._opt_called and "step" not in vars(optimizer):
+            name = type(self).__name__
+            warnings.warn(
+                f"{name}.step: lr_scheduler.step() before optimizer.step(): {type(optimizer).__name__} has not stepped yet, so the first "
+                f"rate is passed over; call optimizer.step() first",
+                UserWarning,
+                stacklevel=stacklevel(),
+            )
+        self._step_count += 1
+
+    def _enter(self) -> None:
+        """The step into the first epoch, which the optimizer need not have stepped before."""
+        self._beginning = True
+        self.step()
+        del self._beginning
 
     def _put(self, rates: Sequence[Any]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
@@ -90,8 +135,8 @@ class LRScheduler:
 
     def begin(self) -> None:
         """Enter epoch 0 from the rates in force."""
-        self.last_epoch = -1
-        self.step()
+        self.last_epoch, self._step_count = -1, 0
+        self._enter()
 
     def get_last_lr(self) -> list[Any]:
         """The rates that the last step set: numbers, or tensors where those of the optimizer are."""
@@ -118,13 +163,13 @@ class LRScheduler:
         name, ours = type(self).__name__, self.state_dict()
         if not isinstance(state_dict, Mapping):
             raise StateDictError(f"load_state_dict: {name} got {type(state_dict).__name__} as its state; pass what state_dict() returned")
-        missing = [k for k in ours if k not in state_dict]
+        missing = [k for k in ours if k not in state_dict and k not in self.lately]
         if missing:
             raise StateDictError(
                 f"load_state_dict: no state of {name}: {', '.join(missing)} not in it; pass what its state_dict() returned"
             )
         for key, now in ours.items():
-            given = state_dict[key]
+            given = state_dict.get(key, now)
             if not _alike(given, now) or (key == "last_epoch" and (not is_integer(given) or given < -1)):
                 raise StateDictError(
                     f"load_state_dict: {key} of {name} is {given!r:.60}, here it is {now!r:.60}; build the schedule that the state is of"
@@ -204,8 +249,11 @@ class _Lambdas(LRScheduler):
 class LambdaLR(_Lambdas):
     """``initial_lr * lr_lambda(epoch)``.
 
-    >>> from tensorflowlite_clone import nn, optim
-    >>> optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5)
+    >>> import tensorflowlite_clone as tl
+    >>> p = tl.zeros(1, requires_grad=True)
+    >>> p.grad = tl.zeros(1)
+    >>> optimizer = tl.optim.SGD([p], lr=0.5)
+    >>> optimizer.step()
     >>> schedule = LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
     >>> schedule.step(); schedule.get_last_lr()
     [0.25]
@@ -248,3 +296,7 @@ class Factor(LRScheduler):
             return self.rates()
         factor = self.factor_at(self.last_epoch)
         return [g["lr"] * factor for g in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        factor = math.prod(self.factor_at(e) for e in range(self.last_epoch + 1))
+        return [base * factor for base in self.base_lrs]
