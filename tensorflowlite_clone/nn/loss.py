@@ -142,9 +142,16 @@ class NLLLoss(_Weighted):
 class NLLLoss2d(NLLLoss):
     """`NLLLoss` under the name that it had for images, with a warning."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
         warnings.warn("NLLLoss2d: is deprecated, and NLLLoss takes images too; use NLLLoss", FutureWarning, stacklevel=2)
-        super().__init__(*args, **kwargs)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
 class BCELoss(_Weighted):

@@ -68,8 +68,11 @@ def test_constructor_takes_what_pytorch_takes(name):
 
     def shown(kind):
         parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
-        return [(p.name, p.default, p.kind) for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        return [(p.name, getattr(p.default, "__name__", p.default), p.kind) for p in named]  # functions by name
 
+    if name in {"RNN", "LSTM", "GRU"}:
+        pytest.skip("PyTorch says *args; test_recurrent.py says which")
     assert shown(getattr(nn, name)) == shown(getattr(torch.nn, name))
 
 
