@@ -111,6 +111,44 @@ class AdamW(Adam):
         )  # fmt: skip
 
 
+class SparseAdam(Optimizer):
+    """`Adam` for sparse gradients: only the rows that a gradient has are changed, and their averages:
+    ``p = p - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)``, where t counts the steps of all rows.
+
+    Raises `OperandError` for dense gradients. D. Kingma, J. Ba (2015), section 2, with eps as in its last paragraph.
+
+    >>> import tensorflowlite_clone as tl
+    >>> table = tl.nn.Embedding(3, 1, sparse=True)
+    >>> before, optimizer = table.weight.detach().clone(), SparseAdam(table.parameters(), lr=0.1)
+    >>> table(tl.tensor([2])).sum().backward()
+    >>> optimizer.step(); (before - table.weight.detach()).flatten().numpy().round(4).tolist()
+    [0.0, 0.0, 0.10000000149011612]
+    """
+
+    elementwise = True
+    gradients = "sparse"
+    arrays = ("exp_avg", "exp_avg_sq")
+    ranges: ClassVar[Ranges] = {k: v for k, v in _RANGES.items() if k != "weight_decay"}
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, arguments(locals()))
+
+    @staticmethod
+    def formula(p: Any, g: Any, state: State, group: Group) -> tuple[Any, State]:
+        """The class's."""
+        b1, b2 = group["betas"]
+        t, m, v = _moments(g, state, (b1, b2))
+        step = group["lr"] * (1 - b2**t) ** 0.5 / (1 - b1**t)
+        return p - step * (m / (np.sqrt(v) + group["eps"])), {"step": t, "exp_avg": m, "exp_avg_sq": v}
+
+
 class Adamax(Optimizer):
     """``m = b1 m + (1 - b1) g;  u = max(b2 u, |g| + eps);  p = p - lr / (1 - b1^t) m / u``.
 

@@ -33,6 +33,7 @@ class Adagrad(Optimizer):
     """
 
     elementwise = True
+    gradients = "both"
     arrays = ("sum",)
     ranges: ClassVar[Ranges] = dict.fromkeys(("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"), "[0, inf)")
 

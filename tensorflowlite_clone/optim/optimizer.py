@@ -17,7 +17,9 @@ from .._errors import ArgumentError, OperandError, ShapeError
 from ..autograd import enable_grad
 from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
+from ..ops.sparse.coo import SparseTensor
 from .hooks import Hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from .rows import gradient_for, step_rows
 from .settings import Group, Ranges, as_numbers, required, setting, within
 from .state import LoadedState, Shapes
 from .stepping import State, apply, as_complex, as_parts, record
@@ -54,6 +56,8 @@ class Optimizer(Hooked):
     #: Whether each element of the new ``p``, and of what is remembered, follows from the same element of what came in: then the formula may
     #: be applied to pieces of a large parameter, and to many small ones together.
     elementwise: ClassVar[bool] = False
+    #: Which gradients it takes: "dense", "sparse" or "both" (see ``rows.py``).
+    gradients: ClassVar[str] = "dense"
     #: What is remembered of each element, and what numbers of the whole, by name; a name that ends in "?" may be missing. None: anything.
     arrays: ClassVar[tuple[str, ...] | None] = None
     numbers: ClassVar[tuple[str, ...]] = ("step",)
@@ -209,11 +213,13 @@ class Optimizer(Hooked):
         for p in group["params"]:
             if p.grad is None:
                 continue
-            g = p.grad.array
-            if type(g) is not np.ndarray or type(p.array) is not np.ndarray:
+            g = gradient_for(self, p, settings)
+            if type(g) not in (np.ndarray, SparseTensor) or type(p.array) is not np.ndarray:
                 raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
             try:
-                if p.dtype.kind != "c":
+                if type(g) is SparseTensor:
+                    step_rows(self, p, g, self.state[p], settings)
+                elif p.dtype.kind != "c":
                     self.update(p, g, self.state[p], settings)
                 else:
                     self._update_complex(p, g, self.state[p], settings)

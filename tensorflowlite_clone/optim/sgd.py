@@ -31,6 +31,7 @@ class SGD(Optimizer):
     """
 
     elementwise = True
+    gradients = "both"
     arrays, numbers = ("momentum_buffer?",), ()
     ranges: ClassVar[Ranges] = {"lr": "[0, inf)", "momentum": "[0, inf)", "dampening": "(-inf, inf)", "weight_decay": "[0, inf)"}
 
