@@ -16,6 +16,7 @@ CLASSES = {
     name: c
     for name, c in vars(optim).items()
     if inspect.isclass(c) and issubclass(c, optim.Optimizer) and c is not optim.Optimizer and not name.startswith("_")
+    if c.gradients != "sparse"  # test_sparse_gradients.py
 }
 #: Those whose step needs a closure.
 CLOSURES = {"LBFGS", "GaussNewton", "LevenbergMarquardt"}

@@ -18,10 +18,11 @@ from ..autograd import enable_grad
 from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
 from ..ops.sparse.coo import SparseTensor
+from .bundles import FEW, Bundles
 from .hooks import Hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from .rows import gradient_for, step_rows
 from .settings import Group, Ranges, as_numbers, required, setting, within
-from .state import LoadedState, Shapes
+from .state import LoadedState, Remembered, Shapes
 from .stepping import State, apply, as_complex, as_parts, record
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
@@ -70,7 +71,7 @@ class Optimizer(Hooked):
             raise ArgumentError(f"{self._name()}: fused and {other} cannot both be True; leave one of them out, fused changes nothing here")
         self.defaults = defaults
         #: What the algorithm remembers, by parameter; a parameter without entries gets an empty dict that is kept.
-        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(Remembered)
         self.param_groups: list[Group] = []
         self._told = False
         if isinstance(params, Taped):
@@ -209,9 +210,16 @@ class Optimizer(Hooked):
 
     def _step_group(self, group: Group) -> bool:
         """One step for the parameters of a group; whether there was one with a gradient."""
-        name, place, stepped, settings = f"{self._name()}.step", here(), False, as_numbers(group)
-        for p in group["params"]:
-            if p.grad is None:
+        name, place, settings, params = f"{self._name()}.step", here(), as_numbers(group), group["params"]
+        bundles, done = None, frozenset[int]()
+        if self.elementwise and len(params) >= FEW and type(self).update is Optimizer.update:
+            bundles = vars(self).setdefault("_bundles", Bundles())
+            done = bundles.step(self, group, settings, name, place)
+            if len(done) == len(params):
+                return True
+        stepped = bool(done)
+        for p in params:
+            if p.grad is None or id(p) in done:
                 continue
             g = gradient_for(self, p, settings)
             if type(g) not in (np.ndarray, SparseTensor) or type(p.array) is not np.ndarray:
@@ -227,6 +235,8 @@ class Optimizer(Hooked):
                 raise self._misfit(p, error) from error
             p.changed(name, place)
             stepped = True
+        if bundles is not None:
+            bundles.make(self, group, done)
         return stepped
 
     def _update_complex(self, p: Tensor, g: Any, state: State, settings: Group) -> None:
@@ -299,6 +309,7 @@ class Optimizer(Hooked):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Put a state into force that was loaded or unpickled; classes extend it to complete older ones."""
         vars(self).update(state)
+        vars(self).pop("_bundles", None)
 
     def __repr__(self) -> str:
         lines = [f"{self._name()} ("]

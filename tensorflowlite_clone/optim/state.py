@@ -9,6 +9,7 @@ import copy
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import wraps
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -24,6 +25,47 @@ Shapes: TypeAlias = dict[str, Any]
 NUMBER, LIST = "number", "numbers"
 #: The shape of what may be anything.
 ANY: Any = object()
+
+
+class Remembered(dict[str, Any]):
+    """What is remembered of one parameter: a dict that says when entries have been put in or taken out.
+
+    >>> state = Remembered(step=1)
+    >>> state.watch = watch = Watch()
+    >>> state["step"] = 2
+    >>> state, watch.changed
+    ({'step': 2}, True)
+    """
+
+    __slots__ = ("watch",)
+    watch: Watch
+
+    def __reduce__(self) -> Any:
+        return Remembered, (dict(self),)
+
+
+class Watch:
+    """Whether one of several dicts has changed."""
+
+    changed = False
+
+
+def _telling(name: str) -> Any:
+    """A method of dicts that changes them, and says so."""
+    change = getattr(dict, name)
+
+    @wraps(change)
+    def tell(self: Remembered, *args: Any, **kwargs: Any) -> Any:
+        watch = getattr(self, "watch", None)
+        if watch is not None:
+            watch.changed = True
+        return change(self, *args, **kwargs)
+
+    return tell
+
+
+for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(Remembered, _name, _telling(_name))
 
 
 class _Owner(Protocol):
@@ -91,7 +133,7 @@ class LoadedState:
 
     def _state(self, given: Any, params: dict[int, Tensor], groups: list[dict[str, Any]]) -> defaultdict[Any, dict[str, Any]]:
         """What is remembered, by parameter."""
-        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        state: defaultdict[Any, dict[str, Any]] = defaultdict(Remembered)
         group_of = {id(p): g for g in groups for p in g["params"]}
         for number, entries in given.items():
             known = (isinstance(number, str) and number.isdecimal()) or is_integer(number)
@@ -109,7 +151,8 @@ class LoadedState:
                 )
             if declared is not None:
                 self._names(number, entries, declared)
-            state[number if p is None else p] = {k: self._entry(k, v, number, p, declared) for k, v in entries.items()}
+            found = {k: self._entry(k, v, number, p, declared) for k, v in entries.items()}
+            state[number if p is None else p] = Remembered(found)
         return state
 
     def _names(self, number: Any, entries: Mapping[str, Any], declared: Shapes) -> None:

@@ -1,0 +1,192 @@
+"""Many small parameters stepped as one large one: what the calls for each of them cost is most of what their steps cost.
+
+The values of a bundle, and what is remembered of each of its parameters, lie behind one another in memory; each parameter and each entry
+of the state is a window onto its part, so nothing of them looks different. Memory is moved only where nobody but the tensor holds its
+array (the interpreter counts), so whatever shares a parameter's memory, or comes to share it later, goes on doing so. The gradients are
+gathered at each step. Before it, the bundle is held against parameters and state; where anything is not as it was left (data, state or a
+gradient replaced or missing), each parameter is stepped for itself, as large ones are.
+
+Not here: how a formula is applied (``stepping.py``).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from operator import attrgetter, is_
+from typing import Any, ClassVar, Protocol, cast
+
+import numpy as np
+
+from .._typing import NDArray
+from ..core.tensor import Tensor
+from ..core.versions import Change
+from ..core.where import Place
+from .settings import Group
+from .state import Remembered, Watch
+from .stepping import State, apply
+
+#: Parameters of so many elements or fewer are small; fewer than so many are not bundled.
+SMALL, FEW = 4096, 8
+_ARRAY, _VERSION = attrgetter("array"), attrgetter("version")
+
+
+class _Memory(bytearray):
+    """The memory of a bundle. No ndarray: each window onto it is an array in its own right, whose copies are of the window alone."""
+
+
+class _Owner(Protocol):
+    """An optimizer, as this file sees it."""
+
+    formula: ClassVar[Any]
+    state: defaultdict[Any, State]
+
+
+def _held(t: Any) -> int:
+    """How many hold the array of a tensor; the same number for all whose array nobody else holds."""
+    return sys.getrefcount(t.array)
+
+
+#: What `_held` says of a tensor that is alone with its array; 0 where the interpreter does not count.
+_ALONE = _held(Tensor.wrap(np.zeros(1), 0)) if getattr(sys, "getrefcount", None) else 0
+
+
+def _movable(t: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether an array of that shape and dtype can be moved without anybody noticing."""
+    a = t.array
+    own = type(a) is np.ndarray and (a.base is None or type(a.base) is _Memory) and a.flags.c_contiguous and a.flags.writeable
+    fits = own and a.shape == shape and a.dtype == dtype
+    del a
+    return fits and _held(t) == _ALONE and t.views is None
+
+
+class Bundle:
+    """Small parameters of one group with the same entries and numbers in their states."""
+
+    def __init__(self, params: list[Any], states: list[Remembered]) -> None:
+        self.params, self.states, self.ids = params, states, frozenset(map(id, params))
+        self.names = [k for k, v in states[0].items() if isinstance(v, Tensor)]
+        self.counts = [k for k in states[0] if k not in self.names]
+        columns = [params, *([s[k] for s in states] for k in self.names)]
+        flat = [_gathered(tensors) for tensors in columns]
+        self.values, self.gradient = flat[0], np.empty_like(flat[0])
+        self.memory: State = {
+            **dict(zip(self.names, (Tensor.wrap(a, 0) for a in flat[1:]), strict=True)), **{k: states[0][k] for k in self.counts},
+        }  # fmt: skip
+        self.tensors = [t for tensors in columns for t in tensors]
+        self.arrays = [t.array for t in self.tensors]
+        #: Whether somebody else has changed one of the states.
+        self.watch = Watch()
+        for s in states:
+            s.watch = self.watch
+
+    def gather(self) -> bool:
+        """Gather the gradients; whether everything is as it was left, and all have one."""
+        try:
+            gradients = [p._grad.array for p in self.params]
+            # Lists compare by identity first; what is no longer the same is not asked whether it is equal, or is no number to say so.
+            if self.watch.changed or list(map(_ARRAY, self.tensors)) != self.arrays:
+                return False
+            if set(map(type, gradients)) != {np.ndarray}:
+                return False
+            np.concatenate(gradients, axis=None, out=self.gradient, casting="no")
+        except (AttributeError, ValueError, TypeError, RuntimeError):
+            return False
+        return True
+
+    def step(self, formula: Any, group: Group, name: str, place: Place) -> bool:
+        """One step for all; whether the bundle can go on (what is remembered has the same names)."""
+        apply(formula, self.values, self.gradient, self.memory, group, True)
+        last, change = -1, Change(-1, name, place, None)
+        for p, cell in zip(self.params, map(_VERSION, self.params), strict=True):
+            if cell is None or cell.shared is not None:
+                p.changed(name, place)
+                continue
+            count = cell.count = cell.count + 1
+            if count != last:
+                last, change = count, Change(count, name, place, None)
+            cell.known = change
+        put = dict.__setitem__  # unnoticed
+        for k in self.counts:
+            value = self.memory[k]
+            for s in self.states:
+                put(s, k, value)
+        new = [k for k in self.memory if k not in self.states[0]]
+        for k in new:
+            value = self.memory[k]
+            parts = _windows(value.array, self.params) if isinstance(value, Tensor) else None
+            for i, s in enumerate(self.states):
+                s[k] = value if parts is None else Tensor.wrap(parts[i], 0)
+        return not new
+
+
+def _gathered(tensors: list[Any]) -> NDArray:
+    """The values of tensors behind one another in new memory, onto which their arrays become windows."""
+    first = tensors[0].array
+    sizes = [t.array.size for t in tensors]
+    memory = _Memory(sum(sizes) * first.itemsize)
+    flat: NDArray = np.ndarray(sum(sizes), first.dtype, memory)
+    np.concatenate([t.array for t in tensors], axis=None, out=flat)
+    start = 0
+    for t, size in zip(tensors, sizes, strict=True):
+        t.array = np.ndarray(t.array.shape, first.dtype, memory, start * first.itemsize)
+        start += size
+    return flat
+
+
+def _windows(flat: NDArray, params: list[Any]) -> list[NDArray]:
+    """Copies of the parts of a flat array, of the shapes of the parameters."""
+    ends = np.cumsum([p.array.size for p in params])[:-1]
+    return [part.reshape(p.array.shape).copy() for part, p in zip(np.split(flat, ends), params, strict=True)]
+
+
+class Bundles:
+    """The bundles of one optimizer."""
+
+    def __init__(self) -> None:
+        self.of_group: dict[int, list[Bundle]] = {}
+        #: The state as it was when bundles were made, and the values in it.
+        self.state: Any = None
+        self.states: list[State] = []
+        #: For each group, how many steps to wait until bundles are made, and how many the next time.
+        self.waiting: dict[int, tuple[int, int]] = {}
+
+    def step(self, owner: _Owner, group: Group, settings: Group, name: str, place: Place) -> frozenset[int]:
+        """Step the bundles of a group; the ids of the parameters that have been stepped."""
+        done: frozenset[int] = frozenset()
+        bundles = self.of_group.get(id(group))
+        if not bundles:
+            return done
+        same = owner.state is self.state and len(owner.state) == len(self.states) and all(map(is_, owner.state.values(), self.states))
+        for bundle in bundles[:]:
+            if not same or not bundle.gather():
+                bundles.remove(bundle)
+                continue
+            if not bundle.step(owner.formula, settings, name, place):
+                bundles.remove(bundle)
+            done = done | bundle.ids if done else bundle.ids
+        return done
+
+    def make(self, owner: _Owner, group: Group, done: frozenset[int]) -> None:
+        """Bundle the small parameters of a group that are in none, now or some steps later."""
+        loose = len(group["params"]) - len(done)
+        if loose < FEW or not _ALONE:
+            return
+        left, following = self.waiting.get(id(group), (1, 1))
+        self.waiting[id(group)] = (left - 1, following) if left else (2 * following, min(2 * following, 1024))
+        if left:
+            return
+        kinds: dict[Any, list[Any]] = {}
+        for p in group["params"]:
+            if id(p) in done or p.grad is None or not 1 < p.array.size <= SMALL or p.array.dtype.kind != "f" or p.level:
+                continue
+            s: Any = owner.state[p]
+            if type(s) is not Remembered:
+                continue
+            arrays = [v for v in s.values() if isinstance(v, Tensor)]
+            if all(_movable(t, p.array.shape, p.array.dtype) for t in (p, *arrays)):
+                kind = (p.array.dtype.char, *((k, None if isinstance(v, Tensor) else v) for k, v in s.items()))
+                kinds.setdefault(kind, []).append(p)
+        made = [Bundle(ps, [cast(Remembered, owner.state[p]) for p in ps]) for ps in kinds.values() if len(ps) >= FEW]
+        self.of_group[id(group)] = self.of_group.get(id(group), []) + made
+        self.state, self.states = owner.state, list(owner.state.values())
