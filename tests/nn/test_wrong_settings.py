@@ -22,6 +22,7 @@ NEEDED = {
     "num_embeddings": 5, "embedding_dim": 2, "num_features": 4, "num_channels": 4, "num_groups": 2, "normalized_shape": 4,
     "output_size": 2, "threshold": 1.0, "value": 0.0, "dim": 1, "unflattened_size": (2, 3),
     "upscale_factor": 2, "downscale_factor": 2, "groups": 2,
+    "input_size": 2, "hidden_size": 3, "num_chunks": 1, "bias": True, "mode": "GRU",
 }  # fmt: skip
 NOT_NUMBERS = ["3", [1.0], object(), 1j, {}]
 COUNTS = [-1, 2.5, True, *NOT_NUMBERS, np.ones(2), None]
@@ -41,6 +42,11 @@ BAD = {
     **each(["num_embeddings", "embedding_dim"], COUNTS),
     **each(["in1_features", "in2_features", "num_groups", "groups", "num_parameters"], [0, *COUNTS]),
     **each(["upscale_factor", "downscale_factor"], [0, *COUNTS]),
+    **each(["input_size", "hidden_size", "num_layers", "num_chunks"], [0, *COUNTS]),
+    "proj_size": COUNTS,
+    "dropout": [*RANGE, True],
+    "nonlinearity": ["sin", 3, None, ["tanh"], object()],
+    **each(["batch_first", "bidirectional"], FLAGS),
     "divisor_override": [0, *COUNTS[:-1]],
     "size": [-1, 2.5, "3", (3, -1), (1.5, 2), object(), ("a", "b"), True],
     "scale_factor": [0.0, -1.0, "2", (2.0, -1.0), (1.0, "b"), object(), float("nan")],
