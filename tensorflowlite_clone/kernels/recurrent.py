@@ -302,7 +302,7 @@ def _run(
             old, memory, b = h[..., :n, :], c[..., :n, :], product[..., :n, :]
             a, y, after = inputs[..., lo:hi, :], out[..., lo:hi, :], cells[..., lo:hi, :]
             np.matmul(old, turned, out=b)
-            if small is None:
+            if small is None or project is None:
                 step(a, b, old, memory, y, after, extra)
             else:
                 m = small[..., :n, :]
@@ -338,8 +338,8 @@ def backward(
 ) -> list[NDArray]:  # fmt: skip
     """The gradients of `forward` for those of ``xs`` that ``index`` names, from its results and their cotangents."""
     if xs[0].dtype.char == "e":
-        wide = _wide((g, g_cells, out, cells))
-        return _short(backward(*wide[:2], _wide(xs), kind, sizes, reverse, *wide[2:], saved, index))
+        wide_g, wide_cells, wide_out, after_cells = _wide((g, g_cells, out, cells))
+        return _short(backward(wide_g, wide_cells, _wide(xs), kind, sizes, reverse, wide_out, after_cells, saved, index))
     p, cell = parts(xs, kind), CELLS[kind]
     names = [name for name, a in zip(Parts._fields, p, strict=True) if a is not None]
     wanted = [names[i] for i in index]
@@ -435,6 +435,7 @@ class _Back(NamedTuple):
     def gradient(self, name: str, h: NDArray, cells: NDArray, saved: NDArray) -> NDArray:
         """That of the inputs or of weights; ``h``: the states before each row."""
         p, size = self.p, self.gates.shape[-1] // 4
+        found: NDArray
         if name == "x":
             found = np.matmul(self.into(), p.w_ih)
         elif name == "w_ih":
@@ -445,12 +446,12 @@ class _Back(NamedTuple):
             found = np.matmul(_turned(self.states), m)  # type: ignore[arg-type]
         elif name == "w_hh":
             found = np.matmul(_turned(self.onto()), h)
-            return _rolled(found, -size) if self.kind == "gru" else found
+            found = _rolled(found, -size) if self.kind == "gru" else found
         return found
 
     def biases(self) -> tuple[NDArray, NDArray]:
         """Those of both biases."""
-        whole = column_sum(self.gates) if self.gates.ndim == 2 else np.add.reduce(self.gates, axis=-2)
+        whole: NDArray = column_sum(self.gates) if self.gates.ndim == 2 else np.add.reduce(self.gates, axis=-2)
         if self.kind != "gru":
             return whole, whole.copy()
         size = whole.shape[-1] // 4

@@ -216,6 +216,22 @@ def test_a_direction_of_a_layer_is_one_node():
     assert len(seen) < 60
 
 
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_results_may_be_changed_in_place(name):
+    for layer in (getattr(nn, name)(D, H), getattr(nn, name)(D, H, 2, bidirectional=True), getattr(nn, f"{name}Cell")(D, H)):
+        x = tl.tensor(randn(*((N, D) if name + "Cell" == type(layer).__name__ else (T, N, D))), dtype=tl.float32)
+        grads = []
+        for change in (False, True):
+            layer.zero_grad()
+            results = layer(x)
+            results = results if isinstance(results, tuple) else (results,)
+            results = [r for some in results for r in (some if isinstance(some, tuple) else (some,))]
+            sum((r.mul_(2.0) if change else r * 2.0).sum() for r in results).backward()
+            grads.append([p.grad.numpy() for p in layer.parameters()])
+        for a, b in zip(*grads, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_dropout_between_layers_in_training():
     tl.manual_seed(0)
     layer, x = nn.GRU(3, 20, 2, dropout=0.5), tl.tensor(randn(6, 4, 3), dtype=tl.float32)

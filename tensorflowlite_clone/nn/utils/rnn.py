@@ -227,7 +227,8 @@ def pad_packed_sequence(
         rows, lengths = rows[:, places], lengths[places]
     if not there.all():
         data = Concatenate.of(data, np.full((1, *shape_of(data)[1:]), padding_value, numpy_dtype(data.dtype)), axis=0)
-    return np.take(data, rows.T if batch_first else rows, axis=0), Tensor(lengths)
+    padded: Any = np.take(data, rows.T if batch_first else rows, axis=0)
+    return padded, Tensor(lengths)
 
 
 def _sequences(op: str, sequences: Any) -> list[Any]:
@@ -267,8 +268,9 @@ def pad_sequence(
     for x in xs:
         pair = [cast(x, dtype), np.full((longest - shape_of(x)[0], *rest), padding_value, dtype)]
         parts += pair if padding_side == "right" else pair[::-1]
-    whole = Reshape.of(Concatenate.of(*parts, axis=0), shape=(len(xs), longest, *rest))
-    return whole if batch_first else np.swapaxes(whole, 0, 1).contiguous()
+    whole: Any = Reshape.of(Concatenate.of(*parts, axis=0), shape=(len(xs), longest, *rest))
+    result: Tensor = whole if batch_first else np.swapaxes(whole, 0, 1).contiguous()
+    return result
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:

@@ -16,6 +16,7 @@ from ..._typing import Array
 from ...core.broadcast import shape_of
 from ...core.publish import public, to_operand
 from ...kernels.recurrent import GATES
+from ..cast import Clone
 from ..shape import Reshape
 from .recurrent import Recurrence
 
@@ -46,6 +47,7 @@ def step(
     n = math.prod(shape_of(x)[:-1])
     flat = [a if len(shape_of(a)) == 2 else Reshape.of(a, shape=(n, shape_of(a)[-1])) for a in (x, *hs)]
     found = Recurrence.of(*flat, *weights, kind=kind, sizes=(n,), reverse=False)[: len(hs)]
+    found = [Clone.of(a) for a in found]  # what the node saved stays its own where users change their result in place
     return [a if len(shape_of(h)) == 2 else Reshape.of(a, shape=shape_of(h)) for a, h in zip(found, hs, strict=True)]
 
 

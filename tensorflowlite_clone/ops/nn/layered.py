@@ -18,6 +18,7 @@ from ...core.broadcast import shape_of
 from ...core.levels import concrete
 from ...core.publish import public, to_operand
 from ...kernels.recurrent import GATES, places
+from ..cast import Clone
 from ..join import Concatenate
 from ..shape import Reshape
 from .dropout import _dropout
@@ -52,6 +53,8 @@ def run(net: Network, data: Array, sizes: tuple[int, ...], states: Sequence[Arra
         data = sides[0] if len(sides) == 1 else Concatenate.of(*sides, axis=1)
         if net.dropout and layer < net.layers - 1:
             data = _dropout(data, net.dropout, True)
+    if net.directions == 1:
+        data = Clone.of(data)  # what the last node saved stays its own where users change their result in place
     return [data, *(Concatenate.of(*(Reshape.of(a, shape=(1, *shape_of(a))) for a in every), axis=0) for every in last)]
 
 

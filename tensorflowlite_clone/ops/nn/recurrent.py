@@ -186,7 +186,7 @@ def _gradient(name: str, p: Parts, found: Back, h: Array, s: Slopes, gru: bool) 
     if name == "x":
         return np.matmul(found.into, p.w_ih)
     if name == "w_hr":
-        return np.matmul(np.swapaxes(found.states, -1, -2), s.m)
+        return np.matmul(np.swapaxes(found.states, -1, -2), s.m)  # type: ignore[arg-type]
     if name in ("w_ih", "b_ih"):
         return np.matmul(np.swapaxes(found.into, -1, -2), p.x) if name == "w_ih" else np.sum(found.into, axis=-2)
     size = shape_of(h)[-1]
