@@ -192,7 +192,8 @@ def _layer_norm_grads(
         product = gx[lo:hi] if to_x else np.empty_like(c)
         np.multiply(c, d, out=product)
         if to_parameters:
-            gb[block] = column_sum(c)
+            if to_x:  # else the weight's alone is wanted
+                gb[block] = column_sum(c)
             gw[block] = rstd @ product  # (n,) @ (n, L): the standardising factor goes into the sum
         if to_x:
             slope = row_sum(product) if w is None else product @ w  # sums over L of g w d

@@ -136,7 +136,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             raise ShapeError(f"{type(self).__name__}: log_prob and predict need (N, in_features): got {tuple(input.shape)}")
         head, n = F.log_softmax(self.head(input), dim=1), self.shortlist_size
         clusters = (F.log_softmax(part(input), dim=1) + head[:, n + i : n + i + 1] for i, part in enumerate(self.tail))
-        return Concatenate.of(head[:, :n], *clusters, axis=1)
+        found: Tensor = Concatenate.of(head[:, :n], *clusters, axis=1)
+        return found
 
     def predict(self, input: Tensor) -> Tensor:
         """The most probable class of each row: (N, in_features) -> (N)."""

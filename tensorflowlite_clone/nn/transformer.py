@@ -89,7 +89,8 @@ class _Sublayers(Layer):
     ) -> Tensor:
         attention: Any = self._modules[name]
         out, _ = attention(x, memory, memory, key_padding_mask=padding, need_weights=False, attn_mask=mask, is_causal=causal)
-        return self._modules[f"dropout{number}"](out)  # type: ignore[misc]
+        dropped: Tensor = self._modules[f"dropout{number}"](out)  # type: ignore[misc]
+        return dropped
 
     def _sa_block(self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False) -> Tensor:
         """Attention of ``x`` to itself."""
@@ -98,7 +99,8 @@ class _Sublayers(Layer):
     def _ff_block(self, x: Tensor) -> Tensor:
         """The two linear maps."""
         out: Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        return self._modules[f"dropout{self._count}"](out)  # type: ignore[misc]
+        dropped: Tensor = self._modules[f"dropout{self._count}"](out)  # type: ignore[misc]
+        return dropped
 
 
 class TransformerEncoderLayer(_Sublayers):

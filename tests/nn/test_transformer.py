@@ -5,8 +5,10 @@ Not here: the function behind them (``tests/samples/attention.py``), wrong setti
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -338,6 +340,15 @@ def test_wrong_arguments_are_refused_as_in_torch(name):
     with pytest.raises(Exception) as theirs:
         call(torch)
     assert isinstance(ours.value, type(theirs.value)) or isinstance(theirs.value, AssertionError)
+
+
+def test_a_small_transformer_learns_to_sort():
+    """The program ``examples/sort_digits.py``, cut short: the places alone would say 30 % of the digits."""
+    spec = importlib.util.spec_from_file_location("sort_digits", Path(__file__).parents[2] / "examples" / "sort_digits.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.train(steps=130, batch=32, report=0)
+    assert found["digits"] > 0.6, found
 
 
 def test_masks_of_two_kinds_warn():
