@@ -192,7 +192,7 @@ class Hardtanh(_Activation):
     """``min(max(x, min_val), max_val)``."""
 
     _function = "hardtanh"
-    settings = ("min_val", "max_val")
+    settings: tuple[str, ...] = ("min_val", "max_val")
 
     @checked
     def __init__(

@@ -83,7 +83,8 @@ class DataParallel(Module):
         if not isinstance(module, Module):
             raise OperandError(f"DataParallel: module must be a module: got {type(module).__name__} {module!r:.40}")
         integer("DataParallel", "dim", dim, -(2**63))
-        self.module, self.device_ids = module, []
+        self.module = module
+        self.device_ids: list[Any] = []  # of GPUs
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """What the module computes."""

@@ -105,7 +105,7 @@ class LazyLinear(_Lazy, Linear):
         self.out_features = out_features
         self._await(device, dtype, weight=True, bias=bool(bias))
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
         """Learn ``in_features`` from the input, or from weights that were loaded."""
         needs_tensor(self, input)
         if not self.has_uninitialized_params():
@@ -252,9 +252,9 @@ class _LazyNormBase(_Lazy):
         self.affine, self.track_running_stats = affine, track_running_stats
         self._await(device, dtype, weight=bool(affine), bias=bool(affine and bias))
         if track_running_stats:
-            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
-            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
-            self.num_batches_tracked = Tensor(np.zeros((), np.int64))
+            for name in ("running_mean", "running_var"):
+                self.register_buffer(name, UninitializedBuffer(device=device, dtype=dtype))
+            self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)))
 
     def initialize_parameters(self: Any, input: Tensor) -> None:
         """Learn ``num_features`` from the input, or from a state that was loaded."""

@@ -83,7 +83,8 @@ class Module(Stateful, Convertible, Hookable):
     def __setattr__(self, name: str, value: Any) -> None:
         registries = self.__dict__
         ready = "_modules" in registries
-        if isinstance(value, Parameter):
+        tensor = isinstance(value, Taped)  # asked first: what its subclasses are instances of is told by Python code
+        if tensor and isinstance(value, Parameter):
             self._check_ready(name)
             self._check_name(name, "parameter", replacing=True)
             self._forget(name)
@@ -108,15 +109,15 @@ class Module(Stateful, Convertible, Hookable):
                 )
             self._keep("module", name, None)
         elif ready and name in self._buffers:
-            if value is not None and not isinstance(value, Taped):
+            if value is not None and not tensor:
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
                     f"wrap it with tl.tensor(...)"
                 )
             self._keep("buffer", name, value)
-            if isinstance(value, Buffer):
+            if tensor and isinstance(value, Buffer):
                 (self._transient.discard if value.persistent else self._transient.add)(name)
-        elif isinstance(value, Buffer):
+        elif tensor and isinstance(value, Buffer):
             self.register_buffer(name, value, value.persistent)
         else:
             super().__setattr__(name, value)

@@ -185,7 +185,7 @@ class _Uninitialized:
         return type(self), (self.requires_grad, None, self.dtype), self.__dict__
 
 
-class UninitializedParameter(_Uninitialized, Parameter):
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc,override]
     """A parameter whose shape is not known yet; `materialize` makes a `Parameter` of it, the same object, so optimizers may hold it.
 
     >>> p = UninitializedParameter()
@@ -201,7 +201,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
         self._begin(requires_grad, device, dtype)
 
 
-class UninitializedBuffer(_Uninitialized, Buffer):
+class UninitializedBuffer(_Uninitialized, Buffer):  # type: ignore[misc,override]
     """A buffer whose shape is not known yet; `materialize` makes a `Buffer` of it, the same object."""
 
     cls_to_become = Buffer

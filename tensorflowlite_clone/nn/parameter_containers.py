@@ -153,7 +153,7 @@ class ParameterDict(_Holder):
         """Another dict of the same parameters."""
         return ParameterDict(OrderedDict(self.items()))
 
-    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+    def update(self, parameters: Mapping[str, Any] | ParameterDict | Iterable[tuple[str, Any]]) -> None:
         """Add values by name."""
         pairs = pairs_of(parameters, "ParameterDict", "parameters")
         if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):

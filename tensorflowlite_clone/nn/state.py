@@ -139,7 +139,8 @@ class Stateful:
         modules = {f"{path}." if path else "": m for path, m in self.named_modules(remove_duplicate=False)}
         hooked = [m for m in modules.values() if m._hooks is not None and m._hooks.load_after]
         versions = getattr(state_dict, "_metadata", {})
-        given, found, problems = Loading(state_dict, assign), IncompatibleKeys([], []), []
+        given, found = Loading(state_dict, assign), IncompatibleKeys([], [])
+        problems: list[str] = []
         for prefix, module in modules.items():
             about = {**versions.get(prefix[:-1], {}), **({"assign_to_params_buffers": True} if assign else {})}
             module._load_from_state_dict(given, prefix, about, True, *found, problems)  # always strict there, as in PyTorch

@@ -177,3 +177,23 @@ def test_old_names_of_the_bounds_of_hardtanh_warn():
     with pytest.warns(FutureWarning, match="Hardtanh: max_value is deprecated"):
         assert nn.Hardtanh(max_value=3.0).max_val == 3.0
     assert isinstance(nn.ReLU6(), nn.Hardtanh)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_sizes_that_the_input_does_not_determine_can_be_asked_for(d):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(d).normal(size=(2, 2, *[4] * d))
+    for size in (9, 10):
+        ours = getattr(nn, f"ConvTranspose{d}d")(2, 3, 3, stride=2).double()
+        theirs = getattr(torch.nn, f"ConvTranspose{d}d")(2, 3, 3, stride=2).double()
+        theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+        for wanted in ([size] * d, (2, 3, *[size] * d)):
+            close(ours(tl.tensor(x), output_size=wanted), theirs(torch.tensor(x), output_size=list(wanted)))
+    values, places = getattr(nn, f"MaxPool{d}d")(2, return_indices=True)(tl.tensor(np.pad(x, [(0, 0), (0, 0), *[(0, 1)] * d])))
+    given = torch.tensor(values.numpy()), torch.tensor(places.numpy())
+    for wanted in ([5] * d, (2, 2, *[5] * d)):
+        close(getattr(nn, f"MaxUnpool{d}d")(2)(values, places, wanted), getattr(torch.nn, f"MaxUnpool{d}d")(2)(*given, list(wanted)))
+    for wrong in ([8] * d, [12] * d):
+        for T, module in ((tl, nn.ConvTranspose1d), (torch, torch.nn.ConvTranspose1d)):
+            with pytest.raises(ValueError):
+                module(2, 3, 3, stride=2)(T.zeros(2, 2, 4), output_size=wrong[:1])
