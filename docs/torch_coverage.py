@@ -59,7 +59,7 @@ REASONS: list[tuple[str, str]] = [
     (r"gru|lstm|rnn_\w+|native_\w+|batch_norm_\w+|norm_except_dim|grid_sampler\w*|affine_grid_generator|convolution",
      "what PyTorch's layers call; here: the layers, and `nn.functional`"),
     (r"(slice_inverse|init_num|hash_tensor)\w*|contrib|cpp|monitor|serialization|overrides|return_types|torch_version|functional|"
-     r"types|thread_safe_generator|set_anomaly_enabled|has_\w+|nn\.(cpp|backends|common_types)|Tensor\.(slice_inverse|module_load|"
+     r"types|thread_safe_generator|set_anomaly_enabled|has_\w+|nn\.(cpp|backends|common_types|parameter\.UninitializedTensorMixin)|Tensor\.(slice_inverse|module_load|"
      r"index|hash_tensor|grad_dtype|name|volatile|reinforce|resize|resize_as)|autograd\.(NestedIOFunction|enforce_\w+)|"
      r"autograd\.graph\.(set_\w+|region_\w+)|func\.debug_unwrap|nn\.functional\.(ScalingType|SwizzleType)|nn\.Module\.(dump_patches|"
      r"call_super_init)|optim\.(Optimizer\.(profile_hook_step|Optimizer\w+Hook)|swap_in\w+)", INSIDE),
@@ -77,13 +77,14 @@ REASONS: list[tuple[str, str]] = [
     (r"profiler|version", "Python's profilers see everything; `tl.__version__`"),
     (r"utils\.data\.(\w*DataPipe\w*|\w*datapipe\w*|argument_validation|runtime_validation\w*|DataChunk|non_deterministic|guaranteed\w*)",
      "data pipes, which PyTorch no longer develops"),
-    (r"nn\.(Container|NLLLoss2d)", "deprecated since PyTorch 0.4"),
+    (r"nn\.grad", "gradients of convolutions by hand: `autograd.grad` gives them"),
+    (r"func\.replace_all_batch_norm_modules_", "running statistics move inside transforms too: `func.functional_call` with the buffers"),
 ]  # fmt: skip
 #: What is still to come, in the same way.
 NOT_YET = [
     r"distributions(\..*)?",
     r"(Tensor\.|optim\.)?(\w*[Ss]parse\w*|(is_)?coalesced?|dense_dim|to_dense|(indices|values)(_copy)?|h?sp?mm|dsmm|hsmm|s?spaddmm|saddmm|smm)",
-    r"nn\..*", r"optim\..*", r"func\.replace_all_batch_norm_modules_",
+    r"nn\..*", r"optim\..*",
 ]  # fmt: skip
 #: What differs and stands in none of the tables that are read.
 DIFFERENT: dict[str, str] = {

@@ -6,6 +6,7 @@ Not here: how a parametrization is registered (``parametrize.py``), the same by 
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import numpy as np
@@ -244,12 +245,18 @@ def output_dim(module: Module, dim: int | None) -> int:
 
 def power_iteration(matrix: Any, u: Tensor, v: Tensor, times: int, eps: float, u_first: bool = True) -> None:
     """Bring ``u`` and ``v``, in place, nearer to the left and right vectors of the largest singular value."""
+    plain = all(type(t) is Tensor and type(t.array) is np.ndarray for t in (matrix, u, v))
+    a = matrix.array if plain else matrix.detach()
+    steps = [(u, a, v), (v, np.conj(a.T) if plain else a.mH, u)]
     with no_grad():
-        a = matrix.detach()
-        for _ in range(times):
-            steps = [(u, a, v), (v, a.mH, u)]
-            for into, m, other in steps if u_first else steps[::-1]:
+        for into, m, other in (steps if u_first else steps[::-1]) * times:
+            if plain:
+                new = m @ other.array
+                into.array[...] = new / max(math.sqrt(np.vdot(new, new).real), eps)
+            else:  # inside a transform
                 into.copy_(F.normalize(m @ other, dim=0, eps=eps))
+    if plain:
+        u.changed("spectral_norm"), v.changed("spectral_norm")
 
 
 def random_unit(like: Tensor, size: int, eps: float) -> Tensor:
