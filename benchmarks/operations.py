@@ -32,8 +32,46 @@ SLOW = 0.5
 #: Calls in one process.
 CHUNK = 40
 
-#: Why what is listed is slower: the first pattern that is in "group: name" says it.
-REASONS: dict[str, str] = {}
+#: Why a call of few elements takes longer.
+SMALL = "the way to the result in Python: some microseconds a call, PyTorch's one"
+#: Why larger arrays take longer: the first pattern that is in "group: name" says it.
+REASONS = {
+    "ravel": "a view: no work but the call", "reshape": "a view: no work but the call", "flatten": "a view: no work but the call",
+    "atleast": "a view: no work but the call", "positive": "PyTorch returns its operand", "expand": "a view", "broadcast_to": "a view",
+    "unfold": "a view; its gradient is a sum over windows", "view_as_real": "a view", "real": "a view", "imag": "a view",
+    "split": "a view for each part, made in Python", "chunk": "a view for each part, made in Python", "unbind": "a view for each part",
+    "isreal": "NumPy compares all elements", "equal": "all elements are compared, PyTorch stops at the first difference",
+    "fft": "NumPy's pocketfft, one thread and one transform after the other, against MKL",
+    "stft": "NumPy's pocketfft, one thread, against MKL",
+    "special.": "several passes of NumPy over polynomials and asymptotic series, where PyTorch runs one compiled loop",
+    "erf": "several passes of NumPy over a polynomial", "lgamma": "several passes of NumPy over a series", "igamma": "the same, and series",
+    "pdist": "made of the matrix of all differences", "cdist": "made of differences, so that near points lose no digits",
+    "conv3d": "windows are copied into a matrix", "conv_transpose3d": "windows are copied into a matrix", "conv1d": "windows are copied",
+    "conv2d": "windows are copied into a matrix and multiplied; oneDNN does it in the cache", "depthwise": "windows are copied",
+    "adaptive_max": "windows of unequal sizes, one after the other", "overlapping": "places are found window by window",
+    "grid_sample": "gathers of four neighbours by NumPy's take", "interpolate": "a sparse matrix for each axis",
+    "pad": "index arrays along each axis", "nll_loss": "a gather, a sum and checks of every label in Python",
+    "embedding_bag": "a gather and a sum by bag", "ctc_loss": "a step in Python for each time", "attention": "batched products of small matrices",
+    "rand": "NumPy's generator, one thread", "normal": "NumPy's generator, one thread", "uniform": "NumPy's generator, one thread",
+    "poisson": "NumPy's generator", "bernoulli": "NumPy's generator", "dropout": "NumPy's generator", "multinomial": "NumPy's generator",
+    "exponential": "NumPy's generator",
+    "scatter": "NumPy's ufunc.at, element by element, one thread", "gather": "NumPy's take_along_axis, one thread",
+    "index": "NumPy's take and put, one thread", "embedding": "NumPy's take, one thread", "take": "NumPy's take, one thread",
+    "put": "NumPy's put, one thread", "nonzero": "NumPy's nonzero, one thread", "argwhere": "NumPy's nonzero, one thread",
+    "linear algebra": "LAPACK, a matrix after the other, each through NumPy's gufunc",
+    "products": "small products: the call and the choice of a kernel; larger ones are OpenBLAS against MKL",
+    "sorting and searching": "NumPy's algorithm, one thread",
+    "reductions": "NumPy reduces short rows one at a time",
+    "normalisation": "several passes over the array, where PyTorch's kernel makes two",
+    "losses and attention": "several passes over the array, where PyTorch's kernel makes one",
+    "activations": "several passes over the array, where PyTorch's kernel makes one",
+    "creation": "NumPy's own, one thread",
+    "elementwise": "NumPy's loops: memory is passed more often, by fewer threads, and some are not vectorised",
+    "shapes and views": "a copy by NumPy, one thread, and what the call costs",
+    "complex": "NumPy's complex loops, one thread",
+    "convolution and pooling": "several passes over the array, where PyTorch's kernel makes one",
+    "other": "made of several operations, each a pass",
+}  # fmt: skip
 
 #: (call, size, "forward" or "both"): seconds.
 Times = dict[tuple[str, int, str], float]
@@ -150,7 +188,7 @@ def page(result: dict[str, Any]) -> str:
     out += [f"\n## Slower than PyTorch by more than {1 / SLOW:.0f} times somewhere: {len(slow)} of {len(rows)}\n"]
     out += [line("call", *map(title, columns), "why"), line(*["---"] * 8)]
     for key, row in sorted(slow.items(), key=lambda item: item[0]):
-        out.append(line(key.partition(": ")[2], *(f"{row[c]:.2g}" if c in row else "" for c in columns), reason(key)))
+        out.append(line(key.partition(": ")[2], *(f"{row[c]:.2g}" if c in row else "" for c in columns), reason(key, row)))
     out += [f"\n## All {len(rows)}\n", line("call", *map(title, columns)), line(*["---"] * 7)]
     out += [line(key.partition(": ")[2], *(f"{row[c]:.2g}" if c in row else "" for c in columns)) for key, row in rows.items()]
     return "\n".join(out) + "\n"
@@ -177,8 +215,11 @@ def mean(values: list[float]) -> str:
     return f"{math.exp(statistics.fmean(map(math.log, values))):.2g}" if values else ""
 
 
-def reason(key: str) -> str:
-    return next((why for pattern, why in REASONS.items() if pattern in key), "")
+def reason(key: str, row: dict[str, float]) -> str:
+    """What makes a call slower, with few elements and with many."""
+    few, many = (any(v < SLOW for c, v in row.items() if (int(c.split()[0]) == SIZES[0]) is small) for small in (True, False))
+    why = next((why for pattern, why in REASONS.items() if pattern in key), "")
+    return "; ".join([SMALL] * few + [why] * many)
 
 
 def main() -> None:
