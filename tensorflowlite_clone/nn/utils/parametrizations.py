@@ -255,8 +255,8 @@ def power_iteration(matrix: Any, u: Tensor, v: Tensor, times: int, eps: float, u
                 into.array[...] = new / max(math.sqrt(np.vdot(new, new).real), eps)
             else:  # inside a transform
                 into.copy_(F.normalize(m @ other, dim=0, eps=eps))
-    if plain:
-        u.changed("spectral_norm"), v.changed("spectral_norm")
+    for t in (u, v) if plain else ():
+        t.changed("spectral_norm")
 
 
 def random_unit(like: Tensor, size: int, eps: float) -> Tensor:
