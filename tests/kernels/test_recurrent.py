@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -163,3 +165,26 @@ def test_gates_far_from_zero_saturate_in_silence():
         found = kernels.backward(out + 1.0, cells, xs, "lstm", (1, 1), False, out, cells, saved, (0, 1, 2, 3, 4))
     assert not out.any()
     assert all(np.isfinite(a).all() for a in found)
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("tanh", 5), ("gru", 12), ("lstm", 15)])
+def test_memory_is_what_the_gradients_are_made_of(kind, numbers):
+    """For each unit and step: gates and states, their slopes, the states before; not a copy of anything for each step."""
+    length, n, size = 40, 16, 32
+    wide = kernels.GATES[kind] * size
+    rng = np.random.default_rng(0)
+    shapes = [(length * n, 2), (n, size), *([(n, size)] if kind == "lstm" else []), (wide, 2), (wide, size), (wide,), (wide,)]
+    tensors = [tl.tensor(rng.normal(size=s), requires_grad=True) for s in shapes]
+
+    def step():
+        out, _, _ = OPS["Recurrence"].of(*tensors, kind=kind, sizes=(n,) * length, reverse=False)
+        out.backward(tl.ones_like(out))
+
+    step()
+    tracemalloc.start()
+    try:
+        step()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.1 * numbers * length * n * size * 8 + 5 * wide * size * 8
