@@ -33,18 +33,25 @@ FUNCTIONS = {
         margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pixel_shuffle
         pixel_unshuffle poisson_nll_loss rms_norm rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell rrelu rrelu_ triplet_margin_loss
     """,
-    "sparse": "hspmm smm sparse_coo_tensor spmm sspaddmm",
+    "sparse": "dsmm hsmm hspmm saddmm smm sparse_coo_tensor spmm sspaddmm",
 }
 #: Those of them that are no methods of tensors; `nn.functional` has none.
-NO_METHODS = {"frobenius_norm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "sparse_coo_tensor", "svd_lowrank"}
-#: Methods alone.
-ONLY_METHODS = {"sparse_mask": "sparse", "to_dense": "sparse", "to_sparse": "sparse"}
+NO_METHODS = {
+    "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "sparse_coo_tensor",
+    "svd_lowrank",
+}  # fmt: skip
+#: Methods alone, all of the module "sparse".
+ONLY_METHODS = {
+    "coalesce", "dense_dim", "indices", "is_coalesced", "sparse_dim", "sparse_mask", "to_dense", "to_sparse", "to_sparse_coo", "values",
+}  # fmt: skip
 #: Where NumPy's functions are that the modules of the same name answer.
 ANSWERS = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
 
 _HOMES = {name: module for module, names in FUNCTIONS.items() for name in names.split()}
 #: The methods, and the modules that bring them.
-METHODS = {n: module for n, module in _HOMES.items() if module != "nn.functional" and n not in NO_METHODS} | ONLY_METHODS
+METHODS = {n: module for n, module in _HOMES.items() if module != "nn.functional" and n not in NO_METHODS} | dict.fromkeys(
+    ONLY_METHODS, "sparse"
+)
 
 #: Parts of the package that are no part of its contract, though importing it loads them.
 INTERNAL = {"core", "io", "kernels", "ops"}

@@ -110,7 +110,7 @@ def _tensor(values: Any) -> Tensor:
     return Tensor(array.astype(np.float32) if array.dtype.kind == "f" else array)
 
 
-@public("to_sparse", function=False)
+@public("to_sparse", "to_sparse_coo", function=False)
 def _to_sparse(input: Array, sparse_dim: int | None = None) -> Any:
     """The elements that are not 0, with their indices; gradients flow back to them.
 
@@ -138,6 +138,30 @@ def _to_dense(input: Array, dtype: DTypeLike = None, *, masked_grad: bool | None
     return input if dtype is None else cast(input, dtype)
 
 
+@public("sparse_dim", function=False)
+def _sparse_dim(input: Array) -> int:
+    """How many dimensions have indices: none of a dense tensor's."""
+    return 0
+
+
+@public("dense_dim", function=False)
+def _dense_dim(input: Array) -> int:
+    """How many dimensions have no indices: all of a dense tensor's."""
+    return len(shape_of(input))
+
+
+def _of_sparse_tensors(name: str) -> None:
+    def method(input: Array) -> Any:
+        raise OperandError(f"{name}: needs a sparse tensor: this one is dense, shape {shape_of(input)}; x.to_sparse() makes a sparse one")
+
+    method.__doc__ = "What sparse tensors have; an error for dense ones."
+    public(name, function=False)(method)
+
+
+for _name in ("coalesce", "is_coalesced", "indices", "values"):
+    _of_sparse_tensors(_name)
+
+
 @public("sparse_mask", function=False)
 def _sparse_mask(input: Array, mask: Any) -> Any:
     """The elements of a dense tensor at the places of the sparse one ``mask``, whose values do not count."""
@@ -161,7 +185,7 @@ def _mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
     return to_operand(mat1, "sparse.mm") @ to_operand(mat2, "sparse.mm")
 
 
-@public("spmm")
+@public("spmm", "dsmm")
 def _spmm(input: Any, mat2: Any) -> Any:
     """`sparse.mm` under PyTorch's older name."""
     return _mm(input, mat2)
@@ -179,7 +203,7 @@ def _addmm(mat: Any, mat1: Any, mat2: Any, *, beta: float = 1.0, alpha: float = 
     return beta * to_operand(mat, "sparse.addmm") + alpha * _mm(mat1, mat2)
 
 
-@public("hspmm", "sparse.hspmm", method=False)
+@public("hspmm", "hsmm", "sparse.hspmm", method=False)
 def _hspmm(mat1: Any, mat2: Any) -> Any:
     """The product of a sparse and a dense matrix, whose rows are sparse: those that ``mat1`` has anything in."""
     product = _mm(mat1, mat2)
@@ -187,7 +211,7 @@ def _hspmm(mat1: Any, mat2: Any) -> Any:
     return SparseTensor(rows[None], TakeRows.of(product, rows), shape_of(product), True)
 
 
-@public("sspaddmm")
+@public("sspaddmm", "saddmm")
 def _sspaddmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1.0, alpha: float = 1.0) -> Any:
     """``beta input + alpha (mat1 @ mat2)``, sparse, for a sparse ``input`` and ``mat1``."""
     return (beta * input + alpha * _mm(mat1, mat2).to_sparse()).coalesce()
