@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 
 from .._typing import NDArray
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.versions import Change
 from ..core.where import Place
 from .settings import Group
@@ -66,7 +66,7 @@ class Bundle:
 
     def __init__(self, params: list[Any], states: list[Remembered]) -> None:
         self.params, self.states, self.ids = params, states, frozenset(map(id, params))
-        self.names = [k for k, v in states[0].items() if isinstance(v, Tensor)]
+        self.names = [k for k, v in states[0].items() if isinstance(v, Taped)]
         self.counts = [k for k in states[0] if k not in self.names]
         columns = [params, *([s[k] for s in states] for k in self.names)]
         flat = [_gathered(tensors) for tensors in columns]
@@ -119,7 +119,7 @@ class Bundle:
         new = [k for k in self.memory if k not in self.states[0]]
         for k in new:
             value = self.memory[k]
-            parts = _windows(value.array, self.params) if isinstance(value, Tensor) else None
+            parts = _windows(value.array, self.params) if isinstance(value, Taped) else None
             for i, s in enumerate(self.states):
                 s[k] = value if parts is None else Tensor.wrap(parts[i], 0)
         return not new
@@ -188,9 +188,9 @@ class Bundles:
             s: Any = owner.state[p]
             if type(s) is not Remembered:
                 continue
-            arrays = [v for v in s.values() if isinstance(v, Tensor)]
+            arrays = [v for v in s.values() if isinstance(v, Taped)]
             if all(_movable(t, p.array.shape, p.array.dtype) for t in (p, *arrays)):
-                kind = (p.array.dtype.char, *((k, None if isinstance(v, Tensor) else v) for k, v in s.items()))
+                kind = (p.array.dtype.char, *((k, None if isinstance(v, Taped) else v) for k, v in s.items()))
                 kinds.setdefault(kind, []).append(p)
         made = [Bundle(ps, [cast(Remembered, owner.state[p]) for p in ps]) for ps in kinds.values() if len(ps) >= FEW]
         self.of_group[id(group)] = self.of_group.get(id(group), []) + made
