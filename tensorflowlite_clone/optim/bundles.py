@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 
 from .._typing import NDArray
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from ..core.versions import Change
 from ..core.where import Place
 from .settings import Group
@@ -54,9 +54,10 @@ _ALONE = _held(Tensor.wrap(np.zeros(1), 0)) if getattr(sys, "getrefcount", None)
 def _movable(t: Any, shape: tuple[int, ...], dtype: Any) -> bool:
     """Whether an array of that shape and dtype can be moved without anybody noticing."""
     a = t.array
-    own = type(a) is np.ndarray and (a.base is None or type(a.base) is _Memory) and a.flags.c_contiguous and a.flags.writeable
+    base: Any = a.base
+    own = type(a) is np.ndarray and (base is None or type(base) is _Memory) and a.flags.c_contiguous and a.flags.writeable
     fits = own and a.shape == shape and a.dtype == dtype
-    del a
+    del a, base
     return fits and _held(t) == _ALONE and t.views is None
 
 
@@ -65,7 +66,7 @@ class Bundle:
 
     def __init__(self, params: list[Any], states: list[Remembered]) -> None:
         self.params, self.states, self.ids = params, states, frozenset(map(id, params))
-        self.names = [k for k, v in states[0].items() if isinstance(v, Tensor)]
+        self.names = [k for k, v in states[0].items() if isinstance(v, Taped)]
         self.counts = [k for k in states[0] if k not in self.names]
         columns = [params, *([s[k] for s in states] for k in self.names)]
         flat = [_gathered(tensors) for tensors in columns]
@@ -80,8 +81,8 @@ class Bundle:
         for s in states:
             s.watch = self.watch
 
-    def gather(self) -> bool:
-        """Gather the gradients; whether everything is as it was left, and all have one."""
+    def gather(self, name: str, place: Place) -> bool:
+        """Gather the gradients for a step; whether everything is as it was left, and all have one."""
         try:
             gradients = [p._grad.array for p in self.params]
             # Lists compare by identity first; what is no longer the same is not asked whether it is equal, or is no number to say so.
@@ -89,14 +90,14 @@ class Bundle:
                 return False
             if set(map(type, gradients)) != {np.ndarray}:
                 return False
+            self.count_change(name, place)  # now, while the objects that were looked at are in cache
             np.concatenate(gradients, axis=None, out=self.gradient, casting="no")
         except (AttributeError, ValueError, TypeError, RuntimeError):
             return False
         return True
 
-    def step(self, formula: Any, group: Group, name: str, place: Place) -> bool:
-        """One step for all; whether the bundle can go on (what is remembered has the same names)."""
-        apply(formula, self.values, self.gradient, self.memory, group, True)
+    def count_change(self, name: str, place: Place) -> None:
+        """Count the change that a step is, of each parameter."""
         last, change = -1, Change(-1, name, place, None)
         for p, cell in zip(self.params, map(_VERSION, self.params), strict=True):
             if cell is None or cell.shared is not None:
@@ -106,6 +107,10 @@ class Bundle:
             if count != last:
                 last, change = count, Change(count, name, place, None)
             cell.known = change
+
+    def step(self, formula: Any, group: Group) -> bool:
+        """One step for all; whether the bundle can go on (what is remembered has the same names)."""
+        apply(formula, self.values, self.gradient, self.memory, group, True)
         put = dict.__setitem__  # unnoticed
         for k in self.counts:
             value = self.memory[k]
@@ -114,7 +119,7 @@ class Bundle:
         new = [k for k in self.memory if k not in self.states[0]]
         for k in new:
             value = self.memory[k]
-            parts = _windows(value.array, self.params) if isinstance(value, Tensor) else None
+            parts = _windows(value.array, self.params) if isinstance(value, Taped) else None
             for i, s in enumerate(self.states):
                 s[k] = value if parts is None else Tensor.wrap(parts[i], 0)
         return not new
@@ -159,10 +164,10 @@ class Bundles:
             return done
         same = owner.state is self.state and len(owner.state) == len(self.states) and all(map(is_, owner.state.values(), self.states))
         for bundle in bundles[:]:
-            if not same or not bundle.gather():
+            if not same or not bundle.gather(name, place):
                 bundles.remove(bundle)
                 continue
-            if not bundle.step(owner.formula, settings, name, place):
+            if not bundle.step(owner.formula, settings):
                 bundles.remove(bundle)
             done = done | bundle.ids if done else bundle.ids
         return done
@@ -183,9 +188,9 @@ class Bundles:
             s: Any = owner.state[p]
             if type(s) is not Remembered:
                 continue
-            arrays = [v for v in s.values() if isinstance(v, Tensor)]
+            arrays = [v for v in s.values() if isinstance(v, Taped)]
             if all(_movable(t, p.array.shape, p.array.dtype) for t in (p, *arrays)):
-                kind = (p.array.dtype.char, *((k, None if isinstance(v, Tensor) else v) for k, v in s.items()))
+                kind = (p.array.dtype.char, *((k, None if isinstance(v, Taped) else v) for k, v in s.items()))
                 kinds.setdefault(kind, []).append(p)
         made = [Bundle(ps, [cast(Remembered, owner.state[p]) for p in ps]) for ps in kinds.values() if len(ps) >= FEW]
         self.of_group[id(group)] = self.of_group.get(id(group), []) + made

@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import integer, number
 from .._errors import ArgumentError
 from .._typing import NDArray
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
 from .line_search import MOST, Point, strong_wolfe
 from .settings import Group, Ranges, arguments, setting
 from .stepping import State
@@ -171,7 +171,7 @@ def _tensor(array: Any) -> Tensor:
 
 
 def _number(value: Any) -> float:
-    return float(value.item() if isinstance(value, Tensor) else value)
+    return float(value.item() if isinstance(value, Taped) else value)
 
 
 def _largest(x: NDArray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 
 import numpy as np
 import pytest
@@ -173,6 +174,24 @@ def leaf():
 def test_wrong_calls(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_the_example_runs_and_skips_visibly(tmp_path, capsys):
+    """On the embedded digits, briefly; without MNIST's files it says so."""
+    from examples import average_weights
+
+    average_weights.main(["--dataset", "digits", "--epochs", "1", "--seeds", "1", "--decay", "0.9"])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["seed", "0", "mean"]
+    assert average_weights.main(["--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("skipped: MNIST: files are missing")
+
+
+@pytest.mark.skipif("MNIST_DIR" not in os.environ, reason="MNIST_DIR names no folder with MNIST's files")
+def test_an_average_reads_digits_better_than_the_last_weights(capsys):
+    """In the mean of three seeds, by mistakes and by loss; `examples/average_weights.py`."""
+    from examples import average_weights
+
+    assert average_weights.main([]) == 0
 
 
 def test_the_model_and_its_average_have_nothing_in_common():

@@ -69,7 +69,8 @@ SCHEDULES = {
 OTHERWISE = {
     "step": "the factor of that epoch a second time", "step 1": "the same", "multi-step": "the same", "multi-step from 0": "the same",
     "constant": "the same", "constant 2": "the same", "steps together": "the same", "constant 0": "division by zero",
-    "longer restarts": "the period is not prolonged", "swa": "the epochs counted from 0", "swa, line": "the same", "sequential": "the first schedule from its beginning",
+    "longer restarts": "the period is not prolonged", "swa": "the epochs counted from 0", "swa, line": "the same",
+    "sequential": "the first schedule from its beginning",
 }  # fmt: skip
 WHOLE = {
     "plateau": lambda s, o: s.ReduceLROnPlateau(o, patience=1, factor=0.5),
