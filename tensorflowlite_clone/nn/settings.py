@@ -62,6 +62,12 @@ def _padding(layer: Any, what: str, value: Any) -> None:
         _sizes(0)(layer, what, value)
 
 
+def _value(layer: Any, what: str, value: Any) -> None:
+    """A number; around an input also NaN."""
+    if not (isinstance(value, float) and value != value and getattr(layer, "two_sided", False)):
+        number(_op(layer), what, value)
+
+
 def _any_size(layer: Any, what: str, value: Any) -> None:
     """Sizes of which some may be None: those of the input."""
     for v in value if isinstance(value, tuple | list) else [value]:
@@ -176,7 +182,6 @@ SETTINGS: dict[str, Check] = {
             "negative_slope",
             "alpha",
             "threshold",
-            "value",
             "min_val",
             "max_val",
             "min_value",
@@ -200,6 +205,7 @@ SETTINGS: dict[str, Check] = {
     "nonlinearity": lambda layer, what, value: choice(_op(layer), what, value, "tanh", "relu"),
     **dict.fromkeys(["weight", "pos_weight", "_weight", "_random_samples"], _tensor),
     "padding": _padding,
+    "value": _value,
     "output_ratio": _shares,
     "output_padding": _sizes(0),
     "output_size": _any_size,

@@ -150,6 +150,10 @@ def test_results_gradients_and_buffers(case):
             close(mine[what], value, what, 1e-7 if case[0] == "Hardsigmoid" else 1e-8)  # PyTorch's 1/6 there is a float32
 
 
+#: Classes that refuse an example alone for some of their arguments: those of one example already, and those that join the examples.
+TOGETHER = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "SyncBatchNorm", "LayerNorm", "GLU", "Fold"}
+
+
 def mapped(case):
     """Whether the examples of the first input can be told apart: there is a batch, and nothing is changed in place."""
     name, kwargs, inputs = case
@@ -177,10 +181,12 @@ def test_gradients_of_examples_by_vmap(case):
         y = tl.func.functional_call(ours, p, (example.unsqueeze(0),))
         return (y * tl.tensor(np.cos(np.arange(y.numel())).reshape(y.shape))).sum()
 
-    try:
-        one = [tl.func.grad(loss, (0, 1))(parameters, example) for example in x]
-    except (RuntimeError, ValueError):  # one example alone is none of its inputs, as in Flatten(0)
-        return
+    if case[0] in TOGETHER:
+        try:
+            ours(x[0].unsqueeze(0))
+        except ValueError:
+            return
+    one = [tl.func.grad(loss, (0, 1))(parameters, example) for example in x]
     together = tl.func.vmap(tl.func.grad(loss, (0, 1)), (None, 0))(parameters, x)
     for i, (of_parameters, of_input) in enumerate(one):
         np.testing.assert_allclose(together[1].numpy()[i], of_input.numpy(), rtol=1e-9, atol=1e-11)

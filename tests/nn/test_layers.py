@@ -197,3 +197,7 @@ def test_sizes_that_the_input_does_not_determine_can_be_asked_for(d):
         for T, module in ((tl, nn.ConvTranspose1d), (torch, torch.nn.ConvTranspose1d)):
             with pytest.raises(ValueError):
                 module(2, 3, 3, stride=2)(T.zeros(2, 2, 4), output_size=wrong[:1])
+
+
+def test_padding_takes_nan():
+    assert np.isnan(nn.ConstantPad1d((1, 0), float("nan"))(tl.ones(1, 2)).numpy()).tolist() == [[True, False, False]]

@@ -122,7 +122,9 @@ def good(parameters):
 
 def meant(name, parameter, bad):
     """Whether a bad value is a good one of this parameter: the default, or what padding layers cut off."""
-    return (bad is None and parameter.default is None) or (parameter.name == "padding" and "Pad" in name and bad in (-1, (0, -1)))
+    if "Pad" in name and parameter.name in ("padding", "value"):
+        return str(bad) in ("-1", "(0, -1)") if parameter.name == "padding" else str(bad) == "nan"
+    return bad is None and parameter.default is None
 
 
 ROWS = [(name, p.name, bad) for name, _, ps in classes() for p in ps for bad in BAD[p.name] if not meant(name, p, bad)]
