@@ -454,10 +454,10 @@ def _gaussian_nll_loss(input: Array, target: Array, var: Any, full: bool = False
     if shape_of(var) != shape_of(input):
         if shape_of(var) == shape_of(input)[:-1]:
             var = np.expand_dims(var, -1)
-        elif shape_of(var) != (*shape_of(input)[:-1], 1):
-            raise ShapeError(
-                f"{op}: var must have the input's shape, or a last size of 1: it is {shape_of(var)}, the input {shape_of(input)}"
-            )
+        elif len(shape_of(var)) != len(shape_of(input)) or any(
+            v not in (1, n) for v, n in zip(shape_of(var), shape_of(input), strict=True)
+        ):
+            raise ShapeError(f"{op}: var must have the input's shape, or sizes of 1: it is {shape_of(var)}, the input {shape_of(input)}")
     plain = var.array if isinstance(var, Taped) else var
     if isinstance(plain, ndarray) and np.any(plain < 0):
         raise ArgumentError(f"{op}: variances must not be negative: the smallest is {plain.min()}; use exp or softplus to make them")

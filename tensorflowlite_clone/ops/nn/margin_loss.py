@@ -96,11 +96,11 @@ def _multilabel_soft_margin_loss(
     """The mean over classes of `binary_cross_entropy_with_logits`: input and target (..., C) give (...)."""
     reduction = older("multilabel_soft_margin_loss", size_average, reduce, reduction)
     op = "multilabel_soft_margin_loss"
-    input, target = pair(op, input, target, fit="into")
+    input, target = pair(op, input, target, fit="any")
     losses = -(target * LogSigmoid.of(input) + (1.0 - target) * LogSigmoid.of(-input))
     if weight is not None:
-        losses = losses * broadcastable(op, weight, input)
-    return reduced(np.mean(losses, axis=-1), reduction, op)
+        losses = losses * broadcastable(op, weight, losses)
+    return reduced(np.sum(losses, axis=max(input.ndim - 1, 0)) / input.shape[-1], reduction, op)
 
 
 @public("multi_margin_loss", nn=True, method=False)
@@ -216,7 +216,11 @@ def _cosine_embedding_loss(
     y = to_operand(target, op)
     same_ranks(op, x1, x2)
     lead = np.broadcast_shapes(x1.shape, x2.shape)[:-1]
-    if x1.ndim not in (1, 2) or y.ndim != len(lead) or any(m not in (1, n) for m, n in zip(y.shape, lead, strict=True)):
+    if (
+        x1.ndim not in (1, 2)
+        or y.ndim != len(lead)
+        or any(1 not in both and both[0] != both[1] for both in zip(y.shape, lead, strict=True))
+    ):
         raise ShapeError(
             f"{op}: shapes do not fit: inputs are {x1.shape} and {x2.shape}, target is {y.shape}; pass (N, D) and (N), or (D) and ()"
         )
