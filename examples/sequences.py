@@ -1,6 +1,6 @@
 """An LSTM on two classic problems of long memory: adding two of 100 numbers, and copying symbols seen 30 steps ago.
 
-    python examples/sequences.py                 both, about two minutes
+    python examples/sequences.py                 both, a few minutes
     python examples/sequences.py add --steps 500 --length 50
 
 Adding: a sequence of random numbers, two of which are marked; the sum of these is wanted at the end. Guessing 1 always has a mean squared
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     options = parser.parse_args()
     for task in options.tasks:
-        length, steps = (100, 1500) if task == "add" else (30, 1500)
+        length, steps = (100, 1500) if task == "add" else (30, 2500)
         rate, units = (1e-2, 64) if task == "add" else (5e-3, 64)
         train(task, options.length or length, options.steps or steps, 32, units, rate)
 

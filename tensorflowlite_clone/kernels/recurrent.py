@@ -393,6 +393,7 @@ class _Back(NamedTuple):
         def work(first: int, stop: int) -> None:
             spare = np.empty((*lead, stop - first, size), g.dtype)
             small = None if p.w_hr is None else np.empty_like(spare)
+            factors = np.empty((*lead, stop - first, 0 if mixed is None else wide), g.dtype)
             for lo, hi in steps(sizes, reverse)[::-1]:
                 n = min(hi - lo, stop) - first
                 if n <= 0:
@@ -400,12 +401,12 @@ class _Back(NamedTuple):
                 lo, hi = lo + first, lo + first + n
                 u = state = gh[..., first : first + n, :]
                 state += g[..., lo:hi, :]
-                d, other = apart[..., lo:hi, :, :], spare[..., :n, :]
+                other = spare[..., :n, :]
                 if small is not None and self.states is not None:
                     self.states[..., lo:hi, :] = state
                     u = np.matmul(state, p.w_hr, out=small[..., :n, :])
                 if mixed is None or kept is None:
-                    d *= u[..., None, :]
+                    apart[..., lo:hi, :, :] *= u[..., None, :]
                     if kept is not None:
                         np.multiply(u, kept[..., lo:hi, :], out=other)
                 else:
@@ -414,8 +415,8 @@ class _Back(NamedTuple):
                         memory += g_cells[..., lo:hi, :]
                     np.multiply(u, mixed[..., lo:hi, :], out=other)
                     memory += other
-                    d[..., :3, :] *= memory[..., None, :]
-                    d[..., 3, :] *= u
+                    np.concatenate((memory, memory, memory, u), axis=-1, out=factors[..., :n, :])  # faster than to broadcast
+                    gates[..., lo:hi, :] *= factors[..., :n, :]
                     memory *= kept[..., lo:hi, :]
                 np.matmul(onto[..., lo:hi, :], w, out=state)
                 if mixed is None and kept is not None:

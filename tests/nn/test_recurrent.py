@@ -9,6 +9,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn
+from tensorflowlite_clone.core.transpose import LOOPED
 from tensorflowlite_clone.func import functional_call, grad, jvp, vmap
 
 LAYERS = [
@@ -178,10 +179,12 @@ def test_gradients_of_each_example(name, options, form):
     xs, loss = tl.tensor(randn(3, T, D)), losses(layer, form)
     every = [grad(loss)(params, x) for x in xs]
     own = {k: tl.stack([p, p * 0.5, -p]) for k, p in params.items()}
+    before = dict(LOOPED)
     every_own = [grad(loss)({k: p[i] for k, p in own.items()}, x) for i, x in enumerate(xs)]
     shared = vmap(grad(loss), in_dims=(None, 0))(params, xs)
     apart = vmap(grad(loss))(own, xs)
     outside = grad(lambda own: vmap(loss)(own, xs).sum())(own)
+    assert before == LOOPED, "an operation that is mapped example by example"
     for k in params:
         np.testing.assert_allclose(shared[k].numpy(), np.stack([g[k].numpy() for g in every]), rtol=1e-10, atol=1e-12)
         for found in (apart, outside):
