@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Classes whose rows come later, with their own tests: losses (``tests/nn/test_losses.py``), and what belongs to other files.
-LATER = {
+#: Classes with sweeps of their own in ``tests/nn/``: losses (``test_loss_options.py``), recurrent layers, transformers, adaptive softmax.
+ELSEWHERE = {
     "AdaptiveLogSoftmaxWithLoss", "GRU", "GRUCell", "LSTM", "LSTMCell", "LinearCrossEntropyLoss", "MultiheadAttention", "NLLLoss2d", "RNN",
     "RNNBase", "RNNCell", "RNNCellBase", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
     "TransformerEncoderLayer",

@@ -15,7 +15,7 @@ from ..core.dtype_names import dtype
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from .linear import Linear
-from .loss import _Weighted
+from .loss import _WeightedLoss
 from .settings import checked
 
 #: The dtypes that sums can be computed in.
@@ -51,7 +51,7 @@ class LinearCrossEntropyOptions:
             raise ArgumentError(f"{op}: acc_dtype must be None or a real floating dtype: got {self.acc_dtype!r:.60}")
 
 
-class LinearCrossEntropyLoss(_Weighted):
+class LinearCrossEntropyLoss(_WeightedLoss):
     """`CrossEntropyLoss` of a linear map of the input, whose weights are the layer's.
 
     Input (N, in_features) or (in_features), labels (N), with ``out_features`` (d1, ...) labels (N, d1, ...), or probabilities

@@ -79,7 +79,7 @@ class HuberLoss(_Loss):
         self.delta = delta
 
 
-class _Weighted(_Loss):
+class _WeightedLoss(_Loss):
     """A loss with a buffer ``weight``, which moves with the module and is part of its state."""
 
     weight: Tensor | None
@@ -92,7 +92,7 @@ class _Weighted(_Loss):
         self.register_buffer("weight", weight)
 
 
-class CrossEntropyLoss(_Weighted):
+class CrossEntropyLoss(_WeightedLoss):
     """``-log softmax(x)[y]``: logits (N, C, ...) against labels (N, ...) or probabilities (N, C, ...).
 
     ``weight`` (C) weighs classes, ``ignore_index`` labels do not count, ``label_smoothing`` mixes in the uniform distribution
@@ -120,7 +120,7 @@ class CrossEntropyLoss(_Weighted):
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
 
-class NLLLoss(_Weighted):
+class NLLLoss(_WeightedLoss):
     """``-x[y]``: log-probabilities (N, C, ...) against labels (N, ...)."""
 
     _function = "nll_loss"
@@ -154,14 +154,14 @@ class NLLLoss2d(NLLLoss):
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
-class BCELoss(_Weighted):
+class BCELoss(_WeightedLoss):
     """``-(y log x + (1 - y) log(1 - x))`` for probabilities x; logarithms are clamped at -100."""
 
     _function = "binary_cross_entropy"
     settings = ("weight",)
 
 
-class BCEWithLogitsLoss(_Weighted):
+class BCEWithLogitsLoss(_WeightedLoss):
     """`BCELoss` of ``sigmoid(x)``, computed stably from the logits x; ``pos_weight`` weighs the positive part."""
 
     _function = "binary_cross_entropy_with_logits"
@@ -337,7 +337,7 @@ class CosineEmbeddingLoss(_Loss):
         return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
 
 
-class MultiMarginLoss(_Weighted):
+class MultiMarginLoss(_WeightedLoss):
     """``sum_j max(0, margin - x_y + x_j)^p / C`` over the classes j other than y: scores (N, C) against labels (N).
 
     J. Weston, C. Watkins (1999); ``weight`` (C) weighs the classes of the labels.
@@ -362,7 +362,7 @@ class MultiMarginLoss(_Weighted):
         self.p, self.margin = p, margin
 
 
-class MultiLabelSoftMarginLoss(_Weighted):
+class MultiLabelSoftMarginLoss(_WeightedLoss):
     """The mean over classes of ``-(y log sigmoid(x) + (1 - y) log sigmoid(-x))``: logits (N, C) against labels 0 and 1 (N, C)."""
 
     _function = "multilabel_soft_margin_loss"
