@@ -30,7 +30,7 @@ PLACES = {
     "fold": "Fold Unfold",
     "instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d _InstanceNorm",
     "lazy": "LazyModuleMixin",
-    "linear": "Bilinear Identity LazyLinear Linear",
+    "linear": "Bilinear Identity LazyLinear Linear NonDynamicallyQuantizableLinear",
     "linear_cross_entropy_options": "LinearCrossEntropyOptions",
     "loss": """BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss GaussianNLLLoss HingeEmbeddingLoss HuberLoss
         KLDivLoss L1Loss LinearCrossEntropyLoss MSELoss MarginRankingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss
@@ -43,7 +43,7 @@ PLACES = {
     "pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AvgPool1d
         AvgPool2d AvgPool3d FractionalMaxPool2d FractionalMaxPool3d LPPool1d LPPool2d LPPool3d MaxPool1d MaxPool2d MaxPool3d
         MaxUnpool1d MaxUnpool2d MaxUnpool3d _MaxPoolNd _AvgPoolNd _LPPoolNd _MaxUnpoolNd""",
-    "rnn": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase apply_permutation",
+    "rnn": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "sparse": "Embedding EmbeddingBag",
     "transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer",
     "upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
@@ -54,7 +54,7 @@ HOMES = {
     "_BatchNorm": "normalization", "_NormBase": "normalization", "_InstanceNorm": "normalization", "_LazyNormBase": "lazy",
     "LazyModuleMixin": "lazy", "_ConvNd": "conv", "_ConvTransposeNd": "conv", "_DropoutNd": "dropout", "_Loss": "loss",
     "_WeightedLoss": "loss", "_MaxPoolNd": "pooling", "_AvgPoolNd": "pooling", "_LPPoolNd": "pooling", "_MaxUnpoolNd": "pooling",
-    "apply_permutation": "recurrent",
+    "NonDynamicallyQuantizableLinear": "linear",
 }  # fmt: skip
 _NN = __name__.rpartition(".")[0]
 _ALL = {name for names in PLACES.values() for name in names.split() if not name.startswith("_")} - HOMES.keys() | {"Module"}
