@@ -257,7 +257,7 @@ def checked(f: F, out: bool | str = False) -> F:
                 kwargs[name] = kwargs.pop(other)
             if rest in kwargs and len(args) <= 1:
                 values = kwargs.pop(rest)
-                args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
+                args = (*(args or (kwargs.pop(names[0]),)), *(values if values and isinstance(values, tuple | list) else (values,)))
             for name, value in kwargs.items():
                 if name in kinds and type(value) not in kinds[name].usual:
                     refuse(f.__name__, name, kinds[name], value)

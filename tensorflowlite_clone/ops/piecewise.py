@@ -17,6 +17,7 @@ from ..core.boxed import Boxed
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.operation import fused
 from ..core.publish import implements, public, to_operand
+from ..core.short import LARGEST, is_bfloat16
 from ..kernels import select as kernels
 from .cast import Clone, cast
 from .compare import Where
@@ -291,6 +292,8 @@ def _nan_to_num(input: Array, nan: float | None = 0.0, posinf: float | None = No
     x, values = to_operand(input, "nan_to_num"), {"nan": 0.0 if nan is None else nan, "posinf": posinf, "neginf": neginf}
     if x.dtype.kind == "c":  # each part by itself, as NumPy does it
         return FromParts.of(NanToNum.of(np.real(x), **values), NanToNum.of(np.imag(x), **values))
+    if is_bfloat16(x):  # the extremes of float32, in which it is computed, round to infinity
+        values["posinf"], values["neginf"] = (LARGEST if posinf is None else posinf), (-LARGEST if neginf is None else neginf)
     return NanToNum.of(x, **values)
 
 

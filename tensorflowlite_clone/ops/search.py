@@ -18,6 +18,7 @@ from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
 from ..core.levels import concrete
 from ..core.publish import implements, public, to_operand
+from ..core.short import is_bfloat16
 from ..core.tensor import Tensor
 from .cast import cast
 from .gather import ScatterAdd
@@ -254,10 +255,12 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
 
     Elements outside are not counted; the last interval includes ``max``. The counts have the input's dtype.
     """
-    x = concrete(to_operand(input, "histc"), "histc").reshape(-1)
+    given = to_operand(input, "histc")
+    if given.dtype.kind not in "fV":
+        raise DTypeError(f"histc: needs floating numbers: the input is {given.dtype}; convert it first, x.float()")
+    short = is_bfloat16(given)  # in which NumPy does not count
+    x = concrete(cast(given, np.float32) if short else given, "histc").reshape(-1)
     low, high = float(min), float(max)
-    if x.dtype.kind != "f":
-        raise DTypeError(f"histc: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
     if bins < 1 or low > high:
         raise ArgumentError(f"histc: needs bins >= 1 and min <= max: bins is {bins}, min is {min}, max is {max}")
     if low == high and x.size:
@@ -267,4 +270,4 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
     if not np.isfinite([low, high]).all():
         raise ArgumentError(f"histc: the range from {low} to {high} is not finite; give min and max")
     counts, _ = np.histogram(x[(x >= low) & (x <= high)], bins, (low, high))
-    return Tensor.wrap(counts.astype(x.dtype), 0)
+    return cast(Tensor.wrap(counts.astype(x.dtype), 0), given.dtype if short else None)
