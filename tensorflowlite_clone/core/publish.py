@@ -16,6 +16,7 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed
+from .dtypes import result_type
 from .out import write_into
 from .plain import NUMBERS, plain_array, to_array
 from .signature import PLAIN, better_error, code_of, kinds_of, other_names, refuse
@@ -206,8 +207,14 @@ def _named(f: Callable[..., Any], name: str, cls: OperationLike) -> Callable[...
 
 
 def to_operands(name: str, *given: Any) -> list[Any]:
-    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors."""
+    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors.
+
+    A float beside floating tensors is of their dtype, as in `result_type`: of the default dtype it would lose digits beside float64.
+    """
     boxed = any(isinstance(a, Boxed) for a in given)
+    if any(type(a) is float for a in given) and any(isinstance(a, Boxed | ndarray) for a in given):
+        dtype = result_type(*(plain_array(a, name) if isinstance(a, ndarray) else a for a in given))
+        given = tuple([np.asarray(a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
     return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name) for a in given]
 
 

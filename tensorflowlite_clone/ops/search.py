@@ -17,7 +17,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
 from ..core.levels import concrete
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, public, to_operand, to_operands
 from ..core.short import is_bfloat16
 from ..core.tensor import Tensor
 from .cast import cast
@@ -97,8 +97,7 @@ def _search(sequence: Array, values: Any, right: bool, side: str | None, sorter:
         raise ArgumentError(f"{op}: side must be 'left' or 'right': got {side!r}")
     if side == "left" and right:
         raise ArgumentError(f"{op}: side 'left' contradicts right=True; pass one of them")
-    x = to_operand(sequence, op)
-    v = to_operand(values, op)
+    x, v = to_operands(op, sequence, values)
     if sorter is not None:
         x = np.take_along_axis(x, to_operand(sorter, op), -1)
     if not shape_of(x) or (len(shape_of(x)) > 1 and shape_of(x)[:-1] != shape_of(v)[:-1]):
@@ -143,7 +142,7 @@ def _bucketize(input: Any, boundaries: Array, *, out_int32: bool = False, right:
 @public("isin", method=False, out=True)
 def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each of ``elements`` is among ``test_elements``: bool, in the shape of ``elements``."""
-    found = IsIn.of(to_operand(elements, "isin"), to_operand(test_elements, "isin"))
+    found = IsIn.of(*to_operands("isin", elements, test_elements))
     return np.logical_not(found) if invert else found
 
 
