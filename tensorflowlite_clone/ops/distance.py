@@ -52,6 +52,9 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     x, y = to_operands("cosine_similarity", x1, x2)
     if x.dtype == y.dtype == np.float16:  # whose products may leave its range
         return cast(_cosine_similarity(cast(x, np.float32), cast(y, np.float32), dim, eps), np.float16)
+    if not shape_of(x) and not shape_of(y):  # vectors of one element, whose result is 0-d
+        dim = normalize_axis(dim, 0, "cosine_similarity")
+        x, y = np.reshape(x, (1,)), np.reshape(y, (1,))
     products = x * y
     axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - max(len(shape_of(products)), 1)
     size = shape_of(products)[axis] if shape_of(products) else 1

@@ -244,8 +244,8 @@ def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) ->
         raise ShapeError(f"bincount: needs one weight per number: weights are {shape_of(weights)}, the input {x.shape}")
     w = to_operand(weights, "bincount")
     w = w if w.dtype.char in "fd" else cast(w, np.float64)
-    size = max(minlength, int(x.max(initial=-1)) + 1)
-    return ScatterAdd.of(w, x, axis=0, size=(size,))
+    size = max(minlength, int(x.max()) + 1)
+    return ScatterAdd.of(w, x.astype(np.int64, copy=False), axis=0, size=(size,))
 
 
 @public("histc", out=True)
