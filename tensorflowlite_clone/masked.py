@@ -25,6 +25,7 @@ from ._errors import ArgumentError, DimensionError, ShapeError
 from ._lazy import public as _public
 from ._typing import Array, Dims, DTypeLike
 from .core.broadcast import conjugated, normalize_axes, shape_of
+from .core.dtype_names import numpy_dtype
 from .core.levels import all_values
 from .core.publish import checked, to_operand
 from .core.registry import FUNCTIONS as _F
@@ -96,8 +97,8 @@ def _named(dim: Any) -> Any:
 
 def _floating(x: Array, dtype: DTypeLike) -> Any:
     """The dtype of a result that is no integer: the one asked for, or the input's, or float32."""
-    kind = np.dtype(x.dtype if dtype is None else dtype)
-    return kind if kind.kind in "fc" else np.dtype(np.float32)
+    kind = numpy_dtype(x.dtype if dtype is None else dtype)
+    return kind if kind.kind in "fcV" else np.dtype(np.float32)  # "V" is bfloat16
 
 
 def _count(op: str, x: Array, mask: Any, dim: Any, keepdim: bool) -> Array:
@@ -215,7 +216,7 @@ def mean(input: Array, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeL
     2.0
     """
     x = to_operand(input, "masked.mean")
-    if np.dtype(x.dtype if dtype is None else dtype).kind not in "fc":
+    if numpy_dtype(x.dtype if dtype is None else dtype).kind not in "fcV":
         raise ArgumentError(f"masked.mean: means are no integers: input is {x.dtype}, dtype is {dtype}; pass dtype=tl.float32")
     return sum(x, dim, keepdim=keepdim, dtype=dtype, mask=mask) / _count("mean", x, mask, dim, keepdim)
 
@@ -251,7 +252,7 @@ def _deviation(
     x = to_operand(input, f"masked.{op}")
     kind = _floating(x, dtype)
     x = _filled(op, x, mask, 0, kind)
-    count = cast(_count(op, x, mask, dim, True), np.finfo(kind).dtype)
+    count = cast(_count(op, x, mask, dim, True), np.finfo(kind).dtype if kind.kind == "c" else kind)
     centred = _filled(op, x - _F["sum"](x, _named(dim), True) / np.maximum(count, 1.0), mask, 0)
     if not keepdim:
         count = cast(_count(op, x, mask, dim, False), count.dtype)

@@ -154,7 +154,11 @@ class Boxed(Methods):
         return format(value.item(), spec) if value.size == 1 else f"[{', '.join(format(v, spec) for v in value.ravel().tolist())}]"
 
     def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())
+        found = self == element
+        if not isinstance(found, Boxed):  # nothing to compare with
+            kind = type(element).__name__
+            raise OperandError(f"in: only tensors, arrays and numbers can be in a tensor: got {kind} {element!r:.60}; ask x.tolist()")
+        return bool(found.any())
 
 
 def write_out(out: Any, result: Any, name: str) -> Any:

@@ -16,6 +16,7 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed
+from .dtypes import result_type
 from .out import write_into
 from .plain import NUMBERS, plain_array, to_array
 from .signature import PLAIN, better_error, code_of, kinds_of, other_names, refuse
@@ -206,8 +207,14 @@ def _named(f: Callable[..., Any], name: str, cls: OperationLike) -> Callable[...
 
 
 def to_operands(name: str, *given: Any) -> list[Any]:
-    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors."""
+    """Every argument as an operand: beside a box arrays stay arrays (constants of its transform), else all become tensors.
+
+    A float beside floating tensors is of their dtype, as in `result_type`: of the default dtype it would lose digits beside float64.
+    """
     boxed = any(isinstance(a, Boxed) for a in given)
+    if any(type(a) is float for a in given) and any(isinstance(a, Boxed | ndarray) for a in given):
+        dtype = result_type(*(plain_array(a, name) if isinstance(a, ndarray) else a for a in given))
+        given = tuple([np.asarray(a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
     return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name) for a in given]
 
 
@@ -257,7 +264,7 @@ def checked(f: F, out: bool | str = False) -> F:
                 kwargs[name] = kwargs.pop(other)
             if rest in kwargs and len(args) <= 1:
                 values = kwargs.pop(rest)
-                args = (*(args or (kwargs.pop(names[0]),)), *(values if isinstance(values, tuple | list) else (values,)))
+                args = (*(args or (kwargs.pop(names[0]),)), *(values if values and isinstance(values, tuple | list) else (values,)))
             for name, value in kwargs.items():
                 if name in kinds and type(value) not in kinds[name].usual:
                     refuse(f.__name__, name, kinds[name], value)

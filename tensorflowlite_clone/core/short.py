@@ -22,6 +22,8 @@ from .levels import all_values
 OVERFLOW, TINY = 65520.0, 2.0**-14
 #: The letter of bfloat16: to compare with its dtype would load that.
 BFLOAT16 = "E"
+#: The largest finite number of bfloat16.
+LARGEST = (2 - 2.0**-7) * 2.0**127
 
 
 def is_short(*operands: Any) -> bool:

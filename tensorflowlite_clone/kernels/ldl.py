@@ -49,7 +49,8 @@ def _factor(a: NDArray, pivots: NDArray, hermitian: bool) -> int:
         if hermitian:
             a[places[k:], places[k:]] = a[places[k:], places[k:]].real
         size, p = _pivot(a, k)
-        if not size:  # nothing to eliminate with, and nothing to eliminate
+        nothing = not size  # to eliminate with, and to eliminate
+        if nothing:
             failed, size = failed or k + 1, 1
         last = k + size - 1
         pivots[k : k + size] = p + 1 if size == 1 else -(p + 1)
@@ -58,7 +59,7 @@ def _factor(a: NDArray, pivots: NDArray, hermitian: bool) -> int:
             a[k:, [last, p]] = a[k:, [p, last]]
         below = a[k + size :, k : k + size].copy()  # (n - k - size, size)
         block = a[k : k + size, k : k + size]
-        if failed != k + 1:
+        if not nothing:
             scaled = below / block[0, 0] if size == 1 else _divided(below, block)
             a[k + size :, k + size :] -= scaled @ (below.conj().T if hermitian else below.T)
             a[k + size :, k : k + size] = scaled

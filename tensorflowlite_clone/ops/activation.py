@@ -19,7 +19,7 @@ from ..core.families import Elementwise, Inexact
 from ..core.levels import is_plainly, number
 from ..core.operation import fused
 from ..core.plain import filling
-from ..core.publish import public, require_operands, to_operand
+from ..core.publish import public, require_operands, to_operand, to_operands
 from ..kernels import activation as kernels
 from ..kernels import gates
 from ..kernels.select import select
@@ -390,7 +390,7 @@ def _prelu(input: Array, weight: Array) -> Array:
         weight = Reshape.of(weight, shape=(n,) + (1,) * (len(shape) - 2))
     elif len(shape_of(weight)) > len(shape):
         weight = Reshape.of(weight, shape=())
-    return PReLU.of(to_operand(input, "prelu"), weight)
+    return PReLU.of(*to_operands("prelu", input, weight))
 
 
 def randomly_leaky(x: Array, lower: float, upper: float, training: bool, generator: Any = None) -> Array:

@@ -17,7 +17,7 @@ from ..core.broadcast import normalize_axes, normalize_axis, shape_of
 from ..core.families import Bilinear, LinedUp
 from ..core.levels import number
 from ..core.publish import implements, operand, public, to_operand
-from .cast import cast
+from .cast import Clone, cast
 from .index import get_item
 from .operands import along, box, flat, inexact
 from .search import SearchSorted
@@ -135,7 +135,7 @@ def difference(x: Array, n: int, dim: int, prepend: Any, append: Any, op: str) -
         raise ShapeError(f"{op}: a 0-d operand has no neighbours; reshape it to (1,) first")
     axis = normalize_axis(dim, len(shape), op)
     if n == 0:
-        return x
+        return Clone.of(x)
     ends = [p if p is x else _end(p, shape, axis, op) for p in (prepend, x, append) if p is not None and p is not np._NoValue]
     if len(ends) > 1:
         x = np.concatenate(ends, axis=axis)

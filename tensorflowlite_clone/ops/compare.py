@@ -291,17 +291,22 @@ install_method("__eq__", lambda self, other: Equal.of(self, other) if _comparabl
 install_method("__ne__", lambda self, other: NotEqual.of(self, other) if _comparable(other) else NotImplemented)
 
 
+def _tolerances(op: str, rtol: float, atol: float) -> None:
+    if not (rtol >= 0 and atol >= 0):
+        raise ArgumentError(f"{op}: tolerances must not be negative: rtol is {rtol}, atol {atol}; pass numbers from 0 up")
+
+
 @public("isclose")
 def _isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """Whether ``|input - other| <= atol + rtol |other|``, element by element."""
-    if not (rtol >= 0 and atol >= 0):
-        raise ArgumentError(f"isclose: tolerances must not be negative: rtol is {rtol}, atol {atol}; pass numbers from 0 up")
+    _tolerances("isclose", rtol, atol)
     return IsClose.of(to_operand(input, "isclose"), other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @public("allclose")
 def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input - other| <= atol + rtol |other|`` everywhere."""
+    _tolerances("allclose", rtol, atol)
     require_operands("allclose", input, other)
     return bool(np.allclose(concrete(input, "allclose", True), concrete(other, "allclose", True), rtol, atol, equal_nan))
 

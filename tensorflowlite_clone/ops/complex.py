@@ -17,7 +17,7 @@ from ..core.broadcast import shape_of
 from ..core.dtypes import COMPLEX_OF
 from ..core.families import Elementwise, Linear, LinedUp
 from ..core.levels import concrete
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, public, to_operand, to_operands
 from ..core.registry import install_method
 from .arithmetic import Absolute, Sign
 from .cast import Cast
@@ -254,7 +254,7 @@ def _polar(abs: Array, angle: Array) -> Array:
     >>> tl.polar(tl.tensor([2.0]), tl.tensor([0.0])).tolist()
     [(2+0j)]
     """
-    r, phi = to_operand(abs, "polar"), to_operand(angle, "polar")
+    r, phi = to_operands("polar", abs, angle)
     return _complex(r * np.cos(phi), r * np.sin(phi))
 
 

@@ -12,7 +12,7 @@ from .._state import get_default_dtype
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.levels import all_values, number
-from ..core.publish import public, to_operand
+from ..core.publish import public, to_operand, to_operands
 from .cast import cast
 from .index import get_item
 from .reduce import Sum
@@ -50,10 +50,13 @@ def _cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) ->
     >>> tl.cosine_similarity(tl.tensor([[1.0, 0.0]]), tl.tensor([[0.0, 2.0]])).tolist()
     [0.0]
     """
-    x, y = to_operand(x1, "cosine_similarity"), to_operand(x2, "cosine_similarity")
+    x, y = to_operands("cosine_similarity", x1, x2)
     x, y = (cast(v, get_default_dtype()) if v.dtype.kind in "iu" else v for v in (x, y))
     if x.dtype == y.dtype == np.float16:  # whose products may leave its range
         return cast(_cosine_similarity(cast(x, np.float32), cast(y, np.float32), dim, eps), np.float16)
+    if not shape_of(x) and not shape_of(y):  # vectors of one element, whose result is 0-d
+        dim = normalize_axis(dim, 0, "cosine_similarity")
+        x, y = np.reshape(x, (1,)), np.reshape(y, (1,))
     products = x * y
     axis = normalize_axis(dim, len(shape_of(products)), "cosine_similarity") - max(len(shape_of(products)), 1)
     size = shape_of(products)[axis] if shape_of(products) else 1
@@ -79,7 +82,8 @@ def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, 
     >>> tl.pairwise_distance(tl.tensor([[0.0, 0.0]]), tl.tensor([[3.0, 4.0]]), eps=0.0).tolist()
     [5.0]
     """
-    difference = to_operand(x1, "pairwise_distance") - to_operand(x2, "pairwise_distance")
+    first, second = to_operands("pairwise_distance", x1, x2)
+    difference = first - second
     distance: Array = (difference + eps if eps else difference).norm(p, -1, keepdim)
     return distance
 

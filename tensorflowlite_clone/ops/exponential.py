@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from .._typing import Array
+from ..core.boxed import Boxed
 from ..core.dtypes import inexact_type
 from ..core.families import Inexact
 from ..core.operation import fused
-from ..core.publish import public, to_operand
+from ..core.publish import public, to_operand, to_operands
 from ..kernels import activation as kernels
 from ..kernels.logarithms import logaddexp
 from ..kernels.select import select
@@ -187,6 +188,8 @@ def _xlogy(input: Array, other: Array) -> Array:
     >>> tl.xlogy(tl.tensor([0.0, 2.0]), tl.tensor([0.0, 1.0])).tolist()
     [0.0, 0.0]
     """
+    if isinstance(input, float) and isinstance(other, Boxed | np.ndarray):
+        return XLogY.of(*to_operands("xlogy", input, other))
     x, y = to_operand(input, "xlogy"), other
     if isinstance(y, bool | int | float):  # a number would make its logarithm, and so the gradient, a float64
         y = np.asarray(y, inexact_type(x.dtype))

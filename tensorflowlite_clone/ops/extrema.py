@@ -16,7 +16,7 @@ from .._typing import Array, Dims
 from ..core.boxed import Boxed
 from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, shape_of
 from ..core.families import Reduction
-from ..core.publish import public, to_operand
+from ..core.publish import public, to_operand, to_operands
 from ..core.tensor import Tensor
 from ..kernels.reduce import row_max
 from .cast import Cast, Clone
@@ -122,7 +122,7 @@ def _extremum(name: str, full: Any, place: Any, elementwise: Any, input: Array, 
     if args is None:
         return full.of(x, axis=None, keepdims=False)
     if isinstance(args, Boxed | np.ndarray):
-        return elementwise(x, args)
+        return elementwise(*to_operands(name, input, args))
     if isinstance(args, tuple | list):  # over several dimensions there is no index
         return full.of(x, axis=normalize_axes(args, len(shape_of(x)), name), keepdims=keepdim)
     axis = normalize_axis(args, len(shape_of(x)), name)

@@ -126,6 +126,11 @@ def _check_size(n: int, op: str) -> int:
     return n
 
 
+def _one(n: int | None, op: str) -> tuple[int | None]:
+    """The length of the one axis; unlike a length among several, it is not -1 for as it is."""
+    return (None if n is None else _check_size(int(n), op),)
+
+
 def _resized(x: Array, sizes: dict[int, int], op: str) -> Array:
     """``x`` cut off, or filled with zeros behind, to the given lengths of axes."""
     shape = shape_of(x)
@@ -207,7 +212,7 @@ def fft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = No
     Source: J. Cooley, J. Tukey, "An algorithm for the machine calculation of complex Fourier series" (1965), eq. 1.
     """
     x = _operand(input, "fft")
-    return _complex_to_complex(x, (n,), _places(x, dim, (n,), "fft"), norm, False, "fft")
+    return _complex_to_complex(x, _one(n, "fft"), _places(x, dim, (n,), "fft"), norm, False, "fft")
 
 
 @_numpy_names
@@ -219,7 +224,7 @@ def ifft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = N
     [(1+0j), 0j, (-1+0j), 0j]
     """
     x = _operand(input, "ifft")
-    return _complex_to_complex(x, (n,), _places(x, dim, (n,), "ifft"), norm, True, "ifft")
+    return _complex_to_complex(x, _one(n, "ifft"), _places(x, dim, (n,), "ifft"), norm, True, "ifft")
 
 
 @_numpy_names
@@ -233,7 +238,7 @@ def rfft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = N
     [0j, (2+0j), 0j]
     """
     x = _operand(input, "rfft", real=True)
-    return _real_to_complex(x, (n,), _places(x, dim, (n,), "rfft"), norm, "rfft")
+    return _real_to_complex(x, _one(n, "rfft"), _places(x, dim, (n,), "rfft"), norm, "rfft")
 
 
 @_numpy_names
@@ -248,7 +253,7 @@ def irfft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = 
     [1.0, 0.0, -1.0, 0.0]
     """
     x = _operand(input, "irfft")
-    return _complex_to_real(x, (n,), _places(x, dim, (n,), "irfft"), norm, "irfft")
+    return _complex_to_real(x, _one(n, "irfft"), _places(x, dim, (n,), "irfft"), norm, "irfft")
 
 
 @_numpy_names
@@ -260,7 +265,7 @@ def hfft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = N
     [0.0, 2.0, 0.0, -2.0]
     """
     x = _operand(input, "hfft")
-    return _complex_to_real(conjugated(x), (n,), _places(x, dim, (n,), "hfft"), OPPOSITE[_norm(norm, "hfft")], "hfft")
+    return _complex_to_real(conjugated(x), _one(n, "hfft"), _places(x, dim, (n,), "hfft"), OPPOSITE[_norm(norm, "hfft")], "hfft")
 
 
 @_numpy_names
@@ -272,7 +277,7 @@ def ihfft(input: Array, n: int | None = None, dim: int = -1, norm: str | None = 
     [-0.0, 1.0, -0.0]
     """
     x = _operand(input, "ihfft", real=True)
-    return np.conjugate(_real_to_complex(x, (n,), _places(x, dim, (n,), "ihfft"), OPPOSITE[_norm(norm, "ihfft")], "ihfft"))
+    return np.conjugate(_real_to_complex(x, _one(n, "ihfft"), _places(x, dim, (n,), "ihfft"), OPPOSITE[_norm(norm, "ihfft")], "ihfft"))
 
 
 @_numpy_names
@@ -371,7 +376,8 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None, **how: How) -> A
     >>> tl.fft.fftfreq(4).tolist()
     [0.0, 0.25, -0.5, -0.25]
     """
-    return finish(_frequencies(np.fft.fftfreq(_check_size(n, "fftfreq"), d), dtype), **how)
+    values = np.fft.fftfreq(_check_size(n, "fftfreq"), d) if n else np.zeros(0)
+    return finish(_frequencies(values, dtype), **how)
 
 
 @_numpy_names

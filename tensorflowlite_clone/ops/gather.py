@@ -120,7 +120,7 @@ def diagnose(op: str, shape: tuple[int, ...], index: Any, axis: int) -> Exceptio
 
 
 def index_operand(index: Array, op: str) -> Array:
-    """An index as an operand: a tensor or array of integers."""
+    """An index as an operand: a tensor or array of integers, unsigned ones as int64: bytes are a mask in ``x[index]`` alone."""
     if isinstance(index, np.ndarray):
         index = plain_array(index, op)
     if not isinstance(index, Boxed | np.ndarray):
@@ -130,7 +130,7 @@ def index_operand(index: Array, op: str) -> Array:
         )
     if index.dtype.kind not in "iu":
         raise DTypeError(f"{op}: index must hold integers: got {index.dtype} {shape_of(index)}; convert it, index.long()")
-    return index
+    return index.astype(np.int64) if index.dtype.kind == "u" else index
 
 
 def check_index(x: Array, index: Array, axis: int, op: str) -> Any:

@@ -160,7 +160,7 @@ def _split(tensor: Array, split_size_or_sections: Any, dim: int = 0) -> tuple[Ar
         raise ArgumentError(
             f"split: sizes must sum to {n}, the size of dimension {dim} of {shape_of(x)}: they are {sizes} (sum {sum(sizes)})"
         )
-    return _parts(x, axis, np.cumsum(sizes, dtype=np.int64).tolist())
+    return _parts(x, axis, np.cumsum(sizes, dtype=np.int64).tolist()) if sizes else ()
 
 
 @public("split_with_sizes")

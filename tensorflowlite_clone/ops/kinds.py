@@ -16,6 +16,7 @@ from ..core import dtypes
 from ..core.boxed import Boxed
 from ..core.dtype_names import DTYPES, dtype, dtype_of
 from ..core.publish import public, require_operands
+from ..core.short import LARGEST
 
 #: What is larger for what holds more kinds of numbers; casts go up freely (`can_cast`).
 CATEGORY = dtypes.CATEGORY
@@ -110,7 +111,7 @@ class finfo:  # noqa: N801  (PyTorch's name)
         kind = kind.to_real()
         self.bits, self.dtype = 8 * kind.itemsize, kind.name
         if kind.name == "bfloat16":  # float32 with 16 bits of its fraction less
-            self.eps, self.max, self.tiny, self.resolution = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01
+            self.eps, self.max, self.tiny, self.resolution = 2.0**-7, LARGEST, 2.0**-126, 0.01
             self.min, self.smallest_normal = -self.max, self.tiny
             return
         limits = np.finfo(kind.dtype)

@@ -117,6 +117,11 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
     >>> tl.nn.functional.pad(tl.tensor([1, 2, 3]), (2, 1), mode="reflect").tolist()
     [3, 2, 1, 2, 3, 2]
     """
+    return padded(input, pad, mode, value)
+
+
+def padded(input: Array, pad: Sequence[int], mode: str, value: Any) -> Array:
+    """`pad`, with any number that the input's dtype holds as ``value``."""
     x = to_operand(input, "pad")
     ndim, widths = len(shape_of(x)), [int(p) for p in pad]
     if len(widths) % 2 or len(widths) > 2 * ndim:
@@ -135,11 +140,11 @@ def _pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 @public("constant_pad_nd", method=False)
-def _constant_pad_nd(input: Array, pad: Sequence[int], value: float = 0) -> Array:
+def _constant_pad_nd(input: Array, pad: Sequence[int], value: complex = 0) -> Array:
     """``input`` with ``value`` around it, as `pad` in mode "constant" does it.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.constant_pad_nd(tl.tensor([1, 2]), (1, -1), 7).tolist()
     [7, 1]
     """
-    return _pad(input, pad, "constant", value)
+    return padded(input, pad, "constant", value)

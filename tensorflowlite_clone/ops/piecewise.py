@@ -16,7 +16,8 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.families import Elementwise, NonDifferentiable
 from ..core.operation import fused
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, public, to_operand, to_operands
+from ..core.short import LARGEST, is_bfloat16
 from ..kernels import select as kernels
 from .cast import Clone, cast
 from .compare import Where
@@ -291,6 +292,8 @@ def _nan_to_num(input: Array, nan: float | None = 0.0, posinf: float | None = No
     x, values = to_operand(input, "nan_to_num"), {"nan": 0.0 if nan is None else nan, "posinf": posinf, "neginf": neginf}
     if x.dtype.kind == "c":  # each part by itself, as NumPy does it
         return FromParts.of(NanToNum.of(np.real(x), **values), NanToNum.of(np.imag(x), **values))
+    if is_bfloat16(x):  # the extremes of float32, in which it is computed, round to infinity
+        values["posinf"], values["neginf"] = (LARGEST if posinf is None else posinf), (-LARGEST if neginf is None else neginf)
     return NanToNum.of(x, **values)
 
 
@@ -304,6 +307,8 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     """
     if min is None and max is None:
         raise ArgumentError("clamp: at least one of min and max is needed; both are None")
+    if isinstance(input, float):  # beside bounds that are tensors, of their dtype
+        input = to_operands("clamp", input, *(b for b in (min, max) if isinstance(b, Boxed | np.ndarray)))[0]
     x = to_operand(input, "clamp")
     if any(isinstance(b, Boxed | np.ndarray) for b in (min, max)):
         low = x if min is None else ClampBelow.of(x, min)

@@ -157,7 +157,8 @@ def _repeat_interleave(input: Array, repeats: Any = None, dim: int | None = None
         raise ArgumentError(f"repeat_interleave: repeats must not be negative: got {repeats}")
     column = Reshape.of(x, shape=(*shape[: axis + 1], 1, *shape[axis + 1 :]))
     many = BroadcastTo.of(column, shape=(*shape[: axis + 1], int(repeats), *shape[axis + 1 :]))
-    return Reshape.of(many, shape=(*shape[:axis], n * int(repeats), *shape[axis + 1 :]))
+    out = Reshape.of(many, shape=(*shape[:axis], n * int(repeats), *shape[axis + 1 :]))
+    return Clone.of(out) if repeats == 1 or n == 1 else out  # never memory of the input's
 
 
 def _counts(repeats: Any, n: int) -> Any:

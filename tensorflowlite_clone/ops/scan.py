@@ -108,7 +108,7 @@ def _scan(op: Any, name: str, input: Array, dim: int, dtype: DTypeLike) -> Array
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
     axis = normalize_axis(dim, len(shape_of(x)), name)
-    return op.of(x, axis=axis) if shape_of(x) else x
+    return op.of(x, axis=axis) if shape_of(x) else Clone.of(x)
 
 
 @public("cumsum", out="dtype", inplace=True)
@@ -128,7 +128,7 @@ def _logcumsumexp(input: Array, dim: int) -> Array:
     """``log`` of the running sum of exponentials along ``dim``."""
     x = to_operand(input, "logcumsumexp")
     axis = normalize_axis(dim, len(shape_of(x)), "logcumsumexp")
-    return LogCumSumExp.of(x, axis=axis) if shape_of(x) else x
+    return LogCumSumExp.of(x, axis=axis) if shape_of(x) else Clone.of(x)
 
 
 class RunningPlace(AxisWise, title="cummax"):

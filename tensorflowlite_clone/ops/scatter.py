@@ -165,7 +165,7 @@ def _combine(ufunc: np.ufunc, out: Any, index: Any, axis: int, x: Any) -> None:
 
 def _lowest(dtype: Any, largest: bool) -> Any:
     """What loses against every number: in a search for the largest the smallest."""
-    if dtype.kind == "f":
+    if dtype.kind in "fV":  # bfloat16 as well
         return -math.inf if largest else math.inf
     if dtype.kind == "b":
         return not largest

@@ -17,7 +17,8 @@ from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import General
 from ..core.levels import concrete
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, public, to_operand, to_operands
+from ..core.short import is_bfloat16
 from ..core.tensor import Tensor
 from .cast import cast
 from .gather import ScatterAdd
@@ -96,8 +97,7 @@ def _search(sequence: Array, values: Any, right: bool, side: str | None, sorter:
         raise ArgumentError(f"{op}: side must be 'left' or 'right': got {side!r}")
     if side == "left" and right:
         raise ArgumentError(f"{op}: side 'left' contradicts right=True; pass one of them")
-    x = to_operand(sequence, op)
-    v = to_operand(values, op)
+    x, v = to_operands(op, sequence, values)
     if sorter is not None:
         x = np.take_along_axis(x, to_operand(sorter, op), -1)
     if not shape_of(x) or (len(shape_of(x)) > 1 and shape_of(x)[:-1] != shape_of(v)[:-1]):
@@ -142,7 +142,7 @@ def _bucketize(input: Any, boundaries: Array, *, out_int32: bool = False, right:
 @public("isin", method=False, out=True)
 def _isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each of ``elements`` is among ``test_elements``: bool, in the shape of ``elements``."""
-    found = IsIn.of(to_operand(elements, "isin"), to_operand(test_elements, "isin"))
+    found = IsIn.of(*to_operands("isin", elements, test_elements))
     return np.logical_not(found) if invert else found
 
 
@@ -244,8 +244,8 @@ def _bincount(input: Array, weights: Array | None = None, minlength: int = 0) ->
         raise ShapeError(f"bincount: needs one weight per number: weights are {shape_of(weights)}, the input {x.shape}")
     w = to_operand(weights, "bincount")
     w = w if w.dtype.char in "fd" else cast(w, np.float64)
-    size = max(minlength, int(x.max(initial=-1)) + 1)
-    return ScatterAdd.of(w, x, axis=0, size=(size,))
+    size = max(minlength, int(x.max()) + 1)
+    return ScatterAdd.of(w, x.astype(np.int64, copy=False), axis=0, size=(size,))
 
 
 @public("histc", out=True)
@@ -254,10 +254,12 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
 
     Elements outside are not counted; the last interval includes ``max``. The counts have the input's dtype.
     """
-    x = concrete(to_operand(input, "histc"), "histc").reshape(-1)
+    given = to_operand(input, "histc")
+    if given.dtype.kind not in "fV":
+        raise DTypeError(f"histc: needs floating numbers: the input is {given.dtype}; convert it first, x.float()")
+    short = is_bfloat16(given)  # in which NumPy does not count
+    x = concrete(cast(given, np.float32) if short else given, "histc").reshape(-1)
     low, high = float(min), float(max)
-    if x.dtype.kind != "f":
-        raise DTypeError(f"histc: needs floating numbers: the input is {x.dtype}; convert it first, x.float()")
     if bins < 1 or low > high:
         raise ArgumentError(f"histc: needs bins >= 1 and min <= max: bins is {bins}, min is {min}, max is {max}")
     if low == high and x.size:
@@ -267,4 +269,4 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
     if not np.isfinite([low, high]).all():
         raise ArgumentError(f"histc: the range from {low} to {high} is not finite; give min and max")
     counts, _ = np.histogram(x[(x >= low) & (x <= high)], bins, (low, high))
-    return Tensor.wrap(counts.astype(x.dtype), 0)
+    return cast(Tensor.wrap(counts.astype(x.dtype), 0), given.dtype if short else None)

@@ -464,7 +464,7 @@ def _sum_to_size(input: Array, *size: Any) -> Array:
     shape, have = _shape_argument(size, "sum_to_size"), shape_of(input)
     if len(shape) > len(have) or any(s not in (1, h) for s, h in zip(shape, have[len(have) - len(shape) :], strict=True)):
         raise ShapeError(f"sum_to_size: {shape} does not broadcast to the input's {have}; each size must be 1 or equal, from the right")
-    return unbroadcast(input, shape)
+    return unbroadcast(input, shape) if shape else np.sum(input)  # a sum: booleans are counted, also the only one
 
 
 @public("view_as", function=False)

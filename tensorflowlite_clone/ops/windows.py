@@ -30,7 +30,7 @@ def window(
     op: str,
     dtype: DTypeLike,
     how: dict[str, Any],
-    dtypes: str = "efd",
+    dtypes: str = "efdE",
     single: float = 1.0,
 ) -> Array:
     """``formula(k, N)`` of k = 0, 1, .. n - 1: N is n for a periodic window, one less for a symmetric one; a sole sample is ``single``."""

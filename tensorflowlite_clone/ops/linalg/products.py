@@ -157,9 +157,8 @@ def vander(x: Array, N: int | None = None) -> Array:
     [[1, 2, 4], [1, 3, 9]]
     """
     v = to_operand(x, "linalg.vander")
+    v = v if shape_of(v) else np.reshape(v, (1,))
     shape = tuple(shape_of(v))
-    if not shape:
-        raise ShapeError("linalg.vander: the input is 0-d; give it a dimension, x.unsqueeze(0)")
     n = shape[-1] if N is None else int(N)
     if n < 2:
         raise ArgumentError(f"linalg.vander: N must be greater than 1: it is {n}, the input {shape}; one column holds ones only")
