@@ -82,7 +82,7 @@ def made(name: str) -> Iterator[Variant]:
 
 
 #: NumPy below 2.2 takes one row for one variable, whatever ``rowvar`` says.
-LATER = set() if NumpyVersion(np.__version__) >= NumpyVersion("2.2.0") else {"cov", "corrcoef", "tensorsolve"}
+LATER = set() if NumpyVersion(np.__version__) >= NumpyVersion("2.2.0") else {"astype", "corrcoef", "cov", "quantile", "tensorsolve"}
 NAMES = sorted({c.name for c in caught_calls() if c.space == "np"} - APART - LATER)
 
 

@@ -31,6 +31,9 @@ from ..core.windows import address
 from .create import finish
 from .strided import memory_of
 
+#: Whether NumPy is older than 2.1.
+OLD_DLPACK = tuple(map(int, np.__version__.split(".")[:2])) < (2, 1)
+
 
 def _array(input: Any, op: str) -> ndarray[Any, Any]:
     """The array that the tensor shows; raises for what has none."""
@@ -258,13 +261,33 @@ def _dlpack(input: Array, *, stream: Any = None, max_version: Any = None, dl_dev
 
     Raises `GraphError` for tensors that require grad, and inside function transforms.
     """
-    return _shared(input, "__dlpack__").__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+    given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+    if OLD_DLPACK:
+        given = {"stream": stream}
+    return _shared(input, "__dlpack__").__dlpack__(**given)
 
 
 @public("__dlpack_device__", function=False)
 def _dlpack_device(input: Array) -> Any:
     """DLPack's name of the CPU."""
     return (1, 0)
+
+
+class _Lent:
+    """The memory of an array that NumPy 2.0 holds for read-only, as it does all that comes by DLPack."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+
+def _imported(source: Any, copy: bool | None) -> Any:
+    """What NumPy makes of an object with ``__dlpack__``, in memory that can be written to, as PyTorch's can."""
+    if not OLD_DLPACK:
+        return np.from_dlpack(source) if copy is None else np.from_dlpack(source, copy=copy)
+    array = np.from_dlpack(source)
+    return np.array(array) if copy else array if array.flags.writeable else np.asarray(_Lent(array))
 
 
 @public("from_dlpack", method=False)
@@ -286,8 +309,10 @@ def _from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = Non
     if isinstance(ext_tensor, Boxed):
         array = _shared(ext_tensor, "from_dlpack")
         return Tensor.wrap(np.array(array) if copy else array, 0)
+    if type(ext_tensor) is ndarray:
+        return Tensor.wrap(ext_tensor.copy() if copy else ext_tensor.view(), 0)
     try:
-        return Tensor.wrap(np.from_dlpack(ext_tensor, copy=copy) if copy is not None else np.from_dlpack(ext_tensor), 0)
+        return Tensor.wrap(_imported(ext_tensor, copy), 0)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         kind = type(ext_tensor).__name__
         raise OperandError(f"from_dlpack: the {kind} cannot be read: {error!s:.200}; use tl.tensor(...), which copies") from error

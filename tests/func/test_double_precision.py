@@ -26,6 +26,7 @@ UNLIKE = {
     **dict.fromkeys(["poly", "eig", "eigvals"], "complex: whether the eigenvalues are real depends on the values"),
     "roots": "in another order",
     "round": "masks stay masks",
+    **dict.fromkeys(["ceil", "fix", "floor", "trunc"], "integers stay integers, as in NumPy from 2.1 on; before, they became float16"),
     "around": "masks stay masks",
 }
 
