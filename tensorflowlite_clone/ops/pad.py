@@ -131,7 +131,7 @@ def padded(input: Array, pad: Sequence[int], mode: str, value: Any) -> Array:
     if mode != "constant" and value:
         raise ArgumentError(f"pad: only mode 'constant' takes a value: mode is {mode!r}, value is {value}")
     pairs = list(zip(widths[::2], widths[1::2], strict=True))
-    filling = value if isinstance(value, Boxed) else fitting(value or 0, x.dtype, "pad")
+    filling: Any = value if isinstance(value, Boxed) else fitting(value or 0, x.dtype, "pad")
     out = pad_axes(x, [(0, 0)] * (ndim - len(pairs)) + pairs[::-1], mode, filling, "pad")
     out = cast(out, x.dtype)
     if mode in ("reflect", "replicate") and any(widths):
