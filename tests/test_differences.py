@@ -36,12 +36,6 @@ def leaf(*values):
     return tl.tensor(list(values), dtype=tl.float64, requires_grad=True)
 
 
-@says("A loss whose operands only fit by broadcasting")
-def broadcast_losses():
-    with pytest.raises(ValueError, match="binary_cross_entropy_with_logits"):
-        nn.functional.binary_cross_entropy_with_logits(tl.zeros(3, 1), tl.zeros(3))
-
-
 @says("A branch that `where` did not take")
 def masked_branches():
     x = leaf(0.0, 4.0)
@@ -306,6 +300,57 @@ def settings():
     with pytest.raises((ValueError, RuntimeError, KeyError)):
         optimizer.load_state_dict({})
     assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+@says("`func.functional_call` refuses the name of a parametrized tensor")
+def parametrized_names():
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    with pytest.raises((ValueError, KeyError, RuntimeError), match="original"):
+        func.functional_call(layer, {"weight": tl.ones(2, 2)}, tl.ones(1, 2))
+    assert type(layer) is type(nn.utils.parametrizations.weight_norm(nn.Linear(3, 1)))
+
+
+@says("`nn.init.trunc_normal_` is exact for every interval")
+def exact_formulas():
+    tl.manual_seed(0)
+    x = nn.init.trunc_normal_(tl.empty(1000, dtype=tl.float64), 0.0, 1.0, 30.0, 31.0)
+    assert x.min() >= 30 and x.max() <= 31 and abs(float(x.mean()) - 30 - 1 / 30) < 0.005
+    layer, y = nn.CrossMapLRN2d(1, 1.0, 1.0, 1.0), tl.tensor([2.0, 3.0]).reshape(1, 2, 1, 1)
+    assert layer(y).flatten().tolist() == pytest.approx([2 / 5, 3 / 10])
+
+
+@says("Steps recorded by `differentiable=True`")
+def recorded_steps():
+    rate = leaf(0.25)
+    p = leaf(1.0).clone()
+    optimizer = optim.SGD([p], lr=rate, differentiable=True)
+    for _ in range(3):
+        (p.grad,) = tl.autograd.grad((p * p).sum(), p, create_graph=True)
+        optimizer.step()
+    p.sum().backward()  # p = (1 - 2 lr)^3
+    assert p.item() == pytest.approx(0.125) and rate.grad.item() == pytest.approx(-6 * 0.25)
+    momenta = leaf(*np.linspace(1.0, 2.0, 6)).detach().reshape(2, 3).requires_grad_()
+    momenta.grad = tl.ones(2, 3, dtype=tl.float64)
+    optim.Muon([momenta]).step()
+    assert momenta.dtype == tl.float64
+
+
+@says("Padded positions of a `TransformerEncoder`")
+def padded_positions():
+    tl.manual_seed(0)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 1).eval()
+    out = encoder(tl.randn(1, 3, 4), src_key_padding_mask=tl.tensor([[False, False, True]]))
+    assert out[0, 2].abs().sum() > 0
+
+
+@says("Sparse gradients come from `backward()` alone")
+def sparse_gradients():
+    w, index = tl.ones(3, 2, requires_grad=True), tl.tensor([1])
+    nn.functional.embedding(index, w, sparse=True).sum().backward()
+    assert w.grad.is_sparse and not tl.autograd.grad(nn.functional.embedding(index, w, sparse=True).sum(), w)[0].is_sparse
+    v = tl.ones(1)
+    product = func.jvp(lambda v: tl.sparse_coo_tensor([[0], [0]], v) @ tl.ones(1, 1), (v,), (v,))[1]
+    assert product.tolist() == [[1.0]]
 
 
 @says("A schedule that goes on (`last_epoch`)")
