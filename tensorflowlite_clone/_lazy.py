@@ -37,8 +37,8 @@ FUNCTIONS = {
 }
 #: Those of them that are no methods of tensors; `nn.functional` has none.
 NO_METHODS = {
-    "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "sparse_coo_tensor",
-    "svd_lowrank",
+    "dsmm", "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "saddmm",
+    "sparse_coo_tensor", "spmm", "svd_lowrank",
 }  # fmt: skip
 #: Methods alone, all of the module "sparse".
 ONLY_METHODS = {

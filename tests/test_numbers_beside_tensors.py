@@ -37,6 +37,7 @@ def evaluated(c, i, value):
     return flat(c.f(tl, *inputs))
 
 
+@pytest.mark.filterwarnings("ignore:.*should have the same shape")
 @pytest.mark.parametrize(("c", "i"), PAIRS)
 def test_a_number_is_as_exact_as_a_tensor_of_it(c, i):
     for value in (0.1, 0.7):

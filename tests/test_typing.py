@@ -19,7 +19,7 @@ ROOT = Path(tl.__file__).parents[1]
 #: What a checker should refuse: a line, and what is wrong with it.
 WRONG = {
     "t.max(dim=0).valuse": "attr-defined",
-    "t.sum().values": "attr-defined",
+    "t.sum().counts": "attr-defined",
     "tl.softmaxx(t)": "attr-defined",
     "nn.Linera(1, 2)": "attr-defined",
     "tl.cat(3)": "arg-type",

@@ -136,7 +136,8 @@ def test_the_package_raises_nothing_of_python_s_own_with_a_value_in_it_that_coul
                     quoted = [v for v in ast.walk(node.exc) if isinstance(v, ast.FormattedValue) and v.conversion == 114]
                     found += [f"{path}:{node.lineno}: {ast.unparse(v.value)}" for v in quoted if v.format_spec is None]
     assert {f.rsplit(": ", 1)[1] for f in found} <= {
-        "name", "key", "fact", "target", "package", "outputs", "constant", "array", "type(self).__name__", "name[2:]", "cls.flat",
+        "name", "key", "fact", "__name__", "self.__name__", "target", "package", "outputs", "constant", "array", "type(self).__name__",
+        "name[2:]", "cls.flat",
     }, "\n".join(found)  # names of attributes, fields and modules  # fmt: skip
 
 

@@ -215,24 +215,25 @@ def to_operands(name: str, *given: Any) -> list[Any]:
     if any(type(a) is float for a in given) and any(isinstance(a, Boxed | ndarray) for a in given):
         dtype = result_type(*(plain_array(a, name) if isinstance(a, ndarray) else a for a in given))
         given = tuple([np.asarray(a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
-    return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name) for a in given]
+    which = ["input", *(f"argument {i}" for i in range(2, len(given) + 1))]
+    return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name, w) for a, w in zip(given, which, strict=True)]
 
 
-def to_operand(x: Any, name: str) -> Any:
+def to_operand(x: Any, name: str, which: str = "input") -> Any:
     """``x`` as a box: arrays and numbers become tensors; lists and other objects are an error that says what to do."""
     if isinstance(x, Boxed):
         return x
     if isinstance(x, ndarray):
         return Tensor.wrap(plain_array(x, name), 0)
-    require_operands(name, x)
+    require_operands(name, x, which=which)
     return Tensor.wrap(to_array(x), 0)
 
 
-def require_operands(name: str, *given: Any) -> None:
+def require_operands(name: str, *given: Any, which: str = "input") -> None:
     """Raise `OperandError` unless all are tensors, arrays of numbers or numbers, which stay as they are."""
     for x in given:
         if not isinstance(x, OPERANDS) or (isinstance(x, ndarray | np.generic) and x.dtype.char not in NUMBERS):
-            raise OperandError(f"{name}: input must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
+            raise OperandError(f"{name}: {which} must be a tensor: got {type(x).__name__} {x!r:.60}; convert it with tl.tensor(...)")
 
 
 def checked(f: F, out: bool | str = False) -> F:

@@ -135,6 +135,7 @@ def test_the_table_covers_every_parameter():
     assert len(ROWS) > 1000
 
 
+@pytest.mark.filterwarnings("ignore:NLLLoss2d")
 @pytest.mark.parametrize(("name", "parameter"), sorted({row[:2] for row in ROWS}))
 def test_wrong_settings_are_refused(name, parameter):
     kind = getattr(nn, name)

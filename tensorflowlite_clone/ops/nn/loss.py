@@ -18,7 +18,7 @@ from ...core.broadcast import shape_of, spread, spread_all
 from ...core.families import Elementwise, General, Inexact
 from ...core.levels import number
 from ...core.operation import fused
-from ...core.publish import public, to_operand
+from ...core.publish import public, to_operand, to_operands
 from ...core.tensor import Taped
 from ...kernels import softmax as kernels
 from ..activation import LogSigmoid
@@ -246,7 +246,7 @@ def _nll_loss(
     """
     reduction = older("nll_loss", size_average, reduce, reduction)
     op = "nll_loss"
-    input, target = to_operand(input, op), to_operand(target, op)
+    input, target = to_operands(op, input, target)
     xs, ts = shape_of(input), shape_of(target)
     axis = 0 if len(xs) == 1 else 1
     if not xs or ts != xs[:axis] + xs[axis + 1 :]:

@@ -15,7 +15,7 @@ from ..._errors import ArgumentError, DimensionError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of
 from ...core.levels import all_values
-from ...core.publish import public, to_operand
+from ...core.publish import public, to_operand, to_operands
 from ...core.tensor import Taped
 from ..activation import LogSigmoid
 from ..cast import Cast, Connected, cast
@@ -122,7 +122,7 @@ def _multi_margin_loss(
     """
     reduction = older("multi_margin_loss", size_average, reduce, reduction)
     op = "multi_margin_loss"
-    x, y = to_operand(input, op), to_operand(target, op)
+    x, y = to_operands(op, input, target)
     if p not in (1, 2):
         raise ArgumentError(f"{op}: p must be 1 or 2: got {p}")
     if x.ndim not in (1, 2) or y.shape != x.shape[:-1]:

@@ -13,7 +13,7 @@ import numpy as np
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of
-from ...core.publish import to_operand
+from ...core.publish import to_operand, to_operands
 from ...core.where import stacklevel
 from ..cast import Cast
 from ..reduce import Mean, Sum
@@ -100,7 +100,7 @@ def fitting(op: str, input: Array, target: Array, fit: str = "same") -> None:
 
 def pair(op: str, input: Array, target: Array, floating: bool = False, fit: str = "same") -> tuple[Array, Array]:
     """Input and target as boxes whose shapes are `fitting`, one of which is ``floating`` where that is asked."""
-    x, y = to_operand(input, op), to_operand(target, op)
+    x, y = to_operands(op, input, target)
     fitting(op, x, y, fit)
     if floating and x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
         raise DTypeError(f"{op}: input and target are integers: they are {x.dtype} and {y.dtype}; convert one of them, input.float()")

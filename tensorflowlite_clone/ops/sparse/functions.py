@@ -185,7 +185,7 @@ def _mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
     return to_operand(mat1, "sparse.mm") @ to_operand(mat2, "sparse.mm")
 
 
-@public("spmm", "dsmm")
+@public("spmm", "dsmm", method=False)
 def _spmm(input: Any, mat2: Any) -> Any:
     """`sparse.mm` under PyTorch's older name."""
     return _mm(input, mat2)
@@ -211,7 +211,8 @@ def _hspmm(mat1: Any, mat2: Any) -> Any:
     return SparseTensor(rows[None], TakeRows.of(product, rows), shape_of(product), True)
 
 
-@public("sspaddmm", "saddmm")
+@public("saddmm", method=False)
+@public("sspaddmm")
 def _sspaddmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1.0, alpha: float = 1.0) -> Any:
     """``beta input + alpha (mat1 @ mat2)``, sparse, for a sparse ``input`` and ``mat1``."""
     return (beta * input + alpha * _mm(mat1, mat2).to_sparse()).coalesce()
