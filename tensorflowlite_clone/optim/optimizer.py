@@ -219,9 +219,10 @@ class Optimizer(Hooked):
                 return True
         stepped = bool(done)
         for p in params:
-            if p.grad is None or id(p) in done:
+            grad = p.grad
+            if grad is None or id(p) in done:
                 continue
-            g = gradient_for(self, p, settings)
+            g = grad.array if type(grad) is Tensor and self.gradients != "sparse" else gradient_for(self, p, settings)
             if type(g) not in (np.ndarray, SparseTensor) or type(p.array) is not np.ndarray:
                 raise OperandError(f"{name}: a parameter (shape {p.shape}) belongs to a function transform; step outside of it")
             try:
