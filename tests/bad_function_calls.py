@@ -21,7 +21,7 @@ BAD_FUNCTION_CALLS: dict[str, str] = {
     "F.mish([[1.0]])": "list",
     "F.hardtanh(None)": "None",
     "F.prelu(None, t(1))": "None",
-    "F.prelu(t(3), None)": "argument 2.*None",
+    "F.prelu(t(3), None)": "operand 2.*None",
     "F.linear(None, t(2, 3))": "None",
     "F.linear(t(2, 3), None)": "None",
     "F.linear(t(2, 3), t(4, 3), 'b')": "'b'",

@@ -260,7 +260,7 @@ def test_equations_that_say_nothing_sensible(equation, shapes, error, message):
 @pytest.mark.parametrize(
     ("f", "error", "message"),
     [
-        (lambda: tl.einsum("i,i", tl.ones(1), [1.0]), OperandError, r"einsum: input must be a tensor: got list \[1\.0\]; convert it"),
+        (lambda: tl.einsum("i,i", tl.ones(1), [1.0]), OperandError, r"einsum: operand 2 must be a tensor: got list \[1\.0\]; convert it"),
         (lambda: tl.einsum(tl.ones(2), [0.5]), ArgumentError, r"einsum: after each operand comes the list of its labels"),
         (lambda: tl.matmul(tl.ones(2), 3.0), ShapeError, r"matmul: both operands need at least 1 dimension: they are \(2,\) and \(\)"),
         (lambda: tl.mm(tl.ones(2), tl.ones(2, 2)), ShapeError, r"mm: input must have 2 dimension\(s\): it is \(2,\)"),

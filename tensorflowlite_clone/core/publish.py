@@ -215,7 +215,7 @@ def to_operands(name: str, *given: Any) -> list[Any]:
     if any(type(a) is float for a in given) and any(isinstance(a, Boxed | ndarray) for a in given):
         dtype = result_type(*(plain_array(a, name) if isinstance(a, ndarray) else a for a in given))
         given = tuple([np.asarray(a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
-    which = ["input", *(f"argument {i}" for i in range(2, len(given) + 1))]
+    which = ["input", *(f"operand {i}" for i in range(2, len(given) + 1))]
     return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name, w) for a, w in zip(given, which, strict=True)]
 
 

@@ -298,9 +298,9 @@ def from_scipy(matrix: Any) -> SparseTensor:
 @public("sparse.to_scipy")
 def to_scipy(input: SparseTensor) -> Any:
     """A sparse matrix as SciPy's ``coo_array``. Raises `OperandError` for one that is followed by a transform or has dense dimensions."""
-    scipy = optional("scipy.sparse", "scipy", "to_scipy")
     if not isinstance(input, SparseTensor) or input.dense_dim() or input.sparse_dim() != 2:
         raise OperandError(f"to_scipy: needs a sparse matrix: got {type(input).__name__} of shape {shape_of(input)}")
+    scipy = optional("scipy.sparse", "scipy", "to_scipy")
     return scipy.coo_array((input._kept.detach().numpy().copy(), tuple(input._index)), shape=tuple(input.shape))
 
 
