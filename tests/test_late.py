@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +98,18 @@ def test_two_threads_ask_at_once():
         "assert out == [3.0] * 8, out"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_every_extra_that_is_asked_for_exists():
+    """An error that names an extra names one that can be installed."""
+
+    root = Path(tl.__file__).parent
+    extras = tomllib.loads((root.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = {
+        (str(path), node.args[1].value)
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "optional"
+    }
+    assert len(asked) >= 2
+    assert not {a for a in asked if a[1] not in extras}
