@@ -133,3 +133,24 @@ def test_every_kind_of_integers(name, dtype):
         assert "integers" in str(error) or "int64" in str(error)  # refused by its dtype, and it says so
         return
     np.testing.assert_array_equal(ours.double().numpy(), INTEGERS[name](i, x).double().numpy())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda T, x, none: T.gather(x, 0, none), lambda T, x, none: T.scatter(x, 0, none, 1.0),
+        lambda T, x, none: T.scatter_add(x, 0, none, none),
+        lambda T, x, none: T.gather(T.stack([x, x]), 1, none),
+    ],
+)  # fmt: skip
+def test_an_index_without_places_may_be_of_any_dtype(call):
+    torch = pytest.importorskip("torch")
+    mine, theirs = (call(T, T.ones(3, requires_grad=True), T.tensor([])) for T in (tl, torch))
+    assert mine.shape == theirs.shape and mine.requires_grad == theirs.requires_grad
+
+
+@pytest.mark.parametrize("name", ["trapezoid", "cumulative_trapezoid", "trapz"])
+def test_places_and_a_distance_contradict_each_other(name):
+    with pytest.raises(TypeError, match="pass one of them"):
+        getattr(tl, name)(tl.ones(3), tl.ones(3), dx=2.0)
+    assert getattr(tl, name)(tl.ones(3), tl.ones(3), dx=1.0) is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DTypeError, ShapeError
+from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axes, normalize_axis, shape_of
@@ -276,6 +276,8 @@ def panels(y: Any, x: Any, dx: Any, dim: int, op: str) -> tuple[Array, int]:
     values = inexact(samples)
     axis = normalize_axis(dim, len(shape_of(values)), op)
     width: Any = dx
+    if x is not None and isinstance(dx, int | float) and dx != 1 and not op.startswith("np."):
+        raise OperandError(f"{op}: got both x and dx={dx}: the places of the samples, and how far they are apart; pass one of them")
     if x is not None:
         places = operand(x, op)
         if not shape_of(places):

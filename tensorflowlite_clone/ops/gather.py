@@ -135,10 +135,10 @@ def index_operand(index: Array, op: str) -> Array:
 
 def check_index(x: Array, index: Array, axis: int, op: str) -> Any:
     """An index with as many dimensions as ``x`` that names no place from behind; None if it is empty, whatever its dimensions."""
+    if isinstance(index, Boxed | np.ndarray) and not math.prod(shape_of(index)):
+        return None  # of whatever dtype, as in PyTorch: tl.tensor([]) is floating
     index_operand(index, op)
     shape, have = shape_of(x), shape_of(index)
-    if not math.prod(have):
-        return None
     if len(have) != len(shape) and (have or len(shape) != 1):
         raise ShapeError(
             f"{op}: index must have as many dimensions as the input: index is {have}, the input {shape}; reshape it, or use x[index]"
@@ -165,7 +165,7 @@ def _gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) 
     x = x if shape_of(x) else Reshape.of(x, shape=(1,))
     places = check_index(x, index, axis, "gather")
     if places is None:
-        return get_item(flatten(x), index)
+        return get_item(flatten(x), np.zeros(shape_of(index), np.int64))
     out = Gather.of(x, places, axis=axis)
     return out if shape_of(out) == shape_of(index) else Reshape.of(out, shape=shape_of(index))
 
