@@ -53,6 +53,10 @@ class OperandError(Bounded, TypeError, RuntimeError):
     """An operand is not a tensor (a list, a string, None...)."""
 
 
+class IndexKindError(OperandError, IndexError):
+    """What stands in an index is none (a float, a string, a floating tensor...)."""
+
+
 class GraphError(Bounded, RuntimeError):
     """The recorded graph cannot do what was asked (freed, changed in place, not recorded...)."""
 

@@ -154,3 +154,12 @@ def test_places_and_a_distance_contradict_each_other(name):
     with pytest.raises(TypeError, match="pass one of them"):
         getattr(tl, name)(tl.ones(3), tl.ones(3), dx=2.0)
     assert getattr(tl, name)(tl.ones(3), tl.ones(3), dx=1.0) is not None
+
+
+@pytest.mark.parametrize("index", [1.5, object(), "float tensor", "a"])
+def test_what_is_no_index_is_an_index_error_and_a_type_error(index):
+    index = tl.tensor([1.5]) if index == "float tensor" else index
+    for use in (lambda x: x[index], lambda x: x.__setitem__(index, 1.0)):
+        with pytest.raises(IndexError) as caught:
+            use(tl.ones(3))
+        assert isinstance(caught.value, TypeError)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from .._errors import DimensionError, OperandError
+from .._errors import DimensionError, IndexKindError
 from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
@@ -302,9 +302,9 @@ def _as_index(p: Any, level: int | None) -> Any:
         p = p != 0
     if isinstance(p, ndarray | Boxed):
         if p.dtype.kind not in "biu":
-            raise OperandError(f"indexing: index arrays must be integers or booleans: got {p.dtype} {p.shape}; convert it, x.long()")
+            raise IndexKindError(f"indexing: index arrays must be integers or booleans: got {p.dtype} {p.shape}; convert it, x.long()")
         return int(p) if isinstance(p, ndarray) and p.ndim == 0 and p.dtype.kind != "b" else p
-    raise OperandError(f"indexing: an index is made of ints, slices, None, '...', and integer or boolean tensors: got {type(p).__name__}")
+    raise IndexKindError(f"indexing: an index is made of ints, slices, None, '...', and integer or boolean tensors: got {type(p).__name__}")
 
 
 def _consumes(p: Any) -> int:
