@@ -39,7 +39,7 @@ def test_the_lists_are_what_the_rooms_publish():
     for np_function, where in brought(registry.NUMPY_FUNCTIONS).items():
         assert _lazy.ANSWERS[np_function.__module__] == where
     assert not brought({name: f for name, (f, _) in registry.INPLACE.items()}), "twins are made when ops is loaded"
-    assert not {f.__module__ for f in registry.UFUNCS} & set(_lazy.ANSWERS)
+    assert not {getattr(f, "__module__", "numpy") for f in registry.UFUNCS} & set(_lazy.ANSWERS)  # NumPy 2.0 gives ufuncs none
 
 
 def test_the_list_would_not_miss_a_name():
