@@ -49,9 +49,8 @@ ANSWERS = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
 
 _HOMES = {name: module for module, names in FUNCTIONS.items() for name in names.split()}
 #: The methods, and the modules that bring them.
-METHODS = {n: module for n, module in _HOMES.items() if module != "nn.functional" and n not in NO_METHODS} | dict.fromkeys(
-    ONLY_METHODS, "sparse"
-)
+METHODS = {name: module for name, module in _HOMES.items() if module != "nn.functional" and name not in NO_METHODS}
+METHODS |= dict.fromkeys(ONLY_METHODS, "sparse")
 
 #: Parts of the package that are no part of its contract, though importing it loads them.
 INTERNAL = {"core", "io", "kernels", "ops"}

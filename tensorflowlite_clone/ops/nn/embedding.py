@@ -63,10 +63,7 @@ def _touched_rows(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ...]) -
         return _weighed_rows_grad(g, indices, shares, w_shape)
     kept = np.flatnonzero(shares)
     rows = np.asarray(g).reshape(indices.size, w_shape[1])
-    index = indices.reshape(1, -1).astype(np.int64)
-    if len(kept) < indices.size:
-        return SparseTensor(index[:, kept], Tensor.wrap(rows[kept], 0), w_shape)
-    return SparseTensor(index, Tensor.wrap(np.array(rows), 0), w_shape)
+    return SparseTensor(indices.reshape(1, -1)[:, kept].astype(np.int64), Tensor.wrap(rows[kept], 0), w_shape)
 
 
 class TakeRowsSparsely(_RowsWithShares, title="embedding"):

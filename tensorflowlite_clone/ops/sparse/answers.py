@@ -135,10 +135,13 @@ def _total(op: Any, x: SparseTensor, *, axis: Any = None, keepdims: bool = False
     return SparseTensor(x._index[kept], values, shape, x._coalesced and len(kept) == k)
 
 
-@answers("MatMul", "MatVec")
+@answers("MatVec")
+def _matrix_vector(op: Any, x: Any, y: Any) -> Any:
+    return Reshape.of(_matrix_product(op, x, Reshape.of(y, shape=(*shape_of(y), 1))), shape=shape_of(x)[:1])
+
+
+@answers("MatMul")
 def _matrix_product(op: Any, x: Any, y: Any) -> Any:
-    if op.__name__ == "MatVec":
-        return Reshape.of(_matrix_product(_MATRICES, x, Reshape.of(y, shape=(*shape_of(y), 1))), shape=shape_of(x)[:1])
     if len(shape_of(x)) != 2 or len(shape_of(y)) != 2 or any(isinstance(a, SparseTensor) and a.dense_dim() for a in (x, y)):
         return NotImplemented
     if shape_of(x)[1] != shape_of(y)[0]:
@@ -149,10 +152,6 @@ def _matrix_product(op: Any, x: Any, y: Any) -> Any:
         rows, cols = y._index
         return Transpose.of(SparseProduct.of(y._kept, Transpose.of(x, axes=(1, 0)), cols, rows, size=y.shape[1]), axes=(1, 0))
     return _sparse_sparse(x, y)
-
-
-class _MATRICES:
-    """Stands for the product of matrices where that of a vector asks for it."""
 
 
 def meetings(low: Any, high: Any) -> tuple[Any, Any]:

@@ -221,7 +221,8 @@ def _sspaddmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1.0, alpha: flo
 @public("sparse.sum")
 def _sum(input: Any, dim: int | tuple[int, ...] | None = None, dtype: DTypeLike = None) -> Any:
     """The sum of all elements, or along dimensions: sparse as long as a sparse dimension is left."""
-    return (input if dtype is None else cast(input, dtype)).sum() if dim is None else (cast(input, dtype) if dtype else input).sum(dim)
+    x = input if dtype is None else cast(input, dtype)
+    return x.sum() if dim is None else x.sum(dim)
 
 
 def _normalised(op: str, input: Any, dim: int, dtype: DTypeLike, logarithm: bool) -> Any:
