@@ -136,7 +136,9 @@ def index_operand(index: Array, op: str) -> Array:
 def check_index(x: Array, index: Array, axis: int, op: str) -> Any:
     """An index with as many dimensions as ``x`` that names no place from behind; None if it is empty, whatever its dimensions."""
     if isinstance(index, Boxed | np.ndarray) and not math.prod(shape_of(index)):
-        return None  # of whatever dtype, as in PyTorch: tl.tensor([]) is floating
+        if isinstance(index, np.ndarray):
+            plain_array(index, op)
+        return None  # of whatever dtype of numbers, as in PyTorch: tl.tensor([]) is floating
     index_operand(index, op)
     shape, have = shape_of(x), shape_of(index)
     if len(have) != len(shape) and (have or len(shape) != 1):
