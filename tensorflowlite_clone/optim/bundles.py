@@ -12,8 +12,9 @@ Not here: how a formula is applied (``stepping.py``).
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
-from operator import attrgetter, is_
+from collections import defaultdict, deque
+from itertools import repeat
+from operator import is_
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
@@ -28,7 +29,6 @@ from .stepping import State, apply
 
 #: Parameters of so many elements or fewer are small; fewer than so many are not bundled.
 SMALL, FEW = 4096, 8
-_ARRAY, _VERSION = attrgetter("array"), attrgetter("version")
 
 
 class _Memory(bytearray):
@@ -86,9 +86,7 @@ class Bundle:
         try:
             gradients = [p._grad.array for p in self.params]
             # Lists compare by identity first; what is no longer the same is not asked whether it is equal, or is no number to say so.
-            if self.watch.changed or list(map(_ARRAY, self.tensors)) != self.arrays:
-                return False
-            if set(map(type, gradients)) != {np.ndarray}:
+            if self.watch.changed or [t.array for t in self.tensors] != self.arrays or {*map(type, gradients)} != {np.ndarray}:
                 return False
             self.count_change(name, place)  # now, while the objects that were looked at are in cache
             np.concatenate(gradients, axis=None, out=self.gradient, casting="no")
@@ -99,11 +97,12 @@ class Bundle:
     def count_change(self, name: str, place: Place) -> None:
         """Count the change that a step is, of each parameter."""
         last, change = -1, Change(-1, name, place, None)
-        for p, cell in zip(self.params, map(_VERSION, self.params), strict=True):
+        for p in self.params:
+            cell = p.version
             if cell is None or cell.shared is not None:
                 p.changed(name, place)
                 continue
-            count = cell.count = cell.count + 1
+            cell.count = count = cell.count + 1
             if count != last:
                 last, change = count, Change(count, name, place, None)
             cell.known = change
@@ -111,11 +110,8 @@ class Bundle:
     def step(self, formula: Any, group: Group) -> bool:
         """One step for all; whether the bundle can go on (what is remembered has the same names)."""
         apply(formula, self.values, self.gradient, self.memory, group, True)
-        put = dict.__setitem__  # unnoticed
-        for k in self.counts:
-            value = self.memory[k]
-            for s in self.states:
-                put(s, k, value)
+        for k in self.counts:  # unnoticed, and without a line of Python for each
+            deque(map(dict.__setitem__, self.states, repeat(k), repeat(self.memory[k])), maxlen=0)
         new = [k for k in self.memory if k not in self.states[0]]
         for k in new:
             value = self.memory[k]

@@ -219,8 +219,10 @@ class Optimizer(Hooked):
                 return True
         stepped = bool(done)
         for p in params:
+            if id(p) in done:
+                continue
             grad = p.grad
-            if grad is None or id(p) in done:
+            if grad is None:
                 continue
             g = grad.array if type(grad) is Tensor and self.gradients != "sparse" else gradient_for(self, p, settings)
             if type(g) not in (np.ndarray, SparseTensor) or type(p.array) is not np.ndarray:
