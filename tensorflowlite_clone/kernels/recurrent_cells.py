@@ -1,0 +1,147 @@
+"""The recurrent cells on plain arrays: what they compute in a step, and the slopes of that. ``CELLS`` is the table that the loops follow.
+
+Arrays of gates are (..., G, rows, H): each gate of a step is one piece of memory, and passes over it run at three times the speed of those
+over parts of rows. Not here: the loops over steps, products with weights (``recurrent.py``).
+
+Sources: S. Hochreiter, J. Schmidhuber, "Long short-term memory" (1997), appendix A.1, with F. Gers's gate that forgets; K. Cho et al.,
+"Learning phrase representations using RNN encoder-decoder" (2014), equations 5 to 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._typing import NDArray
+
+__all__ = ["CELLS", "GATES", "Cell"]
+
+
+class Cell(NamedTuple):
+    """What one kind of cell is.
+
+    ``step(a, b, h, c, out, after, own)`` gets ``a`` (..., kept, n, H), of which the first gates have what comes from the inputs, ``b``
+    (..., gates, n, H) from the state, the state ``h``, the memory ``c``, and of a GRU its own bias of the last gate. It turns ``a`` into
+    what is kept, and writes the state and the memory after it.
+    ``slopes(out, kept, h, c, cells, d, mixed)`` gets rows and what was before them, and writes what gradients are multiplied with: into
+    ``d`` that of the memory (where there is none, of the state) for the gates, of an LSTM the last one of the state; into ``mixed`` that of
+    a state for the memory.
+    """
+
+    step: Callable[..., None]
+    slopes: Callable[..., None]
+    #: How many gates the weights have, and how many are kept; the cells that keep none are known by their state.
+    gates: int
+    kept: int
+    #: Where, among the gradients, those of the gates stand that see inputs, and those that see states.
+    into: slice = slice(0, 1)
+    onto: slice = slice(0, 1)
+    #: By how many gates those of ``into`` are turned against the order of the weights.
+    turned: int = 0
+
+
+def _sigmoid(x: NDArray, half: Any = 0.5, shift: Any = 0.5) -> None:
+    """``(1 + tanh(x / 2)) / 2`` in place, in half the time of ``1 / (1 + exp(-x))``; tanh itself where ``half`` is 1 and ``shift`` 0."""
+    x *= half
+    np.tanh(x, out=x)
+    x *= half
+    x += shift
+
+
+@cache
+def _sigmoids_and_tanh(dtype: Any) -> tuple[NDArray, NDArray]:
+    """`_sigmoid`'s numbers for the gates of an LSTM, of which the third is a tanh."""
+    half, shift = np.array([[0.5, 0.5, 1.0, 0.5], [0.5, 0.5, 0.0, 0.5]], dtype)[..., None, None]
+    return half, shift
+
+
+def _tanh_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+    np.add(a[..., 0, :, :], b[..., 0, :, :], out=out)
+    np.tanh(out, out=out)
+
+
+def _tanh_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
+    slope = d[..., 0, :, :]
+    np.multiply(out, out, out=slope)
+    np.subtract(1.0, slope, out=slope)
+
+
+def _relu_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+    np.add(a[..., 0, :, :], b[..., 0, :, :], out=out)
+    np.maximum(out, 0.0, out=out)
+
+
+def _relu_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
+    d[..., 0, :, :] = out != 0.0
+
+
+def _gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+    both, new, old = a[..., :2, :, :], a[..., 2, :, :], a[..., 3, :, :]
+    both += b[..., :2, :, :]
+    _sigmoid(both)
+    if own is None:
+        old[...] = b[..., 2, :, :]
+    else:
+        np.add(b[..., 2, :, :], own, out=old)
+    np.multiply(both[..., 0, :, :], old, out=out)
+    new += out
+    np.tanh(new, out=new)
+    np.subtract(h, new, out=out)
+    out *= both[..., 1, :, :]
+    out += new
+
+
+def _gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
+    r, z, n, old = (kept[..., k, :, :] for k in range(4))
+    d_n, d_r, d_z, d_old = (d[..., k, :, :] for k in range(4))
+    rest = 1.0 - z
+    np.multiply(n, n, out=d_n)
+    np.subtract(1.0, d_n, out=d_n)
+    d_n *= rest
+    np.multiply(d_n, r, out=d_old)
+    np.subtract(1.0, r, out=d_r)
+    d_r *= old
+    d_r *= d_old
+    np.subtract(h, n, out=d_z)
+    d_z *= z
+    d_z *= rest
+
+
+def _lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+    i, f, g, o = (a[..., k, :, :] for k in range(4))
+    a += b
+    _sigmoid(a, *_sigmoids_and_tanh(a.dtype))
+    np.multiply(i, g, out=out)
+    np.multiply(f, c, out=after)
+    after += out
+    np.tanh(after, out=out)
+    out *= o
+
+
+def _lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
+    i, f, g, o = (kept[..., k, :, :] for k in range(4))
+    d_i, d_f, d_g, d_o = (d[..., k, :, :] for k in range(4))
+    for gate, slope in ((i, d_i), (f, d_f), (o, d_o)):
+        np.multiply(gate, gate, out=slope)
+        np.subtract(gate, slope, out=slope)
+    np.multiply(g, g, out=d_g)
+    np.subtract(1.0, d_g, out=d_g)
+    np.tanh(cells, out=mixed)
+    for slope, factor in ((d_i, g), (d_f, c), (d_g, i), (d_o, mixed)):
+        slope *= factor
+    mixed *= mixed
+    np.subtract(1.0, mixed, out=mixed)
+    mixed *= o
+
+
+CELLS = {
+    "tanh": Cell(_tanh_step, _tanh_slopes, 1, 0),
+    "relu": Cell(_relu_step, _relu_slopes, 1, 0),
+    "gru": Cell(_gru_step, _gru_slopes, 3, 4, into=slice(0, 3), onto=slice(1, 4), turned=1),
+    "lstm": Cell(_lstm_step, _lstm_slopes, 4, 4, into=slice(0, 4), onto=slice(0, 4)),
+}
+#: How many gates the weights of each kind have.
+GATES = {kind: cell.gates for kind, cell in CELLS.items()}
