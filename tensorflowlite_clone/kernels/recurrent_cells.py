@@ -10,7 +10,7 @@ Sources: S. Hochreiter, J. Schmidhuber, "Long short-term memory" (1997), appendi
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ def _sigmoid(x: NDArray, half: Any = 0.5, shift: Any = 0.5) -> None:
     x += shift
 
 
-@cache
+@lru_cache(maxsize=8)
 def _sigmoids_and_tanh(dtype: Any) -> tuple[NDArray, NDArray]:
     """`_sigmoid`'s numbers for the gates of an LSTM, of which the third is a tanh."""
     half, shift = np.array([[0.5, 0.5, 1.0, 0.5], [0.5, 0.5, 0.0, 0.5]], dtype)[..., None, None]
