@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import groups
 from .harness import compare, is_noisy, run_process
 from .report import costs, describe, document, environment, table, write
-from .workloads import CONTROL, load, names, needs
+from .workloads import CONTROL, GROUPS, load, names, needs
 
 
 def positive(text: str) -> int:
@@ -33,6 +34,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="3 short pairs, to see that everything runs")
     parser.add_argument("--ours-only", action="store_true", help="time this package alone; needs no PyTorch, gives no ratios")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/latest.json"), help="where to write the results")
+    parser.add_argument("--against", type=Path, help="an earlier JSON file: name what became slower beside PyTorch")
+    parser.add_argument("--page", type=Path, help="write the run as a page (Markdown), such as docs/performance.md")
+    parser.add_argument("--picture", type=Path, help="draw the ratios (PNG); needs matplotlib")
+    parser.add_argument("--group", action="append", choices=GROUPS, help="the workloads of a group (may be given again)")
     parser.add_argument("--list", action="store_true", help="list the workloads")
     # To try the harness itself, for example with --candidate torch: every ratio must come out near 1.
     parser.add_argument("--candidate", "--ours", dest="ours", default="tensorflowlite_clone", help=argparse.SUPPRESS)
@@ -47,13 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     if options.list:
         for name in names():
             wants = "".join(f"  [--{n.replace('_', '-')}]" for n in needs(name))
-            print(f"{name:18s} {(load(name).__doc__ or '').splitlines()[0]}{wants}")
+            print(f"{name:24s} {load(name).summary}{wants}")
         return 0
     unknown = sorted(set(options.workloads) - set(names()))
     if unknown:
         parser.error(f"no such workload: {', '.join(unknown)}; there are {', '.join(names())}")
     given: dict[str, Any] = {} if options.data_dir is None else {"data_dir": str(options.data_dir.resolve())}
-    missing = {n: [x for x in needs(n) if x not in given] for n in options.workloads or names()}
+    wanted = options.workloads + [n for n in names() if load(n).group in (options.group or ())]
+    missing = {n: [x for x in needs(n) if x not in given] for n in wanted or names()}
     cannot = [f"{n} (needs --{x[0].replace('_', '-')})" for n, x in missing.items() if x]
     if options.workloads and cannot:
         parser.error(f"cannot run {', '.join(cannot)}")
@@ -61,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         if importlib.util.find_spec(package) is None:
             parser.error(f'{package} is not installed; install it with: pip install -e ".[bench]", or pass --ours-only')
     chosen = [CONTROL, *(n for n, x in missing.items() if n != CONTROL and not x)]
+    earlier = None if options.against is None else groups.read(options.against)
     pairs, seconds = (3, 0.5) if options.quick else (options.pairs, options.seconds)
 
     machine = environment(options.threads)
@@ -73,16 +80,27 @@ def main(argv: list[str] | None = None) -> int:
 
     say = functools.partial(print, file=sys.stderr, flush=True)
     theirs = None if options.ours_only else options.theirs
-    rows = compare(chosen, pairs, seconds, run, lambda n: float(load(n).TOLERANCE), options.ours, theirs, say)
+    rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say)
     noisy = is_noisy(rows[0])
     print(table(rows))
-    cost_table = costs(rows, lambda n: float(load(n).LIMIT))
+    cost_table = costs(rows, lambda n: load(n).limit)
     if cost_table:
         print(f"\n{cost_table}")
+    run_document = document(rows, machine, noisy)
+    means = groups.table(run_document["rows"])
+    if means:
+        print(f"\n{means}")
     if noisy:
         print("NOISY: the control, the same program on both sides, did not come out equal; run again on a quiet machine")
-    write(options.json, document(rows, machine, noisy))
+    if earlier is not None:
+        slower = groups.regressions(run_document["rows"], earlier["rows"])
+        print("\n".join(["", f"slower than in {options.against}:" if slower else f"nothing slower than in {options.against}", *slower]))
+    write(options.json, run_document)
     print(f"written to {options.json}")
+    if options.page is not None:
+        options.page.write_text(groups.page(run_document), encoding="utf-8")
+    if options.picture is not None:
+        groups.draw(run_document, options.picture)
     return 0 if all(row.agrees for row in rows) else 1
 
 

@@ -108,7 +108,7 @@ def run_process(
 
     Args:
         package: the module to run the workload under, with PyTorch's API.
-        workload: name of a file in ``workloads/``.
+        workload: its name.
         seconds: how long to time.
         threads: threads of both packages and their libraries; all available CPUs by default.
         options: keyword arguments of the workload's ``make``.

@@ -159,7 +159,8 @@ def compare(chosen: list[tuple[str, str]], rounds: int, budget: float) -> tuple[
             part = chosen[i : i + CHUNK]
             times: dict[str, Times] = {}
             for package in ("tensorflowlite_clone", "torch")[:: 1 if turn % 2 == 0 else -1]:
-                times[package] = found = {}
+                found: Times = {}
+                times[package] = found
                 for key, n, value in process(package, part, budget):
                     if isinstance(value, str):
                         failed[key] = f"{package}: {value}"

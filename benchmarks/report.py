@@ -20,7 +20,7 @@ from .harness import Row, available_cpus
 def table(rows: list[Row]) -> str:
     """The results as a table; ratios above 1 mean that ours is faster. A row whose losses differ is followed by a warning row."""
     head = (
-        f"{'workload':18s} {'ours ms':>9s} {'theirs ms':>9s} {'ratio':>6s} {'middle half':>11s} {'min':>6s} {'max':>6s} "
+        f"{'workload':24s} {'ours ms':>9s} {'theirs ms':>9s} {'ratio':>6s} {'middle half':>11s} {'min':>6s} {'max':>6s} "
         f"{'ours MB':>8s} {'theirs MB':>9s}"
     )
     lines = [head, "-" * len(head)]
@@ -29,7 +29,7 @@ def table(rows: list[Row]) -> str:
         memory = [row.median(side, "workload_mb") for side in ("ours", "theirs")]
         half = "-" if row.quartiles is None else f"{row.quartiles[0]:.2f}-{row.quartiles[1]:.2f}"
         lines.append(
-            f"{row.name:18s} {number(seconds[0], 9, 3, 1e3)} {number(seconds[1], 9, 3, 1e3)} {number(row.ratio, 6, 2)} {half:>11s} "
+            f"{row.name:24s} {number(seconds[0], 9, 3, 1e3)} {number(seconds[1], 9, 3, 1e3)} {number(row.ratio, 6, 2)} {half:>11s} "
             f"{number(min(row.ratios, default=None), 6, 2)} {number(max(row.ratios, default=None), 6, 2)} "
             f"{number(memory[0], 8, 1)} {number(memory[1], 9, 1)}"
         )
@@ -51,12 +51,12 @@ def costs(rows: list[Row], limit: Callable[[str], float]) -> str:
     found = [row for row in rows if row.ours and "cost" in row.ours[0]]
     if not found:
         return ""
-    head = f"{'time / function':18s} {'ours':>9s} {'theirs':>9s} {'limit':>6s}"
+    head = f"{'time / function':24s} {'ours':>9s} {'theirs':>9s} {'limit':>6s}"
     lines = [head, "-" * len(head)]
     for row in found:
         ours, theirs, most = row.median("ours", "cost"), row.median("theirs", "cost"), limit(row.name)
         mark = "  !! above the limit" if ours is not None and ours > most else ""
-        lines.append(f"{row.name:18s} {number(ours, 9, 2)} {number(theirs, 9, 2)} {number(most, 6, 1)}{mark}")
+        lines.append(f"{row.name:24s} {number(ours, 9, 2)} {number(theirs, 9, 2)} {number(most, 6, 1)}{mark}")
     return "\n".join(lines)
 
 

@@ -58,8 +58,8 @@ def timings(step: Callable[[], float], seconds: float, repeat: int, least: int) 
 def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """The figures of one workload under one package.
 
-    The first ``CHECKED`` steps give the loss to compare (so that the update is compared too, not only the forward pass); they and
-    a quarter of the time warm up. A workload with ``make_base`` is compared with that, too (`cost`). One with ``WHOLE`` is timed
+    The first ``checked`` steps give the loss to compare (so that the update is compared too, not only the forward pass); they and
+    a quarter of the time warm up. A workload with a ``base`` is compared with that, too (`cost`). A whole job is timed
     from its first step on, once: nothing in it repeats.
     """
     limit_threads(spec["threads"])
@@ -72,23 +72,22 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     before = peak_mb()
     step = workload.make(package, **spec["options"])
     gc.collect()
-    if getattr(workload, "WHOLE", False):
-        start = time.perf_counter()
-        loss = step()
-        times = [time.perf_counter() - start]
-    else:
-        for _ in range(getattr(workload, "CHECKED", 1)):
+    start = time.perf_counter()
+    loss = step()
+    times = [first := time.perf_counter() - start]
+    if not workload.whole:
+        for _ in range(workload.checked - 1):
             loss = step()
         timings(step, spec["seconds"] / 4, 1, 1)
-        times = timings(step, spec["seconds"], workload.REPEAT, 5)
+        times = timings(step, spec["seconds"], workload.repeat, 5)
     peak = peak_mb()
     figures = {
-        "seconds": statistics.median(times), "fastest": min(times), "timings": len(times), "loss": loss,
+        "seconds": statistics.median(times), "fastest": min(times), "timings": len(times), "first": first, "loss": loss,
         "peak_mb": peak, "workload_mb": peak - before,
         "version": None if package is None else str(package.__version__),
     }  # fmt: skip
-    if hasattr(workload, "make_base"):
-        figures["cost"] = cost(step, workload.make_base(package, **spec["options"]), spec["seconds"], workload.REPEAT)
+    if workload.base is not None:
+        figures["cost"] = cost(step, workload.base(package, **spec["options"]), spec["seconds"], workload.repeat)
     return figures
 
 

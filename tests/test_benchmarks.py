@@ -12,13 +12,15 @@ import pytest
 
 import benchmarks.__main__ as command
 import tensorflowlite_clone as tl
-from benchmarks import calls, operations, worker
+from benchmarks import calls, groups, operations, worker
 from benchmarks.harness import THREAD_VARIABLES, Row, compare, is_noisy, middle_half, run_process
 from benchmarks.report import costs, describe, document, environment, table, write
-from benchmarks.workloads import CONTROL, load, names, needs
+from benchmarks.workloads import CONTROL, GROUPS, load, names, needs
+from benchmarks.workloads.jobs import read_idx
 
-#: Workloads that make their own data and take well under a second.
-SHORT = [n for n in names() if not needs(n)]
+#: Workloads that make their own data, and of those the ones that take well under a second.
+OWN = [n for n in names() if not needs(n)]
+SHORT = [n for n in OWN if not n.endswith(("_1e7", "_10m"))]
 
 
 def figures(seconds, loss=1.0, version="1"):
@@ -77,7 +79,7 @@ def test_costs_of_derivatives_are_shown_beside_their_limits():
     plain = Row("plain", [figures(1.0)], [figures(1.0)])
     cheap = Row("cheap", [figures(1.0) | {"cost": 3.0}, figures(1.0) | {"cost": 3.4}], [figures(1.0) | {"cost": 2.0}] * 2)
     assert costs([plain], lambda n: 1.0) == ""
-    assert costs([plain, cheap], lambda n: 3.3).splitlines()[2:] == ["cheap                   3.20      2.00    3.3"]
+    assert costs([plain, cheap], lambda n: 3.3).splitlines()[2:] == ["cheap                         3.20      2.00    3.3"]
     assert costs([cheap], lambda n: 3.0).splitlines()[-1].endswith("3.0  !! above the limit")
     alone = Row("cheap", cheap.ours, [])
     assert costs([alone], lambda n: 3.3).splitlines()[-1].split() == ["cheap", "3.20", "-", "3.3"]
@@ -243,12 +245,22 @@ def test_every_workload_runs_and_starts_from_the_same_numbers(name):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-4)  # the order in which BLAS's threads add is free
 
 
-@pytest.mark.parametrize("name", [n for n in SHORT if n != CONTROL])
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
+@pytest.mark.parametrize("name", [n for n in OWN if n != CONTROL])
 def test_every_workload_computes_what_torch_computes(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    ours, theirs = load(name).make(tl), load(name).make(torch)
-    for _ in range(3):
-        assert ours() == pytest.approx(theirs(), rel=1e-4, abs=1e-4)
+    workload = load(name)
+    ours, theirs = workload.make(tl), workload.make(torch)
+    for _ in range(workload.checked):
+        assert ours() == pytest.approx(theirs(), rel=workload.tolerance, abs=workload.tolerance)
+
+
+def test_every_workload_is_in_a_group_and_says_what_it_is():
+    assert len(OWN) > 100
+    assert {load(n).group for n in names()} == set(GROUPS)
+    for name in names():
+        assert load(name).summary.endswith("."), name
+        assert 0 <= load(name).tolerance <= 5e-2, name
 
 
 @pytest.fixture(params=["", ".gz"])
@@ -278,9 +290,44 @@ def test_an_epoch_over_idx_files_agrees_with_torch(digits):
 
 
 def test_idx_files_that_are_missing_or_wrong_are_refused(tmp_path):
-    read = load("train_epoch").read_idx
     with pytest.raises(FileNotFoundError, match=r"neither train-x nor train-x\.gz is in"):
-        read(str(tmp_path), "train-x")
+        read_idx(str(tmp_path), "train-x")
     (tmp_path / "train-x").write_bytes(b"PK\3\4 something else")
     with pytest.raises(ValueError, match=r"not an IDX file of bytes: .* begins with 504b0304"):
-        read(str(tmp_path), "train-x")
+        read_idx(str(tmp_path), "train-x")
+
+
+def ratio_row(name, *ratios):
+    return Row(name, [figures(1.0)] * len(ratios), [figures(r) for r in ratios]).summary()
+
+
+def test_means_are_geometric_and_by_group():
+    rows = [ratio_row("tiny_ops", 4.0), ratio_row("scalar_loop", 1.0), ratio_row("mlp_step", 0.5), ratio_row(CONTROL, 7.0)]
+    (tiny, n, mean, asked, worst, ratio), mlp, whole = groups.summary(rows)
+    assert (tiny, n, asked, worst, ratio) == ("tiny and small", 2, 1.5, "scalar_loop", 1.0)
+    assert mean == pytest.approx(2.0)
+    assert mlp[:2] == ("MLP", 1)
+    assert whole[0] == "all"
+    assert whole[2] == pytest.approx(2.0 ** (1 / 3))
+    assert "tiny and small" in groups.table(rows)
+    assert groups.table([]) == ""
+
+
+def test_what_became_slower_is_named_unless_it_is_noise():
+    before = [ratio_row("tiny_ops", 2.0, 2.0), ratio_row("mlp_step", 1.0, 1.0), ratio_row("cnn_step", 1.0, 2.0)]
+    now = [ratio_row("tiny_ops", 1.0, 1.0), ratio_row("mlp_step", 0.95, 0.95), ratio_row("cnn_step", 0.9, 1.5), ratio_row("vae_step", 0.1)]
+    assert groups.regressions(now, before) == ["tiny_ops: 2.00 -> 1.00"]
+
+
+def test_the_page_of_a_run_has_every_workload_and_says_when_it_was_noisy():
+    rows = [Row(CONTROL, [figures(1.0)], [figures(1.0)]), Row("tiny_ops", [figures(1.0)], [figures(2.0)])]
+    text = groups.page(document(rows, environment(1), True))
+    assert "| tiny_ops | 2.00 | 2.00-2.00 | 2 | 2 | Overhead: 200 operations" in text
+    assert "The machine was noisy" in text
+    assert "noisy" not in groups.page(document(rows, environment(1), False))
+
+
+def test_a_picture_of_a_run(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    groups.draw(document([Row("tiny_ops", [figures(1.0)], [figures(2.0)])], environment(1), False), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,6 +1,6 @@
 """Many small parameters are stepped together, and nobody notices: the same bits, memory shared as before, state as before.
 
-Not here: how long that takes (``benchmarks/workloads/small_parameters.py``).
+Not here: how long that takes (``benchmarks/small_parameters.py``).
 """
 
 from __future__ import annotations
