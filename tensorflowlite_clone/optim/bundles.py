@@ -79,7 +79,7 @@ class Bundle:
         #: Whether somebody else has changed one of the states.
         self.watch = Watch()
         for s in states:
-            s.watch = self.watch
+            s.watched_by(self.watch)
 
     def gather(self, name: str, place: Place) -> bool:
         """Gather the gradients for a step; whether everything is as it was left, and all have one."""
@@ -182,7 +182,7 @@ class Bundles:
             if id(p) in done or p.grad is None or not 1 < p.array.size <= SMALL or p.array.dtype.kind != "f" or p.level:
                 continue
             s: Any = owner.state[p]
-            if type(s) is not Remembered:
+            if not isinstance(s, Remembered):
                 continue
             arrays = [v for v in s.values() if isinstance(v, Taped)]
             if all(_movable(t, p.array.shape, p.array.dtype) for t in (p, *arrays)):

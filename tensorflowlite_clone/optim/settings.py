@@ -71,7 +71,10 @@ def _inside(op: str, key: str, what: str, value: Any, interval: str) -> None:
 def as_numbers(group: Group) -> Group:
     """A group whose settings that are tensors are numbers; the group itself where there are none."""
     for value in group.values():
-        if isinstance(value, Taped) or (type(value) is tuple and any(isinstance(v, Taped) for v in value)):
+        kind = type(value)
+        if kind is float or kind is bool or value is None:
+            continue
+        if isinstance(value, Taped) or (kind is tuple and any(isinstance(v, Taped) for v in value)):
             return {k: tuple(map(_number, v)) if type(v) is tuple else _number(v) for k, v in group.items()}
     return group
 

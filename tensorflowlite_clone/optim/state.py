@@ -28,20 +28,18 @@ ANY: Any = object()
 
 
 class Remembered(dict[str, Any]):
-    """What is remembered of one parameter: a dict that says when entries have been put in or taken out.
-
-    >>> state = Remembered(step=1)
-    >>> state.watch = watch = Watch()
-    >>> state["step"] = 2
-    >>> state, watch.changed
-    ({'step': 2}, True)
-    """
+    """What is remembered of one parameter: a dict that somebody can watch."""
 
     __slots__ = ("watch",)
     watch: Watch
 
     def __reduce__(self) -> Any:
         return Remembered, (dict(self),)
+
+    def watched_by(self, watch: Watch) -> None:
+        """From now on, say so when entries are put in or taken out; until then that costs nothing."""
+        self.watch = watch
+        self.__class__ = Watched
 
 
 class Watch:
@@ -55,17 +53,28 @@ def _telling(name: str) -> Any:
     change = getattr(dict, name)
 
     @wraps(change)
-    def tell(self: Remembered, *args: Any, **kwargs: Any) -> Any:
-        watch = getattr(self, "watch", None)
-        if watch is not None:
-            watch.changed = True
+    def tell(self: Watched, *args: Any, **kwargs: Any) -> Any:
+        self.watch.changed = True
         return change(self, *args, **kwargs)
 
     return tell
 
 
+class Watched(Remembered):
+    """What is remembered of one parameter, while somebody watches it.
+
+    >>> state = Remembered(step=1)
+    >>> state.watched_by(watch := Watch())
+    >>> state["step"] = 2
+    >>> state, watch.changed
+    ({'step': 2}, True)
+    """
+
+    __slots__ = ()
+
+
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
-    setattr(Remembered, _name, _telling(_name))
+    setattr(Watched, _name, _telling(_name))
 
 
 class _Owner(Protocol):
