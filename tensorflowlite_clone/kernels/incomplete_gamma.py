@@ -37,7 +37,7 @@ _LOG_MINUS_PSI = tuple(b / (2 * k) for k, b in reversed([*enumerate(BERNOULLI, 1
 _ATANH = tuple(2.0 / (2 * k + 1) for k in range(16, 0, -1))
 
 
-def _log1p_minus(v: NDArray) -> NDArray:
+def log1p_minus(v: NDArray) -> NDArray:
     """``log(1 + v) - v`` for -1/2 <= v <= 1, also near 0: with s = v / (2 + v), log(1 + v) = 2 atanh(s)."""
     s = v / (2.0 + v)
     q = s * s
@@ -66,7 +66,7 @@ def _weight(a: NDArray, x: NDArray) -> NDArray:
         inverse = 1.0 / b
         v, r = (y - b) * inverse, y * inverse
         near = (v > -0.5) & (v < 1.0)  # elsewhere a power, whose rounding error is that of its base
-        shape = np.where(near, np.exp(_log1p_minus(np.where(near, v, 0.0)) * b), np.power(r * np.exp(1.0 - r), b))
+        shape = np.where(near, np.exp(log1p_minus(np.where(near, v, 0.0)) * b), np.power(r * np.exp(1.0 - r), b))
         out[large] = np.sqrt(inverse * (0.5 / math.pi)) * shape * np.exp(-inverse * horner(inverse * inverse, _CORRECTION))
     if not np.all(large):
         b, y = a[~large], x[~large]
@@ -159,7 +159,7 @@ def _tail(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArr
     for place, share in gauss(nodes):
         v = length * (sign * place * place)  # more places near 0, where the integrand is steep
         log = np.log1p(v)
-        exponent = np.where(near, power * _log1p_minus(np.where(near, v, 0.0)) - gap * v, power * log - x * v)
+        exponent = np.where(near, power * log1p_minus(np.where(near, v, 0.0)) - gap * v, power * log - x * v)
         part = np.exp(exponent) * (2.0 * place * share)
         total += part * _shape_slope(a, start + log, slopes, order) if order else part
     total = total if order else total * a
@@ -259,7 +259,7 @@ def _log_density(a: NDArray, l: NDArray) -> NDArray:
     inverse = 1.0 / b
     d = l - np.log(b)
     v = np.expm1(d)
-    shape = np.where((v > -0.5) & (v < 1.0), _log1p_minus(np.where((v > -0.5) & (v < 1.0), v, 0.0)), d - v)
+    shape = np.where((v > -0.5) & (v < 1.0), log1p_minus(np.where((v > -0.5) & (v < 1.0), v, 0.0)), d - v)
     far = b * shape + 0.5 * np.log(b * (0.5 / math.pi)) - inverse * horner(inverse * inverse, _CORRECTION)
     return np.where(large, far, a * l - np.exp(l) - lgamma_values(np.where(large, 1.0, a)))
 
