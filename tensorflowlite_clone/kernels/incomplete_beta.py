@@ -23,7 +23,7 @@ from .._typing import NDArray
 from .chunks import chunked
 from .incomplete_gamma import log1p_minus, solve
 from .quadrature import gauss
-from .special import BERNOULLI, HALF_LOG_2PI, STIRLING, digamma_values, horner, lgamma_values, polygamma_values
+from .special import BERNOULLI, HALF_LOG_2PI, STIRLING, horner, lgamma_values, polygamma_values
 
 __all__ = ["log_area", "log_beta", "log_density", "quantile", "ratio"]
 
@@ -96,10 +96,10 @@ def _bells(first_a: NDArray, first_b: NDArray, a: NDArray, b: NDArray, i: int, j
         for n in range(j + 1):
             if m + n == 0:
                 continue
-            k, l = (m - 1, n) if m else (m, n - 1)  # one derivative of f, the others shared out
+            k, w = (m - 1, n) if m else (m, n - 1)  # one derivative of f, the others shared out
             da, db = (1, 0) if m else (0, 1)
             table[m, n] = sum(
-                math.comb(k, r) * math.comb(l, c) * table[k - r, l - c] * slope(r + da, c + db) for r in range(k + 1) for c in range(l + 1)
+                math.comb(k, r) * math.comb(w, c) * table[k - r, w - c] * slope(r + da, c + db) for r in range(k + 1) for c in range(w + 1)
             )
     return table[i, j]
 

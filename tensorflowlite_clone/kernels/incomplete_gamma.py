@@ -1,7 +1,7 @@
 """The incomplete gamma functions, as functions of both arguments, with their derivatives in the shape.
 
 Here: P(a, x), Q(a, x) and the density between them, any number of derivatives of these in a, their logarithms and quotients as functions
-of l = log x, and the inverse. Not here: the gamma function itself (``special.py``).
+of y = log x, and the inverse. Not here: the gamma function itself (``special.py``).
 
 Left of the middle and for a < 30 the power series of P (DLMF 8.11.4); elsewhere the integral of the nearer tail, in t = x (1 + v)::
 
@@ -248,25 +248,25 @@ def density(a: NDArray, x: NDArray, order: int, slopes: int = 0) -> NDArray:
     return chunked(step, a, x, cost=150.0)
 
 
-# ---- logarithms and quotients, as functions of l = log x --------------------------------------------------------------------------
-# The density of l is q(a, l) = x^a exp(-x) / Gamma(a), which has no pole; quotients by it neither underflow nor overflow in the tail.
+# ---- logarithms and quotients, as functions of y = log x --------------------------------------------------------------------------
+# The density of y is q(a, y) = x^a exp(-x) / Gamma(a), which has no pole; quotients by it neither underflow nor overflow in the tail.
 
 
-def _log_density(a: NDArray, l: NDArray) -> NDArray:
-    """``a l - exp(l) - log Gamma(a)``; for large a by Stirling's series, with the large terms taken together."""
+def _log_density(a: NDArray, y: NDArray) -> NDArray:
+    """``a y - exp(y) - log Gamma(a)``; for large a by Stirling's series, with the large terms taken together."""
     large = a >= STIRLING_FROM
     b = np.where(large, a, STIRLING_FROM)
     inverse = 1.0 / b
-    d = l - np.log(b)
+    d = y - np.log(b)
     v = np.expm1(d)
     shape = np.where((v > -0.5) & (v < 1.0), log1p_minus(np.where((v > -0.5) & (v < 1.0), v, 0.0)), d - v)
     far = b * shape + 0.5 * np.log(b * (0.5 / math.pi)) - inverse * horner(inverse * inverse, _CORRECTION)
-    return np.where(large, far, a * l - np.exp(l) - lgamma_values(np.where(large, 1.0, a)))
+    return np.where(large, far, a * y - np.exp(y) - lgamma_values(np.where(large, 1.0, a)))
 
 
-def _nearer(a: NDArray, l: NDArray, order: int) -> tuple[NDArray, NDArray]:
+def _nearer(a: NDArray, y: NDArray, order: int) -> tuple[NDArray, NDArray]:
     """Derivative number ``order`` in a of P, or of -Q (of Q for order 0) where that tail is the nearer one, by q; and where it is."""
-    x = np.exp(l)
+    x = np.exp(y)
     right = (x >= RIGHT) & (x >= a)
     left = ~right & (a >= LARGE) & (x >= 1.0)
     out = np.empty_like(a)
@@ -278,60 +278,60 @@ def _nearer(a: NDArray, l: NDArray, order: int) -> tuple[NDArray, NDArray]:
             out[region] = sign * method(a[region], x[region])
     rest = ~right & ~left
     if np.any(rest):
-        out[rest] = _series(a[rest], x[rest], order, l[rest])
+        out[rest] = _series(a[rest], x[rest], order, y[rest])
     return out / a, right
 
 
-def _log_area(a: NDArray, l: NDArray, upper: bool) -> NDArray:
-    l = np.clip(l, -1e300, 709.0)
-    tail, right = _nearer(a, l, 0)
-    near = _log_density(a, l) + np.log(tail)
+def _log_area(a: NDArray, y: NDArray, upper: bool) -> NDArray:
+    y = np.clip(y, -1e300, 709.0)
+    tail, right = _nearer(a, y, 0)
+    near = _log_density(a, y) + np.log(tail)
     near = np.where(tail > 0, near, -np.inf)
     out = np.where(right == upper, near, np.log1p(-np.exp(np.minimum(near, 0.0))))
     small = ~right & (a < 1.0)
     if upper and np.any(small):
-        out[small] = np.log(_small(a[small], np.exp(l[small]), l[small]))
+        out[small] = np.log(_small(a[small], np.exp(y[small]), y[small]))
     return out
 
 
-def _in_float64(function: Any, a: NDArray, l: NDArray) -> NDArray:
+def _in_float64(function: Any, a: NDArray, y: NDArray) -> NDArray:
     """``function`` of finite shapes above 0 and any places but NaN; NaN elsewhere."""
 
-    def step(out: NDArray, a: NDArray, l: NDArray) -> None:
-        b, m = a.astype(np.float64), l.astype(np.float64)
+    def step(out: NDArray, a: NDArray, y: NDArray) -> None:
+        b, m = a.astype(np.float64), y.astype(np.float64)
         known = (b > 0) & (b < np.inf) & ~np.isnan(m)
         out[...] = np.where(known, function(np.where(known, b, 1.0), np.where(known, m, 0.0)), np.nan)
 
-    return chunked(step, *np.broadcast_arrays(a, l), cost=2000.0)
+    return chunked(step, *np.broadcast_arrays(a, y), cost=2000.0)
 
 
-def log_density(a: NDArray, l: NDArray) -> NDArray:
-    """``log q(a, l)``, the logarithm of the density of the logarithm of a gamma variate of shape a.
+def log_density(a: NDArray, y: NDArray) -> NDArray:
+    """``log q(a, y)``, the logarithm of the density of the logarithm of a gamma variate of shape a.
 
     >>> log_density(np.array([1.0, 1e8]), np.array([0.0, np.log(1e8)])).round(6)
     array([-1.     ,  8.29140])
     """
-    return _in_float64(_log_density, a, l)
+    return _in_float64(_log_density, a, y)
 
 
-def log_area(a: NDArray, l: NDArray, upper: bool) -> NDArray:
-    """``log P(a, exp(l))``, of Q if ``upper``, accurate in both tails.
+def log_area(a: NDArray, y: NDArray, upper: bool) -> NDArray:
+    """``log P(a, exp(y))``, of Q if ``upper``, accurate in both tails.
 
     >>> log_area(np.array([1.0, 1.0]), np.log([2000.0, 2.0]), True).round(9)
     array([-2000.,    -2.])
     """
-    return _in_float64(partial(_log_area, upper=upper), a, l)
+    return _in_float64(partial(_log_area, upper=upper), a, y)
 
 
-def ratio(a: NDArray, l: NDArray, order: int) -> NDArray:
-    """Derivative number ``order`` >= 1 in a of P(a, exp(l)), by q(a, l): minus the slope in a of a variate's logarithm, for order 1.
+def ratio(a: NDArray, y: NDArray, order: int) -> NDArray:
+    """Derivative number ``order`` >= 1 in a of P(a, exp(y)), by q(a, y): minus the slope in a of a variate's logarithm, for order 1.
 
     >>> ratio(np.array([1.0]), np.array([0.0]), 1).round(6)
     array([-0.596347])
 
-    Source: M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients" (2018), equation 8; the quotient by the integral above.
+    Source: M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients" (2018), equation 8.
     """
-    return _in_float64(lambda a, l: _nearer(a, np.clip(l, -1e300, 709.0), order)[0], a, l)
+    return _in_float64(lambda a, y: _nearer(a, np.clip(y, -1e300, 709.0), order)[0], a, y)
 
 
 def solve(log_area: Any, log_density: Any, target: NDArray, start: NDArray, direction: float) -> NDArray:
@@ -362,7 +362,7 @@ def _quantile(p: NDArray, a: NDArray) -> NDArray:
 
 
 def quantile(p: NDArray, a: NDArray) -> NDArray:
-    """The l with ``P(a, exp(l)) = p``.
+    """The y with ``P(a, exp(y)) = p``.
 
     >>> np.exp(quantile(np.array([0.5]), np.array([1.0]))).round(9)
     array([0.693147181])

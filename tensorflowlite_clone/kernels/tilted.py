@@ -18,7 +18,7 @@ from .chunks import chunked
 from .quadrature import gauss
 from .special import in_float64
 
-__all__ = ["cosine_cumulant", "circle_log_area", "circle_quantile", "circle_ratio", "interval_cumulant", "interval_quantile"]
+__all__ = ["circle_log_area", "circle_quantile", "circle_ratio", "cosine_cumulant", "interval_cumulant", "interval_quantile"]
 
 #: Where the integrand is exp(-MOST), nothing is left of it.
 MOST, NODES = 40.0, 48
@@ -32,9 +32,11 @@ def _cumulants(values: Callable[[float], NDArray], rate: NDArray, order: int) ->
     if order == 0:
         return [np.log(total)]
     mean = sum((w * y for w, (y, _) in zip(weights, places, strict=True)), np.zeros_like(rate)) / total
-    moments = [np.ones_like(rate), np.zeros_like(rate)]
-    for n in range(2, order + 1):
-        moments.append(sum((w * (y - mean) ** n for w, (y, _) in zip(weights, places, strict=True)), np.zeros_like(rate)) / total)
+
+    def moment(n: int) -> NDArray:
+        return sum((w * (y - mean) ** n for w, (y, _) in zip(weights, places, strict=True)), np.zeros_like(rate)) / total
+
+    moments = [np.ones_like(rate), np.zeros_like(rate), *(moment(n) for n in range(2, order + 1))]
     found = [np.log(total), np.zeros_like(rate)]
     for n in range(2, order + 1):
         found.append(moments[n] - sum((math.comb(n - 1, j - 1) * found[j] * moments[n - j] for j in range(2, n)), np.zeros_like(rate)))

@@ -60,56 +60,56 @@ def _spread(known: Any, *others: Any) -> Any:
     return np.array(np.broadcast_arrays(known, *others)[0])
 
 
-# ---- the logarithm l of a gamma variate of shape a: q = exp(a l - exp(l)) / Gamma(a) -------------------------------------------------
-def _gamma_slope(a: Array, l: Array) -> Array:
-    return l - Digamma.of(a)
+# ---- the logarithm y of a gamma variate of shape a: q = exp(a y - exp(y)) / Gamma(a) -------------------------------------------------
+def _gamma_slope(a: Array, y: Array) -> Array:
+    return y - Digamma.of(a)
 
 
-def _gamma_bell(a: Array, l: Array, order: int) -> Any:
-    return _bell([_gamma_slope(a, l), *(-Polygamma.of(a, order=n) for n in range(1, order))], order)
+def _gamma_bell(a: Array, y: Array, order: int) -> Any:
+    return _bell([_gamma_slope(a, y), *(-Polygamma.of(a, order=n) for n in range(1, order))], order)
 
 
 class GammaLogDensity(_Real):
-    """``a l - exp(l) - log Gamma(a)``, without cancellation for large a. Shape: broadcast."""
+    """``a y - exp(y) - log Gamma(a)``, without cancellation for large a. Shape: broadcast."""
 
-    def forward(a, l):
-        return gamma.log_density(*_alike(a, l))
+    def forward(a, y):
+        return gamma.log_density(*_alike(a, y))
 
-    def grad_a(g, a, l):
-        return g * _gamma_slope(a, l)
+    def grad_a(g, a, y):
+        return g * _gamma_slope(a, y)
 
-    def grad_l(g, a, l):
-        return g * (a - np.exp(l))
+    def grad_y(g, a, y):
+        return g * (a - np.exp(y))
 
 
 class GammaRatio(_Real):
-    """Derivative number ``order`` (1, 2, ...) in a of the area below l, by the density. Shape: broadcast."""
+    """Derivative number ``order`` (1, 2, ...) in a of the area below y, by the density. Shape: broadcast."""
 
-    def forward(a, l, *, order):
-        return gamma.ratio(*_alike(a, l), order)
+    def forward(a, y, *, order):
+        return gamma.ratio(*_alike(a, y), order)
 
-    def grad_a(g, a, l, ans, order):
-        return g * (GammaRatio.of(a, l, order=order + 1) - ans * _gamma_slope(a, l))
+    def grad_a(g, a, y, ans, order):
+        return g * (GammaRatio.of(a, y, order=order + 1) - ans * _gamma_slope(a, y))
 
-    def grad_l(g, a, l, ans, order):
-        return g * (_gamma_bell(a, l, order) - ans * (a - np.exp(l)))
+    def grad_y(g, a, y, ans, order):
+        return g * (_gamma_bell(a, y, order) - ans * (a - np.exp(y)))
 
 
 class GammaLogArea(_Real):
-    """The logarithm of the area below l, of that above l if ``upper``. Shape: broadcast."""
+    """The logarithm of the area below y, of that above y if ``upper``. Shape: broadcast."""
 
-    def forward(a, l, *, upper):
-        return gamma.log_area(*_alike(a, l), upper)
+    def forward(a, y, *, upper):
+        return gamma.log_area(*_alike(a, y), upper)
 
-    def grad_a(g, a, l, ans, upper):
-        return g * (_share(GammaLogDensity.of(a, l), ans) * GammaRatio.of(a, l, order=1) * (1.0 - 2.0 * upper))
+    def grad_a(g, a, y, ans, upper):
+        return g * (_share(GammaLogDensity.of(a, y), ans) * GammaRatio.of(a, y, order=1) * (1.0 - 2.0 * upper))
 
-    def grad_l(g, a, l, ans, upper):
-        return g * (_share(GammaLogDensity.of(a, l), ans) * (1.0 - 2.0 * upper))
+    def grad_y(g, a, y, ans, upper):
+        return g * (_share(GammaLogDensity.of(a, y), ans) * (1.0 - 2.0 * upper))
 
 
 class GammaVariate(_Variate):
-    """The l with the area p below it, or ``known``. Shape: broadcast."""
+    """The y with the area p below it, or ``known``. Shape: broadcast."""
 
     def forward(p, a, known):
         p, a, known = _alike(p, a, known)
