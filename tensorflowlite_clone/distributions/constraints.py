@@ -16,7 +16,7 @@ from typing import Any
 from .._errors import ArgumentError
 from .._typing import Array
 from ..core.registry import FUNCTIONS
-from ..linalg import cholesky_ex
+from ..linalg import cholesky_ex, eigvalsh
 from ..ops.kinds import finfo
 
 __all__ = [
@@ -273,7 +273,7 @@ class _PositiveSemidefinite(_Symmetric):
 
     def check(self, value: Array) -> Array:
         symmetric = super().check(value)
-        return symmetric if value.shape[-2] != value.shape[-1] else symmetric & (value.detach().eigvalsh() >= 0).all(-1)
+        return symmetric if value.shape[-2] != value.shape[-1] else symmetric & (eigvalsh(value.detach()) >= 0).all(-1)
 
 
 class _PositiveDefinite(_Symmetric):
