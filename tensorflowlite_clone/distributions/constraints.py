@@ -73,7 +73,7 @@ class _Dependent(Constraint):
             event_dim=self._event_dim if event_dim is NotImplemented else event_dim,
         )
 
-    def check(self, value: Array) -> Array:
+    def check(self, x: Array) -> Array:
         """Raises: what is allowed depends on other values."""
         raise ArgumentError("dependent: cannot be checked: what is allowed depends on other values; ask an instance for its constraint")
 
@@ -214,8 +214,8 @@ class _Multinomial(_Integer, _Upper):
 
     event_dim = 1
 
-    def check(self, value: Array) -> Array:
-        return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
+    def check(self, x: Array) -> Array:
+        return (x >= 0).all(-1) & (x.sum(-1) <= self.upper_bound)
 
 
 class _OneHot(_Integer):

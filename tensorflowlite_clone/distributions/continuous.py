@@ -19,7 +19,7 @@ from ..special import log_ndtr, ndtr, ndtri
 from . import constraints
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
-from .utils import holds, standard
+from .utils import holds, log_part, standard
 
 __all__ = ["Cauchy", "Exponential", "Laplace", "Normal", "Uniform"]
 
@@ -100,6 +100,8 @@ class Normal(Located, ExponentialFamily):
 
     def entropy(self) -> Tensor:
         return self.scale.log() + (0.5 + 0.5 * math.log(2 * math.pi))
+
+    _mean_carrier_measure = 0
 
     @property
     def _natural_params(self) -> tuple[Array, ...]:
@@ -309,6 +311,9 @@ class Exponential(ExponentialFamily):
     def cdf(self, value: Array) -> Array:
         return -(-self._scaled(value)).expm1()
 
+    def log_cdf(self, value: Array) -> Array:
+        return log_part(-self._scaled(value))
+
     def log_survival_function(self, value: Array) -> Array:
         return -self._scaled(value)
 
@@ -317,6 +322,8 @@ class Exponential(ExponentialFamily):
 
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()
+
+    _mean_carrier_measure = 0
 
     @property
     def _natural_params(self) -> tuple[Array, ...]:

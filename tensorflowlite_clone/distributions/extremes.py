@@ -341,8 +341,8 @@ class HalfNormal(_Half):
     def _cdf(self, value: Array) -> Array:
         return (value / (self.scale * math.sqrt(2))).erf()
 
-    def icdf(self, value: Array) -> Array:
-        return self.scale * math.sqrt(2) * value.erfinv()
+    def icdf(self, prob: Array) -> Array:
+        return self.scale * math.sqrt(2) * prob.erfinv()
 
 
 class HalfCauchy(_Half):
@@ -368,8 +368,8 @@ class HalfCauchy(_Half):
     def log_survival_function(self, value: Array) -> Array:
         return ((2 / math.pi) * FUNCTIONS["atan2"](self.scale + 0 * value, value + 0 * self.scale)).log()
 
-    def icdf(self, value: Array) -> Array:
-        return self.scale * (value * (math.pi / 2)).tan()
+    def icdf(self, prob: Array) -> Array:
+        return self.scale * (prob * (math.pi / 2)).tan()
 
 
 class InverseGamma(TransformedDistribution):

@@ -122,6 +122,8 @@ class Gamma(ExponentialFamily):
         a = self.concentration
         return a - self.rate.log() + a.lgamma() + (1 - a) * a.digamma()
 
+    _mean_carrier_measure = 0
+
     @property
     def _natural_params(self) -> tuple[Array, ...]:
         return self.concentration - 1, -self.rate

@@ -100,9 +100,7 @@ def _bregman(p: ExponentialFamily, q: ExponentialFamily) -> Array:
     Source: F. Nielsen, R. Nock, "Entropies and cross-entropies of exponential families" (2010), equation 12.
     """
     if type(p) is not type(q):
-        raise NotImplementedError(
-            f"kl_divergence: no formula for {type(p).__name__} and {type(q).__name__}; define one with register_kl, or estimate it from samples"
-        )
+        raise NotImplementedError(f"kl_divergence: no formula for {type(p).__name__} and {type(q).__name__}; define one with register_kl")
     at_p, at_q = p._natural_params, q._natural_params
     slopes = grad(lambda *theta: p._log_normalizer(*theta).sum(), argnums=tuple(range(len(at_p))))(*at_p)
     result = q._log_normalizer(*at_q) - p._log_normalizer(*at_p)

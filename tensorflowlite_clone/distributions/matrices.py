@@ -102,7 +102,7 @@ class Wishart(ByScaleMatrix, ExponentialFamily):
         return factor @ factor.mT
 
     def rsample(self, sample_shape: Any = Size(), max_try_correction: int | None = None) -> Array:  # noqa: B008
-        """Samples with derivatives; those that rounding makes singular are drawn anew ``max_try_correction`` times (3, or 10 in batches)."""
+        """Samples with derivatives; those that rounding makes singular are redrawn ``max_try_correction`` times (3; 10 in batches)."""
         tries = (3 if len(self._batch_shape) == 0 else 10) if max_try_correction is None else max_try_correction
         sample = self._bartlett_sampling(sample_shape)
         for _ in range(tries):

@@ -99,13 +99,13 @@ class MixtureSameFamily(Distribution):
     def _log_mean(self, logs: Array) -> Array:
         return (logs + self._mixture_distribution.logits.log_softmax(-1)).logsumexp(-1)
 
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, x: Array) -> Array:
         if self._validate_args:
-            self._validate_sample(value)
-        return self._log_mean(self._component_distribution.log_prob(self._each(value)))
+            self._validate_sample(x)
+        return self._log_mean(self._component_distribution.log_prob(self._each(x)))
 
-    def cdf(self, value: Array) -> Array:
-        return (self._component_distribution.cdf(self._each(value)) * self._mixture_distribution.probs).sum(-1)
+    def cdf(self, x: Array) -> Array:
+        return (self._component_distribution.cdf(self._each(x)) * self._mixture_distribution.probs).sum(-1)
 
     def log_cdf(self, value: Array) -> Array:
         return self._log_mean(self._component_distribution.log_cdf(self._each(value)))

@@ -28,6 +28,7 @@ from .transform import (
     StackTransform,
     Transform,
 )
+from .transform import _InverseTransform as _InverseTransform  # which libraries ask for
 from .utils import _sum_rightmost, broadcast_all, tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [

@@ -144,7 +144,7 @@ MADE: list[Row] = [
     Row(
         "InverseGamma",
         {"concentration": [0.5, 1.5], "rate": 1.0},
-        TAILS,
+        [[0.01, 0.3], [1.0, 2.5], [40.0, 1e6]],
         lambda concentration, rate: scipy_stats().invgamma(concentration, scale=rate),
         None,
     ),
@@ -160,10 +160,9 @@ MADE: list[Row] = [
         [[0.5, 1.0, 2.0], [3.0, 40.0, 1e5]],
         _scaled("genpareto", "concentration"),
         None,
-        {
-            m: "PyTorch takes concentrations near 0 for 0, or loses digits"
-            for m in ("cdf", "log_prob", "icdf", "log_cdf", "log_survival_function")
-        },
+        dict.fromkeys(
+            ("cdf", "log_prob", "icdf", "variance", "stddev"), "PyTorch takes concentrations near 0 for 0, loses digits, or gives NaN"
+        ),
     ),
     Row("RelaxedBernoulli", {"temperature": 0.7, "probs": [0.2, 0.9]}, [[1e-6, 0.3], [0.5, 0.7], [0.9, 0.999]], moments=None),
     Row("RelaxedBernoulli", {"temperature": [0.7], "logits": [[0.2, -3.0], [1.0, 0.0]]}, [[1e-6, 0.3], [0.5, 0.7]], moments=None),

@@ -19,9 +19,8 @@ D = tl.distributions
 SAME = "LogNormal", "InverseGamma"
 
 
-def known(p: str, q: str) -> bool:
-    pair = getattr(D, p), getattr(D, q)
-    return pair in kl._KL_REGISTRY or (p == q and p in SAME)
+def known(p: str, q: str, library: Any = D) -> bool:
+    return (getattr(library, p), getattr(library, q)) in library.kl._KL_REGISTRY or (p == q and p in SAME)
 
 
 PAIRS = [(p, q) for p, q in itertools.product(DIVERGE, DIVERGE) if known(p, q)]
@@ -58,7 +57,7 @@ def by_numbers(p: Any, q: Any) -> Any:
             return (logs.exp() * terms).sum(0), 1e-9
         terms = terms.reshape(4000, -1)
         return terms.mean(0), 5 * (terms.std(0) / 4000**0.5)
-    points, weights = nodes(p.support, p.batch_shape)
+    points, weights = nodes(constraints.interval(-np.pi, np.pi) if isinstance(p, D.VonMises) else p.support, p.batch_shape)
     x = tl.tensor(points + np.zeros(p.batch_shape))
     logs = p.log_prob(x)
     inside = logs > -600
@@ -75,7 +74,8 @@ def quiet(name: str, which: int) -> Any:
 def test_a_divergence(p, q):
     torch = pytest.importorskip("torch")
     ours = D.kl_divergence(*both(p, q))
-    close(ours, torch.distributions.kl_divergence(*both(p, q, torch)), 1e-7, 1e-10)
+    if known(p, q, torch.distributions):
+        close(ours, torch.distributions.kl_divergence(*both(p, q, torch)), 1e-7, 1e-10)
     a, b = quiet(p, 0), quiet(q, 1)
     assert ours.shape == tl.broadcast_shapes(a.batch_shape, b.batch_shape) and bool((ours >= 0).all())
     if bool(ours.isfinite().all()):
@@ -97,9 +97,10 @@ def test_a_divergence_in_every_mode(p, q):
         return tl.where(found.isfinite(), found, 0.0).sum()
 
     tvalues = [torch.tensor(v.numpy(), requires_grad=True) for v in values]
-    rest = iter(tvalues)
-    theirs = torch.distributions.kl_divergence(*both(p, q, torch, lambda raw: next(rest)))
-    total = torch.where(theirs.isfinite(), theirs, 0.0).sum()
+    rest, total = iter(tvalues), torch.zeros(())
+    if known(p, q, torch.distributions):
+        theirs = torch.distributions.kl_divergence(*both(p, q, torch, lambda raw: next(rest)))
+        total = torch.where(theirs.isfinite(), theirs, 0.0).sum()
     grads = tl.func.grad(f, argnums=tuple(range(len(values))))
     if total.requires_grad:
         total.backward()
@@ -140,7 +141,7 @@ def test_exponential_families_have_a_formula_of_their_own(name):
     """What follows from log-normalizers by differentiation is what was integrated by hand."""
     p, q = both(name, name)
     close(kl._KL_REGISTRY[D.ExponentialFamily, D.ExponentialFamily](p, q), D.kl_divergence(p, q), 1e-8, 1e-10)
-    if name not in ("Poisson",):
+    if name not in ("Poisson", "Beta", "Dirichlet"):  # whose carrier measure is not 0
         close(D.ExponentialFamily.entropy(p), p.entropy(), 1e-8, 1e-10)
 
 
