@@ -15,8 +15,8 @@ from typing import Any
 
 from .._errors import ArgumentError
 from .._typing import Array
-from ..core.registry import FUNCTIONS
 from ..linalg import cholesky_ex, eigvalsh
+from ..ops.join import _cat, _stack
 from ..ops.kinds import finfo
 
 __all__ = [
@@ -25,8 +25,6 @@ __all__ = [
     "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
     "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square", "stack", "symmetric", "unit_interval",
 ]  # fmt: skip
-
-_stack, _cat = FUNCTIONS["stack"], FUNCTIONS["cat"]
 
 
 class Constraint:

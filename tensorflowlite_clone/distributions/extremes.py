@@ -10,9 +10,10 @@ import math
 from typing import Any
 
 from .._typing import Array
-from ..core.registry import FUNCTIONS
 from ..core.tensor import Tensor
+from ..ops.compare import _where
 from ..ops.kinds import finfo
+from ..ops.trigonometric import ArcTan2
 from ..special import gammaincc
 from . import constraints
 from .continuous import Cauchy, Exponential, Normal, Uniform
@@ -23,7 +24,6 @@ from .utils import broadcast_all, euler_constant, log_part
 
 __all__ = ["Gumbel", "HalfCauchy", "HalfNormal", "InverseGamma", "Kumaraswamy", "LogNormal", "Pareto", "Weibull"]
 
-_where = FUNCTIONS["where"]
 _REAL, _POSITIVE = constraints.real, constraints.positive
 
 
@@ -366,7 +366,7 @@ class HalfCauchy(_Half):
         return (2 / math.pi) * (value / self.scale).atan()
 
     def log_survival_function(self, value: Array) -> Array:
-        return ((2 / math.pi) * FUNCTIONS["atan2"](self.scale + 0 * value, value + 0 * self.scale)).log()
+        return ((2 / math.pi) * ArcTan2.of(self.scale + 0 * value, value + 0 * self.scale)).log()
 
     def icdf(self, prob: Array) -> Array:
         return self.scale * (prob * (math.pi / 2)).tan()

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from .._typing import Array
-from ..core.registry import FUNCTIONS
 from ..core.size import Size
 from ..core.tensor import Tensor
+from ..ops.compare import _where
 from . import constraints
 from .distribution import Distribution
 from .extremes import finite_from
@@ -16,7 +16,6 @@ from .utils import log_part, standard
 
 __all__ = ["GeneralizedPareto"]
 
-_where = FUNCTIONS["where"]
 #: Below this the series of `_over` are used: their first left-out term is 1e-17 of the sum.
 _SMALL, _TERMS = 2e-3, 6
 

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from .._typing import Array
-from ..core.registry import FUNCTIONS
 from ..func import grad
+from ..ops.compare import _where
 from .betas import Beta, ContinuousBernoulli
 from .continuous import Exponential, Laplace, Normal, Uniform
 from .exp_family import ExponentialFamily
@@ -22,8 +22,6 @@ from .kl import kl_divergence, register_kl
 from .kl_single import _endless, _mean_log, _mean_log_gamma, _to_normal
 from .transformed_distribution import TransformedDistribution
 from .utils import _sum_rightmost
-
-_where = FUNCTIONS["where"]
 
 
 def _generating(p: Any, t: Array) -> Array:

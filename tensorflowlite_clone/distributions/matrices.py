@@ -11,11 +11,12 @@ from .._checks import integer, is_number
 from .._errors import ArgumentError
 from .._typing import Array
 from ..autograd import no_grad
-from ..core.registry import FUNCTIONS
 from ..core.size import Size
 from ..core.tensor import Tensor
 from ..linalg import cholesky
+from ..ops.compare import _where
 from ..ops.kinds import finfo
+from ..ops.linalg.cholesky import cholesky_inverse
 from ..special import multigammaln
 from . import constraints
 from .betas import Beta
@@ -26,8 +27,6 @@ from .scale_matrix import MATRICES, ByScaleMatrix, log_diagonal
 from .utils import broadcast_all, holds, standard
 
 __all__ = ["LKJCholesky", "Wishart"]
-
-_where, _inverse_of = FUNCTIONS["where"], FUNCTIONS["cholesky_inverse"]
 
 
 def _multidigamma(x: Array, n: int) -> Array:
@@ -117,7 +116,7 @@ class Wishart(ByScaleMatrix, ExponentialFamily):
             self._validate_sample(value)
         nu, n = self.df, self._event_shape[-1]
         factor = cholesky(value)
-        trace = (_inverse_of(self._unbroadcasted_scale_tril) * value).sum(-1).sum(-1)
+        trace = (cholesky_inverse(self._unbroadcasted_scale_tril) * value).sum(-1).sum(-1)
         return (
             -nu * log_diagonal(self._unbroadcasted_scale_tril)
             - nu * n / 2 * math.log(2)

@@ -12,16 +12,16 @@ import numpy as np
 
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
-from ..core.registry import FUNCTIONS
 from ..core.tensor import Tensor
 from ..linalg import cholesky, solve_triangular
+from ..ops.linalg.cholesky import cholesky_inverse
+from ..ops.ranges import _eye
 from . import constraints
 from .distribution import Distribution
 from .utils import lazy_property
 
 __all__ = ["ByScaleMatrix", "log_diagonal", "precision_to_scale_tril", "squared_length"]
 
-_eye, _inverse_of = FUNCTIONS["eye"], FUNCTIONS["cholesky_inverse"]
 
 MATRICES = {
     "covariance_matrix": constraints.positive_definite,
@@ -102,4 +102,4 @@ class ByScaleMatrix(Distribution):
     @lazy_property
     def precision_matrix(self) -> Tensor:
         """The inverse of the covariance matrix."""
-        return self._whole(_inverse_of(self._unbroadcasted_scale_tril))
+        return self._whole(cholesky_inverse(self._unbroadcasted_scale_tril))

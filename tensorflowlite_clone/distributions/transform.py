@@ -15,14 +15,12 @@ from typing import Any
 from .._errors import ArgumentError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.registry import FUNCTIONS
 from ..core.size import Size
+from ..ops.join import _cat, _stack
 from . import constraints
 from .utils import _sum_rightmost, holds
 
 __all__ = ["CatTransform", "ComposeTransform", "IndependentTransform", "ReshapeTransform", "StackTransform", "Transform"]
-
-_cat, _stack = FUNCTIONS["cat"], FUNCTIONS["stack"]
 
 
 def same(a: Any, b: Any) -> bool:

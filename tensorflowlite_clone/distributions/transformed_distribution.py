@@ -10,8 +10,8 @@ from .._errors import OperandError, ShapeError
 from .._typing import Array
 from ..autograd import no_grad
 from ..core.boxed import Boxed
-from ..core.registry import FUNCTIONS
 from ..core.size import Size
+from ..ops.compare import _where
 from . import constraints
 from .distribution import Distribution
 from .independent import Independent
@@ -19,8 +19,6 @@ from .transform import ComposeTransform, Transform
 from .utils import _sum_rightmost
 
 __all__ = ["TransformedDistribution"]
-
-_where = FUNCTIONS["where"]
 
 
 class _TransformKindError(OperandError, ValueError):

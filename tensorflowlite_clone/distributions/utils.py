@@ -21,9 +21,13 @@ from ..autograd import enable_grad
 from ..core.boxed import Boxed
 from ..core.levels import all_values
 from ..core.publish import to_operand
-from ..core.registry import FUNCTIONS
 from ..core.tensor import Tensor
+from ..ops.compare import _where
+from ..ops.create import _tensor
+from ..ops.grid import _broadcast_tensors
+from ..ops.join import _cat
 from ..ops.kinds import finfo
+from ..ops.random import _rand, _randn
 
 __all__ = [
     "broadcast_all",
@@ -40,8 +44,6 @@ R = TypeVar("R", covariant=True)
 
 #: Euler's constant, the mean of the standard Gumbel distribution.
 euler_constant = float(np.euler_gamma)
-
-_broadcast = FUNCTIONS["broadcast_tensors"]
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
@@ -62,22 +64,22 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     first = next((t.dtype for t in tensors if t is not None), get_default_dtype())
 
     def of(v: Any) -> Any:  # a float beside integers would lose its fraction
-        return FUNCTIONS["tensor"](v, dtype=get_default_dtype() if first.kind in "iub" and isinstance(v, float) else first)
+        return _tensor(v, dtype=get_default_dtype() if first.kind in "iub" and isinstance(v, float) else first)
 
     all_tensors = [of(v) if t is None else t for t, v in zip(tensors, values, strict=True)]
-    return tuple(_broadcast(*all_tensors))
+    return tuple(_broadcast_tensors(*all_tensors))
 
 
 def standard(shape: Any, like: Tensor, kind: str = "normal") -> Tensor:
     """Random numbers of a ``shape``, "normal" or "uniform" in [tiny, 1), in the dtype of ``like``: constants in every mode."""
     if kind == "normal":
-        return FUNCTIONS["randn"](tuple(shape), dtype=like.dtype)  # type: ignore[no-any-return]
-    return FUNCTIONS["rand"](tuple(shape), dtype=like.dtype).clamp(min=finfo(like.dtype).tiny)  # type: ignore[no-any-return]
+        return _randn(tuple(shape), dtype=like.dtype)  # type: ignore[no-any-return]
+    return _rand(tuple(shape), dtype=like.dtype).clamp(min=finfo(like.dtype).tiny)  # type: ignore[no-any-return]
 
 
 def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
     """Standard normal numbers, by the name that libraries import."""
-    return FUNCTIONS["randn"](tuple(shape), dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return _randn(tuple(shape), dtype=dtype, device=device)  # type: ignore[no-any-return]
 
 
 def _sum_rightmost(value: Any, dim: int) -> Any:
@@ -100,7 +102,7 @@ def log_part(log_rest: Array, part: Array | None = None) -> Array:
     True
     """
     part = -log_rest.expm1() if part is None else part
-    return FUNCTIONS["where"](log_rest < -0.7, (-log_rest.exp()).log1p(), part.log())
+    return _where(log_rest < -0.7, (-log_rest.exp()).log1p(), part.log())
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
@@ -170,5 +172,5 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
         raise ArgumentError(f"vec_to_tril_matrix: no matrix has {count} elements on and below its diagonal {diag}; check vec.shape[-1]")
     places = np.full((n, n), count)  # behind the last element stands a zero
     places[np.tril_indices(n, diag)] = np.arange(count)
-    padded = FUNCTIONS["cat"]([vec, vec[..., :1] * 0], -1) if n > 1 or diag < 0 else vec
+    padded = _cat([vec, vec[..., :1] * 0], -1) if n > 1 or diag < 0 else vec
     return padded[..., places]
