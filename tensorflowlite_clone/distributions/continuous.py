@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._errors import ArgumentError
 from .._typing import Array
 from ..core.size import Size
 from ..core.tensor import Tensor
@@ -19,7 +18,7 @@ from ..special import log_ndtr, ndtr, ndtri
 from . import constraints
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
-from .utils import holds, standard
+from .utils import standard
 
 __all__ = ["Cauchy", "Exponential", "Laplace", "Normal", "Uniform"]
 
@@ -173,7 +172,9 @@ class Cauchy(Located):
         return _angle(-self._z(value)) / math.pi  # the angle is the area, on both sides
 
     def _log_cdf(self, z: Array) -> Array:
-        return (_angle(-z) / math.pi).log()
+        left = z < 0
+        tail = _angle(_where(left, -z, z)) / math.pi
+        return _where(left, tail.log(), (-tail).log1p())
 
     def icdf(self, value: Array) -> Array:
         low = value < 0.5
@@ -187,6 +188,15 @@ class Cauchy(Located):
 def _angle(x: Array) -> Array:
     """The angle between the first axis and (x, 1), from 0 to pi."""
     return ArcTan2.of(1.0, x)
+
+
+def log_rest(x: Array) -> Array:
+    """``log(1 - exp(-x))`` for x >= 0, without cancellation.
+
+    Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))" (2012), equation 7.
+    """
+    near = x < math.log(2)
+    return _where(near, (-(-_where(near, x, 1.0)).expm1()).log(), (-(-x).exp()).log1p())
 
 
 def log1p_square(r: Array) -> Array:
@@ -203,18 +213,17 @@ class Uniform(Distribution):
     0.5
     """
 
-    arg_constraints = {
-        "low": constraints.dependent(is_discrete=False, event_dim=0),
-        "high": constraints.dependent(is_discrete=False, event_dim=0),
-    }
     has_rsample = True
     low: Tensor
     high: Tensor
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self._init(validate_args, low=low, high=high)
-        if self._validate_args and not holds(self.low < self.high):
-            raise ArgumentError(f"Uniform: low must be below high: low is {self.low}, high is {self.high}; exchange them")
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:  # type: ignore[override]
+        """Each bound by the other."""
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
@@ -308,6 +317,9 @@ class Exponential(ExponentialFamily):
 
     def cdf(self, value: Array) -> Array:
         return -(-self._scaled(value)).expm1()
+
+    def log_cdf(self, value: Array) -> Array:
+        return log_rest(self._scaled(value))
 
     def log_survival_function(self, value: Array) -> Array:
         return -self._scaled(value)

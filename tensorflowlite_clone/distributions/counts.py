@@ -23,6 +23,7 @@ from ..ops.ranges import _arange
 from ..ops.special.variates import BetaLogArea, BetaLogDensity, GammaLogArea, GammaLogDensity
 from . import constraints
 from .chances import ByChances
+from .continuous import log_rest
 from .exp_family import ExponentialFamily
 from .gammas import Gamma
 from .utils import holds, standard
@@ -151,7 +152,7 @@ class Geometric(_OfTrials):
         return (self._checked(value).floor() + 1).clamp(min=0) * self._logs()[1]
 
     def log_cdf(self, value: Array) -> Array:
-        return (-self.log_survival_function(value).expm1()).log()
+        return log_rest(-self.log_survival_function(value))
 
     def entropy(self) -> Tensor:
         return (F.softplus(self.logits) - self.probs * self.logits) / self.probs

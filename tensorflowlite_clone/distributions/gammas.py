@@ -154,8 +154,6 @@ class Chi2(Gamma):
         """The number of squares, the degrees of freedom."""
         return self.concentration * 2
 
-    def __repr__(self) -> str:
-        return f"Chi2(df: {self.df if self.df.numel() == 1 else self.df.shape})"
 
 
 class StudentT(Distribution):

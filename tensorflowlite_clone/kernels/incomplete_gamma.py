@@ -261,7 +261,8 @@ def _log_density(a: NDArray, y: NDArray) -> NDArray:
     v = np.expm1(d)
     shape = np.where((v > -0.5) & (v < 1.0), log1p_minus(np.where((v > -0.5) & (v < 1.0), v, 0.0)), d - v)
     far = b * shape + 0.5 * np.log(b * (0.5 / math.pi)) - inverse * horner(inverse * inverse, _CORRECTION)
-    return np.where(large, far, a * y - np.exp(y) - lgamma_values(np.where(large, 1.0, a)))
+    value = np.where(large, far, a * y - np.exp(y) - lgamma_values(np.where(large, 1.0, a)))
+    return np.where(y > 709.7, -np.inf, value)
 
 
 def _nearer(a: NDArray, y: NDArray, order: int) -> tuple[NDArray, NDArray]:
@@ -283,10 +284,9 @@ def _nearer(a: NDArray, y: NDArray, order: int) -> tuple[NDArray, NDArray]:
 
 
 def _log_area(a: NDArray, y: NDArray, upper: bool) -> NDArray:
-    y = np.clip(y, -1e300, 709.0)
+    density, y = _log_density(a, y), np.clip(y, -1e300, 709.0)
     tail, right = _nearer(a, y, 0)
-    near = _log_density(a, y) + np.log(tail)
-    near = np.where(tail > 0, near, -np.inf)
+    near = np.where(tail > 0, density + np.log(tail), -np.inf)
     out = np.where(right == upper, near, np.log1p(-np.exp(np.minimum(near, 0.0))))
     small = ~right & (a < 1.0)
     if upper and np.any(small):
