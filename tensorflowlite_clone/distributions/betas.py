@@ -323,6 +323,8 @@ class ContinuousBernoulli(ByChances, ExponentialFamily):
     def entropy(self) -> Tensor:
         return IntervalCumulant.of(self.logits, order=0) - self.logits * self.mean
 
+    _mean_carrier_measure = 0
+
     @property
     def _natural_params(self) -> tuple[Array, ...]:
         return (self.logits,)

@@ -16,7 +16,7 @@ from typing import Any
 from .._errors import ArgumentError
 from .._typing import Array
 from ..core.registry import FUNCTIONS
-from ..linalg import cholesky_ex
+from ..linalg import cholesky_ex, eigvalsh
 from ..ops.kinds import finfo
 
 __all__ = [
@@ -73,7 +73,7 @@ class _Dependent(Constraint):
             event_dim=self._event_dim if event_dim is NotImplemented else event_dim,
         )
 
-    def check(self, value: Array) -> Array:
+    def check(self, x: Array) -> Array:
         """Raises: what is allowed depends on other values."""
         raise ArgumentError("dependent: cannot be checked: what is allowed depends on other values; ask an instance for its constraint")
 
@@ -214,8 +214,8 @@ class _Multinomial(_Integer, _Upper):
 
     event_dim = 1
 
-    def check(self, value: Array) -> Array:
-        return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
+    def check(self, x: Array) -> Array:
+        return (x >= 0).all(-1) & (x.sum(-1) <= self.upper_bound)
 
 
 class _OneHot(_Integer):
@@ -273,7 +273,7 @@ class _PositiveSemidefinite(_Symmetric):
 
     def check(self, value: Array) -> Array:
         symmetric = super().check(value)
-        return symmetric if value.shape[-2] != value.shape[-1] else symmetric & (value.detach().eigvalsh() >= 0).all(-1)
+        return symmetric if value.shape[-2] != value.shape[-1] else symmetric & (eigvalsh(value.detach()) >= 0).all(-1)
 
 
 class _PositiveDefinite(_Symmetric):

@@ -18,7 +18,7 @@ from ..special import log_ndtr, ndtr, ndtri
 from . import constraints
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
-from .utils import standard
+from .utils import log_part, standard
 
 __all__ = ["Cauchy", "Exponential", "Laplace", "Normal", "Uniform"]
 
@@ -99,6 +99,8 @@ class Normal(Located, ExponentialFamily):
 
     def entropy(self) -> Tensor:
         return self.scale.log() + (0.5 + 0.5 * math.log(2 * math.pi))
+
+    _mean_carrier_measure = 0
 
     @property
     def _natural_params(self) -> tuple[Array, ...]:
@@ -188,15 +190,6 @@ class Cauchy(Located):
 def _angle(x: Array) -> Array:
     """The angle between the first axis and (x, 1), from 0 to pi."""
     return ArcTan2.of(1.0, x)
-
-
-def log_rest(x: Array) -> Array:
-    """``log(1 - exp(-x))`` for x >= 0, without cancellation.
-
-    Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))" (2012), equation 7.
-    """
-    near = x < math.log(2)
-    return _where(near, (-(-_where(near, x, 1.0)).expm1()).log(), (-(-x).exp()).log1p())
 
 
 def log1p_square(r: Array) -> Array:
@@ -319,7 +312,7 @@ class Exponential(ExponentialFamily):
         return -(-self._scaled(value)).expm1()
 
     def log_cdf(self, value: Array) -> Array:
-        return log_rest(self._scaled(value))
+        return log_part(-self._scaled(value))
 
     def log_survival_function(self, value: Array) -> Array:
         return -self._scaled(value)
@@ -329,6 +322,8 @@ class Exponential(ExponentialFamily):
 
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()
+
+    _mean_carrier_measure = 0
 
     @property
     def _natural_params(self) -> tuple[Array, ...]:

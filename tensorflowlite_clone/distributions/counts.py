@@ -23,10 +23,9 @@ from ..ops.ranges import _arange
 from ..ops.special.variates import BetaLogArea, BetaLogDensity, GammaLogArea, GammaLogDensity
 from . import constraints
 from .chances import ByChances
-from .continuous import log_rest
 from .exp_family import ExponentialFamily
 from .gammas import Gamma
-from .utils import holds, standard
+from .utils import holds, log_part, standard
 
 __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
@@ -104,6 +103,8 @@ class Bernoulli(_OfTrials, ExponentialFamily):
     def enumerate_support(self, expand: bool = True) -> Array:
         return self._enumerated(_arange(2, dtype=self._param.dtype), expand)
 
+    _mean_carrier_measure = 0
+
     @property
     def _natural_params(self) -> tuple[Array, ...]:
         return (self.logits,)
@@ -152,7 +153,7 @@ class Geometric(_OfTrials):
         return (self._checked(value).floor() + 1).clamp(min=0) * self._logs()[1]
 
     def log_cdf(self, value: Array) -> Array:
-        return log_rest(-self.log_survival_function(value))
+        return log_part(self.log_survival_function(value))
 
     def entropy(self) -> Tensor:
         return (F.softplus(self.logits) - self.probs * self.logits) / self.probs

@@ -108,7 +108,7 @@ class Distribution:
             if name in known and isinstance(value, Boxed):
                 events = known[name].event_dim
                 value = value.expand(shape + value.shape[len(value.shape) - events :])
-            elif isinstance(value, Distribution):
+            elif isinstance(value, Distribution) and value._batch_shape[:old] == self._batch_shape:
                 value = value.expand(shape + value._batch_shape[old:])
             elif isinstance(getattr(type(self), name, None), lazy_property):
                 continue  # computed anew when asked for

@@ -30,7 +30,7 @@ class ExponentialFamily(Distribution):
 
     @property
     def _mean_carrier_measure(self) -> Any:
-        """The mean of k(x), often 0."""
+        """The mean of k(x); 0 where k is."""
         raise self._lacks("mean of its carrier measure")
 
     def entropy(self) -> Array:

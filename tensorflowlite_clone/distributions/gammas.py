@@ -122,6 +122,8 @@ class Gamma(ExponentialFamily):
         a = self.concentration
         return a - self.rate.log() + a.lgamma() + (1 - a) * a.digamma()
 
+    _mean_carrier_measure = 0
+
     @property
     def _natural_params(self) -> tuple[Array, ...]:
         return self.concentration - 1, -self.rate
@@ -153,7 +155,6 @@ class Chi2(Gamma):
     def df(self) -> Tensor:
         """The number of squares, the degrees of freedom."""
         return self.concentration * 2
-
 
 
 class StudentT(Distribution):

@@ -30,7 +30,8 @@ _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 def _never(p: Any, q: Any) -> Array:
     """Infinity, in the batch's shape: p is where q is not."""
-    return p.mean.detach() * 0 + (0 * q.mean.detach() + math.inf)
+    first, second = (next(v for name, v in vars(d).items() if name in d.arg_constraints) for d in (p, q))
+    return 0 * first.detach() + (0 * second.detach() + math.inf)
 
 
 # ---- of a family from itself --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from numpy import ndarray
 from .._checks import is_number
 from .._errors import ArgumentError, OperandError
 from .._state import get_default_dtype
+from .._typing import Array
 from ..autograd import enable_grad
 from ..core.boxed import Boxed
 from ..core.levels import all_values
@@ -87,6 +88,19 @@ def _sum_rightmost(value: Any, dim: int) -> Any:
 def holds(valid: Any) -> bool:
     """Whether all of ``valid`` is true, inside vmap that of all examples."""
     return bool(np.all(all_values(valid)))
+
+
+def log_part(log_rest: Array, part: Array | None = None) -> Array:
+    """The logarithm of a probability, given that of the rest, with every digit on both sides.
+
+    Where the rest is small it decides; else the probability itself, ``part``, which is ``1 - exp(log_rest)`` unless it is known better.
+
+    >>> import tensorflowlite_clone as tl
+    >>> log_part(tl.tensor(-90.0, dtype=tl.float64)).item() == -tl.tensor(-90.0, dtype=tl.float64).exp().item()
+    True
+    """
+    part = -log_rest.expm1() if part is None else part
+    return FUNCTIONS["where"](log_rest < -0.7, (-log_rest.exp()).log1p(), part.log())
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
