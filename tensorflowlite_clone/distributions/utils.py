@@ -23,6 +23,7 @@ from ..core.levels import all_values
 from ..core.publish import to_operand
 from ..core.registry import FUNCTIONS
 from ..core.tensor import Tensor
+from ..ops.compare import _where
 from ..ops.kinds import finfo
 
 __all__ = [
@@ -42,6 +43,8 @@ R = TypeVar("R", covariant=True)
 euler_constant = float(np.euler_gamma)
 
 _broadcast = FUNCTIONS["broadcast_tensors"]
+#: ``tl.where`` of three arguments.
+where: Callable[[Any, Any, Any], Any] = _where
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:

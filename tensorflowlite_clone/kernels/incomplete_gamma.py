@@ -136,7 +136,8 @@ def _small(a: NDArray, x: NDArray, log: NDArray) -> NDArray:
     z = np.where(a < 0.5, a, a - 1.0)  # log Gamma(1 + a) from the series around 2
     log_gamma = horner(z, NEAR_TWO) - np.where(a < 0.5, np.log1p(a), 0.0)
     exponent = a * log - log_gamma
-    return -np.expm1(exponent) - np.exp(exponent) * a * total
+    result: NDArray = -np.expm1(exponent) - np.exp(exponent) * a * total
+    return result
 
 
 def _tail(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArray:
@@ -339,10 +340,10 @@ def solve(log_area: Any, log_density: Any, target: NDArray, start: NDArray, dire
     x = start
     for _ in range(100):
         area = log_area(x)
-        step = (target - area) * np.exp(area - log_density(x)) * direction
-        step = np.where(np.isfinite(step), step, 0.0)
-        x = x + step
-        if not np.any(np.abs(step) > 4e-16 * np.maximum(np.abs(x), 1e-3)):
+        width = np.exp(area - log_density(x))
+        part = np.where(np.isfinite(width), target - area, 0.0)
+        x = x + np.where(np.isfinite(width), width, 0.0) * part * direction
+        if not np.any(np.abs(part) > 1e-9):  # the next step would be its square
             break
     return x
 
