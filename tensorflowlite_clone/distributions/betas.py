@@ -14,7 +14,6 @@ from numpy import ndarray
 from .._typing import Array
 from ..core.size import Size
 from ..core.tensor import Tensor
-from ..ops.compare import _where
 from ..ops.draw import drawn
 from ..ops.kinds import finfo
 from ..ops.random import stream
@@ -37,7 +36,7 @@ from .chances import ByChances
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .gammas import log_gamma_draw
-from .utils import clamp_probs, holds, standard
+from .utils import clamp_probs, holds, standard, where
 
 __all__ = ["Beta", "ContinuousBernoulli", "FisherSnedecor", "VonMises"]
 
@@ -72,19 +71,19 @@ class Beta(ExponentialFamily):
         return self.concentration1, self.concentration0
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         a, b = self._shapes
         return a / (a + b)
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         a, b = (z.clamp(min=1) - 1 for z in self._shapes)
         flat = (self.concentration1 < 1) & (self.concentration0 < 1)  # then the end with the larger pole
-        corner = _where(self.concentration1 >= self.concentration0, 1.0, 0.0)
-        return _where(flat, corner, a / _where(flat, 1.0, a + b))  # type: ignore[no-any-return]
+        corner = where(self.concentration1 >= self.concentration0, 1.0, 0.0)
+        return where(flat, corner, a / where(flat, 1.0, a + b))
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         a, b = self._shapes
         total = a + b
         return (a / total) * (b / total) / (total + 1)
@@ -99,9 +98,9 @@ class Beta(ExponentialFamily):
             self._validate_sample(value)
         a, b = self._shapes
         inside = (value > 0) & (value < 1)
-        x = value if holds(inside) else _where(inside, value, 0.5)
+        x = value if holds(inside) else where(inside, value, 0.5)
         within = BetaLogDensity.of(a, b, x.logit()) - x.log() - (-x).log1p()
-        return within if x is value else _where(inside, within, xlogy(a - 1, value) + xlog1py(b - 1, -value) - LogBeta.of(a, b))
+        return within if x is value else where(inside, within, xlogy(a - 1, value) + xlog1py(b - 1, -value) - LogBeta.of(a, b))
 
     def _log_area(self, value: Array, upper: bool) -> Array:
         if self._validate_args:
@@ -120,7 +119,7 @@ class Beta(ExponentialFamily):
     def icdf(self, value: Array) -> Array:
         return BetaVariate.of(value, *self._shapes, None).sigmoid()
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         a, b = self._shapes
         return LogBeta.of(a, b) - (a - 1) * a.digamma() - (b - 1) * b.digamma() + (a + b - 2) * (a + b).digamma()
 
@@ -150,20 +149,20 @@ class FisherSnedecor(Distribution):
         self._init(validate_args, df1=df1, df2=df2)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         finite = self.df2 > 2
-        df2 = _where(finite, self.df2, 3.0)
-        return _where(finite, df2 / (df2 - 2), math.nan)  # type: ignore[no-any-return]
+        df2 = where(finite, self.df2, 3.0)
+        return where(finite, df2 / (df2 - 2), math.nan)
 
     @property
-    def mode(self) -> Tensor:
-        return _where(self.df1 > 2, (self.df1 - 2) / self.df1 * (self.df2 / (self.df2 + 2)), math.nan)  # type: ignore[no-any-return]
+    def mode(self) -> Array:
+        return where(self.df1 > 2, (self.df1 - 2) / self.df1 * (self.df2 / (self.df2 + 2)), math.nan)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         finite = self.df2 > 4
-        n, m = self.df1, _where(finite, self.df2, 5.0)
-        return _where(finite, 2 * m**2 * (n + m - 2) / (n * (m - 2) ** 2 * (m - 4)), math.nan)  # type: ignore[no-any-return]
+        n, m = self.df1, where(finite, self.df2, 5.0)
+        return where(finite, 2 * m**2 * (n + m - 2) / (n * (m - 2) ** 2 * (m - 4)), math.nan)
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         odds = _log_odds_variates(0.5 * self.df1, 0.5 * self.df2, self._extended_shape(sample_shape))
@@ -190,7 +189,7 @@ class FisherSnedecor(Distribution):
     def icdf(self, value: Array) -> Array:
         return BetaVariate.of(value, 0.5 * self.df1, 0.5 * self.df2, None).exp() * (self.df2 / self.df1)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         a, b = 0.5 * self.df1, 0.5 * self.df2
         spread = (1 - a) * a.digamma() - (1 + b) * b.digamma() + (a + b) * (a + b).digamma()
         return LogBeta.of(a, b) + (self.df2 / self.df1).log() + spread
@@ -217,15 +216,15 @@ class VonMises(Distribution):
         self._init(validate_args, loc=loc, concentration=concentration)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.loc
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.loc
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         """The circular variance, ``1 - I_1(concentration) / I_0(concentration)``."""
         return -CosineCumulant.of(self.concentration, order=1)
 
@@ -259,7 +258,7 @@ class VonMises(Distribution):
     def icdf(self, value: Array) -> Array:
         return self.loc + CircleVariate.of(value, self.concentration, None)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         k = self.concentration
         return CosineCumulant.of(k, order=0) + k * self.variance + math.log(2 * math.pi)
 
@@ -289,12 +288,12 @@ class ContinuousBernoulli(ByChances, ExponentialFamily):
             self.probs = clamp_probs(self.probs)
 
     @property
-    def mean(self) -> Tensor:
-        return IntervalCumulant.of(self.logits, order=1)  # type: ignore[no-any-return]
+    def mean(self) -> Array:
+        return IntervalCumulant.of(self.logits, order=1)
 
     @property
-    def variance(self) -> Tensor:
-        return IntervalCumulant.of(self.logits, order=2)  # type: ignore[no-any-return]
+    def variance(self) -> Array:
+        return IntervalCumulant.of(self.logits, order=2)
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         return self.icdf(standard(self._extended_shape(sample_shape), self._param, "uniform"))
@@ -320,7 +319,7 @@ class ContinuousBernoulli(ByChances, ExponentialFamily):
     def icdf(self, value: Array) -> Array:
         return IntervalVariate.of(value, self.logits)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return IntervalCumulant.of(self.logits, order=0) - self.logits * self.mean
 
     _mean_carrier_measure = 0

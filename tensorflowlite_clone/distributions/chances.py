@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import ArgumentError, OperandError, ShapeError
+from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.size import Size
-from ..core.tensor import Tensor
 from .distribution import Distribution
 from .utils import lazy_property, logits_to_probs, probs_to_logits
 
@@ -48,20 +48,20 @@ class ByChances(Distribution):
         return ("logits", logits) if probs is None else ("probs", probs)
 
     @lazy_property
-    def logits(self) -> Tensor:
+    def logits(self) -> Array:
         """The log-odds of each probability, or the logarithms of the probabilities along the last dimension."""
         return probs_to_logits(self.probs, self._binary)
 
     @lazy_property
-    def probs(self) -> Tensor:
+    def probs(self) -> Array:
         """The probabilities."""
         return logits_to_probs(self.logits, self._binary)
 
     @property
-    def _param(self) -> Tensor:
+    def _param(self) -> Array:
         return self.probs if "probs" in vars(self) else self.logits
 
     @property
     def param_shape(self) -> Size:
         """The shape of ``probs`` and ``logits``."""
-        return self._param.shape
+        return Size(self._param.shape)

@@ -15,9 +15,7 @@ from .._checks import is_number
 from .._errors import ArgumentError
 from .._typing import Array
 from ..core.size import Size
-from ..core.tensor import Tensor
 from ..nn import functional as F  # noqa: N812
-from ..ops.compare import _where
 from ..ops.create import _zeros
 from ..ops.distributions import _multinomial
 from ..ops.draw import drawn
@@ -26,7 +24,7 @@ from ..ops.ranges import _arange, _eye
 from . import constraints
 from .chances import ByChances
 from .counts import Binomial
-from .utils import clamp_probs
+from .utils import clamp_probs, where
 
 __all__ = ["Categorical", "Multinomial", "OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
@@ -39,7 +37,7 @@ class _OfClasses(ByChances):
 
     @property
     def _num_events(self) -> int:
-        return self._param.shape[-1]  # type: ignore[no-any-return]
+        return int(self._param.shape[-1])
 
     def _checked(self, value: Array) -> Array:
         if self._validate_args:
@@ -71,30 +69,30 @@ class Categorical(_OfClasses):
         return constraints.integer_interval(0, self._num_events - 1)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self._param.new_full(self._extended_shape(), math.nan)
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.probs.argmax(-1)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self._param.new_full(self._extended_shape(), math.nan)
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         rows = self.probs.detach().reshape(-1, self._num_events)
         count = Size(sample_shape).numel()
         if count * len(rows) == 0:
-            return _zeros(self._extended_shape(sample_shape), dtype=np.int64)  # type: ignore[no-any-return]
-        return _multinomial(rows, count, True).T.reshape(self._extended_shape(sample_shape))  # type: ignore[no-any-return]
+            return _zeros(self._extended_shape(sample_shape), dtype=np.int64)
+        return _multinomial(rows, count, True).T.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Array) -> Array:
         index = self._checked(value).long().unsqueeze(-1)
         shape = np.broadcast_shapes(index.shape, (*self._batch_shape, 1))
         return self.logits.expand(*shape[:-1], self._num_events).gather(-1, index.expand(shape)).squeeze(-1)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return self._class_entropy()
 
     def enumerate_support(self, expand: bool = True) -> Array:
@@ -124,18 +122,18 @@ class OneHotCategorical(_OfClasses):
         return Categorical(logits=self.logits, validate_args=False)
 
     def _hot(self, index: Array) -> Array:
-        return F.one_hot(index, self._num_events).to(self._param.dtype)  # type: ignore[no-any-return]
+        return F.one_hot(index, self._num_events).to(self._param.dtype)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.probs
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self._hot(self.probs.argmax(-1))
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -144,7 +142,7 @@ class OneHotCategorical(_OfClasses):
     def log_prob(self, value: Array) -> Array:
         return self._categorical.log_prob(self._checked(value).argmax(-1))
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return self._class_entropy()
 
     def enumerate_support(self, expand: bool = True) -> Array:
@@ -193,11 +191,11 @@ class Multinomial(_OfClasses):
         return constraints.multinomial(self.total_count)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.probs * self.total_count
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.total_count * self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -210,10 +208,10 @@ class Multinomial(_OfClasses):
 
     def log_prob(self, value: Array) -> Array:
         counts = self._checked(value)
-        powers = _where(counts == 0, 0.0, counts * _where(counts == 0, 0.0, self.logits)).sum(-1)
+        powers = where(counts == 0, 0.0, counts * where(counts == 0, 0.0, self.logits)).sum(-1)
         return (counts.sum(-1) + 1).lgamma() - (counts + 1).lgamma().sum(-1) + powers
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         """Of counts, with means over the binomial distributions of single ones: ``(K,)`` numbers of ``total_count`` terms each."""
         n, single = self.total_count, Binomial(self.total_count, clamp_probs(self.probs), validate_args=False)
         counts = single.enumerate_support(expand=False)

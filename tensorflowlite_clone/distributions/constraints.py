@@ -57,11 +57,11 @@ class _Dependent(Constraint):
         return value
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         return self._known("is_discrete")  # type: ignore[no-any-return]
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         return self._known("event_dim")  # type: ignore[no-any-return]
 
     def __call__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented) -> _Dependent:
@@ -297,11 +297,11 @@ class _IndependentConstraint(Constraint):
         super().__init__()
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         return self.base_constraint.is_discrete  # type: ignore[no-any-return]
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         return self.base_constraint.event_dim + self.reinterpreted_batch_ndims  # type: ignore[no-any-return]
 
     def check(self, value: Array) -> Array:
@@ -326,12 +326,12 @@ class MixtureSameFamilyConstraint(Constraint):
         super().__init__()
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether the components have discrete values."""
         return self.base_constraint.is_discrete  # type: ignore[no-any-return]
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The number of dimensions of an event."""
         return self.base_constraint.event_dim  # type: ignore[no-any-return]
 
@@ -360,7 +360,7 @@ class _Several(Constraint):
         super().__init__()
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         return any(c.is_discrete for c in self.cseq)
 
     def _axis(self, value: Array, size: int) -> int:
@@ -382,8 +382,8 @@ class _Cat(_Several):
             raise ArgumentError(f"cat: as many lengths as constraints: got {len(self.lengths)} and {len(self.cseq)}")
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
-        return max(c.event_dim for c in self.cseq)
+    def event_dim(self) -> int:
+        return int(max(c.event_dim for c in self.cseq))
 
     def check(self, value: Array) -> Array:
         axis, start, checks = self._axis(value, sum(self.lengths)), 0, []
@@ -400,8 +400,8 @@ class _Stack(_Several):
         super().__init__(cseq, dim)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
-        dim = max(c.event_dim for c in self.cseq)
+    def event_dim(self) -> int:
+        dim = int(max(c.event_dim for c in self.cseq))
         return dim + 1 if self.dim + dim < 0 else dim
 
     def check(self, value: Array) -> Array:

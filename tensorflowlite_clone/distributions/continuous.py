@@ -8,18 +8,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._errors import ArgumentError
 from .._typing import Array
 from ..core.size import Size
 from ..core.tensor import Tensor
-from ..ops.compare import _where
 from ..ops.random import _rand
 from ..ops.trigonometric import ArcTan2
 from ..special import log_ndtr, ndtr, ndtri
 from . import constraints
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
-from .utils import holds, log_part, standard
+from .utils import log_part, standard, where
 
 __all__ = ["Cauchy", "Exponential", "Laplace", "Normal", "Uniform"]
 
@@ -42,11 +40,11 @@ class Located(Distribution):
         self._init(validate_args, loc=loc, scale=scale)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.loc
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.loc
 
     def _z(self, value: Array) -> Array:
@@ -76,11 +74,11 @@ class Normal(Located, ExponentialFamily):
     """
 
     @property
-    def stddev(self) -> Tensor:
+    def stddev(self) -> Array:
         return self.scale
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.scale**2
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -98,7 +96,7 @@ class Normal(Located, ExponentialFamily):
     def icdf(self, value: Array) -> Array:
         return self.loc + self.scale * ndtri(value)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return self.scale.log() + (0.5 + 0.5 * math.log(2 * math.pi))
 
     _mean_carrier_measure = 0
@@ -122,29 +120,29 @@ class Laplace(Located):
     """
 
     @property
-    def stddev(self) -> Tensor:
+    def stddev(self) -> Array:
         return math.sqrt(2) * self.scale
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return 2 * self.scale**2
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         shape = self._extended_shape(sample_shape)
-        side = _where(standard(shape, self.loc, "uniform") < 0.5, 1.0, -1.0)
+        side = where(standard(shape, self.loc, "uniform") < 0.5, 1.0, -1.0)
         return self.loc + self.scale * (side * standard(shape, self.loc, "uniform").log())
 
     def log_prob(self, value: Array) -> Array:
         return -self._z(value).abs() - (2 * self.scale).log()
 
     def _log_cdf(self, z: Array) -> Array:
-        return _where(z < 0, z - math.log(2), (-0.5 * (-z.abs()).exp()).log1p())
+        return where(z < 0, z - math.log(2), (-0.5 * (-z.abs()).exp()).log1p())
 
     def icdf(self, value: Array) -> Array:
         low = value < 0.5  # each side by its own tail
-        return self.loc + self.scale * _where(low, (2 * _where(low, value, 0.5)).log(), -(2 * (1 - _where(low, 0.5, value))).log())
+        return self.loc + self.scale * where(low, (2 * where(low, value, 0.5)).log(), -(2 * (1 - where(low, 0.5, value))).log())
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return 1 + (2 * self.scale).log()
 
 
@@ -157,11 +155,11 @@ class Cauchy(Located):
     """
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.loc.new_full(self._extended_shape(), math.nan)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.loc.new_full(self._extended_shape(), math.inf)
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -175,14 +173,16 @@ class Cauchy(Located):
         return _angle(-self._z(value)) / math.pi  # the angle is the area, on both sides
 
     def _log_cdf(self, z: Array) -> Array:
-        return (_angle(-z) / math.pi).log()
+        left = z < 0
+        tail = _angle(where(left, -z, z)) / math.pi
+        return where(left, tail.log(), (-tail).log1p())
 
     def icdf(self, value: Array) -> Array:
         low = value < 0.5
-        turn = math.pi * _where(low, value, 1 - value)
-        return self.loc + self.scale * (_where(low, -1.0, 1.0) * turn.cos() / turn.sin())
+        turn = math.pi * where(low, value, 1 - value)
+        return self.loc + self.scale * (where(low, -1.0, 1.0) * turn.cos() / turn.sin())
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return (4 * math.pi * self.scale).log()
 
 
@@ -194,7 +194,7 @@ def _angle(x: Array) -> Array:
 def log1p_square(r: Array) -> Array:
     """``log(1 + r^2)`` for r >= 0, also where the square overflows."""
     far = r > 1e8
-    return _where(far, 2 * _where(far, r, 1.0).log(), (_where(far, 0.0, r) ** 2).log1p())
+    return where(far, 2 * where(far, r, 1.0).log(), (where(far, 0.0, r) ** 2).log1p())
 
 
 class Uniform(Distribution):
@@ -205,18 +205,17 @@ class Uniform(Distribution):
     0.5
     """
 
-    arg_constraints = {
-        "low": constraints.dependent(is_discrete=False, event_dim=0),
-        "high": constraints.dependent(is_discrete=False, event_dim=0),
-    }
     has_rsample = True
     low: Tensor
     high: Tensor
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self._init(validate_args, low=low, high=high)
-        if self._validate_args and not holds(self.low < self.high):
-            raise ArgumentError(f"Uniform: low must be below high: low is {self.low}, high is {self.high}; exchange them")
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """Each bound by the other."""
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
@@ -224,19 +223,19 @@ class Uniform(Distribution):
         return constraints.interval(self.low, self.high)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return (self.high + self.low) / 2
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return math.nan * self.high
 
     @property
-    def stddev(self) -> Tensor:
+    def stddev(self) -> Array:
         return (self.high - self.low) / math.sqrt(12)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return (self.high - self.low) ** 2 / 12
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -246,7 +245,7 @@ class Uniform(Distribution):
     def log_prob(self, value: Array) -> Array:
         if self._validate_args:
             self._validate_sample(value)
-        return _where((self.low <= value) & (value < self.high), -(self.high - self.low).log(), -math.inf)
+        return where((self.low <= value) & (value < self.high), -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Array) -> Array:
         if self._validate_args:
@@ -261,7 +260,7 @@ class Uniform(Distribution):
     def icdf(self, value: Array) -> Array:
         return self.low + value * (self.high - self.low)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return (self.high - self.low).log()
 
 
@@ -282,19 +281,19 @@ class Exponential(ExponentialFamily):
         self._init(validate_args, rate=rate)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return 1 / self.rate
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return 0 * self.rate
 
     @property
-    def stddev(self) -> Tensor:
+    def stddev(self) -> Array:
         return 1 / self.rate
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.rate**-2
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -320,7 +319,7 @@ class Exponential(ExponentialFamily):
     def icdf(self, value: Array) -> Array:
         return -(-value).log1p() / self.rate
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return 1 - self.rate.log()
 
     _mean_carrier_measure = 0

@@ -16,7 +16,6 @@ from ..core.boxed import Boxed
 from ..core.size import Size
 from ..core.tensor import Tensor
 from ..nn import functional as F  # noqa: N812
-from ..ops.compare import _where
 from ..ops.distributions import _bernoulli, _binomial, _poisson
 from ..ops.kinds import finfo
 from ..ops.ranges import _arange
@@ -25,7 +24,7 @@ from . import constraints
 from .chances import ByChances
 from .exp_family import ExponentialFamily
 from .gammas import Gamma
-from .utils import holds, log_part, standard
+from .utils import holds, log_part, standard, where
 
 __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
@@ -72,15 +71,15 @@ class Bernoulli(_OfTrials, ExponentialFamily):
         self._init_chances(validate_args, probs, logits)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.probs
 
     @property
-    def mode(self) -> Tensor:
-        return _where(self.probs == 0.5, math.nan, (self.probs >= 0.5).to(self.probs.dtype))  # type: ignore[no-any-return]
+    def mode(self) -> Array:
+        return where(self.probs == 0.5, math.nan, (self.probs >= 0.5).to(self.probs.dtype))
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -91,13 +90,13 @@ class Bernoulli(_OfTrials, ExponentialFamily):
 
     def log_cdf(self, value: Array) -> Array:
         below = self._checked(value) < 1
-        return _where(value < 0, -math.inf, _where(below, -F.softplus(self.logits), 0.0))
+        return where(value < 0, -math.inf, where(below, -F.softplus(self.logits), 0.0))
 
     def log_survival_function(self, value: Array) -> Array:
         below = self._checked(value) < 1
-        return _where(value < 0, 0.0, _where(below, F.logsigmoid(self.logits), -math.inf))
+        return where(value < 0, 0.0, where(below, F.logsigmoid(self.logits), -math.inf))
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return F.softplus(self.logits) - self.probs * self.logits
 
     def enumerate_support(self, expand: bool = True) -> Array:
@@ -129,15 +128,15 @@ class Geometric(_OfTrials):
             raise ArgumentError(f"Geometric: probs must be above 0: they are {self.probs}; a trial that always fails has no count")
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return 1.0 / self.probs - 1.0
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return 0 * self.probs
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return (1.0 / self.probs - 1.0) / self.probs
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -147,7 +146,7 @@ class Geometric(_OfTrials):
     def log_prob(self, value: Array) -> Array:
         success, failure = self._logs()
         none = self._checked(value) == 0
-        return _where(none, 0.0, value * _where(none, 0.0, failure)) + success
+        return where(none, 0.0, value * where(none, 0.0, failure)) + success
 
     def log_survival_function(self, value: Array) -> Array:
         return (self._checked(value).floor() + 1).clamp(min=0) * self._logs()[1]
@@ -155,7 +154,7 @@ class Geometric(_OfTrials):
     def log_cdf(self, value: Array) -> Array:
         return log_part(self.log_survival_function(value))
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return (F.softplus(self.logits) - self.probs * self.logits) / self.probs
 
 
@@ -180,20 +179,20 @@ class Binomial(_OfTrials):
         return constraints.integer_interval(0, self.total_count)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.total_count * self.probs
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return ((self.total_count + 1) * self.probs).floor().minimum(self.total_count)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.total_count * self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         shape = self._extended_shape(sample_shape)
-        return _binomial(self.total_count.detach().expand(shape), self.probs.detach().expand(shape))  # type: ignore[no-any-return]
+        return _binomial(self.total_count.detach().expand(shape), self.probs.detach().expand(shape))
 
     def log_prob(self, value: Array) -> Array:
         # C(n, k) p^k (1 - p)^(n - k) is the density of a beta variate's log-odds of the shapes k + 1 and n - k + 1, by p (1 - p) (n + 1)
@@ -204,8 +203,8 @@ class Binomial(_OfTrials):
         """The logarithm of the probability of more than ``value``; of the rest if ``upper``: DLMF 8.17.5."""
         k = self._checked(value).floor()
         inside = (k >= 0) & (k < self.total_count)
-        area = BetaLogArea.of(_where(inside, k + 1, 1.0), _where(inside, self.total_count - k, 1.0), self.logits, upper=upper)
-        return _where(inside, area, _where((k < 0) == upper, -math.inf, 0.0))
+        area = BetaLogArea.of(where(inside, k + 1, 1.0), where(inside, self.total_count - k, 1.0), self.logits, upper=upper)
+        return where(inside, area, where((k < 0) == upper, -math.inf, 0.0))
 
     def log_cdf(self, value: Array) -> Array:
         return self._log_area(value, True)
@@ -213,7 +212,7 @@ class Binomial(_OfTrials):
     def log_survival_function(self, value: Array) -> Array:
         return self._log_area(value, False)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         log_prob = self.log_prob(self.enumerate_support(expand=False))
         return -(log_prob.exp() * log_prob).sum(0)
 
@@ -254,38 +253,38 @@ class NegativeBinomial(_OfTrials):
         self._init_chances(validate_args, probs, logits, total_count=_counted(total_count, probs, logits))
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.total_count * self.logits.exp()
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.mean / (-self.logits).sigmoid()
 
     @property
     def _gamma(self) -> Gamma:
         none = self.total_count.detach() == 0
-        return Gamma(_where(none, 1.0, self.total_count.detach()), (-self.logits.detach()).exp(), validate_args=False)
+        return Gamma(where(none, 1.0, self.total_count.detach()), (-self.logits.detach()).exp(), validate_args=False)
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         rate = self._gamma.sample(sample_shape)
-        return _poisson(_where(self.total_count.detach() == 0, 0.0, rate))  # type: ignore[no-any-return]
+        return _poisson(where(self.total_count.detach() == 0, 0.0, rate))
 
     def log_prob(self, value: Array) -> Array:
         k, odds, none = self._checked(value), self.logits, self.total_count == 0
-        r = _where(none, 1.0, self.total_count)
+        r = where(none, 1.0, self.total_count)
         some = BetaLogDensity.of(k + 1, r, odds) - F.logsigmoid(odds) - (r + k).log()
-        return _where(none, _where(k == 0, 0.0, -math.inf), some)
+        return where(none, where(k == 0, 0.0, -math.inf), some)
 
     def _log_area(self, value: Array, upper: bool) -> Array:
         """The logarithm of the probability of more than ``value``; of the rest if ``upper``: DLMF 8.17.24."""
         k, none = self._checked(value).floor(), self.total_count == 0
         inside = (k >= 0) & ~none
-        area = BetaLogArea.of(_where(inside, k + 1, 1.0), _where(none, 1.0, self.total_count), self.logits, upper=upper)
-        return _where(inside, area, _where((k < 0) == upper, -math.inf, 0.0))
+        area = BetaLogArea.of(where(inside, k + 1, 1.0), where(none, 1.0, self.total_count), self.logits, upper=upper)
+        return where(inside, area, where((k < 0) == upper, -math.inf, 0.0))
 
     def log_cdf(self, value: Array) -> Array:
         return self._log_area(value, True)
@@ -310,19 +309,19 @@ class Poisson(ExponentialFamily):
         self._init(validate_args, rate=rate)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.rate
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.rate.floor()
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.rate
 
     def sample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
-        return _poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))  # type: ignore[no-any-return]
+        return _poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))
 
     def _log_rate(self) -> Array:
         return self.rate.clamp(min=finfo(self.rate.dtype).tiny).log()
@@ -333,15 +332,15 @@ class Poisson(ExponentialFamily):
         if holds(self.rate > 0):  # the density of the logarithm of a gamma variate of shape k + 1, by the rate
             return GammaLogDensity.of(value + 1, self.rate.log()) - self.rate.log()
         none = self.rate == 0
-        log = _where(none, 1.0, self.rate).log()
-        return _where(none, _where(value == 0, -self.rate, -math.inf), GammaLogDensity.of(value + 1, log) - log)
+        log = where(none, 1.0, self.rate).log()
+        return where(none, where(value == 0, -self.rate, -math.inf), GammaLogDensity.of(value + 1, log) - log)
 
     def _log_area(self, value: Array, upper: bool) -> Array:
         if self._validate_args:
             self._validate_sample(value)
         k = value.floor()
         area = GammaLogArea.of(k.clamp(min=0) + 1, self._log_rate(), upper=upper)
-        return _where(k >= 0, area, -math.inf if upper else 0.0)
+        return where(k >= 0, area, -math.inf if upper else 0.0)
 
     def cdf(self, value: Array) -> Array:
         return self.log_cdf(value).exp()

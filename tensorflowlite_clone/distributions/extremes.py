@@ -11,7 +11,6 @@ from typing import Any
 
 from .._typing import Array
 from ..core.tensor import Tensor
-from ..ops.compare import _where
 from ..ops.kinds import finfo
 from ..ops.trigonometric import ArcTan2
 from ..special import gammaincc
@@ -20,17 +19,17 @@ from .continuous import Cauchy, Exponential, Normal, Uniform
 from .gammas import Gamma
 from .transformed_distribution import TransformedDistribution
 from .transforms import AbsTransform, AffineTransform, ExpTransform, PowerTransform
-from .utils import broadcast_all, euler_constant, log_part
+from .utils import broadcast_all, euler_constant, log_part, where
 
 __all__ = ["Gumbel", "HalfCauchy", "HalfNormal", "InverseGamma", "Kumaraswamy", "LogNormal", "Pareto", "Weibull"]
 
 _REAL, _POSITIVE = constraints.real, constraints.positive
 
 
-def finite_from(parameter: Tensor, bound: float, formula: Any) -> Tensor:
+def finite_from(parameter: Tensor, bound: float, formula: Any) -> Array:
     """``formula(parameter)`` where the parameter is above ``bound``, else infinity (and no derivative)."""
     above = parameter > bound
-    return _where(above, formula(_where(above, parameter, bound + 1.0)), math.inf)
+    return where(above, formula(where(above, parameter, bound + 1.0)), math.inf)
 
 
 class LogNormal(TransformedDistribution):
@@ -50,29 +49,29 @@ class LogNormal(TransformedDistribution):
         super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
 
     @property
-    def loc(self) -> Tensor:
+    def loc(self) -> Array:
         """The mean of the logarithm."""
         return self.base_dist.loc
 
     @property
-    def scale(self) -> Tensor:
+    def scale(self) -> Array:
         """The standard deviation of the logarithm."""
         return self.base_dist.scale
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return (self.loc + self.scale**2 / 2).exp()
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return (self.loc - self.scale**2).exp()
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         s2 = self.scale**2
         return s2.expm1() * (2 * self.loc + s2).exp()
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return self.base_dist.entropy() + self.loc
 
 
@@ -119,22 +118,22 @@ class Gumbel(TransformedDistribution):
         return self.loc - self.scale * (-value.log()).log()
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.loc + self.scale * euler_constant
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.loc
 
     @property
-    def stddev(self) -> Tensor:
+    def stddev(self) -> Array:
         return (math.pi / math.sqrt(6)) * self.scale
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.stddev**2
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return self.scale.log() + (1 + euler_constant)
 
 
@@ -156,26 +155,26 @@ class Weibull(TransformedDistribution):
         transforms = [PowerTransform(self.concentration_reciprocal), AffineTransform(0, self.scale)]
         super().__init__(base, transforms, validate_args=validate_args)
 
-    def _log_moment(self, n: int) -> Tensor:
+    def _log_moment(self, n: int) -> Array:
         return (1 + n / self.concentration).lgamma()
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.scale * self._log_moment(1).exp()
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         k = self.concentration
         inner = k > 1  # else densities rise to 0
-        safe = _where(inner, k, 2.0)
-        return _where(inner, self.scale * ((safe - 1) / safe) ** (1 / safe), 0.0 * self.scale)
+        safe = where(inner, k, 2.0)
+        return where(inner, self.scale * ((safe - 1) / safe) ** (1 / safe), 0.0 * self.scale)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         mean = self._log_moment(1)
         return self.scale**2 * (2 * mean).exp() * (self._log_moment(2) - 2 * mean).expm1()
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return euler_constant * (1 - 1 / self.concentration) + (self.scale / self.concentration).log() + 1
 
 
@@ -200,18 +199,18 @@ class Pareto(TransformedDistribution):
         return constraints.greater_than_eq(self.scale)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return finite_from(self.alpha, 1.0, lambda a: a * self.scale / (a - 1))
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.scale
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return finite_from(self.alpha, 2.0, lambda a: self.scale**2 * a / ((a - 1) ** 2 * (a - 2)))
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return (self.scale / self.alpha).log() + (1 + 1 / self.alpha)
 
 
@@ -255,26 +254,26 @@ class Kumaraswamy(TransformedDistribution):
     def icdf(self, value: Array) -> Array:
         return (-((-value).log1p() / self.concentration0).expm1()) ** (1 / self.concentration1)
 
-    def _moment(self, n: int) -> Tensor:
+    def _moment(self, n: int) -> Array:
         b, at = self.concentration0, 1 + n / self.concentration1
         return b * (at.lgamma() + b.lgamma() - (at + b).lgamma()).exp()
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self._moment(1)
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         a, b = self.concentration1, self.concentration0
         inner = (a >= 1) & (b >= 1) & (a * b > 1)
-        a, b = _where(inner, a, 2.0), _where(inner, b, 2.0)
-        return _where(inner, ((a - 1) / (a * b - 1)) ** (1 / a), math.nan)
+        a, b = where(inner, a, 2.0), where(inner, b, 2.0)
+        return where(inner, ((a - 1) / (a * b - 1)) ** (1 / a), math.nan)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self._moment(2) - self._moment(1) ** 2
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         a, b = self.concentration1, self.concentration0
         return (1 - 1 / b) + (1 - 1 / a) * ((b + 1).digamma() + euler_constant) - (a * b).log()
 
@@ -288,18 +287,18 @@ class _Half(TransformedDistribution):
     base_dist: Any
 
     @property
-    def scale(self) -> Tensor:
+    def scale(self) -> Array:
         """The scale of the whole distribution."""
-        return self.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.scale
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return 0 * self.scale
 
     def log_prob(self, value: Array) -> Array:
         if self._validate_args:
             self._validate_sample(value)
-        return _where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
+        return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value: Array) -> Array:
         if self._validate_args:
@@ -315,8 +314,8 @@ class _Half(TransformedDistribution):
     def log_survival_function(self, value: Array) -> Array:
         return self.base_dist.log_survival_function(value) + math.log(2)
 
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
+    def entropy(self) -> Array:
+        return self.base_dist.entropy() - math.log(2)
 
 
 class HalfNormal(_Half):
@@ -331,11 +330,11 @@ class HalfNormal(_Half):
         super().__init__(Normal(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.scale * math.sqrt(2 / math.pi)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.scale**2 * (1 - 2 / math.pi)
 
     def _cdf(self, value: Array) -> Array:
@@ -357,7 +356,7 @@ class HalfCauchy(_Half):
         super().__init__(Cauchy(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.scale.detach() * math.inf
 
     variance = mean
@@ -390,12 +389,12 @@ class InverseGamma(TransformedDistribution):
         super().__init__(base, PowerTransform(base.rate.new_tensor(-1.0)), validate_args=validate_args)
 
     @property
-    def concentration(self) -> Tensor:
+    def concentration(self) -> Array:
         """The gamma distribution's."""
         return self.base_dist.concentration
 
     @property
-    def rate(self) -> Tensor:
+    def rate(self) -> Array:
         """The gamma distribution's rate, which is this distribution's scale."""
         return self.base_dist.rate
 
@@ -405,17 +404,17 @@ class InverseGamma(TransformedDistribution):
         return gammaincc(self.concentration, self.rate / value)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return finite_from(self.concentration, 1.0, lambda a: self.rate / (a - 1))
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.rate / (self.concentration + 1)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return finite_from(self.concentration, 2.0, lambda a: (self.rate / (a - 1)) ** 2 / (a - 2))
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         a = self.concentration
         return a + self.rate.log() + a.lgamma() - (1 + a) * a.digamma()

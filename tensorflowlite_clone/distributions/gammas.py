@@ -17,7 +17,6 @@ from .._typing import Array
 from ..core.size import Size
 from ..core.tensor import Tensor
 from ..nn import functional as F  # noqa: N812
-from ..ops.compare import _where
 from ..ops.draw import drawn
 from ..ops.kinds import finfo
 from ..ops.random import stream
@@ -27,7 +26,7 @@ from . import constraints
 from .continuous import log1p_square
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
-from .utils import broadcast_all, holds, standard
+from .utils import broadcast_all, holds, standard, where
 
 __all__ = ["Chi2", "Dirichlet", "Gamma", "StudentT"]
 
@@ -73,15 +72,15 @@ class Gamma(ExponentialFamily):
         self._init(validate_args, concentration=concentration, rate=rate)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.concentration / self.rate
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return ((self.concentration - 1) / self.rate).clamp(min=0)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return self.concentration / self.rate**2
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
@@ -96,10 +95,8 @@ class Gamma(ExponentialFamily):
         if holds(value > 0):
             return GammaLogDensity.of(a, (self.rate * value).log()) - value.log()
         inside = value > 0
-        x = _where(inside, value, 1.0)
-        return _where(
-            inside, GammaLogDensity.of(a, (self.rate * x).log()) - x.log(), xlogy(a - 1, value) + xlogy(a, self.rate) - a.lgamma()
-        )
+        x = where(inside, value, 1.0)
+        return where(inside, GammaLogDensity.of(a, (self.rate * x).log()) - x.log(), xlogy(a - 1, value) + xlogy(a, self.rate) - a.lgamma())
 
     def _log_area(self, value: Array, upper: bool) -> Array:
         if self._validate_args:
@@ -118,7 +115,7 @@ class Gamma(ExponentialFamily):
     def icdf(self, value: Array) -> Array:
         return GammaVariate.of(value, self.concentration, None).exp() / self.rate
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         a = self.concentration
         return a - self.rate.log() + a.lgamma() + (1 - a) * a.digamma()
 
@@ -152,12 +149,9 @@ class Chi2(Gamma):
         return super().expand(batch_shape, new)
 
     @property
-    def df(self) -> Tensor:
+    def df(self) -> Array:
         """The number of squares, the degrees of freedom."""
         return self.concentration * 2
-
-    def __repr__(self) -> str:
-        return f"Chi2(df: {self.df if self.df.numel() == 1 else self.df.shape})"
 
 
 class StudentT(Distribution):
@@ -179,18 +173,18 @@ class StudentT(Distribution):
         self._init(validate_args, df=df, loc=loc, scale=scale)
 
     @property
-    def mean(self) -> Tensor:
-        return _where(self.df > 1, self.loc, math.nan)  # type: ignore[no-any-return]
+    def mean(self) -> Array:
+        return where(self.df > 1, self.loc, math.nan)
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.loc
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         finite = self.df > 2
-        df = _where(finite, self.df, 3.0)
-        return _where(finite, self.scale**2 * df / (df - 2), _where(self.df > 1, math.inf, math.nan))  # type: ignore[no-any-return]
+        df = where(finite, self.df, 3.0)
+        return where(finite, self.scale**2 * df / (df - 2), where(self.df > 1, math.inf, math.nan))
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         shape = self._extended_shape(sample_shape)
@@ -212,10 +206,10 @@ class StudentT(Distribution):
     def _log_cdf(self, z: Array) -> Array:
         # twice the tail is the area of a beta variate's log-odds below log(df / z^2); next to 0 the density is flat
         middle = z.abs() < 1e-10
-        outside = BetaLogArea.of(0.5 * self.df, 0.5, self.df.log() - 2 * _where(middle, 1.0, z.abs()).log(), upper=False) - math.log(2)
-        near = (_where(middle, z, 0.0) * self._log_density(0 * z).exp() + 0.5).log()
+        outside = BetaLogArea.of(0.5 * self.df, 0.5, self.df.log() - 2 * where(middle, 1.0, z.abs()).log(), upper=False) - math.log(2)
+        near = (where(middle, z, 0.0) * self._log_density(0 * z).exp() + 0.5).log()
         left = z < 0
-        return _where(middle, near, _where(left, outside, (-_where(left, -1.0, outside).exp()).log1p()))  # type: ignore[no-any-return]
+        return where(middle, near, where(left, outside, (-where(left, -1.0, outside).exp()).log1p()))
 
     def cdf(self, value: Array) -> Array:
         return self.log_cdf(value).exp()
@@ -229,12 +223,12 @@ class StudentT(Distribution):
     def icdf(self, value: Array) -> Array:
         off = value - 0.5
         middle = off.abs() < 1e-10
-        tail = _where(middle, 0.25, _where(off < 0, value, 1 - value))
+        tail = where(middle, 0.25, where(off < 0, value, 1 - value))
         size = (0.5 * (self.df.log() - BetaVariate.of(2 * tail, 0.5 * self.df, 0.5 + 0 * self.df, None))).exp()
-        z = _where(middle, off * (-self._log_density(0 * off)).exp(), _where(off < 0, -size, size))
+        z = where(middle, off * (-self._log_density(0 * off)).exp(), where(off < 0, -size, size))
         return self.loc + self.scale * z
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         half = 0.5 * self.df
         spread = (half + 0.5) * ((half + 0.5).digamma() - half.digamma())
         return self.scale.log() + spread + 0.5 * self.df.log() + LogBeta.of(half, 0.5)
@@ -261,19 +255,19 @@ class Dirichlet(ExponentialFamily):
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.concentration / self.concentration.sum(-1, keepdim=True)
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         above = (self.concentration - 1).clamp(min=0)
         total = above.sum(-1, keepdim=True)
         corner = F.one_hot(self.concentration.argmax(-1), self.concentration.shape[-1]).to(above.dtype)
         flat = (self.concentration < 1).all(-1, keepdim=True)
-        return _where(flat, corner, above / _where(flat, 1.0, total))  # type: ignore[no-any-return]
+        return where(flat, corner, above / where(flat, 1.0, total))
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         total = self.concentration.sum(-1, keepdim=True)
         return self.concentration * (total - self.concentration) / (total**2 * (total + 1))
 
@@ -285,7 +279,7 @@ class Dirichlet(ExponentialFamily):
             self._validate_sample(value)
         return xlogy(self.concentration - 1, value).sum(-1) - self._log_normalizer(self.concentration)
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         a, total = self.concentration, self.concentration.sum(-1)
         spread = (total - a.shape[-1]) * total.digamma() - ((a - 1) * a.digamma()).sum(-1)
         return self._log_normalizer(a) + spread

@@ -8,11 +8,10 @@ from typing import Any
 from .._typing import Array
 from ..core.size import Size
 from ..core.tensor import Tensor
-from ..ops.compare import _where
 from . import constraints
 from .distribution import Distribution
 from .extremes import finite_from
-from .utils import log_part, standard
+from .utils import log_part, standard, where
 
 __all__ = ["GeneralizedPareto"]
 
@@ -24,11 +23,11 @@ def _over(k: Array, x: Array, function: Any, coefficient: Any) -> Array:
     """``function(k x) / k`` with the limit ``x`` at k = 0: by its power series ``x sum(coefficient(n) (k x)^n)`` where k x is small."""
     u = k * x
     small = (u.abs() < _SMALL) | (k == 0)
-    safe_u, safe_k, little = _where(small, 1.0, u), _where(small, 1.0, k), _where(small, u, 0.0)
+    safe_u, safe_k, little = where(small, 1.0, u), where(small, 1.0, k), where(small, u, 0.0)
     series: Any = 0.0
     for n in range(_TERMS, -1, -1):
         series = coefficient(n) + little * series
-    return _where(small, x * series, function(safe_u) / safe_k)
+    return where(small, x * series, function(safe_u) / safe_k)
 
 
 class GeneralizedPareto(Distribution):
@@ -54,8 +53,8 @@ class GeneralizedPareto(Distribution):
     def support(self) -> Any:
         """From ``loc`` on, to the end where the concentration is negative."""
         bounded = self.concentration < 0
-        end = self.loc - self.scale / _where(bounded, self.concentration, -1.0)
-        return constraints.interval(self.loc, _where(bounded, end, math.inf))
+        end = self.loc - self.scale / where(bounded, self.concentration, -1.0)
+        return constraints.interval(self.loc, where(bounded, end, math.inf))
 
     def _z(self, x: Array) -> Array:
         return (x - self.loc) / self.scale
@@ -65,15 +64,15 @@ class GeneralizedPareto(Distribution):
             self._validate_sample(value)
         k, z = self.concentration, self._z(value)
         inside = (z >= 0) & (1 + k * z > 0)
-        z = _where(inside, z, 0.0)
-        return _where(inside, -(1 + k) * _over(k, z, lambda u: u.log1p(), _log1p_term) - self.scale.log(), -math.inf)
+        z = where(inside, z, 0.0)
+        return where(inside, -(1 + k) * _over(k, z, lambda u: u.log1p(), _log1p_term) - self.scale.log(), -math.inf)
 
     def log_survival_function(self, value: Array) -> Array:
         if self._validate_args:
             self._validate_sample(value)
         k, z = self.concentration, self._z(value).clamp(min=0.0)
         ended = 1 + k * z <= 0
-        return _where(ended, -math.inf, -_over(k, _where(ended, 0.0, z), lambda u: u.log1p(), _log1p_term))
+        return where(ended, -math.inf, -_over(k, where(ended, 0.0, z), lambda u: u.log1p(), _log1p_term))
 
     def cdf(self, value: Array) -> Array:
         return -self.log_survival_function(value).expm1()
@@ -88,23 +87,23 @@ class GeneralizedPareto(Distribution):
         return self.icdf(standard(self._extended_shape(sample_shape), self.loc, "uniform"))
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return finite_from(-self.concentration, -1.0, lambda k: self.loc + self.scale / (1 + k))
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return finite_from(-self.concentration, -0.5, lambda k: (self.scale / (1 + k)) ** 2 / (1 + 2 * k))
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.loc
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return self.scale.log() + self.concentration + 1
 
 
 def _log1p_term(n: int) -> float:
-    return (-1) ** n / (n + 1)
+    return (-1.0) ** n / (n + 1)
 
 
 def _expm1_term(n: int) -> float:

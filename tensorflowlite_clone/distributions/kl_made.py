@@ -11,7 +11,6 @@ from typing import Any
 
 from .._typing import Array
 from ..func import grad
-from ..ops.compare import _where
 from .betas import Beta, ContinuousBernoulli
 from .continuous import Exponential, Laplace, Normal, Uniform
 from .exp_family import ExponentialFamily
@@ -21,7 +20,7 @@ from .independent import Independent
 from .kl import kl_divergence, register_kl
 from .kl_single import _endless, _mean_log, _mean_log_gamma, _to_normal
 from .transformed_distribution import TransformedDistribution
-from .utils import _sum_rightmost
+from .utils import _sum_rightmost, where
 
 
 def _generating(p: Any, t: Array) -> Array:
@@ -50,6 +49,7 @@ def _to_gamma(p: Pareto, q: Gamma) -> Array:
     return -p.entropy() - _mean_log_gamma(q, p.scale.log() + 1 / p.alpha, p.mean)
 
 
+_p: Any
 for _p in (Exponential, Gamma, Normal, Uniform, Gumbel):
     register_kl(_p, Gumbel)(_to_gumbel)
 for _p in (Gumbel, Pareto):
@@ -65,14 +65,14 @@ _endless(*((p, Pareto) for p in (Beta, ContinuousBernoulli, Exponential, Gamma, 
 @register_kl(Uniform, Pareto)
 def _uniform_pareto(p: Uniform, q: Pareto) -> Array:
     found = -p.entropy() - q.alpha.log() - q.alpha * q.scale.log() + (q.alpha + 1) * _mean_log(p.low, p.high)
-    return _where(p.low < q.scale, math.inf, found)
+    return where(p.low < q.scale, math.inf, found)
 
 
 @register_kl(Pareto, Pareto)
 def _pareto_pareto(p: Pareto, q: Pareto) -> Array:
     ratio = q.alpha / p.alpha
     found = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
-    return _where(p.scale < q.scale, math.inf, found)
+    return where(p.scale < q.scale, math.inf, found)
 
 
 @register_kl(HalfNormal, HalfNormal)

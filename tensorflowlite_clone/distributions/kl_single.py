@@ -12,7 +12,6 @@ from typing import Any
 
 from .._typing import Array
 from ..nn import functional as F  # noqa: N812
-from ..ops.compare import _where
 from ..ops.special.variates import CosineCumulant, LogBeta
 from ..special import entr, xlogy
 from .betas import Beta, ContinuousBernoulli, VonMises
@@ -21,7 +20,7 @@ from .continuous import Cauchy, Exponential, Laplace, Normal, Uniform
 from .counts import Bernoulli, Binomial, Geometric, Poisson
 from .gammas import Dirichlet, Gamma
 from .kl import register_kl
-from .utils import euler_constant, holds
+from .utils import euler_constant, holds, where
 
 __all__: list[str] = []
 
@@ -56,7 +55,7 @@ def _cauchy(p: Cauchy, q: Cauchy) -> Array:
 @register_kl(Uniform, Uniform)
 def _uniform(p: Uniform, q: Uniform) -> Array:
     inside = (q.low <= p.low) & (p.high <= q.high)
-    return _where(inside, ((q.high - q.low) / (p.high - p.low)).log(), math.inf)  # type: ignore[return-value]
+    return where(inside, ((q.high - q.low) / (p.high - p.low)).log(), math.inf)
 
 
 @register_kl(Exponential, Exponential)
@@ -102,9 +101,9 @@ def _continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Arr
 @register_kl(Bernoulli, Bernoulli)
 def _bernoulli(p: Bernoulli, q: Bernoulli) -> Array:
     a, b = p.probs, q.probs
-    yes = _where(a == 0, 0.0, _where(b == 0, math.inf, a * (F.softplus(-q.logits) - F.softplus(-p.logits))))
-    no = _where(a == 1, 0.0, _where(b == 1, math.inf, (1 - a) * (F.softplus(q.logits) - F.softplus(p.logits))))
-    return yes + no  # type: ignore[operator, return-value]
+    yes = where(a == 0, 0.0, where(b == 0, math.inf, a * (F.softplus(-q.logits) - F.softplus(-p.logits))))
+    no = where(a == 1, 0.0, where(b == 1, math.inf, (1 - a) * (F.softplus(q.logits) - F.softplus(p.logits))))
+    return yes + no
 
 
 @register_kl(Geometric, Geometric)
@@ -120,7 +119,7 @@ def _binomial(p: Binomial, q: Binomial) -> Array:
             f"kl_divergence: of a binomial distribution with fewer trials no formula is known: {p.total_count} and {q.total_count}"
         )
     each = p.probs * (p.logits - q.logits) + F.softplus(q.logits) - F.softplus(p.logits)
-    return _where(p.total_count > q.total_count, math.inf, p.total_count * each)  # type: ignore[return-value]
+    return where(p.total_count > q.total_count, math.inf, p.total_count * each)
 
 
 @register_kl(Poisson, Poisson)
@@ -131,8 +130,8 @@ def _poisson(p: Poisson, q: Poisson) -> Array:
 @register_kl(Categorical, Categorical)
 def _categorical(p: Categorical, q: Categorical) -> Array:
     terms = p.probs * (p.logits - q.logits)
-    terms = _where(q.probs == 0, math.inf, terms)
-    return _where(p.probs == 0, 0.0, terms).sum(-1)  # type: ignore[union-attr, return-value]
+    terms = where(q.probs == 0, math.inf, terms)
+    return where(p.probs == 0, 0.0, terms).sum(-1)
 
 
 @register_kl(OneHotCategorical, OneHotCategorical)
@@ -200,7 +199,7 @@ def _to_normal(p: Any, q: Normal) -> Array:
 def _outside(p: Any, q: Uniform, low: Any, high: Any) -> Array:
     """From a uniform distribution, where p is from ``low`` to ``high``."""
     inside = (q.low <= low) & (q.high >= high)
-    return _where(inside, -p.entropy() + (q.high - q.low).log(), math.inf)  # type: ignore[return-value]
+    return where(inside, -p.entropy() + (q.high - q.low).log(), math.inf)
 
 
 @register_kl(Beta, Uniform)
@@ -233,7 +232,7 @@ def _normal_laplace(p: Normal, q: Laplace) -> Array:
 
 def _inside_unit(p: Uniform, formula: Array) -> Array:
     """``formula``, and infinity where p is not within [0, 1]."""
-    return _where((p.low >= 0) & (p.high <= 1), formula, math.inf)  # type: ignore[return-value]
+    return where((p.low >= 0) & (p.high <= 1), formula, math.inf)
 
 
 def _mean_log(low: Array, high: Array) -> Array:
@@ -257,9 +256,9 @@ def _uniform_tilted(p: Uniform, q: ContinuousBernoulli) -> Array:
 
 @register_kl(Uniform, Exponential)
 def _uniform_exponential(p: Uniform, q: Exponential) -> Array:
-    return _where(p.low >= 0, -p.entropy() - q.rate.log() + q.rate * p.mean, math.inf)  # type: ignore[return-value]
+    return where(p.low >= 0, -p.entropy() - q.rate.log() + q.rate * p.mean, math.inf)
 
 
 @register_kl(Uniform, Gamma)
 def _uniform_gamma(p: Uniform, q: Gamma) -> Array:
-    return _where(p.low >= 0, -p.entropy() - _mean_log_gamma(q, _mean_log(p.low, p.high), p.mean), math.inf)  # type: ignore[return-value]
+    return where(p.low >= 0, -p.entropy() - _mean_log_gamma(q, _mean_log(p.low, p.high), p.mean), math.inf)

@@ -14,7 +14,6 @@ from ..autograd import no_grad
 from ..core.size import Size
 from ..core.tensor import Tensor
 from ..linalg import cholesky
-from ..ops.compare import _where
 from ..ops.kinds import finfo
 from ..ops.linalg.cholesky import cholesky_inverse
 from ..special import multigammaln
@@ -24,7 +23,7 @@ from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .gammas import Chi2
 from .scale_matrix import MATRICES, ByScaleMatrix, log_diagonal
-from .utils import broadcast_all, holds, standard
+from .utils import broadcast_all, holds, standard, where
 
 __all__ = ["LKJCholesky", "Wishart"]
 
@@ -70,26 +69,26 @@ class Wishart(ByScaleMatrix, ExponentialFamily):
         self._dist_chi2 = Chi2(self.df.unsqueeze(-1) - self.df.new_tensor(np.arange(float(n))), validate_args=False)
 
     @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:  # type: ignore[override]
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
         """As for a multivariate normal distribution, and ``df`` above the size of the matrices less 1."""
         return {**MATRICES, "df": constraints.greater_than(self._event_shape[-1] - 1)}
 
     @property
-    def _df2(self) -> Tensor:
+    def _df2(self) -> Array:
         """``df`` beside matrices."""
         return self.df[..., None, None]
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self._df2 * self.covariance_matrix
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         factor = self._df2 - self._event_shape[-1] - 1
-        return _where(factor > 0, factor, math.nan) * self.covariance_matrix
+        return where(factor > 0, factor, math.nan) * self.covariance_matrix
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         v = self.covariance_matrix
         diagonal = v.diagonal(dim1=-2, dim2=-1)
         return self._df2 * (v**2 + diagonal.unsqueeze(-1) * diagonal.unsqueeze(-2))
@@ -108,7 +107,7 @@ class Wishart(ByScaleMatrix, ExponentialFamily):
             regular = self.support.check(sample)
             if holds(regular):
                 break
-            sample = _where(regular[..., None, None], sample, self._bartlett_sampling(sample_shape))
+            sample = where(regular[..., None, None], sample, self._bartlett_sampling(sample_shape))
         return sample
 
     def log_prob(self, value: Array) -> Array:
@@ -125,7 +124,7 @@ class Wishart(ByScaleMatrix, ExponentialFamily):
             - trace / 2
         )
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         nu, n = self.df, self._event_shape[-1]
         return (
             (n + 1) * log_diagonal(self._unbroadcasted_scale_tril)
@@ -174,7 +173,7 @@ class LKJCholesky(Distribution):
             lengths = self._beta.sample(sample_shape).unsqueeze(-1)
             below = standard(self._extended_shape(sample_shape), lengths).tril(-1)
             norm = (below * below).sum(-1, keepdim=True).sqrt()
-            unit = below / _where(norm > 0, norm, 1.0)  # row 0 has nothing below the diagonal
+            unit = below / where(norm > 0, norm, 1.0)  # row 0 has nothing below the diagonal
             rows = lengths.sqrt() * unit
             left = (1 - (rows * rows).sum(-1)).clamp(min=finfo(rows.dtype).tiny)
             return (rows + left.sqrt().diag_embed()).detach()

@@ -28,14 +28,14 @@ class _Normals(Distribution):
     loc: Tensor
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         return self.loc
 
     @property
-    def mode(self) -> Tensor:
+    def mode(self) -> Array:
         return self.loc
 
-    def _half_log_det(self) -> Tensor:
+    def _half_log_det(self) -> Array:
         raise self._lacks("determinant")
 
     def _distance(self, centred: Array) -> Array:
@@ -47,7 +47,7 @@ class _Normals(Distribution):
         constant = self._event_shape[0] * math.log(2 * math.pi) / 2
         return -self._distance(value - self.loc) / 2 - self._half_log_det() - constant
 
-    def entropy(self) -> Tensor:
+    def entropy(self) -> Array:
         return (self._half_log_det() + self._event_shape[0] * (1 + math.log(2 * math.pi)) / 2).expand(self._batch_shape)
 
 
@@ -82,14 +82,14 @@ class MultivariateNormal(ByScaleMatrix, _Normals):
         self._unbroadcasted_scale_tril = self._factor(name, matrix)
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         return (self._unbroadcasted_scale_tril**2).sum(-1).expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         eps = standard(self._extended_shape(sample_shape), self.loc)
         return self.loc + (self._unbroadcasted_scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
 
-    def _half_log_det(self) -> Tensor:
+    def _half_log_det(self) -> Array:
         return log_diagonal(self._unbroadcasted_scale_tril)
 
     def _distance(self, centred: Array) -> Array:
@@ -135,28 +135,28 @@ class LowRankMultivariateNormal(_Normals):
         self._capacitance_tril = cholesky(weighted @ cov_factor + weighted.new_tensor(np.eye(cov_factor.shape[-1])))
 
     @property
-    def variance(self) -> Tensor:
+    def variance(self) -> Array:
         small = (self._unbroadcasted_cov_factor**2).sum(-1) + self._unbroadcasted_cov_diag
         return small.expand(self._batch_shape + self._event_shape)
 
-    def _whole(self, matrix: Tensor) -> Tensor:
+    def _whole(self, matrix: Tensor) -> Array:
         return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
 
     @lazy_property
-    def scale_tril(self) -> Tensor:
+    def scale_tril(self) -> Array:
         """The Cholesky factor of the covariance matrix."""
         root = self._unbroadcasted_cov_diag.sqrt()
         scaled = self._unbroadcasted_cov_factor / root.unsqueeze(-1)
         return self._whole(root.unsqueeze(-1) * cholesky(scaled @ scaled.mT + scaled.new_tensor(np.eye(scaled.shape[-2]))))
 
     @lazy_property
-    def covariance_matrix(self) -> Tensor:
+    def covariance_matrix(self) -> Array:
         """The covariance matrix (..., n, n)."""
         factor = self._unbroadcasted_cov_factor
         return self._whole(factor @ factor.mT + self._unbroadcasted_cov_diag.diag_embed())
 
     @lazy_property
-    def precision_matrix(self) -> Tensor:
+    def precision_matrix(self) -> Array:
         """The inverse of the covariance matrix (..., n, n)."""
         inverse = 1 / self._unbroadcasted_cov_diag
         half = solve_triangular(self._capacitance_tril, (self._unbroadcasted_cov_factor * inverse.unsqueeze(-1)).mT, upper=False)
@@ -168,7 +168,7 @@ class LowRankMultivariateNormal(_Normals):
         own = standard(shape, self.loc)
         return self.loc + (self._unbroadcasted_cov_factor @ common.unsqueeze(-1)).squeeze(-1) + self._unbroadcasted_cov_diag.sqrt() * own
 
-    def _half_log_det(self) -> Tensor:
+    def _half_log_det(self) -> Array:
         return log_diagonal(self._capacitance_tril) + self._unbroadcasted_cov_diag.log().sum(-1) / 2
 
     def _distance(self, centred: Array) -> Array:

@@ -20,7 +20,7 @@ __all__ = ["ExpRelaxedCategorical", "LogisticNormal", "LogitRelaxedBernoulli", "
 _REAL, _UNIT = constraints.real, constraints.unit_interval
 
 
-def _as_tensor(temperature: Any) -> Tensor:
+def _as_tensor(temperature: Any) -> Array:
     return broadcast_all(temperature)[0]
 
 
@@ -120,7 +120,7 @@ class ExpRelaxedCategorical(ByChances):
         return ((self.logits - (-uniform.log()).log()) / self._rows(self.temperature)).log_softmax(-1)
 
     @staticmethod
-    def _rows(temperature: Tensor) -> Tensor:
+    def _rows(temperature: Tensor) -> Array:
         return temperature.unsqueeze(-1) if len(temperature.shape) else temperature
 
     def log_prob(self, value: Array) -> Array:
@@ -169,11 +169,11 @@ class LogisticNormal(TransformedDistribution):
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
     @property
-    def loc(self) -> Tensor:
+    def loc(self) -> Array:
         """The means of the normal numbers."""
-        return self.base_dist.base_dist.loc  # type: ignore[no-any-return]
+        return self.base_dist.base_dist.loc
 
     @property
-    def scale(self) -> Tensor:
+    def scale(self) -> Array:
         """The standard deviations of the normal numbers."""
-        return self.base_dist.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.base_dist.scale

@@ -30,7 +30,7 @@ MATRICES = {
 }
 
 
-def precision_to_scale_tril(precision: Tensor) -> Tensor:
+def precision_to_scale_tril(precision: Tensor) -> Array:
     """The Cholesky factor of the inverse of a precision matrix.
 
     With rows and columns reversed, the factor U of ``P = U U^T`` is upper triangular, and so the wanted one is the inverse of ``U^T``.
@@ -39,7 +39,7 @@ def precision_to_scale_tril(precision: Tensor) -> Tensor:
     return solve_triangular(upper.mT, _eye(precision.shape[-1], dtype=precision.dtype), upper=False)
 
 
-def log_diagonal(matrix: Tensor) -> Tensor:
+def log_diagonal(matrix: Tensor) -> Array:
     """The logarithm of the determinant of triangular matrices (..., n, n): (...)."""
     return matrix.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
@@ -79,27 +79,27 @@ class ByScaleMatrix(Distribution):
             raise ShapeError(f"{type(self).__name__}: {name} must be matrices, of at least two dimensions: it is {matrix.shape}")
         return name, matrix, np.broadcast_shapes(tuple(matrix.shape[:-2]), others)
 
-    def _factor(self, name: str, matrix: Tensor) -> Tensor:
+    def _factor(self, name: str, matrix: Tensor) -> Array:
         """The Cholesky factor of what was given."""
         if name == "scale_tril":
             return matrix
         return cholesky(matrix) if name == "covariance_matrix" else precision_to_scale_tril(matrix)
 
-    def _whole(self, matrix: Tensor) -> Tensor:
+    def _whole(self, matrix: Tensor) -> Array:
         return matrix.expand(self._batch_shape + matrix.shape[-2:])
 
     @lazy_property
-    def scale_tril(self) -> Tensor:
+    def scale_tril(self) -> Array:
         """The Cholesky factor L of the covariance matrix, ``L L^T``."""
         return self._whole(self._unbroadcasted_scale_tril)
 
     @lazy_property
-    def covariance_matrix(self) -> Tensor:
+    def covariance_matrix(self) -> Array:
         """The covariance matrix (of a Wishart distribution its scale)."""
         factor = self._unbroadcasted_scale_tril
         return self._whole(factor @ factor.mT)
 
     @lazy_property
-    def precision_matrix(self) -> Tensor:
+    def precision_matrix(self) -> Array:
         """The inverse of the covariance matrix."""
         return self._whole(cholesky_inverse(self._unbroadcasted_scale_tril))

@@ -164,7 +164,7 @@ class _InverseTransform(Transform):
 
     domain = property(lambda self: self._inv.codomain)
     codomain = property(lambda self: self._inv.domain)
-    bijective = property(lambda self: self._inv.bijective)  # type: ignore[assignment]
+    bijective = property(lambda self: self._inv.bijective)
     sign = property(lambda self: self._inv.sign)
     inv = property(lambda self: self._inv)
 
@@ -226,12 +226,12 @@ class ComposeTransform(Transform):
         return _independent(ways[-1][0], event_dim)
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """What the first part takes."""
         return self._events(True)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """What the last part gives."""
         return self._events(False)
 
@@ -286,7 +286,7 @@ class _OfOne(Transform):
     """A transform made of one other, ``base_transform``."""
 
     base_transform: Transform
-    bijective = property(lambda self: self.base_transform.bijective)  # type: ignore[assignment]
+    bijective = property(lambda self: self.base_transform.bijective)
     sign = property(lambda self: self.base_transform.sign)
 
     def _call(self, x: Array) -> Array:
@@ -317,12 +317,12 @@ class IndependentTransform(_OfOne):
         return self if same_size else IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size)
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """The base's, with more dimensions."""
         return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """The base's, with more dimensions."""
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
@@ -407,7 +407,7 @@ class _SideBySide(Transform):
         new.transforms = [t.with_cache(cache_size) for t in self.transforms]
         return new
 
-    bijective = property(lambda self: all(t.bijective for t in self.transforms))  # type: ignore[assignment]
+    bijective = property(lambda self: all(t.bijective for t in self.transforms))
 
     def _parts(self, z: Array) -> list[Array]:
         raise NotImplementedError(f"{type(self).__name__}: defines no _parts")

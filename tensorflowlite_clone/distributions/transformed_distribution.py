@@ -11,12 +11,11 @@ from .._typing import Array
 from ..autograd import no_grad
 from ..core.boxed import Boxed
 from ..core.size import Size
-from ..ops.compare import _where
 from . import constraints
 from .distribution import Distribution
 from .independent import Independent
 from .transform import ComposeTransform, Transform
-from .utils import _sum_rightmost
+from .utils import _sum_rightmost, where
 
 __all__ = ["TransformedDistribution"]
 
@@ -107,7 +106,7 @@ class TransformedDistribution(Distribution):
         for transform in self.transforms:
             sign = sign * transform.sign
         if isinstance(sign, Boxed):
-            return _where(sign > 0, rising(), falling())
+            return where(sign > 0, rising(), falling())
         assert is_number(sign)
         return rising() if sign > 0 else falling()
 

@@ -51,7 +51,8 @@ class _Increasing(Transform):
     """A bijection of single real numbers that increases."""
 
     bijective = True
-    domain, codomain = constraints.real, constraints.positive
+    domain: Any = constraints.real
+    codomain: Any = constraints.positive
     _monotone = 1
 
 
@@ -179,7 +180,7 @@ class AffineTransform(_Broadcasting):
         return self._event_dim
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """The real numbers, or events of them."""
         return constraints.real if self._event_dim == 0 else constraints.independent(constraints.real, self._event_dim)
 
@@ -221,7 +222,7 @@ class CumulativeDistributionTransform(Transform):
         self.distribution = distribution
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """The distribution's support."""
         return self.distribution.support
 

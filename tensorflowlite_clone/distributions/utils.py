@@ -45,6 +45,9 @@ R = TypeVar("R", covariant=True)
 #: Euler's constant, the mean of the standard Gumbel distribution.
 euler_constant = float(np.euler_gamma)
 
+#: ``tl.where`` of three arguments.
+where: Callable[[Any, Any, Any], Any] = _where
+
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """Numbers and tensors as tensors of one shape, in the dtype of the first tensor (in the default dtype where there is none).
@@ -70,16 +73,16 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     return tuple(_broadcast_tensors(*all_tensors))
 
 
-def standard(shape: Any, like: Tensor, kind: str = "normal") -> Tensor:
+def standard(shape: Any, like: Tensor, kind: str = "normal") -> Array:
     """Random numbers of a ``shape``, "normal" or "uniform" in [tiny, 1), in the dtype of ``like``: constants in every mode."""
     if kind == "normal":
-        return _randn(tuple(shape), dtype=like.dtype)  # type: ignore[no-any-return]
-    return _rand(tuple(shape), dtype=like.dtype).clamp(min=finfo(like.dtype).tiny)  # type: ignore[no-any-return]
+        return _randn(tuple(shape), dtype=like.dtype)
+    return _rand(tuple(shape), dtype=like.dtype).clamp(min=finfo(like.dtype).tiny)
 
 
-def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> Array:
     """Standard normal numbers, by the name that libraries import."""
-    return _randn(tuple(shape), dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return _randn(tuple(shape), dtype=dtype, device=device)
 
 
 def _sum_rightmost(value: Any, dim: int) -> Any:
@@ -105,18 +108,18 @@ def log_part(log_rest: Array, part: Array | None = None) -> Array:
     return _where(log_rest < -0.7, (-log_rest.exp()).log1p(), part.log())
 
 
-def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
+def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Array:
     """Probabilities: of one event each if ``is_binary`` (a sigmoid), else along the last dimension (a softmax)."""
     return logits.sigmoid() if is_binary else logits.softmax(-1)
 
 
-def clamp_probs(probs: Tensor) -> Tensor:
+def clamp_probs(probs: Tensor) -> Array:
     """Probabilities with eps in place of 0 and 1 - eps in place of 1, so that their logits are finite."""
     eps = finfo(probs.dtype).eps
     return probs.clamp(min=eps, max=1 - eps)
 
 
-def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
+def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Array:
     """Log-odds if ``is_binary``, else logarithms of the probabilities along the last dimension; both of clamped probabilities.
 
     >>> import tensorflowlite_clone as tl
@@ -143,7 +146,7 @@ class lazy_property(Generic[T, R]):  # noqa: N801
         return value
 
 
-def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
+def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Array:
     """The elements of matrices (..., D, D) on and below the diagonal ``diag``, row by row: (..., n).
 
     >>> import tensorflowlite_clone as tl
@@ -157,7 +160,7 @@ def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
     return mat[..., rows, columns]
 
 
-def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
+def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Array:
     """The matrices (..., D, D) that have the vectors (..., n) on and below the diagonal ``diag``, row by row, and 0 elsewhere.
 
     Raises `ArgumentError` where n fits no D.

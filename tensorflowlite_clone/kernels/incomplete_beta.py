@@ -55,14 +55,16 @@ def _log_density(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
     # log(1 + p) for p that overflows is -d and a constant
     apart = -a * np.where(d < -30.0, np.log(b / whole) - d, np.log1p(p)) - b * np.where(d > 30.0, np.log(a / whole) + d, np.log1p(q))
     size = 0.5 * (np.log(a) + np.log(b) - np.log(whole)) - HALF_LOG_2PI
-    return np.where(near, joint, apart) + size - (_correction(a) + _correction(b) - _correction(whole))
+    result: NDArray = np.where(near, joint, apart) + size - (_correction(a) + _correction(b) - _correction(whole))
+    return result
 
 
 def log_beta_values(a: NDArray, b: NDArray) -> NDArray:
     """``log B(a, b)``: minus log D at t = 1/2, less what is easy."""
     low, high = np.minimum(a, b), np.maximum(a, b)
     stirling = (low - 0.5) * np.log(low / (low + high)) - high * np.log1p(low / high) - 0.5 * np.log(high) + HALF_LOG_2PI
-    return stirling + (_correction(low) + _correction(high) - _correction(low + high))
+    result: NDArray = stirling + (_correction(low) + _correction(high) - _correction(low + high))
+    return result
 
 
 def _psi_step(b: NDArray, a: NDArray) -> NDArray:

@@ -136,7 +136,8 @@ def _small(a: NDArray, x: NDArray, log: NDArray) -> NDArray:
     z = np.where(a < 0.5, a, a - 1.0)  # log Gamma(1 + a) from the series around 2
     log_gamma = horner(z, NEAR_TWO) - np.where(a < 0.5, np.log1p(a), 0.0)
     exponent = a * log - log_gamma
-    return -np.expm1(exponent) - np.exp(exponent) * a * total
+    result: NDArray = -np.expm1(exponent) - np.exp(exponent) * a * total
+    return result
 
 
 def _tail(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArray:
@@ -261,7 +262,8 @@ def _log_density(a: NDArray, y: NDArray) -> NDArray:
     v = np.expm1(d)
     shape = np.where((v > -0.5) & (v < 1.0), log1p_minus(np.where((v > -0.5) & (v < 1.0), v, 0.0)), d - v)
     far = b * shape + 0.5 * np.log(b * (0.5 / math.pi)) - inverse * horner(inverse * inverse, _CORRECTION)
-    return np.where(large, far, a * y - np.exp(y) - lgamma_values(np.where(large, 1.0, a)))
+    value = np.where(large, far, a * y - np.exp(y) - lgamma_values(np.where(large, 1.0, a)))
+    return np.where(y > 709.7, -np.inf, value)
 
 
 def _nearer(a: NDArray, y: NDArray, order: int) -> tuple[NDArray, NDArray]:
@@ -283,10 +285,9 @@ def _nearer(a: NDArray, y: NDArray, order: int) -> tuple[NDArray, NDArray]:
 
 
 def _log_area(a: NDArray, y: NDArray, upper: bool) -> NDArray:
-    y = np.clip(y, -1e300, 709.0)
+    density, y = _log_density(a, y), np.clip(y, -1e300, 709.0)
     tail, right = _nearer(a, y, 0)
-    near = _log_density(a, y) + np.log(tail)
-    near = np.where(tail > 0, near, -np.inf)
+    near = np.where(tail > 0, density + np.log(tail), -np.inf)
     out = np.where(right == upper, near, np.log1p(-np.exp(np.minimum(near, 0.0))))
     small = ~right & (a < 1.0)
     if upper and np.any(small):
@@ -339,10 +340,10 @@ def solve(log_area: Any, log_density: Any, target: NDArray, start: NDArray, dire
     x = start
     for _ in range(100):
         area = log_area(x)
-        step = (target - area) * np.exp(area - log_density(x)) * direction
-        step = np.where(np.isfinite(step), step, 0.0)
-        x = x + step
-        if not np.any(np.abs(step) > 4e-16 * np.maximum(np.abs(x), 1e-3)):
+        width = np.exp(area - log_density(x))
+        part = np.where(np.isfinite(width), target - area, 0.0)
+        x = x + np.where(np.isfinite(width), width, 0.0) * part * direction
+        if not np.any(np.abs(part) > 1e-9):  # the next step would be its square
             break
     return x
 

@@ -124,17 +124,19 @@ def _tail(k: NDArray, z: NDArray, order: int, inward: bool) -> NDArray:
         for m in range(order):
             bell.append(sum((math.comb(m, i) * bell[m - i] * slopes[i] for i in range(m + 1)), np.zeros_like(k)))
         total += (share if inward else 2.0 * place * share) * np.exp(-k * rise) * bell[order]
-    return total * length
+    result: NDArray = total * length
+    return result
 
 
 def _circle_log_density(k: NDArray, x: NDArray) -> NDArray:
-    return -k * 2.0 * np.sin(0.5 * x) ** 2 - _circle(k, 0)[0] - math.log(2.0 * math.pi)
+    result: NDArray = -k * 2.0 * np.sin(0.5 * x) ** 2 - _circle(k, 0)[0] - math.log(2.0 * math.pi)
+    return result
 
 
 def _circle_log_area(k: NDArray, x: NDArray, upper: bool) -> NDArray:
     z = np.clip(np.abs(x), 0.0, math.pi)
     near = np.minimum(_circle_log_density(k, z) + np.log(_tail(k, z, 0, False)), math.log(0.5))
-    return np.where((x > 0) == upper, near, np.log1p(-np.exp(near)))
+    return np.asarray(np.where((x > 0) == upper, near, np.log1p(-np.exp(near))))
 
 
 def _circle_ratio(k: NDArray, x: NDArray, order: int) -> NDArray:

@@ -65,13 +65,11 @@ def built(library: Any, what: Any, leaf: Callable[[Any], Any] | None = None) -> 
 
 
 def rows() -> list[Row]:
-    """All rows."""
-    return [*UNIVARIATE, *DISCRETE, *MADE, *VECTORS]
+    """All rows but those of ``singles.py``."""
+    return [*MADE, *VECTORS]
 
 
-#: Continuous numbers; discrete values; made of others; vectors and matrices.
-UNIVARIATE: list[Row] = []
-DISCRETE: list[Row] = []
+#: Made of others; vectors and matrices: below.
 
 TAILS = [[1e-8, 0.3], [1.0, 2.5], [40.0, 1e6]]
 UNIT = [[1e-8, 1e-3], [0.3, 0.5], [0.9, 1 - 1e-8]]

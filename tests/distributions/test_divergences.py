@@ -191,3 +191,19 @@ def test_what_has_no_divergence():
         D.kl_divergence(D.Independent(D.Normal(tl.zeros(2), 1.0), 1), D.Independent(D.Normal(tl.zeros(2), 1.0), 0))
     with pytest.raises(ValueError, match="events must have one shape"):
         D.kl_divergence(D.MultivariateNormal(tl.zeros(2), tl.eye(2)), D.MultivariateNormal(tl.zeros(3), tl.eye(3)))
+
+
+def test_zeros_and_other_sets():
+    t = lambda *v: tl.tensor(v, dtype=tl.float64)  # noqa: E731
+    assert D.kl_divergence(D.Bernoulli(t(0.0, 1.0, 0.5)), D.Bernoulli(t(0.0, 1.0, 0.0))).tolist() == [0.0, 0.0, np.inf]
+    assert D.kl_divergence(D.Categorical(t(0.0, 1.0)), D.Categorical(t(1.0, 0.0))).item() == np.inf
+    assert D.kl_divergence(D.Categorical(t(0.0, 1.0)), D.Categorical(t(0.5, 0.5))).item() == pytest.approx(np.log(2))
+    assert D.kl_divergence(D.Uniform(t(0.0), t(2.0)), D.Beta(t(1.0), t(2.0))).tolist() == [np.inf]
+    assert D.kl_divergence(D.Uniform(t(-1.0), t(2.0)), D.Gamma(t(1.0), t(2.0))).tolist() == [np.inf]
+    assert D.kl_divergence(D.Poisson(t(0.0)), D.Poisson(t(2.0))).tolist() == [2.0]
+    assert D.kl_divergence(D.Chi2(t(3.0)), D.Chi2(t(3.0))).tolist() == [0.0]
+    assert D.kl_divergence(D.Binomial(5, t(0.5)), D.Binomial(3, t(0.5))).tolist() == [np.inf]
+    with pytest.raises(NotImplementedError, match="fewer trials"):
+        D.kl_divergence(D.Binomial(2, t(0.5)), D.Binomial(3, t(0.5)))
+    with pytest.raises(NotImplementedError, match="no formula"):
+        D.kl_divergence(D.StudentT(t(2.0)), D.Poisson(t(1.0)))
