@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributions.families import Make, Row, rows
-from distributions.test_families import close, leaves, made, with_leaves
+from distributions.families import Make, Row
+from distributions.test_families import close, every_row, leaves, made, with_leaves
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.distributions import constraints, utils
 
 D = tl.distributions
-ROWS = rows()
-every_row = pytest.mark.parametrize("row", ROWS, ids=[f"{row.id}-{i}" for i, row in enumerate(ROWS)])
 
 
 # ---- names ------------------------------------------------------------------------------------------------------------------------
