@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._checks import is_number
-from .._errors import ArgumentError, OperandError
+from .._errors import ArgumentError, PartKindError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..autograd import enable_grad
@@ -59,7 +59,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """
     for v in values:
         if not (isinstance(v, Boxed | ndarray | bool) or is_number(v)):
-            raise OperandError(
+            raise PartKindError(
                 f"broadcast_all: must be tensors and numbers: got {type(v).__name__} {v!r:.60}; convert it with tl.tensor(...)"
             )
     tensors = [to_operand(v, "broadcast_all") if isinstance(v, Boxed | ndarray) else None for v in values]
