@@ -78,7 +78,7 @@ def interval_quantile(p: NDArray, h: NDArray) -> NDArray:
     """The x with a share p of the density ``exp(h x)`` on [0, 1] below it.
 
     >>> interval_quantile(np.array([0.5, 0.5]), np.array([0.0, 2.0])).round(6)
-    array([0.5     , 0.71689 ])
+    array([0.5    , 0.71689])
     """
 
     def step(out: NDArray, p: NDArray, h: NDArray) -> None:
@@ -114,7 +114,7 @@ def _tail(k: NDArray, z: NDArray, order: int, inward: bool) -> NDArray:
     """Derivative number ``order`` in k of the area between the angle z >= 0 and pi (and 0, if ``inward``), by the density at z."""
     height = 2.0 * np.sin(0.5 * z) ** 2
     length = z if inward else _angle(height + (MOST + 5.0 * order) / np.maximum(k, 1e-300)) - z
-    norm = _circle(k, order)
+    norm = _circle(k, order) if order else []
     total = np.zeros_like(k)
     for place, share in gauss(NODES):
         s = length * (place if inward else place * place)
@@ -152,17 +152,18 @@ def _circle_ratio(k: NDArray, x: NDArray, order: int) -> NDArray:
 def _circle_quantile(p: NDArray, k: NDArray) -> NDArray:
     tail = np.minimum(p, 1.0 - p)
     low, high = np.zeros_like(p), np.full_like(p, math.pi)
+    norm = _circle(k, 0)[0] + math.log(2.0 * math.pi)
     with np.errstate(all="ignore"):
-        goal = np.log(tail)
-        for _ in range(34):
-            middle = 0.5 * (low + high)
-            outside = _circle_log_area(k, middle, True) < goal
-            low, high = np.where(outside, low, middle), np.where(outside, middle, high)
-        z = 0.5 * (low + high)
-        for _ in range(3):
-            area = _circle_log_area(k, z, True)
-            step = (area - goal) * np.exp(area - _circle_log_density(k, z))
-            z = np.clip(z + np.where(np.isfinite(step), step, 0.0), 0.0, math.pi)
+        goal, z = np.log(tail), math.pi * (1.0 - 2.0 * tail)
+        for _ in range(70):  # Newton's method, between bounds
+            density = -k * 2.0 * np.sin(0.5 * z) ** 2 - norm
+            area = density + np.log(_tail(k, z, 0, False))
+            part = np.where(tail > 0, area - goal, 0.0)
+            low, high = np.where(part < 0, low, z), np.where(part < 0, z, high)
+            ahead = z + part * np.exp(area - density)
+            z = np.where((ahead >= low) & (ahead <= high), ahead, 0.5 * (low + high))
+            if not np.any(np.abs(part) > 1e-9):  # the next step would be its square
+                break
     z = np.where(tail == 0.0, math.pi, np.where(tail == 0.5, 0.0, z))
     return np.where((p < 0) | (p > 1), np.nan, np.copysign(z, p - 0.5))
 
