@@ -183,8 +183,8 @@ def test_what_has_no_divergence():
         D.kl_divergence(D.Cauchy(0.0, 1.0), D.Normal(0.0, 1.0))
     with pytest.raises(TypeError, match="must be a Distribution"):
         D.kl_divergence(D.Normal(0.0, 1.0), 3)
-    with pytest.raises(TypeError, match="must be a subclass"):
-        kl.register_kl(int, D.Normal)
+    with pytest.raises(TypeError, match="must be a class"):
+        kl.register_kl(3, D.Normal)
     with pytest.raises(NotImplementedError, match="different transforms"):
         D.kl_divergence(D.LogNormal(0.0, 1.0), D.InverseGamma(1.0, 1.0))
     with pytest.raises(NotImplementedError, match="different numbers"):
