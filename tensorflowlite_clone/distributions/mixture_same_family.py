@@ -60,9 +60,7 @@ class MixtureSameFamily(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._get_checked_instance(MixtureSameFamily, _instance)
-        old = self._mixture_distribution
-        if len(old.batch_shape) < len(self._batch_shape):  # it may lack dimensions of the components' batch
-            vars(new)["_mixture_distribution"] = old.expand(batch_shape)
+        vars(new)["_mixture_distribution"] = self._mixture_distribution.expand(batch_shape)  # whose batch may be smaller
         return super().expand(batch_shape, new)
 
     @constraints.dependent_property
