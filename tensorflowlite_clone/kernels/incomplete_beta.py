@@ -48,6 +48,12 @@ def _correction(z: NDArray) -> NDArray:
     return piecewise(z, [(z >= LARGE, large), (z < LARGE, small)])
 
 
+def _log_mixed(r: NDArray, part: NDArray, rest: NDArray, d: NDArray) -> NDArray:
+    """``log(1 + r)`` for ``r = part (exp(d) - 1)``, also where that is -1 to rounding, or overflows; ``rest`` is 1 - part."""
+    near = np.where(r < -0.5, np.log(rest + part * np.exp(np.minimum(d, 0.0))), np.log1p(r))
+    return np.where(r > 1e20, np.log(part) + d, near)
+
+
 def _log_density_of_large(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
     """By the distance from the value at the mode, ``t = a / (a + b)``, where the large terms cancel, and that value."""
     whole = a + b
@@ -57,10 +63,8 @@ def _log_density_of_large(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
     p1, q1 = np.where(near, p, 0.0), np.where(near, q, 0.0)
     half = np.sinh(0.5 * np.where(near, d, 0.0))
     shape = -a * log1p_minus(p1) - b * log1p_minus(q1) - (4.0 * a / whole * b) * half * half
-    if not near.all():  # log(1 + p) for p that overflows is -d and a constant
-        left = np.where(d < -30.0, np.log(b / whole) - d, np.log1p(p))
-        right = np.where(d > 30.0, np.log(a / whole) + d, np.log1p(q))
-        shape = np.where(near, shape, -a * left - b * right)
+    if not near.all():
+        shape = np.where(near, shape, -a * _log_mixed(p, b / whole, a / whole, -d) - b * _log_mixed(q, a / whole, b / whole, d))
     size = 0.5 * (np.log(a) + np.log(b) - np.log(whole)) - HALF_LOG_2PI
     result: NDArray = shape + size - (_correction(a) + _correction(b) - _correction(whole))
     return result
@@ -153,7 +157,8 @@ def _integral(a: NDArray, b: NDArray, u: NDArray, i: int, j: int, short: bool) -
                 s, weight = flat + (length - flat) * (place * place), (length - flat) * (2.0 * place * share)
             else:
                 s, weight = flat * place, flat * share
-            left, right = -np.log1p(rest * np.expm1(s)), -np.log1p(t * np.expm1(-s))  # log t and log(1 - t) there, less those at u
+            e = np.expm1(s)
+            left, right = -np.log1p(rest * e), -np.log1p(t * (-e / (1.0 + e)))  # log t and log(1 - t) there, less those at u
             part = weight * np.exp(a * left + b * right)
             total += part * _bells(below + left + mean_a, above + right + mean_b, a, b, i, j, a + b) if i + j else part
     return total

@@ -123,6 +123,27 @@ def test_quantiles_undo_areas():
         np.testing.assert_allclose(distribution.log_cdf(tl.tensor(x)).numpy(), np.log(p), rtol=1e-9, atol=1e-12)
 
 
+def test_shapes_over_eighteen_decades():
+    """Areas of both sides add up to 1 and quantiles come back, for gamma, beta and von Mises' variates; nothing overflows."""
+    rng, n = np.random.default_rng(0), 600
+    a, b = 10 ** rng.uniform(-8, 10, (2, n))
+    away = rng.normal(0, 3, n) * rng.choice([1, 30, 1e3], n)
+    u, y, k = np.log(a / b) + away * np.sqrt(1 / a + 1 / b).clip(0, 1), np.log(a) + away * np.minimum(a**-0.5, 1), a.clip(0, 1e8)
+    x = np.clip(away / np.sqrt(k), -np.pi, np.pi)
+    p = np.where(np.arange(n) % 2, rng.uniform(0, 1, n), 10 ** rng.uniform(-300, 0, n))
+    for area, slope, back in (
+        (lambda s: beta.log_area(a, b, u, s), beta.ratio(a, b, u, 1, 0), lambda s: beta.log_area(a, b, beta.quantile(p, a, b), s)),
+        (lambda s: gamma.log_area(a, y, s), gamma.ratio(a, y, 1), lambda s: gamma.log_area(a, gamma.quantile(p, a), s)),
+        (lambda s: tilted.circle_log_area(k, x, s), tilted.circle_ratio(k, x, 1), None),
+    ):
+        lower, upper = area(False), area(True)
+        np.testing.assert_allclose(np.exp(lower) + np.exp(upper), 1.0, rtol=1e-12)
+        assert (lower <= 0).all() and (upper <= 0).all() and np.isfinite(slope).all()
+        if back is not None:  # to the rounding of the place, which a shape of 1e10 magnifies
+            nearer = np.where(p <= 0.5, back(False) - np.log(p), back(True) - np.log1p(-p))
+            np.testing.assert_allclose(nearer, 0.0, atol=1e-7)
+
+
 def test_ends_and_what_is_outside():
     nan, inf = np.nan, np.inf
     np.testing.assert_equal(gamma.quantile(np.array([0.0, 1.0, -1.0, 0.5]), np.array([2.0, 2.0, 2.0, -1.0])), [-inf, inf, nan, nan])
