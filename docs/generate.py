@@ -23,6 +23,7 @@ import numpy_functions
 import torch_coverage
 
 import tensorflowlite_clone as tl
+import tensorflowlite_clone.distributions
 import tensorflowlite_clone.fft  # with the operations that are loaded late
 import tensorflowlite_clone.linalg
 import tensorflowlite_clone.nn.functional
