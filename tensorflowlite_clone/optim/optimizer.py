@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, OperandError, ShapeError, StateDictError
 from ..autograd import enable_grad
 from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
@@ -275,6 +275,11 @@ class Optimizer(Hooked):
         for hook in [*self._hooks("before state_dict").values()]:
             hook(self)
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
+        lost = next((p for p, s in self.state.items() if s and isinstance(p, Taped) and id(p) not in numbers), None)
+        if lost is not None:
+            raise StateDictError(
+                f"state_dict: {self._name()} remembers a parameter {tuple(lost.shape)} that no group has; forget it: optimizer.state.pop(p)"
+            )
         found: dict[str, Any] = {
             "state": {numbers[id(p)] if isinstance(p, Taped) else p: dict(s) for p, s in self.state.items() if s},
             "param_groups": [
