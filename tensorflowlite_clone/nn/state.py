@@ -13,6 +13,7 @@ import numpy as np
 
 from .._errors import OperandError, StateDictError
 from ..autograd import no_grad
+from ..core.boxed import Boxed
 from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
 from .parameter import is_lazy
@@ -203,6 +204,9 @@ class Stateful:
             for t, array in given.writes:
                 if is_lazy(t):
                     t.materialize(array.shape)  # type: ignore[attr-defined]
+                if type(t).rank > 1:
+                    t.become(array.clone(), "load_state_dict")
+                    continue
                 if given.assign:
                     t.data = array
                 else:
@@ -236,6 +240,11 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
     """
     if is_lazy(given):
         return None, None if is_lazy(t) else f"size of {{}}: unknown yet in the state, {t.shape} in the module; call the saved module first"
+    if type(t).rank > 1 or (isinstance(given, Boxed) and type(given).rank > 1):  # sparse ones
+        if type(t) is not type(given) or given.shape != t.shape:
+            kinds = ["sparse" if isinstance(x, Boxed) and type(x).rank > 1 else "dense" for x in (given, t)]
+            return None, f"size of {{}}: {kinds[0]} {np.shape(given)} in the state, {kinds[1]} {tuple(t.shape)} in the module"
+        return given.detach().to(t.dtype), None
     try:
         array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
     except ValueError:  # rows of several lengths

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._errors import ArgumentError, OperandError, ShapeError, StateDictError
 from ..autograd import enable_grad
+from ..autograd.backward import forget_gradient
 from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
 from ..ops.sparse.coo import SparseTensor
@@ -173,8 +174,7 @@ class Optimizer(Hooked):
         """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    p._grad = None if set_to_none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+                forget_gradient(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure``, if given, computes the loss again first and is returned.
