@@ -111,6 +111,11 @@ class _NormBase(_Affine):
 class _BatchNorm(_NormBase):
     """Statistics over the batch and all positions."""
 
+    def _without_running_statistics(self) -> None:
+        """Use the statistics of each batch from now on, in evaluation too."""
+        self.track_running_stats = False
+        self.running_mean = self.running_var = self.num_batches_tracked = None  # type: ignore[assignment]
+
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input; in training the running statistics move towards the batch's."""
         self._check(input)
