@@ -16,7 +16,7 @@ from ..autograd import no_grad
 from ..core.boxed import Boxed
 from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
-from .parameter import is_lazy
+from .parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from .hooks import Hooks
@@ -44,6 +44,8 @@ class Loading(OrderedDict[str, Any]):
         super().__init__(state)
         self.assign = assign
         self.writes: list[tuple[Tensor, Any]] = []
+        #: Parameters that take the place of others, with the tables that they go to.
+        self.parameters: list[tuple[dict[str, Any], str, Parameter]] = []
         self.extra: list[tuple[Any, Any]] = []
         #: The keys that modules know, and the paths of the modules that were asked.
         self.known: set[str] = set()
@@ -129,8 +131,9 @@ class Stateful:
         """Copy values into parameters and buffers by dotted name, and hand modules that define `set_extra_state` theirs.
 
         With ``strict`` every key must be there and known. Values are copied into the existing memory; with ``assign`` the given
-        tensors take its place. Raises one `StateDictError` that lists everything that does not fit, before anything is changed (but
-        where hooks may still forgive missing and unexpected keys, these are raised after the others were loaded).
+        tensors take its place, and given parameters that of the parameters. Raises one `StateDictError` that lists everything that does
+        not fit, before anything is changed (but where hooks may still forgive missing and unexpected keys, these are raised after the
+        others were loaded).
         """
         if not isinstance(state_dict, Mapping):
             raise OperandError(
@@ -185,6 +188,8 @@ class Stateful:
             array, problem = value_for(t, state_dict[key], loading.assign)
             if problem is not None:
                 error_msgs.append(problem.format(key))
+            elif loading.assign and isinstance(state_dict[key], Parameter) and name in self._parameters:
+                loading.parameters.append((self._parameters, name, state_dict[key]))
             elif array is not None:
                 loading.writes.append((t, array))
         if _defines(self, "set_extra_state"):
@@ -212,6 +217,9 @@ class Stateful:
                 else:
                     np.copyto(t.array, array, casting="unsafe")
                     t.changed("load_state_dict")
+        for table, name, parameter in given.parameters:
+            parameter.requires_grad_(table[name].requires_grad)
+            table[name] = parameter
         for module, state in given.extra:
             module.set_extra_state(state)
 

@@ -504,3 +504,21 @@ def test_zeros_are_put_into_the_gradients_there_are(library):
         layer(T.ones(4, 2)).sum().backward()
         assert together.tolist() == [4.0] * 9
         clear.zero_grad(set_to_none=False)
+
+
+@pytest.mark.parametrize("library", ["tl", "torch"])
+def test_parameters_that_are_assigned_are_shared(library):
+    T = tl if library == "tl" else pytest.importorskip("torch")
+    giver, taker = T.nn.Linear(2, 2), T.nn.Linear(2, 2)
+    taker.bias.requires_grad_(False)
+    taker.load_state_dict(giver.state_dict(keep_vars=True), assign=True)
+    assert taker.weight is giver.weight and taker.bias is giver.bias and not giver.bias.requires_grad
+    other = T.nn.Linear(2, 2)
+    other.load_state_dict(giver.state_dict(), assign=True)
+    assert other.weight is not giver.weight
+    with T.no_grad():
+        giver.weight.fill_(7.0)
+    assert other.weight.tolist() == [[7.0, 7.0], [7.0, 7.0]] and other.weight.requires_grad
+    with pytest.raises(RuntimeError):
+        taker.load_state_dict({"weight": T.nn.Parameter(T.zeros(2, 2)), "bias": T.nn.Parameter(T.zeros(3))}, assign=True)
+    assert taker.bias is giver.bias

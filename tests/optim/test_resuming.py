@@ -279,3 +279,22 @@ def test_a_state_that_is_none_changes_nothing(name):
         with pytest.raises(RuntimeError, match=r"load_state_dict: .*(LR|Plateau|Scheduler|WarmRestarts)"):
             schedule.load_state_dict(state)
         assert str(schedule.state_dict()) == str(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("multi-step", {"milestones": {"a": 1}}), ("multi-step", {"milestones": {2: "x"}}), ("multi-step", {"milestones": [2, 5]}),
+        ("one cycle", {"_schedule_phases": [3, 4]}), ("one cycle", {"_anneal_func_type": "exp"}),
+        ("one cycle", {"_schedule_phases": [{"end_step": 1}] * 2}), ("one cycle", {"total_steps": "9"}),
+        ("sequential", {"_schedulers": [{}, {}, {}]}), ("sequential", {"_milestones": ["a", 2]}), ("together", {"_schedulers": []}),
+        ("cyclic with memory", {"_scale_fn_custom": 3}),
+    ],
+)  # fmt: skip
+def test_parts_of_a_state_that_are_none_change_nothing(name, wrong):
+    make = SCHEDULES[name][0] if name in SCHEDULES else WHOLE[name]
+    schedule = make(lr_scheduler, sgd())
+    before = copy.deepcopy(schedule.state_dict())
+    with pytest.raises((ValueError, RuntimeError), match="load_state_dict: "):
+        schedule.load_state_dict({**before, **wrong})
+    assert str(schedule.state_dict()) == str(before)

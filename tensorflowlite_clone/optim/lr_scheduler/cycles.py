@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from ..._checks import choice, integer, number
-from ..._errors import ArgumentError, OperandError
+from ..._checks import choice, integer, is_number, number
+from ..._errors import ArgumentError, OperandError, StateDictError
 from ..optimizer import Optimizer
 from .scheduler import LRScheduler
 
@@ -107,6 +107,17 @@ class OneCycleLR(_Cycle):
                 group["base_momentum"], group["max_momentum"] = least, most
         super().__init__(optimizer, last_epoch)
 
+    def check_state(self, state_dict: Any) -> None:
+        """As that of others; the phases and the form of the curve are such as there are."""
+        super().check_state(state_dict)
+        curve, phases = state_dict["_anneal_func_type"], state_dict["_schedule_phases"]
+        known = [
+            isinstance(p, Mapping) and is_number(p.get("end_step")) and {*p} == {*q} and {p["start_lr"], p["end_lr"]} <= _OPPOSITE.keys()
+            for p, q in zip(phases, self._schedule_phases, strict=True)
+        ]
+        if curve not in ("cos", "linear") or not all(known):
+            raise StateDictError(f"load_state_dict: no phases of OneCycleLR: {curve!r:.20}, {phases!r:.60}; pass what was saved")
+
     def _between(self, start: float, end: float, share: float) -> float:
         if self._anneal_func_type == "linear":
             return start + (end - start) * share
@@ -133,9 +144,13 @@ class OneCycleLR(_Cycle):
         return self._values("momentum")
 
 
+#: Between which settings the momentum goes, where the rate goes between these.
+_OPPOSITE = {"initial_lr": "max_momentum", "max_lr": "base_momentum", "min_lr": "max_momentum"}
+
+
 def _phases(ends: list[tuple[float, str, str]]) -> list[dict[str, Any]]:
     """Phases: the last step, and between which settings of a group the rate goes; the momentum is low where the rate is high."""
-    momentum = {"initial_lr": "max_momentum", "max_lr": "base_momentum", "min_lr": "max_momentum"}
+    momentum = _OPPOSITE
     return [{"end_step": end, "start_lr": a, "end_lr": b, "start_momentum": momentum[a], "end_momentum": momentum[b]} for end, a, b in ends]
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._checks import integer, number
+from ..._checks import integer, is_integer, number
+from ..._errors import StateDictError
 from ..optimizer import Optimizer
 from .scheduler import Factor, epochs
 
@@ -63,6 +64,15 @@ class MultiStepLR(_Steps):
     def factor_at(self, epoch: int) -> float:
         """``gamma`` at milestones, as often as they are named."""
         return self.gamma ** self.milestones[epoch]
+
+    def check_state(self, state_dict: Any) -> None:
+        """As that of others; milestones are numbers of epochs, with how often each is named."""
+        super().check_state(state_dict)
+        for item in state_dict["milestones"].items():
+            if not all(is_integer(n) or (isinstance(n, str) and n.isdecimal()) for n in item):
+                raise StateDictError(
+                    f"load_state_dict: milestones of MultiStepLR must be numbers of epochs, and how often: got {dict([item])!r:.60}"
+                )
 
     def take(self, state: Mapping[str, Any]) -> None:
         """The state, whose milestones may have been read from a file as a plain dict."""
