@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXTRA = "_extra_state"
 
 
-class IncompatibleKeys(NamedTuple):
+class _IncompatibleKeys(NamedTuple):
     """What `Module.load_state_dict` found missing and unexpected."""
 
     missing_keys: list[str]
@@ -34,7 +34,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Loading(OrderedDict[str, Any]):
@@ -127,7 +127,7 @@ class Stateful:
         members = [*self._parameters.items(), *((n, b) for n, b in self._buffers.items() if n not in self._transient)]
         return [(n, t) for n, t in members if t is not None]
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> _IncompatibleKeys:
         """Copy values into parameters and buffers by dotted name, and hand modules that define `set_extra_state` theirs.
 
         With ``strict`` every key must be there and known. Values are copied into the existing memory; with ``assign`` the given
@@ -143,7 +143,7 @@ class Stateful:
         modules = {f"{path}." if path else "": m for path, m in self.named_modules(remove_duplicate=False)}
         hooked = [m for m in modules.values() if m._hooks is not None and m._hooks.load_after]
         versions = getattr(state_dict, "_metadata", {})
-        given, found = Loading(state_dict, assign), IncompatibleKeys([], [])
+        given, found = Loading(state_dict, assign), _IncompatibleKeys([], [])
         problems: list[str] = []
         for prefix, module in modules.items():
             about = {**versions.get(prefix[:-1], {}), **({"assign_to_params_buffers": True} if assign else {})}
