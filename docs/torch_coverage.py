@@ -80,7 +80,6 @@ REASONS: list[tuple[str, str]] = [
     (r"(indices|values)_copy|(Tensor\.)?(resize_as_sparse_|sparse_resize_\w*)",
      "copies of parts of sparse tensors, and other shapes for them: make another with `sparse_coo_tensor`"),
     (r"nn\.grad", "gradients of convolutions by hand: `autograd.grad` gives them"),
-    (r"func\.replace_all_batch_norm_modules_", "running statistics move inside transforms too: `func.functional_call` with the buffers"),
 ]  # fmt: skip
 #: What is still to come, in the same way.
 NOT_YET = [r"distributions(\..*)?"]

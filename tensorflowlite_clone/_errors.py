@@ -77,8 +77,8 @@ class TransformError(Bounded, RuntimeError):
     """Something that a function transform (grad, jvp, vmap) cannot do was asked inside it."""
 
 
-class StateDictError(Bounded, RuntimeError, KeyError):
-    """A ``state_dict`` does not fit the module or optimizer it is loaded into."""
+class StateDictError(Bounded, RuntimeError, KeyError, ValueError):
+    """A ``state_dict`` does not fit the module, optimizer or schedule it is loaded into."""
 
     __str__ = RuntimeError.__str__  # KeyError would show the message's repr
 

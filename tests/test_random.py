@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -262,7 +263,9 @@ REFUSED = {
     "leaf": (lambda: tl.zeros(3, requires_grad=True).normal_(), RuntimeError, "normal_: a leaf tensor that requires grad"),
     "dropout p": (lambda: F.dropout(tl.ones(3), 1.5), ValueError, "dropout: p must be between 0 and 1: got 1.5"),
     "dropout of integers": (lambda: F.dropout(tl.arange(3)), RuntimeError, "dropout: the input must be floating: it is int64"),
-    "dropout2d shape": (lambda: F.dropout2d(tl.ones(3, 3)), RuntimeError, r"dropout2d: .* 3 or 4 dimensions: it is \(3, 3\)"),
+    "dropout2d shape": (lambda: F.dropout2d(tl.ones(3)), RuntimeError, r"dropout2d: .* at least 2 dimensions: it is \(3,\)"),
+    "dropout1d shape": (lambda: F.dropout1d(tl.ones(3)), RuntimeError, r"dropout1d: .* 2 or 3 dimensions: it is \(3,\)"),
+    "dropout3d shape": (lambda: F.dropout3d(tl.ones(())), RuntimeError, "dropout3d: the input must have dimensions"),
     "alpha_dropout p": (lambda: F.alpha_dropout(tl.ones(3), -0.1, True), ValueError, "alpha_dropout: p must be between 0 and 1: got -0.1"),
 }  # fmt: skip
 
@@ -347,11 +350,12 @@ def test_dropout_in_every_mode_of_a_transform():
     [
         (F.dropout1d, (20, 10, 3), (2,)),
         (F.dropout2d, (20, 10, 2, 3), (2, 3)),
-        (F.dropout2d, (30, 2, 3), (1, 2)),
+        (F.dropout1d, (30, 3), (1,)),
+        (F.dropout3d, (30, 2, 1, 3), (1, 2, 3)),
         (F.dropout3d, (20, 10, 2, 1, 3), (2, 3, 4)),
         (lambda x, p, training: tl.feature_dropout(x, p, training), (20, 10, 4), (2,)),
     ],
-    ids=["1d", "2d", "2d without batch", "3d", "feature"],
+    ids=["1d", "2d", "1d without batch", "3d without batch", "3d", "feature"],
 )
 def test_channels_are_dropped_as_a_whole(f, shape, spatial):
     tl.manual_seed(0)
@@ -360,6 +364,27 @@ def test_channels_are_dropped_as_a_whole(f, shape, spatial):
     np.testing.assert_array_equal(low, high)
     assert set(low.ravel()) == {0.0, 2.0}
     assert len(np.unique(low.reshape(len(low), -1), axis=0)) > 1
+
+
+@pytest.mark.parametrize("name", ["dropout1d", "dropout2d", "dropout3d", "feature_dropout", "feature_alpha_dropout"])
+def test_what_is_dropped_together_is_as_in_torch(name):
+    """Whatever the number of dimensions: which of them share a mask, who warns, and who refuses."""
+    torch = pytest.importorskip("torch")
+    for shape in [(), (5,), (5, 6), (5, 6, 2), (5, 6, 2, 3), (5, 6, 2, 3, 2), (5, 6, 2, 1, 2, 2)]:
+        seen = []
+        for T in (tl, torch):
+            f = getattr(T.nn.functional, name, getattr(T, name, None))
+            T.manual_seed(1)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                try:
+                    y = sum(f(T.ones(shape), 0.5, True) for _ in range(50)).numpy()
+                except (RuntimeError, ValueError):
+                    seen.append("refused")
+                    continue
+            together = [axis for axis, n in enumerate(shape) if n > 1 and (y == y.take([0], axis)).all()]
+            seen.append((together, len({str(w.message)[:40] for w in told})))
+        assert seen[0] == seen[1], shape
 
 
 def test_feature_alpha_dropout_drops_whole_channels():

@@ -70,6 +70,13 @@ PROGRAMS = {
     "empty": lambda T, a: make(T, np.zeros((2, 0), np.int64), np.zeros(0)) + a,
     "empty product": lambda T, a: make(T, np.zeros((2, 0), np.int64), np.zeros(0)) @ T.ones(4, 2, dtype=a.dtype),
     "no size": lambda T, a: T.sparse_coo_tensor(T.tensor(INDEX), T.tensor(VALUES)).shape,
+    "joined": lambda T, a: (T.cat([a, a.coalesce()]), T.cat([a, a], 1), T.stack([a, a * 2]), T.stack([a, a], 2)),
+    "joined hybrids": lambda T, a: T.cat([make(T, INDEX[:1], DICE_ROWS, (3, 4))] * 2),
+    "dimensions": lambda T, a: (a.unsqueeze(0), a.unsqueeze(2)),
+    "all elements": lambda T, a: (a.norm(), T.norm(a), T.norm(a, 3), a.any(), a.clone().zero_().any()),
+    "like it": lambda T, a: (T.zeros_like(a), T.zeros_like(a, dtype=T.float32)),
+    "size alone": lambda T, a: (T.sparse_coo_tensor(size=(2, 3)), T.sparse_coo_tensor((2, 3))),
+    "stacks": lambda T, a: T.bmm(T.stack([a, 2 * a]), T.arange(16.0, dtype=a.dtype).reshape(2, 4, 2)),
     "hybrid": lambda T, a: [f(make(T, INDEX[:1], DICE_ROWS, (3, 4)), T) for f in HYBRID],
 }  # fmt: skip
 DICE_ROWS = DICE.standard_normal((6, 4))
@@ -201,7 +208,14 @@ def test_gradients_meet():
         assert not g.is_sparse
         np.testing.assert_allclose(g.numpy(), once + 1)
     (g,) = tl.autograd.grad(e(i, w, sparse=True).sum(), w)
-    assert not g.is_sparse, "only backward fills leaves"
+    assert g.is_sparse
+    np.testing.assert_allclose(array(g), once)
+    w.grad = None
+    e(i, w, sparse=True).sum().backward(inputs=[w])
+    assert w.grad.is_sparse
+    (g,) = tl.autograd.grad(e(i, w, sparse=True).sum() + w.sum(), w)
+    assert not g.is_sparse
+    np.testing.assert_allclose(array(g), once + 1)
     (g,) = tl.autograd.grad((e(i, w, sparse=True) ** 2).sum(), w, create_graph=True)
     assert not g.is_sparse, "who differentiates it again needs all of it"
     assert not tl.func.grad(lambda t: e(i, t, sparse=True).sum())(w.detach()).is_sparse
@@ -278,6 +292,30 @@ def test_errors(call, says):
     with pytest.raises((ValueError, TypeError, RuntimeError, IndexError)) as caught:
         call()
     assert says in str(caught.value)
+
+
+def test_numbers_have_the_default_dtype():
+    before = tl.get_default_dtype()
+    try:
+        tl.set_default_dtype(tl.float64)
+        assert tl.sparse_coo_tensor([[0]], [1.5], (2,)).dtype == tl.sparse_coo_tensor((2, 3)).dtype == tl.float64
+    finally:
+        tl.set_default_dtype(before)
+    a = tl.sparse_coo_tensor([[0]], [1.5], (2,))
+    assert a.dtype == tl.float32 and str(a.device) == "cpu"
+    with pytest.raises(TypeError, match="make it dense first"):
+        a.item()
+    with pytest.raises(ValueError, match="indices are missing"):
+        tl.sparse_coo_tensor(values=[1.0], size=(2,))
+
+
+def test_a_stack_of_products_has_gradients():
+    v = tl.tensor(VALUES, requires_grad=True)
+    y = tl.tensor(DICE.standard_normal((2, 4, 2)), requires_grad=True)
+    a = tl.sparse_coo_tensor(tl.tensor(INDEX), v, (3, 4))
+    found = [tl.autograd.grad((tl.stack([x, 2 * x]) @ y).sin().sum(), [v, y]) for x in (a, a.to_dense())]
+    for mine, other in zip(*found, strict=True):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-10)
 
 
 def test_text():

@@ -239,3 +239,17 @@ def _seeds(roots: list[Tensor], given: Any, op: str, create_graph: bool) -> list
             seed = seed.array
         seeds.append(seed)
     return seeds
+
+
+def forget_gradient(leaf: Tensor, set_to_none: bool) -> None:
+    """Let a leaf have no gradient; or zeros, in the memory that its gradient has, which others may look at."""
+    g = leaf.grad
+    if g is None or set_to_none:
+        leaf._grad = None
+    elif type(g).rank > 1:  # a sparse one
+        g.zero_()
+    elif g.node is None and type(g.array) is np.ndarray and g.array.flags.writeable:
+        g.array.fill(0)
+        g.memory_cell().filled()
+    else:
+        leaf._grad = Tensor.wrap(np.zeros(leaf.shape, leaf.dtype), leaf.level)

@@ -288,3 +288,22 @@ def _stack_one(name: str, tensors: list[Tensor]) -> Any:
         return Tensor(np.stack([t.numpy(force=True) for t in tensors]), requires_grad=tensors[0].requires_grad)
     stacked: Any = np.stack(tensors)
     return stacked
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let every batch normalisation in ``root`` use the statistics of each batch alone, also in evaluation; returns ``root``.
+
+    Running statistics are changed in place by every batch, which `vmap` refuses; without them a model can be mapped in training.
+
+    >>> import tensorflowlite_clone as tl
+    >>> model = replace_all_batch_norm_modules_(tl.nn.Sequential(tl.nn.BatchNorm1d(3)))
+    >>> tl.func.vmap(model)(tl.ones(2, 4, 3)).shape
+    (2, 4, 3)
+    """
+    if not callable(getattr(root, "modules", None)):
+        raise OperandError(f"replace_all_batch_norm_modules_: root must be a module: got {type(root).__name__} {root!r:.40}")
+    for module in root.modules():
+        forget = getattr(module, "_without_running_statistics", None)
+        if forget is not None:
+            forget()
+    return root

@@ -1,7 +1,7 @@
 """Neural networks: modules, layers, losses, initialisation, as in ``torch.nn``."""
 
 from .._lazy import public as _public
-from . import functional, init, modules, utils
+from . import functional, grad, init, modules, utils
 from .activation import (
     CELU,
     ELU,
@@ -310,6 +310,7 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "functional",
+    "grad",
     "init",
     "modules",
     "utils",

@@ -314,8 +314,8 @@ class _AlongDim(Layer):
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function along ``dim`` (the last dimension where None was given)."""
-        result: Tensor = getattr(F, self._function)(input, dim=-1 if self.dim is None else self.dim)
+        """The function along ``dim``; where that is None, along the one that `functional.softmax` then takes, with a warning."""
+        result: Tensor = getattr(F, self._function)(input, dim=self.dim)
         return result
 
     def extra_repr(self) -> str:

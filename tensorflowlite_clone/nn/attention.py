@@ -9,7 +9,7 @@ from typing import Any
 
 from .._errors import ArgumentError
 from ..core.tensor import Tensor
-from ..ops.nn.multihead import attention_of_heads
+from ..ops.nn.multihead import attention_of_heads, mask_of_encoder
 from . import init
 from .linear import NonDynamicallyQuantizableLinear, parameter
 from .module import Module
@@ -116,3 +116,10 @@ class MultiheadAttention(Module):
             attn_mask, not self._qkv_same_embed_dim, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight, None, None,
             average_attn_weights, is_causal, self.batch_first,
         )  # fmt: skip
+
+    def merge_masks(self, attn_mask: Tensor | None, key_padding_mask: Tensor | None, query: Tensor) -> tuple[Tensor | None, int | None]:
+        """Both masks as one, and PyTorch's number of what it is: 0 for ``attn_mask`` alone, 1 for padding alone, 2 for both; None, None.
+
+        Booleans or numbers to add, as `forward` takes them: (N, num_heads, L, L) for ``query`` (N, L, E), or the padding (N, L) as it is.
+        """
+        return mask_of_encoder(attn_mask, key_padding_mask, query, self.num_heads)

@@ -147,10 +147,12 @@ class Sequential(Layer):
         return self
 
     def insert(self, index: int, module: Module) -> Self:
-        """Add a module in front of the one at ``index``."""
+        """Add a module in front of the one at ``index``, or at the end; raises `DimensionError`, an `IndexError`, beyond."""
         _module(module, "Sequential", index)
-        modules = list(self)
-        modules.insert(_integer(index, "Sequential"), module)
+        modules, place = list(self), _integer(index, "Sequential")
+        if not -len(modules) <= place <= len(modules):
+            raise DimensionError(f"Sequential: index {place} is out of range: it has {len(modules)} modules")
+        modules.insert(place, module)
         self._renumber(modules)
         return self
 
@@ -318,6 +320,7 @@ class ModuleDict(Module):
         pairs = pairs_of(modules, "ModuleDict", "modules")
         for name, module in pairs:
             _module(module, "ModuleDict", name)
+            self._check_name(name, "module")
         for name, module in pairs:
             self.add_module(name, module)
 

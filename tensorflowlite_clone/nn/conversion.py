@@ -48,6 +48,8 @@ class Convertible:
                 new = fn(t)
             if is_lazy(t):
                 t.announce(new.dtype.dtype)
+            elif type(t).rank > 1:  # a sparse one
+                t.become(new, "to")
             elif new is not t:
                 t.data = new
             if t.grad is not None:

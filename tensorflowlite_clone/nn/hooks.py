@@ -5,7 +5,7 @@ Not here: the gates that backward hooks need on the tape (``backward_hooks.py``)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
 from .._errors import OperandError
@@ -115,11 +115,66 @@ def _after(hook: Hook, module: Hookable, args: tuple[Any, ...], kwargs: dict[str
     return output if new is None else new
 
 
+class Functions(MutableMapping[int, Callback]):
+    """The hooks of one kind that a module has, by number: a view for programs that look at them or take them off, as PyTorch's do."""
+
+    def __init__(self, module: Hookable, name: str) -> None:
+        self.module, self.name = module, name
+
+    def _table(self) -> dict[int, Hook]:
+        hooks = self.module._hooks
+        return {} if hooks is None else getattr(hooks, self.name)  # type: ignore[no-any-return]
+
+    def __getitem__(self, key: int) -> Callback:
+        return self._table()[key].function
+
+    def __setitem__(self, key: int, function: Callback) -> None:
+        hooks = self.module._hook_table()
+        getattr(hooks, self.name)[key] = Hook(function)
+        hooks._count()
+
+    def __delitem__(self, key: int) -> None:
+        del self._table()[key]
+        self.module._hook_table()._count()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([*self._table()])
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def _functions(name: str) -> Any:
+    """The attribute under which PyTorch keeps the hooks of a kind: a view of them; what is put there takes their place."""
+
+    def look(self: Hookable) -> Functions:
+        return Functions(self, name)
+
+    def replace(self: Hookable, functions: Any) -> None:
+        new = dict(functions)
+        view = Functions(self, name)
+        view.clear()
+        view.update(new)
+
+    return property(look, replace)
+
+
 class Hookable:
     """The methods of `Module` that register hooks."""
 
     _hooks: Hooks | None
     forward: Callable[..., Any]
+    _forward_pre_hooks = _functions("before")
+    _forward_hooks = _functions("after")
+    _backward_pre_hooks = _functions("backward_before")
+    _backward_hooks = _functions("backward")
+    _state_dict_pre_hooks = _functions("save_before")
+    _state_dict_hooks = _functions("save_after")
+    _load_state_dict_pre_hooks = _functions("load_before")
+    _load_state_dict_post_hooks = _functions("load_after")
 
     def _hook_table(self) -> Hooks:
         if self._hooks is None:

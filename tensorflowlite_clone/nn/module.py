@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError
+from ..autograd.backward import forget_gradient
+from ..core.boxed import Boxed
 from ..core.tensor import Taped, Tensor
 from .conversion import Convertible
 from .hooks import GLOBAL, REGISTERED, Hookable, Hooks, call_between
@@ -109,7 +109,7 @@ class Module(Stateful, Convertible, Hookable):
                 )
             self._keep("module", name, None)
         elif ready and name in self._buffers:
-            if value is not None and not tensor:
+            if value is not None and not _is_tensor(value):
                 raise OperandError(
                     f"{type(self).__name__}.{name}: is a buffer and can only become a tensor or None: got {type(value).__name__}; "
                     f"wrap it with tl.tensor(...)"
@@ -200,7 +200,7 @@ class Module(Stateful, Convertible, Hookable):
         """
         self._check_ready(name)
         self._check_name(name, "buffer")
-        if tensor is not None and not isinstance(tensor, Taped):
+        if tensor is not None and not _is_tensor(tensor):
             raise OperandError(f"register_buffer: {name!r} must be a tensor or None: got {type(tensor).__name__}; use tl.tensor(...)")
         self._keep("buffer", name, tensor)
         if persistent:
@@ -361,8 +361,7 @@ class Module(Stateful, Convertible, Hookable):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or, with ``set_to_none=False``, fill them with zeros)."""
         for p in self.parameters():
-            none = set_to_none or p.grad is None
-            p._grad = None if none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+            forget_gradient(p, set_to_none)
 
     # ---- what PyTorch's programs also call ------------------------------------------------------------------------------------
     def compile(self, *args: Any, **kwargs: Any) -> None:
@@ -406,6 +405,11 @@ if TYPE_CHECKING:
 
 else:
     Layer = Module
+
+
+def _is_tensor(value: Any) -> bool:
+    """Whether it can be a buffer: a tensor, dense or sparse."""
+    return isinstance(value, Taped) or (isinstance(value, Boxed) and type(value).rank > 1)
 
 
 def _add_path(error: Exception, module: Module) -> None:

@@ -111,19 +111,26 @@ class _NormBase(_Affine):
 class _BatchNorm(_NormBase):
     """Statistics over the batch and all positions."""
 
+    def _without_running_statistics(self) -> None:
+        """Use the statistics of each batch from now on, in evaluation too."""
+        self.track_running_stats = False
+        self.running_mean = self.running_var = self.num_batches_tracked = None  # type: ignore[assignment]
+
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input; in training the running statistics move towards the batch's."""
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            with no_grad():
-                self.num_batches_tracked.add_(1)  # not +=, which would make a value of a transform the buffer
-            if self.momentum is None:  # the average of all batches so far
-                momentum = 1.0 / self.num_batches_tracked.item()
+        counted = self.num_batches_tracked if self.training else None
+        if self.momentum is None and counted is not None:  # the average of all batches so far
+            momentum = 1.0 / (counted.item() + 1)
         use_batch = self.training or self.running_mean is None
         track = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if track else (None, None)
-        return F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum, self.eps)
+        out = F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum, self.eps)
+        if counted is not None:
+            with no_grad():
+                counted.add_(1)  # not +=, which would make a value of a transform the buffer
+        return out
 
 
 class BatchNorm1d(_BatchNorm):

@@ -46,7 +46,11 @@ class _Pad(Layer):
         return str(self.padding)
 
 
-class CircularPad1d(_Pad):
+class _CircularPadNd(_Pad):
+    mode = "circular"
+
+
+class CircularPad1d(_CircularPadNd):
     """Elements from the other end around the last dimension: (N, C, L) or (C, L) -> (.., L + left + right).
 
     >>> import tensorflowlite_clone as tl
@@ -54,22 +58,26 @@ class CircularPad1d(_Pad):
     [[3.0, 1.0, 2.0, 3.0, 1.0, 2.0]]
     """
 
-    mode, spatial = "circular", 1
+    spatial = 1
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPadNd):
     """Elements from the other end around the last two dimensions: (N, C, H, W) or (C, H, W); at most the size of each dimension."""
 
-    mode, spatial = "circular", 2
+    spatial = 2
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPadNd):
     """Elements from the other end around the last three dimensions: (N, C, D, H, W) or (C, D, H, W)."""
 
-    mode, spatial = "circular", 3
+    spatial = 3
 
 
-class ReflectionPad1d(_Pad):
+class _ReflectionPadNd(_Pad):
+    mode = "reflect"
+
+
+class ReflectionPad1d(_ReflectionPadNd):
     """Elements mirrored at the edge one around the last dimension: (N, C, L) or (C, L); fewer than L.
 
     >>> import tensorflowlite_clone as tl
@@ -77,22 +85,26 @@ class ReflectionPad1d(_Pad):
     [[3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0]]
     """
 
-    mode, spatial = "reflect", 1
+    spatial = 1
 
 
-class ReflectionPad2d(_Pad):
+class ReflectionPad2d(_ReflectionPadNd):
     """Elements mirrored at the edge ones around the last two dimensions: (N, C, H, W) or (C, H, W)."""
 
-    mode, spatial = "reflect", 2
+    spatial = 2
 
 
-class ReflectionPad3d(_Pad):
+class ReflectionPad3d(_ReflectionPadNd):
     """Elements mirrored at the edge ones around the last three dimensions: (N, C, D, H, W) or (C, D, H, W)."""
 
-    mode, spatial = "reflect", 3
+    spatial = 3
 
 
-class ReplicationPad1d(_Pad):
+class _ReplicationPadNd(_Pad):
+    mode = "replicate"
+
+
+class ReplicationPad1d(_ReplicationPadNd):
     """The edge element again around the last dimension: (N, C, L) or (C, L).
 
     >>> import tensorflowlite_clone as tl
@@ -100,22 +112,22 @@ class ReplicationPad1d(_Pad):
     [[1.0, 2.0, 2.0, 2.0]]
     """
 
-    mode, spatial = "replicate", 1
+    spatial = 1
 
 
-class ReplicationPad2d(_Pad):
+class ReplicationPad2d(_ReplicationPadNd):
     """The edge elements again around the last two dimensions: (N, C, H, W) or (C, H, W)."""
 
-    mode, spatial = "replicate", 2
+    spatial = 2
 
 
-class ReplicationPad3d(_Pad):
+class ReplicationPad3d(_ReplicationPadNd):
     """The edge elements again around the last three dimensions: (N, C, D, H, W) or (C, D, H, W)."""
 
-    mode, spatial = "replicate", 3
+    spatial = 3
 
 
-class _ConstantPad(_Pad):
+class _ConstantPadNd(_Pad):
     """One number around the last dimensions; the input may have any more dimensions, and leave out those of images and channels."""
 
     mode = "constant"
@@ -135,7 +147,7 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(_ConstantPadNd):
     """``value`` around the last dimension: (.., L) -> (.., L + left + right).
 
     >>> import tensorflowlite_clone as tl
@@ -146,19 +158,19 @@ class ConstantPad1d(_ConstantPad):
     spatial = 1
 
 
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(_ConstantPadNd):
     """``value`` around the last two dimensions: (.., H, W) -> (.., H + top + bottom, W + left + right)."""
 
     spatial = 2
 
 
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(_ConstantPadNd):
     """``value`` around the last three dimensions: (.., D, H, W)."""
 
     spatial = 3
 
 
-class _ZeroPad(_ConstantPad):
+class _ZeroPad(_ConstantPadNd):
     @checked
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)

@@ -106,12 +106,55 @@ class RNNBase(Module):
         """The parameters of each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._names()]
 
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """The names of the parameters of each layer and direction."""
+        return self._names()
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        """The names of all parameters, in order."""
+        return [name for names in self._names() for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        """All parameters, in order."""
+        return [getattr(self, name) for name in self._flat_weights_names]
+
     def reset_parameters(self) -> None:
         """Draw the initial values again."""
         _draw(self, self.hidden_size)
 
     def flatten_parameters(self) -> None:
         """Nothing: where the parameters stand in memory does not matter here."""
+
+    # ---- what subclasses of PyTorch's layers call ---------------------------------------------------------------------------
+    def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
+        """Raise unless ``input`` is (T, N, I), or (rows, I), of a packed sequence with ``batch_sizes``, in the right dtype."""
+        if batch_sizes is None and len(shape_of(input)) != 3:
+            raise self._refuse(f"input must have 3 dimensions: it is {tuple(shape_of(input))}")
+        self._checked_input(input, batch_sizes is not None)
+
+    def get_expected_hidden_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
+        """The shape of ``h_0`` for this input."""
+        n = shape_of(input)[0 if self.batch_first else 1] if batch_sizes is None else int(batch_sizes[0])
+        return (self.num_layers * self._directions(), n, self.proj_size or self.hidden_size)
+
+    def check_hidden_size(self, hx: Tensor, expected_hidden_size: Any, msg: str = "Expected hidden size {}, got {}") -> None:
+        """Raise `ShapeError`, with ``msg``, unless a state has this shape."""
+        if tuple(shape_of(hx)) != tuple(expected_hidden_size):
+            raise self._refuse(msg.format(tuple(expected_hidden_size), list(shape_of(hx))))
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Raise unless input and first states fit the layer."""
+        self.check_input(input, batch_sizes)
+        self.check_hidden_size(hidden, self.get_expected_hidden_size(input, batch_sizes))
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """The states with their sequences in another order; as they are without one."""
+        return hx if permutation is None else hx[:, permutation]
+
+    # ---- what is done with an input -----------------------------------------------------------------------------------------
 
     def _refuse(self, text: str, kind: type[Exception] = ShapeError) -> Exception:
         return kind(f"{type(self).__name__}: {text}")
@@ -265,6 +308,20 @@ class LSTM(RNNBase):
         dtype: Any = None,
     ) -> None:
         super().__init__("LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
+
+    def get_expected_cell_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
+        """The shape of ``c_0`` for this input."""
+        return (*self.get_expected_hidden_size(input, batch_sizes)[:2], self.hidden_size)
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Raise unless input, states and memories fit the layer."""
+        self.check_input(input, batch_sizes)
+        self.check_hidden_size(hidden[0], self.get_expected_hidden_size(input, batch_sizes), "Expected hidden[0] size {}, got {}")
+        self.check_hidden_size(hidden[1], self.get_expected_cell_size(input, batch_sizes), "Expected hidden[1] size {}, got {}")
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """States and memories with their sequences in another order; as they are without one."""
+        return hx if permutation is None else tuple(s[:, permutation] for s in hx)
 
 
 class GRU(RNNBase):

@@ -13,9 +13,10 @@ import numpy as np
 
 from .._errors import OperandError, StateDictError
 from ..autograd import no_grad
+from ..core.boxed import Boxed
 from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
-from .parameter import is_lazy
+from .parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from .hooks import Hooks
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 EXTRA = "_extra_state"
 
 
-class IncompatibleKeys(NamedTuple):
+class _IncompatibleKeys(NamedTuple):
     """What `Module.load_state_dict` found missing and unexpected."""
 
     missing_keys: list[str]
@@ -33,7 +34,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Loading(OrderedDict[str, Any]):
@@ -43,6 +44,8 @@ class Loading(OrderedDict[str, Any]):
         super().__init__(state)
         self.assign = assign
         self.writes: list[tuple[Tensor, Any]] = []
+        #: Parameters that take the place of others, with the tables that they go to.
+        self.parameters: list[tuple[dict[str, Any], str, Parameter]] = []
         self.extra: list[tuple[Any, Any]] = []
         #: The keys that modules know, and the paths of the modules that were asked.
         self.known: set[str] = set()
@@ -124,12 +127,13 @@ class Stateful:
         members = [*self._parameters.items(), *((n, b) for n, b in self._buffers.items() if n not in self._transient)]
         return [(n, t) for n, t in members if t is not None]
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> _IncompatibleKeys:
         """Copy values into parameters and buffers by dotted name, and hand modules that define `set_extra_state` theirs.
 
         With ``strict`` every key must be there and known. Values are copied into the existing memory; with ``assign`` the given
-        tensors take its place. Raises one `StateDictError` that lists everything that does not fit, before anything is changed (but
-        where hooks may still forgive missing and unexpected keys, these are raised after the others were loaded).
+        tensors take its place, and given parameters that of the parameters. Raises one `StateDictError` that lists everything that does
+        not fit, before anything is changed (but where hooks may still forgive missing and unexpected keys, these are raised after the
+        others were loaded).
         """
         if not isinstance(state_dict, Mapping):
             raise OperandError(
@@ -139,7 +143,7 @@ class Stateful:
         modules = {f"{path}." if path else "": m for path, m in self.named_modules(remove_duplicate=False)}
         hooked = [m for m in modules.values() if m._hooks is not None and m._hooks.load_after]
         versions = getattr(state_dict, "_metadata", {})
-        given, found = Loading(state_dict, assign), IncompatibleKeys([], [])
+        given, found = Loading(state_dict, assign), _IncompatibleKeys([], [])
         problems: list[str] = []
         for prefix, module in modules.items():
             about = {**versions.get(prefix[:-1], {}), **({"assign_to_params_buffers": True} if assign else {})}
@@ -184,6 +188,8 @@ class Stateful:
             array, problem = value_for(t, state_dict[key], loading.assign)
             if problem is not None:
                 error_msgs.append(problem.format(key))
+            elif loading.assign and isinstance(state_dict[key], Parameter) and name in self._parameters:
+                loading.parameters.append((self._parameters, name, state_dict[key]))
             elif array is not None:
                 loading.writes.append((t, array))
         if _defines(self, "set_extra_state"):
@@ -203,11 +209,17 @@ class Stateful:
             for t, array in given.writes:
                 if is_lazy(t):
                     t.materialize(array.shape)  # type: ignore[attr-defined]
+                if type(t).rank > 1:
+                    t.become(array.clone(), "load_state_dict")
+                    continue
                 if given.assign:
                     t.data = array
                 else:
                     np.copyto(t.array, array, casting="unsafe")
                     t.changed("load_state_dict")
+        for table, name, parameter in given.parameters:
+            parameter.requires_grad_(table[name].requires_grad)
+            table[name] = parameter
         for module, state in given.extra:
             module.set_extra_state(state)
 
@@ -236,6 +248,11 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
     """
     if is_lazy(given):
         return None, None if is_lazy(t) else f"size of {{}}: unknown yet in the state, {t.shape} in the module; call the saved module first"
+    if type(t).rank > 1 or (isinstance(given, Boxed) and type(given).rank > 1):  # sparse ones
+        if type(t) is not type(given) or given.shape != t.shape:
+            kinds = ["sparse" if isinstance(x, Boxed) and type(x).rank > 1 else "dense" for x in (given, t)]
+            return None, f"size of {{}}: {kinds[0]} {np.shape(given)} in the state, {kinds[1]} {tuple(t.shape)} in the module"
+        return given.detach().to(t.dtype), None
     try:
         array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
     except ValueError:  # rows of several lengths

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import integer
+from .._checks import choice, integer
 from .._errors import OperandError, ShapeError
 from .._state import get_default_dtype
 from ..core.device import device as Device  # noqa: N812
@@ -40,6 +40,17 @@ def _is_triangle(mask: Any, said: bool | None) -> bool:
         return False
     upper = np.triu(np.ones(plain.shape, np.bool_), 1)
     return bool(np.array_equal(plain, upper if plain.dtype.kind == "b" else np.where(upper, -np.inf, 0.0)))
+
+
+def _get_clones(module: Module, N: int) -> ModuleList:
+    """So many copies of a layer; PyTorch's programs import it."""
+    return ModuleList(copy.deepcopy(module) for _ in range(N))
+
+
+def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
+    """The function that a Transformer knows by this name; PyTorch's programs import it."""
+    found: Callable[[Tensor], Tensor] = getattr(F, choice("_get_activation_fn", "activation", activation, "relu", "gelu"))
+    return found
 
 
 class _Sublayers(Layer):
@@ -77,7 +88,7 @@ class _Sublayers(Layer):
             self.add_module(f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype))
         for i in range(1, self._count + 1):
             self.add_module(f"dropout{i}", Dropout(dropout))
-        self.activation = getattr(F, activation) if isinstance(activation, str) else activation
+        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
 
     def _with_rest(self, x: Tensor, number: int, sublayer: Callable[..., Tensor], *args: Any) -> Tensor:
         """``x`` and what a sublayer makes of it; norm ``number`` stands before the sublayer or behind the sum."""
@@ -168,7 +179,7 @@ class _Stack(Layer):
     def _build(self, layer: Any, count: int, norm: Module | None) -> None:
         if not isinstance(layer, Module):
             raise OperandError(f"{type(self).__name__}: the layer must be a module: got {type(layer).__name__} {layer!r:.40}; pass a layer")
-        self.layers = ModuleList(copy.deepcopy(layer) for _ in range(count))
+        self.layers = _get_clones(layer, count)
         self.num_layers, self.norm = count, norm
 
     def _run(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -327,7 +327,10 @@ def arranged(array: ndarray[Any, Any], input: Any, memory_format: Any = None) ->
 
 @public("zeros_like", method=False)
 def _zeros_like(input: Array, *, dtype: DTypeLike = None, memory_format: Any = None, **how: How) -> Array:
-    """Zeros in the shape and dtype of ``input``."""
+    """Zeros in the shape and dtype of ``input``; without elements, if that is sparse."""
+    if isinstance(input, Boxed) and type(input).rank > 1:
+        empty: Any = input.clone().zero_()
+        return empty if dtype is None else empty.to(dtype)  # type: ignore[no-any-return]
     return finish_like(input, arranged(np.zeros(*_like(input, dtype, "zeros_like")), input, memory_format), **how)
 
 

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, OperandError, ShapeError, StateDictError
 from ..autograd import enable_grad
+from ..autograd.backward import forget_gradient
 from ..core.tensor import Taped, Tensor
 from ..core.where import here, stacklevel
 from ..ops.sparse.coo import SparseTensor
@@ -173,8 +174,7 @@ class Optimizer(Hooked):
         """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    p._grad = None if set_to_none else Tensor.wrap(np.zeros(p.shape, p.dtype), p.level)
+                forget_gradient(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure``, if given, computes the loss again first and is returned.
@@ -277,6 +277,11 @@ class Optimizer(Hooked):
         for hook in [*self._hooks("before state_dict").values()]:
             hook(self)
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
+        lost = next((p for p, s in self.state.items() if s and isinstance(p, Taped) and id(p) not in numbers), None)
+        if lost is not None:
+            raise StateDictError(
+                f"state_dict: {self._name()} remembers a parameter {tuple(lost.shape)} that no group has; forget it: optimizer.state.pop(p)"
+            )
         found: dict[str, Any] = {
             "state": {numbers[id(p)] if isinstance(p, Taped) else p: dict(s) for p, s in self.state.items() if s},
             "param_groups": [

@@ -63,7 +63,7 @@ class WholeOptimizer(Optimizer):
 
     def slope(self) -> NDArray:
         """The gradients of all parameters; zeros where there is none."""
-        return flat([np.zeros(p.shape, p.array.dtype) if p.grad is None else p.grad.array for p in self.whole[0]])
+        return flat([np.zeros(p.shape, p.array.dtype) if p.grad is None else p.grad.to_dense().array for p in self.whole[0]])
 
     def move_to(self, x: NDArray) -> None:
         """Put a vector into the parameters, in place."""

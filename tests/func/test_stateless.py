@@ -385,3 +385,20 @@ def test_changed_modules_equal_torch(how, several, tie):
     for key, value in results[0].items():
         if tie or how != "plain":
             np.testing.assert_allclose(value, results[1][key], atol=1e-10, err_msg=key)
+
+
+def test_batch_norm_without_running_statistics_can_be_mapped_in_training():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(2, 4, 3))
+    found = []
+    for T in (tl, torch):
+        model = T.nn.Sequential(T.nn.BatchNorm1d(3), T.nn.Sequential(T.nn.InstanceNorm1d(3, track_running_stats=True))).double()
+        assert T.func.replace_all_batch_norm_modules_(model) is model
+        found.append([[*model.state_dict()], T.func.vmap(model[0])(T.tensor(x)).detach().numpy()])
+        model.eval()
+        found[-1].append(T.func.vmap(model[0])(T.tensor(x)).detach().numpy())
+    (names, *ours), (expected, *theirs) = found
+    assert names == expected
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    with pytest.raises(TypeError, match="root must be a module"):
+        tl.func.replace_all_batch_norm_modules_(3)

@@ -205,3 +205,22 @@ def test_parameter_containers_register():
 def test_index_out_of_range_is_an_index_error(make):
     with pytest.raises(IndexError, match=r"index -?\d is out of range: it has \d entries"):
         make()
+
+
+def test_what_cannot_be_put_in_changes_nothing():
+    net, table = nn.Sequential(nn.ReLU(), nn.Tanh()), nn.ModuleDict({"a": nn.ReLU()})
+    for place in (-3, 3, 9):
+        with pytest.raises(IndexError, match=rf"Sequential: index {place} is out of range: it has 2 modules"):
+            net.insert(place, nn.GELU())
+    for wrong in ({"b": nn.ReLU(), "x.y": nn.ReLU()}, {"b": nn.ReLU(), "training": nn.ReLU()}, {"b": nn.ReLU(), "c": 3}):
+        with pytest.raises((KeyError, TypeError)):
+            table.update(wrong)
+    assert len(net) == 2 and [*table] == ["a"]
+    layer = nn.BatchNorm1d(3, momentum=None)
+    for wrong in (tl.zeros(1, 3), tl.zeros(2, 4)):
+        with pytest.raises(ValueError, match="batch_norm"):
+            layer(wrong)
+    assert int(layer.num_batches_tracked) == 0
+    layer(tl.ones(2, 3))
+    layer(3 * tl.ones(2, 3))
+    assert int(layer.num_batches_tracked) == 2 and layer.running_mean.tolist() == [2.0] * 3

@@ -428,3 +428,39 @@ def test_the_graph_through_backward_hooks_can_be_walked():
         names.append(node.name())
         node = node.next_functions[0][0] if node.next_functions else None
     assert names == ["BackwardHookFunctionBackward", "MulBackward0", "BackwardHookFunctionBackward", "AccumulateGrad"]
+
+
+def test_tables_under_the_names_of_torch():
+    """Programs count them, call them, take them off one by one or all at once."""
+
+    def program(package, log):
+        layer = package.nn.Linear(2, 2)
+        layer.register_forward_hook(lambda m, args, out: log.append("first"))
+        layer.register_forward_hook(lambda m, args, out: log.append("second"))
+        layer.register_forward_pre_hook(lambda m, args: log.append("before"))
+        layer.register_full_backward_hook(lambda m, gi, go: log.append("backward"))
+        layer.register_full_backward_pre_hook(lambda m, go: log.append("before backward"))
+        layer.register_state_dict_pre_hook(lambda m, prefix, keep: log.append("save"))
+        tables = [
+            "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks", "_state_dict_pre_hooks",
+            "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
+        ]  # fmt: skip
+        log.append([len(getattr(layer, name)) for name in tables])
+        x = leaf(package, [1.0, 2.0])
+        layer.double()(x).sum().backward()
+        for hook in layer._forward_hooks.values():
+            hook(layer, (), None)
+        layer._forward_hooks.popitem(last=False) if package is torch else layer._forward_hooks.pop(next(iter(layer._forward_hooks)))
+        layer._forward_pre_hooks.clear()
+        layer._backward_pre_hooks = type(layer._backward_pre_hooks)() if package is torch else {}
+        layer(x).sum().backward()
+        log.append([len(getattr(layer, name)) for name in tables])
+        layer._forward_hooks[7] = lambda m, args, out: out * 0
+        layer._backward_hooks.clear()
+        return [layer(x)]
+
+    both(program)
+    plain = nn.Linear(1, 1)
+    assert not plain._forward_hooks and repr(plain._forward_hooks) == "{}" and plain._hooks is None
+    with pytest.raises(KeyError):
+        del plain._forward_hooks[3]

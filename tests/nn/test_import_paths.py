@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
@@ -86,3 +87,54 @@ def test_the_places_load_nothing_early():
 
     program = "import sys, tensorflowlite_clone; sys.exit(any(m.startswith('tensorflowlite_clone.nn') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_bases_and_helpers_that_programs_import():
+    from tensorflowlite_clone.nn.modules.padding import _ConstantPadNd, _ReflectionPadNd, _ReplicationPadNd
+    from tensorflowlite_clone.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd
+    from tensorflowlite_clone.nn.modules.transformer import _get_activation_fn, _get_clones
+
+    from tensorflowlite_clone.nn.modules.module import _addindent, _IncompatibleKeys
+
+    assert isinstance(nn.AdaptiveAvgPool2d(1), _AdaptiveAvgPoolNd) and isinstance(nn.AdaptiveMaxPool1d(1), _AdaptiveMaxPoolNd)
+    assert isinstance(nn.ZeroPad2d(1), _ConstantPadNd) and isinstance(nn.ReflectionPad3d(1), _ReflectionPadNd)
+    assert isinstance(nn.ReplicationPad1d(1), _ReplicationPadNd) and not isinstance(nn.ReplicationPad1d(1), _ReflectionPadNd)
+    found = nn.Linear(1, 1).load_state_dict({}, strict=False)
+    theirs = torch.nn.Linear(1, 1).load_state_dict({}, strict=False)
+    assert isinstance(found, _IncompatibleKeys) and repr(found) == repr(theirs)
+    assert _addindent("a\nb\nc", 2) == "a\n  b\n  c"
+    assert len(_get_clones(nn.ReLU(), 3)) == 3 and _get_activation_fn("gelu") is nn.functional.gelu
+    with pytest.raises(ValueError, match="activation must be one of"):
+        _get_activation_fn("tanh")
+
+
+def test_optimizers_at_their_places():
+    for name in [
+        m.name for m in pkgutil.iter_modules(torch.optim.__path__) if m.name not in ("_functional", "_multi_tensor", "_stateless")
+    ]:
+        theirs = importlib.import_module(f"torch.optim.{name}")
+        ours = importlib.import_module(f"tensorflowlite_clone.optim.{name}")
+        for n, value in vars(theirs).items():
+            if getattr(value, "__module__", "") == theirs.__name__ and isinstance(value, type) and issubclass(value, torch.optim.Optimizer):
+                assert getattr(ours, n) is getattr(tl.optim, n), (name, n)
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("settings", [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "groups": 2, "padding": 2}], ids=str)
+def test_gradients_of_convolutions_as_functions(axes, settings):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 4, *range(5, 5 + axes))), rng.normal(size=(6, 4 // settings.get("groups", 1), *[3, 2, 3][:axes]))
+    g = getattr(torch.nn.functional, f"conv{axes}d")(torch.tensor(x), torch.tensor(w), **settings).numpy()
+    for kind, sizes in (("input", (x.shape, w)), ("weight", (x, w.shape))):
+        found = []
+        for T in (tl, torch):
+            f = getattr(importlib.import_module(f"{T.__name__}.nn.grad"), f"conv{axes}d_{kind}")
+            found.append(f(*(s if isinstance(s, tuple) else T.tensor(s) for s in sizes), T.tensor(g), **settings).numpy())
+        np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)
+    f = getattr(nn.grad, f"conv{axes}d_input")
+    with pytest.raises(RuntimeError, match="grad_output must be"):
+        f(x.shape, tl.tensor(w), tl.tensor(g[..., 1:]), **settings)
+    with pytest.raises(ValueError, match="must be at least 1"):
+        f(x.shape, tl.tensor(w), tl.tensor(g), stride=0)
+    with pytest.raises(RuntimeError, match="do not fit"):
+        f(x.shape, tl.tensor(w), tl.tensor(g), groups=5)

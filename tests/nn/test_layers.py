@@ -19,6 +19,17 @@ def close(ours, theirs, rtol=1e-9):
     np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin"])
+def test_a_softmax_without_dim_takes_that_of_torch(name):
+    torch = pytest.importorskip("torch")
+    for shape in [(), (3,), (2, 3), (2, 3, 4), (2, 3, 4, 2), (1, 2, 3, 1, 2)]:
+        x, found = randn(*shape), []
+        for T, make in ((tl, tl.Tensor), (torch, torch.tensor)):
+            with pytest.warns(UserWarning, match=r"(?i)dim"):
+                found.append(getattr(T.nn, name)()(make(x)))
+        close(*found)
+
+
 def test_max_pool_returns_indices():
     torch = pytest.importorskip("torch")
     x = randn(2, 3, 6, 6)

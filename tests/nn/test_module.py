@@ -444,3 +444,81 @@ def test_an_attribute_error_inside_of_a_property_is_told():
 
     with pytest.raises(AttributeError, match="no attribute 'weigth'"):
         _ = Net().device
+
+
+def graph_layer(T):
+    """A layer whose buffer is a sparse matrix, as graph networks have."""
+
+    class Layer(T.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = T.nn.Linear(2, 2)
+            self.register_buffer("adjacency", T.sparse_coo_tensor(T.tensor([[0, 1, 2], [1, 2, 0]]), T.tensor([1.0, 2.0, 3.0]), (3, 3)))
+
+        def forward(self, x):
+            return self.adjacency @ self.linear(x)
+
+    return Layer()
+
+
+def test_buffers_may_be_sparse():
+    layer = graph_layer(tl)
+    x = tl.tensor(np.arange(6.0).reshape(3, 2).astype("f4"))
+    y = layer(x)
+    again = copy.deepcopy(layer)
+    assert again.adjacency is not layer.adjacency
+    np.testing.assert_array_equal(again(x).detach().numpy(), y.detach().numpy())
+    assert [*layer.state_dict()] == ["adjacency", "linear.weight", "linear.bias"] and layer.state_dict()["adjacency"].is_sparse
+    again.adjacency = 2 * again.adjacency
+    np.testing.assert_allclose(again(x).detach().numpy(), 2 * y.detach().numpy(), rtol=1e-6)
+    again.load_state_dict(layer.state_dict())
+    again.adjacency.mul_(5)  # in memory of its own
+    np.testing.assert_allclose(again(x).detach().numpy(), 5 * y.detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(layer(x).detach().numpy(), y.detach().numpy())
+    layer.double()
+    assert layer.adjacency.dtype == tl.float64 and layer(x.double()).dtype == tl.float64
+    sparse = layer.adjacency
+    values = tl.func.functional_call(layer, {"adjacency": sparse * 3}, (x.double(),))
+    np.testing.assert_allclose(values.detach().numpy(), 3 * layer(x.double()).detach().numpy())
+    layer.zero_grad(set_to_none=False)
+    layer.eval()(x.double()).sum().backward()
+    for wrong in (tl.zeros(3, 3), sparse[:2], np.zeros((3, 3))):
+        with pytest.raises(RuntimeError, match=r"size of adjacency: (dense|sparse) \(\d, 3\) in the state, sparse \(3, 3\)"):
+            layer.load_state_dict({**layer.state_dict(), "adjacency": wrong})
+    with pytest.raises(RuntimeError, match="size of weight: sparse"):
+        tl.nn.Linear(3, 3, bias=False).load_state_dict({"weight": sparse})
+
+
+@pytest.mark.parametrize("library", ["tl", "torch"])
+def test_zeros_are_put_into_the_gradients_there_are(library):
+    """Programs that keep all gradients in one vector look at it through these."""
+    T = tl if library == "tl" else pytest.importorskip("torch")
+    layer = T.nn.Linear(2, 3)
+    together = T.zeros(9)
+    layer.weight.grad, layer.bias.grad = together[:6].view(3, 2), together[6:]
+    for clear in (layer, T.optim.SGD(layer.parameters(), lr=0.1)):
+        layer(T.ones(4, 2)).sum().backward()
+        assert together.tolist() == [4.0] * 9
+        clear.zero_grad(set_to_none=False)
+        assert together.tolist() == [0.0] * 9
+        layer(T.ones(4, 2)).sum().backward()
+        assert together.tolist() == [4.0] * 9
+        clear.zero_grad(set_to_none=False)
+
+
+@pytest.mark.parametrize("library", ["tl", "torch"])
+def test_parameters_that_are_assigned_are_shared(library):
+    T = tl if library == "tl" else pytest.importorskip("torch")
+    giver, taker = T.nn.Linear(2, 2), T.nn.Linear(2, 2)
+    taker.bias.requires_grad_(False)
+    taker.load_state_dict(giver.state_dict(keep_vars=True), assign=True)
+    assert taker.weight is giver.weight and taker.bias is giver.bias and not giver.bias.requires_grad
+    other = T.nn.Linear(2, 2)
+    other.load_state_dict(giver.state_dict(), assign=True)
+    assert other.weight is not giver.weight
+    with T.no_grad():
+        giver.weight.fill_(7.0)
+    assert other.weight.tolist() == [[7.0, 7.0], [7.0, 7.0]] and other.weight.requires_grad
+    with pytest.raises(RuntimeError):
+        taker.load_state_dict({"weight": T.nn.Parameter(T.zeros(2, 2)), "bias": T.nn.Parameter(T.zeros(3))}, assign=True)
+    assert taker.bias is giver.bias

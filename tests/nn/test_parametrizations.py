@@ -299,3 +299,14 @@ def test_transforms(make):
         tl.func.vjp(step, p)
         models[0](x)
         np.testing.assert_allclose(moved["parametrizations.weight.0._u"].numpy(), models[0].parametrizations.weight[0]._u.numpy())
+
+
+def test_the_old_spectral_norm_says_the_version_of_its_state():
+    torch = pytest.importorskip("torch")
+    found = []
+    for T in (tl, torch):
+        layer = T.nn.Sequential(T.nn.utils.spectral_norm(T.nn.Linear(3, 2)))
+        found.append(dict(layer.state_dict(prefix="a.")._metadata))
+        T.nn.utils.remove_spectral_norm(layer[0])
+        found[-1]["after"] = dict(layer.state_dict()._metadata)
+    assert found[0] == found[1]

@@ -308,3 +308,11 @@ def test_classes_and_signatures_are_those_of_torch():
             kind = getattr(prune, name)
             if isinstance(kind, type):
                 assert getattr(getattr(torch.nn.utils.prune, name), "PRUNING_TYPE", "unstructured") == kind.PRUNING_TYPE
+
+
+def test_scores_of_another_shape_change_nothing():
+    net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 3))
+    pairs = [(net[0], "weight"), (net[1], "weight")]
+    with pytest.raises(RuntimeError, match=r"importance_scores of 'weight' must be a tensor of the shape \(3, 2\)"):
+        prune.global_unstructured(pairs, prune.L1Unstructured, {pairs[0]: tl.ones(2, 3), pairs[1]: tl.ones(6)}, amount=2)
+    assert [*net.state_dict()] == ["0.weight", "0.bias", "1.weight", "1.bias"]

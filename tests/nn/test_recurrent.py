@@ -386,3 +386,43 @@ def copying(rng, length, n):
     y = rng.integers(0, 4, (3, n))
     shown = np.concatenate([y, np.full((length - 3, n), 4)])
     return np.eye(5, dtype=np.float32)[shown], y
+
+
+def shown(f):
+    """What a call gives, as plain objects, or the kind of its error."""
+    try:
+        found = f()
+    except Exception as error:
+        return RuntimeError if isinstance(error, ValueError | RuntimeError | TypeError) else type(error)
+    return None if found is None else [s.tolist() for s in (found if isinstance(found, tuple) else (found,))]
+
+
+def what_subclasses_call(T_, name, options):
+    layer = getattr(T_.nn, name)(D, H, 2, bidirectional=True, **options)
+    x, sizes = T_.zeros(T, N, D), T_.tensor([2, 1])
+    h, c = T_.ones(4, 2, options.get("proj_size", H)), T_.ones(4, 2, H)
+    pair = (h, c) if name == "LSTM" else h
+    yield layer._all_weights
+    yield layer._flat_weights_names
+    yield [w is p for w, p in zip(layer._flat_weights, layer.parameters(), strict=True)]
+    for weights, names in zip(layer.all_weights, layer._all_weights, strict=True):
+        yield [w is getattr(layer, n) for w, n in zip(weights, names, strict=True)]
+    for given in (x, x[0], x[..., 1:], x[0, 0]):
+        for batch_sizes in (None, sizes):
+            yield shown(lambda given=given, batch_sizes=batch_sizes: layer.check_input(given, batch_sizes))
+    for f in [layer.get_expected_hidden_size, *([layer.get_expected_cell_size] if name == "LSTM" else [])]:
+        yield from (f(x, None), f(x[0], sizes))
+    yield from (shown(lambda s=s: layer.check_hidden_size(c, s)) for s in ((4, 2, H), (4, 2, 1)))
+    yield shown(lambda: layer.check_forward_args(x, pair, None))
+    yield shown(lambda: layer.check_forward_args(x[0], pair, sizes))
+    yield shown(lambda: layer.permute_hidden(pair, T_.tensor([1, 0])))
+    yield layer.permute_hidden(pair, None) is pair
+
+
+@pytest.mark.parametrize(("name", "options"), [*LAYERS[2:], ("LSTM", {"batch_first": True, "bias": False})])
+def test_what_subclasses_of_the_layers_of_torch_call(name, options):
+    torch = pytest.importorskip("torch")
+    for ours, theirs in zip(*(what_subclasses_call(T_, name, options) for T_ in (tl, torch)), strict=True):
+        assert ours == theirs
+    with pytest.raises(RuntimeError, match=r"a \(1, 2\) b \[4, 2, 3\]"):
+        tl.nn.GRU(D, H).check_hidden_size(tl.ones(4, 2, 3), (1, 2), "a {} b {}")

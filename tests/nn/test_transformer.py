@@ -355,3 +355,30 @@ def test_masks_of_two_kinds_warn():
     layer = nn.TransformerEncoderLayer(4, 2, 8)
     with pytest.warns(UserWarning, match="key_padding_mask is bool, attn_mask is float32"):
         layer(X, tl.zeros(3, 3), tl.zeros(2, 3, dtype=tl.bool))
+
+
+def test_masks_are_merged_as_in_torch():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    flags, padding, apart = rng.random((4, 4)) > 0.6, rng.random((3, 4)) > 0.6, rng.random((6, 4, 4)) > 0.6
+    masks = [None, flags, apart, np.where(flags, -1.0, 0.0), np.where(apart, -1.0, 0.0)]
+    for mask in masks:
+        for pad in (None, padding, np.where(padding, -1.0, 0.0)):
+            if mask is not None and pad is not None and mask.dtype != pad.dtype:
+                continue  # PyTorch adds True as 1
+            found = []
+            for T in (tl, torch):
+                given = [None if m is None else T.tensor(m) for m in (mask, pad)]
+                merged, kind = T.nn.MultiheadAttention(6, 2).merge_masks(*given, T.zeros(3, 4, 6))
+                found.append((kind, None if merged is None else merged.numpy()))
+            assert found[0][0] == found[1][0]
+            np.testing.assert_array_equal(found[0][1], found[1][1])
+    attention = tl.nn.MultiheadAttention(6, 2)
+    with pytest.warns(UserWarning, match="deprecates different types"):
+        both, kind = attention.merge_masks(tl.tensor(np.where(flags, -1.0, 0.0)), tl.tensor(padding), tl.zeros(3, 4, 6))
+    assert kind == 2 and both.dtype == tl.float64
+    np.testing.assert_array_equal(both.numpy()[:, 0], np.where(padding[:, None], -np.inf, np.where(flags, -1.0, 0.0)))
+    with pytest.raises(RuntimeError, match="attn_mask does not fit"):
+        attention.merge_masks(tl.zeros(3, 3), None, tl.zeros(3, 4, 6))
+    with pytest.raises(RuntimeError, match="unsqueeze one example"):
+        attention.merge_masks(tl.zeros(4, 4), None, tl.zeros(4, 6))

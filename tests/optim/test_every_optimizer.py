@@ -337,6 +337,13 @@ def test_betas_may_be_tensors(torch):
 
 
 @pytest.mark.parametrize("name", [n for n in CLASSES if n not in OWN])
+def test_it_prints_as_in_torch(name, torch):
+    """Also the numbers of settings: 0 is not 0.0."""
+    texts = [repr(getattr(T.optim, name)([T.nn.Parameter(T.zeros(2, 2))])) for T in (tl, torch)]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("name", [n for n in CLASSES if n not in OWN])
 def test_signature_is_that_of_torch(name, torch):
     ours, theirs = (inspect.signature(getattr(m, name)).parameters for m in (optim, torch.optim))
     positional = [p for p in theirs if theirs[p].kind is not inspect.Parameter.KEYWORD_ONLY]

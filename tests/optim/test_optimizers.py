@@ -245,6 +245,24 @@ def test_a_state_that_does_not_fit_changes_nothing():
     assert optimizer.param_groups[0]["lr"] == 0.5 and not optimizer.state
 
 
+def test_a_state_that_does_not_fit_is_an_error_of_the_kind_of_torch():
+    optimizer = optim.SGD([tl.ones(1, requires_grad=True)], lr=0.1)
+    with pytest.raises(ValueError, match="the state has 0 parameter group"):
+        optimizer.load_state_dict({"state": {}, "param_groups": []})
+
+
+def test_what_is_remembered_of_a_parameter_that_was_taken_out():
+    p = tl.ones(3, requires_grad=True)
+    optimizer = optim.Adam([p, tl.ones(1, requires_grad=True)])
+    p.grad = tl.ones(3)
+    optimizer.step()
+    del optimizer.param_groups[0]["params"][0]
+    with pytest.raises(KeyError, match=r"state_dict: Adam remembers a parameter \(3,\) that no group has; forget it"):
+        optimizer.state_dict()
+    optimizer.state.pop(p)
+    assert optimizer.state_dict()["state"] == {}
+
+
 def test_subclass_defines_an_update():
     class Sign(optim.Optimizer):
         def __init__(self, params, lr):

@@ -167,6 +167,35 @@ def test_resumed_by_last_epoch_as_in_torch(name):
                 assert mine == pytest.approx(other, rel=1e-12, abs=1e-15), (start, done)
 
 
+def exchanged(state, tensor):
+    """A state in the other library's hands: with its tensors."""
+    if isinstance(state, dict):
+        return type(state)({k: exchanged(v, tensor) for k, v in state.items()})
+    if isinstance(state, list | tuple):
+        return type(state)(exchanged(v, tensor) for v in state)
+    return tensor(state.numpy()) if hasattr(state, "numpy") else copy.deepcopy(state)
+
+
+@pytest.mark.parametrize("name", [*SCHEDULES, *WHOLE])
+def test_states_go_to_torch_and_come_from_there_at_every_epoch(name):
+    torch = pytest.importorskip("torch")
+    make, epochs = SCHEDULES[name] if name in SCHEDULES else (WHOLE[name], len(METRICS))
+    for giver, taker in ((torch, tl), (tl, torch)):
+        if name in ("constant 0", "cyclic with memory"):
+            continue  # PyTorch divides by zero; it asks a function for each group and momentum
+        expected, states = run(giver, make, epochs)
+        for start in range(0, epochs, 2):
+            optimizer = sgd(taker)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                schedule = make(taker.optim.lr_scheduler, optimizer)
+            for part, state in zip((optimizer, schedule), states[start], strict=True):
+                part.load_state_dict(exchanged(state, taker.tensor))
+            for i in range(start, epochs):
+                step(schedule, i)
+                assert rates(optimizer) == pytest.approx(expected[i + 1], rel=1e-9, abs=1e-12), (start, i)
+
+
 @pytest.mark.parametrize("name", [n for n in SCHEDULES if "step" in n and "together" not in n])
 def test_a_step_that_was_not_taken_is_taken(name):
     """A schedule of steps that goes on from the state of the epoch before takes the step that lies between, as in PyTorch."""
@@ -250,3 +279,22 @@ def test_a_state_that_is_none_changes_nothing(name):
         with pytest.raises(RuntimeError, match=r"load_state_dict: .*(LR|Plateau|Scheduler|WarmRestarts)"):
             schedule.load_state_dict(state)
         assert str(schedule.state_dict()) == str(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("multi-step", {"milestones": {"a": 1}}), ("multi-step", {"milestones": {2: "x"}}), ("multi-step", {"milestones": [2, 5]}),
+        ("one cycle", {"_schedule_phases": [3, 4]}), ("one cycle", {"_anneal_func_type": "exp"}),
+        ("one cycle", {"_schedule_phases": [{"end_step": 1}] * 2}), ("one cycle", {"total_steps": "9"}),
+        ("sequential", {"_schedulers": [{}, {}, {}]}), ("sequential", {"_milestones": ["a", 2]}), ("together", {"_schedulers": []}),
+        ("cyclic with memory", {"_scale_fn_custom": 3}),
+    ],
+)  # fmt: skip
+def test_parts_of_a_state_that_are_none_change_nothing(name, wrong):
+    make = SCHEDULES[name][0] if name in SCHEDULES else WHOLE[name]
+    schedule = make(lr_scheduler, sgd())
+    before = copy.deepcopy(schedule.state_dict())
+    with pytest.raises((ValueError, RuntimeError), match="load_state_dict: "):
+        schedule.load_state_dict({**before, **wrong})
+    assert str(schedule.state_dict()) == str(before)

@@ -166,6 +166,40 @@ def test_a_schedule_before_the_optimizer_warns():
     resumed.load_state_dict(saved)
 
 
+def test_a_step_that_is_replaced_later_warns():
+    """A schedule that was made before cannot tell whether the new step is called first."""
+    optimizer = optim.SGD([tl.zeros(1, requires_grad=True)], lr=0.1)
+    schedule = optim.lr_scheduler.StepLR(optimizer, 1)
+    own = optimizer.step
+    optimizer.step = lambda *args: own(*args)
+    optimizer.param_groups[0]["params"][0].grad = tl.ones(1)
+    optimizer.step()
+    with pytest.warns(UserWarning, match=r"StepLR\.step: step of SGD was replaced after the schedule was made"):
+        schedule.step()
+    schedule.step()  # told once
+    after = optim.lr_scheduler.StepLR(optimizer, 1)
+    after.step()
+
+
+def test_a_schedule_knows_who_asks_for_its_rates():
+    """What schedules written for PyTorch look at."""
+
+    class Own(optim.lr_scheduler.LRScheduler):
+        def get_lr(self):
+            seen.append((self._get_lr_called_within_step, self._is_initial))
+            return self.base_lrs
+
+    seen = []
+    optimizer = optim.SGD([tl.zeros(1, requires_grad=True)], lr=0.1)
+    optimizer.param_groups[0]["params"][0].grad = tl.ones(1)
+    schedule = Own(optimizer)
+    optimizer.step()
+    schedule.step()
+    schedule.get_lr()
+    assert seen == [(True, True), (True, False), (False, False)]
+    assert sorted(schedule.state_dict()) == ["_last_lr", "_step_count", "base_lrs", "last_epoch"]
+
+
 def test_combined_schedules_take_no_epoch():
     mine, _ = optimizers()
     s = optim.lr_scheduler

@@ -97,3 +97,35 @@ def test_sparse_adam_wants_no_others():
     w.sum().backward()
     with pytest.raises(TypeError, match=r"SparseAdam.step: needs sparse gradients"):
         tl.optim.SparseAdam([w]).step()
+
+
+@pytest.mark.parametrize("library", ["tl", "torch"])
+def test_zeros_stay_sparse(library):
+    T = tl if library == "tl" else pytest.importorskip("torch")
+    layer = T.nn.Embedding(5, 2, sparse=True)
+    optimizer = T.optim.SparseAdam(list(layer.parameters()))
+    for clear in (optimizer, layer):
+        layer(T.tensor([1, 1])).sum().backward()
+        clear.zero_grad(set_to_none=False)
+        assert layer.weight.grad.is_sparse and not layer.weight.grad.to_dense().any()
+        layer(T.tensor([3])).sum().backward()
+        optimizer.step()
+        assert layer.weight.grad.to_dense().sum(1).tolist() == [0, 0, 0, 2, 0]
+
+
+def test_lbfgs_takes_them_dense():
+    torch = pytest.importorskip("torch")
+    found = []
+    for T in (tl, torch):
+        w = T.tensor(TABLE, requires_grad=True)
+        optimizer = T.optim.LBFGS([w], max_iter=5)
+
+        def closure(T=T, w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (T.nn.functional.embedding(T.tensor(INDICES[0]), w, sparse=True) ** 2).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        found.append(w.detach().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)

@@ -38,14 +38,17 @@ PLACES = {
         TripletMarginWithDistanceLoss _Loss _WeightedLoss""",
     "normalization": "CrossMapLRN2d GroupNorm LayerNorm LocalResponseNorm RMSNorm",
     "padding": """CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d ReflectionPad1d ReflectionPad2d
-        ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d""",
+        ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d _CircularPadNd _ConstantPadNd
+        _ReflectionPadNd _ReplicationPadNd""",
     "pixelshuffle": "PixelShuffle PixelUnshuffle",
     "pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AvgPool1d
         AvgPool2d AvgPool3d FractionalMaxPool2d FractionalMaxPool3d LPPool1d LPPool2d LPPool3d MaxPool1d MaxPool2d MaxPool3d
-        MaxUnpool1d MaxUnpool2d MaxUnpool3d _MaxPoolNd _AvgPoolNd _LPPoolNd _MaxUnpoolNd""",
+        MaxUnpool1d MaxUnpool2d MaxUnpool3d _AdaptiveAvgPoolNd
+        _AdaptiveMaxPoolNd _MaxPoolNd _AvgPoolNd _LPPoolNd _MaxUnpoolNd""",
     "rnn": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "sparse": "Embedding EmbeddingBag",
-    "transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer",
+    "transformer": """Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer _get_activation_fn
+        _get_clones""",
     "upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
     ".parallel": "DataParallel",  # beside ``modules``
 }
@@ -54,7 +57,9 @@ HOMES = {
     "_BatchNorm": "normalization", "_NormBase": "normalization", "_InstanceNorm": "normalization", "_LazyNormBase": "lazy",
     "LazyModuleMixin": "lazy", "_ConvNd": "conv", "_ConvTransposeNd": "conv", "_DropoutNd": "dropout", "_Loss": "loss",
     "_WeightedLoss": "loss", "_MaxPoolNd": "pooling", "_AvgPoolNd": "pooling", "_LPPoolNd": "pooling", "_MaxUnpoolNd": "pooling",
-    "NonDynamicallyQuantizableLinear": "linear",
+    "NonDynamicallyQuantizableLinear": "linear", "_AdaptiveAvgPoolNd": "pooling", "_AdaptiveMaxPoolNd": "pooling",
+    "_CircularPadNd": "padding", "_ConstantPadNd": "padding", "_ReflectionPadNd": "padding", "_ReplicationPadNd": "padding",
+    "_get_activation_fn": "transformer", "_get_clones": "transformer",
 }  # fmt: skip
 _NN = __name__.rpartition(".")[0]
 _ALL = {name for names in PLACES.values() for name in names.split() if not name.startswith("_")} - HOMES.keys() | {"Module"}

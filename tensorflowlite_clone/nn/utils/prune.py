@@ -383,6 +383,9 @@ def global_unstructured(
         )
     if not values:
         raise ArgumentError(f"{op}: got no parameters; pass a list of (module, name)")
+    for pair, value in zip(pairs, values, strict=True):
+        if pair in given and getattr(given[pair], "shape", None) != value.shape:
+            raise ShapeError(f"{op}: importance_scores of {pair[1]!r} must be a tensor of the shape {value.shape}: got {given[pair]!r:.60}")
     method = pruning_method(**kwargs)
     method._tensor_name = "all"
     scores = [_flat(given.get(pair, value)) for pair, value in zip(pairs, values, strict=True)]

@@ -16,7 +16,7 @@ from ..parameter import Parameter
 from ._hooked import Hooked, find, parameter_of, take_off
 from .parametrizations import output_dim, outputs_first, power_iteration, random_unit
 
-__all__ = ["SpectralNorm", "SpectralNormLoadStateDictPreHook", "remove_spectral_norm", "spectral_norm"]
+__all__ = ["SpectralNorm", "SpectralNormLoadStateDictPreHook", "SpectralNormStateDictHook", "remove_spectral_norm", "spectral_norm"]
 
 M = TypeVar("M", bound=Module)
 OP = "spectral_norm"
@@ -64,6 +64,7 @@ class SpectralNorm(Hooked):
             module.register_buffer(name + end, vector)
         module.register_forward_pre_hook(fn)
         module.register_load_state_dict_pre_hook(SpectralNormLoadStateDictPreHook(fn))
+        module.register_state_dict_post_hook(SpectralNormStateDictHook(fn))
         return fn
 
     def remove(self, module: Module) -> None:
@@ -98,6 +99,17 @@ class SpectralNormLoadStateDictPreHook:
         state_dict[v] = Tensor(np.asarray(found * (sigma / (left @ (a @ found))), a.dtype))
 
 
+class SpectralNormStateDictHook:
+    """Writes the version of the state beside it, where PyTorch looks for it."""
+
+    def __init__(self, fn: SpectralNorm) -> None:
+        self.fn = fn
+
+    def __call__(self, module: Module, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any]) -> None:
+        """Add to what stands beside a state."""
+        local_metadata.setdefault("spectral_norm", {})[f"{self.fn.name}.version"] = SpectralNorm._version
+
+
 def _array(value: Any) -> Any:
     return value.numpy(force=True) if isinstance(value, Taped) else np.asarray(value)
 
@@ -125,8 +137,10 @@ def remove_spectral_norm(module: M, name: str = "weight") -> M:
         raise ArgumentError(f"remove_spectral_norm: {type(module).__name__}.{name} has no spectral norm; apply spectral_norm first")
     found.remove(module)
     hooks: Any = module._hooks
-    loading = [h.function for h in hooks.load_before.values() if getattr(h.function, "fn", None) is found]
-    take_off(module, found, *loading)
+    others = [
+        h.function for table in (hooks.load_before, hooks.save_after) for h in table.values() if getattr(h.function, "fn", None) is found
+    ]
+    take_off(module, found, *others)
     return module
 
 

@@ -6,6 +6,7 @@ The mask comes from the default generator (``ops/random.py``); what happens insi
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..._typing import Array
 from ...core.broadcast import shape_of
 from ...core.levels import number
 from ...core.publish import public, to_operand
+from ...core.where import stacklevel
 from ...kernels.dropout import bernoulli_mask
 from ..draw import constant, fresh
 from ..inplace.mutation import mutate
@@ -56,34 +58,51 @@ def _dropout(input: Array, p: float = 0.5, training: bool = True, inplace: bool 
     return _drop("dropout", x, p, training, inplace, lambda x: x * _mask("dropout", x, p, 0))
 
 
-def _drop_channels(op: str, input: Array, p: float, training: bool, inplace: bool, spatial: int) -> Array:
-    x = to_operand(input, op)
-    if x.ndim not in (spatial + 1, spatial + 2):
-        raise ShapeError(
-            f"{op}: the input must have {spatial + 1} or {spatial + 2} dimensions: it is {shape_of(x)}; use dropout for others"
-        )
-    return _drop(op, x, p, training, inplace, lambda x: x * _mask(op, x, p, spatial))
+def _drop_channels(op: str, x: Array, p: float, training: bool, inplace: bool, lead: int) -> Array:
+    """What one mask for each place of the first ``lead`` dimensions drops."""
+    return _drop(op, x, p, training, inplace, lambda x: x * _mask(op, x, p, x.ndim - lead))
+
+
+def _deprecated(op: str, text: str) -> None:
+    warnings.warn(f"{op}: {text}", UserWarning, stacklevel=stacklevel())
 
 
 @public("dropout1d", nn=True, method=False)
 def _dropout1d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
     """Whole channels of (N, C, L) or (C, L) dropped."""
-    return _drop_channels("dropout1d", input, p, training, inplace, 1)
+    x = to_operand(input, "dropout1d")
+    if x.ndim not in (2, 3):
+        raise ShapeError(f"dropout1d: the input must have 2 or 3 dimensions: it is {shape_of(x)}; use dropout for others")
+    return _drop_channels("dropout1d", x, p, training, inplace, x.ndim - 1)
 
 
 @public("dropout2d", nn=True, method=False)
 def _dropout2d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
-    """Whole channels of (N, C, H, W) or (C, H, W) dropped.
+    """Whole channels of (N, C, H, W) dropped; and of (N, C, ...) with any dimensions behind, or none, which warns.
+
+    Three dimensions are (N, C, L), as in PyTorch. Raises `ShapeError` for fewer than two.
 
     Source: J. Tompson et al., "Efficient object localization using convolutional networks" (2015).
     """
-    return _drop_channels("dropout2d", input, p, training, inplace, 2)
+    x = to_operand(input, "dropout2d")
+    if x.ndim < 2:
+        raise ShapeError(f"dropout2d: the input must have at least 2 dimensions: it is {shape_of(x)}; use dropout")
+    if x.ndim == 3:
+        _deprecated("dropout2d", f"3 dimensions {shape_of(x)} are taken for (N, C, L), not for (C, H, W); use dropout1d, or unsqueeze(0)")
+    elif x.ndim != 4:
+        _deprecated("dropout2d", f"an input of other than 4 dimensions, {shape_of(x)}, is deprecated by PyTorch; use dropout")
+    return _drop_channels("dropout2d", x, p, training, inplace, 2)
 
 
 @public("dropout3d", nn=True, method=False)
 def _dropout3d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Array:
-    """Whole channels of (N, C, D, H, W) or (C, D, H, W) dropped."""
-    return _drop_channels("dropout3d", input, p, training, inplace, 3)
+    """Whole channels of (N, C, D, H, W) or (C, D, H, W) dropped; of other inputs, which warn, parts along the first dimension."""
+    x = to_operand(input, "dropout3d")
+    if not x.ndim:
+        raise ShapeError("dropout3d: the input must have dimensions: it is a number; use dropout")
+    if x.ndim not in (4, 5):
+        _deprecated("dropout3d", f"an input of other than 4 or 5 dimensions, {shape_of(x)}, is deprecated by PyTorch; use dropout")
+    return _drop_channels("dropout3d", x, p, training, inplace, 2 if x.ndim == 5 else 1)
 
 
 def drop_features(input: Array, p: float, training: bool, inplace: bool = False) -> Array:

@@ -58,8 +58,8 @@ class TakeWeighedRows(_RowsWithShares, title="embedding"):
 
 
 def _touched_rows(g: Any, indices: Any, shares: Any, w_shape: tuple[int, ...]) -> Any:
-    """The gradient of `TakeRowsSparsely`: for a leaf that `backward` fills a sparse tensor with a row for each index that counts."""
-    if state.walk is None or state.walk.wanted is not None or state.walk.level:
+    """The gradient of `TakeRowsSparsely`: a sparse tensor with a row for each index that counts; dense where it is recorded."""
+    if state.walk is None or state.walk.create_graph or state.walk.level:
         return _weighed_rows_grad(g, indices, shares, w_shape)
     kept = np.flatnonzero(shares)
     rows = np.asarray(g).reshape(indices.size, w_shape[1])
@@ -103,8 +103,8 @@ def _embedding(
     """Rows of a table by index: ``out[k] = weight[input[k]]``, input (*) and weight (rows, dim) giving (*, dim).
 
     The row ``padding_idx`` receives no gradient. ``scale_grad_by_freq`` divides the gradient of a row by how often it was read.
-    ``max_norm`` first shortens, in place, the rows that will be read to that ``norm_type``-norm. With ``sparse``, `backward` gives a
-    table that is a leaf a sparse gradient, with a row for each index; `autograd.grad`, ``create_graph`` and transforms give dense ones.
+    ``max_norm`` first shortens, in place, the rows that will be read to that ``norm_type``-norm. With ``sparse``, a table that
+    is a leaf gets a sparse gradient, with a row for each index; ``create_graph`` and transforms give dense ones.
 
     Raises `ArgumentError` for ``sparse`` with ``scale_grad_by_freq``, `DTypeError` for indices that are not integers, `DimensionError`
     for one without a row.

@@ -16,7 +16,7 @@ from ..._typing import Array
 from ...core.broadcast import shape_of
 from ...core.families import Linear, LinedUp
 from ...core.operation import fused
-from ...core.publish import public, to_operands
+from ...core.publish import public, to_operand, to_operands
 from ...core.where import stacklevel
 from ..cast import cast
 from ..join import Concatenate
@@ -164,6 +164,23 @@ def _masks(
         padding = Reshape.of(padding, shape=(batch, 1, 1, keys))
     causal = causal and padding is None and not need_weights
     return (None if causal else attn_mask), padding, causal
+
+
+def mask_of_encoder(mask: Array | None, padding: Array | None, query: Array, heads: int) -> tuple[Array | None, int | None]:
+    """Both masks of self-attention as one, (N, H, L, L), for ``query`` (N, L, E), and 2; or the padding (N, L) alone, and 1."""
+    if mask is not None:
+        mask = to_operand(mask, OP)
+    if padding is not None:
+        padding = to_operand(padding, OP)
+    if mask is None:
+        return padding, None if padding is None else 1
+    if len(shape_of(query)) != 3:
+        raise ShapeError(f"{OP}: masks are merged for query (N, L, E): it is {shape_of(query)}; unsqueeze one example")
+    batch, length, _ = shape_of(query)
+    apart, padding, _ = _masks((batch, heads, length, length), mask, padding, False, True)
+    floating = [m.dtype for m in (mask, padding) if m is not None and m.dtype.kind != "b"]
+    merged = _merged(apart, padding, floating[0] if floating else mask.dtype)
+    return np.broadcast_to(merged, (batch, heads, length, length)), 2
 
 
 def _with_weights(q: Array, k: Array, v: Array, mask: Array | None, p: float) -> tuple[Array, Array]:

@@ -135,13 +135,61 @@ def _total(op: Any, x: SparseTensor, *, axis: Any = None, keepdims: bool = False
     return SparseTensor(x._index[kept], values, shape, x._coalesced and len(kept) == k)
 
 
+@answers("Norm", "Norm2", "AnyTrue")
+def _of_all(op: Any, x: SparseTensor, *, axis: Any = None, keepdims: bool = False, **params: Any) -> Any:
+    """What zeros change nothing of, over all elements."""
+    axes = normalize_axes(axis, len(x.shape), op.title())
+    if keepdims or (axes is not None and len(axes) < len(x.shape)):
+        return NotImplemented
+    return op.of(x.coalesce()._kept, axis=None, keepdims=False, **params)
+
+
+@answers("Reshape")
+def _reshaped(op: Any, x: SparseTensor, *, shape: tuple[int, ...]) -> Any:
+    """The same places in another order of dimensions, of which the dense ones stay."""
+    rest = tuple(x.shape[x.sparse_dim() :])
+    sizes = tuple(shape[: len(shape) - len(rest)])
+    if not sizes or tuple(shape[len(sizes) :]) != rest or math.prod(sizes) != math.prod(x.shape[: x.sparse_dim()]):
+        return NotImplemented
+    index = np.stack(np.unravel_index(x.keys(), sizes)) if x._nnz() else np.zeros((len(sizes), 0))
+    return SparseTensor(index.astype(np.int64), x._kept, shape, x._coalesced)
+
+
+@answers("Concatenate")
+def _joined(op: Any, *xs: Any, axis: int) -> Any:
+    """Sparse tensors one after the other along a sparse dimension."""
+    if not all(isinstance(x, SparseTensor) for x in xs) or axis >= xs[0].sparse_dim():
+        return NotImplemented
+    rest = [(x.sparse_dim(), *(n for i, n in enumerate(x.shape) if i != axis)) for x in xs]
+    if any(other != rest[0] for other in rest):
+        raise ShapeError(f"{op.title()}: sparse tensors must be alike but for dimension {axis}: got {', '.join(str(x.shape) for x in xs)}")
+    index, done = [], 0
+    for x in xs:
+        index.append(x._index.copy())
+        index[-1][axis] += done
+        done += x.shape[axis]
+    shape = (*xs[0].shape[:axis], done, *xs[0].shape[axis + 1 :])
+    values = Concatenate.of(*(x._kept for x in xs), axis=0)
+    return SparseTensor(np.concatenate(index, axis=1), values, shape, axis == 0 and all(x._coalesced for x in xs))
+
+
 @answers("MatVec")
 def _matrix_vector(op: Any, x: Any, y: Any) -> Any:
     return Reshape.of(_matrix_product(op, x, Reshape.of(y, shape=(*shape_of(y), 1))), shape=shape_of(x)[:1])
 
 
+def _stack_product(x: SparseTensor, y: Array) -> Any:
+    """Sparse matrices (b, m, n) times dense ones (b, n, k): as one matrix with those on its diagonal."""
+    (b, m, n), k = x.shape, shape_of(y)[2]
+    which, rows, cols = x._index
+    out = SparseProduct.of(x._kept, Reshape.of(y, shape=(b * n, k)), which * m + rows, which * n + cols, size=b * m)
+    return Reshape.of(out, shape=(b, m, k))
+
+
 @answers("MatMul")
 def _matrix_product(op: Any, x: Any, y: Any) -> Any:
+    if isinstance(x, SparseTensor) and x.sparse_dim() == 3 and not isinstance(y, SparseTensor) and len(shape_of(y)) == 3:
+        return _stack_product(x, y) if x.shape[0] == shape_of(y)[0] and x.shape[2] == shape_of(y)[1] else NotImplemented
     if len(shape_of(x)) != 2 or len(shape_of(y)) != 2 or any(isinstance(a, SparseTensor) and a.dense_dim() for a in (x, y)):
         return NotImplemented
     if shape_of(x)[1] != shape_of(y)[0]:

@@ -21,8 +21,8 @@ from ..._errors import ArgumentError, GraphError, OperandError
 from ..._typing import Array, OperationLike, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
+from ...core.device import CPU, sparse_coo
 from ...core.device import layout as Layout  # noqa: N812
-from ...core.device import sparse_coo
 from ...core.dtype_names import DTYPES, dtype, numpy_dtype
 from ...core.size import SIZES, Size
 from ...core.tensor import Tensor
@@ -65,6 +65,15 @@ class SparseTensor(Boxed):
     def array(self) -> SparseTensor:
         """Itself: there is no plain array in it."""
         return self
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        return CPU
+
+    def item(self) -> Never:
+        """An error: a sparse tensor is no number."""
+        raise self.untraceable("item")
 
     def sparse_dim(self) -> int:
         """How many dimensions have indices."""
@@ -133,6 +142,8 @@ class SparseTensor(Boxed):
     def to_sparse(self, sparse_dim: int | None = None) -> SparseTensor:
         """Itself."""
         return self
+
+    to_sparse_coo = to_sparse
 
     def remade(self, values: Array) -> SparseTensor:
         """Other values at the same places."""

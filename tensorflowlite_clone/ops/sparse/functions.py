@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
 from ..._lazy import optional
+from ..._state import get_default_dtype
 from ..._typing import Array, DTypeLike
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
@@ -45,7 +46,7 @@ def _index(indices: Any, op: str) -> Any:
 
 @public("sparse_coo_tensor", method=False)
 def _sparse_coo_tensor(
-    indices: Any,
+    indices: Any = None,
     values: Any = None,
     size: Any = None,
     *,
@@ -77,9 +78,12 @@ def _sparse_coo_tensor(
     if device is not None:
         Device(device)
     if values is None:
-        if size is not None:
+        if (size is None) == (indices is None):
             raise ArgumentError(f"{op}: values are missing: pass indices and values, or a size alone")
-        size, indices, values = indices, np.zeros((len(indices), 0), np.int64), np.zeros(0, np.float32)
+        size = indices if size is None else size
+        indices, values = np.zeros((len(size), 0), np.int64), np.zeros(0, get_default_dtype())
+    elif indices is None:
+        raise ArgumentError(f"{op}: indices are missing: pass indices and values, or a size alone")
     index = _index(indices, op)
     given: Any = values if isinstance(values, Boxed) else Tensor(np.asarray(values)) if isinstance(values, np.ndarray) else _tensor(values)
     if dtype is not None:
@@ -107,7 +111,7 @@ def _sparse_coo_tensor(
 
 def _tensor(values: Any) -> Tensor:
     array = np.asarray(values)
-    return Tensor(array.astype(np.float32) if array.dtype.kind == "f" else array)
+    return Tensor(array.astype(get_default_dtype()) if array.dtype.kind == "f" else array)
 
 
 @public("to_sparse", "to_sparse_coo", function=False)

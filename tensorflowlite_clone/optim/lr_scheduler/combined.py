@@ -18,23 +18,23 @@ from .scheduler import EPOCH_DEPRECATION_WARNING, LRScheduler, epochs, set_rate
 class _Combined(LRScheduler):
     """A schedule whose state contains those of its parts."""
 
-    transient = ("optimizer", "schedulers")
-    schedulers: list[LRScheduler]
+    transient = (*LRScheduler.transient, "_schedulers")
+    _schedulers: list[LRScheduler]
 
     def state_dict(self) -> dict[str, Any]:
         """The states of the schedules and the place among them."""
-        return {**super().state_dict(), "schedulers": [s.state_dict() for s in self.schedulers]}
+        return {**super().state_dict(), "_schedulers": [s.state_dict() for s in self._schedulers]}
 
     def check_state(self, state_dict: Any) -> None:
         """That of the whole, and of each part."""
         super().check_state(state_dict)
-        for schedule, state in zip(self.schedulers, state_dict["schedulers"], strict=True):
+        for schedule, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             schedule.check_state(state)
 
     def take(self, state: Mapping[str, Any]) -> None:
         """The place among the schedules, and the state of each."""
-        super().take({k: v for k, v in state.items() if k != "schedulers"})
-        for schedule, part in zip(self.schedulers, state["schedulers"], strict=True):
+        super().take({k: v for k, v in state.items() if k != "_schedulers"})
+        for schedule, part in zip(self._schedulers, state["_schedulers"], strict=True):
             schedule.take(part)
 
 
@@ -56,24 +56,25 @@ class SequentialLR(_Combined):
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1) -> None:
         self.attach(optimizer)
         integer("SequentialLR", "last_epoch", last_epoch, -1)
-        self.schedulers, self.milestones = _schedules(self, schedulers, optimizer), epochs("SequentialLR", "milestones", milestones)
-        if len(self.milestones) != len(self.schedulers) - 1 or sorted(self.milestones) != self.milestones:
+        self._schedulers = _schedules(self, schedulers, optimizer)
+        self._milestones = epochs("SequentialLR", "milestones", milestones)
+        if len(self._milestones) != len(self._schedulers) - 1 or sorted(self._milestones) != self._milestones:
             raise ArgumentError(
-                f"SequentialLR: milestones must be ascending and one fewer than the schedules: {len(self.schedulers)} schedules, "
-                f"milestones {self.milestones}"
+                f"SequentialLR: milestones must be ascending and one fewer than the schedules: {len(self._schedulers)} schedules, "
+                f"milestones {self._milestones}"
             )
         self.restart()
         for _ in range(last_epoch + 1):  # what the schedules say of an epoch depends on those before it
             self.step()
 
     def _now(self) -> LRScheduler:
-        return self.schedulers[bisect_right(self.milestones, self.last_epoch)]
+        return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
 
     def step(self, epoch: int | None = None) -> None:
         """Move the schedule in force on, or begin with the next one; there is no going to an ``epoch``."""
         _no_epoch(self, epoch)
         self.last_epoch += 1
-        if self.last_epoch in self.milestones:
+        if self.last_epoch in self._milestones:
             self._now().restart()
         else:
             self._now().step()
@@ -90,20 +91,20 @@ class ChainedScheduler(_Combined):
     """Several schedules of one optimizer stepped together; their factors multiply."""
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
-        self.schedulers = _schedules(self, schedulers, optimizer)
-        self.attach(self.schedulers[0].optimizer)
+        self._schedulers = _schedules(self, schedulers, optimizer)
+        self.attach(self._schedulers[0].optimizer)
         self._last_lr = self.rates()
 
     def step(self, epoch: int | None = None) -> None:
         """Move all schedules on; there is no going to an ``epoch``."""
         _no_epoch(self, epoch)
-        for schedule in self.schedulers:
+        for schedule in self._schedulers:
             schedule.step()
         self._last_lr = self.rates()
 
     def begin(self) -> None:
         """Enter epoch 0 of all schedules."""
-        for schedule in self.schedulers:
+        for schedule in self._schedulers:
             schedule.begin()
         self._last_lr = self.rates()
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from ..._checks import choice, integer, number
-from ..._errors import ArgumentError, OperandError
+from ..._checks import choice, integer, is_number, number
+from ..._errors import ArgumentError, OperandError, StateDictError
 from ..optimizer import Optimizer
 from .scheduler import LRScheduler
 
@@ -17,12 +17,16 @@ class _Cycle(LRScheduler):
     """A schedule of the rate and, unless ``cycle_momentum`` is False, of the momentum (of Adam and the like: the first beta)."""
 
     cycle_momentum: bool
+    #: Whether the momentum is the first beta.
+    use_beta1: bool
 
     def _check_momentum(self, wanted: bool) -> None:
         """Raise where there is no momentum to move."""
         if wanted and not all("momentum" in g or "betas" in g for g in self.optimizer.param_groups):
             raise ArgumentError(f"{type(self).__name__}: the optimizer has neither momentum nor betas to cycle; pass cycle_momentum=False")
         self.cycle_momentum = wanted
+        if wanted:
+            self.use_beta1 = "betas" in self.optimizer.defaults
 
     def get_momentum(self) -> list[Any]:
         """The momentum of each group at ``last_epoch``."""
@@ -82,15 +86,12 @@ class OneCycleLR(_Cycle):
         number(name, "pct_start", pct_start, 0, 1)
         for what, divisor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
             number(name, what, divisor, 0, above=True)
-        self.total_steps, self.anneal_strategy, self.cycle_momentum = total_steps, anneal_strategy, cycle_momentum
-        # Ends of the phases, and the rates at their beginnings and ends as "initial", "max" and "min".
-        rise = pct_start * total_steps - 1
-        if three_phase:
-            self.phases = [(rise, "initial", "max"), (2 * rise, "max", "initial"), (total_steps - 1, "initial", "min")]
-        else:
-            self.phases = [(rise, "initial", "max"), (total_steps - 1, "max", "min")]
-        self.base_momenta = [number(name, "base_momentum", m, 0) for m in self.per_group(base_momentum, "base_momentum")]
-        self.max_momenta = [number(name, "max_momentum", m, 0) for m in self.per_group(max_momentum, "max_momentum")]
+        self.total_steps, self._anneal_func_type = total_steps, anneal_strategy
+        rise = float(pct_start * total_steps) - 1
+        ends = [(rise, "initial_lr", "max_lr"), (2 * rise, "max_lr", "initial_lr"), (total_steps - 1, "initial_lr", "min_lr")]
+        self._schedule_phases = _phases(ends if three_phase else [ends[0], (total_steps - 1, "max_lr", "min_lr")])
+        low = [number(name, "base_momentum", m, 0) for m in self.per_group(base_momentum, "base_momentum")]
+        high = [number(name, "max_momentum", m, 0) for m in self.per_group(max_momentum, "max_momentum")]
         tops = [number(name, "max_lr", top) for top in self.per_group(max_lr, "max_lr")]
         self._check_momentum(cycle_momentum)
         if last_epoch == -1:
@@ -101,35 +102,56 @@ class OneCycleLR(_Cycle):
             raise ArgumentError(
                 f"OneCycleLR: resuming at step {last_epoch} needs max_lr and min_lr in every group; load the optimizer's state first"
             )
+        if cycle_momentum:
+            for group, least, most in zip(optimizer.param_groups, low, high, strict=True):
+                group["base_momentum"], group["max_momentum"] = least, most
         super().__init__(optimizer, last_epoch)
 
+    def check_state(self, state_dict: Any) -> None:
+        """As that of others; the phases and the form of the curve are such as there are."""
+        super().check_state(state_dict)
+        curve, phases = state_dict["_anneal_func_type"], state_dict["_schedule_phases"]
+        known = [
+            isinstance(p, Mapping) and is_number(p.get("end_step")) and {*p} == {*q} and {p["start_lr"], p["end_lr"]} <= _OPPOSITE.keys()
+            for p, q in zip(phases, self._schedule_phases, strict=True)
+        ]
+        if curve not in ("cos", "linear") or not all(known):
+            raise StateDictError(f"load_state_dict: no phases of OneCycleLR: {curve!r:.20}, {phases!r:.60}; pass what was saved")
+
     def _between(self, start: float, end: float, share: float) -> float:
-        if self.anneal_strategy == "linear":
+        if self._anneal_func_type == "linear":
             return start + (end - start) * share
         return end + (start - end) / 2.0 * (1.0 + math.cos(math.pi * share))
 
-    def _value(self, values: dict[str, float]) -> float:
-        """The value at ``last_epoch`` of what goes through the phases between the given ones."""
+    def _values(self, what: str) -> list[float]:
+        """For each group the value at ``last_epoch`` of its "lr" or "momentum", between those that the phase in force names."""
         step = self.last_epoch
         if step > self.total_steps:
             raise ArgumentError(f"OneCycleLR: step {step} is past the end: total_steps is {self.total_steps}; make the cycle longer")
-        begin = 0.0
-        for end, first, last in self.phases[:-1]:
-            if step <= end:
-                return self._between(values[first], values[last], (step - begin) / (end - begin) if end != begin else 1.0)
-            begin = end
-        end, first, last = self.phases[-1]
-        return self._between(values[first], values[last], (step - begin) / (end - begin) if end != begin else 1.0)
+        ends = [phase["end_step"] for phase in self._schedule_phases]
+        now = next((i for i, end in enumerate(ends[:-1]) if step <= end), len(ends) - 1)
+        begin, end, phase = 0.0 if not now else ends[now - 1], ends[now], self._schedule_phases[now]
+        share = (step - begin) / (end - begin) if end != begin else 1.0
+        groups = self.optimizer.param_groups
+        return [self._between(g[phase[f"start_{what}"]], g[phase[f"end_{what}"]], share) for g in groups]
 
     def get_lr(self) -> list[float]:
         """The rates at ``last_epoch``, a number of steps."""
-        return [self._value({"initial": g["initial_lr"], "max": g["max_lr"], "min": g["min_lr"]}) for g in self.optimizer.param_groups]
+        return self._values("lr")
 
     def get_momentum(self) -> list[Any]:
         """The momentum of each group at ``last_epoch``."""
-        return [
-            self._value({"initial": high, "max": low, "min": high}) for low, high in zip(self.base_momenta, self.max_momenta, strict=True)
-        ]
+        return self._values("momentum")
+
+
+#: Between which settings the momentum goes, where the rate goes between these.
+_OPPOSITE = {"initial_lr": "max_momentum", "max_lr": "base_momentum", "min_lr": "max_momentum"}
+
+
+def _phases(ends: list[tuple[float, str, str]]) -> list[dict[str, Any]]:
+    """Phases: the last step, and between which settings of a group the rate goes; the momentum is low where the rate is high."""
+    momentum = _OPPOSITE
+    return [{"end_step": end, "start_lr": a, "end_lr": b, "start_momentum": momentum[a], "end_momentum": momentum[b]} for end, a, b in ends]
 
 
 class CyclicLR(_Cycle):
@@ -150,7 +172,7 @@ class CyclicLR(_Cycle):
     [0.25, 0.5, 0.75, 0.5, 0.25, 0.5]
     """
 
-    transient = ("optimizer", "scale_fn")
+    transient = (*LRScheduler.transient, "_low", "_scale_fn_custom")
 
     def __init__(
         self,
@@ -180,7 +202,7 @@ class CyclicLR(_Cycle):
             scale_mode = "iterations" if mode == "exp_range" else "cycle"
         elif not callable(scale_fn):
             raise OperandError(f"CyclicLR: scale_fn must be a function of a number: got {type(scale_fn).__name__} {scale_fn!r:.40}")
-        self.mode, self.gamma, self.scale_fn = mode, number(name, "gamma", gamma), scale_fn
+        self.mode, self.gamma, self._scale_fn_custom = mode, number(name, "gamma", gamma), scale_fn
         self.scale_mode = choice(name, "scale_mode", scale_mode, "cycle", "iterations")
         self.base_momentums = [number(name, "base_momentum", m, 0) for m in self.per_group(base_momentum, "base_momentum")]
         self.max_momentums = [number(name, "max_momentum", m, 0) for m in self.per_group(max_momentum, "max_momentum")]
@@ -201,8 +223,8 @@ class CyclicLR(_Cycle):
         return float(height * self._scale(cycle if self.scale_mode == "cycle" else last_epoch))
 
     def _scale(self, x: float) -> float:
-        if self.scale_fn is not None:
-            return self.scale_fn(x)
+        if self._scale_fn_custom is not None:
+            return self._scale_fn_custom(x)
         return 1.0 if self.mode == "triangular" else 0.5 ** (x - 1) if self.mode == "triangular2" else self.gamma**x
 
     def get_lr(self) -> list[float]:
@@ -217,11 +239,13 @@ class CyclicLR(_Cycle):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer and a function; of a function that is an object, what it holds."""
-        held = None if isinstance(self.scale_fn, FunctionType) else dict(getattr(self.scale_fn, "__dict__", {}))
-        return {**super().state_dict(), "scale_fn": held}
+        f = self._scale_fn_custom
+        held = None if f is None or isinstance(f, FunctionType) else dict(getattr(f, "__dict__", {}))
+        return {**super().state_dict(), "_scale_fn_custom": held}
 
     def take(self, state: Mapping[str, Any]) -> None:
         """The state of the schedule, and of a function that is an object."""
-        super().take({k: v for k, v in state.items() if k != "scale_fn"})
-        if state["scale_fn"] and self.scale_fn is not None:
-            vars(self.scale_fn).update(state["scale_fn"])
+        super().take(state)
+        self._low = list(self.base_lrs)
+        if state["_scale_fn_custom"] and self._scale_fn_custom is not None:
+            vars(self._scale_fn_custom).update(state["_scale_fn_custom"])

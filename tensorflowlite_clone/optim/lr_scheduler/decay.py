@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._checks import integer, number
+from ..._checks import integer, is_integer, number
+from ..._errors import StateDictError
 from ..optimizer import Optimizer
 from .scheduler import Factor, epochs
 
@@ -54,12 +56,27 @@ class MultiStepLR(_Steps):
     """``initial_lr * gamma ^ (number of milestones passed)``."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.milestones, self.gamma = sorted(epochs("MultiStepLR", "milestones", milestones)), number("MultiStepLR", "gamma", gamma)
+        #: How often each milestone is named.
+        self.milestones = Counter(epochs("MultiStepLR", "milestones", milestones))
+        self.gamma = number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor_at(self, epoch: int) -> float:
         """``gamma`` at milestones, as often as they are named."""
-        return self.gamma ** self.milestones.count(epoch)
+        return self.gamma ** self.milestones[epoch]
+
+    def check_state(self, state_dict: Any) -> None:
+        """As that of others; milestones are numbers of epochs, with how often each is named."""
+        super().check_state(state_dict)
+        for item in state_dict["milestones"].items():
+            if not all(is_integer(n) or (isinstance(n, str) and n.isdecimal()) for n in item):
+                raise StateDictError(
+                    f"load_state_dict: milestones of MultiStepLR must be numbers of epochs, and how often: got {dict([item])!r:.60}"
+                )
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """The state, whose milestones may have been read from a file as a plain dict."""
+        super().take({**state, "milestones": Counter({int(epoch): int(n) for epoch, n in state["milestones"].items()})})
 
 
 class ExponentialLR(Factor):

@@ -38,7 +38,7 @@ class LRScheduler:
     """
 
     #: Entries of the instance that are not part of the state, and entries that a state need not have.
-    transient: tuple[str, ...] = ("optimizer",)
+    transient: tuple[str, ...] = ("optimizer", "_get_lr_called_within_step", "_is_initial", "_replaced")
     lately: tuple[str, ...] = ("_step_count",)
     optimizer: Optimizer
     last_epoch: int
@@ -48,6 +48,11 @@ class LRScheduler:
     #: How many epochs have been entered, and whether the one that is being entered is the first.
     _step_count: int = 0
     _beginning: bool = False
+    #: What stood in the place of the optimizer's method ``step`` when the schedule was made.
+    _replaced: int | None = None
+    #: What schedules written for PyTorch ask: whether `get_lr` is called by a step, and whether that is the one into the first epoch.
+    _get_lr_called_within_step: bool = False
+    _is_initial = property(lambda self: self._beginning)
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.attach(optimizer)
@@ -76,7 +81,7 @@ class LRScheduler:
                     f"{type(self).__name__}: there is no rate to set: param_groups[{i}] of {type(optimizer).__name__} has no lr; "
                     f"put it into the optimizer's defaults"
                 )
-        self.optimizer = optimizer
+        self.optimizer, self._replaced = optimizer, _replaced_step(optimizer)
 
     def get_lr(self) -> list[float]:
         """The rate of each group at ``last_epoch``; the groups still hold those of the epoch before."""
@@ -90,27 +95,40 @@ class LRScheduler:
         self._check_order()
         if epoch is None:
             self.last_epoch += 1
-            self._put(self.get_lr())
+            self._put(self._asked(self.get_lr))
             return
         warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=stacklevel())
         self.last_epoch = epoch
-        self._put(self._get_closed_form_lr())
+        self._put(self._asked(self._get_closed_form_lr))
+
+    def _asked(self, rates: Callable[[], list[Any]]) -> list[Any]:
+        """What a method says of the rates when a step asks it."""
+        self._get_lr_called_within_step = True
+        try:
+            return rates()
+        finally:
+            vars(self).pop("_get_lr_called_within_step", None)
 
     def _get_closed_form_lr(self) -> list[Any]:
         """The rates at ``last_epoch`` from those at the beginning, where the schedule can say; else as `get_lr`."""
         return self.get_lr()
 
     def _check_order(self) -> None:
-        """Count an epoch; warn where it is the second, and the optimizer has taken no step in the first."""
-        optimizer = self.optimizer
-        if self._step_count == 1 and not self._beginning and not optimizer._opt_called and "step" not in vars(optimizer):
-            name = type(self).__name__
-            warnings.warn(
-                f"{name}.step: lr_scheduler.step() before optimizer.step(): {type(optimizer).__name__} has not stepped yet, so the first "
-                f"rate is passed over; call optimizer.step() first",
-                UserWarning,
-                stacklevel=stacklevel(),
-            )
+        """Count an epoch; warn where it is the second, and the optimizer has taken no step in the first, or got another ``step``."""
+        optimizer, name, told = self.optimizer, type(self).__name__, None
+        if self._step_count == 1 and not self._beginning:
+            if _replaced_step(optimizer) != self._replaced:
+                told = (
+                    f"{name}.step: step of {type(optimizer).__name__} was replaced after the schedule was made, which cannot tell "
+                    f"whether it is called first; replace it before"
+                )
+            elif not optimizer._opt_called and "step" not in vars(optimizer):
+                told = (
+                    f"{name}.step: lr_scheduler.step() before optimizer.step(): {type(optimizer).__name__} has not stepped yet, so the "
+                    f"first rate is passed over; call optimizer.step() first"
+                )
+        if told is not None:
+            warnings.warn(told, UserWarning, stacklevel=stacklevel())
         self._step_count += 1
 
     def _enter(self) -> None:
@@ -156,7 +174,7 @@ class LRScheduler:
 
     def take(self, state: Mapping[str, Any]) -> None:
         """Put a state that was checked into force."""
-        vars(self).update({k: _own(v) for k, v in state.items()})
+        vars(self).update({k: _own(v) for k, v in state.items() if k not in self.transient})
 
     def check_state(self, state_dict: Any) -> None:
         """Raise `StateDictError` for what is no state of this schedule: other entries, or of other types than there are."""
@@ -186,6 +204,12 @@ class LRScheduler:
         return values
 
 
+def _replaced_step(optimizer: Optimizer) -> int | None:
+    """The identity of what an optimizer has in the place of its method ``step``; None where it has nothing there."""
+    own = vars(optimizer).get("step")
+    return None if own is None else id(own)
+
+
 def set_rate(group: Group, rate: Any) -> None:
     """Put a rate into a group; one that is a tensor stays the same tensor, whose value changes."""
     if isinstance(group["lr"], Taped):
@@ -213,7 +237,7 @@ def _alike(given: Any, now: Any) -> bool:
         same = isinstance(given, list | tuple) and len(given) == len(now)
         return same and all(_alike(g, n) for g, n in zip(given, now, strict=True))
     if isinstance(now, bool | str | dict) or now is None:
-        return isinstance(given, type(now))
+        return isinstance(given, Mapping if isinstance(now, dict) else type(now))
     return is_number(given) if is_number(now) else True
 
 
@@ -224,7 +248,7 @@ Lambdas: TypeAlias = Callable[[int], float] | Sequence[Callable[[int], float]]
 class _Lambdas(LRScheduler):
     """Schedules made of one function of the epoch for all groups, or one each."""
 
-    transient = ("optimizer", "lr_lambdas")
+    transient = (*LRScheduler.transient, "lr_lambdas")
 
     def _hold(self, optimizer: Optimizer, lr_lambda: Lambdas) -> None:
         self.attach(optimizer)
