@@ -1,6 +1,6 @@
 """The state of a module: what `Module.state_dict` gives and `Module.load_state_dict` takes, and what is asked of values before.
 
-Not here: what a module consists of (``module.py``), the tables of its hooks (``hooks.py``), files (``io.py``).
+Not here: what a module consists of (``module.py``), the tables of its hooks (``hooks.py``), files (``io/``).
 """
 
 from __future__ import annotations
