@@ -336,9 +336,11 @@ def _advice(module: str, name: str, full: str) -> str:
             "a whole module, which would be code and not data; where it was saved, save model.state_dict(), make the module here and "
             "load it with load_state_dict, or allow its class with tl.serialization.safe_globals([(Class, name)])"
         )
+    trusted = f", or, if you trust the file, allow the class: with tl.serialization.safe_globals([(Class, {full!r})])"
+    harmless = name[:1].isupper() and module.partition(".")[0] not in ("builtins", "ctypes", "os", "subprocess")
     return (
-        f"neither a tensor nor a container, and nothing in a file is imported or called; save the state_dict() of modules, or, if you "
-        f"trust the file, allow the class: with tl.serialization.safe_globals([(Class, {full!r})])"
+        f"neither a tensor nor a container, and nothing in a file is imported or called; save numbers, and the state_dict() of modules"
+        f"{trusted if harmless else ''}"
     )
 
 

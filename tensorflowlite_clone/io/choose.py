@@ -115,7 +115,7 @@ def _content(file: Any, locate: pytorch.Locate, memory: Any, encoding: str, erro
             raise ArgumentError(
                 "load: files of PyTorch's older format are not mapped: mmap is True; leave it out, or save it again with torch.save"
             )
-        return pytorch.read_old(file.getbuffer() if isinstance(file, BytesIO) else opened.mapped(file).data, locate, encoding, errors)
+        return pytorch.read_old(file.getvalue() if isinstance(file, BytesIO) else opened.mapped(file).data, locate, encoding, errors)
     return decoded(*safetensors.read(file, memory))
 
 

@@ -40,8 +40,8 @@ ZIP64_FROM, ZIP64_SIZE = (1 << 31) - 1, 20
 class _Region:
     """The part of some memory that tensors of one dtype span together: it becomes a storage."""
 
-    def __init__(self, root: NDArray, start: int, end: int) -> None:
-        self.root, self.start, self.end, self.key = root, start, end, ""
+    def __init__(self, root: NDArray, start: int, end: int, step: int) -> None:
+        self.root, self.start, self.end, self.step, self.key = root, start, end, step, ""
 
     def data(self) -> memoryview:
         """Its bytes."""
@@ -118,7 +118,7 @@ def _write_old(file: BinaryIO, text: bytes, regions: list[_Region]) -> None:
     file.write(_plain([region.key for region in regions]))
     for region in regions:
         content = region.data()
-        file.write(struct.pack("=q", len(content) // region.root.itemsize))
+        file.write(struct.pack("=q", len(content) // region.step))
         file.write(content)
 
 
@@ -349,7 +349,7 @@ class _Pickler:
             region: Any = None
             for place in sorted(places, key=lambda p: p.start):
                 if region is None or place.start >= region.end or place.start == place.end:
-                    region = _Region(place.root, place.start, place.end)
+                    region = _Region(place.root, place.start, place.end, place.kind.itemsize)
                 region.end = max(region.end, place.end)
                 place.region = region
         found: list[_Region] = []

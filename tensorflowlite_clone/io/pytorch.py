@@ -133,11 +133,11 @@ class _Archive:
         """Where the content of each member begins; raises if they overlap."""
         starts, end, whole = {}, 0, self.file.seek(0, os.SEEK_END)
         for m in sorted(members, key=lambda m: m.header_offset):
-            self.file.seek(m.header_offset)
+            self.file.seek(min(max(m.header_offset, 0), whole))
             local = self.file.read(30)  # its last fields are the lengths of the name and the extra field
-            start = m.header_offset + 30 + sum(struct.unpack("<HH", local[26:]))
-            if m.header_offset < end or local[:4] != b"PK\x03\x04":
+            if len(local) < 30 or m.header_offset < end or local[:4] != b"PK\x03\x04":
                 raise FileFormatError(f"damaged: the member {quote(m.filename)} of the zip file overlaps another")
+            start = m.header_offset + 30 + sum(struct.unpack("<HH", local[26:]))
             end = start + m.compress_size
             if end > whole:
                 raise FileFormatError(f"truncated: the member {quote(m.filename)} ends at byte {end} of {whole}")
