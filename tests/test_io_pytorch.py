@@ -242,8 +242,9 @@ def torch_objects(torch):
         "empty": torch.empty(0, 3),
         "parameters": [torch.nn.Parameter(torch.ones(2)), noted, torch.nn.Buffer(torch.ones(1))],
         "leaf": torch.tensor(3.0, requires_grad=True),
-        "sparse": torch.eye(2).to_sparse(), "kinds": [torch.float32, torch.bfloat16, torch.device("cpu"), torch.Size([2])], "bytes": b"x\xff",
-        "lazy": [torch.tensor([1 + 2j]).conj(), torch.tensor([1 + 2j]).conj().imag], "others": [{1}, bytearray(b"ab"), 1 + 2j, 2**70],
+        "sparse": torch.eye(2).to_sparse(), "kinds": [torch.float32, torch.bfloat16, torch.device("cpu"), torch.Size([2])],
+        "bytes": b"x\xff", "lazy": [torch.tensor([1 + 2j]).conj(), torch.tensor([1 + 2j]).conj().imag],
+        "others": [{1}, bytearray(b"ab"), 1 + 2j, 2**70],
         "dtypes": [torch.ones(2, dtype=getattr(torch, k)) for k in KINDS if k not in ("uint16", "uint32", "uint64")],
         "ordered": OrderedDict(a=1),
     }  # fmt: skip
@@ -309,19 +310,22 @@ def test_whole_modules_of_pytorch_are_refused_with_what_to_do(tmp_path):
 MODELS = {
     "perceptron": (lambda L: L.Sequential(L.Linear(6, 5), L.ReLU(), L.Linear(5, 3)), (4, 6)),
     "convolutions": (
-        lambda L: L.Sequential(L.Conv2d(2, 4, 3, padding=1), L.BatchNorm2d(4), L.ReLU(), L.MaxPool2d(2), L.Flatten(), L.Linear(36, 3)), (4, 2, 6, 6),
+        lambda L: L.Sequential(L.Conv2d(2, 4, 3, padding=1), L.BatchNorm2d(4), L.ReLU(), L.MaxPool2d(2),
+                               L.Flatten(), L.Linear(36, 3)), (4, 2, 6, 6),
     ),
     "normed": (lambda L: L.Sequential(L.Linear(6, 8), L.LayerNorm(8), L.GELU(), L.Dropout(0.0), L.Linear(8, 2)), (4, 6)),
     "grouped": (lambda L: L.Sequential(L.Conv1d(4, 8, 3, groups=2), L.GroupNorm(2, 8), L.SiLU()), (4, 4, 7)),
     "upward": (
-        lambda L: L.Sequential(L.ConvTranspose2d(2, 3, 2, stride=2), L.InstanceNorm2d(3, affine=True, track_running_stats=True)), (2, 2, 4, 4),
+        lambda L: L.Sequential(L.ConvTranspose2d(2, 3, 2, stride=2), L.InstanceNorm2d(3, affine=True, track_running_stats=True)),
+        (2, 2, 4, 4),
     ),
     "prelu": (lambda L: L.Sequential(L.Linear(4, 4), L.PReLU(4), L.Softplus()), (5, 4)),
     "recurrent": (lambda L: L.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True), (2, 5, 3)),
     "gated": (lambda L: L.GRU(3, 4, bias=False), (5, 2, 3)),
     "attention": (lambda L: L.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), (2, 5, 8)),
     "nested": (
-        lambda L: L.ModuleDict({"a": L.Linear(4, 4), "b": L.Sequential(L.Linear(4, 4), L.Tanh(), L.ModuleList([L.Linear(4, 2)])[0])}), (3, 4),
+        lambda L: L.ModuleDict({"a": L.Linear(4, 4), "b": L.Sequential(L.Linear(4, 4), L.Tanh(), L.ModuleList([L.Linear(4, 2)])[0])}),
+        (3, 4),
     ),
 }  # fmt: skip
 OPTIMIZERS = {

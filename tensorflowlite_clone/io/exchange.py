@@ -146,7 +146,7 @@ def _theirs(torch: Any, value: Any, where: str) -> Any:
     """A tensor of ours as one of PyTorch's."""
     if isinstance(value, SparseTensor):
         parts = [_theirs(torch, p.detach(), where) for p in (value._indices(), value._values())]
-        made = torch.sparse_coo_tensor(*parts, tuple(value.shape), is_coalesced=value.is_coalesced())
+        made = torch.sparse_coo_tensor(*parts, tuple(value.shape), check_invariants=True, is_coalesced=value.is_coalesced())
         return made.requires_grad_(value.requires_grad)
     if not isinstance(value, Taped) or is_lazy(value) or not isinstance(value.array, np.ndarray):
         raise OperandError(
