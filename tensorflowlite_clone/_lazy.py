@@ -16,8 +16,10 @@ from ._errors import missing_extra
 LATER = {
     "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "serialization", "signal", "sparse", "special", "utils"),
     "autograd": ("forward_ad", "functional"),
-    "io": ("allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure", "tensors"),
-}
+    "io": (
+        "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure", "tensors",
+    ),
+}  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.
 FUNCTIONS = {

@@ -17,8 +17,11 @@ from ..core.device import CPU, sparse_coo, strided
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import dtype as Kind  # noqa: N812
 from ..core.dtype_names import dtype_of
+from ..core.registry import NN_FUNCTIONS
 from ..core.size import Size
 from ..core.tensor import Taped, Tensor
+from ..nn import modules as layers
+from ..nn.module import Module
 from ..nn.parameter import Buffer, Parameter
 from .opcodes import Host, Name, check_key
 from .tensors import StorageType, coo, rebuilt, with_notes
@@ -239,7 +242,7 @@ def give_state(host: Host, target: Any, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "=") or any(s is not None for s in state[2:5]):
             raise RefusedError("refused: a dtype with fields; only numbers and text are read")
         target.__setstate__((3, state[1], None, None, None, *state[5:8]))  # type: ignore[attr-defined]
-    elif users_name(type(target)):
+    elif users_name(type(target)) or (host.modules and isinstance(target, Module) and layer_name(type(target))):
         if hasattr(target, "__setstate__"):
             target.__setstate__(state)
         else:
@@ -306,8 +309,8 @@ ABSENT = {
 }
 
 
-def find(module: str, name: str) -> Any:
-    """What a name in a file stands for.
+def find(module: str, name: str, modules: bool = False) -> Any:
+    """What a name in a file stands for; with ``modules`` that may be a layer of ``nn``, too.
 
     Raises `RefusedError`, with the name and what to do, for everything that is neither in the tables nor allowed by the user.
     """
@@ -323,6 +326,10 @@ def find(module: str, name: str) -> Any:
         return StorageType(full, dtype_of(STORAGES[kind]))
     if module == "torch" and name in Kind._all:
         return dtype_of(name)
+    if modules and (kind_of_layer := _layer(module, name)) is not None:
+        return Name(full, None, kind_of_layer)
+    if modules and module in ("torch.nn.functional", "torch._C._nn") and name in NN_FUNCTIONS:
+        return NN_FUNCTIONS[name]  # an activation, which is a value to the file: it cannot call it
     raise RefusedError(f"refused: it names {full}: {_advice(module, name, full)}")
 
 
@@ -334,7 +341,7 @@ def _advice(module: str, name: str, full: str) -> str:
     if module.startswith("torch.nn.modules"):
         return (
             "a whole module, which would be code and not data; where it was saved, save model.state_dict(), make the module here and "
-            "load it with load_state_dict, or allow its class with tl.serialization.safe_globals([(Class, name)])"
+            "load it with load_state_dict, or read it with weights_only=False, its own classes allowed by tl.serialization.add_safe_globals"
         )
     trusted = f", or, if you trust the file, allow the class: with tl.serialization.safe_globals([(Class, {full!r})])"
     harmless = name[:1].isupper() and module.partition(".")[0] not in ("builtins", "ctypes", "os", "subprocess")
@@ -344,9 +351,26 @@ def _advice(module: str, name: str, full: str) -> str:
     )
 
 
-def new(name: Name, args: tuple[Any, ...]) -> Any:
-    """An object of a class that the user allowed, without a call of it."""
-    kind = _USERS.get(name.text)
+def _layer(module: str, name: str) -> Any:
+    """The class of ``nn`` that PyTorch has in this module; None if there is none."""
+    place = module.removeprefix("torch.nn.modules.")
+    if module == "torch.nn.modules.module" and name == "Module":
+        return Module
+    known = place != module and name in layers.PLACES.get(place, "").split()
+    return getattr(getattr(layers, place), name, None) if known else None
+
+
+def layer_name(kind: type) -> str | None:
+    """The name that PyTorch has for a class of ``nn``; None for others."""
+    places = (p for p, names in layers.PLACES.items() if kind.__name__ in names.split())
+    place = next(places, "module" if kind is Module else None)
+    known = place is not None and _layer(f"torch.nn.modules.{place}", kind.__name__) is kind
+    return f"torch.nn.modules.{place}.{kind.__name__}" if known else None
+
+
+def new(host: Host, name: Name, args: tuple[Any, ...]) -> Any:
+    """An object of a class that the user allowed, or a layer where those may be made, without a call of it."""
+    kind = name.kind if host.modules and name.text.startswith("torch.nn.modules.") else _USERS.get(name.text)
     if not isinstance(kind, type):
         raise RefusedError(f"refused: it makes an object of {name}, which is not data")
     return kind.__new__(kind, *args)

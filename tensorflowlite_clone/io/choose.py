@@ -91,20 +91,21 @@ def read(f: Any, map_location: Any, pickle_module: Any, weights_only: Any, mmap:
         if index is not None:
             return shards.read(index, bool(mmap))
         with open(name, "r+b" if mmap and opened.writes_through() else "rb") if named else opened.rest_of_open_file(f) as file:
-            return _content(file, locate, opened.mapped(file) if mmap and os.fstat(file.fileno()).st_size else None, encoding, errors)
+            memory = opened.mapped(file) if mmap and os.fstat(file.fileno()).st_size else None
+            return _content(file, locate, memory, weights_only is not None and not weights_only, (encoding, errors))
     except RefusedError as error:
         raise RefusedError(f"load: {error}: in {name}") from error.__cause__
     except FileFormatError as error:
         raise FileFormatError(f"load: {error}: in {name}; restore the file from a copy or save it again") from error.__cause__
 
 
-def _content(file: Any, locate: pytorch.Locate, memory: Any, encoding: str, errors: str) -> Any:
+def _content(file: Any, locate: pytorch.Locate, memory: Any, modules: bool, text: tuple[str, str]) -> Any:
     """The object in a file of whatever kind."""
     head = file.read(512)
     file.seek(0)
     if head[:4] in ZIP:
         if pytorch.is_pytorch_zip(file):
-            return pytorch.read_zip(file, locate, memory, encoding, errors)
+            return pytorch.read_zip(file, locate, memory, modules, text)
         if memory is not None:
             raise ArgumentError("load: .npz files are not mapped: mmap is True; leave it out, or save it as safetensors")
         file.seek(0)
@@ -115,7 +116,7 @@ def _content(file: Any, locate: pytorch.Locate, memory: Any, encoding: str, erro
             raise ArgumentError(
                 "load: files of PyTorch's older format are not mapped: mmap is True; leave it out, or save it again with torch.save"
             )
-        return pytorch.read_old(file.getvalue() if isinstance(file, BytesIO) else opened.mapped(file).data, locate, encoding, errors)
+        return pytorch.read_old(file.getvalue() if isinstance(file, BytesIO) else opened.mapped(file).data, locate, modules, text)
     return decoded(*safetensors.read(file, memory))
 
 

@@ -44,6 +44,8 @@ class Host:
     budget = 0
     #: Whether what storages hold is not there yet.
     blind = False
+    #: Whether modules of the package may be made.
+    modules = False
 
     def find(self, module: str, name: str) -> Any:
         """What a global name stands for; raises `FileFormatError` for what is not allowed."""

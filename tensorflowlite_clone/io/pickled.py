@@ -24,9 +24,11 @@ from ..core.dtype_names import dtype as Kind  # noqa: N812
 from ..core.sharing import window_of
 from ..core.size import Size
 from ..core.tensor import Taped
+from ..nn.module import Module
 from ..nn.parameter import Parameter, is_lazy
+from ..nn.state import moved_out
 from ..ops.sparse.coo import SparseTensor
-from .allowed import STORAGES, UNTYPED, users_name
+from .allowed import STORAGES, UNTYPED, layer_name, users_name
 from .pytorch import MAGIC, VERSION
 
 #: The names of storages by dtype.
@@ -139,6 +141,8 @@ class _Pickler:
         #: What was written, by id, with the number under which the reader remembers it; and the thing itself, so that its id stays its own.
         self.memo: dict[Any, tuple[int, Any]] = {}
         self.open: set[int] = set()
+        #: How many objects of the user's classes stand around the place.
+        self.inside = 0
 
     # ---- opcodes ------------------------------------------------------------------------------------------------------------
     def op(self, *parts: bytes) -> None:
@@ -205,7 +209,8 @@ class _Pickler:
             self.write_tuple(obj, where)
         else:
             self.other(obj, where)
-        self.remember(id(obj), obj)
+        if id(obj) not in self.memo:
+            self.remember(id(obj), obj)
 
     def items(self, items: list[tuple[Any, Any]], op: bytes, where: str) -> None:
         """What stands in a list, or keys and values of a dict."""
@@ -266,25 +271,34 @@ class _Pickler:
             self.call("torch", "device", str(obj))
         elif isinstance(obj, Layout):
             self.call("torch.serialization", "_get_layout", f"torch.{obj.name}")
-        elif users_name(type(obj)):
+        elif self.class_name(obj) is not None:
             self.users(obj, where)
         else:
             known = "tensors, arrays, numbers, strings, bytes, booleans, None, and dicts, lists, tuples and sets of them"
-            advice = f"store {'its state_dict()' if callable(getattr(obj, 'state_dict', None)) else known}"
+            if callable(getattr(obj, "state_dict", None)):
+                known = "its state_dict(), or allow its class with tl.serialization.add_safe_globals([Class])"
+            advice = f"store {known}"
             raise OperandError(f"save: cannot be stored: {where} is a {type(obj).__name__}; {advice}")
+
+    def class_name(self, obj: Any) -> str | None:
+        """The name in the file of the class of an object: of one that the user allowed, and of layers inside of such an object."""
+        name = users_name(type(obj))
+        return layer_name(type(obj)) if name is None and self.inside and isinstance(obj, Module) else name
 
     def users(self, obj: Any, where: str) -> None:
         """An object of a class that the user allowed: the class, and what it says of itself."""
         made = obj.__reduce_ex__(2)
         if not isinstance(made, tuple) or len(made) < 2 or getattr(made[0], "__name__", "") != "__newobj__" or any(made[3:]):
             raise OperandError(f"save: cannot be stored: {where} is a {type(obj).__name__} with a __reduce__ of its own; store its values")
-        module, _, name = str(users_name(type(obj))).rpartition(".")
+        module, _, name = str(self.class_name(obj)).rpartition(".")
         self.name(module, name)
         self.write_tuple(made[1][1:], where)
         self.op(b"\x81")
         if len(made) > 2 and made[2] is not None:
             self.remember(id(obj), obj)
-            self.write(made[2], f"vars({where})")
+            self.inside += 1
+            self.write(moved_out(made[2]) if isinstance(obj, Module) else made[2], f"vars({where})")
+            self.inside -= 1
             self.op(b"b")
 
     def array(self, obj: NDArray, where: str) -> None:

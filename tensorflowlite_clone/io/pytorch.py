@@ -42,18 +42,18 @@ Locate = Callable[[Storage, str], Storage]
 class _Reader(Host):
     """One PyTorch file on its way in."""
 
-    def __init__(self, locate: Locate, length: int, swapped: bool = False) -> None:
-        self.locate, self.swapped = locate, swapped
+    def __init__(self, locate: Locate, length: int, swapped: bool, modules: bool) -> None:
+        self.locate, self.swapped, self.modules = locate, swapped, modules
         self.budget = 4 * length + ALLOWANCE
         self.storages: dict[str, Storage] = {}
 
     def find(self, module: str, name: str) -> Any:
         """What a name stands for."""
-        return find(module, name)
+        return find(module, name, self.modules)
 
     def new(self, name: Name, args: tuple[Any, ...]) -> Any:
         """An object of a class of the user's."""
-        return new(name, args)
+        return new(self, name, args)
 
     def build(self, target: Any, state: Any) -> None:
         """Give a state to an object."""
@@ -61,6 +61,8 @@ class _Reader(Host):
 
     def persistent(self, key: Any) -> Any:
         """The storage that the file keeps under a key."""
+        if isinstance(key, tuple) and len(key) == 4 and key[0] == "module" and isinstance(key[1], Name):
+            return key[1]  # the class of a module, beside its source
         if not isinstance(key, tuple) or len(key) not in (5, 6) or key[0] != "storage":
             raise RefusedError(f"refused: it refers to {quote(key)}, which is no storage")
         _, kind, name, location, count, *view = key
@@ -94,8 +96,8 @@ class _Reader(Host):
 class _ZipReader(_Reader):
     """A zip file on its way in."""
 
-    def __init__(self, archive: _Archive, locate: Locate, length: int, swapped: bool) -> None:
-        super().__init__(locate, length, swapped)
+    def __init__(self, archive: _Archive, locate: Locate, length: int, swapped: bool, modules: bool) -> None:
+        super().__init__(locate, length, swapped, modules)
         self.archive = archive
 
     def content(self, name: str, size: int) -> NDArray:
@@ -184,19 +186,19 @@ class _Archive:
         return array
 
 
-def read_zip(file: BufferedReader, locate: Locate, memory: NDArray | None, encoding: str, errors: str) -> Any:
+def read_zip(file: BufferedReader, locate: Locate, memory: NDArray | None, modules: bool, text: tuple[str, str]) -> Any:
     """The object in a zip file of PyTorch's; with the content of the file as ``memory``, its tensors are windows onto that."""
     try:
         with ZipFile(file) as archive:
             members = _Archive(file, archive, memory)
-            text = members.read("data.pkl")
+            pickled = members.read("data.pkl")
             order = members.read("byteorder").strip()
             if order not in (b"", b"little", b"big"):
                 raise FileFormatError(f"damaged: its byte order is {order[:20]!r}")
             little = order == b"little" or (order == b"" and ENDIANNESS[0] != "big")
             swapped = little != (np.little_endian)
-            reader = _ZipReader(members, locate, len(text), swapped)
-            return read_pickle(text, reader, 0, encoding, errors)[0]
+            reader = _ZipReader(members, locate, len(pickled), swapped, modules)
+            return read_pickle(pickled, reader, 0, *text)[0]
     except (BadZipFile, ZlibError, NotImplementedError, EOFError, struct.error) as error:
         raise FileFormatError(f"truncated or damaged ({type(error).__name__}: {error!s:.200})") from error
 
@@ -209,8 +211,8 @@ ENDIANNESS: list[str | None] = [None]
 class _OldReader(_Reader):
     """A file of the older format on its way in: read twice, since how long its storages are, and so where they stand, its object says."""
 
-    def __init__(self, locate: Locate, data: Any, swapped: bool, places: dict[str, int] | None = None) -> None:
-        super().__init__(locate, min(len(data), 1 << 26), swapped)
+    def __init__(self, locate: Locate, data: Any, swapped: bool, modules: bool, places: dict[str, int] | None) -> None:
+        super().__init__(locate, min(len(data), 1 << 26), swapped, modules)
         self.data, self.places, self.left = data, places, len(data)
         self.blind = places is None
         #: Bytes, and bytes of one element, of each storage.
@@ -218,8 +220,9 @@ class _OldReader(_Reader):
 
     def persistent(self, key: Any) -> Any:
         """The storage that the file keeps under a key."""
-        found: Storage = super().persistent(key)
-        self.sizes.setdefault(str(key[2]), (found.nbytes(), key[1].dtype.itemsize))
+        found = super().persistent(key)
+        if isinstance(found, Storage):
+            self.sizes.setdefault(str(key[2]), (found.nbytes(), key[1].dtype.itemsize))
         return found
 
     def content(self, name: str, size: int) -> NDArray:
@@ -232,22 +235,22 @@ class _OldReader(_Reader):
         return np.array(np.frombuffer(self.data, np.uint8, size, self.places[name]))
 
 
-def read_old(data: Any, locate: Locate, encoding: str, errors: str) -> Any:
+def read_old(data: Any, locate: Locate, modules: bool, text: tuple[str, str]) -> Any:
     """The object in a file of the older format, whose bytes are ``data``."""
     host, at = Host(), 0
     begin = []
     for _ in range(3):
-        part, at = read_pickle(data, host, at, encoding, errors)
+        part, at = read_pickle(data, host, at, *text)
         begin.append(part)
         if begin[0] != MAGIC or type(begin[0]) is not int:
             raise RefusedError("refused: a pickle, but none of PyTorch's, and only its tensors are read; save it with torch.save")
     if begin[1] != VERSION or not isinstance(begin[2], dict):
         raise FileFormatError(f"damaged, or of another version of PyTorch's older format: {quote(begin[1])}, {VERSION} is known here")
     swapped = bool(begin[2].get("little_endian", True)) != np.little_endian
-    survey = _OldReader(lambda storage, place: storage, data, swapped)
+    survey = _OldReader(lambda storage, place: storage, data, swapped, modules, None)
     start = at
-    at = read_pickle(data, survey, start, encoding, errors)[1]
-    keys, at = read_pickle(data, host, at, encoding, errors)
+    at = read_pickle(data, survey, start, *text)[1]
+    keys, at = read_pickle(data, host, at, *text)
     if not isinstance(keys, list) or {str(k) for k in keys} != set(survey.sizes) or len(keys) != len(survey.sizes):
         raise FileFormatError(f"damaged: the storages {quote(keys)} stand in it, its tensors are of {quote(sorted(survey.sizes))}")
     places = {}
@@ -258,7 +261,7 @@ def read_old(data: Any, locate: Locate, encoding: str, errors: str) -> Any:
         if count * step != size or at + size > len(data):
             raise FileFormatError(f"truncated or damaged: the storage {quote(key)} of {size} bytes begins at byte {at} of {len(data)}")
         at += size
-    return read_pickle(data, _OldReader(locate, data, swapped, places), start, encoding, errors)[0]
+    return read_pickle(data, _OldReader(locate, data, swapped, modules, places), start, *text)[0]
 
 
 def refuse_tar(head: bytes) -> None:
