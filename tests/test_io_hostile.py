@@ -80,6 +80,7 @@ def test_a_name_that_is_no_data_is_refused_by_its_name(seed):
         ),
         (b"\x8e" + bytes(7) + b"\x40", "truncated: 4611686018427387904 bytes are announced"),
         (name(b"numpy", b"dtype") + value(("O8", False, True)) + b"R", "dtype 'O8'; only numbers and text"),
+        (name(b"numpy", b"dtype") + value(("(9,)f8", False, True)) + b"R", "dtype '\\(9,\\)f8'; only numbers and text"),
         (name(b"torch.serialization", b"_get_layout") + value(("torch.sparse_csr",)) + b"R", "layout 'torch.sparse_csr'"),
     ],
 )  # fmt: skip
@@ -125,3 +126,12 @@ def test_big_arrays_of_the_older_format_do_not_cost_memory_before_they_are_there
     with pytest.raises(FileFormatError, match="is longer than what is left of the file"):
         loaded(old(pickled(tensor(store=storage(count=2**33)))))
     assert np.little_endian
+
+
+def test_a_dtype_takes_its_byte_order_from_a_file_and_nothing_else():
+    """NumPy itself would take sizes and flags, with which an array of numbers can be made one of pointers."""
+    dtype = name(b"numpy", b"dtype") + value(("f8", False, True)) + b"R" + value((3, ">", None, None, None, 10**9, 10**6, 63)) + b"b"
+    found = loaded(zipped(pickled(dtype)))
+    assert found == np.dtype(">f8") and (found.itemsize, found.flags, found.hasobject) == (8, 0, False)
+    text_dtype = name(b"numpy", b"dtype") + value(("U2", False, True)) + b"R" + value((3, "<", None, None, None, 10**9, 1, 63)) + b"b"
+    assert loaded(zipped(pickled(text_dtype))) == np.dtype("<U2") and np.dtype("f8").isnative

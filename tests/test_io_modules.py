@@ -7,6 +7,7 @@ import io
 import module_cases as table
 import numpy as np
 import pytest
+from hostile_files import FOUR, name, pickled, storage, text, value, zipped
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn
@@ -15,7 +16,7 @@ from tensorflowlite_clone.nn import functional as F
 from tensorflowlite_clone.serialization import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 
 #: One case for each class of layers, by its first inputs that are no option of another.
-FIRST = {name: case for case in reversed(table.CASES) if not (name := case[0]).startswith("Lazy")}
+FIRST = {case[0]: case for case in reversed(table.CASES) if not case[0].startswith("Lazy")}
 
 
 class Net(nn.Module):
@@ -119,17 +120,46 @@ def test_the_list_of_what_is_allowed():
     assert get_safe_globals() == []
 
 
+class Marked(tl.Tensor):
+    """A tensor with attributes."""
+
+
+def test_a_tensor_of_the_users_class():
+    def rebuilt(kind):
+        return zipped(
+            pickled(
+                name(b"torch._tensor", b"_rebuild_from_type_v2"),
+                value(
+                    (
+                        name(b"torch._utils", b"_rebuild_tensor_v2"),
+                        kind,
+                        (storage(), 0, (4,), (1,), False, b"]"),
+                        b"}" + text(b"mark") + b"K\x05s",
+                    )
+                ),
+                b"R",
+            ),
+            FOUR,
+        )
+
+    plain = tl.load(io.BytesIO(rebuilt(name(b"torch", b"Tensor"))))
+    assert type(plain) is tl.Tensor and plain.tolist() == [0, 1, 2, 3]
+    with safe_globals([(Marked, "some.where.Marked")]):
+        marked = tl.load(io.BytesIO(rebuilt(name(b"some.where", b"Marked"))))
+    assert type(marked) is Marked and marked.mark == 5 and marked.tolist() == [0, 1, 2, 3]
+
+
 # ---- beside PyTorch ---------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", FIRST)
-def test_layers_that_pytorch_wrote_compute_the_same(name):
+@pytest.mark.parametrize("which", FIRST)
+def test_layers_that_pytorch_wrote_compute_the_same(which):
     torch = pytest.importorskip("torch")
-    case = FIRST[name]
+    case = FIRST[which]
     theirs = table.made(torch, case).eval()
     file = io.BytesIO()
     torch.save([theirs, 3], file)
     file.seek(0)
     ours, number = tl.load(file, weights_only=False)
-    assert type(ours) is getattr(nn, name) and number == 3 and repr(ours) == repr(theirs) and not ours.training
+    assert type(ours) is getattr(nn, which) and number == 3 and repr(ours) == repr(theirs) and not ours.training
     expected = table.made(tl, case).eval()
     expected.load_state_dict(tl.from_torch(theirs.state_dict()))
     tl.manual_seed(0)

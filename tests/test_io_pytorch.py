@@ -12,12 +12,13 @@ from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
-from hostile_files import FOUR, pickled, storage, tensor, zipped
+from hostile_files import FOUR, name, old, pickled, storage, tensor, value, zipped
 from io_helpers import same
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn
 from tensorflowlite_clone._errors import ArgumentError, FileFormatError, OperandError
+from tensorflowlite_clone.io import pickled as pickled_files
 
 KINDS = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64",
          "complex128"]  # fmt: skip
@@ -143,13 +144,13 @@ def test_mapped_files_are_windows_and_are_not_written_to(tmp_path):
     back = tl.load(tmp_path / "x.safetensors", mmap=True)
     back["w"].add_(1)
     assert back["w"][5] == 6 and back["n"] == 3 and tl.load(tmp_path / "x.safetensors")["w"][5] == 5
-    for name, obj in (("x.npz", {"w": tl.ones(2)}), ("old", None)):
+    for suffix, obj in (("x.npz", {"w": tl.ones(2)}), ("old", None)):
         if obj is None:
-            tl.io.save_for_torch({"w": tl.ones(2)}, tmp_path / name, _use_new_zipfile_serialization=False)
+            tl.io.save_for_torch({"w": tl.ones(2)}, tmp_path / suffix, _use_new_zipfile_serialization=False)
         else:
-            tl.save(obj, tmp_path / name)
+            tl.save(obj, tmp_path / suffix)
         with pytest.raises(ArgumentError, match=r"load: .* not mapped: mmap is True; leave it out"):
-            tl.load(tmp_path / name, mmap=True)
+            tl.load(tmp_path / suffix, mmap=True)
     with pytest.raises(ArgumentError, match="load: only files with a name can be mapped"):
         tl.load(io.BytesIO(before), mmap=True)
 
@@ -198,7 +199,7 @@ def test_where_tensors_were_makes_no_difference_and_where_they_go_is_the_cpu(tmp
 def test_arguments_that_are_no_good(tmp_path):
     tl.save([1], tmp_path / "x.pt")
     for call, kind, message in (
-        (lambda: tl.load(tmp_path / "x.pt", colour=1), TypeError, "unexpected keyword argument 'colour'"),
+        (lambda: tl.load(tmp_path / "x.pt", colour=1), TypeError, "load: got an unexpected keyword argument 'colour'"),
         (lambda: tl.load(tmp_path / "x.pt", encoding="utf-7"), ArgumentError, "encoding must be one of"),
         (lambda: tl.load(tmp_path / "x.pt", weights_only="yes"), OperandError, "weights_only must be True, False or None"),
         (lambda: tl.load(tmp_path / "x.pt", pickle_module=3), OperandError, "pickle_module must be pickle or None"),
@@ -230,6 +231,39 @@ def test_other_byte_orders():
     assert tl.load(io.BytesIO(zipped(pickled(tensor()), big, byteorder=b"big"))).tolist() == [[0, 1], [2, 3]]
     with pytest.raises(FileFormatError, match="its byte order is b'middle'"):
         tl.load(io.BytesIO(zipped(pickled(tensor()), big, byteorder=b"middle")))
+
+
+def test_files_of_python_2_and_of_the_first_versions():
+    """Strings of Python 2 (SHORT_BINSTRING), `_rebuild_tensor`, and storages that are parts of others, by hand."""
+
+    def byte_string(s):
+        return b"U" + bytes([len(s)]) + s
+
+    part = value(
+        (byte_string(b"storage"), name(b"torch", b"FloatStorage"), byte_string(b"7"), byte_string(b"cpu"), 4, (byte_string(b"8"), 1, 3))
+    )
+    ops = name(b"torch._utils", b"_rebuild_tensor") + value((part + b"Q", 1, (2,), (1,))) + b"R"
+    names = b"}" + byte_string(b"gr\xf6\xdfe") + ops + b"s"
+    content = old(pickled(names), b"\x80\x02]" + byte_string(b"7") + b"a.", (4).to_bytes(8, "little") + FOUR[0][1])
+    assert same(tl.load(io.BytesIO(content), encoding="latin1"), {"größe": tl.tensor([2.0, 3.0])})
+    assert same(tl.load(io.BytesIO(content), encoding="ascii", errors="replace"), {"gr\ufffd\ufffde": tl.tensor([2.0, 3.0])})
+    with pytest.raises(FileFormatError, match="UnicodeDecodeError"):
+        tl.load(io.BytesIO(content))
+
+
+def test_members_longer_than_two_gigabytes_are_aligned_too(monkeypatch):
+    """The header of such a member is longer; here all are held for such."""
+    monkeypatch.setattr(pickled_files, "ZIP64_FROM", 3)
+    file = io.BytesIO()
+    tl.io.save_for_torch([tl.arange(5.0), tl.ones(3)], file)
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            raw = file.getbuffer()[member.header_offset : member.header_offset + 30]
+            start = member.header_offset + 30 + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
+            assert start % 64 == 0, member.filename
+    assert same(tl.load(io.BytesIO(file.getvalue())), [tl.arange(5.0), tl.ones(3)])
+    torch = pytest.importorskip("torch")
+    assert torch.load(io.BytesIO(file.getvalue()), weights_only=True)[0].tolist() == [0, 1, 2, 3, 4]
 
 
 # ---- beside PyTorch ---------------------------------------------------------------------------------------------------------------
@@ -337,16 +371,16 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-def trained(torch, name):
+def trained(torch, which):
     """A model of PyTorch's and its optimizer after three steps."""
-    build, size = MODELS[name]
+    build, size = MODELS[which]
     torch.manual_seed(0)
     model = build(torch.nn)
-    kind, options = OPTIMIZERS[name]
+    kind, options = OPTIMIZERS[which]
     optimizer = getattr(torch.optim, kind)(model.parameters(), **options)
     for _ in range(3):
         x = torch.randn(size)
-        out = model["b"](model["a"](x)) if name == "nested" else model(x)
+        out = model["b"](model["a"](x)) if which == "nested" else model(x)
         loss = (out[0] if isinstance(out, tuple) else out).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -365,21 +399,21 @@ def identical(a, b, torch):
     return type(a) is type(b) and a == b
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_model_with_its_optimizer_goes_from_pytorch_to_here_and_back_bit_for_bit(tmp_path, name):
+@pytest.mark.parametrize("which", MODELS)
+def test_a_model_with_its_optimizer_goes_from_pytorch_to_here_and_back_bit_for_bit(tmp_path, which):
     torch = pytest.importorskip("torch")
-    model, optimizer = trained(torch, name)
+    model, optimizer = trained(torch, which)
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, tmp_path / "there.pt")
     checkpoint = tl.load(tmp_path / "there.pt", map_location="cpu", weights_only=True)
-    ours = MODELS[name][0](nn)
-    mine = getattr(tl.optim, OPTIMIZERS[name][0])(ours.parameters(), **OPTIMIZERS[name][1])
+    ours = MODELS[which][0](nn)
+    mine = getattr(tl.optim, OPTIMIZERS[which][0])(ours.parameters(), **OPTIMIZERS[which][1])
     assert str(ours.load_state_dict(checkpoint["model"])) == "<All keys matched successfully>"
     mine.load_state_dict(checkpoint["optimizer"])
     tl.save({"model": ours.state_dict(), "optimizer": mine.state_dict(), "epoch": 3}, tmp_path / "back.pt")
     back = torch.load(tmp_path / "back.pt", weights_only=True)
     assert identical(dict(model.state_dict()), dict(back["model"]), torch)
-    other, theirs = MODELS[name][0](torch.nn), None
-    theirs = getattr(torch.optim, OPTIMIZERS[name][0])(other.parameters(), **OPTIMIZERS[name][1])
+    other, theirs = MODELS[which][0](torch.nn), None
+    theirs = getattr(torch.optim, OPTIMIZERS[which][0])(other.parameters(), **OPTIMIZERS[which][1])
     other.load_state_dict(back["model"])
     theirs.load_state_dict(back["optimizer"])
     assert identical(optimizer.state_dict()["state"], theirs.state_dict()["state"], torch)

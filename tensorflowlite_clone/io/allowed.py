@@ -193,8 +193,8 @@ def _from_type(host: Host, make: Any, kind: Any, args: Any, notes: Any) -> Any:
     if isinstance(notes, dict) and notes.get("_is_buffer") is True:
         return Buffer(made, persistent=bool(notes.get("persistent", True)))
     if kind.kind is not Tensor and kind.kind is not None and users_name(kind.kind):
-        made.__class__ = kind.kind
-    return with_notes(made, notes) if notes and isinstance(made, Parameter) else made
+        made = made.as_subclass(kind.kind)
+    return with_notes(made, notes) if notes and hasattr(made, "__dict__") else made
 
 
 def _moved(host: Host, data: Any, *where: Any) -> Any:
@@ -205,7 +205,7 @@ def _moved(host: Host, data: Any, *where: Any) -> Any:
 # ---- NumPy's ----------------------------------------------------------------------------------------------------------------------
 def _numpy_dtype(host: Host, name: str, *flags: Any) -> Any:
     found = np.dtype(name) if isinstance(name, str) and len(name) <= 16 and name[:1] not in ("O", "|", "") else None
-    if found is None or found.kind not in "biufcSUV" or found.names is not None or found.hasobject:
+    if found is None or found.kind not in "biufcSUV" or found.names is not None or found.subdtype or found.hasobject:
         raise RefusedError(f"refused: an array of the dtype {name!r:.40}; only numbers and text are read")
     return np.dtype(name, False, True)  # one of its own, whose byte order may be told
 
@@ -221,6 +221,8 @@ def _scalar(host: Host, dtype: Any, raw: Any) -> Any:
 
 
 def _from_buffer(host: Host, raw: Any, dtype: Any, shape: Any, order: Any = "C") -> Any:
+    if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes | bytearray):
+        raise TypeError("no array")
     host.spend(len(raw))
     return np.frombuffer(bytearray(raw), dtype).reshape(shape, order="F" if order == "F" else "C")
 
@@ -239,9 +241,10 @@ def give_state(host: Host, target: Any, state: Any) -> None:
         host.spend(len(raw))
         target.__setstate__((1, shape, dtype, bool(in_columns), raw))  # type: ignore[arg-type]
     elif isinstance(target, np.dtype) and target.isbuiltin != 1:
-        if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "=") or any(s is not None for s in state[2:5]):
+        if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "=") or any(s is not None for s in state[2:5]):
             raise RefusedError("refused: a dtype with fields; only numbers and text are read")
-        target.__setstate__((3, state[1], None, None, None, *state[5:8]))  # type: ignore[attr-defined]
+        sizes = (target.itemsize, target.alignment) if target.kind in "SUV" else (-1, -1)
+        target.__setstate__((3, state[1], None, None, None, *sizes, target.flags))  # type: ignore[attr-defined]  # all but the order as it is
     elif users_name(type(target)) or (host.modules and isinstance(target, Module) and layer_name(type(target))):
         if hasattr(target, "__setstate__"):
             target.__setstate__(state)

@@ -78,7 +78,7 @@ def read(f: Any, map_location: Any, pickle_module: Any, weights_only: Any, mmap:
             raise OperandError(f"load: {setting} must be True, False or None: got {type(value).__name__} {value!r:.40}")
     unknown = options.keys() - {"encoding", "errors", "fix_imports", "buffers"}
     if unknown:
-        raise TypeError(f"load() got an unexpected keyword argument {min(unknown)!r}")
+        raise OperandError(f"load: got an unexpected keyword argument {min(unknown)!r:.60}; of a pickle, encoding and errors can be told")
     encoding, errors = options.get("encoding", "utf-8"), options.get("errors", "strict")
     if encoding not in ENCODINGS or not isinstance(errors, str):
         raise ArgumentError(f"load: encoding must be one of {', '.join(ENCODINGS)}: got {encoding!r:.40}")

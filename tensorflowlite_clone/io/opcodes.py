@@ -2,7 +2,7 @@
 
 `read_pickle` gives the object of one pickle, of any protocol. Nothing is imported by a name from the file: `Name`, which the caller looks
 up in a table of its own, is all that a file can call, and what those make is paid for from a budget that follows from the file's length.
-The opcodes: Python's ``Lib/pickletools.py``, which documents each. Not here: the names (``allowed.py``), PyTorch's files (``pytorch.py``).
+The opcodes: Python's module ``pickletools``, which documents each. Not here: the names (``allowed.py``), PyTorch's files (``pytorch.py``).
 """
 
 from __future__ import annotations

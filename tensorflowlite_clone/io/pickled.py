@@ -1,6 +1,6 @@
 """Writing PyTorch's files: an object as a pickle of protocol 2 that ``torch.load(weights_only=True)`` reads, and its storages beside it.
 
-The opcodes are those of Python's ``Lib/pickletools.py``, the names those that PyTorch's reader allows; PyTorch is not needed. Tensors whose
+The opcodes are those of Python's module ``pickletools``, the names those that PyTorch's reader allows; PyTorch is not needed. Tensors whose
 memory overlaps get one storage, which holds the bytes that they span together and no others. Not here: reading (``pytorch.py``).
 """
 

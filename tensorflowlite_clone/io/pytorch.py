@@ -222,7 +222,7 @@ class _OldReader(_Reader):
         """The storage that the file keeps under a key."""
         found = super().persistent(key)
         if isinstance(found, Storage):
-            self.sizes.setdefault(str(key[2]), (found.nbytes(), key[1].dtype.itemsize))
+            self.sizes.setdefault(str(key[2]), (self.storages[str(key[2])].nbytes(), key[1].dtype.itemsize))
         return found
 
     def content(self, name: str, size: int) -> NDArray:

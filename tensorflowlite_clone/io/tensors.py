@@ -142,9 +142,9 @@ def coo(host: Host, layout: Any, parts: Any) -> SparseTensor:
     return found
 
 
-def with_notes(parameter: Parameter, notes: Any) -> Parameter:
-    """The parameter with attributes."""
+def with_notes(tensor: Any, notes: Any) -> Any:
+    """The parameter, or tensor of a class of the user's, with attributes."""
     if not isinstance(notes, dict) or not all(isinstance(k, str) and not hasattr(Parameter, k) for k in notes):
-        raise FileFormatError("damaged: the attributes of a parameter are no names")
-    parameter.__dict__.update(notes)
-    return parameter
+        raise FileFormatError("damaged: the attributes of a tensor are no names")
+    tensor.__dict__.update(notes)
+    return tensor

@@ -120,6 +120,10 @@ class UntypedStorage:
         """1: it counts bytes."""
         return 1
 
+    def cpu(self) -> UntypedStorage:
+        """Itself, which is on the CPU."""
+        return self
+
     def tolist(self) -> list[int]:
         """All bytes."""
         return list(self.array.tobytes(order="A"))
