@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import zipfile
@@ -155,24 +156,54 @@ def test_mapped_files_are_windows_and_are_not_written_to(tmp_path):
         tl.load(io.BytesIO(before), mmap=True)
 
 
+def holes(path, size):
+    """Files with a tensor of ``size`` bytes, all zeros but the last number, 2.5: safetensors, or PyTorch's zip file by the book."""
+    if path.suffix == ".safetensors":
+        header = b'{"w": {"dtype": "F32", "shape": [%d], "data_offsets": [0, %d]}}' % (size // 4, size)
+        header += b" " * (-len(header) % 8)
+        before, after = len(header).to_bytes(8, "little") + header, b""
+    else:
+        pickle_text = pickled(tensor(size=(size // 4,), stride=(1,), store=storage(count=size // 4)))
+        first = local_header(b"a/data.pkl", len(pickle_text)) + pickle_text
+        start = len(first) + len(local_header(b"a/data/0", size))
+        before = first + local_header(b"a/data/0", size, -start % 64)
+        entries = [(b"a/data.pkl", len(pickle_text), 0), (b"a/data/0", size, len(first))]
+        directory = b"".join(
+            struct.pack("<4s6H3I5H2I", b"PK\1\2", 45, 45, 0, 0, 0, 33, 0, *(2**32 - 1,) * 2, len(n), 28, 0, 0, 0, 0, 2**32 - 1)
+            + n + struct.pack("<2H3Q", 1, 24, length, length, at)
+            for n, length, at in entries
+        )  # fmt: skip
+        at = len(before) + size
+        after = directory + struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 2, 2, len(directory), at)
+        after += struct.pack("<4sIQI", b"PK\6\7", 0, at + len(directory), 1)
+        after += struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 2**16 - 1, 2**16 - 1, 2**32 - 1, 2**32 - 1, 0)
+    with path.open("wb") as file:
+        file.write(before)
+        file.truncate(len(before) + size)
+        file.seek(len(before) + size - 4)
+        file.write(np.float32(2.5).tobytes() + after)
+
+
+def local_header(name, size, padding=0):
+    """The header of a stored member of a zip file, with sizes of 64 bits; without a checksum."""
+    extra = struct.pack("<2H2Q", 1, 16, size, size) + (struct.pack("<2H", 0x4246, padding + 60) + bytes(padding + 60) if padding else b"")
+    return struct.pack("<4s5H3I2H", b"PK\3\4", 45, 0, 0, 0, 33, 0, *(2**32 - 1,) * 2, len(name), len(extra)) + name + extra
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs files with holes")
-def test_a_mapped_file_may_be_larger_than_memory(tmp_path):
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_mapped_file_may_be_larger_than_memory(tmp_path, suffix):
     size = 2 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8 * 8
-    path = tmp_path / "large.safetensors"
-    header = b'{"w": {"dtype": "F32", "shape": [%d], "data_offsets": [0, %d]}}' % (size // 4, size)
-    header += b" " * (-len(header) % 8)
+    path = tmp_path / f"large{suffix}"
     try:
-        with path.open("wb") as file:
-            file.write(len(header).to_bytes(8, "little") + header)
-            file.truncate(8 + len(header) + size)
-            file.seek(-4, 2)
-            file.write(np.float32(2.5).tobytes())
+        holes(path, size)
         back = tl.load(path, mmap=True)
     except OSError as error:
         pytest.skip(f"the file system or the kernel does not have it: {error}")
-    assert back["w"].numel() == size // 4 and back["w"][-1] == 2.5 and back["w"][123] == 0
-    back["w"][123] = 1.0
-    assert back["w"][123] == 1
+    w = back["w"] if suffix == ".safetensors" else back
+    assert w.numel() == size // 4 and w[-1] == 2.5 and w[123] == 0
+    w[123] = 1.0
+    assert w[123] == 1
 
 
 def test_where_tensors_were_makes_no_difference_and_where_they_go_is_the_cpu(tmp_path):
