@@ -54,7 +54,7 @@ from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.size import Size
 from .core.tensor import Tensor
 from .func import vmap
-from .io import load, save
+from .io import from_torch, load, save, to_torch
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.kinds import finfo, iinfo
 from .ops.random import Generator, default_generator
@@ -62,7 +62,21 @@ from .ops.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, distributions, fft, linalg, masked, nn, optim, signal, sparse, special, utils
+    from . import (
+        cuda,
+        datasets,
+        distributions,
+        fft,
+        linalg,
+        masked,
+        nn,
+        optim,
+        serialization,
+        signal,
+        sparse,
+        special,
+        utils,
+    )
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)

@@ -9,6 +9,7 @@ Every message follows one pattern: ``op: which rule broke: the facts; the fix``,
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
 from typing import Any
 
 from numpy.linalg import LinAlgError as _NumpyLinAlgError
@@ -91,6 +92,10 @@ class RegistrationError(ArgumentError, KeyError):
 
 class FileFormatError(Bounded, ValueError, RuntimeError):
     """A file is truncated, corrupt or of another kind than asked for."""
+
+
+class RefusedError(FileFormatError, UnpicklingError):
+    """A file asks for something that is no data, which nobody allowed."""
 
 
 class MissingExtraError(Bounded, ImportError):

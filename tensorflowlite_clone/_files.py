@@ -1,6 +1,6 @@
 """Writing a file so that its name never stands for half of it: `write_atomically`, behind every writer of the package.
 
-Not here: any format (``io.py``, ``datasets/idx.py``).
+Not here: any format (``io/``, ``datasets/idx.py``).
 """
 
 from __future__ import annotations

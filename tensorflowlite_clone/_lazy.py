@@ -14,9 +14,26 @@ from ._errors import missing_extra
 
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
-    "": ("cuda", "datasets", "distributions", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "utils"),
+    "": (
+        "cuda",
+        "datasets",
+        "distributions",
+        "fft",
+        "linalg",
+        "masked",
+        "nn",
+        "optim",
+        "serialization",
+        "signal",
+        "sparse",
+        "special",
+        "utils",
+    ),
     "autograd": ("forward_ad", "functional"),
-}
+    "io": (
+        "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure", "tensors",
+    ),
+}  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.
 FUNCTIONS = {

@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from io_helpers import parse, same, write
 
-import tensorflowlite_clone.io as io
 from tensorflowlite_clone._errors import ArgumentError, OperandError
 from tensorflowlite_clone.core.tensor import Tensor
-from tensorflowlite_clone.io import load, save
+from tensorflowlite_clone.io import load, save, structure
 
 SUFFIXES = [".safetensors", ".npz", ".ckpt"]
 DTYPES = ["?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16"]
@@ -141,8 +140,20 @@ def test_the_same_tensor_twice_becomes_two(tmp_path):
 @pytest.mark.parametrize("suffix", SUFFIXES[:2])
 def test_names_that_clash_or_are_odd(tmp_path, suffix):
     obj = {"a": {"b": np.array(1)}, "a.b": np.array(2), "a.b~2": np.array(3), 0: np.array(4), "0": np.array(5), "__metadata__": np.array(6)}
-    obj |= {"": np.array(7), io.NPZ_METADATA: np.array(8), "file": np.array(9), "../x\0\n\ud800": np.array(10), "x.npy": np.array(11)}
-    obj |= {"x": np.array(12), "y" * 3000: np.array(13), "y" * 3001: np.array(14), io.STRUCTURE: np.array(15), "a/b\\c": np.array(16)}
+    obj |= {
+        "": np.array(7),
+        structure.NPZ_METADATA: np.array(8),
+        "file": np.array(9),
+        "../x\0\n\ud800": np.array(10),
+        "x.npy": np.array(11),
+    }
+    obj |= {
+        "x": np.array(12),
+        "y" * 3000: np.array(13),
+        "y" * 3001: np.array(14),
+        structure.STRUCTURE: np.array(15),
+        "a/b\\c": np.array(16),
+    }
     save(obj, tmp_path / f"x{suffix}")
     assert same(load(tmp_path / f"x{suffix}"), obj)
 
@@ -348,4 +359,4 @@ def test_npz_of_numpy_and_for_numpy(tmp_path):
     assert same(back, {"a": Tensor(np.arange(3)), "b": np.array(["x"]), "c": Tensor(np.arange(2, dtype="f4"))})
     save({"w": Tensor(np.arange(3.0)), "deep": {"v": np.ones(2)}}, tmp_path / "ours.npz")
     with np.load(tmp_path / "ours.npz", allow_pickle=False) as stored:
-        assert set(stored.files) == {"w", "deep.v", io.NPZ_METADATA} and stored["w"].tolist() == [0, 1, 2]
+        assert set(stored.files) == {"w", "deep.v", structure.NPZ_METADATA} and stored["w"].tolist() == [0, 1, 2]

@@ -112,12 +112,12 @@ def test_the_state_of_a_model_through_memory():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda folder: tl.save({}, 3), TypeError, "save: path must be the name of a file .* got int 3"),
-        (lambda folder: tl.save({}, None), TypeError, "save: path must be .* got NoneType None"),
-        (lambda folder: tl.save({}, b"x"), TypeError, "save: path must be .* got bytes"),
+        (lambda folder: tl.save({}, 3), TypeError, "save: f must be the name of a file .* got int 3"),
+        (lambda folder: tl.save({}, None), TypeError, "save: f must be .* got NoneType None"),
+        (lambda folder: tl.save({}, b"x"), TypeError, "save: f must be .* got bytes"),
         (lambda folder: tl.save({}, io.StringIO()), TypeError, "save: .* got a file open for text; open it with 'wb'"),
         (lambda folder: tl.save({}, (folder / "text").open("w")), TypeError, "save: .* got a file open for text"),
-        (lambda folder: tl.load(3), TypeError, "load: path must be the name of a file .* got int 3"),
+        (lambda folder: tl.load(3), TypeError, "load: f must be the name of a file .* got int 3"),
         (lambda folder: tl.load(io.StringIO("x")), TypeError, "load: .* got a file open for text; open it with 'rb'"),
         (lambda folder: tl.load(io.BytesIO()), ValueError, r"load: nothing is left to read: .* seek\(0\): in BytesIO object"),
         (lambda folder: tl.load(io.BytesIO(b"123456789")), ValueError, "load: truncated, or not a safetensors file.*in BytesIO object"),

@@ -18,7 +18,7 @@ from .conversion import Convertible
 from .hooks import GLOBAL, REGISTERED, Hookable, Hooks, call_between
 from .parameter import Buffer, Parameter
 from .settings import rename
-from .state import Stateful
+from .state import Stateful, moved_in
 
 #: What can stand under a name, each in a registry of its own (``_parameters``...).
 KINDS = ("parameter", "buffer", "module")
@@ -378,7 +378,7 @@ class Module(Stateful, Convertible, Hookable):
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, start in (("_transient", set()), ("_hooks", None), ("training", True)):
             self.__dict__.setdefault(name, start)
-        self.__dict__.update(state)
+        self.__dict__.update(moved_in(state))
 
     # ---- printing -----------------------------------------------------------------------------------------------------------
     def extra_repr(self) -> str:

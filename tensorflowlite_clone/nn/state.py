@@ -1,6 +1,6 @@
 """The state of a module: what `Module.state_dict` gives and `Module.load_state_dict` takes, and what is asked of values before.
 
-Not here: what a module consists of (``module.py``), the tables of its hooks (``hooks.py``), files (``io.py``).
+Not here: what a module consists of (``module.py``), the tables of its hooks (``hooks.py``), files (``io/``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The key, behind a module's path, of what `Stateful.get_extra_state` gives.
 EXTRA = "_extra_state"
+#: Attributes of PyTorch's modules that are not needed here: they repeat others.
+MOVED = {"_non_persistent_buffers_set", "_flat_weights", "_flat_weights_names", "_flat_weight_refs", "_all_weights"}
 
 
 class _IncompatibleKeys(NamedTuple):
@@ -264,3 +266,25 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
     if (assign and t.requires_grad and array.dtype.kind not in "fc") or (array.dtype.kind == "c" and t.dtype.kind != "c"):
         return None, f"dtype of {{}}: {array.dtype} in the state, {t.dtype} in the module"
     return array, None
+
+
+def moved_in(state: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a module as they are here, from those of one of PyTorch's, which keeps its hooks and their like in other places."""
+    if "_non_persistent_buffers_set" not in state:
+        return state
+    hooks = {name: value for name, value in state.items() if "hook" in name}
+    if used := [name for name, value in hooks.items() if value]:
+        raise OperandError(f"Module: hooks are code and cannot be taken over: {', '.join(used)} are not empty; remove them before saving")
+    kept = {name: value for name, value in state.items() if name not in hooks and name not in MOVED}
+    return {**kept, "_transient": set(state["_non_persistent_buffers_set"])}
+
+
+def moved_out(state: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a module as PyTorch has them: the way back of `moved_in`."""
+    if state.get("_hooks") is not None:
+        raise OperandError("Module: hooks are code and cannot be stored: the module has some; remove them, or store its state_dict()")
+    kept = {name: value for name, value in state.items() if name not in ("_transient", "_hooks")}
+    hooks: dict[str, Any] = {
+        name: OrderedDict() for name in ("_backward_hooks", "_forward_hooks", "_forward_pre_hooks", "_backward_pre_hooks")
+    }
+    return {**kept, **hooks, "_non_persistent_buffers_set": set(state["_transient"]), "_is_full_backward_hook": None}

@@ -83,10 +83,10 @@ class _Sublayers(Layer):
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias, device, dtype)
         self.norm_first = norm_first
-        self._count = len(self._attentions) + 1
-        for i in range(1, self._count + 1):
+        count = len(self._attentions) + 1
+        for i in range(1, count + 1):
             self.add_module(f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype))
-        for i in range(1, self._count + 1):
+        for i in range(1, count + 1):
             self.add_module(f"dropout{i}", Dropout(dropout))
         self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
 
@@ -110,7 +110,7 @@ class _Sublayers(Layer):
     def _ff_block(self, x: Tensor) -> Tensor:
         """The two linear maps."""
         out: Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        dropped: Tensor = self._modules[f"dropout{self._count}"](out)  # type: ignore[misc]
+        dropped: Tensor = self._modules[f"dropout{len(self._attentions) + 1}"](out)  # type: ignore[misc]
         return dropped
 
 

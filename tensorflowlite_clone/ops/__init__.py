@@ -15,6 +15,7 @@ from . import (
     diagonal,
     distance,
     distributions,
+    dlpack,
     draw,
     einsum,
     error_gamma,

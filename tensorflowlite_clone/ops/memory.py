@@ -1,6 +1,7 @@
-"""Where the elements of a tensor lie: addresses, strides, storage, what others may share (DLPack, buffers, files), and on which device.
+"""Where the elements of a tensor lie: addresses, strides, storage, what others may share (buffers, files), and on which device.
 
-Not here: views (``shape.py``, ``strided.py``), copies (``cast.py``), in-place changes (``inplace/``), tensors of an array (``create.py``).
+Not here: DLPack (``dlpack.py``), views (``shape.py``, ``strided.py``), copies (``cast.py``), in-place changes (``inplace/``), tensors of an
+array (``create.py``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from .._checks import integer
 from .._errors import ArgumentError, GraphError, OperandError, TransformError
 from .._state import get_default_dtype, state
 from .._typing import Array, DTypeLike
-from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import layout, strided
@@ -25,14 +25,11 @@ from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
 from ..core.registry import install_method
 from ..core.signature import How
-from ..core.tensor import Taped, Tensor
+from ..core.tensor import Taped
 from ..core.views import Views, mirror
 from ..core.windows import address
 from .create import finish
 from .strided import memory_of
-
-#: Whether NumPy is older than 2.1.
-OLD_DLPACK = tuple(map(int, np.__version__.split(".")[:2])) < (2, 1)
 
 
 def _array(input: Any, op: str) -> ndarray[Any, Any]:
@@ -122,6 +119,10 @@ class UntypedStorage:
     def element_size(self) -> int:
         """1: it counts bytes."""
         return 1
+
+    def cpu(self) -> UntypedStorage:
+        """Itself, which is on the CPU."""
+        return self
 
     def tolist(self) -> list[int]:
         """All bytes."""
@@ -248,74 +249,11 @@ for _property in (_layout, _itemsize, _nbytes):
 
 
 # ---- others' memory -------------------------------------------------------------------------------------------------------------
-def _shared(input: Array, op: str) -> ndarray[Any, Any]:
+def shared_array(input: Array, op: str) -> ndarray[Any, Any]:
     """The array, for others; raises where it would lose derivatives."""
     if isinstance(input, Taped) and input.node is not None and state.grad_enabled:
         raise GraphError(f"{op}: the tensor (shape {shape_of(input)}) requires grad, which would be lost; pass x.detach()")
     return _array(input, op)
-
-
-@public("__dlpack__", function=False)
-def _dlpack(input: Array, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any:
-    """A DLPack capsule of the memory, for other libraries' ``from_dlpack``.
-
-    Raises `GraphError` for tensors that require grad, and inside function transforms.
-    """
-    given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
-    if OLD_DLPACK:
-        given = {"stream": stream}
-    return _shared(input, "__dlpack__").__dlpack__(**given)
-
-
-@public("__dlpack_device__", function=False)
-def _dlpack_device(input: Array) -> Any:
-    """DLPack's name of the CPU."""
-    return (1, 0)
-
-
-class _Lent:
-    """The memory of an array that NumPy 2.0 holds for read-only, as it does all that comes by DLPack."""
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-        interface = array.__array_interface__
-        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
-
-
-def _imported(source: Any, copy: bool | None) -> Any:
-    """What NumPy makes of an object with ``__dlpack__``, in memory that can be written to, as PyTorch's can."""
-    if not OLD_DLPACK:
-        return np.from_dlpack(source) if copy is None else np.from_dlpack(source, copy=copy)
-    array = np.from_dlpack(source)
-    return np.array(array) if copy else array if array.flags.writeable else np.asarray(_Lent(array))
-
-
-@public("from_dlpack", method=False)
-def _from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Array:
-    """A tensor of another library (an object with ``__dlpack__``), sharing its memory.
-
-    Raises `OperandError` for other objects, `GraphError` for tensors that require grad.
-
-    >>> import numpy as np
-    >>> import tensorflowlite_clone as tl
-    >>> a = np.zeros(2)
-    >>> x = tl.from_dlpack(a); a[0] = 1.0; x.tolist()
-    [1.0, 0.0]
-    """
-    if device is not None:
-        Device(device)
-    if not hasattr(ext_tensor, "__dlpack__"):
-        raise OperandError(f"from_dlpack: needs an object with __dlpack__: got {type(ext_tensor).__name__}; use tl.tensor(...)")
-    if isinstance(ext_tensor, Boxed):
-        array = _shared(ext_tensor, "from_dlpack")
-        return Tensor.wrap(np.array(array) if copy else array, 0)
-    if type(ext_tensor) is ndarray:
-        return Tensor.wrap(ext_tensor.copy() if copy else ext_tensor.view(), 0)
-    try:
-        return Tensor.wrap(_imported(ext_tensor, copy), 0)
-    except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        kind = type(ext_tensor).__name__
-        raise OperandError(f"from_dlpack: the {kind} cannot be read: {error!s:.200}; use tl.tensor(...), which copies") from error
 
 
 @public("frombuffer", method=False)
