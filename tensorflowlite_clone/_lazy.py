@@ -16,6 +16,7 @@ from ._errors import missing_extra
 LATER = {
     "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "utils"),
     "autograd": ("forward_ad", "functional"),
+    "utils": ("tensorboard",),
 }
 
 #: Top-level functions whose operations are loaded by the module of a namespace.

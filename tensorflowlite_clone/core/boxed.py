@@ -25,7 +25,8 @@ from .size import Size
 #: What the parts of the package ask of a box, and users have no use for.
 INTERNAL = frozenset({
     "become", "changed", "constant", "elementwise", "followed", "length", "level", "memory_cell", "node", "parts", "primal", "process",
-    "rank", "shared_cell", "show", "tangent", "twin", "untraceable", "value", "version", "views", "wrap",
+    "rank", "shared_cell", "show", "story", "symbol", "tangent", "twin", "untraceable", "value", "version",
+    "views", "wrap",
 })  # fmt: skip
 
 
