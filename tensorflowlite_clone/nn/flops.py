@@ -14,6 +14,8 @@ Shape = tuple[int, ...]
 
 #: Per element of the result: element-wise functions whose cost is more than one operation count as one, as in PyTorch's counters.
 ELEMENTWISE = {"Elementwise", "Inexact", "InexactTuple", "ElementwiseTuple"}
+#: Element-wise operations that only copy, convert or choose.
+FREE = {"Cast", "CastToIntegers", "Clone", "Connected", "Contiguous", "Positive", "Where"}
 #: Element-wise operations of more than one step, and their number.
 STEPS = {"GELU": 4, "SiLU": 4, "Mish": 4, "HardSwish": 3, "HardSigmoid": 3, "Sigmoid": 3, "Softplus": 3}
 
@@ -63,7 +65,7 @@ def _normal(args: list[Shape], params: dict[str, Any], out: Shape) -> int:
 
 
 def _windows(args: list[Shape], params: dict[str, Any], out: Shape) -> int:
-    return prod(out) * prod(params["kernel_size"])
+    return int(prod(out) * prod(params["kernel_size"]))
 
 
 def _per_input(n: int) -> Callable[..., int]:
@@ -94,6 +96,6 @@ def flops(op: Any, args: tuple[Any, ...], params: dict[str, Any], ans: Any) -> i
     formula = FORMULAS.get(name)
     if formula is not None:
         return int(formula([getattr(a, "shape", ()) for a in args], params, first.shape))
-    if first.dtype.kind not in "fc" or not any(base.__name__ in ELEMENTWISE for base in op.__mro__):
+    if name in FREE or first.dtype.kind not in "fc" or not any(base.__name__ in ELEMENTWISE for base in op.__mro__):
         return 0
     return STEPS.get(name, 1) * int(first.size)

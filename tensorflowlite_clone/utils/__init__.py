@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from .._lazy import later as _later
 from .._lazy import public as _public
 from . import checkpoint, data
+from .summary_table import summary
 
 if _TYPE_CHECKING:
     from . import tensorboard
 
 __getattr__, _ = _later(globals())
-__all__ = ["checkpoint", "data", "tensorboard"]
+__all__ = ["checkpoint", "data", "summary", "tensorboard"]
 __dir__ = _public(globals())
