@@ -116,6 +116,9 @@ class Boxed(Methods):
         """Whether a function transform takes the derivative with respect to this value, or holds it for several examples."""
         return True
 
+    def _read(self, by: str) -> None:
+        """Take note that ``by`` goes on with the values as constants."""
+
     def untraceable(self, what: str) -> TransformError:
         """The error for making a plain array or number of a value that a function transform follows."""
         return TransformError(

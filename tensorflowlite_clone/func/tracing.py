@@ -131,6 +131,10 @@ class Traced(Inside):
         lineage_of(self).detached = True
         return self.twin()
 
+    def _read(self, by: str) -> None:
+        """It is fixed in what is written down."""
+        self.story.asked.append(by)
+
     def _constant(self, asked: str) -> Any:
         self.story.asked.append(asked)
         return Tensor.wrap(self.value, 0)
