@@ -90,6 +90,16 @@ def load(module: str) -> None:
     import_module(f".{module}", "tensorflowlite_clone")
 
 
+def late_method(module: str, name: str, doc: str) -> Callable[[Any], Any]:
+    """A method without arguments that is the function ``name`` of a module, which is loaded when the method is called."""
+
+    def method(self: Any) -> Any:
+        return getattr(import_module(f".{module}", "tensorflowlite_clone"), name)(self)
+
+    method.__doc__ = doc
+    return method
+
+
 class LateMethod:
     """Stands for a method until it is asked for; then its module is loaded, which puts the method itself in this place."""
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError
+from .._lazy import late_method
 from ..core.tensor import Taped, Tensor
 from .conversion import Convertible
 from .hooks import GLOBAL, REGISTERED, Hookable, Hooks, call_between
@@ -382,6 +383,8 @@ class Module(Stateful, Convertible, Hookable):
         self.__dict__.update(state)
 
     # ---- printing -----------------------------------------------------------------------------------------------------------
+    _repr_html_ = late_method("utils.notebook", "module_html", "The tree of submodules, in notebooks.")
+
     def extra_repr(self) -> str:
         """What stands between the parentheses of the module's ``repr``; layers give their settings."""
         return ""

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from .._lazy import later as _later
 from .._lazy import public as _public
 from . import checkpoint, data
+from .drawing import draw
 from .summary_table import summary
 
 if _TYPE_CHECKING:
     from . import tensorboard
 
 __getattr__, _ = _later(globals())
-__all__ = ["checkpoint", "data", "summary", "tensorboard"]
+__all__ = ["checkpoint", "data", "draw", "summary", "tensorboard"]
 __dir__ = _public(globals())
