@@ -15,24 +15,15 @@ from ._errors import missing_extra
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
-        "cuda",
-        "datasets",
-        "distributions",
-        "fft",
-        "linalg",
-        "masked",
-        "nn",
-        "optim",
-        "serialization",
-        "signal",
-        "sparse",
-        "special",
-        "utils",
+        "cuda", "datasets", "distributions", "fft", "linalg", "masked", "nn", "onnx", "optim", "profiler", "serialization", "signal",
+        "sparse", "special", "utils",
     ),
-    "autograd": ("forward_ad", "functional"),
+    "autograd": ("forward_ad", "functional", "profiler"),
     "io": (
-        "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure", "tensors",
+        "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
+        "tensors",
     ),
+    "utils": ("tensorboard",),
 }  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.
@@ -104,6 +95,16 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
 def load(module: str) -> None:
     """Import a module of the package, with the operations that it brings."""
     import_module(f".{module}", "tensorflowlite_clone")
+
+
+def late_method(module: str, name: str, doc: str) -> Callable[[Any], Any]:
+    """A method without arguments that is the function ``name`` of a module, which is loaded when the method is called."""
+
+    def method(self: Any) -> Any:
+        return getattr(import_module(f".{module}", "tensorflowlite_clone"), name)(self)
+
+    method.__doc__ = doc
+    return method
 
 
 class LateMethod:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone import autograd, datasets, fft, func, linalg, nn, optim, signal, special, utils
+from tensorflowlite_clone import autograd, datasets, fft, func, linalg, nn, onnx, optim, profiler, signal, special, utils
 
 #: What tensors have beside PyTorch's methods: NumPy's names, the array itself, functions that are methods here.
 OWN = {
@@ -19,7 +19,7 @@ OWN = {
 PARTS = {"datasets", "expit", "from_torch", "i0e", "i1", "i1e", "power", "to_torch", "view"}
 PACKAGES = [
     tl, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler, func, autograd, utils, utils.data, datasets, fft, linalg,
-    signal, signal.windows, special,
+    signal, signal.windows, special, onnx, profiler, autograd.profiler, utils.tensorboard,
 ]  # fmt: skip
 INTERNALS = ["become", "twin", "wrap", "node", "views", "version", "memory_cell", "process", "parts", "untraceable", "level", "rank"]
 

@@ -24,7 +24,7 @@ from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .variable import Variable
 
 if _TYPE_CHECKING:
-    from . import forward_ad, functional
+    from . import forward_ad, functional, profiler
 
 __getattr__, __dir__ = _later(globals())
 
@@ -54,6 +54,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]

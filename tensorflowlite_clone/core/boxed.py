@@ -25,7 +25,8 @@ from .size import Size
 #: What the parts of the package ask of a box, and users have no use for.
 INTERNAL = frozenset({
     "become", "changed", "constant", "elementwise", "followed", "length", "level", "memory_cell", "node", "parts", "primal", "process",
-    "rank", "shared_cell", "show", "tangent", "twin", "untraceable", "value", "version", "views", "wrap",
+    "rank", "shared_cell", "show", "story", "symbol", "tangent", "twin", "untraceable", "value", "version",
+    "views", "wrap",
 })  # fmt: skip
 
 
@@ -114,6 +115,9 @@ class Boxed(Methods):
     def followed(self) -> bool:
         """Whether a function transform takes the derivative with respect to this value, or holds it for several examples."""
         return True
+
+    def _read(self, by: str) -> None:
+        """Take note that ``by`` goes on with the values as constants."""
 
     def untraceable(self, what: str) -> TransformError:
         """The error for making a plain array or number of a value that a function transform follows."""

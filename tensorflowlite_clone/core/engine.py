@@ -180,6 +180,8 @@ class Walk:
             g = self.showing.enter(watchers, g, place, count)
         if not self.create_graph and node.saved is None:
             raise node.released()
+        for observer in self.observers:
+            observer.deriving(node, g)
         if self.create_graph:
             grads = node.replay(g, self.level, plan)
         elif plan is None:

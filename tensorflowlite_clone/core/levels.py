@@ -85,7 +85,14 @@ def concrete(x: Any, op: str, answer: bool = False) -> ndarray[Any, Any]:
             else ("the shape of the result", "use where(mask, x, 0) or another operation of fixed shape instead")
         )
         raise TransformError(f"{op}: inside vmap the values differ from example to example, and with them {what}; {fix}")
+    _read(x, op)
     return all_values(x)
+
+
+def _read(x: Any, op: str) -> None:
+    for box in levels(x):
+        if isinstance(box, Boxed):
+            box._read(op)
 
 
 def is_plain(x: Any) -> bool:
@@ -118,6 +125,7 @@ def number(x: Any, op: str, name: str) -> Any:
         return x
     if varies(x) or mapped(x):
         raise not_a_number(op, name, x)
+    _read(x, op)
     return all_values(x).item()
 
 

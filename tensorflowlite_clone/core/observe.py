@@ -19,11 +19,17 @@ from .._typing import Array, OperationLike
 class Observer:
     """Is told of every operation of the thread that added it."""
 
+    def computing(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> None:
+        """``op.forward`` is about to run on plain ``args``; if it fails, `computed` is not called."""
+
     def computed(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
         """``op.forward`` was run on plain ``args`` and gave ``ans``."""
 
     def recorded(self, node: Any) -> None:
         """``node`` was put on the tape, with all it saved."""
+
+    def deriving(self, node: Any, g: Array) -> None:
+        """The derivative rules of ``node`` are about to run on the cotangent ``g``."""
 
     def derived(self, node: Any, g: Array, grads: Any) -> None:
         """The derivative rules of ``node`` turned the cotangent ``g`` into those of its parents."""

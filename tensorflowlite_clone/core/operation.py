@@ -183,8 +183,11 @@ class Operation(Recorded, metaclass=OperationType):
         """Run ``forward`` on plain arrays; if that fails, say why."""
         if cls.real_only:
             refuse_complex(cls, args)
+        observers = state.observers
+        for observer in observers:
+            observer.computing(cls, args, params)
         try:
-            if cls.quiet or state.observers:
+            if cls.quiet or observers:
                 with np.errstate(all="ignore"):
                     ans = cls.forward(*args, **params)
             else:
@@ -193,7 +196,7 @@ class Operation(Recorded, metaclass=OperationType):
             raise explain(cls, args, params, error) from error
         if type(ans) is not ndarray:
             ans = plain_result(cls, ans, params) if cls.outputs is None else plain_results(cls, ans, params)
-        for observer in state.observers:
+        for observer in observers:
             observer.computed(cls, args, params, ans)
         return ans
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
+from .._lazy import late_method
 from .._state import state
 from .._typing import Array, OperationLike
 from .boxed import Boxed
@@ -479,6 +480,7 @@ class Tensor(_Taped, metaclass=TensorType):
         return text(self.array, "tensor(", notes)
 
     __str__ = __repr__
+    _repr_html_ = late_method("utils.notebook", "tensor_html", "The numbers as a table, in notebooks.")
 
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .._checks import flag
 from .._errors import ArgumentError, OperandError, RegistrationError
+from .._lazy import late_method
 from ..autograd.backward import forget_gradient
 from ..core.boxed import Boxed
 from ..core.tensor import Taped, Tensor
@@ -381,6 +382,8 @@ class Module(Stateful, Convertible, Hookable):
         self.__dict__.update(moved_in(state))
 
     # ---- printing -----------------------------------------------------------------------------------------------------------
+    _repr_html_ = late_method("utils.notebook", "module_html", "The tree of submodules, in notebooks.")
+
     def extra_repr(self) -> str:
         """What stands between the parentheses of the module's ``repr``; layers give their settings."""
         return ""

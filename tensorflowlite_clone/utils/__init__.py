@@ -1,7 +1,16 @@
-"""Helpers around training: data loading in ``utils.data``, less memory for more time in ``utils.checkpoint``."""
+"""Helpers around training: data loading in ``utils.data``, less memory for more time in ``utils.checkpoint``, files for TensorBoard."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from .._lazy import later as _later
 from .._lazy import public as _public
 from . import checkpoint, data
+from .drawing import draw
+from .summary_table import summary
 
-__all__ = ["checkpoint", "data"]
+if _TYPE_CHECKING:
+    from . import tensorboard
+
+__getattr__, _ = _later(globals())
+__all__ = ["checkpoint", "data", "draw", "summary", "tensorboard"]
 __dir__ = _public(globals())

@@ -1,0 +1,216 @@
+"""`trace`: run a function once and write down the operations that its arguments go through.
+
+Here: the box that writes (`Traced`), what is written (`Step`), and in which module it happened. Not here: what is made of it: models of
+ONNX (``onnx/``), graphs for TensorBoard (``utils/tensorboard/graph.py``).
+
+It is a transform like the others: a value inside holds the array, every operation is carried out as usual, and its result is again such a
+value. So changes in place, views and nested calls mean what they mean everywhere, and what does not depend on the arguments is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from numpy import ndarray
+
+from .._errors import OperandError
+from .._typing import Array, OperationLike
+from ..core.boxed import Boxed, Inside
+from ..core.device import CPU
+from ..core.dtype_names import DTYPES, dtype
+from ..core.levels import constant_value
+from ..core.plain import plain_array
+from ..core.size import SIZES, Size
+from ..core.tensor import Taped, Tensor
+from ..core.views import lineage_of, look
+from .arguments import raised_height
+from .tree import flatten, unflatten
+
+
+class Step(NamedTuple):
+    """An operation that was carried out."""
+
+    op: Any
+    #: Its operands: numbers of values, or constants (arrays and numbers, None).
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    #: The numbers of its results.
+    results: tuple[int, ...]
+    #: The names of the modules around it, from the outermost on.
+    path: tuple[str, ...]
+
+
+class Symbol(int):
+    """The number of a value, among the operands of a step."""
+
+
+class Trace:
+    """All that was written down: ``arrays[i]`` is the value of number i, of which the first are the arguments."""
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+        self.arrays: list[Any] = []
+        self.steps: list[Step] = []
+        self.path: list[str] = []
+        self.inputs: list[Symbol] = []
+        #: The results, in the order of `flatten`: numbers of values, or constants.
+        self.outputs: list[Any] = []
+        #: What was asked of values (``bool``, ``item``...): the answer is fixed in what was written down.
+        self.asked: list[str] = []
+
+    def box(self, array: Any) -> Traced:
+        """A new value."""
+        self.arrays.append(array)
+        return Traced(array, Symbol(len(self.arrays) - 1), self)
+
+    def symbol_of(self, x: Any) -> Any:
+        """The number of a value, or a constant."""
+        if isinstance(x, Traced) and x.level == self.level:
+            return x.symbol
+        while isinstance(x, Taped):
+            x = x.array
+        return x
+
+
+class Traced(Inside):
+    """An array of which is written down where it goes."""
+
+    __slots__ = ("__weakref__", "story", "symbol", "value", "views")
+    value: Any
+
+    def __init__(self, value: Any, symbol: Symbol, story: Trace) -> None:
+        self.value, self.symbol, self.story, self.level, self.views = value, symbol, story, story.level, None
+
+    @property
+    def shape(self) -> Size:  # type: ignore[override]
+        """The shape of the array."""
+        return SIZES[self.value.shape]
+
+    @property
+    def dtype(self) -> dtype:  # type: ignore[override]
+        """The dtype of the array."""
+        return DTYPES[self.value.dtype]
+
+    def constant(self, array: Any) -> Traced:
+        """``array`` as a value; it is written down as the result of no operation."""
+        out = self.story.box(array)
+        self.story.steps.append(Step(None, (array,), {}, (out.symbol,), tuple(self.story.path)))
+        return out
+
+    def twin(self) -> Traced:
+        """Another box of the same value."""
+        return Traced(self.value, self.symbol, self.story)
+
+    def become(self, result: Array, by: str = "", before: Any = None) -> None:
+        """Take over the value."""
+        if not (isinstance(result, Traced) and result.level == self.level):
+            result = self.constant(constant_value(result))
+        self.value, self.symbol = result.value, result.symbol
+
+    def parts(self) -> tuple[Array, ...]:
+        """The array."""
+        return (self.value,)
+
+    def process(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """Carry out the operation, and write it down."""
+        kind: Any = op
+        story = self.story
+        values = [a.value if isinstance(a, Traced) and a.level == self.level else story.symbol_of(a) for a in args]
+        ans = kind.of(*values, **params)
+        several = isinstance(ans, tuple)
+        outs = tuple(story.box(a) for a in (ans if several else (ans,)))
+        symbols = tuple(story.symbol_of(a) for a in args)
+        story.steps.append(Step(op, symbols, params, tuple(o.symbol for o in outs), tuple(story.path)))
+        if op.is_view and not several:
+            look(self, outs[0], op, params)
+        return outs if several else outs[0]
+
+    def detach(self) -> Array:
+        """The same value."""
+        lineage_of(self).detached = True
+        return self.twin()
+
+    def _read(self, by: str) -> None:
+        """It is fixed in what is written down."""
+        self.story.asked.append(by)
+
+    def _constant(self, asked: str) -> Any:
+        self.story.asked.append(asked)
+        return Tensor.wrap(self.value, 0)
+
+    def __bool__(self) -> bool:
+        return bool(self._constant("bool"))
+
+    def __float__(self) -> float:
+        return float(self._constant("float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._constant("complex"))
+
+    def __int__(self) -> int:
+        return int(self._constant("int"))
+
+    def __index__(self) -> int:
+        return int(self._constant("index").__index__())
+
+    def item(self) -> Any:
+        """The value as a Python number, which is fixed in what is written down."""
+        return self._constant("item").item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of numbers, which are fixed in what is written down."""
+        return self._constant("tolist").tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The array, which is fixed in what is written down, if ``force`` says that this may be."""
+        if not force:
+            raise self.untraceable("numpy")
+        return self._constant("numpy").numpy(force=True).copy()
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        return CPU
+
+    @property
+    def requires_grad(self) -> bool:
+        """False: nothing is recorded for gradients."""
+        return False
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Traced({int(self.symbol)}, {self.value!r})"
+
+
+def trace(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Trace:
+    """What ``function(*args, **kwargs)`` does, where the tensors and arrays in ``args`` (which may be nested) are followed.
+
+    Raises `OperandError` for a result that is no tensor.
+
+    >>> import numpy as np
+    >>> [s.op.__name__ for s in trace(lambda x: (x * 2).tanh(), [np.ones(3)]).steps]
+    ['Multiply', 'Tanh']
+    """
+    leaves, tree = flatten((tuple(args), dict(kwargs or {})))
+    with raised_height(record=False) as level:
+        found = Trace(level)
+        boxes = []
+        for leaf in leaves:
+            if isinstance(leaf, Boxed | ndarray):
+                box = found.box(plain_array(leaf.detach().numpy() if isinstance(leaf, Boxed) else leaf, "trace"))
+                found.inputs.append(box.symbol)
+                boxes.append(box)
+            else:
+                boxes.append(leaf)
+        own, named = unflatten(tree, boxes)
+        outs = function(*own, **named)
+    for out in flatten(outs)[0]:
+        if not isinstance(out, Boxed | ndarray):
+            raise OperandError(
+                f"trace: the results must be tensors: got {type(out).__name__} {out!r:.60}; return tensors, or tuples of them"
+            )
+        found.outputs.append(found.symbol_of(out))
+    return found

@@ -1,0 +1,7 @@
+"""Models as files of ONNX: `export`. The files are written by this package; onnx and onnxruntime (the extra ``onnx``) only check them."""
+
+from .._lazy import public as _public
+from .exporter import ONNXProgram, export
+
+__all__ = ["ONNXProgram", "export"]
+__dir__ = _public(globals())
