@@ -62,7 +62,7 @@ from .ops.removed import eig, lstsq, matrix_rank, solve, symeig
 from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
-    from . import cuda, datasets, fft, linalg, masked, nn, optim, signal, sparse, special, utils
+    from . import cuda, datasets, fft, linalg, masked, nn, optim, signal, sparse, special, transforms, utils
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)

@@ -14,7 +14,7 @@ from ._errors import missing_extra
 
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
-    "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "utils"),
+    "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "transforms", "utils"),
     "autograd": ("forward_ad", "functional"),
 }
 

@@ -246,7 +246,7 @@ def test_classes_of_ones_own_are_collated_by_functions_of_ones_own():
         return Graph([n for g in batch for n in g.nodes])
 
     batch = [(Graph([1]), 2), (Graph([3, 4]), 5)]
-    for package, T in ((data._utils.collate, tl), (torch.utils.data._utils.collate, torch)):
+    for package in (data._utils.collate, torch.utils.data._utils.collate):
         graph, numbers = package.collate(batch, collate_fn_map={Graph: join, **package.default_collate_fn_map})
         assert graph.nodes == [1, 3, 4] and numbers.tolist() == [2, 5]
         package.default_collate_fn_map[Graph] = join

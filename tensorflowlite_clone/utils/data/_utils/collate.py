@@ -1,4 +1,4 @@
-"""`collate` and its table under PyTorch's path. Not here: what they do (``collate.py`` of the folder above)."""
+"""`collate` and its table under PyTorch's path. Not here: what they do (``utils/data/collate.py``)."""
 
 from ..collate import collate, default_collate, default_collate_fn_map, default_convert
 

@@ -1,4 +1,4 @@
-"""`get_worker_info` under PyTorch's path. Not here: workers (``workers.py`` of the folder above)."""
+"""`get_worker_info` under PyTorch's path. Not here: workers (``utils/data/workers.py``)."""
 
 from ..workers import WorkerInfo, get_worker_info
 
