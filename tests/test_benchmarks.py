@@ -237,16 +237,23 @@ def test_command_line_runs_the_control_and_writes_the_file(loss, status, tmp_pat
     assert ("LOSSES DIFFER" in capsys.readouterr().out) == (status == 1)
 
 
+def small(name):
+    """The options with which a workload is tried out."""
+    return getattr(load(name), "SMALL", {})
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:os.fork")
 @pytest.mark.parametrize("name", SHORT)
 def test_every_workload_runs_and_starts_from_the_same_numbers(name):
-    losses = [load(name).make(tl)() for _ in range(2)]
+    losses = [load(name).make(tl, **small(name))() for _ in range(2)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-4)  # the order in which BLAS's threads add is free
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:os.fork")
 @pytest.mark.parametrize("name", [n for n in SHORT if n != CONTROL])
 def test_every_workload_computes_what_torch_computes(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    ours, theirs = load(name).make(tl), load(name).make(torch)
+    ours, theirs = (load(name).make(package, **small(name)) for package in (tl, torch))
     for _ in range(3):
         assert ours() == pytest.approx(theirs(), rel=1e-4, abs=1e-4)
 
