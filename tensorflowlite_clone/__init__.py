@@ -69,12 +69,11 @@ if _TYPE_CHECKING:
         linalg,
         masked,
         nn,
-        onnx,
         optim,
-        profiler,
         signal,
         sparse,
         special,
+        transforms,
         utils,
     )
 

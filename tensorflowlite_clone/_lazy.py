@@ -16,7 +16,7 @@ from ._errors import missing_extra
 LATER = {
     "": (
         "cuda", "datasets", "distributions", "fft", "linalg", "masked", "nn", "onnx", "optim", "profiler", "serialization", "signal",
-        "sparse", "special", "utils",
+        "sparse", "special", "transforms", "utils",
     ),
     "autograd": ("forward_ad", "functional", "profiler"),
     "io": (

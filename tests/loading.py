@@ -49,6 +49,13 @@ class Noise(data.Dataset):
         return tl.rand(2) + tl.randn(2) * tl.randperm(2)
 
 
+def Threads(*args, num_workers=0, **more):
+    """A `DataLoader` whose workers are threads, so that a data set can tell the test what happens."""
+    if num_workers:
+        more.setdefault("multiprocessing_context", "thread")
+    return data.DataLoader(*args, num_workers=num_workers, **more)
+
+
 def values(batch):
     if isinstance(batch, tl.Tensor):
         return batch.tolist()

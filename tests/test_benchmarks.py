@@ -18,9 +18,8 @@ from benchmarks.report import costs, describe, document, environment, table, wri
 from benchmarks.workloads import CONTROL, GROUPS, load, names, needs
 from benchmarks.workloads.jobs import read_idx
 
-#: Workloads that make their own data, and of those the ones that take well under a second.
+#: Workloads that make their own data; with their small options they take well under a second.
 OWN = [n for n in names() if not needs(n)]
-SHORT = [n for n in OWN if not n.endswith(("_1e7", "_10m"))]
 
 
 def figures(seconds, loss=1.0, version="1"):
@@ -239,18 +238,24 @@ def test_command_line_runs_the_control_and_writes_the_file(loss, status, tmp_pat
     assert ("LOSSES DIFFER" in capsys.readouterr().out) == (status == 1)
 
 
-@pytest.mark.parametrize("name", SHORT)
+def small(name):
+    """The options with which a workload is tried out."""
+    return load(name).small
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:os.fork")
+@pytest.mark.parametrize("name", OWN)
 def test_every_workload_runs_and_starts_from_the_same_numbers(name):
-    losses = [load(name).make(tl)() for _ in range(2)]
+    losses = [load(name).make(tl, **small(name))() for _ in range(2)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-4)  # the order in which BLAS's threads add is free
 
 
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning", "ignore:.*fork:DeprecationWarning", "ignore:os.fork")
 @pytest.mark.parametrize("name", [n for n in OWN if n != CONTROL])
 def test_every_workload_computes_what_torch_computes(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     workload = load(name)
-    ours, theirs = workload.make(tl), workload.make(torch)
+    ours, theirs = (workload.make(package, **workload.small) for package in (tl, torch))
     for _ in range(workload.checked):
         assert ours() == pytest.approx(theirs(), rel=workload.tolerance, abs=workload.tolerance)
 

@@ -45,7 +45,9 @@ class Workload:
     #: For derivatives: makes the function itself, which is timed beside it; what the derivative may cost in evaluations of it.
     base: Callable[..., Callable[[], float]] | None = None
     limit: float = float("inf")
-    summary: str = field(default="")
+    #: Options with which it is tried out, where it would take long.
+    small: dict[str, Any] = field(default_factory=dict)
+    summary: str = ""
 
 
 _FOUND: dict[str, Workload] = {}

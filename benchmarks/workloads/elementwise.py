@@ -40,12 +40,12 @@ def selection(torch: Any, n: int) -> Any:
 
 
 def _each(f: Any, label: str, n: int) -> None:
-    def make(torch: Any) -> Any:
+    def make(torch: Any, n: int = n) -> Any:
         return f(torch, n)
 
-    repeat = max(1, 200_000 // n)
     make.__module__ = __name__
-    workload(repeat, 1, 1e-3, name=f"{f.__name__}_{label}", summary=f"{f.__doc__}, {n:,} numbers, forward and backward.")(make)
+    summary = f"{f.__doc__}, {n:,} numbers, forward and backward."
+    workload(max(1, 200_000 // n), 1, 1e-3, name=f"{f.__name__}_{label}", summary=summary, small={"n": min(n, 100_000)})(make)
 
 
 for _f in (arithmetic, exponentials, activations, selection):

@@ -26,16 +26,16 @@ def _loader(torch: Any, rows: int, shuffle: bool, **settings: Any) -> Any:
     return step
 
 
-@workload(1, 1, 0.0)
-def loader_shuffled(torch: Any) -> Any:
+@workload(1, 1, 0.0, small={"rows": 500})
+def loader_shuffled(torch: Any, rows: int = 60_000) -> Any:
     """60,000 rows of 784 in shuffled batches of 64, once."""
-    return _loader(torch, 60_000, True)
+    return _loader(torch, rows, True)
 
 
-@workload(1, 1, 0.0)
-def loader_in_order(torch: Any) -> Any:
+@workload(1, 1, 0.0, small={"rows": 500})
+def loader_in_order(torch: Any, rows: int = 60_000) -> Any:
     """60,000 rows of 784 in batches of 64 in order, once."""
-    return _loader(torch, 60_000, False)
+    return _loader(torch, rows, False)
 
 
 @workload(1, 1, 0.0)
@@ -56,6 +56,37 @@ def loader_of_items(torch: Any) -> Any:
         return float(sum(int(y.sum()) for _, y in loader))
 
     return step
+
+
+class Written:
+    """Items that cost Python a few milliseconds each."""
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return self.items
+
+    def __getitem__(self, index: int) -> Any:
+        counts = np.zeros(64, np.float32)
+        for word in " ".join(str(index * k % 1009) for k in range(2000)).split():
+            counts[int(word) % 64] += len(word)
+        return counts, index
+
+
+def _written(torch: Any, items: int, workers: int) -> Any:
+    loader = torch.utils.data.DataLoader(Written(items), batch_size=16, num_workers=workers)
+    return lambda: sum(float(counts.sum()) for counts, _ in loader) / items
+
+
+def _alone(torch: Any, items: int = 512) -> Any:
+    return _written(torch, items, 0)
+
+
+@workload(1, 1, 1e-6, base=_alone, limit=0.625, small={"items": 32})
+def loader_workers(torch: Any, items: int = 512) -> Any:
+    """512 items made by Python code, in batches of 16 by two worker processes; its cost is the time in times without workers."""
+    return _written(torch, items, 2)
 
 
 @workload(1, 1, 0.0)

@@ -37,16 +37,16 @@ def sgd_200_small(torch: Any) -> Any:
     return _stepping(torch, [(300,)] * 200, "SGD", momentum=0.9)
 
 
-@workload(1, 2)
-def adam_10m(torch: Any) -> Any:
+@workload(1, 2, small={"n": 200_000})
+def adam_10m(torch: Any, n: int = 10_000_000) -> Any:
     """A step of Adam over one parameter of ten million elements."""
-    return _stepping(torch, [(10_000_000,)], "Adam")
+    return _stepping(torch, [(n,)], "Adam")
 
 
-@workload(1, 2)
-def sgd_10m(torch: Any) -> Any:
+@workload(1, 2, small={"n": 200_000})
+def sgd_10m(torch: Any, n: int = 10_000_000) -> Any:
     """A step of SGD with momentum over one parameter of ten million elements."""
-    return _stepping(torch, [(10_000_000,)], "SGD", momentum=0.9)
+    return _stepping(torch, [(n,)], "SGD", momentum=0.9)
 
 
 @workload(5, 2, 1e-3)

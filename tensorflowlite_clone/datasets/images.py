@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -9,18 +10,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._errors import DimensionError, ShapeError
+from ..utils.data.dataset import Dataset
 
 Images: TypeAlias = np.ndarray[Any, Any]
 Transform: TypeAlias = Callable[[Any], Any] | None
 
 
-class ImageDataset:
-    """Images (N, H, W) uint8 and labels (N,) int64, item by item or as whole arrays.
+class ImageDataset(Dataset[tuple[Any, Any]]):
+    """Images (N, H, W) or (N, H, W, C) uint8 and labels (N,) int64, item by item or as whole arrays.
 
-    ``dataset[i]`` is ``(image, label)``: the image, an (H, W) uint8 array, through ``transform``; the label, an int, through
+    ``dataset[i]`` is ``(image, label)``: the image, an (H, W) or (H, W, C) uint8 array, through ``transform``; the label, an int, through
     ``target_transform``. `arrays` gives everything at once, from which a loader reads a whole batch by one gather.
 
-    Raises `ShapeError` if the images are not (N, H, W) or the labels not (N,), `DimensionError` for an index out of range.
+    Raises `ShapeError` if the images are not (N, H, W) or (N, H, W, C) or the labels not (N,), `DimensionError` for an index out of range.
 
     >>> dataset = ImageDataset(np.zeros((3, 8, 8), np.uint8), np.array([4, 1, 7]), transform=lambda image: image.shape)
     >>> len(dataset), dataset[-1]
@@ -31,15 +33,15 @@ class ImageDataset:
     classes: tuple[str, ...] = tuple("0123456789")
     #: The largest value of a pixel.
     maximum: float = 255.0
-    #: Mean and standard deviation of all pixels of the *training* images, after division by ``maximum``.
-    mean: float = 0.0
-    std: float = 1.0
+    #: Mean and standard deviation of all pixels of the *training* images, after division by ``maximum``; of colours, one for each channel.
+    mean: Any = 0.0
+    std: Any = 1.0
 
     def __init__(self, data: Images, targets: Images, transform: Transform = None, target_transform: Transform = None) -> None:
-        if data.ndim != 3 or targets.shape != data.shape[:1]:
+        if data.ndim not in (3, 4) or targets.shape != data.shape[:1]:
             raise ShapeError(
                 f"{type(self).__name__}: images and labels do not fit: the images are {data.shape}, the labels {targets.shape}; "
-                f"they must be (N, H, W) and (N,)"
+                f"they must be (N, H, W) or (N, H, W, C), and (N,)"
             )
         self.data, self.targets = data, targets.astype(np.int64)
         self.transform, self.target_transform = transform, target_transform
@@ -76,7 +78,7 @@ class ImageDataset:
         return (self[i] for i in range(len(self)))
 
     def arrays(self, normalize: bool = True, flatten: bool = False) -> tuple[Images, Images]:
-        """All images as float32 (N, 1, H, W), or (N, H * W) with ``flatten``, and all labels as int64 (N,); both are new arrays.
+        """All images as float32 (N, C, H, W), or (N, C * H * W) with ``flatten``, and all labels as int64 (N,); both are new arrays.
 
         Pixels are divided by ``maximum``, which puts them into [0, 1]; with ``normalize`` they are then standardised with the mean
         and standard deviation of the training set, ``(x - mean) / std``, for training and test images alike. The transforms of
@@ -86,12 +88,13 @@ class ImageDataset:
         >>> x, y = dataset.arrays(normalize=False); x.shape, x.dtype.name, round(float(x.max()), 6), y
         ((2, 1, 3, 3), 'float32', 0.2, array([0, 1]))
         """
-        scale, shift = (1.0 / (self.maximum * self.std), self.mean / self.std) if normalize else (1.0 / self.maximum, 0.0)
-        x = self.data.astype(np.float32)  # (N, H, W)
-        np.multiply(x, scale, out=x)
-        np.subtract(x, shift, out=x)
-        n, h, w = x.shape
-        return x.reshape((n, h * w) if flatten else (n, 1, h, w)), self.targets.copy()
+        mean, std = np.asarray(self.mean), np.asarray(self.std)  # one or one for each channel
+        scale, shift = (1.0 / (self.maximum * std), mean / std) if normalize else (np.asarray(1.0 / self.maximum), np.asarray(0.0))
+        x = self.data.astype(np.float32)  # (N, H, W) or (N, H, W, C)
+        np.multiply(x, scale.astype(np.float32), out=x)
+        np.subtract(x, shift.astype(np.float32), out=x)
+        planes = x[:, None] if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        return planes.reshape(len(x), math.prod(planes.shape[1:])) if flatten else planes, self.targets.copy()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} images of {self.data.shape[1]}x{self.data.shape[2]}, {len(self.classes)} classes)"

@@ -1,32 +1,22 @@
-"""`MNIST` and `FashionMNIST`: the original IDX files, found in a folder or downloaded, and checked for what they are.
+"""`MNIST`, `FashionMNIST` and `KMNIST`: the original IDX files, found in a folder or downloaded, and checked for what they are.
 
-Not here: the file format (``idx.py``), access to items and arrays (``images.py``).
+Not here: the file format (``idx.py``), how a file is fetched (``download.py``), access to items and arrays (``images.py``).
 """
 
 from __future__ import annotations
 
 import math
 import os
-import time
 from functools import partial
-from typing import Any, BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 
-from .._errors import Bounded, FileFormatError
+from .._errors import FileFormatError
 from .._files import write_atomically
+from .download import MissingDataError, digest_of, transfer
 from .idx import PathLike, parse_idx, read_bytes
 from .images import ImageDataset, Images, Transform
-
-#: Seconds without an answer after which a mirror is given up.
-TIMEOUT = 30.0
-#: Bytes a second below which, on average, it is given up too.
-SLOWEST = 1000
-CHUNK = 1 << 16
-
-
-class MissingDataError(Bounded, FileNotFoundError, RuntimeError):
-    """The files of a data set are not where they were looked for, and could not be or were not to be downloaded."""
 
 
 class IdxDataset(ImageDataset):
@@ -39,6 +29,8 @@ class IdxDataset(ImageDataset):
     #: MD5 of the *decompressed* content of each file, so that plain and recompressed files are recognised too. It guards against
     #: mistakes and damage, not against attacks; nothing in the files is ever executed.
     checksums: ClassVar[dict[str, str]]
+    #: MD5 of the ``.gz`` files themselves, where those of their content are not known.
+    packed: ClassVar[dict[str, str]] = {}
     #: How many items the training and the test part have.
     counts: ClassVar[dict[bool, int]] = {True: 60_000, False: 10_000}
     image_shape: ClassVar[tuple[int, int]] = (28, 28)
@@ -98,7 +90,7 @@ class IdxDataset(ImageDataset):
             content = read_bytes(path, self._largest() if check else None)
             array = parse_idx(content, path)
             if check:
-                self._check_content(content, file, path)
+                self._check_content(content, file, path, path)
         except FileFormatError as error:
             raise FileFormatError(
                 f"{self.name}: {error} (with this file removed, download=True fetches {file} into {self._folders()[0]})"
@@ -111,10 +103,18 @@ class IdxDataset(ImageDataset):
             )
         return array
 
-    def _check_content(self, content: bytes, file: str, path: str) -> None:
-        """Raise for content that is that of another file, or of none of the known ones."""
+    def _check_content(self, content: bytes, file: str, path: str, local: str) -> None:
+        """Raise for content that is that of another file, or of none of the known ones; ``local`` is where it is."""
         import hashlib
 
+        if file not in self.checksums:
+            digest = digest_of(local)
+            if file in self.packed and _is_gzip(local) and digest != self.packed[file]:
+                raise FileFormatError(
+                    f"not the original file: {path} has MD5 {digest}, {file}.gz of {self.name} has {self.packed[file]}; get the original, "
+                    f"or pass check=False for data of your own in this format"
+                )
+            return
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if digest == self.checksums[file]:
             return
@@ -179,42 +179,17 @@ class IdxDataset(ImageDataset):
         raise MissingDataError(f"{self.name}: the download failed ({'; '.join(problems)}): {self._how_to_get(missing)}")
 
     def _fetch(self, url: str, file: str, out: BinaryIO) -> None:
-        """Write what is at ``url`` to ``out`` and check that it is ``file``; over https alone, and no more than the file can have."""
-        from tqdm import tqdm
-
+        """Write what is at ``url`` to ``out`` and check that it is ``file``."""
         limit = self._largest() * 1001 // 1000 + 1000  # gzip makes nothing longer than that
-        with _https(url) as response:
-            length = response.headers.get("Content-Length")
-            total = int(length) if length is not None and length.isdecimal() else None
-            received, start = 0, time.monotonic()
-            with tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, desc=f"{self.name} {file}") as bar:
-                while max(received, total or 0) <= limit and (chunk := response.read1(CHUNK)):
-                    out.write(chunk)
-                    received += len(chunk)
-                    bar.update(len(chunk))
-                    if time.monotonic() - start > TIMEOUT + received / SLOWEST:
-                        raise FileFormatError(f"the transfer is too slow: {received} bytes in {time.monotonic() - start:.0f} s")
-        if max(received, total or 0) > limit:
-            raise FileFormatError(f"too long: {url} has {total or f'more than {limit}'} bytes, {file} has at most {limit}")
-        if total is not None and received != total:  # a closed connection looks like the end of the file
-            raise FileFormatError(f"the transfer ended after {received} of {total} bytes")
-        out.flush()
+        transfer(url, out, limit, f"{self.name} {file}", file)
         content = read_bytes(out.name, self._largest())
         parse_idx(content, url)
-        self._check_content(content, file, url)
+        self._check_content(content, file, url, out.name)
 
 
-def _https(url: str) -> Any:
-    """The answer to a request for ``url``; redirections to anything but https are not followed."""
-    from urllib import request
-
-    if not url.startswith("https://"):
-        raise FileFormatError("only https is fetched: what comes another way can be anybody's")
-    opener = request.OpenerDirector()
-    for kind in ("Proxy", "HTTPS", "HTTPDefaultError", "HTTPRedirect", "Unknown"):
-        opener.add_handler(getattr(request, f"{kind}Handler")())
-    opener.add_handler(request.HTTPErrorProcessor())
-    return opener.open(url, timeout=TIMEOUT)
+def _is_gzip(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 class MNIST(IdxDataset):
@@ -234,7 +209,7 @@ class MNIST(IdxDataset):
     >>> MNIST("no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    tensorflowlite_clone.datasets.mnist.MissingDataError: MNIST: files are missing: train-images-idx3-ubyte and ...
+    tensorflowlite_clone.datasets.download.MissingDataError: MNIST: files are missing: train-images-idx3-ubyte and ...
 
     Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 86 (1998).
     """
@@ -271,4 +246,27 @@ class FashionMNIST(IdxDataset):
         "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
         "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
         "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    }
+
+
+class KMNIST(IdxDataset):
+    """Kuzushiji-MNIST: 60,000 training and 10,000 test images of 28x28, values 0 to 255, of ten characters in cursive Japanese.
+
+    As `MNIST`, with ``root/KMNIST/raw`` as its own folder; the ``.gz`` files are compared with the originals as they are, unpacked ones
+    only by their shape.
+
+    Source: T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha, "Deep Learning for Classical Japanese Literature",
+    arXiv:1812.01718 (2018).
+    """
+
+    name = "KMNIST"
+    mean, std = 0.1918, 0.3483
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    mirrors = ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",)
+    checksums: ClassVar[dict[str, str]] = {}
+    packed: ClassVar[dict[str, str]] = {
+        "train-images-idx3-ubyte": "bdb82020997e1d708af4cf47b453dcf7",
+        "train-labels-idx1-ubyte": "e144d726b3acfaa3e44228e80efcd344",
+        "t10k-images-idx3-ubyte": "5c965bf0a639b31b8f53240b1b52f4d7",
+        "t10k-labels-idx1-ubyte": "7320c461ea6c1c855c0b718fb2a4b134",
     }

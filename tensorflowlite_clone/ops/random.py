@@ -84,6 +84,10 @@ class Generator:
             self._stream.bit_generator.state = np.random.SFC64(self._seed % (1 << 64)).state
         return self
 
+    def _restart(self, seed: int) -> None:
+        """Start the stream of ``seed``, though `initial_seed` stays: one of the streams that follow from that."""
+        self.numpy_generator.bit_generator.state = np.random.SFC64(seed % (1 << 64)).state
+
     def seed(self) -> int:
         """Start a stream that nobody can foresee; returns its seed."""
         self._seed = None

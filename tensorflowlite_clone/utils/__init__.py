@@ -1,10 +1,12 @@
-"""Helpers around training: data loading in ``utils.data``, less memory for more time in ``utils.checkpoint``, files for TensorBoard."""
+"""Helpers around training: data loading in ``utils.data``, less memory for more time in ``utils.checkpoint``, and what shows what happens:
+images, files for TensorBoard, summaries and drawings.
+"""
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .._lazy import later as _later
 from .._lazy import public as _public
-from . import checkpoint, data
+from . import checkpoint, data, images
 from .drawing import draw
 from .summary_table import summary
 
@@ -12,5 +14,5 @@ if _TYPE_CHECKING:
     from . import tensorboard
 
 __getattr__, _ = _later(globals())
-__all__ = ["checkpoint", "data", "draw", "summary", "tensorboard"]
+__all__ = ["checkpoint", "data", "draw", "images", "summary", "tensorboard"]
 __dir__ = _public(globals())

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from tensorflowlite_clone._errors import FileFormatError
-from tensorflowlite_clone.datasets import MNIST, FashionMNIST, MissingDataError, write_idx
+from tensorflowlite_clone.datasets import MNIST, FashionMNIST, MissingDataError, download, write_idx
 from tensorflowlite_clone.datasets import mnist as module
 
 TRAIN_IMAGES, TRAIN_LABELS = MNIST.file_names(True)
@@ -358,7 +358,7 @@ def test_a_small_download_that_inflates_without_end_is_read_no_further_than_its_
 
 
 def test_a_download_that_trickles_is_given_up(small, server, monkeypatch):
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=itertools.count(0, 1000).__next__))
+    monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=itertools.count(0, 1000).__next__))
     server.pages = {f"/{mirror}/{TRAIN_IMAGES}.gz": packed(small, TRAIN_IMAGES) for mirror in "ab"}
     failed(small, message=r"the transfer is too slow: \d+ bytes in \d+ s")
 

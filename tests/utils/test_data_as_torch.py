@@ -199,3 +199,67 @@ def test_a_loader_seeds_its_workers_as_in_torch():
 
         found = [tuple(int(v) for v in b) for b in D.DataLoader(Seeds(T, D), None, num_workers=2)]
         assert [f[0] for f in found] == [0, 1, 0, 1] and {f[1:] for f in found} == {(2, found[0][2], 1)}
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 11])
+def test_replicas_share_the_indices_as_in_torch(n, drop_last):
+    for replicas in (1, 2, 3, 9):
+        made = [
+            [D.distributed.DistributedSampler(range(n), replicas, r, False, drop_last=drop_last) for r in range(replicas)]
+            for D in (data, torch.utils.data)
+        ]
+        assert [list(s) for s in made[0]] == [list(s) for s in made[1]]
+        assert [(len(s), s.num_samples, s.total_size) for s in made[0]] == [(len(s), s.num_samples, s.total_size) for s in made[1]]
+        parts = [data.DistributedSampler(range(n), replicas, r, drop_last=drop_last) for r in range(replicas)]
+        orders = []
+        for epoch in range(2):
+            for s in parts:
+                s.set_epoch(epoch)
+            orders.append([list(s) for s in parts])
+            assert orders[-1] == [list(s) for s in parts]
+            drawn = [i for part in orders[-1] for i in part]
+            assert len(set(drawn)) == (min(n, len(drawn)) if drop_last else n)
+        assert n < 7 or orders[0] != orders[1] or not drawn
+
+
+def test_the_paths_that_programs_import():
+    import tensorflowlite_clone.utils.data._utils.collate as collate
+    from tensorflowlite_clone.utils.data import _utils
+    from tensorflowlite_clone.utils.data.dataloader import DataLoader, default_collate
+    from tensorflowlite_clone.utils.data.dataset import Dataset, random_split
+    from tensorflowlite_clone.utils.data.distributed import DistributedSampler
+    from tensorflowlite_clone.utils.data.sampler import SubsetRandomSampler
+
+    assert default_collate is collate.default_collate is data.default_collate is _utils.collate.default_collate
+    assert (DataLoader, Dataset, random_split, DistributedSampler, SubsetRandomSampler) == tuple(
+        getattr(data, n) for n in ("DataLoader", "Dataset", "random_split", "DistributedSampler", "SubsetRandomSampler")
+    )
+
+
+def test_classes_of_ones_own_are_collated_by_functions_of_ones_own():
+    class Graph:
+        def __init__(self, nodes):
+            self.nodes = nodes
+
+    def join(batch, *, collate_fn_map=None):
+        return Graph([n for g in batch for n in g.nodes])
+
+    batch = [(Graph([1]), 2), (Graph([3, 4]), 5)]
+    for package in (data._utils.collate, torch.utils.data._utils.collate):
+        graph, numbers = package.collate(batch, collate_fn_map={Graph: join, **package.default_collate_fn_map})
+        assert graph.nodes == [1, 3, 4] and numbers.tolist() == [2, 5]
+        package.default_collate_fn_map[Graph] = join
+        try:
+            assert package.default_collate(batch)[0].nodes == [1, 3, 4]
+        finally:
+            del package.default_collate_fn_map[Graph]
+
+
+def test_a_progress_bar_has_the_right_total():
+    from tqdm import tqdm
+
+    for D, T in ((data, tl), (torch.utils.data, torch)):
+        for workers in (0, 2):
+            bar = tqdm(D.DataLoader(D.TensorDataset(T.arange(10)), 4, num_workers=workers if D is data else 0), disable=True)
+            assert len(bar) == 3 and sum(1 for _ in bar) == 3

@@ -16,10 +16,11 @@ import weakref
 
 import pytest
 from loading import NUMBERS, Noise, Parts, Squares, Stream, all_threads_end, values  # noqa: F401  (a fixture among them)
+from loading import Threads as DataLoader
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.utils import data
-from tensorflowlite_clone.utils.data import DataLoader, get_worker_info, workers
+from tensorflowlite_clone.utils.data import get_worker_info, workers
 
 pytestmark = pytest.mark.usefixtures("all_threads_end")
 

@@ -80,7 +80,7 @@ CALLS = {
         "drop_last": [*NOT_FLAGS, None],
         "timeout": [-1, float("nan"), float("inf"), "3", None, [1], 1e30, True, 1j],
         "worker_init_fn": NOT_FUNCTIONS,
-        "multiprocessing_context": [3, "thread", "", [], Nothing()],
+        "multiprocessing_context": [3, "threads", "", [], Nothing()],
         "generator": NOT_GENERATORS,
         "prefetch_factor": NOT_COUNTS,
         "persistent_workers": [*NOT_FLAGS, None],
@@ -103,6 +103,10 @@ CALLS = {
     "SequentialSampler": ({}, {"data_source": NO_LENGTH}),
     "RandomSampler": ({"data_source": Squares()}, {
         "data_source": NO_LENGTH, "replacement": [*NOT_FLAGS, None], "num_samples": NOT_COUNTS, "generator": NOT_GENERATORS,
+    }),
+    "DistributedSampler": ({"dataset": Squares(), "num_replicas": 2, "rank": 1}, {
+        "dataset": NO_LENGTH, "num_replicas": [None, *NOT_COUNTS], "rank": [None, -1, 2, 1.5, "1", True], "shuffle": [*NOT_FLAGS, None],
+        "seed": [None, 1.5, "0", True], "drop_last": [*NOT_FLAGS, None],
     }),
     "SubsetRandomSampler": ({"indices": [1]}, {"indices": [3, None, Nothing(), {1, 2}, list, 1.5], "generator": NOT_GENERATORS}),
     "WeightedRandomSampler": ({"weights": [1.0, 2.0], "num_samples": 2}, {
@@ -211,7 +215,7 @@ def test_mistakes_are_explained(call, message):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_torch_takes_is_taken(workers):
     """Integers of NumPy, flags that are 0 or 1, and what only processes need."""
-    more = {"prefetch_factor": np.int64(3), "timeout": np.float32(1000), "multiprocessing_context": "spawn", "persistent_workers": 1}
+    more = {"prefetch_factor": np.int64(3), "timeout": np.float32(1000), "multiprocessing_context": "thread", "persistent_workers": 1}
     loader = DataLoader(
         Squares(), np.int64(2), 0, None, None, np.int8(workers), None, True, 1, generator=tl.Generator(), pin_memory_device="cuda",
         in_order=np.True_, **(more if workers else {}),

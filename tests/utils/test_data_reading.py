@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+from loading import Threads as DataLoader
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.utils import data
-from tensorflowlite_clone.utils.data import DataLoader, StackDataset, Subset, TensorDataset, default_collate
+from tensorflowlite_clone.utils.data import StackDataset, Subset, TensorDataset, default_collate
 from tensorflowlite_clone.utils.data.gather import PROMISES, gather_of
 
 N = 7

@@ -11,10 +11,11 @@ import threading
 import numpy as np
 import pytest
 from loading import NUMBERS, Noise, Parts, Squares, Stream, all_threads_end, values  # noqa: F401  (a fixture among them)
+from loading import Threads as DataLoader
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.utils import data
-from tensorflowlite_clone.utils.data import DataLoader, TensorDataset, get_worker_info
+from tensorflowlite_clone.utils.data import TensorDataset, get_worker_info
 
 pytestmark = pytest.mark.usefixtures("all_threads_end")
 X = np.arange(22.0, dtype=np.float32).reshape(11, 2)
@@ -101,22 +102,19 @@ def test_what_a_data_set_draws_can_be_repeated(settings, more, n):
     assert len(np.unique(drawn)) == drawn.size  # no worker draws what another draws
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("in_order", [True, False])
-def test_workers_draw_from_streams_of_their_own(n, in_order):
-    """Batch k is drawn by worker k % n, from the stream of its seed."""
-    tl.manual_seed(7)
-    drawn = [b.tolist() for b in DataLoader(Noise(), 2, num_workers=n, in_order=in_order)]
-    tl.manual_seed(7)
-    base = int(tl.default_generator.numpy_generator.integers(1 << 62))
-    expected = []
-    streams = []
-    for i in range(n):
-        tl.manual_seed(base + i)
-        streams.append([Noise()[0].tolist() for _ in range(12)])
-    for k, size in enumerate([2, 2, 2, 2, 2, 1]):
-        expected.append([streams[k % n].pop(0) for _ in range(size)])
-    assert drawn == expected if in_order else sorted(drawn) == sorted(expected)
+@pytest.mark.parametrize("settings", ["in order", "shuffled", "own generator", "one by one", "batches"])
+def test_what_is_drawn_does_not_depend_on_the_number_of_workers(settings, in_order):
+    """Batch k is drawn from a stream of its own, without workers too; across epochs none is drawn twice."""
+    found = []
+    for n in NUMBERS:
+        tl.manual_seed(7)
+        loader = DataLoader(Noise(), num_workers=n, in_order=in_order, **settings_of(settings))
+        passes = [[b.tolist() for b in loader] for _ in range(2)]
+        found.append(passes if in_order else [sorted(p) for p in passes])
+    assert all(f == found[0] for f in found)
+    drawn = np.concatenate([np.reshape(b, -1) for p in found[0] for b in p])
+    assert len(np.unique(drawn)) == drawn.size
 
 
 def test_random_functions_of_a_worker_leave_the_default_generator_alone():

@@ -35,11 +35,38 @@ def default_collate(batch: Any) -> Any:
         raise OperandError(f"default_collate: needs a list of examples: got {shown(batch)}")
     if not len(batch):
         raise ArgumentError("default_collate: got an empty list; a batch has at least one example")
-    return _collate(batch, "default_collate")
+    return _collate(batch, "default_collate", default_collate_fn_map)
 
 
-def _collate(batch: Any, where: str) -> Any:
+def collate(batch: Any, *, collate_fn_map: Mapping[Any, Callable[..., Any]] | None = None) -> Any:
+    """Examples as one batch, with functions of one's own for classes of one's own: ``{MyClass: function}``.
+
+    A function gets the list of examples, and the table as ``collate_fn_map``, so that it can collate their parts. The exact class comes
+    before its bases; keys may be tuples of classes. What the table does not know is collated as by `default_collate`, which itself looks
+    into ``default_collate_fn_map``.
+
+    >>> collate([{1, 2}, {3}], collate_fn_map={set: lambda batch, *, collate_fn_map: sorted(set().union(*batch))})
+    [1, 2, 3]
+    """
+    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | ndarray) or not len(batch):
+        raise OperandError(f"collate: needs a list of at least one example: got {shown(batch)}")
+    return _collate(batch, "collate", collate_fn_map or {})
+
+
+#: Functions that `default_collate` takes for classes of the program's, which it may add.
+default_collate_fn_map: dict[Any, Callable[..., Any]] = {}
+
+
+def _own_way(first: Any, functions: Mapping[Any, Callable[..., Any]]) -> Callable[..., Any] | None:
+    if type(first) in functions:
+        return functions[type(first)]
+    return next((f for kind, f in functions.items() if isinstance(first, kind)), None)
+
+
+def _collate(batch: Any, where: str, functions: Mapping[Any, Callable[..., Any]]) -> Any:
     first = batch[0]
+    if functions and (own := _own_way(first, functions)) is not None:
+        return own(batch, collate_fn_map=functions)
     if isinstance(first, Boxed | ndarray | NUMBERS):
         return _numbers(batch, where)
     if isinstance(first, str | bytes):
@@ -54,12 +81,12 @@ def _collate(batch: Any, where: str) -> Any:
         lacking = [(i, k) for i, b in enumerate(batch) for k in first if k not in b]
         if lacking:
             raise ArgumentError(f"{where}: example {lacking[0][0]} has no {lacking[0][1]!r}, which example 0 has; give all the same keys")
-        return _mapping_like(first, {k: _collate([b[k] for b in batch], f"{where}: [{k!r}]") for k in first})
+        return _mapping_like(first, {k: _collate([b[k] for b in batch], f"{where}: [{k!r}]", functions) for k in first})
     if len({len(b) for b in batch}) > 1:
         raise ShapeError(
             f"{where}: examples have different lengths: {sorted({len(b) for b in batch})}; make them equal, or pass collate_fn"
         )
-    return _sequence_like(first, [_collate(column, f"{where}: [{i}]") for i, column in enumerate(zip(*batch, strict=True))])
+    return _sequence_like(first, [_collate(column, f"{where}: [{i}]", functions) for i, column in enumerate(zip(*batch, strict=True))])
 
 
 def _numbers(batch: Any, where: str) -> Any:

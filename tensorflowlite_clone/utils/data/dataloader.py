@@ -17,6 +17,8 @@ from .checks import flag, function, iterable, not_negative, positive, shown, siz
 from .checks import generator as checked_generator
 from .collate import default_collate, default_convert
 from .dataset import Indexed, IterableDataset
+from .gather import gather_of
+from .processes import Processes, context_of
 from .reading import Here, Pass, Reader, StreamReader
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, order_of
 from .workers import Ahead, Crew, Plan, get_worker_info
@@ -35,16 +37,23 @@ class DataLoader(Generic[T_co]):
     Examples are collated by ``collate_fn`` (`default_collate`); with ``batch_size=None`` they come one by one, arrays as tensors.
 
     The random order is drawn from ``generator`` (the default generator if None) when iteration begins, and before it one number, the
-    seed of the workers: set the generator's state to the one before an epoch to get the epoch again.
+    seed of the pass: set the generator's state to the one before an epoch to get the epoch again. While batch k is read, functions that
+    are given no generator draw from a stream of that batch's own, so batches are the same for any number of workers, none included.
 
-    With ``num_workers`` above 0, threads prepare ``prefetch_factor`` batches each ahead (2 if None). Batches come in the same order as
-    without workers (as they get ready with ``in_order=False``). Each worker has its own copy of the data set's attributes (what
-    they hold is shared) and its own stream of random numbers, on which every function draws that is given no generator, so that an
-    epoch can be repeated though its data set draws; ``random`` and ``np.random`` are shared by all threads, seed a generator by
-    `get_worker_info` instead. First each calls ``worker_init_fn(number)``, once for each epoch, or once for all with
-    ``persistent_workers``. An error in a worker is raised when its batch is due, with a note of worker and item, and the next batch
-    can be asked for; if none comes within ``timeout`` seconds, that is a TimeoutError. What PyTorch needs for processes and for pinned
-    memory (``multiprocessing_context``, ``pin_memory``, ``pin_memory_device``) is accepted and changes nothing.
+    With ``num_workers`` above 0, as many processes prepare ``prefetch_factor`` batches each ahead (2 if None), started by
+    ``multiprocessing_context`` (fork, spawn, forkserver, one of `multiprocessing`'s contexts; None: the system's way). Arrays come back
+    through shared memory. ``multiprocessing_context="thread"`` makes the workers threads, which cost nothing to start, share the
+    program's objects, keep the graph, and run at the same time while they are in NumPy or read files. Where no code of the program's
+    runs, because a batch is one gather of rows (`TensorDataset`, arrays, tensors, subsets and stacks of these, with no ``collate_fn`` and
+    no ``worker_init_fn``), workers are threads unless a context is named.
+
+    Batches come in the same order as without workers (as they get ready with ``in_order=False``). Each worker has its own copy of the
+    data set's attributes. In a process, `random` and `numpy.random` too are seeded for each batch, unless ``worker_init_fn`` does it;
+    threads share them with the program. First each worker calls ``worker_init_fn(number)``, once for each epoch, or once for all with
+    ``persistent_workers``. An error in a worker is raised when its batch is due, with a note of worker and item and the traceback of
+    the process, and the next batch can be asked for; if none comes within ``timeout`` seconds, that is a TimeoutError; a process that
+    dies is a RuntimeError at once. Ctrl-C, an exception or ``break`` end the workers. ``pin_memory`` and ``pin_memory_device`` are
+    accepted and change nothing.
 
     Raises `OperandError` or `ArgumentError` for arguments of a wrong kind or value, and for those that do not go together.
 
@@ -149,7 +158,7 @@ class DataLoader(Generic[T_co]):
         seed = int(stream(self.generator).integers(1 << 62))  # drawn for any number of workers, so that the order is the same for all
         indices = repeat(None) if self.streaming else self._indices()
         if not self.num_workers:
-            return Here(self, indices, self._reader()(self.dataset))
+            return Here(self, indices, self._reader(), seed)
         return Ahead(self._workers(), self, indices, seed)
 
     def _reader(self) -> Callable[[Any], Any]:
@@ -172,10 +181,19 @@ class DataLoader(Generic[T_co]):
     def _workers(self) -> Crew:
         if self._crew is not None and self._crew.fit():
             return self._crew
-        crew = Crew(Plan(self.num_workers, self.dataset, self._reader(), self.worker_init_fn))
+        plan = Plan(self.num_workers, self.dataset, self._reader(), self.worker_init_fn)
+        context = None if self._by_threads() else context_of(self.multiprocessing_context)
+        crew = Crew(plan) if context is None else Processes(plan, context)
         if self.persistent_workers and (self._crew is None or not self._crew.busy):
             self._crew = crew
         return crew
+
+    def _by_threads(self) -> bool:
+        """Whether threads do it: the user says so, or a batch is one gather of rows, where no code of the user's runs."""
+        if self.multiprocessing_context is not None:
+            return bool(self.multiprocessing_context == "thread")
+        plain = self.collate_fn in (default_collate, default_convert) and self.worker_init_fn is None
+        return plain and gather_of(self.dataset) is not None
 
 
 def _is_stream(dataset: Any) -> bool:
@@ -213,11 +231,13 @@ def _timeout(value: Any, workers: int) -> float:
 
 
 def _context(value: Any, workers: int) -> Any:
-    """PyTorch's way to start processes; there are none here."""
+    """How workers are started."""
     if value is None:
         return None
-    if not (hasattr(value, "get_start_method") or value in ("fork", "spawn", "forkserver")):
-        raise OperandError(f"DataLoader: multiprocessing_context must be fork, spawn, forkserver or a context: got {shown(value)}")
+    if not (hasattr(value, "get_start_method") or value in ("fork", "spawn", "forkserver", "thread")):
+        raise OperandError(f"DataLoader: multiprocessing_context must be fork, spawn, forkserver, thread or a context: got {shown(value)}")
     if not workers:
         raise ArgumentError("DataLoader: multiprocessing_context needs workers: num_workers is 0")
+    if isinstance(value, str) and value != "thread":
+        context_of(value)  # raises where the system has no such way
     return value

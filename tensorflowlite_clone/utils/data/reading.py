@@ -12,12 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from ..._state import during
+from ...ops.random import Generator, current_generator
 from .collate import default_collate, default_convert, own_convert
 from .dataset import examples, items_reader, one_for_each
 from .gather import as_indices, gather_of
 
+
+class _End:
+    def __reduce__(self) -> str:
+        return "END"  # the same in every process
+
+
 #: What a stream's reader returns when there are no more examples, and a sampler's iterator when there are no more indices.
-END = object()
+END = _End()
 
 #: What a reader is reading when it is not at any one example.
 WHOLE = object()
@@ -35,6 +43,11 @@ class Reader:
         self.collate, self.plain = own_convert if collate is default_convert else collate, collate is default_collate
         self.gather = gather_of(dataset) if batches and self.plain else None
         self.reads_lists = items_reader(dataset) is not None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is drawn: no code but the package's own runs."""
+        return self.gather is not None
 
     def __call__(self, indices: Any) -> Any:
         """What is read at ``indices``."""
@@ -69,6 +82,7 @@ class StreamReader:
     """Reads a data set by iterating over it; gives `END` when nothing is left."""
 
     __slots__ = ("collate", "drop_last", "items", "number", "reading", "size")
+    quiet = False
 
     def __init__(self, dataset: Any, size: int | None, drop_last: bool, collate: Collate) -> None:
         self.size, self.drop_last, self.number, self.reading = size, drop_last, 0, True
@@ -93,6 +107,11 @@ class StreamReader:
     def doing(self) -> str:
         """What it is about, or was when it failed."""
         return f"reading example {self.number} of the stream" if self.reading else f"making the batch before example {self.number}"
+
+
+def batch_seed(seed: int, number: int) -> int:
+    """The seed of the random numbers of one batch of a pass that has this seed: all of them differ, and from the workers' own."""
+    return (seed + (number + 1) * 0x9E3779B97F4A7C15) % (1 << 64)
 
 
 def batch_of(indices: Any) -> str:
@@ -122,16 +141,20 @@ class Pass:
 
 
 class Here(Pass):
-    """One pass whose batches are read when they are asked for."""
+    """One pass whose batches are read when they are asked for, with the random numbers that workers would draw."""
 
-    def __init__(self, loader: Any, indices: Iterator[Any], reader: Reader | StreamReader) -> None:
+    def __init__(self, loader: Any, indices: Iterator[Any], reader: Callable[[Any], Reader | StreamReader], seed: int) -> None:
         super().__init__(loader)
-        self.indices, self.reader = indices, reader
+        self.indices, self.seed, self.number, self.generator = indices, seed, 0, Generator()
+        self.known = current_generator().initial_seed()  # which the program finds as its seed, as without a loader
+        self.generator.manual_seed(self.known)._restart(seed)
+        with during(generator=self.generator):
+            self.reader = reader(loader.dataset)
 
     def __next__(self) -> Any:
         indices = next(self.indices)
         try:
-            batch = self.reader(indices)
+            batch = self._read(indices)
         except StopIteration as error:
             raise explained(error, self.reader.doing()) from error
         except Exception as error:
@@ -140,6 +163,15 @@ class Here(Pass):
         if batch is END:
             raise StopIteration
         return batch
+
+    def _read(self, indices: Any) -> Any:
+        if self.reader.quiet:
+            return self.reader(indices)
+        if self.generator.initial_seed() == self.known:  # else the data set has seeded it
+            self.generator._restart(batch_seed(self.seed, self.number))
+        self.number += 1
+        with during(generator=self.generator):
+            return self.reader(indices)
 
 
 def explained(error: BaseException, place: str) -> BaseException:

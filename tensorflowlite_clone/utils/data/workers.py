@@ -1,14 +1,14 @@
-"""The threads of a `DataLoader`: each reads its share of the batches from its own copy of the data set and with its own random numbers.
+"""The workers of a `DataLoader`: who reads a batch, from an own copy of the data set, and a pass whose batches are prepared ahead.
 
-Batch k is worker k % n's, whatever the scheduler does, so that the random numbers of a batch depend on the seed alone. Not here: how a
-batch is read (``reading.py``).
+The random numbers of batch k are those of a stream of its own, so they depend on the seed alone and not on who reads it. Here a worker
+is a thread; one that is a process answers to the same methods (``processes.py``). Not here: how a batch is read (``reading.py``).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
@@ -16,9 +16,11 @@ from threading import Thread, current_thread
 from time import monotonic
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..._state import during, state
 from ...ops.random import Generator
-from .reading import END, Pass, batch_of, explained
+from .reading import END, Pass, batch_of, batch_seed, explained
 from .replica import replica
 
 #: For how many seconds a loop that is left waits for its workers to end what they are reading.
@@ -59,10 +61,11 @@ class Plan(NamedTuple):
 class Epoch:
     """One pass over the data as its workers see it."""
 
-    __slots__ = ("finished", "modes", "seed", "stopped")
+    __slots__ = ("errors", "finished", "modes", "seed", "stopped")
 
-    def __init__(self, seed: int) -> None:
-        self.seed, self.stopped, self.modes = seed, False, modes()
+    def __init__(self, seed: int, modes: dict[str, Any], errors: dict[str, Any]) -> None:
+        #: ``errors``: what NumPy does about overflow and the like.
+        self.seed, self.stopped, self.modes, self.errors = seed, False, modes, errors
         #: Gets something whenever a task is done.
         self.finished: SimpleQueue[None] = SimpleQueue()
 
@@ -70,11 +73,10 @@ class Epoch:
 class Task:
     """One batch: what to read, by whom, and what came of it."""
 
-    __slots__ = ("done", "epoch", "error", "indices", "modes", "value", "worker")
+    __slots__ = ("done", "epoch", "error", "indices", "modes", "number", "value", "worker")
 
-    def __init__(self, epoch: Epoch, worker: Worker) -> None:
-        self.epoch, self.worker, self.modes = epoch, worker, modes()
-        self.indices: Any = None
+    def __init__(self, epoch: Epoch, worker: Any, number: int, indices: Any, modes: dict[str, Any]) -> None:
+        self.epoch, self.worker, self.number, self.indices, self.modes = epoch, worker, number, indices, modes
         self.value: Any = END
         self.error: BaseException | None = None
         self.done = False
@@ -86,10 +88,13 @@ def modes() -> dict[str, Any]:
 
 
 class Worker:
-    """One reader of batches: a thread, or where none can be started whoever waits for the batch."""
+    """One reader of batches: a thread, or where none can be started whoever waits for the batch.
 
-    def __init__(self, number: int, plan: Plan) -> None:
-        self.id, self.plan, self.dataset = number, plan, replica(plan.dataset, {})
+    ``dataset`` is the worker's own copy.
+    """
+
+    def __init__(self, number: int, plan: Plan, dataset: Any) -> None:
+        self.id, self.plan, self.dataset = number, plan, dataset
         self.generator, self.inbox = Generator(), SimpleQueue[Task | None]()
         self.thread: Thread | None = None
         self.epoch: Epoch | None = None
@@ -131,16 +136,29 @@ class Worker:
             with during(worker=self, generator=self.generator, **task.modes):
                 try:
                     self.task = task
+                    self._seed(batch_seed(task.epoch.seed, task.number))
                     task.value = self.reader(task.indices)
                 except BaseException as error:
                     task.error = explained(error, f"{self.name()}, {self.reader.doing()}")
                 finally:
                     self.task = None
         task.done = True
+        self._report(task)
+
+    def give(self, task: Task) -> None:
+        """Take on a batch."""
+        self.inbox.put(task)
+
+    def _report(self, task: Task) -> None:
         task.epoch.finished.put(None)
 
+    def _seed(self, seed: int) -> None:
+        """Start the random numbers of a batch, unless ``worker_init_fn`` or the data set has seeded this worker."""
+        if self.info is not None and self.generator.initial_seed() == self.info.seed:
+            self.generator._restart(seed)
+
     def _prepare(self, epoch: Epoch) -> None:
-        """Seed the random numbers for this pass (unless ``worker_init_fn`` has seeded them) and begin to read."""
+        """Seed the random numbers for this pass and begin to read."""
         if self.epoch is epoch:
             return
         first, before = self.epoch is None, self.info
@@ -150,12 +168,16 @@ class Worker:
         with during(worker=self, generator=self.generator, **epoch.modes):
             place = f"worker_init_fn({self.id})"
             try:
-                if first and self.plan.init_fn is not None:
-                    self.plan.init_fn(self.id)
+                if first:
+                    self._begin_work()
                 place = "beginning to read the data set"
                 self.reader = self.plan.reader(self.dataset)
             except BaseException as error:
                 self.failure, self.broken = explained(error, f"{self.name()}, {place}"), True
+
+    def _begin_work(self) -> None:
+        if self.plan.init_fn is not None:
+            self.plan.init_fn(self.id)
 
     def name(self) -> str:
         """Which worker this is."""
@@ -174,13 +196,33 @@ class Crew:
 
     def __init__(self, plan: Plan) -> None:
         self.patience, self.busy, self.pid = PATIENCE, False, os.getpid()
-        self.workers: list[Worker] = []
+        self.workers: list[Any] = []
         for i in range(plan.num_workers):
-            self.workers.append(Worker(i, plan))
+            self.workers.append(self._worker(i, plan))
+
+    def _worker(self, number: int, plan: Plan) -> Any:
+        return Worker(number, plan, replica(plan.dataset, {}))
 
     def fit(self) -> bool:
         """Whether another pass can begin."""
         return not self.busy and self.pid == os.getpid() and not any(w.broken for w in self.workers)
+
+    def stop(self, epoch: Epoch) -> None:
+        """Nobody waits for the batches of this pass any more."""
+        epoch.stopped = True
+
+    def wait(self, epoch: Epoch, due: Task, timeout: float | None) -> bool:
+        """Wait until another batch is there; whether that came within ``timeout`` seconds."""
+        worker = due.worker
+        if worker.thread is None:
+            task = worker.inbox.get()
+            if task is not None:
+                worker.do(task)
+        try:
+            epoch.finished.get(timeout=timeout)
+        except Empty:
+            return False
+        return True
 
     def __del__(self) -> None:
         if sys.is_finalizing() or self.pid != os.getpid():
@@ -199,8 +241,8 @@ class Ahead(Pass):
     def __init__(self, crew: Crew, loader: Any, indices: Iterator[Any], seed: int) -> None:
         super().__init__(loader)
         self.crew: Crew | None = crew
-        self.epoch, self.indices, self.waiting = Epoch(seed), indices, deque[Task]()
-        self.most, self.turn, self.ended = (loader.prefetch_factor or 2) * len(crew.workers), 0, set[Worker]()
+        self.epoch, self.indices, self.waiting = Epoch(seed, modes(), dict(np.geterr())), indices, deque[Task]()
+        self.most, self.turn, self.number, self.ended = (loader.prefetch_factor or 2) * len(crew.workers), 0, 0, set[Any]()
         #: Who takes part: of a stream only the first worker, until that asks which of them it is.
         self.workers = crew.workers[:1] if loader.streaming else crew.workers
         self.unknown = loader.streaming
@@ -215,21 +257,33 @@ class Ahead(Pass):
     def _fill(self) -> None:
         """Ask for batches until enough are under way."""
         while len(self.waiting) < (1 if self.unknown else self.most) and len(self.ended) < len(self.workers):
-            worker = self.workers[self.turn % len(self.workers)]
-            self.turn += 1
-            if worker in self.ended:
-                continue
-            task = Task(self.epoch, worker)
+            worker = self._next_worker()
+            error: Exception | None = None
             try:
-                task.indices = next(self.indices, END)
-            except Exception as error:  # the sampler's, due after the batches before
-                task.error, task.done = error, True
-            if task.indices is END:
+                indices = next(self.indices, END)
+            except Exception as wrong:  # the sampler's, due after the batches before
+                indices, error = None, wrong
+            if indices is END:
                 self.ended.update(self.workers)
                 return
+            task = Task(self.epoch, worker, self.number, indices, modes())
+            self.number += 1
+            task.error, task.done = error, error is not None
             self.waiting.append(task)
-            if not task.done:
-                worker.inbox.put(task)
+            if error is None:
+                worker.give(task)
+
+    def _next_worker(self) -> Any:
+        """Whose turn it is; out of order, who has the least to do."""
+        while True:
+            worker = self.workers[self.turn % len(self.workers)]
+            self.turn += 1
+            if worker not in self.ended:
+                break
+        if self.loader.in_order:
+            return worker
+        burden = Counter(t.worker for t in self.waiting)
+        return min((w for w in self.workers if w not in self.ended), key=lambda w: (burden[w], w is not worker))
 
     def __next__(self) -> Any:
         if self.crew is None:
@@ -270,19 +324,12 @@ class Ahead(Pass):
     def _wait(self, crew: Crew, end: float | None) -> None:
         """Until another batch is there."""
         due = self.waiting[0]
-        worker = due.worker
-        if worker.thread is None:
-            task = worker.inbox.get()
-            if task is not None:
-                worker.do(task)
-        try:
-            self.epoch.finished.get(timeout=None if end is None else max(0.0, end - monotonic()))
-        except Empty:
+        if not crew.wait(self.epoch, due, None if end is None else max(0.0, end - monotonic())):
             crew.patience = 0.0  # whoever leaves now does not wait for it either
             raise TimeoutError(
-                f"DataLoader: {batch_of(due.indices)} did not come within timeout={self.loader.timeout} seconds: worker {worker.id} of "
-                f"{len(crew.workers)} is still {worker.doing()}; find out why that takes so long, or raise timeout"
-            ) from None
+                f"DataLoader: {batch_of(due.indices)} did not come within timeout={self.loader.timeout} seconds: worker {due.worker.id} of "
+                f"{len(crew.workers)} is still {due.worker.doing()}; find out why that takes so long, or raise timeout"
+            )
         crew.patience, self.unknown = PATIENCE, False
         if len(self.workers) < len(crew.workers) and self.workers[0].asked:
             self.workers = crew.workers
@@ -290,7 +337,8 @@ class Ahead(Pass):
 
     def _close(self) -> None:
         if self.crew is not None:
-            self.epoch.stopped, self.crew.busy, self.crew = True, False, None
+            self.crew.stop(self.epoch)
+            self.crew.busy, self.crew = False, None
             self.waiting.clear()
             self.workers = []
 
