@@ -14,7 +14,10 @@ from ._errors import missing_extra
 
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
-    "": ("cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "utils"),
+    "": (
+        "as_torch", "cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "torch_version", "utils",
+        "version",
+    ),
     "autograd": ("forward_ad", "functional"),
 }
 
