@@ -15,9 +15,12 @@ from ._errors import missing_extra
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
-        "as_torch", "cuda", "datasets", "fft", "linalg", "masked", "nn", "optim", "signal", "sparse", "special", "torch_version", "utils",
-        "version",
+        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "fft", "hub", "jit", "library",
+        "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "optim", "overrides", "random", "serialization", "signal", "sparse",
+        "special", "testing", "torch_version", "types", "utils", "version", "xpu",
     ),
+    "cpu": ("amp",),
+    "cuda": ("amp",),
     "autograd": ("forward_ad", "functional"),
 }
 
@@ -38,7 +41,15 @@ FUNCTIONS = {
     """,
     "sparse": "dsmm hsmm hspmm saddmm smm sparse_coo_tensor spmm sspaddmm",
 }
-#: Those of them that are no methods of tensors; `nn.functional` has none.
+#: Other top-level names, and the modules that have them.
+NAMES = {
+    "amp": "GradScaler autocast",
+    "amp.autocast_mode": """autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype
+        get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled set_autocast_cache_enabled
+        set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype""",
+    "compiler": "compile",
+}
+#: Those of `FUNCTIONS` that are no methods of tensors; `nn.functional` has none.
 NO_METHODS = {
     "dsmm", "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "saddmm",
     "sparse_coo_tensor", "spmm", "svd_lowrank",
@@ -70,6 +81,7 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
     outermost = "." not in package
     names = LATER[package.partition(".")[2]]
     homes = _HOMES if outermost else {}
+    elsewhere = {name: module for module, found in NAMES.items() for name in found.split()} if outermost else {}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name in names:
@@ -78,18 +90,21 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
             load(homes[name])
             namespace[name] = function = namespace["_FUNCTIONS"][name]
             return function
+        if name in elsewhere:
+            namespace[name] = value = getattr(load(elsewhere[name]), name)
+            return value
         why = ABSENT.get(name) if outermost else None
         raise AttributeError(f"module {package!r} has no attribute {name!r}" if why is None else f"{name}: {why}")
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*namespace, *names, *homes} - INTERNAL)
+        return sorted({*namespace, *names, *homes, *elsewhere} - INTERNAL)
 
     return __getattr__, __dir__
 
 
-def load(module: str) -> None:
+def load(module: str) -> Any:
     """Import a module of the package, with the operations that it brings."""
-    import_module(f".{module}", "tensorflowlite_clone")
+    return import_module(f".{module}", "tensorflowlite_clone")
 
 
 class LateMethod:

@@ -28,6 +28,7 @@ from types import TracebackType
 
 from .._errors import ArgumentError
 from .._lazy import public as _public
+from .._state import shown
 from .finder import MISSING, Finder, Stand
 from .table import RELEASES
 
@@ -74,6 +75,7 @@ def install(*, processes: bool = True) -> Installed:
             "install before anything imports it, or run `python -m tensorflowlite_clone.as_torch script.py`"
         )
     sys.meta_path.insert(0, _FINDER)
+    shown.package = "torch"
     if processes:
         os.environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *_python_path()])
         sys.path.insert(1, FOLDER)  # multiprocessing hands it on
@@ -85,6 +87,7 @@ def uninstall() -> None:
     if not is_installed():
         return
     sys.meta_path.remove(_FINDER)
+    shown.package = "tl"
     for name in _modules():
         del sys.modules[name]
     sys.path[:] = [p for p in sys.path if p != FOLDER]

@@ -5,16 +5,18 @@ Not here: where things are (``table.py``), what users call (``__init__.py``).
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution, DistributionFinder
 from os.path import dirname
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from .table import HIDDEN, PLACES, RELEASES, VALUES
+from .._lazy import load
+from .table import AS_THEY_ARE, ASKING, HIDDEN, PLACES, RELEASES, VALUES
 
 __all__ = ["MISSING", "Finder", "Stand", "note", "stood_for"]
 
@@ -101,7 +103,7 @@ class Stand(ModuleType):
             except AttributeError as error:
                 why = why or ("" if "has no attribute" in str(error) else str(error))
                 continue
-            return stood_for(value, whole)
+            return stood_for(value, self.__name__, name)
         return _Lacking(why and note(whole) and why)
 
     def __dir__(self) -> list[str]:
@@ -120,11 +122,18 @@ class _Lacking:
         self.why = why
 
 
-def stood_for(value: Any, whole: str) -> Any:
-    """``value``, or the stand for it where it is a module of the package that PyTorch has under this name."""
+def stood_for(value: Any, module: str, name: str) -> Any:
+    """``value``; a module of the package as the stand for it; a function of tensors as one that asks ``__torch_function__`` first."""
     if isinstance(value, ModuleType) and not isinstance(value, Stand) and value.__name__.partition(".")[0] == PACKAGE:
-        return import_module(whole)
+        return import_module(f"{module}.{name}")
+    if module in ASKING and isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
+        return _asking(value, name, module)
     return value
+
+
+@functools.cache
+def _asking(function: FunctionType, name: str, module: str) -> Any:
+    return load("overrides").asking(function, name, module)
 
 
 class _Release(Distribution):
@@ -163,8 +172,10 @@ class Finder(DistributionFinder):
         return Stand(spec.name, loaded(targets_of(spec.name) or ()) or ())
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: its names are looked up when they are asked for."""
+        """Nothing: its names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
         module.__file__ = __file__
+        if module.__name__.startswith(AS_THEY_ARE):
+            sys.modules[module.__name__] = import_module(targets_of(module.__name__)[0])  # type: ignore[index]
 
     def find_distributions(self, context: Any = DistributionFinder.Context()) -> Iterator[Distribution]:  # noqa: B008
         """PyTorch's releases that the package stands for."""

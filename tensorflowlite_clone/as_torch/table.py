@@ -6,12 +6,16 @@ Not here: how imports are caught (``finder.py``), and any name of a function; th
 
 from __future__ import annotations
 
-__all__ = ["HIDDEN", "PLACES", "RELEASES", "VALUES"]
+__all__ = ["ASKING", "AS_THEY_ARE", "HIDDEN", "PLACES", "RELEASES", "VALUES"]
 
 #: What other programs take the package for, and the releases whose names it has.
 RELEASES = {"torch": "2.13.0", "torchvision": "0.28.0"}
 #: The package's own parts, which PyTorch has other modules for, or none.
 HIDDEN = {"as_torch", "core", "datasets", "io", "kernels", "ops", "transforms"}
+#: Modules that are what they are, for programs set attributes there.
+AS_THEY_ARE = ("torch.backends", "torch._dynamo.config", "torch._inductor.config")
+#: Modules whose functions ask their arguments for ``__torch_function__``.
+ASKING = {"torch", "torch.nn.functional", "torch.linalg", "torch.fft", "torch.special", "torch.functional"}
 #: Paths in PyTorch that are elsewhere here: one module or several that are asked one after the other, "" is the outermost, ". " nothing.
 PLACES = {
     "torch": "",
@@ -22,47 +26,35 @@ PLACES = {
     "torch.autograd.profiler": "profiler",
     "torch.amp.autocast_mode": "amp",
     "torch.amp.grad_scaler": "amp",
-    "torch.cpu.amp": "amp.cpu",
-    "torch.cpu.amp.autocast_mode": "amp.cpu",
-    "torch.cpu.amp.grad_scaler": "amp.cpu",
-    "torch.cuda.amp": "amp.cuda",
-    "torch.cuda.amp.autocast_mode": "amp.cuda",
-    "torch.cuda.amp.grad_scaler": "amp.cuda",
+    "torch.cpu.amp.autocast_mode": "cpu.amp",
+    "torch.cpu.amp.grad_scaler": "cpu.amp",
+    "torch.cuda.amp.autocast_mode": "cuda.amp",
+    "torch.cuda.amp.grad_scaler": "cuda.amp",
     "torch.cuda.random": "cuda",
     "torch.cuda.memory": "cuda",
-    "torch.func": "func",
     "torch._functorch": "func",
     "torch._functorch.apis": "func",
     "torch._functorch.vmap": "func",
     "torch._functorch.eager_transforms": "func",
     "torch._functorch.functional_call": "func",
     "torch._functorch.make_functional": "func",
-    "torch._C": "overrides",
     "torch._tensor": "",
-    "torch._utils": "utils.internal",
     "torch._dynamo": "compiler",
-    "torch._dynamo.config": "compiler.settings",
+    "torch._dynamo.config": "compiler.config",
     "torch._dynamo.eval_frame": "compiler",
     "torch._inductor": "compiler",
-    "torch._inductor.config": "compiler.settings",
-    "torch._jit_internal": "jit.internal jit",
+    "torch._inductor.config": "compiler.config",
+    "torch._jit_internal": "jit",
     "torch._jit": "jit",
-    "torch._six": "utils.internal",
     "torch._types": "types",
     "torch.functional": "",
     "torch.jit._script": "jit",
     "torch.jit._trace": "jit",
-    "torch.nn._reduction": "nn.reduction",
-    "torch.nn.attention": "nn.kernels",
-    "torch.nn.backends": ".",
-    "torch.nn.grad": "nn.grad",
-    "torch.nn.parallel": "nn.parallel",
     "torch.nn.parallel.data_parallel": "nn.parallel",
     "torch.nn.parallel.distributed": "nn.parallel",
     "torch.nn.parallel.parallel_apply": "nn.parallel",
     "torch.nn.parallel.replicate": "nn.parallel",
     "torch.nn.parallel.scatter_gather": "nn.parallel",
-    "torch.nn.utils._named_member_accessor": ".",
     "torch.optim.adadelta": "optim",
     "torch.optim.adagrad": "optim",
     "torch.optim.adamax": "optim",
@@ -73,10 +65,7 @@ PLACES = {
     "torch.optim.rmsprop": "optim",
     "torch.optim.rprop": "optim",
     "torch.optim.sparse_adam": "optim",
-    "torch.random": "random",
-    "torch.serialization": "serialization",
-    "torch.testing._internal": ".",
-    "torch.utils._pytree": "utils.pytree",
+    "torch.utils._pytree": "utils._pytree",
     "torch.utils._python_dispatch": "overrides",
     "torch.utils.data.dataloader": "utils.data.dataloader utils.data",
     "torch.utils.data.dataset": "utils.data.dataset utils.data",

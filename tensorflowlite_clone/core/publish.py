@@ -68,6 +68,7 @@ def public(
                 continue
             if nn or functional:
                 registry.NN_FUNCTIONS[n] = whole
+                whole.__module__ = "tensorflowlite_clone.nn.functional"
             if function and not nn:
                 registry.enter_function(n, whole)
             if method:

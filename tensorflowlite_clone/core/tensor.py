@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
+from .._lazy import load
 from .._state import state
 from .._typing import Array, OperationLike
 from .boxed import Boxed
@@ -34,6 +35,11 @@ from .where import Place, caller, storing
 
 class TensorType(type):
     """Makes every value inside a transform an instance of `Tensor`, for users. The engine tells the boxes apart: it asks for `Taped`."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        if not namespace["__module__"].startswith("tensorflowlite_clone.") and Tensor in bases:  # a user's: see ``overrides.py``
+            bases = tuple(load("overrides").Subclass if base is Tensor else base for base in bases)
+        return super().__new__(cls, name, bases, namespace)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, Boxed) if cls is Tensor else super().__instancecheck__(instance)

@@ -288,3 +288,25 @@ def _stack_one(name: str, tensors: list[Tensor]) -> Any:
         return Tensor(np.stack([t.numpy(force=True) for t in tensors]), requires_grad=tensors[0].requires_grad)
     stacked: Any = np.stack(tensors)
     return stacked
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let every batch norm in a module, and itself if it is one, go without running statistics; ``root`` itself.
+
+    PyTorch's transforms need that; those of this package move running statistics too (`functional_call` with the buffers).
+    """
+    for module in root.modules():
+        if getattr(module, "track_running_stats", None) and "running_mean" in module._buffers and "num_batches_tracked" in module._buffers:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
+
+
+def functionalize(func: Any, *, remove: str = "mutations") -> Any:
+    """``func`` itself: transforms follow what it changes in place. ``remove`` is "mutations" or "mutations_and_views".
+
+    Raises `ArgumentError` for another word.
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise ArgumentError(f"functionalize: remove must be 'mutations' or 'mutations_and_views': got {remove!r:.40}")
+    return func

@@ -20,6 +20,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.device import device as Device  # noqa: N812
+from ..core.device import on_cpu
 from ..core.device import layout, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
@@ -210,7 +211,7 @@ def _get_default_device() -> Device:
 def _set_default_device(device: Any) -> None:
     """Raises `ArgumentError` unless ``device``, if it is not None, is the CPU."""
     if device is not None:
-        Device(device)
+        on_cpu(device)
 
 
 def _flag(name: str, answer: bool, doc: str) -> None:
@@ -303,7 +304,7 @@ def _from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = Non
     [1.0, 0.0]
     """
     if device is not None:
-        Device(device)
+        on_cpu(device)
     if not hasattr(ext_tensor, "__dlpack__"):
         raise OperandError(f"from_dlpack: needs an object with __dlpack__: got {type(ext_tensor).__name__}; use tl.tensor(...)")
     if isinstance(ext_tensor, Boxed):

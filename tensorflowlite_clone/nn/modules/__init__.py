@@ -47,7 +47,6 @@ PLACES = {
     "sparse": "Embedding EmbeddingBag",
     "transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer",
     "upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
-    ".parallel": "DataParallel",  # beside ``modules``
 }
 #: The files of ``nn`` that define what ``nn`` itself does not show.
 HOMES = {
