@@ -91,20 +91,28 @@ class Stand(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         raise AttributeError(value.why or note(whole), name=name, obj=self)
 
-    def _found(self, name: str, whole: str) -> Any:
-        if whole in PLACES and loaded(targets_of(whole) or ()) is not None:
-            return import_module(whole)
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Python makes a module that it has imported an attribute of its parent; a function of that name stays: ``autograd.gradcheck``."""
+        if not (isinstance(value, Stand) and not isinstance(self._shown(name)[0], ModuleType | _Lacking)):
+            super().__setattr__(name, value)
+
+    def _shown(self, name: str) -> tuple[Any, str]:
+        """What the modules here have under a name, or why they have not."""
         why = ""
         for target in vars(self)["_targets"]:
             if target.__name__ == PACKAGE and name in HIDDEN:
                 continue
             try:
-                value = getattr(target, name)
+                return getattr(target, name), ""
             except AttributeError as error:
                 why = why or ("" if "has no attribute" in str(error) else str(error))
-                continue
-            return stood_for(value, self.__name__, name)
-        return _Lacking(why and note(whole) and why)
+        return _LACKING, why
+
+    def _found(self, name: str, whole: str) -> Any:
+        value, why = self._shown(name)
+        if isinstance(value, ModuleType | _Lacking) and whole in PLACES and loaded(targets_of(whole) or ()) is not None:
+            return import_module(whole)
+        return _Lacking(why and note(whole) and why) if value is _LACKING else stood_for(value, self.__name__, name)
 
     def __dir__(self) -> list[str]:
         own = {n for n in vars(self) if n.startswith("__")}
@@ -120,6 +128,9 @@ class _Lacking:
 
     def __init__(self, why: str) -> None:
         self.why = why
+
+
+_LACKING = _Lacking("")
 
 
 def stood_for(value: Any, module: str, name: str) -> Any:

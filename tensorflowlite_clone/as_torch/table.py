@@ -74,6 +74,9 @@ PLACES = {
     "torch.utils.data._utils": "utils.data",
     "torch.utils.data._utils.collate": "utils.data.collate utils.data",
     "torch.utils.data._utils.worker": "utils.data.workers utils.data",
+    "torch.utils.hooks": "core.watchers",
+    "torch.utils.model_zoo": "hub",
+    "torch.utils.tensorboard.writer": "utils.tensorboard",
     "torchvision": ".",
     "torchvision.datasets": "datasets",
     "torchvision.datasets.folder": "datasets",
@@ -86,6 +89,14 @@ PLACES = {
     "torchvision.transforms.v2": "transforms",
     "torchvision.transforms.v2.functional": "transforms.functional",
     "torchvision.utils": "utils.images",
+}
+PLACES |= {
+    f"torch.distributions.{name}": f"distributions.{name} distributions"
+    for name in """bernoulli beta binomial categorical cauchy chi2 constraint_registry constraints continuous_bernoulli dirichlet distribution
+        exp_family exponential fishersnedecor gamma generalized_pareto geometric gumbel half_cauchy half_normal independent inverse_gamma kl
+        kumaraswamy laplace lkj_cholesky log_normal logistic_normal lowrank_multivariate_normal mixture_same_family multinomial
+        multivariate_normal negative_binomial normal one_hot_categorical pareto poisson relaxed_bernoulli relaxed_categorical studentT
+        transformed_distribution transforms uniform utils von_mises weibull wishart""".split()
 }
 #: Names that mean something else under PyTorch's name: ``module:name`` here.
 VALUES = {

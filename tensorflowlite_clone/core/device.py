@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import ArgumentError, DeviceError
+from .._state import shown as named
 
 
 #: The kinds of devices that PyTorch knows; there is the first.
@@ -90,7 +91,7 @@ class memory_format:  # noqa: N801  (PyTorch's name)
         self.name = name
 
     def __repr__(self) -> str:
-        return self.name
+        return self.name if named.package == "tl" else f"torch.{self.name}"
 
 
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
@@ -107,7 +108,7 @@ class layout:  # noqa: N801  (PyTorch's name)
         self.name = name
 
     def __repr__(self) -> str:
-        return self.name
+        return self.name if named.package == "tl" else f"torch.{self.name}"
 
 
 strided = layout("strided")

@@ -379,7 +379,7 @@ def _as_subclass(input: Array, cls: Any) -> Array:
     if not (isinstance(cls, type) and issubclass(cls, Taped)):
         raise OperandError(f"as_subclass: needs a subclass of Tensor: got {cls!r:.60}")
     array = _array(input, "as_subclass")
-    out: Any = cls.__new__(cls)
+    out: Any = object.__new__(cls)  # a user's own __new__ has other arguments
     out.array, out.level, out.node, out.views = array, input.level, input.node, input.views
     out.version, out._grad = input.shared_cell(), None
     if isinstance(input.views, Views):
