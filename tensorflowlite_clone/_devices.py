@@ -1,4 +1,4 @@
-"""What programs ask of an accelerator that is not there: one table, from which ``cuda``, ``xpu``, ``mps``, ``mtia`` and ``accelerator`` are made.
+"""What programs ask of an accelerator that is not there: one table, of which ``cuda``, ``xpu``, ``mps``, ``mtia`` and ``accelerator`` are.
 
 A question has an answer (there is none, nothing is used), a request that could change no result does nothing, as ``empty_cache``; what
 would have to happen on the device is a `DeviceError`. Not here: `device` (``core/device.py``).
@@ -32,8 +32,10 @@ ANSWERS: tuple[tuple[Callable[[], Any], str], ...] = (
 #: What only a device can do or know.
 REFUSED = """current_device current_device_idx current_device_index set_device set_device_idx set_device_index get_device_name
     get_device_properties get_device_capability mem_get_info get_memory_info get_rng_state set_rng_state initial_seed current_stream
-    default_stream set_stream get_sync_debug_mode get_per_process_memory_fraction utilization temperature power_draw clock_rate
-    memory_usage device_memory_used make_graphed_callables graph graph_pool_handle cudart current_blas_handle compile_shader load_metallib"""
+    default_stream set_stream get_sync_debug_mode
+    get_per_process_memory_fraction utilization temperature power_draw clock_rate
+    memory_usage device_memory_used make_graphed_callables graph graph_pool_handle cudart current_blas_handle compile_shader
+    load_metallib"""
 #: Classes of things on a device; none can be made, and nothing is an instance of them.
 CLASSES = """Stream Event ExternalStream CUDAGraph XPUGraph Graph MemPool FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor
     IntTensor ShortTensor CharTensor ByteTensor BoolTensor"""

@@ -15,9 +15,38 @@ from ._errors import missing_extra
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
-        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "fft", "hub", "jit", "library",
-        "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "optim", "overrides", "random", "serialization", "signal", "sparse",
-        "special", "testing", "torch_version", "types", "utils", "version", "xpu",
+        "accelerator",
+        "amp",
+        "as_torch",
+        "backends",
+        "compiler",
+        "cpu",
+        "cuda",
+        "datasets",
+        "distributed",
+        "fft",
+        "hub",
+        "jit",
+        "library",
+        "linalg",
+        "masked",
+        "mps",
+        "mtia",
+        "multiprocessing",
+        "nn",
+        "optim",
+        "overrides",
+        "random",
+        "serialization",
+        "signal",
+        "sparse",
+        "special",
+        "testing",
+        "torch_version",
+        "types",
+        "utils",
+        "version",
+        "xpu",
     ),
     "cpu": ("amp",),
     "cuda": ("amp",),
@@ -44,8 +73,9 @@ FUNCTIONS = {
 #: Other top-level names, and the modules that have them.
 NAMES = {
     "amp": "GradScaler autocast",
-    "amp.autocast_mode": """autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype
-        get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled set_autocast_cache_enabled
+    "amp.autocast_mode": """autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype
+        get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled
+        set_autocast_cache_enabled
         set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype""",
     "compiler": "compile",
 }

@@ -22,12 +22,12 @@ def load(repo_or_dir: Any, model: Any, *args: Any, **kwargs: Any) -> NoReturn:
     raise _absent("load", "clone the repository, import the model's class, and load its weights with tl.load")
 
 
-def list(github: Any, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: A001  (PyTorch's name)
+def list(github: Any, *args: Any, **kwargs: Any) -> NoReturn:
     """Raises `AbsentError`."""
     raise _absent("list", "look into the repository")
 
 
-def help(github: Any, model: Any, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: A001  (PyTorch's name)
+def help(github: Any, model: Any, *args: Any, **kwargs: Any) -> NoReturn:
     """Raises `AbsentError`."""
     raise _absent("help", "look into the repository")
 

@@ -17,7 +17,8 @@ from .nn.module import Module
 __all__ = [
     "Attribute", "CompilationUnit", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "enable_onednn_fusion",
     "export", "export_opnames", "fork", "freeze", "fuser", "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load",
-    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations", "save", "script", "script_if_tracing",
+    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations",
+    "save", "script", "script_if_tracing",
     "script_method", "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
 ]  # fmt: skip
 __dir__ = _public(globals())
@@ -72,9 +73,7 @@ def _absent(name: str, fix: str) -> AbsentError:
     return AbsentError(f"jit.{name}: there is no TorchScript, Python runs the program; {fix}")
 
 
-def script(
-    obj: Any = None, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None, **kwargs: Any
-) -> Any:
+def script(obj: Any = None, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None, **kwargs: Any) -> Any:
     """``obj`` itself, a function, a class or a module. Python runs it, so the results are the same; there is no graph to see or to save.
 
     >>> script(len) is len
@@ -128,7 +127,7 @@ def annotate(the_type: Any, the_value: Any) -> Any:
     return the_value
 
 
-def isinstance(obj: Any, target_type: Any) -> bool:  # noqa: A001  (PyTorch's name)
+def isinstance(obj: Any, target_type: Any) -> bool:
     """Python's `isinstance`; of ``List[int]`` and its kin, that of the class."""
     kinds = target_type if _isinstance(target_type, tuple) else (target_type,)
     return _isinstance(obj, tuple(typing.get_origin(kind) or kind for kind in kinds))

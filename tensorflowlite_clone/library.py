@@ -10,11 +10,9 @@ from typing import Any, NoReturn
 from ._errors import AbsentError
 from ._lazy import public as _public
 
-__all__ = [
-    "Library", "custom_op", "define", "fallthrough_kernel", "get_ctx", "get_kernel", "impl", "impl_abstract", "infer_schema", "ops",
-    "register_autocast", "register_autograd", "register_fake", "register_kernel", "register_torch_dispatch", "register_vmap", "triton_op",
-    "wrap_triton",
-]  # fmt: skip
+_REFUSED = """custom_op define fallthrough_kernel get_ctx get_kernel impl impl_abstract infer_schema register_autocast
+    register_autograd register_fake register_kernel register_torch_dispatch register_vmap triton_op wrap_triton""".split()  # noqa: SIM905
+__all__ = ["Library", "ops", *_REFUSED]
 __dir__ = _public(globals())
 _FIX = "there is no dispatcher of operations; write an autograd.Function, or call the function itself"
 
@@ -48,4 +46,4 @@ class _Ops:
 
 
 ops = _Ops()
-globals().update({name: _refusing(name) for name in __all__ if name not in ("Library", "ops")})
+globals().update({name: _refusing(name) for name in _REFUSED})

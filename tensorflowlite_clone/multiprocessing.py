@@ -22,7 +22,7 @@ _OWN = [
     "ProcessContext", "ProcessException", "ProcessExitedException", "ProcessRaisedException", "SpawnContext", "get_all_sharing_strategies",
     "get_sharing_strategy", "set_sharing_strategy", "spawn", "start_processes",
 ]  # fmt: skip
-__all__ = sorted([*_python.__all__, *_OWN])  # type: ignore[attr-defined]  # noqa: PLE0605
+__all__ = sorted([*_python.__all__, *_OWN])  # type: ignore[attr-defined]
 __dir__ = _public(globals())
 #: How PyTorch hands memory to other processes; here it is copied, whatever is said.
 STRATEGIES = ("file_descriptor", "file_system")
@@ -62,9 +62,7 @@ class ProcessRaisedException(ProcessException):
 class ProcessExitedException(ProcessException):
     """It ended by a signal, or with an exit code."""
 
-    def __init__(
-        self, msg: str, error_index: int, error_pid: int | None, exit_code: int, signal_name: str | None = None
-    ) -> None:
+    def __init__(self, msg: str, error_index: int, error_pid: int | None, exit_code: int, signal_name: str | None = None) -> None:
         super().__init__(msg, error_index, error_pid)
         self.exit_code, self.signal_name = exit_code, signal_name
 

@@ -32,15 +32,95 @@ __dir__ = _public(globals())
 
 #: Methods that say what a tensor is, or take it out of the package: they ask nobody, and their results are no tensors of the class.
 PLAIN = frozenset(
-    """__array__ __array_function__ __array_ufunc__ __class__ __copy__ __deepcopy__ __delattr__ __dir__ __doc__ __format__ __getattribute__
-    __getstate__ __hash__ __init__ __init_subclass__ __new__ __reduce__ __reduce_ex__ __repr__ __setattr__ __setstate__ __sizeof__ __str__
-    __subclasshook__ __iter__ __len__ __bool__ __index__ __int__ __float__ __complex__ as_subclass register_hook become changed constant
-    elementwise followed memory_cell parts process shared_cell show twin untraceable wrap requires_grad_ backward tolist item numpy numel
-    dim size stride is_contiguous data_ptr storage_offset element_size nelement ndimension untyped_storage storage get_device is_complex
-    is_floating_point is_signed is_same_size is_shared is_pinned is_inference is_conj is_neg retain_grad is_set_to""".split()
+    [
+        "__array__",
+        "__array_function__",
+        "__array_ufunc__",
+        "__class__",
+        "__copy__",
+        "__deepcopy__",
+        "__delattr__",
+        "__dir__",
+        "__doc__",
+        "__format__",
+        "__getattribute__",
+        "__getstate__",
+        "__hash__",
+        "__init__",
+        "__init_subclass__",
+        "__new__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__repr__",
+        "__setattr__",
+        "__setstate__",
+        "__sizeof__",
+        "__str__",
+        "__subclasshook__",
+        "__iter__",
+        "__len__",
+        "__bool__",
+        "__index__",
+        "__int__",
+        "__float__",
+        "__complex__",
+        "as_subclass",
+        "register_hook",
+        "become",
+        "changed",
+        "constant",
+        "elementwise",
+        "followed",
+        "memory_cell",
+        "parts",
+        "process",
+        "shared_cell",
+        "show",
+        "twin",
+        "untraceable",
+        "wrap",
+        "requires_grad_",
+        "backward",
+        "tolist",
+        "item",
+        "numpy",
+        "numel",
+        "dim",
+        "size",
+        "stride",
+        "is_contiguous",
+        "data_ptr",
+        "storage_offset",
+        "element_size",
+        "nelement",
+        "ndimension",
+        "untyped_storage",
+        "storage",
+        "get_device",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "is_same_size",
+        "is_shared",
+        "is_pinned",
+        "is_inference",
+        "is_conj",
+        "is_neg",
+        "retain_grad",
+        "is_set_to",
+    ]
 )
 #: Attributes that are tensors.
-VALUED = ("T", "mT", "H", "mH", "real", "imag", "data", "grad")
+VALUED = ("T", "mT", "H", "mH", "real", "imag", "data")
+#: Operators that ``__torch_function__`` is told of by the name of the method; those not here by their own.
+OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "mod": "remainder", "pow": "pow", "matmul": "matmul", "neg": "neg",
+    "pos": "positive", "abs": "abs", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "ne": "ne",
+}  # fmt: skip
+#: In-place operators, in the same way.
+INPLACE = {"add": "add_", "sub": "sub_", "mul": "mul_", "truediv": "div_", "floordiv": "floor_divide_", "pow": "pow_", "mod": "remainder_"}
+#: Reflected operators that are told by the same name, whatever stands before them.
+COMMUTING = {"add", "mul"}
 
 
 class _State(threading.local):
@@ -234,12 +314,29 @@ def _restored(cls: type, parts: Any, attributes: dict[str, Any]) -> Any:
     return made
 
 
+def _told(name: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The name of the method that stands for an operator, and its arguments: ``x + 1`` is ``x.add(1)``."""
+    short = name.strip("_")
+    if short in OPERATORS:
+        return OPERATORS[short], args
+    if short[:1] == "i" and short[1:] in INPLACE:
+        return INPLACE[short[1:]], args
+    if short[:1] == "r" and short[1:] in OPERATORS and (short[1:] in COMMUTING or isinstance(args[-1], Boxed)):
+        return OPERATORS[short[1:]], args if short[1:] in COMMUTING else args[::-1]
+    return name, args
+
+
 def _method(name: str) -> Callable[..., Any]:
+    operator = name.startswith("__")
+
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         own = getattr(Tensor, name)
         if _state.disabled or type(self).__torch_function__ is _disabled_torch_function_impl:
             return own(self, *args, **kwargs)
         whole = (self, *args)
+        if operator:
+            named, whole = _told(name, whole)
+            own = getattr(Tensor, named)
         return handle_torch_function(own, tuple(_relevant(whole, kwargs)), *whole, **kwargs)
 
     method.__name__ = method.__qualname__ = name
@@ -309,7 +406,8 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
 
 def get_ignored_functions() -> set[Any]:
     """The functions that ask nobody, because they take no tensors."""
-    names = """arange empty eye from_file from_numpy full get_default_dtype initial_seed is_tensor linspace logspace manual_seed ones rand randint
+    names = """arange empty eye from_file from_numpy full get_default_dtype initial_seed is_tensor linspace logspace manual_seed
+    ones rand randint
         randn randperm seed tensor zeros as_tensor asarray"""
     return {FUNCTIONS[n] for n in names.split() if n in FUNCTIONS}
 

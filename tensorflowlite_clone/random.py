@@ -11,9 +11,10 @@ from ._lazy import public as _public
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .ops.random import current_generator, default_generator
 
-__all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+_THERE = "get_rng_state initial_seed manual_seed seed set_rng_state".split()  # noqa: SIM905
+__all__ = ["default_generator", "fork_rng", *_THERE]
 __dir__ = _public(globals())
-globals().update({name: _FUNCTIONS[name] for name in __all__ if name in _FUNCTIONS})
+globals().update({name: _FUNCTIONS[name] for name in _THERE})
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
     python [-m tensorflowlite_clone.as_torch] tests/as_torch_programs.py FOLDER [make]
 
-With ``make`` the initial weights are written into the folder first; what the programs print goes to FOLDER/printed-<module of nn.Linear>.json.
+With ``make`` the initial weights are written into the folder first; what is printed goes to FOLDER/printed-<package of nn.Linear>.json.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ class Block(nn.Module):
         super().__init__()
         self.ln_1, self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias), nn.LayerNorm(config.n_embd)
         self.attn, self.flash = SelfAttention(config), flash
-        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(config.n_embd, 4 * config.n_embd), "c_proj": nn.Linear(4 * config.n_embd, config.n_embd)})
+        self.mlp = nn.ModuleDict(
+            {"c_fc": nn.Linear(config.n_embd, 4 * config.n_embd), "c_proj": nn.Linear(4 * config.n_embd, config.n_embd)}
+        )
 
     def forward(self, x):
         x = x + self.attn(self.ln_1(x), self.flash)
@@ -63,13 +65,13 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.transformer = nn.ModuleDict(
-            dict(
-                wte=nn.Embedding(config.vocab_size, config.n_embd),
-                wpe=nn.Embedding(config.block_size, config.n_embd),
-                drop=nn.Dropout(config.dropout),
-                h=nn.ModuleList([Block(config, flash=i % 2 == 0) for i in range(config.n_layer)]),
-                ln_f=nn.LayerNorm(config.n_embd),
-            )
+            {
+                "wte": nn.Embedding(config.vocab_size, config.n_embd),
+                "wpe": nn.Embedding(config.block_size, config.n_embd),
+                "drop": nn.Dropout(config.dropout),
+                "h": nn.ModuleList([Block(config, flash=i % 2 == 0) for i in range(config.n_layer)]),
+                "ln_f": nn.LayerNorm(config.n_embd),
+            }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self.transformer.wte.weight = self.lm_head.weight
@@ -105,7 +107,7 @@ class GPT(nn.Module):
     def generate(self, idx, count):
         for _ in range(count):
             logits, _ = self(idx[:, -self.config.block_size :])
-            values, places = torch.topk(logits[:, -1, :], 1)
+            _, places = torch.topk(logits[:, -1, :], 1)
             idx = torch.cat((idx, places), dim=1)
         return idx
 
@@ -130,7 +132,7 @@ def main():
         ix = rng.integers(0, len(data) - 17, 8)
         x = torch.stack([data[i : i + 16] for i in ix])
         y = torch.stack([data[i + 1 : i + 17] for i in ix])
-        logits, loss = model(x, y)
+        _, loss = model(x, y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,4 +1,4 @@
-"""Mixed precision, as in ``torch.amp``: `autocast`, which changes no dtype here, and `GradScaler`. Older names: ``cuda.amp``, ``cpu.amp``."""
+"""Mixed precision, as in ``torch.amp``: `autocast`, which changes no dtype here, and `GradScaler`. See ``cuda.amp`` too."""
 
 from .._lazy import public as _public
 from .autocast_mode import autocast, custom_bwd, custom_fwd, is_autocast_available

@@ -45,9 +45,10 @@ def _device(name: str, device_type: Any) -> str:
 
 
 class autocast:  # noqa: N801  (PyTorch's name)
-    """``with autocast("cpu", dtype=torch.bfloat16):`` computes as outside of it; `is_autocast_enabled` says that it is on. Also a decorator.
+    """``with autocast("cpu", dtype=torch.bfloat16):`` computes as outside of it; `is_autocast_enabled` says that it is on.
 
-    For a device that is not there it warns and is off, as in PyTorch. Raises `OperandError` and `ArgumentError` for what is no device.
+    Also a decorator. For a device that is not there it warns and is off, as in PyTorch.
+    Raises `OperandError` and `ArgumentError` for what is no device.
 
     >>> import tensorflowlite_clone as tl
     >>> with tl.autocast("cpu", dtype=tl.bfloat16):
@@ -80,6 +81,8 @@ class autocast:  # noqa: N801  (PyTorch's name)
         _state.nesting -= 1
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func``, run inside of it."""
+
         @functools.wraps(func)
         def within(*args: Any, **kwargs: Any) -> Any:
             with self:

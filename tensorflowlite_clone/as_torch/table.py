@@ -92,11 +92,55 @@ PLACES = {
 }
 PLACES |= {
     f"torch.distributions.{name}": f"distributions.{name} distributions"
-    for name in """bernoulli beta binomial categorical cauchy chi2 constraint_registry constraints continuous_bernoulli dirichlet distribution
-        exp_family exponential fishersnedecor gamma generalized_pareto geometric gumbel half_cauchy half_normal independent inverse_gamma kl
-        kumaraswamy laplace lkj_cholesky log_normal logistic_normal lowrank_multivariate_normal mixture_same_family multinomial
-        multivariate_normal negative_binomial normal one_hot_categorical pareto poisson relaxed_bernoulli relaxed_categorical studentT
-        transformed_distribution transforms uniform utils von_mises weibull wishart""".split()
+    for name in [
+        "bernoulli",
+        "beta",
+        "binomial",
+        "categorical",
+        "cauchy",
+        "chi2",
+        "constraint_registry",
+        "constraints",
+        "continuous_bernoulli",
+        "dirichlet",
+        "distribution",
+        "exp_family",
+        "exponential",
+        "fishersnedecor",
+        "gamma",
+        "generalized_pareto",
+        "geometric",
+        "gumbel",
+        "half_cauchy",
+        "half_normal",
+        "independent",
+        "inverse_gamma",
+        "kl",
+        "kumaraswamy",
+        "laplace",
+        "lkj_cholesky",
+        "log_normal",
+        "logistic_normal",
+        "lowrank_multivariate_normal",
+        "mixture_same_family",
+        "multinomial",
+        "multivariate_normal",
+        "negative_binomial",
+        "normal",
+        "one_hot_categorical",
+        "pareto",
+        "poisson",
+        "relaxed_bernoulli",
+        "relaxed_categorical",
+        "studentT",
+        "transformed_distribution",
+        "transforms",
+        "uniform",
+        "utils",
+        "von_mises",
+        "weibull",
+        "wishart",
+    ]
 }
 #: Names that mean something else under PyTorch's name: ``module:name`` here.
 VALUES = {

@@ -49,8 +49,6 @@ PLACES: dict[str, dict[str, Any]] = {
     "openmp": {"is_available": lambda: False},
     "opt_einsum": {"enabled": False, "strategy": None, "is_available": lambda: False, "get_opt_einsum": lambda: None},
     "quantized": {"engine": "none", "supported_engines": ["none"]},
-    "xeon": {},
-    "xnnpack": {"enabled": False},
 }  # fmt: skip
 #: Ways to compute attention that PyTorch chooses between: ``cuda.enable_<name>_sdp(on)`` and ``cuda.<name>_sdp_enabled()``.
 ATTENTION = ("flash", "mem_efficient", "math", "cudnn")

@@ -1,4 +1,4 @@
-"""`compile` and ``torch.compiler``: Python runs programs as they are, so every decorator gives back the function, and settings are remembered.
+"""`compile` and ``torch.compiler``: Python runs programs as they are, so decorators give back the function, and settings are remembered.
 
 Here too: what programs ask of ``torch._dynamo``. Not here: TorchScript (``jit.py``).
 """

@@ -7,7 +7,6 @@ from typing import Any
 from .._errors import ArgumentError, DeviceError
 from .._state import shown as named
 
-
 #: The kinds of devices that PyTorch knows; there is the first.
 KINDS = (
     "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta",
@@ -63,6 +62,7 @@ class device:  # noqa: N801  (PyTorch's name)
         """Nothing was changed."""
 
     def __call__(self, func: Any) -> Any:
+        """``func`` itself, where this is the CPU."""
         on_cpu(self)
         return func
 

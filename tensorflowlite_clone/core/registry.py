@@ -65,6 +65,8 @@ def enter_function(name: str, function: Callable[..., Any]) -> None:
 
 def install_method(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` the method ``name`` of every box."""
+    if name.startswith("__") and hasattr(function, "__name__"):
+        function.__name__ = name
     METHODS[name] = function
     setattr(Methods, name, function)
 

@@ -37,7 +37,8 @@ class TensorType(type):
     """Makes every value inside a transform an instance of `Tensor`, for users. The engine tells the boxes apart: it asks for `Taped`."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
-        if not namespace["__module__"].startswith("tensorflowlite_clone.") and Tensor in bases:  # a user's: see ``overrides.py``
+        """The class; one of a user has `overrides.Subclass` in the place of `Tensor`."""
+        if not namespace.get("__module__", "").startswith("tensorflowlite_clone.") and Tensor in bases:
             bases = tuple(load("overrides").Subclass if base is Tensor else base for base in bases)
         return super().__new__(cls, name, bases, namespace)
 

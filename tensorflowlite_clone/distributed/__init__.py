@@ -35,6 +35,7 @@ class Backend(str):
     UNDEFINED, GLOO, NCCL, MPI, UCC, XCCL = "undefined", "gloo", "nccl", "mpi", "ucc", "xccl"
 
     def __new__(cls, name: str) -> Backend:
+        """The name in small letters."""
         return super().__new__(cls, name.lower())
 
 
@@ -105,12 +106,12 @@ is_gloo_available = is_mpi_available = is_nccl_available = is_ucc_available = is
 
 
 def init_process_group(
-    backend: str | None = None, init_method: str | None = None, timeout: Any = None, world_size: int = -1, rank: int = -1, store: Any = None,
-    group_name: str = "", pg_options: Any = None, device_id: Any = None,
+    backend: str | None = None, init_method: str | None = None, timeout: Any = None, world_size: int = -1, rank: int = -1,
+    store: Any = None, group_name: str = "", pg_options: Any = None, device_id: Any = None,
 ) -> None:  # fmt: skip
     """Begin a group of this process alone.
 
-    Raises `AbsentError` where there shall be more (``world_size``, or WORLD_SIZE in the environment), and `ArgumentError` for a second call.
+    Raises `AbsentError` where there shall be more (``world_size``, or WORLD_SIZE in the environment), `ArgumentError` for a second call.
     """
     if is_initialized():
         raise ArgumentError("init_process_group: trying to initialize the default process group twice!; call destroy_process_group first")
@@ -128,11 +129,11 @@ def destroy_process_group(group: Any = None) -> None:
 def _group(name: str) -> ProcessGroup:
     found: ProcessGroup | None = _state["group"]
     if found is None:
-        raise _NotBegun(f"{name}: Default process group has not been initialized, please make sure to call init_process_group.")
+        raise _NotBegunError(f"{name}: Default process group has not been initialized, please make sure to call init_process_group.")
     return found
 
 
-class _NotBegun(GraphError, ValueError):
+class _NotBegunError(GraphError, ValueError):
     """A group was asked something before it was begun."""
 
 

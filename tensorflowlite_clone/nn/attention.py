@@ -28,7 +28,10 @@ class SDPBackend(IntEnum):
 
 @contextlib.contextmanager
 def sdpa_kernel(backends: SDPBackend | list[SDPBackend], set_priority: bool = False) -> Iterator[None]:
-    """``with sdpa_kernel(SDPBackend.MATH):`` chooses between ways that give the same result; there is one. Raises `OperandError` for others."""
+    """``with sdpa_kernel(SDPBackend.MATH):`` chooses between ways that give the same result; there is one.
+
+    Raises `OperandError` for what is no `SDPBackend`.
+    """
     given = backends if isinstance(backends, list | tuple) else [backends]
     if not given or not all(isinstance(b, SDPBackend) for b in given):
         raise OperandError(f"sdpa_kernel: needs members of SDPBackend: got {backends!r:.60}")

@@ -14,8 +14,8 @@ from .._checks import flag
 from .._errors import ArgumentError, OperandError
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
-from ..core.device import on_cpu
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
+from ..core.device import on_cpu
 from ..core.dtype_names import Kind, dtype_of
 from ..core.tensor import Taped, Tensor
 from .parameter import is_lazy

@@ -9,9 +9,8 @@ import numpy as np
 from .._errors import DTypeError, ShapeError, TransformError
 from .._typing import Array, DType, DTypeLike
 from ..core.boxed import Boxed
-from ..core.device import contiguous_format
+from ..core.device import contiguous_format, on_cpu
 from ..core.device import device as Device  # noqa: N812
-from ..core.device import on_cpu
 from ..core.dtype_names import dtype_of, numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
 from ..core.publish import public, to_operand

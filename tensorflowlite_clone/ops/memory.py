@@ -20,8 +20,7 @@ from .._typing import Array, DTypeLike
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.device import device as Device  # noqa: N812
-from ..core.device import on_cpu
-from ..core.device import layout, strided
+from ..core.device import layout, on_cpu, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
 from ..core.registry import install_method

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._errors import ArgumentError, OperandError
 from ..core.boxed import Boxed
+from ..core.tensor import Tensor
 
 __all__ = ["TOLERANCES", "assert_allclose", "assert_close"]
 
@@ -56,9 +57,7 @@ def assert_close(
     <BLANKLINE>
     The failure occurred for item [1]
     """
-    options = _Options(
-        rtol, atol, subclasses=allow_subclasses, nan=equal_nan, dtype=check_dtype, layout=check_layout, stride=check_stride
-    )
+    options = _Options(rtol, atol, subclasses=allow_subclasses, nan=equal_nan, dtype=check_dtype, layout=check_layout, stride=check_stride)
     found = _difference(actual, expected, options, "")
     if found is None:
         return
@@ -70,12 +69,19 @@ def assert_close(
 def assert_allclose(actual: Any, expected: Any, rtol: Any = None, atol: Any = None, equal_nan: bool = True, msg: str = "") -> None:
     """As `assert_close` of tensors made of both, without a look at dtypes; PyTorch's older name."""
     assert_close(
-        _tensor(actual), _tensor(expected), rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, check_device=False, msg=msg or None
+        _tensor(actual),
+        _tensor(expected),
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_dtype=False,
+        check_device=False,
+        msg=msg or None,
     )
 
 
 def _tensor(value: Any) -> Any:
-    return value if isinstance(value, Boxed) else np.asarray(value)
+    return Tensor.wrap(np.asarray(value), 0) if not isinstance(value, Boxed) else value
 
 
 def _difference(actual: Any, expected: Any, options: _Options, where: str) -> tuple[str, str] | None:
@@ -105,12 +111,14 @@ def _is_sequence(value: Any) -> bool:
 
 def _leaves(actual: Any, expected: Any, options: _Options) -> str | None:
     numbers = all(isinstance(v, int | float | complex | bool | np.number) for v in (actual, expected))
-    tensors = all(isinstance(v, Boxed | np.ndarray) for v in (actual, expected))
+    tensors = any(all(isinstance(v, kind) for v in (actual, expected)) for kind in (Boxed, np.ndarray))
     if not (numbers or tensors) or (not options.flags["subclasses"] and type(actual) is not type(expected)):
         kinds = f"{type(actual).__name__} and {type(expected).__name__}"
         raise OperandError(f"assert_close: compares tensors with tensors and numbers with numbers: got {kinds}; convert one of them")
     if numbers and isinstance(actual, bool) != isinstance(expected, bool):
         return f"Booleans mismatch: {actual} is not {expected}"
+    if numbers and options.flags["dtype"] and type(actual) is not type(expected):
+        return f"The (d)types do not match: {type(actual)} != {type(expected)}."
     kind = "Scalars" if numbers else "Tensor-likes"
     for name, a, e in _attributes(actual, expected, options) if tensors else ():
         if a != e:
@@ -157,7 +165,7 @@ def _unequal(kind: str, a: Any, e: Any, rtol: float, atol: float, equal_nan: boo
     allowed = ("", "") if exact else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
     if kind == "Scalars" or a.ndim == 0:
         return (
-            f"{kind if kind == 'Scalars' else 'Scalars'} are not {'equal' if exact else 'close'}!\n\nExpected {e.item()} but got {a.item()}.\n"
+            f"Scalars are not {'equal' if exact else 'close'}!\n\nExpected {e.item()} but got {a.item()}.\n"
             f"Absolute difference: {absolute.item()}{allowed[0]}\nRelative difference: {relative.item()}{allowed[1]}"
         )
     count = int(np.sum(~close))
