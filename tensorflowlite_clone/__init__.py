@@ -82,6 +82,7 @@ if _TYPE_CHECKING:
         cuda,
         datasets,
         distributed,
+        distributions,
         fft,
         hub,
         jit,

@@ -24,6 +24,7 @@ LATER = {
         "cuda",
         "datasets",
         "distributed",
+        "distributions",
         "fft",
         "hub",
         "jit",

@@ -27,6 +27,13 @@ NUMPY_ALONE = {
     "SparseProduct": "the same",
     "TakeRowsSparsely": "embedding(sparse=True), compared there: PyTorch's gradients are sparse",
     "WholeConvolution": "np.convolve, np.correlate",
+    **dict.fromkeys(
+        (
+            *("GammaLogDensity", "GammaRatio", "GammaLogArea", "GammaVariate", "LogBeta", "BetaLogDensity", "BetaRatio", "BetaLogArea"),
+            *("BetaVariate", "CosineCumulant", "CircleRatio", "CircleLogArea", "CircleVariate", "IntervalCumulant", "IntervalVariate"),
+        ),
+        "distributions, compared in tests/distributions: PyTorch has none of these functions",
+    ),
 }
 
 

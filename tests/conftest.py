@@ -16,7 +16,8 @@ import pytest
 from hypothesis import settings
 
 import tensorflowlite_clone as tl
-import tensorflowlite_clone.fft  # which defines operations that are loaded late
+import tensorflowlite_clone.distributions  # which defines operations that are loaded late, as do the next
+import tensorflowlite_clone.fft
 import tensorflowlite_clone.linalg
 import tensorflowlite_clone.nn.functional
 import tensorflowlite_clone.sparse

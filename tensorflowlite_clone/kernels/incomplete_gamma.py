@@ -1,7 +1,7 @@
 """The incomplete gamma functions, as functions of both arguments, with their derivatives in the shape.
 
-Here: P(a, x), Q(a, x) and the density between them, and any number of derivatives of these in a. Not here: the gamma function itself
-(``special.py``).
+Here: P(a, x), Q(a, x) and the density between them, any number of derivatives of these in a, their logarithms and quotients as functions
+of y = log x, and the inverse. Not here: the gamma function itself (``special.py``).
 
 Left of the middle and for a < 30 the power series of P (DLMF 8.11.4); elsewhere the integral of the nearer tail, in t = x (1 + v)::
 
@@ -23,9 +23,9 @@ import numpy as np
 from .._typing import NDArray
 from .chunks import chunked
 from .quadrature import gauss
-from .special import BERNOULLI, NEAR_TWO, digamma_values, horner, polygamma_values
+from .special import BERNOULLI, NEAR_TWO, digamma_values, horner, lgamma_values, polygamma_values
 
-__all__ = ["density", "incomplete"]
+__all__ = ["density", "incomplete", "log_area", "log_density", "quantile", "ratio"]
 
 #: From which shape on the tail's integral replaces the series left of the middle, and from which x on right of it.
 LARGE, RIGHT = 30.0, 1.5
@@ -37,7 +37,7 @@ _LOG_MINUS_PSI = tuple(b / (2 * k) for k, b in reversed([*enumerate(BERNOULLI, 1
 _ATANH = tuple(2.0 / (2 * k + 1) for k in range(16, 0, -1))
 
 
-def _log1p_minus(v: NDArray) -> NDArray:
+def log1p_minus(v: NDArray) -> NDArray:
     """``log(1 + v) - v`` for -1/2 <= v <= 1, also near 0: with s = v / (2 + v), log(1 + v) = 2 atanh(s)."""
     s = v / (2.0 + v)
     q = s * s
@@ -66,7 +66,7 @@ def _weight(a: NDArray, x: NDArray) -> NDArray:
         inverse = 1.0 / b
         v, r = (y - b) * inverse, y * inverse
         near = (v > -0.5) & (v < 1.0)  # elsewhere a power, whose rounding error is that of its base
-        shape = np.where(near, np.exp(_log1p_minus(np.where(near, v, 0.0)) * b), np.power(r * np.exp(1.0 - r), b))
+        shape = np.where(near, np.exp(log1p_minus(np.where(near, v, 0.0)) * b), np.power(r * np.exp(1.0 - r), b))
         out[large] = np.sqrt(inverse * (0.5 / math.pi)) * shape * np.exp(-inverse * horner(inverse * inverse, _CORRECTION))
     if not np.all(large):
         b, y = a[~large], x[~large]
@@ -106,8 +106,8 @@ def _shape_slope(a: NDArray, log: NDArray, slopes: Sequence[NDArray], order: int
     return a * b[order] + np.where(a < 1.0, order * b[order - 1], 0.0) if order else a
 
 
-def _series(a: NDArray, x: NDArray, order: int) -> NDArray:
-    """Derivative number ``order`` of P in a by the power series."""
+def _series(a: NDArray, x: NDArray, order: int, log: NDArray | None = None) -> NDArray:
+    """Derivative number ``order`` of P in a by the power series, by the weight; ``log`` is that of x, which may be 0."""
     # terms[j]: derivative number j by j! of x^n / ((a + 1) ... (a + n))
     terms = [np.ones_like(a), *(np.zeros_like(a) for _ in range(order))]
     totals = [t.copy() for t in terms]
@@ -120,29 +120,28 @@ def _series(a: NDArray, x: NDArray, order: int) -> NDArray:
         totals = [total + term for total, term in zip(totals, terms, strict=True)]
         if n % 8 == 0 and not any(np.any(np.abs(t) > 1e-18 * np.abs(s)) for t, s in zip(terms, totals, strict=True)):
             break
-    weight = _weight(a, x)
     if order == 0:
-        values: NDArray = weight * totals[0]
-        return values
-    scales = _bell(np.log(x) - digamma_values(a + 1.0), _slopes(a + 1.0, order), order)
+        return totals[0]
+    scales = _bell((np.log(x) if log is None else log) - digamma_values(a + 1.0), _slopes(a + 1.0, order), order)
     mixed = sum(math.comb(order, j) * scales[order - j] * (totals[j] * math.factorial(j)) for j in range(order + 1))
-    return np.where(x == 0.0, 0.0, weight * mixed)
+    return np.where(x == 0.0, 0.0, mixed) if log is None else np.asarray(mixed)
 
 
-def _small(a: NDArray, x: NDArray) -> NDArray:
-    """Q for a < 1 and small x, where it is not 1 - P: DLMF 8.7.1."""
+def _small(a: NDArray, x: NDArray, log: NDArray) -> NDArray:
+    """Q for a < 1 and small x, where it is not 1 - P: DLMF 8.7.1. ``log`` is that of x."""
     term, total = np.ones_like(a), np.zeros_like(a)
     for n in range(1, 24):
         term = term * (-x / n)
         total += term / (a + n)
     z = np.where(a < 0.5, a, a - 1.0)  # log Gamma(1 + a) from the series around 2
     log_gamma = horner(z, NEAR_TWO) - np.where(a < 0.5, np.log1p(a), 0.0)
-    exponent = a * np.log(x) - log_gamma
-    return np.where(x == 0.0, 1.0, -np.expm1(exponent) - np.exp(exponent) * a * total)
+    exponent = a * log - log_gamma
+    result: NDArray = -np.expm1(exponent) - np.exp(exponent) * a * total
+    return result
 
 
 def _tail(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArray:
-    """Derivative number ``order`` in a of Q (``upper``), or of P, by the integral of the tail."""
+    """Derivative number ``order`` in a of Q (``upper``), or of P, by the integral of the tail, by the weight."""
     most, nodes = (20.0 + 3.0 * order, 20) if short else (40.0 + 5.0 * order, 44)
     k = np.maximum(a - 1.0, 0.0)
     gap = x - (a - 1.0)
@@ -161,11 +160,11 @@ def _tail(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArr
     for place, share in gauss(nodes):
         v = length * (sign * place * place)  # more places near 0, where the integrand is steep
         log = np.log1p(v)
-        exponent = np.where(near, power * _log1p_minus(np.where(near, v, 0.0)) - gap * v, power * log - x * v)
+        exponent = np.where(near, power * log1p_minus(np.where(near, v, 0.0)) - gap * v, power * log - x * v)
         part = np.exp(exponent) * (2.0 * place * share)
         total += part * _shape_slope(a, start + log, slopes, order) if order else part
     total = total if order else total * a
-    return total * length * _weight(a, x)
+    return total * length
 
 
 def _finite(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDArray:
@@ -183,11 +182,11 @@ def _finite(a: NDArray, x: NDArray, order: int, upper: bool, short: bool) -> NDA
         (~right & ~left, False, partial(_series, order=order)),
     ):
         if np.any(region):
-            values = method(a[region], x[region])
+            values = method(a[region], x[region]) * _weight(a[region], x[region])
             out[region] = values if is_q == upper else other(values)
     small = ~right & (a < 1.0)
     if upper and order == 0 and np.any(small):
-        out[small] = _small(a[small], x[small])
+        out[small] = _small(a[small], x[small], np.log(x[small]))
     return out
 
 
@@ -248,3 +247,133 @@ def density(a: NDArray, x: NDArray, order: int, slopes: int = 0) -> NDArray:
         out[...] = _density(a.astype(np.float64), x.astype(np.float64), order, slopes)
 
     return chunked(step, a, x, cost=150.0)
+
+
+# ---- logarithms and quotients, as functions of y = log x --------------------------------------------------------------------------
+# The density of y is q(a, y) = x^a exp(-x) / Gamma(a), which has no pole; quotients by it neither underflow nor overflow in the tail.
+
+
+def _log_density(a: NDArray, y: NDArray) -> NDArray:
+    """``a y - exp(y) - log Gamma(a)``; for large a by Stirling's series, with the large terms taken together."""
+    large = a >= STIRLING_FROM
+    b = np.where(large, a, STIRLING_FROM)
+    inverse = 1.0 / b
+    d = y - np.log(b)
+    v = np.expm1(d)
+    shape = np.where((v > -0.5) & (v < 1.0), log1p_minus(np.where((v > -0.5) & (v < 1.0), v, 0.0)), d - v)
+    far = b * shape + 0.5 * np.log(b * (0.5 / math.pi)) - inverse * horner(inverse * inverse, _CORRECTION)
+    value = np.where(large, far, a * y - np.exp(y) - lgamma_values(np.where(large, 1.0, a)))
+    return np.where(y > 709.7, -np.inf, value)
+
+
+def _nearer(a: NDArray, y: NDArray, order: int) -> tuple[NDArray, NDArray]:
+    """Derivative number ``order`` in a of P, or of -Q (of Q for order 0) where that tail is the nearer one, by q; and where it is."""
+    x = np.exp(y)
+    right = (x >= RIGHT) & (x >= a)
+    left = ~right & (a >= LARGE) & (x >= 1.0)
+    out = np.empty_like(a)
+    for region, sign, method in (
+        (right, -1.0 if order else 1.0, partial(_tail, order=order, upper=True, short=False)),
+        (left, 1.0, partial(_tail, order=order, upper=False, short=False)),
+    ):
+        if np.any(region):
+            out[region] = sign * method(a[region], x[region])
+    rest = ~right & ~left
+    if np.any(rest):
+        out[rest] = _series(a[rest], x[rest], order, y[rest])
+    return out / a, right
+
+
+def _log_area(a: NDArray, y: NDArray, upper: bool) -> NDArray:
+    density, y = _log_density(a, y), np.clip(y, -1e300, 709.0)
+    tail, right = _nearer(a, y, 0)
+    near = np.where(tail > 0, density + np.log(tail), -np.inf)
+    out = np.where(right == upper, near, np.log1p(-np.exp(np.minimum(near, 0.0))))
+    small = ~right & (a < 1.0)
+    if upper and np.any(small):
+        out[small] = np.log(_small(a[small], np.exp(y[small]), y[small]))
+    return out
+
+
+def _in_float64(function: Any, a: NDArray, y: NDArray) -> NDArray:
+    """``function`` of finite shapes above 0 and any places but NaN; NaN elsewhere."""
+
+    def step(out: NDArray, a: NDArray, y: NDArray) -> None:
+        b, m = a.astype(np.float64), y.astype(np.float64)
+        known = (b > 0) & (b < np.inf) & ~np.isnan(m)
+        out[...] = np.where(known, function(np.where(known, b, 1.0), np.where(known, m, 0.0)), np.nan)
+
+    return chunked(step, *np.broadcast_arrays(a, y), cost=2000.0)
+
+
+def log_density(a: NDArray, y: NDArray) -> NDArray:
+    """``log q(a, y)``, the logarithm of the density of the logarithm of a gamma variate of shape a.
+
+    >>> log_density(np.array([1.0, 1e8]), np.array([0.0, np.log(1e8)])).round(6)
+    array([-1.     ,  8.29140])
+    """
+    return _in_float64(_log_density, a, y)
+
+
+def log_area(a: NDArray, y: NDArray, upper: bool) -> NDArray:
+    """``log P(a, exp(y))``, of Q if ``upper``, accurate in both tails.
+
+    >>> log_area(np.array([1.0, 1.0]), np.log([2000.0, 2.0]), True).round(9)
+    array([-2000.,    -2.])
+    """
+    return _in_float64(partial(_log_area, upper=upper), a, y)
+
+
+def ratio(a: NDArray, y: NDArray, order: int) -> NDArray:
+    """Derivative number ``order`` >= 1 in a of P(a, exp(y)), by q(a, y): minus the slope in a of a variate's logarithm, for order 1.
+
+    >>> ratio(np.array([1.0]), np.array([0.0]), 1).round(6)
+    array([-0.596347])
+
+    Source: M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients" (2018), equation 8.
+    """
+    return _in_float64(lambda a, y: _nearer(a, np.clip(y, -1e300, 709.0), order)[0], a, y)
+
+
+def solve(log_area: Any, log_density: Any, target: NDArray, start: NDArray, direction: float) -> NDArray:
+    """Where the concave ``log_area`` is ``target``, by Newton's method from ``start``, outside of it: the steps all go inwards."""
+    x = start
+    for _ in range(100):
+        area = log_area(x)
+        width = np.exp(area - log_density(x))
+        part = np.where(np.isfinite(width), target - area, 0.0)
+        x = x + np.where(np.isfinite(width), width, 0.0) * part * direction
+        if not np.any(np.abs(part) > 1e-9):  # the next step would be its square
+            break
+    return x
+
+
+def _quantile(p: NDArray, a: NDArray) -> NDArray:
+    out = np.where(p == 0.0, -np.inf, np.where(p == 1.0, np.inf, np.nan))
+    low, high = (p > 0) & (p <= 0.5), (p > 0.5) & (p < 1.0)
+    if np.any(low):  # P(a, x) <= x^a / Gamma(a + 1)
+        b, goal = a[low], np.log(p[low])
+        start = (goal + lgamma_values(b + 1.0)) / b
+        out[low] = solve(partial(_log_area, b, upper=False), partial(_log_density, b), goal, start, 1.0)
+    if np.any(high):  # Q(a, a + sqrt(2 a k) + k) <= exp(-k)
+        b, goal = a[high], np.log1p(-p[high])
+        start = np.log(b - goal + np.sqrt(-2.0 * b * goal))
+        out[high] = solve(partial(_log_area, b, upper=True), partial(_log_density, b), goal, start, -1.0)
+    return out
+
+
+def quantile(p: NDArray, a: NDArray) -> NDArray:
+    """The y with ``P(a, exp(y)) = p``.
+
+    >>> np.exp(quantile(np.array([0.5]), np.array([1.0]))).round(9)
+    array([0.693147181])
+
+    Source for the start on the right: B. Laurent, P. Massart, Annals of Statistics 28 (2000), equation 4.3.
+    """
+
+    def step(out: NDArray, p: NDArray, a: NDArray) -> None:
+        b = a.astype(np.float64)
+        known = (b > 0) & (b < np.inf)
+        out[...] = np.where(known, _quantile(p.astype(np.float64), np.where(known, b, 1.0)), np.nan)
+
+    return chunked(step, *np.broadcast_arrays(p, a), cost=20000.0)

@@ -328,7 +328,7 @@ def _lgamma_reflected(x: NDArray) -> NDArray:
     return result
 
 
-def _lgamma_values(x: NDArray) -> NDArray:
+def lgamma_values(x: NDArray) -> NDArray:
     negative = x < 0.0
     return piecewise(x, [(~negative, _lgamma_positive), (negative, _lgamma_reflected)])
 
@@ -341,7 +341,7 @@ def lgamma(x: NDArray) -> NDArray:
 
     Source: NIST Digital Library of Mathematical Functions, 5.5.1, 5.5.3, 5.7.3 and 5.11.1.
     """
-    return chunked(in_float64(_lgamma_values), x, cost=70.0)
+    return chunked(in_float64(lgamma_values), x, cost=70.0)
 
 
 def _digamma_positive(x: NDArray) -> NDArray:

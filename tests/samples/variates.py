@@ -1,0 +1,28 @@
+"""Samples for ``ops/special/variates.py``. Values are compared with mpmath's in ``test_variates.py``; PyTorch has none of these functions."""
+
+import numpy as np
+
+from . import sample
+
+A, B = np.array([0.3, 0.9, 1.5, 4.0, 33.0]), np.array([2.5, 0.4, 0.8, 30.0, 7.0])
+L, U = np.array([-1.0, 0.7, -0.5, 1.6, 3.3]), np.array([-1.0, 0.5, 2.0, -1.6, 1.2])
+P, X = np.array([0.2, 0.4, 0.7, 0.9, 0.55]), np.array([0.3, -2.0, 1.0, 2.9, -0.4])
+H = np.array([-3.0, -0.2, 0.3, 5.0, 40.0])
+
+SAMPLES = {
+    "GammaLogDensity": [sample(A, L), sample(A[:, None], L[:2])],
+    "GammaRatio": [sample(A, L, order=1), sample(A[:3], L[:3], order=2), sample(A[:, None], L[:2], order=1)],
+    "GammaLogArea": [sample(A, L, upper=False), sample(A, L, upper=True), sample(A[:, None], L[:2], upper=True)],
+    "GammaVariate": [sample(P, A, None), sample(P[:2], A[:, None], None), sample(None, A, L, smooth=False)],
+    "LogBeta": [sample(A, B), sample(A[:, None], B[:2])],
+    "BetaLogDensity": [sample(A, B, U), sample(A[:, None], B[:1], U[:2])],
+    "BetaRatio": [sample(A, B, U, i=1, j=0), sample(A, B, U, i=0, j=1), sample(A[:2, None], B[:2], U[:1], i=1, j=1)],
+    "BetaLogArea": [sample(A, B, U, upper=False), sample(A, B, U, upper=True), sample(A[:2, None], B[:2], U[:1], upper=False)],
+    "BetaVariate": [sample(P, A, B, None), sample(P[:2], A[:2, None], B[:1], None), sample(None, A, B, U, smooth=False)],
+    "CosineCumulant": [sample(A, order=0), sample(A, order=2)],
+    "CircleRatio": [sample(A, X, order=1), sample(A[:2, None], X[:2], order=2)],
+    "CircleLogArea": [sample(A, X, upper=False), sample(A[:2, None], X[:2], upper=True)],
+    "CircleVariate": [sample(P, A, None), sample(P[:2], A[:2, None], None), sample(None, A, X, smooth=False)],
+    "IntervalCumulant": [sample(H, order=0), sample(H, order=1), sample(np.array([0.0, 1e-3]), order=2)],
+    "IntervalVariate": [sample(P, H), sample(P[:2], H[:2, None])],
+}
