@@ -84,6 +84,7 @@ if _TYPE_CHECKING:
         distributed,
         distributions,
         fft,
+        futures,
         hub,
         jit,
         library,

@@ -26,6 +26,7 @@ LATER = {
         "distributed",
         "distributions",
         "fft",
+        "futures",
         "hub",
         "jit",
         "library",

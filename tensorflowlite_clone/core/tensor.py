@@ -31,6 +31,7 @@ from .versions import Cell
 from .views import Views, lineage_of
 from .watchers import WATCHED, RemovableHandle, watch
 from .where import Place, caller, storing
+from .windows import unsealed
 
 
 class TensorType(type):
@@ -222,7 +223,7 @@ class Tensor(_Taped, metaclass=TensorType):
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
         if state.leaving is not None and self.followed():
             state.leaving.detached = True
-        array = self.array.detach() if isinstance(self.array, Boxed) else self.array
+        array = self.array.detach() if isinstance(self.array, Boxed) else unsealed(self.array)
         out = Tensor.wrap(array, self.level)
         if isinstance(self.array, Boxed):
             lineage_of(self).detached = True
