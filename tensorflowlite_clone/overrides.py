@@ -110,6 +110,10 @@ PLAIN = frozenset(
         "is_set_to",
     ]
 )
+#: Functions that ask nobody, whatever their arguments are.
+SILENT = frozenset(
+    """as_tensor asarray broadcast_shapes compile from_numpy frombuffer is_storage is_tensor load save tensor typename vmap""".split()
+)
 #: Attributes that are tensors.
 VALUED = ("T", "mT", "H", "mH", "real", "imag", "data")
 #: Operators that ``__torch_function__`` is told of by the name of the method; those not here by their own.
@@ -225,6 +229,8 @@ def handle_torch_function(public_api: Callable[..., Any], relevant_args: Iterabl
 
 def asking(function: Callable[..., Any], name: str = "", module: str = "torch") -> Callable[..., Any]:
     """``function`` as ``torch`` shows it: before it is called, its arguments are asked for a ``__torch_function__``."""
+    if name in SILENT:
+        return function
 
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:
@@ -301,7 +307,7 @@ class Subclass(Tensor):
         raise OperandError("_make_wrapper_subclass: a tensor without memory, for PyTorch's dispatcher: there is none; use as_subclass")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _restored, (type(self), super().__reduce_ex__(protocol), vars(self))
+        return _restored, (type(self), super().__reduce_ex__(protocol)[:2], vars(self))
 
 
 _NOT_CONVERTED: set[Any] = set()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 from ._lazy import public as _public
+from .core.device import device
 from .io import load, save
 
 __all__ = [
-    "add_safe_globals", "clear_safe_globals", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals", "load",
+    "MAP_LOCATION", "add_safe_globals", "clear_safe_globals", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals", "load",
     "safe_globals", "save", "set_default_load_endianness",
 ]  # fmt: skip
 __dir__ = _public(globals())
+#: What ``map_location`` may be: a function of a storage and its place, a device, places by places, or None.
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | device | str | dict[str, str] | None
 #: Classes that a program calls safe; reading them is up to `load`.
 SAFE: list[Any] = []
 

@@ -12,7 +12,8 @@ or, before anything imports PyTorch, in the program itself:
 ...     torch.nn.Linear is tl.nn.Linear
 True
 
-Every path under ``torch`` and some of ``torchvision`` are found (``table.py`` says where). A name that is not there is an `ImportError`
+Every path under ``torch`` and some of ``torchvision`` are found (``table.py`` says where); who asks whether there is a
+``torchvision`` (`importlib.util.find_spec`, `importlib.metadata`) hears no, and goes without what is not here. A name that is not there is an `ImportError`
 or an `AttributeError` that says so, and `missing` lists all of them. Processes that the program starts have it too. An installed PyTorch
 is not touched, and not loaded.
 
@@ -36,6 +37,8 @@ __all__ = ["Installed", "install", "is_installed", "missing", "uninstall"]
 
 #: The folder in which a process that was started finds a ``torch`` to import.
 FOLDER = join(dirname(__file__), "path")
+#: And in which it finds a ``torchvision``, until it has imported one of them.
+VISION = join(FOLDER, "vision")
 _FINDER = Finder()
 
 
@@ -77,7 +80,8 @@ def install(*, processes: bool = True) -> Installed:
     sys.meta_path.insert(0, _FINDER)
     shown.package = "torch"
     if processes:
-        os.environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *_python_path()])
+        os.environ["PYTHONPATH"] = os.pathsep.join([FOLDER, VISION, *_python_path()])
+        sys.path[:] = [p for p in sys.path if p != VISION]
         sys.path.insert(1, FOLDER)  # multiprocessing hands it on
     return Installed(first=True)
 
@@ -120,7 +124,7 @@ def missing() -> dict[str, str]:
 
 
 def _python_path() -> list[str]:
-    return [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != FOLDER]
+    return [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p not in (FOLDER, VISION)]
 
 
 __dir__ = _public(globals())

@@ -172,9 +172,10 @@ class Finder(DistributionFinder):
         if fullname.partition(".")[0] not in RELEASES:
             return None
         places = targets_of(fullname)
-        if places is None or loaded(places) is None:
+        if places is None or fullname == "torchvision" or loaded(places) is None:
             if sys._getframe(2).f_globals.get("__name__") == "importlib.util":
                 return None
+        if places is None or loaded(places) is None:
             raise ModuleNotFoundError(note(fullname))
         return ModuleSpec(fullname, self, origin=dirname(__file__), is_package=True)  # type: ignore[arg-type]
 
@@ -189,7 +190,6 @@ class Finder(DistributionFinder):
             sys.modules[module.__name__] = import_module(targets_of(module.__name__)[0])  # type: ignore[index]
 
     def find_distributions(self, context: Any = DistributionFinder.Context()) -> Iterator[Distribution]:  # noqa: B008
-        """PyTorch's releases that the package stands for."""
-        for name in RELEASES:
-            if context.name in (None, name):
-                yield _Release(name)
+        """The release of PyTorch that the package stands for; of torchvision it has too little."""
+        if context.name in (None, "torch"):
+            yield _Release("torch")

@@ -38,6 +38,7 @@ PLACES = {
     "torch._functorch.eager_transforms": "func",
     "torch._functorch.functional_call": "func",
     "torch._functorch.make_functional": "func",
+    "torch._C": "as_torch.internals",
     "torch._tensor": "",
     "torch._dynamo": "compiler",
     "torch._dynamo.config": "compiler.config",
@@ -144,6 +145,7 @@ PLACES |= {
 }
 #: Names that mean something else under PyTorch's name: ``module:name`` here.
 VALUES = {
+    "torch.Future": "futures:Future",
     "torch.__version__": "version:torch",
     "torch.version.__version__": "version:torch",
     "torch.torch_version.internal_version": "version:torch",

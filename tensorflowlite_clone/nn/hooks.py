@@ -5,7 +5,7 @@ Not here: the gates that backward hooks need on the tape (``backward_hooks.py``)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
 from .._errors import OperandError
@@ -115,11 +115,62 @@ def _after(hook: Hook, module: Hookable, args: tuple[Any, ...], kwargs: dict[str
     return output if new is None else new
 
 
+class _Table(MutableMapping[int, Callback]):
+    """The hooks of one kind of a module by their handles' numbers, as programs look at them, clear them, or put theirs."""
+
+    def __init__(self, module: Hookable, kind: str) -> None:
+        self._module, self._kind = module, kind
+
+    def _hooks(self) -> dict[int, Hook]:
+        hooks = self._module._hooks
+        return {} if hooks is None else getattr(hooks, self._kind)
+
+    def __getitem__(self, key: int) -> Callback:
+        function = self._hooks()[key].function
+        return function.hook if isinstance(function, _WithoutModule) else function
+
+    def __setitem__(self, key: int, value: Callback) -> None:
+        hooks = self._module._hook_table()
+        getattr(hooks, self._kind)[key] = Hook(value)
+        hooks._count()
+
+    def __delitem__(self, key: int) -> None:
+        del self._hooks()[key]
+        self._module._hook_table()._count()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._hooks())
+
+    def __len__(self) -> int:
+        return len(self._hooks())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def _table(kind: str) -> property:
+    def get(self: Hookable) -> _Table:
+        return _Table(self, kind)
+
+    def put(self: Hookable, value: MutableMapping[int, Callback]) -> None:
+        new = dict(value)
+        table = _Table(self, kind)
+        table.clear()
+        table.update(new)
+
+    return property(get, put)
+
+
 class Hookable:
     """The methods of `Module` that register hooks."""
 
     _hooks: Hooks | None
     forward: Callable[..., Any]
+
+    _forward_pre_hooks, _forward_hooks = _table("before"), _table("after")
+    _backward_pre_hooks, _backward_hooks = _table("backward_before"), _table("backward")
+    _state_dict_pre_hooks, _state_dict_hooks = _table("save_before"), _table("save_after")
+    _load_state_dict_pre_hooks, _load_state_dict_post_hooks = _table("load_before"), _table("load_after")
 
     def _hook_table(self) -> Hooks:
         if self._hooks is None:

@@ -39,7 +39,7 @@ class Parameter(Tensor):
     """A leaf tensor that a `Module` registers when it is assigned to an attribute.
 
     ``data`` is an array or tensor whose memory is shared; ``requires_grad`` is on unless said otherwise. Operations on a
-    parameter give plain tensors. Unlike those it takes any attributes, for notes of the user (``weight.shared = True``).
+    parameter give plain tensors. As all tensors it takes any attributes, for notes of the user (``weight.shared = True``).
 
     >>> Parameter(np.ones(2, "f4"))
     Parameter containing:
@@ -90,13 +90,8 @@ class Buffer(Tensor):
         super().__init__(_data("Buffer", data), requires_grad=isinstance(data, Taped) and data.requires_grad)
         self.persistent = persistent
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        copied = super().__deepcopy__(memo)
-        copied.__dict__.update(self.__dict__)
-        return copied
-
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild_buffer, (super().__reduce_ex__(protocol), self.__dict__)
+        return _rebuild_buffer, (super().__reduce_ex__(protocol)[:2], self.__dict__)
 
 
 def _rebuild_buffer(tensor: Any, notes: dict[str, Any]) -> Buffer:

@@ -5,7 +5,7 @@ import sys
 from os.path import dirname
 
 _above = __file__
-for _ in range(5):  # the file, two folders, as_torch, the package
+for _ in range(6):  # the file, three folders, as_torch, the package
     _above = dirname(_above)
 if importlib.util.find_spec("tensorflowlite_clone") is None:
     sys.path.append(_above)
