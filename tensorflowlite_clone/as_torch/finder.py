@@ -5,6 +5,7 @@ Not here: where things are (``table.py``), what users call (``__init__.py``).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Iterator, Sequence
@@ -66,14 +67,28 @@ def note(name: str) -> str:
     return f"{name}: {PACKAGE}, which stands for PyTorch here, has no such name; {PACKAGE}.as_torch.missing() lists all that were asked for"
 
 
+#: What a module has by now, as Python keeps it.
+_own = vars(ModuleType)["__dict__"].__get__
+
+
 class Stand(ModuleType):
     """Stands for a module of PyTorch: looks its names up in modules of the package, once, and notes those that are not there."""
 
     def __init__(self, name: str, targets: Sequence[ModuleType]) -> None:
         super().__init__(name, f"``{name}``, as {PACKAGE} has it.")
-        vars(self)["_targets"] = tuple(targets)
+        _own(self)["_targets"] = tuple(targets)
         if targets:
             self.__doc__ = targets[0].__doc__ or self.__doc__
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """All public names with what they mean, for programs that go through them."""
+        own: dict[str, Any] = _own(self)
+        for name in dir(self):
+            if not name.startswith("_") and name not in own:
+                with contextlib.suppress(AttributeError, ImportError):
+                    getattr(self, name)
+        return own
 
     def __getattr__(self, name: str) -> Any:
         whole = f"{self.__name__}.{name}"
@@ -85,7 +100,7 @@ class Stand(ModuleType):
         else:
             value = self._found(name, whole)
         if not isinstance(value, _Lacking):
-            vars(self)[name] = value
+            _own(self)[name] = value
             return value
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
@@ -99,7 +114,7 @@ class Stand(ModuleType):
     def _shown(self, name: str) -> tuple[Any, str]:
         """What the modules here have under a name, or why they have not."""
         why = ""
-        for target in vars(self)["_targets"]:
+        for target in _own(self)["_targets"]:
             if target.__name__ == PACKAGE and name in HIDDEN:
                 continue
             try:
@@ -115,9 +130,9 @@ class Stand(ModuleType):
         return _Lacking(why and note(whole) and why) if value is _LACKING else stood_for(value, self.__name__, name)
 
     def __dir__(self) -> list[str]:
-        own = {n for n in vars(self) if n.startswith("__")}
+        own = {n for n in _own(self) if n.startswith("__")}
         below = {n.rpartition(".")[2] for n in PLACES if n.rpartition(".")[0] == self.__name__}
-        return sorted(own.union(*(dir(t) for t in vars(self)["_targets"])) - HIDDEN | {n for n in below if not n.startswith("_")})
+        return sorted(own.union(*(dir(t) for t in _own(self)["_targets"])) - HIDDEN | {n for n in below if not n.startswith("_")})
 
     def __reduce__(self) -> Any:
         return import_module, (self.__name__,)
