@@ -61,6 +61,10 @@ class OperandError(Bounded, TypeError, RuntimeError):
     """An operand is not a tensor (a list, a string, None...)."""
 
 
+class PartKindError(OperandError, ValueError):
+    """A parameter, a value or a part of a distribution is of another kind than asked for (a string, no transform...)."""
+
+
 class IndexKindError(OperandError, IndexError):
     """What stands in an index is none (a float, a string, a floating tensor...)."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, PartKindError, ShapeError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.size import Size
@@ -34,7 +34,7 @@ class ByChances(Distribution):
         """Probabilities (or logits) of classes along the last dimension, normalised; events have the last ``events`` dimensions of it."""
         name, value = self._one_of(probs, logits)
         if not isinstance(value, Boxed):
-            raise OperandError(f"{type(self).__name__}: {name} must be a tensor: got {type(value).__name__} {value!r:.60}")
+            raise PartKindError(f"{type(self).__name__}: {name} must be a tensor: got {type(value).__name__} {value!r:.60}")
         if len(value.shape) < 1:
             raise ShapeError(f"{type(self).__name__}: {name} must have at least one dimension, that of the classes: it is {value.shape}")
         value = value / value.sum(-1, keepdim=True) if name == "probs" else value - value.logsumexp(-1, keepdim=True)

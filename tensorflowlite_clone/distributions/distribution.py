@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, PartKindError, ShapeError
 from .._typing import Array
 from ..autograd import no_grad
 from ..core.boxed import Boxed
@@ -205,7 +205,7 @@ class Distribution:
         """Raise unless ``value`` has the shape and the values of samples."""
         name = type(self).__name__
         if not isinstance(value, Boxed):
-            raise _ValueKindError(f"{name}: the value must be a tensor: got {type(value).__name__} {value!r:.60}; use tl.tensor(...)")
+            raise PartKindError(f"{name}: the value must be a tensor: got {type(value).__name__} {value!r:.60}; use tl.tensor(...)")
         whole = self._batch_shape + self._event_shape
         events = len(value.shape) - len(self._event_shape)
         if events < 0 or value.shape[events:] != self._event_shape:
@@ -229,7 +229,3 @@ class Distribution:
         parameters = {name: vars(self)[name] for name in self.arg_constraints if name in vars(self)}
         shown = ", ".join(f"{name}: {v if v.numel() == 1 else v.shape}" for name, v in parameters.items())
         return f"{type(self).__name__}({shown})"
-
-
-class _ValueKindError(OperandError, ValueError):
-    """What should have a density is no tensor; PyTorch says `ValueError`."""

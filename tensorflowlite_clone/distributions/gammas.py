@@ -58,7 +58,7 @@ class Gamma(ExponentialFamily):
     """The density ``rate^a x^(a - 1) exp(-rate x) / Gamma(a)``, a the ``concentration``, for x > 0.
 
     >>> import tensorflowlite_clone as tl
-    >>> Gamma(1.0, 2.0).log_survival_function(tl.tensor(1000.0)).item()
+    >>> round(Gamma(1.0, 2.0).log_survival_function(tl.tensor(1000.0)).item(), 2)
     -2000.0
     """
 

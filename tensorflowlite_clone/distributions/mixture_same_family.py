@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors import ArgumentError, OperandError, ShapeError
+from .._errors import ArgumentError, PartKindError, ShapeError
 from .._typing import Array
 from ..autograd import no_grad
 from ..core.size import Size
@@ -13,10 +13,6 @@ from .classes import Categorical
 from .distribution import Distribution
 
 __all__ = ["MixtureSameFamily"]
-
-
-class _PartKindError(OperandError, ValueError):
-    """A part of a mixture is of another kind; PyTorch says `ValueError`."""
 
 
 class MixtureSameFamily(Distribution):
@@ -39,7 +35,7 @@ class MixtureSameFamily(Distribution):
             ("component_distribution", component_distribution, Distribution),
         ):
             if not isinstance(part, kind):
-                raise _PartKindError(f"MixtureSameFamily: {which} must be a {kind.__name__}: got {type(part).__name__} {part!r:.60}")
+                raise PartKindError(f"MixtureSameFamily: {which} must be a {kind.__name__}: got {type(part).__name__} {part!r:.60}")
         many, batch = mixture_distribution.logits.shape[-1], component_distribution.batch_shape
         if not batch or batch[-1] != many:
             raise ShapeError(f"MixtureSameFamily: the components must be the last dimension of the batch: it is {batch}, they are {many}")
@@ -64,9 +60,7 @@ class MixtureSameFamily(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._get_checked_instance(MixtureSameFamily, _instance)
-        old = self._mixture_distribution
-        if len(old.batch_shape) < len(self._batch_shape):  # it may lack dimensions of the components' batch
-            vars(new)["_mixture_distribution"] = old.expand(batch_shape)
+        vars(new)["_mixture_distribution"] = self._mixture_distribution.expand(batch_shape)  # whose batch may be smaller
         return super().expand(batch_shape, new)
 
     @constraints.dependent_property

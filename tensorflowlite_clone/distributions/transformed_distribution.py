@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._checks import is_number
-from .._errors import OperandError, ShapeError
+from .._errors import PartKindError, ShapeError
 from .._typing import Array
 from ..autograd import no_grad
 from ..core.boxed import Boxed
@@ -18,10 +18,6 @@ from .transform import ComposeTransform, Transform
 from .utils import _sum_rightmost, where
 
 __all__ = ["TransformedDistribution"]
-
-
-class _TransformKindError(OperandError, ValueError):
-    """What should be a transform is none; PyTorch says `ValueError`."""
 
 
 class TransformedDistribution(Distribution):
@@ -39,7 +35,7 @@ class TransformedDistribution(Distribution):
     def __init__(self, base_distribution: Distribution, transforms: Any, validate_args: bool | None = None) -> None:
         self.transforms: list[Transform] = [transforms] if isinstance(transforms, Transform) else transforms
         if not isinstance(self.transforms, list) or not all(isinstance(t, Transform) for t in self.transforms):
-            raise _TransformKindError(f"{type(self).__name__}: transforms must be a Transform or a list of them: got {transforms!r:.80}")
+            raise PartKindError(f"{type(self).__name__}: transforms must be a Transform or a list of them: got {transforms!r:.80}")
         base_shape, events = base_distribution.batch_shape + base_distribution.event_shape, len(base_distribution.event_shape)
         whole = ComposeTransform(self.transforms)
         before, after = whole.domain.event_dim, whole.codomain.event_dim

@@ -199,9 +199,9 @@ class AffineTransform(_Broadcasting):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x: Array, y: Array) -> Array:
-        shape = self.forward_shape(x.shape)
-        scale = self.scale if isinstance(self.scale, Boxed) else x.new_full((), self.scale)
-        return _sum_rightmost(scale.abs().log().expand(shape), self._event_dim)
+        shape = np.broadcast_shapes(tuple(x.shape), tuple(getattr(self.scale, "shape", ())))
+        log = self.scale.abs().log() if isinstance(self.scale, Boxed) else x.new_full((), math.log(abs(self.scale)))
+        return _sum_rightmost(log.expand(shape), self._event_dim)
 
 
 class CumulativeDistributionTransform(Transform):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._checks import is_number
-from .._errors import ArgumentError, OperandError
+from .._errors import ArgumentError, PartKindError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..autograd import enable_grad
@@ -23,7 +23,6 @@ from ..core.levels import all_values
 from ..core.publish import to_operand
 from ..core.tensor import Tensor
 from ..ops.compare import _where
-from ..ops.create import _tensor
 from ..ops.grid import _broadcast_tensors
 from ..ops.join import _cat
 from ..ops.kinds import finfo
@@ -60,16 +59,19 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """
     for v in values:
         if not (isinstance(v, Boxed | ndarray | bool) or is_number(v)):
-            raise OperandError(
+            raise PartKindError(
                 f"broadcast_all: must be tensors and numbers: got {type(v).__name__} {v!r:.60}; convert it with tl.tensor(...)"
             )
     tensors = [to_operand(v, "broadcast_all") if isinstance(v, Boxed | ndarray) else None for v in values]
     first = next((t.dtype for t in tensors if t is not None), get_default_dtype())
 
-    def of(v: Any) -> Any:  # a float beside integers would lose its fraction
-        return _tensor(v, dtype=get_default_dtype() if first.kind in "iub" and isinstance(v, float) else first)
-
-    all_tensors = [of(v) if t is None else t for t, v in zip(tensors, values, strict=True)]
+    whole = get_default_dtype() if first.kind in "iub" else first  # a float beside integers would lose its fraction
+    all_tensors = [
+        Tensor.wrap(np.array(v, whole if isinstance(v, float) else first), 0) if t is None else t
+        for t, v in zip(tensors, values, strict=True)
+    ]
+    if len({t.shape for t in all_tensors}) == 1:
+        return tuple(all_tensors)
     return tuple(_broadcast_tensors(*all_tensors))
 
 

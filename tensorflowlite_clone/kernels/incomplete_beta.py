@@ -23,7 +23,7 @@ from .._typing import NDArray
 from .chunks import chunked
 from .incomplete_gamma import log1p_minus, solve
 from .quadrature import gauss
-from .special import BERNOULLI, HALF_LOG_2PI, STIRLING, horner, lgamma_values, polygamma_values
+from .special import BERNOULLI, HALF_LOG_2PI, STIRLING, horner, lgamma_values, piecewise, polygamma_values
 
 __all__ = ["log_area", "log_beta", "log_density", "quantile", "ratio"]
 
@@ -35,28 +35,49 @@ MOST, NODES = 40.0, 48
 
 def _correction(z: NDArray) -> NDArray:
     """What Stirling's formula ``(z - 1/2) log z - z + log(2 pi)/2`` lacks of log Gamma(z)."""
-    large = z >= LARGE
-    inverse = 1.0 / np.where(large, z, LARGE)
-    small = np.where(large, 1.0, z)
-    return np.where(
-        large, inverse * horner(inverse * inverse, STIRLING), lgamma_values(small) - ((small - 0.5) * np.log(small) - small + HALF_LOG_2PI)
-    )
+
+    def large(z: NDArray) -> NDArray:
+        inverse = 1.0 / z
+        result: NDArray = inverse * horner(inverse * inverse, STIRLING)
+        return result
+
+    def small(z: NDArray) -> NDArray:
+        result: NDArray = lgamma_values(z) - ((z - 0.5) * np.log(z) - z + HALF_LOG_2PI)
+        return result
+
+    return piecewise(z, [(z >= LARGE, large), (z < LARGE, small)])
 
 
-def _log_density(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
-    """``log D``: its distance from the value at the mode, ``t = a / (a + b)``, where the large terms cancel, and that value."""
+def _log_density_of_large(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
+    """By the distance from the value at the mode, ``t = a / (a + b)``, where the large terms cancel, and that value."""
     whole = a + b
     d = u - (np.log(a) - np.log(b))
     p, q = (b / whole) * np.expm1(-d), (a / whole) * np.expm1(d)
     near = (p > -0.5) & (p < 1.0) & (q > -0.5) & (q < 1.0)
     p1, q1 = np.where(near, p, 0.0), np.where(near, q, 0.0)
     half = np.sinh(0.5 * np.where(near, d, 0.0))
-    joint = -a * log1p_minus(p1) - b * log1p_minus(q1) - (4.0 * a / whole * b) * half * half
-    # log(1 + p) for p that overflows is -d and a constant
-    apart = -a * np.where(d < -30.0, np.log(b / whole) - d, np.log1p(p)) - b * np.where(d > 30.0, np.log(a / whole) + d, np.log1p(q))
+    shape = -a * log1p_minus(p1) - b * log1p_minus(q1) - (4.0 * a / whole * b) * half * half
+    if not near.all():  # log(1 + p) for p that overflows is -d and a constant
+        left = np.where(d < -30.0, np.log(b / whole) - d, np.log1p(p))
+        right = np.where(d > 30.0, np.log(a / whole) + d, np.log1p(q))
+        shape = np.where(near, shape, -a * left - b * right)
     size = 0.5 * (np.log(a) + np.log(b) - np.log(whole)) - HALF_LOG_2PI
-    result: NDArray = np.where(near, joint, apart) + size - (_correction(a) + _correction(b) - _correction(whole))
+    result: NDArray = shape + size - (_correction(a) + _correction(b) - _correction(whole))
     return result
+
+
+def _log_density(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
+    """``log D``, for small shapes by its definition."""
+    large = (a >= LARGE) | (b >= LARGE)
+    if large.all():
+        return _log_density_of_large(a, b, u)
+    out = np.empty_like(a)
+    if np.any(large):
+        out[large] = _log_density_of_large(a[large], b[large], u[large])
+    c, d, v = (a, b, u) if not np.any(large) else (a[~large], b[~large], u[~large])
+    log_beta = lgamma_values(c) + lgamma_values(d) - lgamma_values(c + d)
+    out[~large] = (-c * _softplus(-v) - d * _softplus(v) - log_beta).reshape(-1)
+    return out
 
 
 def log_beta_values(a: NDArray, b: NDArray) -> NDArray:
@@ -110,9 +131,9 @@ def _softplus(u: NDArray) -> NDArray:
     return np.maximum(u, 0.0) + np.log1p(np.exp(-np.abs(u)))
 
 
-def _integral(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> NDArray:
+def _integral(a: NDArray, b: NDArray, u: NDArray, i: int, j: int, short: bool) -> NDArray:
     """The tail below u for a >= 1 and t <= a / (a + b), differentiated i times in a and j times in b, by D."""
-    most = MOST + 5.0 * (i + j)
+    most, nodes = (MOST / 2 + 3.0 * (i + j), NODES // 2) if short else (MOST + 5.0 * (i + j), NODES)
     below, above = -_softplus(-u), -_softplus(u)  # log t, log(1 - t)
     t, rest = np.exp(below), np.exp(above)
     length = (most - (a + b) * above) / a
@@ -123,11 +144,11 @@ def _integral(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> NDArray:
         length = length + np.where(np.isfinite(step), np.minimum(step, 0.0), 0.0)
         if np.all(step > -0.05 * length):
             break
-    mean_a, mean_b = _psi_step(a, b), _psi_step(b, a)
+    mean_a, mean_b = (_psi_step(a, b), _psi_step(b, a)) if i + j else (a, b)
     flat = np.where(b < 1.0, np.clip(u - np.log(a), 0.0, length), 0.0)  # where t is 1 but for less than 1/a, and the rest is steep
     total = np.zeros_like(a)
     for steep in (False, True) if np.any(flat) else (True,):
-        for place, share in gauss(NODES):
+        for place, share in gauss(nodes):
             if steep:
                 s, weight = flat + (length - flat) * (place * place), (length - flat) * (2.0 * place * share)
             else:
@@ -138,47 +159,49 @@ def _integral(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> NDArray:
     return total
 
 
-def _below(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> NDArray:
+def _below(a: NDArray, b: NDArray, u: NDArray, i: int, j: int, short: bool) -> NDArray:
     """The tail below u, differentiated, by D, where t <= a / (a + b)."""
-    short = a < 1.0
-    tail = _integral(np.where(short, a + 1.0, a), b, u, i, j)
-    if not np.any(short):
+    low = a < 1.0
+    tail = _integral(np.where(low, a + 1.0, a), b, u, i, j, short)
+    if not np.any(low):
         return tail
     # I(a) = D(a) / a + I(a + 1), and D(a + 1) = D(a) t (a + b) / a; D / a knows a by a + 1 and a + b
     below, above = -_softplus(-u), -_softplus(u)
     first_a = below + np.copysign(_psi_step(a + np.minimum(b, 1.0), np.abs(b - 1.0)), b - 1.0)
     head = _bells(first_a, above + _psi_step(b, a), a + 1.0, b, i, j, a + b) / a
-    return np.where(short, head + tail * (np.exp(below) * (a + b) / a), tail)
+    return np.where(low, head + tail * (np.exp(below) * (a + b) / a), tail)
 
 
-def _nearer(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> tuple[NDArray, NDArray]:
+def _nearer(a: NDArray, b: NDArray, u: NDArray, i: int, j: int, short: bool) -> tuple[NDArray, NDArray]:
     """The nearer tail by D, differentiated ``i`` times in a and ``j`` times in b; and where it is the upper one."""
     right = u > np.log(a) - np.log(b)
     out = np.empty_like(a)
     if np.any(right):
-        out[right] = _below(b[right], a[right], -u[right], j, i)
+        out[right] = _below(b[right], a[right], -u[right], j, i, short)
     if not np.all(right):
-        out[~right] = _below(a[~right], b[~right], u[~right], i, j)
+        out[~right] = _below(a[~right], b[~right], u[~right], i, j, short)
     return out, right
 
 
-def _log_area(a: NDArray, b: NDArray, u: NDArray, upper: bool) -> NDArray:
-    tail, right = _nearer(a, b, np.clip(u, -1e300, 1e300), 0, 0)
+def _log_area(a: NDArray, b: NDArray, u: NDArray, upper: bool, short: bool = False) -> NDArray:
+    tail, right = _nearer(a, b, np.clip(u, -1e300, 1e300), 0, 0, short)
     near = _log_density(a, b, u) + np.log(tail)
     near = np.where(np.isnan(near), -np.inf, near)
     return np.where(right == upper, near, np.log1p(-np.exp(np.minimum(near, 0.0))))
 
 
-def _in_float64(function: Any, a: NDArray, b: NDArray, u: NDArray, cost: float = 6000.0) -> NDArray:
-    """``function`` of finite shapes above 0 and any places but NaN; NaN elsewhere."""
+def _in_float64(function: Any, a: NDArray, b: NDArray, u: NDArray, cost: float, **settings: Any) -> NDArray:
+    """``function`` of finite shapes above 0 and any places but NaN; NaN elsewhere. Those with ``settings`` are told of short dtypes."""
 
     def step(out: NDArray, a: NDArray, b: NDArray, u: NDArray) -> None:
-        values = [z.astype(np.float64) for z in (a, b, u)]
-        known = ~np.isnan(values[2])
-        for z in values[:2]:
-            known = known & (z > 0) & (z < np.inf)
-        a, b, u = (np.where(known, z, 0.5) for z in values)
-        out[...] = np.where(known, function(a, b, u), np.nan)
+        if settings:
+            settings["short"] = out.dtype.itemsize <= 4
+        a, b, u = (z.astype(np.float64, copy=False) for z in (a, b, u))
+        known = ~np.isnan(u) & (a > 0) & (a < np.inf) & (b > 0) & (b < np.inf)
+        if known.all():
+            out[...] = function(a, b, u, **settings)
+        else:
+            out[...] = np.where(known, function(*(np.where(known, z, 0.5) for z in (a, b, u)), **settings), np.nan)
 
     return chunked(step, *np.broadcast_arrays(a, b, u), cost=cost)
 
@@ -207,7 +230,7 @@ def log_area(a: NDArray, b: NDArray, u: NDArray, upper: bool) -> NDArray:
     >>> log_area(np.array([2.0]), np.array([1.0]), np.array([-1e3]), False).round(6)
     array([-2000.])
     """
-    return _in_float64(partial(_log_area, upper=upper), a, b, u)
+    return _in_float64(_log_area, a, b, u, 6000.0, upper=upper)
 
 
 def ratio(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> NDArray:
@@ -217,11 +240,11 @@ def ratio(a: NDArray, b: NDArray, u: NDArray, i: int, j: int) -> NDArray:
     array([-1.386294])
     """
 
-    def function(a: NDArray, b: NDArray, u: NDArray) -> NDArray:
-        values, right = _nearer(a, b, np.clip(u, -1e300, 1e300), i, j)
+    def function(a: NDArray, b: NDArray, u: NDArray, i: int, j: int, short: bool) -> NDArray:
+        values, right = _nearer(a, b, np.clip(u, -1e300, 1e300), i, j, short)
         return np.where(right, -values, values)
 
-    return _in_float64(function, a, b, u)
+    return _in_float64(function, a, b, u, 6000.0, i=i, j=j)
 
 
 def _lower_quantile(a: NDArray, b: NDArray, goal: NDArray) -> NDArray:

@@ -14,14 +14,18 @@ from functools import partial
 import numpy as np
 
 from .._typing import NDArray
+from .bessel import modified
 from .chunks import chunked
 from .quadrature import gauss
-from .special import in_float64
+from .special import BERNOULLI, horner, in_float64, piecewise
 
 __all__ = ["circle_log_area", "circle_quantile", "circle_ratio", "cosine_cumulant", "interval_cumulant", "interval_quantile"]
 
 #: Where the integrand is exp(-MOST), nothing is left of it.
 MOST, NODES = 40.0, 48
+#: The power series of the mean of x, less 1/2 and by h, and of its variance, in h^2: B_2k / (2k)!, highest power first.
+_SLOPES = tuple(b / math.factorial(2 * k) for k, b in reversed([*enumerate(BERNOULLI, 1)]))
+_CURVATURES = tuple((2 * k - 1) * b / math.factorial(2 * k) for k, b in reversed([*enumerate(BERNOULLI, 1)]))
 
 
 def _cumulants(values: Callable[[float], NDArray], rate: NDArray, order: int) -> list[NDArray]:
@@ -49,9 +53,16 @@ def _interval(h: NDArray, order: int) -> NDArray:
     if order == 0:
         small = size < 1e-300
         return np.where(h > 0, h, 0.0) + np.where(small, 0.0, np.log(-np.expm1(-size) / np.where(small, 1.0, size)))
+    if order <= 2:  # 1 / (1 - exp(-h)) - 1 / h and its slope; near 0 their power series, DLMF 24.2.1
+        near = size < 0.7
+        square, far = h * h, np.where(near, 1.0, size)
+        if order == 1:
+            value = -1.0 / np.expm1(-far) - 1.0 / far
+            return np.where(near, 0.5 + h * horner(square, _SLOPES), np.where(h < 0, 1.0 - value, value))
+        return np.where(near, horner(square, _CURVATURES), 1.0 / (far * far) - np.exp(-far) / np.expm1(-far) ** 2)
     length = np.minimum(1.0, MOST / np.maximum(size, 1e-300))
     found = _cumulants(lambda place: length * place, size, order)[order]
-    return np.where(h > 0, 1.0 - found if order == 1 else (-1.0) ** order * found, found)
+    return np.where(h > 0, (-1.0) ** order * found, found)
 
 
 def interval_cumulant(h: NDArray, order: int) -> NDArray:
@@ -60,7 +71,7 @@ def interval_cumulant(h: NDArray, order: int) -> NDArray:
     >>> interval_cumulant(np.array([0.0, 0.0, 1.0]), 1).round(6), interval_cumulant(np.array([0.0]), 2).round(6)
     (array([0.5     , 0.5     , 0.581977]), array([0.083333]))
     """
-    return chunked(in_float64(lambda h: _interval(h, order)), h, cost=1500.0 if order else 40.0)
+    return chunked(in_float64(lambda h: _interval(h, order)), h, cost=1500.0 if order > 2 else 40.0)
 
 
 def _interval_quantile(p: NDArray, h: NDArray) -> NDArray:
@@ -78,7 +89,7 @@ def interval_quantile(p: NDArray, h: NDArray) -> NDArray:
     """The x with a share p of the density ``exp(h x)`` on [0, 1] below it.
 
     >>> interval_quantile(np.array([0.5, 0.5]), np.array([0.0, 2.0])).round(6)
-    array([0.5     , 0.71689 ])
+    array([0.5    , 0.71689])
     """
 
     def step(out: NDArray, p: NDArray, h: NDArray) -> None:
@@ -101,20 +112,33 @@ def _circle(k: NDArray, order: int) -> list[NDArray]:
     return [(-1.0) ** n * c for n, c in enumerate(found)]
 
 
+def _cosine_cumulant(k: NDArray, order: int) -> NDArray:
+    if order == 0:
+        return np.log(modified(k, 0, True))
+    if order > 1:
+        return _circle(k, order)[order]
+    near = k < 100.0  # further out the difference cancels
+
+    def quotient(k: NDArray) -> NDArray:
+        return modified(k, 1, True) / modified(k, 0, True) - 1.0
+
+    return piecewise(k, [(near, quotient), (~near, lambda k: _circle(k, 1)[1])])
+
+
 def cosine_cumulant(k: NDArray, order: int) -> NDArray:
     """Derivative number ``order`` in k of ``log(I_0(k) exp(-k))``, I_0 being Bessel's function: order 1 is minus the circular variance.
 
     >>> cosine_cumulant(np.array([0.0, 1e8]), 1).round(12)
     array([-1.e+00, -5.e-09])
     """
-    return chunked(in_float64(lambda k: _circle(k, order)[order]), k, cost=2500.0)
+    return chunked(in_float64(lambda k: _cosine_cumulant(k, order)), k, cost=2500.0 if order > 1 else 300.0)
 
 
 def _tail(k: NDArray, z: NDArray, order: int, inward: bool) -> NDArray:
     """Derivative number ``order`` in k of the area between the angle z >= 0 and pi (and 0, if ``inward``), by the density at z."""
     height = 2.0 * np.sin(0.5 * z) ** 2
     length = z if inward else _angle(height + (MOST + 5.0 * order) / np.maximum(k, 1e-300)) - z
-    norm = _circle(k, order)
+    norm = [_cosine_cumulant(k, n) for n in range(order + 1)] if order else []
     total = np.zeros_like(k)
     for place, share in gauss(NODES):
         s = length * (place if inward else place * place)
@@ -129,7 +153,7 @@ def _tail(k: NDArray, z: NDArray, order: int, inward: bool) -> NDArray:
 
 
 def _circle_log_density(k: NDArray, x: NDArray) -> NDArray:
-    result: NDArray = -k * 2.0 * np.sin(0.5 * x) ** 2 - _circle(k, 0)[0] - math.log(2.0 * math.pi)
+    result: NDArray = -k * 2.0 * np.sin(0.5 * x) ** 2 - _cosine_cumulant(k, 0) - math.log(2.0 * math.pi)
     return result
 
 
@@ -141,7 +165,7 @@ def _circle_log_area(k: NDArray, x: NDArray, upper: bool) -> NDArray:
 
 def _circle_ratio(k: NDArray, x: NDArray, order: int) -> NDArray:
     z = np.clip(np.abs(x), 0.0, math.pi)
-    inner = 2.0 * np.sin(0.5 * z) ** 2 < -_circle(k, 1)[1]
+    inner = 2.0 * np.sin(0.5 * z) ** 2 < -_cosine_cumulant(k, 1)
     out = np.empty_like(k)
     for region, inward in ((inner, True), (~inner, False)):
         if np.any(region):
@@ -152,17 +176,18 @@ def _circle_ratio(k: NDArray, x: NDArray, order: int) -> NDArray:
 def _circle_quantile(p: NDArray, k: NDArray) -> NDArray:
     tail = np.minimum(p, 1.0 - p)
     low, high = np.zeros_like(p), np.full_like(p, math.pi)
+    norm = _cosine_cumulant(k, 0) + math.log(2.0 * math.pi)
     with np.errstate(all="ignore"):
-        goal = np.log(tail)
-        for _ in range(34):
-            middle = 0.5 * (low + high)
-            outside = _circle_log_area(k, middle, True) < goal
-            low, high = np.where(outside, low, middle), np.where(outside, middle, high)
-        z = 0.5 * (low + high)
-        for _ in range(3):
-            area = _circle_log_area(k, z, True)
-            step = (area - goal) * np.exp(area - _circle_log_density(k, z))
-            z = np.clip(z + np.where(np.isfinite(step), step, 0.0), 0.0, math.pi)
+        goal, z = np.log(tail), math.pi * (1.0 - 2.0 * tail)
+        for _ in range(70):  # Newton's method, between bounds
+            density = -k * 2.0 * np.sin(0.5 * z) ** 2 - norm
+            area = density + np.log(_tail(k, z, 0, False))
+            part = np.where(tail > 0, area - goal, 0.0)
+            low, high = np.where(part < 0, low, z), np.where(part < 0, z, high)
+            ahead = z + part * np.exp(area - density)
+            z = np.where((ahead >= low) & (ahead <= high), ahead, 0.5 * (low + high))
+            if not np.any(np.abs(part) > 1e-9):  # the next step would be its square
+                break
     z = np.where(tail == 0.0, math.pi, np.where(tail == 0.5, 0.0, z))
     return np.where((p < 0) | (p > 1), np.nan, np.copysign(z, p - 0.5))
 

@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributions.families import Make, Row, rows
-from distributions.test_families import close, leaves, made, with_leaves
+from distributions.families import Make, Row
+from distributions.test_families import close, every_row, leaves, made, with_leaves
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.distributions import constraints, utils
 
 D = tl.distributions
-ROWS = rows()
-every_row = pytest.mark.parametrize("row", ROWS, ids=[f"{row.id}-{i}" for i, row in enumerate(ROWS)])
 
 
 # ---- names ------------------------------------------------------------------------------------------------------------------------
@@ -115,7 +113,7 @@ def test_wrong_parameters_and_values_are_refused(row):
         return  # its base decides
     with pytest.raises(ValueError, match="must be within the support"):
         d.log_prob(tl.tensor(row.values, dtype=tl.float64) * tl.nan)
-    with pytest.raises((ValueError, TypeError), match="must be a tensor"):
+    with pytest.raises(ValueError, match="must be a tensor"):
         d.log_prob("x")
     sample = d.sample()
     if len(d.event_shape):
@@ -197,8 +195,9 @@ def test_shapes_of_arguments_broadcast():
     assert D.Normal(0, 1).loc.dtype == tl.get_default_dtype()
     assert D.Normal(np.zeros(2), 1.0).loc.dtype == tl.float64
     assert D.Normal(tl.tensor([1, 2]), 0.5).scale.tolist() == [0.5, 0.5]
-    with pytest.raises(TypeError, match="must be tensors and numbers"):
-        D.Normal("a", 1.0)
+    for error in (TypeError, ValueError):
+        with pytest.raises(error, match="must be tensors and numbers"):
+            D.Normal("a", 1.0)
     with pytest.raises(ValueError):
         D.Normal(tl.zeros(2), tl.ones(3))
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distributions.families import Make, Row, built, rows
+from distributions.quadrature import nodes
 from distributions.singles import SINGLES
 
 import tensorflowlite_clone as tl
@@ -200,6 +201,91 @@ def test_expanded_and_sampled_shapes(row):
         assert sample.shape == (4, *d.batch_shape, *d.event_shape)
         sample.sum().backward()
         assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in params)
+
+
+@every_row
+def test_areas_and_quantiles_belong_to_the_density(row):
+    """Of single continuous numbers: areas have the density for their slope, their logarithms too, and quantiles undo them."""
+    d = made(row)
+    if len(d.event_shape) or d.support.is_discrete:
+        pytest.skip("no single continuous numbers")
+    x = tl.tensor(row.values, dtype=tl.float64)
+    quiet = Row(row.name, {**row.kwargs, "validate_args": False}, row.values)
+    d = made(quiet) if not any(isinstance(v, Make) for v in row.kwargs.values()) else d
+    density = d.log_prob(x)
+    for name, sign in (("log_cdf", 1.0), ("log_survival_function", -1.0)):
+        f = getattr(d, name)
+        if attempt(lambda f=f: f(x)) is NotImplementedError:
+            return
+        value, slope = tl.func.jvp(f, (x,), (tl.ones_like(x),))
+        fine = value.isfinite() & density.isfinite() & ((density - value).abs() < 600)
+        expected = tl.where(fine, sign * (density - value).exp(), 0.0)
+        close(tl.where(fine, slope, 0.0), expected, 1e-6, 1e-14, name)
+        close(tl.func.grad(lambda v, f=f, fine=fine: tl.where(fine, f(v), 0.0).sum())(x), expected, 1e-6, 1e-14, name)
+    area = d.cdf(x)
+    if attempt(lambda: d.icdf(area)) is not NotImplementedError:
+        middle = (area > 1e-3) & (area < 0.999)
+        back = d.icdf(tl.where(middle, area, 0.5))
+        close(tl.where(middle, back, 0.0), tl.where(middle, x, 0.0), 1e-8, 1e-10)
+        _, slope = tl.func.jvp(d.icdf, (tl.where(middle, area, 0.5),), (tl.ones_like(area),))
+        close(slope, (-d.log_prob(back)).exp(), 1e-6)
+
+
+@every_row
+def test_moments_are_integrals_of_the_density(row):
+    """Of single continuous numbers, by quadrature: the whole is 1; mean, variance and entropy where they are finite."""
+    nested = any(isinstance(v, Make) for v in row.kwargs.values())
+    d = made(row if nested else Row(row.name, {**row.kwargs, "validate_args": False}, row.values))
+    if len(d.event_shape) or d.support.is_discrete or nested:
+        pytest.skip("no single continuous numbers")
+    with np.errstate(all="ignore"):  # far out densities and weights underflow, and squares overflow
+        points, weights = (v.reshape(len(v), *[1] * (len(d.batch_shape) - 1), *v.shape[1:][: len(d.batch_shape)]) for v in nodes(d))
+        x = points + np.zeros(d.batch_shape)
+        logs = d.log_prob(tl.tensor(x)).numpy()
+        mass = np.nan_to_num(np.exp(logs) * weights, nan=0.0, posinf=0.0)
+
+        def integral(values: Any) -> Any:
+            return np.where(mass > 0, mass * values, 0.0).sum(0)
+
+        rtol = 1e-3 if row.name == "Gamma" else 1e-6  # of which a part lies below the least number
+        close(integral(1.0 + 0 * x), np.ones(d.batch_shape), rtol, why="the whole")
+        if row.moments is None or row.name == "VonMises":
+            return
+        mean = integral(x)
+        for name, found in (("mean", mean), ("variance", integral((x - mean) ** 2)), ("entropy", -integral(logs))):
+            formula = attempt(lambda name=name: getattr(d, name)() if name == "entropy" else getattr(d, name))
+            if formula is not NotImplementedError:
+                close(formula, found, rtol, 1e-9, name)
+
+
+@every_row
+def test_samples_of_mapped_parameters(row):
+    """Inside vmap each example has samples of its own distribution."""
+    params = leaves(row)
+    if not params:
+        return
+    quiet = Row(row.name, {**row.kwargs, "validate_args": False}, row.values)
+    d = made(row)
+    many = tl.vmap(lambda *p: with_leaves(quiet, p).sample((2,)), randomness="different")(*(tl.stack([p] * 3) for p in params))
+    assert many.shape == (3, 2, *d.batch_shape, *d.event_shape) and bool(d.support.check(many).all())
+    if not d.support.is_discrete:
+        assert not bool((many[0] == many[1]).all())
+
+
+def test_a_generalized_pareto_is_smooth_at_concentration_0():
+    """Derivatives of all orders for the concentration, where the formulas have 0 / 0: those of their series."""
+    z = tl.tensor([0.5, 2.0, 7.0], dtype=tl.float64)
+    zero = tl.tensor(0.0, dtype=tl.float64)
+
+    def first(name: str) -> Any:
+        return lambda k: getattr(tl.distributions.GeneralizedPareto(0.0 * k, 1.0, k), name)(z)
+
+    close(tl.func.jacfwd(first("log_prob"))(zero), -z + z**2 / 2)
+    close(tl.func.jacfwd(tl.func.jacfwd(first("log_prob")))(zero), z**2 - 2 * z**3 / 3)
+    close(tl.func.jacrev(first("log_survival_function"))(zero), z**2 / 2)
+    p = tl.tensor([0.1, 0.5, 0.99], dtype=tl.float64)
+    slope = tl.func.jacrev(lambda k: tl.distributions.GeneralizedPareto(0.0 * k, 1.0, k).icdf(p))(zero)
+    close(slope, (1 - p).log() ** 2 / 2)
 
 
 @every_row

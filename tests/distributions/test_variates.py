@@ -16,6 +16,7 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.kernels import incomplete_beta as beta
 from tensorflowlite_clone.kernels import incomplete_gamma as gamma
 from tensorflowlite_clone.kernels import tilted
+from tensorflowlite_clone.ops.special import variates
 
 #: Shapes and where to compare: as many standard deviations of the logarithm, or of the log-odds, from the middle.
 SHAPES = [1e-3, 0.3, 1.0, 2.5, 40.0, 1e4]
@@ -236,3 +237,81 @@ def test_angles_of_samples_have_the_slopes_of_the_means():
     exact, exact_slope = tl.func.jvp(lambda k: 1 - make(k).variance, (k,), (tl.ones_like(k),))
     for found, expected in ((x, exact), (slope, exact_slope)):
         assert bool(((found.mean(0) - expected).abs() < 5 * found.std(0) / 4000**0.5).all())
+
+
+#: Parameters and values at the ends of both: a pole or none, what is certain, what cannot be, what overflows when it is squared.
+AT_ENDS = [
+    Row("Gamma", {"concentration": [1.0, 2.0, 0.5], "rate": 2.0}, [0.0, 0.0, 0.0]),
+    Row("Chi2", {"df": [2.0, 1.0]}, [0.0, 0.0]),
+    Row("Beta", {"concentration1": [1.0, 2.0, 0.5], "concentration0": [1.0, 2.0, 3.0]}, [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]),
+    Row("Dirichlet", {"concentration": [[1.0, 2.0, 1.0], [0.5, 2.0, 1.0]]}, [0.0, 0.5, 0.5]),
+    Row("Uniform", {"low": [0.0, 0.0], "high": [1.0, 1.0]}, [0.0, 1.0]),
+    Row("Exponential", {"rate": [2.0]}, [0.0]),
+    Row("Poisson", {"rate": [0.0, 0.0, 2.0]}, [0.0, 1.0, 0.0]),
+    Row("NegativeBinomial", {"total_count": [0.0, 0.0, 2.0, 2.0], "probs": [0.3, 0.3, 0.0, 0.0]}, [0.0, 1.0, 0.0, 1.0]),
+    Row("Binomial", {"total_count": [3.0, 3.0, 3.0, 0.0], "probs": [0.0, 1.0, 0.0, 0.5]}, [0.0, 3.0, 1.0, 0.0]),
+    Row("Geometric", {"probs": [1.0, 1.0, 1e-10]}, [0.0, 2.0, 1e8]),
+    Row("Bernoulli", {"probs": [0.0, 1.0, 0.0]}, [0.0, 1.0, 1.0]),
+    Row("Categorical", {"probs": [0.5, 0.0, 0.5]}, [0.0, 1.0, 2.0]),
+    Row("Multinomial", {"total_count": 3, "probs": [0.5, 0.0, 0.5]}, [[1.0, 0.0, 2.0], [1.0, 1.0, 1.0]]),
+    Row("ContinuousBernoulli", {"probs": [0.0, 1.0, 0.5]}, [0.0, 1.0, 0.3]),
+    Row("Laplace", {"loc": [0.0], "scale": [1.0]}, [0.0]),
+]
+
+
+@pytest.mark.parametrize("row", AT_ENDS, ids=lambda row: row.id)
+def test_densities_at_ends_beside_torch(row):
+    """Values are PyTorch's; gradients are, too, or finite where PyTorch's are not."""
+    torch = pytest.importorskip("torch")
+    results = []
+    for library in (tl, torch):
+        leaves: list[Any] = []
+
+        def leaf(raw, library=library, leaves=leaves):
+            leaves.append(library.tensor(raw, dtype=library.float64, requires_grad=True))
+            return leaves[-1]
+
+        density = built(library, Make(row.name, **row.kwargs), leaf).log_prob(library.tensor(row.values, dtype=library.float64))
+        density[library.isfinite(density)].sum().backward()
+        results.append([density.detach().numpy(), *(p.grad.numpy() for p in leaves)])
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-7, atol=1e-9)
+    for ours, theirs in zip(results[0][1:], results[1][1:], strict=True):
+        assert np.isfinite(ours).all()
+        np.testing.assert_allclose(ours[np.isfinite(theirs)], theirs[np.isfinite(theirs)], rtol=1e-6, atol=1e-9)
+
+
+def test_densities_where_squares_overflow():
+    x = tl.tensor([1e200, -1e200], dtype=tl.float64)
+    D, d = tl.distributions, tl.tensor(3.0, dtype=tl.float64)
+    expected = -2 * 200 * np.log(10) - np.log(np.pi)
+    np.testing.assert_allclose(D.Cauchy(0 * d, d / 3).log_prob(x).numpy(), expected, rtol=1e-14)
+    np.testing.assert_allclose(D.StudentT(d / 3).log_prob(x).numpy(), expected, rtol=1e-14)
+    np.testing.assert_allclose(D.StudentT(d).log_cdf(x[1]).numpy(), 3 * -200 * np.log(10) + np.log(2 * 3**0.5 / np.pi), rtol=1e-12)
+
+
+def test_samples_have_derivatives_of_every_order():
+    """A sample is its area's quantile: both have the same second derivatives, forward over reverse and reverse over forward."""
+    a, b, p = (tl.tensor(v, dtype=tl.float64) for v in ([0.7, 3.0], [1.5, 0.4], [0.3, 0.8]))
+    for of in (
+        lambda p, a, known: variates.GammaVariate.of(p, a, known),
+        lambda p, a, known: variates.BetaVariate.of(p, a, b, known),
+        lambda p, a, known: variates.CircleVariate.of(p, a, known),
+    ):
+        known = of(p, a, None)
+        by_area = tl.func.jacfwd(tl.func.jacrev(lambda a, of=of: of(p, a, None)))(a)
+        by_sample = tl.func.jacrev(tl.func.jacfwd(lambda a, of=of, known=known: of(None, a, known)))(a)
+        np.testing.assert_allclose(by_sample.numpy(), by_area.numpy(), rtol=1e-9, atol=1e-12)
+        h = 1e-5
+        slope = tl.func.jacrev(lambda a, of=of: of(p, a, None).sum())
+        np.testing.assert_allclose(by_area.sum((0, 1)).numpy(), ((slope(a + h) - slope(a - h)) / (2 * h)).numpy(), rtol=1e-6)
+
+
+def test_samples_inside_transforms():
+    """Each example of a vmap has its own numbers; a gradient inside it is that of its numbers."""
+    a = tl.tensor([0.5, 2.0, 2.0], dtype=tl.float64)
+    x = tl.vmap(lambda a: tl.distributions.Gamma(a, 1.0).rsample((2,)), randomness="different")(a)
+    assert x.shape == (3, 2) and len(np.unique(x.numpy())) == 6
+    with pytest.raises(RuntimeError, match="randomness"):
+        tl.vmap(lambda a: tl.distributions.Gamma(a, 1.0).rsample())(a)
+    g = tl.vmap(tl.func.grad(lambda a: tl.distributions.Beta(a, 1.0).rsample()), randomness="different")(a)
+    assert g.shape == (3,) and bool((g > 0).all())

@@ -8,6 +8,9 @@ A, B = np.array([0.3, 0.9, 1.5, 4.0, 33.0]), np.array([2.5, 0.4, 0.8, 30.0, 7.0]
 L, U = np.array([-1.0, 0.7, -0.5, 1.6, 3.3]), np.array([-1.0, 0.5, 2.0, -1.6, 1.2])
 P, X = np.array([0.2, 0.4, 0.7, 0.9, 0.55]), np.array([0.3, -2.0, 1.0, 2.9, -0.4])
 H = np.array([-3.0, -0.2, 0.3, 5.0, 40.0])
+#: Where quantiles end, and with them their slopes on one side.
+ENDS = np.array([0.0, 1.0])
+END = sample(ENDS, np.ones(2), None, kink=(2 * np.pi * np.i0(1.0) * np.e, 0.0))
 
 SAMPLES = {
     "GammaLogDensity": [sample(A, L), sample(A[:, None], L[:2])],
@@ -22,7 +25,7 @@ SAMPLES = {
     "CosineCumulant": [sample(A, order=0), sample(A, order=2)],
     "CircleRatio": [sample(A, X, order=1), sample(A[:2, None], X[:2], order=2)],
     "CircleLogArea": [sample(A, X, upper=False), sample(A[:2, None], X[:2], upper=True)],
-    "CircleVariate": [sample(P, A, None), sample(P[:2], A[:2, None], None), sample(None, A, X, smooth=False)],
+    "CircleVariate": [sample(P, A, None), sample(P[:2], A[:2, None], None), sample(None, A, X, smooth=False), END],
     "IntervalCumulant": [sample(H, order=0), sample(H, order=1), sample(np.array([0.0, 1e-3]), order=2)],
-    "IntervalVariate": [sample(P, H), sample(P[:2], H[:2, None])],
+    "IntervalVariate": [sample(P, H), sample(P[:2], H[:2, None]), sample(ENDS, np.ones(2), kink=(np.array([np.e - 1, 1 - 1 / np.e]), 0.0))],
 }

@@ -55,9 +55,10 @@ def _alike(*operands: Any) -> Any:
     return [None if z is None else np.asarray(z, dtype) for z in operands]
 
 
-def _spread(known: Any, *others: Any) -> Any:
-    """What is known, in the joint shape, in memory of its own."""
-    return np.array(np.broadcast_arrays(known, *others)[0])
+def _spread(known: Any, *parameters: Any) -> Any:
+    """What is known, in the joint shape; NaN for parameters of no distribution."""
+    allowed = np.all([np.broadcast_to(p > 0, np.broadcast_shapes(np.shape(known), *map(np.shape, parameters))) for p in parameters], axis=0)
+    return np.where(allowed, known, np.nan).astype(known.dtype)
 
 
 # ---- the logarithm y of a gamma variate of shape a: q = exp(a y - exp(y)) / Gamma(a) -------------------------------------------------
