@@ -401,7 +401,7 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
     """The functions that ask, by the place where they are."""
     return {
         "torch": list(FUNCTIONS.values()), "torch.nn.functional": list(NN_FUNCTIONS.values()), "torch.Tensor": list(METHODS.values()),
-    }  # type: ignore[dict-item]  # fmt: skip
+    }  # fmt: skip
 
 
 def get_ignored_functions() -> set[Any]:
