@@ -60,10 +60,10 @@ def asked_by(frame: FrameType | None) -> str:
     return "?"
 
 
-def note(name: str) -> str:
-    """Remember that a name was asked for which is not here; returns what an error says of it."""
-    MISSING.setdefault(name, asked_by(sys._getframe(1)))
-    return f"{name}: {PACKAGE}, which stands for PyTorch here, has no such name; {PACKAGE}.as_torch.missing() lists all that were asked for"
+def note(name: str, frame: FrameType | None = None) -> str:
+    """Remember that a name was asked for (by the caller, or from ``frame``) which is not here; returns what an error says of it."""
+    MISSING.setdefault(name, asked_by(frame or sys._getframe(1)))
+    return f"{name}: {PACKAGE}, which stands for PyTorch here, has no such name; {PACKAGE}.as_torch.missing() lists all asked for"
 
 
 class Stand(ModuleType):
@@ -74,6 +74,13 @@ class Stand(ModuleType):
         vars(self)["_targets"] = tuple(targets)
         if targets:
             self.__doc__ = targets[0].__doc__ or self.__doc__
+
+    def fill(self) -> None:
+        """Show what the modules have loaded, for programs that look into ``vars(torch.optim)``; the rest is found when asked for."""
+        for target in reversed(vars(self)["_targets"]):
+            names = vars(target).get("__all__") or [n for n in vars(target) if not n.startswith("_")]
+            there = {n: vars(target)[n] for n in names if n in vars(target) and n not in HIDDEN and f"{self.__name__}.{n}" not in VALUES}
+            vars(self).update((n, stood_for(v, self.__name__, n)) for n, v in there.items() if not isinstance(v, ModuleType))
 
     def __getattr__(self, name: str) -> Any:
         whole = f"{self.__name__}.{name}"
@@ -183,8 +190,9 @@ class Finder(DistributionFinder):
         return Stand(spec.name, loaded(targets_of(spec.name) or ()) or ())
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: its names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
+        """Its other names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
         module.__file__ = __file__
+        module.fill()  # type: ignore[attr-defined]
         if module.__name__.startswith(AS_THEY_ARE):
             sys.modules[module.__name__] = import_module(targets_of(module.__name__)[0])  # type: ignore[index]
 

@@ -145,6 +145,7 @@ PLACES |= {
 #: Names that mean something else under PyTorch's name: ``module:name`` here.
 VALUES = {
     "torch.__version__": "version:torch",
+    "torch.nn.modules.module._IncompatibleKeys": "nn.state:IncompatibleKeys",
     "torch.version.__version__": "version:torch",
     "torch.torch_version.internal_version": "version:torch",
     "torch.ops": "library:ops",

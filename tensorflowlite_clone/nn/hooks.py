@@ -5,7 +5,7 @@ Not here: the gates that backward hooks need on the tape (``backward_hooks.py``)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
 from .._errors import OperandError
@@ -115,8 +115,54 @@ def _after(hook: Hook, module: Hookable, args: tuple[Any, ...], kwargs: dict[str
     return output if new is None else new
 
 
+class HookTable(MutableMapping[int, Callback]):
+    """Hooks of one kind of one module, by number, as programs ask for them: ``len(module._forward_hooks)``; ``clear()`` drops them."""
+
+    def __init__(self, module: Hookable, kind: str) -> None:
+        self._module, self._kind = module, kind
+
+    def _table(self) -> dict[int, Hook]:
+        hooks = self._module._hooks
+        return {} if hooks is None else getattr(hooks, self._kind)
+
+    def __getitem__(self, number: int) -> Callback:
+        return self._table()[number].function
+
+    def __setitem__(self, number: int, function: Callback) -> None:
+        hooks = self._module._hook_table()
+        getattr(hooks, self._kind)[number] = Hook(function)
+        hooks._count()
+
+    def __delitem__(self, number: int) -> None:
+        del self._table()[number]
+        self._module._hook_table()._count()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    def __repr__(self) -> str:
+        return f"OrderedDict({list(self.items())})"
+
+
+def _kept(kind: str) -> Any:
+    """The attribute under which PyTorch keeps hooks of a kind; other hooks take the place of those that are there."""
+
+    def put(module: Hookable, functions: Any) -> None:
+        table, given = HookTable(module, kind), dict(functions)
+        table.clear()
+        table.update(given)
+
+    return property(lambda module: HookTable(module, kind), put)
+
+
 class Hookable:
     """The methods of `Module` that register hooks."""
+
+    _forward_pre_hooks, _forward_hooks = _kept("before"), _kept("after")
+    _backward_pre_hooks, _backward_hooks = _kept("backward_before"), _kept("backward")
 
     _hooks: Hooks | None
     forward: Callable[..., Any]
