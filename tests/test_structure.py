@@ -36,7 +36,7 @@ FLOORS = {
 CORE = [
     "where", "windows", "sharing", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods",
     "observe", "registry", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
-    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "publish", "operation", "families", "compile",
+    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "compile",
 ]  # fmt: skip
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.
