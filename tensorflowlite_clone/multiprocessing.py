@@ -22,7 +22,7 @@ _OWN = [
     "ProcessContext", "ProcessException", "ProcessExitedException", "ProcessRaisedException", "SpawnContext", "get_all_sharing_strategies",
     "get_sharing_strategy", "set_sharing_strategy", "spawn", "start_processes",
 ]  # fmt: skip
-__all__ = sorted([*_python.__all__, *_OWN])  # type: ignore[attr-defined]
+__all__ = sorted([*_python.__all__, *_OWN])
 __dir__ = _public(globals())
 #: How PyTorch hands memory to other processes; here it is copied, whatever is said.
 STRATEGIES = ("file_descriptor", "file_system")
@@ -101,7 +101,7 @@ class ProcessContext:
         ready = _connection.wait(list(self.sentinels), timeout=timeout)
         failed = None
         for sentinel in ready:
-            i = self.sentinels.pop(sentinel)  # type: ignore[call-overload]
+            i = self.sentinels.pop(sentinel)
             process = self.processes[i]
             process.join()
             if process.exitcode != 0 and failed is None:

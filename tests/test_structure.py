@@ -28,7 +28,7 @@ FLOORS = {
     "kernels": 2, "core": 3, "ops": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 5, "special": 5, "func": 5, "autograd": 6,
     "nn": 7, "distributions": 7, "optim": 8, "utils": 9, "io": 10, "datasets": 10, "__init__": 11,
     "torch_version": 0, "version": 1, "_devices": 1, "xpu": 2, "mtia": 2, "mps": 2, "accelerator": 2, "cpu": 6, "hub": 2, "library": 2,
-    "multiprocessing": 2, "distributed": 2, "backends": 1, "compiler": 2, "types": 4, "random": 5, "testing": 5, "amp": 5, "overrides": 5,
+    "multiprocessing": 2, "distributed": 2, "backends": 2, "compiler": 2, "types": 4, "random": 5, "testing": 5, "amp": 5, "overrides": 5,
     "jit": 8, "serialization": 11, "as_torch": 12,
 }  # fmt: skip
 
@@ -36,7 +36,7 @@ FLOORS = {
 CORE = [
     "where", "windows", "sharing", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods",
     "observe", "registry", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
-    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "publish", "operation", "families", "compile",
+    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "compile",
 ]  # fmt: skip
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import traceback
 from types import ModuleType
 from typing import Any
 
@@ -50,7 +51,8 @@ def _of_an_object(error: BaseException) -> None:
     """Note the attribute that a tensor, a module or another object of the package was asked for in vain."""
     kind = type(getattr(error, "obj", None))
     if isinstance(error, AttributeError) and kind.__module__.startswith("tensorflowlite_clone.") and not issubclass(kind, ModuleType):
-        note(f"torch.{kind.__name__}.{error.name}")
+        frame = list(traceback.walk_tb(error.__traceback__))[-1][0]
+        note(f"torch.{kind.__name__}.{error.name}", frame)
 
 
 def main(arguments: list[str]) -> None:

@@ -5,7 +5,6 @@ Not here: where things are (``table.py``), what users call (``__init__.py``).
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,14 +60,10 @@ def asked_by(frame: FrameType | None) -> str:
     return "?"
 
 
-def note(name: str) -> str:
-    """Remember that a name was asked for which is not here; returns what an error says of it."""
-    MISSING.setdefault(name, asked_by(sys._getframe(1)))
-    return f"{name}: {PACKAGE}, which stands for PyTorch here, has no such name; {PACKAGE}.as_torch.missing() lists all that were asked for"
-
-
-#: What a module has by now, as Python keeps it.
-_own = vars(ModuleType)["__dict__"].__get__
+def note(name: str, frame: FrameType | None = None) -> str:
+    """Remember that a name was asked for (by the caller, or from ``frame``) which is not here; returns what an error says of it."""
+    MISSING.setdefault(name, asked_by(frame or sys._getframe(1)))
+    return f"{name}: {PACKAGE}, which stands for PyTorch here, has no such name; {PACKAGE}.as_torch.missing() lists all asked for"
 
 
 class Stand(ModuleType):
@@ -76,19 +71,16 @@ class Stand(ModuleType):
 
     def __init__(self, name: str, targets: Sequence[ModuleType]) -> None:
         super().__init__(name, f"``{name}``, as {PACKAGE} has it.")
-        _own(self)["_targets"] = tuple(targets)
+        vars(self)["_targets"] = tuple(targets)
         if targets:
             self.__doc__ = targets[0].__doc__ or self.__doc__
 
-    @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        """All public names with what they mean, for programs that go through them."""
-        own: dict[str, Any] = _own(self)
-        for name in dir(self):
-            if not name.startswith("_") and name not in own:
-                with contextlib.suppress(AttributeError, ImportError):
-                    getattr(self, name)
-        return own
+    def fill(self) -> None:
+        """Show what the modules have loaded, for programs that look into ``vars(torch.optim)``; the rest is found when asked for."""
+        for target in reversed(vars(self)["_targets"]):
+            names = vars(target).get("__all__") or [n for n in vars(target) if not n.startswith("_")]
+            there = {n: vars(target)[n] for n in names if n in vars(target) and n not in HIDDEN and f"{self.__name__}.{n}" not in VALUES}
+            vars(self).update((n, stood_for(v, self.__name__, n)) for n, v in there.items() if not isinstance(v, ModuleType))
 
     def __getattr__(self, name: str) -> Any:
         whole = f"{self.__name__}.{name}"
@@ -100,7 +92,7 @@ class Stand(ModuleType):
         else:
             value = self._found(name, whole)
         if not isinstance(value, _Lacking):
-            _own(self)[name] = value
+            vars(self)[name] = value
             return value
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
@@ -114,7 +106,7 @@ class Stand(ModuleType):
     def _shown(self, name: str) -> tuple[Any, str]:
         """What the modules here have under a name, or why they have not."""
         why = ""
-        for target in _own(self)["_targets"]:
+        for target in vars(self)["_targets"]:
             if target.__name__ == PACKAGE and name in HIDDEN:
                 continue
             try:
@@ -130,9 +122,9 @@ class Stand(ModuleType):
         return _Lacking(why and note(whole) and why) if value is _LACKING else stood_for(value, self.__name__, name)
 
     def __dir__(self) -> list[str]:
-        own = {n for n in _own(self) if n.startswith("__")}
+        own = {n for n in vars(self) if n.startswith("__")}
         below = {n.rpartition(".")[2] for n in PLACES if n.rpartition(".")[0] == self.__name__}
-        return sorted(own.union(*(dir(t) for t in _own(self)["_targets"])) - HIDDEN | {n for n in below if not n.startswith("_")})
+        return sorted(own.union(*(dir(t) for t in vars(self)["_targets"])) - HIDDEN | {n for n in below if not n.startswith("_")})
 
     def __reduce__(self) -> Any:
         return import_module, (self.__name__,)
@@ -199,8 +191,9 @@ class Finder(DistributionFinder):
         return Stand(spec.name, loaded(targets_of(spec.name) or ()) or ())
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: its names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
+        """Its other names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
         module.__file__ = __file__
+        module.fill()  # type: ignore[attr-defined]
         if module.__name__.startswith(AS_THEY_ARE):
             sys.modules[module.__name__] = import_module(targets_of(module.__name__)[0])  # type: ignore[index]
 

@@ -147,6 +147,7 @@ PLACES |= {
 VALUES = {
     "torch.Future": "futures:Future",
     "torch.__version__": "version:torch",
+    "torch.nn.modules.module._IncompatibleKeys": "nn.state:IncompatibleKeys",
     "torch.version.__version__": "version:torch",
     "torch.torch_version.internal_version": "version:torch",
     "torch.ops": "library:ops",

@@ -115,62 +115,57 @@ def _after(hook: Hook, module: Hookable, args: tuple[Any, ...], kwargs: dict[str
     return output if new is None else new
 
 
-class _Table(MutableMapping[int, Callback]):
-    """The hooks of one kind of a module by their handles' numbers, as programs look at them, clear them, or put theirs."""
+class HookTable(MutableMapping[int, Callback]):
+    """Hooks of one kind of one module, by number, as programs ask for them: ``len(module._forward_hooks)``; ``clear()`` drops them."""
 
     def __init__(self, module: Hookable, kind: str) -> None:
         self._module, self._kind = module, kind
 
-    def _hooks(self) -> dict[int, Hook]:
+    def _table(self) -> dict[int, Hook]:
         hooks = self._module._hooks
         return {} if hooks is None else getattr(hooks, self._kind)
 
-    def __getitem__(self, key: int) -> Callback:
-        function = self._hooks()[key].function
-        return function.hook if isinstance(function, _WithoutModule) else function
+    def __getitem__(self, number: int) -> Callback:
+        return self._table()[number].function
 
-    def __setitem__(self, key: int, value: Callback) -> None:
+    def __setitem__(self, number: int, function: Callback) -> None:
         hooks = self._module._hook_table()
-        getattr(hooks, self._kind)[key] = Hook(value)
+        getattr(hooks, self._kind)[number] = Hook(function)
         hooks._count()
 
-    def __delitem__(self, key: int) -> None:
-        del self._hooks()[key]
+    def __delitem__(self, number: int) -> None:
+        del self._table()[number]
         self._module._hook_table()._count()
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._hooks())
+        return iter(self._table())
 
     def __len__(self) -> int:
-        return len(self._hooks())
+        return len(self._table())
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return f"OrderedDict({list(self.items())})"
 
 
-def _table(kind: str) -> property:
-    def get(self: Hookable) -> _Table:
-        return _Table(self, kind)
+def _kept(kind: str) -> Any:
+    """The attribute under which PyTorch keeps hooks of a kind; other hooks take the place of those that are there."""
 
-    def put(self: Hookable, value: MutableMapping[int, Callback]) -> None:
-        new = dict(value)
-        table = _Table(self, kind)
+    def put(module: Hookable, functions: Any) -> None:
+        table, given = HookTable(module, kind), dict(functions)
         table.clear()
-        table.update(new)
+        table.update(given)
 
-    return property(get, put)
+    return property(lambda module: HookTable(module, kind), put)
 
 
 class Hookable:
     """The methods of `Module` that register hooks."""
 
+    _forward_pre_hooks, _forward_hooks = _kept("before"), _kept("after")
+    _backward_pre_hooks, _backward_hooks = _kept("backward_before"), _kept("backward")
+
     _hooks: Hooks | None
     forward: Callable[..., Any]
-
-    _forward_pre_hooks, _forward_hooks = _table("before"), _table("after")
-    _backward_pre_hooks, _backward_hooks = _table("backward_before"), _table("backward")
-    _state_dict_pre_hooks, _state_dict_hooks = _table("save_before"), _table("save_after")
-    _load_state_dict_pre_hooks, _load_state_dict_post_hooks = _table("load_before"), _table("load_after")
 
     def _hook_table(self) -> Hooks:
         if self._hooks is None:

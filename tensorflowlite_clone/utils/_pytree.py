@@ -137,7 +137,7 @@ def _walk(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None) -
 def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
     """The tree of a structure with these leaves. Raises `ArgumentError` for another number of them."""
     if isinstance(leaves, TreeSpec):
-        leaves, treespec = treespec, leaves  # type: ignore[assignment]
+        leaves, treespec = treespec, leaves
     values = list(leaves)
     if len(values) != treespec.num_leaves:
         raise ArgumentError(f"tree_unflatten: the structure has {treespec.num_leaves} leaves: got {len(values)}")

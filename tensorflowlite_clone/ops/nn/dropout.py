@@ -6,6 +6,7 @@ The mask comes from the default generator (``ops/random.py``); what happens insi
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -58,6 +59,9 @@ def _dropout(input: Array, p: float = 0.5, training: bool = True, inplace: bool 
 
 def _drop_channels(op: str, input: Array, p: float, training: bool, inplace: bool, spatial: int) -> Array:
     x = to_operand(input, op)
+    if x.ndim == 2 and spatial > 1:  # as in PyTorch, with its warning
+        warnings.warn(f"{op}: the input has 2 dimensions, {shape_of(x)}: each element is dropped by itself; use dropout", stacklevel=3)
+        return _drop(op, x, p, training, inplace, lambda x: x * _mask(op, x, p, 0))
     if x.ndim not in (spatial + 1, spatial + 2):
         raise ShapeError(
             f"{op}: the input must have {spatial + 1} or {spatial + 2} dimensions: it is {shape_of(x)}; use dropout for others"
