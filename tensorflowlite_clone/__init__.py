@@ -47,7 +47,17 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .core.device import contiguous_format, device, layout, memory_format, preserve_format, sparse_coo, strided
+from .core.device import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    device,
+    layout,
+    memory_format,
+    preserve_format,
+    sparse_coo,
+    strided,
+)
 from .core.dtype_names import dtype
 from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
@@ -63,19 +73,46 @@ from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
     from . import (
+        accelerator,
+        amp,
+        as_torch,
+        backends,
+        compiler,
+        cpu,
         cuda,
         datasets,
+        distributed,
+        distributions,
         fft,
+        futures,
+        hub,
+        jit,
+        library,
         linalg,
         masked,
+        mps,
+        mtia,
+        multiprocessing,
         nn,
+        onnx,
         optim,
+        overrides,
+        profiler,
+        random,
+        serialization,
         signal,
         sparse,
         special,
+        testing,
+        torch_version,
         transforms,
+        types,
         utils,
+        version,
+        xpu,
     )
+    from .amp import GradScaler, autocast
+    from .compiler import compile
 
 globals().update(_FUNCTIONS)
 globals().update(_TYPES)
@@ -88,6 +125,7 @@ complex64, complex128, bool = dtype("complex64"), dtype("complex128"), dtype("bo
 half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
 cfloat, cdouble = complex64, complex128
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
+newaxis = None
 
 __getattr__, __dir__ = _later(globals())
 __all__ = [n for n in __dir__() if not n.startswith("_")]

@@ -46,6 +46,14 @@ class ArgumentError(Bounded, ValueError, RuntimeError):
     """An argument has a value the operation cannot work with."""
 
 
+class DeviceError(ArgumentError, AssertionError):
+    """An accelerator was asked to do something; there is only the CPU."""
+
+
+class AbsentError(Bounded, RuntimeError):
+    """Something of PyTorch was asked for that is not here, and silence would change results."""
+
+
 class LinAlgError(Bounded, RuntimeError, _NumpyLinAlgError):
     """A matrix has no such inverse or decomposition (singular, not positive definite, no convergence)."""
 

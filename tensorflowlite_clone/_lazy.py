@@ -19,6 +19,8 @@ LATER = {
         "sparse", "special", "transforms", "utils",
     ),
     "autograd": ("forward_ad", "functional", "profiler"),
+    "cpu": ("amp",),
+    "cuda": ("amp",),
     "io": (
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
@@ -43,7 +45,16 @@ FUNCTIONS = {
     """,
     "sparse": "dsmm hsmm hspmm saddmm smm sparse_coo_tensor spmm sspaddmm",
 }
-#: Those of them that are no methods of tensors; `nn.functional` has none.
+#: Other top-level names, and the modules that have them.
+NAMES = {
+    "amp": "GradScaler autocast",
+    "amp.autocast_mode": """autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype
+        get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled
+        set_autocast_cache_enabled
+        set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype""",
+    "compiler": "compile",
+}
+#: Those of `FUNCTIONS` that are no methods of tensors; `nn.functional` has none.
 NO_METHODS = {
     "dsmm", "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "saddmm",
     "sparse_coo_tensor", "spmm", "svd_lowrank",
@@ -75,6 +86,7 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
     outermost = "." not in package
     names = LATER[package.partition(".")[2]]
     homes = _HOMES if outermost else {}
+    elsewhere = {name: module for module, found in NAMES.items() for name in found.split()} if outermost else {}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name in names:
@@ -83,18 +95,21 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
             load(homes[name])
             namespace[name] = function = namespace["_FUNCTIONS"][name]
             return function
+        if name in elsewhere:
+            namespace[name] = value = getattr(load(elsewhere[name]), name)
+            return value
         why = ABSENT.get(name) if outermost else None
         raise AttributeError(f"module {package!r} has no attribute {name!r}" if why is None else f"{name}: {why}")
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*namespace, *names, *homes} - INTERNAL)
+        return sorted({*namespace, *names, *homes, *elsewhere} - INTERNAL)
 
     return __getattr__, __dir__
 
 
-def load(module: str) -> None:
+def load(module: str) -> Any:
     """Import a module of the package, with the operations that it brings."""
-    import_module(f".{module}", "tensorflowlite_clone")
+    return import_module(f".{module}", "tensorflowlite_clone")
 
 
 def late_method(module: str, name: str, doc: str) -> Callable[[Any], Any]:

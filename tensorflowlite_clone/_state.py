@@ -170,6 +170,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_free_locks)
 
 
+class _Shown:
+    #: What the package is called where dtypes and types are printed: PyTorch's name while it stands for that (``as_torch``).
+    package = "tl"
+
+
+shown = _Shown()
+
+
 class _Default:
     dtype: DType = np.dtype(np.float32)
 

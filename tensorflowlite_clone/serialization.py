@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import mmap as _mmap
 import os as _os
+from collections.abc import Callable as _Callable
 from enum import Enum as _Enum
 from typing import Any as _Any
+from typing import TypeAlias as _TypeAlias
 
 from ._errors import ArgumentError as _ArgumentError
 from ._errors import OperandError as _OperandError
 from ._lazy import public as _public
+from .core.device import device as _device
 from .io import load, save
 from .io import opened as _opened
 from .io import pytorch as _pytorch
@@ -25,12 +28,14 @@ from .io.allowed import add_safe_globals, clear_safe_globals, get_safe_globals, 
 from .io.pytorch import get_unsafe_globals_in_checkpoint
 
 __all__ = [
-    "LoadEndianness", "SourceChangeWarning", "add_safe_globals", "check_module_version_greater_or_equal", "clear_safe_globals",
+    "MAP_LOCATION", "LoadEndianness", "SourceChangeWarning", "add_safe_globals", "check_module_version_greater_or_equal", "clear_safe_globals",
     "default_restore_location", "get_crc32_options", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals",
     "get_unsafe_globals_in_checkpoint", "load", "location_tag", "register_package", "safe_globals", "save", "set_crc32_options",
     "set_default_load_endianness", "set_default_mmap_options",
 ]  # fmt: skip
 __dir__ = _public(globals())
+#: What ``map_location`` may be: a function of a storage and its place, a device, places by places, or None.
+MAP_LOCATION: _TypeAlias = _Callable[[_Any, str], _Any] | _device | str | dict[str, str] | None
 
 
 class SourceChangeWarning(Warning):

@@ -108,3 +108,22 @@ def test_arguments_that_cannot_be():
             bad()
     with pytest.warns(UserWarning, match="mse_loss: size_average and reduce are deprecated: .* pass reduction='sum'"):
         tl.nn.functional.mse_loss(tl.ones(2), tl.ones(2), size_average=False)
+
+
+@pytest.mark.parametrize("name, args, now", [
+    ("add", (2.0, "y"), {"alpha": 2.0}), ("addcmul", (0.5, "y", "z"), {"value": 0.5}),
+    ("addcdiv", (-0.1, "y", "z"), {"value": -0.1}), ("addmm", (3.0, 2.0, "y", "z"), {"beta": 3.0, "alpha": 2.0}),
+    ("addmm", (3.0, "y", "z"), {"beta": 3.0}),
+])  # fmt: skip
+def test_factors_by_position_are_taken_with_a_warning(name, args, now):
+    """As programs wrote them before PyTorch 1.5, in functions, methods and methods in place."""
+    tensors = {"y": tl.tensor([[2.0, 1.0], [4.0, 3.0]]), "z": tl.tensor([[1.0, 5.0], [2.0, 2.0]])}
+    x, given = tl.tensor([[1.0, 2.0], [3.0, 4.0]]), [tensors.get(a, a) if isinstance(a, str) else a for a in args]
+    expected = getattr(x, name)(*(a for a in given if isinstance(a, tl.Tensor)), **now)
+    calls = [lambda: getattr(x, name)(*given), lambda: getattr(x.clone(), f"{name}_")(*given)]
+    calls += [lambda: getattr(tl, name)(x, *given)] if name != "addmm" else [lambda: tl.addmm(given[0], x, *given[1:])]
+    for call in calls:
+        with pytest.warns(UserWarning, match=rf"{name}: a factor by position is deprecated: pass {next(iter(now))}="):
+            assert tl.equal(call(), expected)
+    with pytest.raises(TypeError, match=f"{name}: these arguments do not fit"):
+        getattr(x, name)(*given, 3, 4)

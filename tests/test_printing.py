@@ -180,7 +180,18 @@ def test_devices_as_in_torch():
     assert f"{tl.device('cpu')}" == "cpu" and str(tl.ones(1).device) == "cpu" and tl.device(tl.device("cpu", 1)).index == 1
 
 
-@pytest.mark.parametrize("bad", ["gpu", "cpu:", "cpu:x", "", "cpu:-1", 0, None, "cuda:0"])
+def test_other_devices_have_names_and_no_place():
+    for name, kind, index in (("cuda:0", "cuda", 0), ("cuda", "cuda", None), ("mps", "mps", None), ("meta", "meta", None)):
+        d = tl.device(name)
+        assert (d.type, d.index, str(d)) == (kind, index, name) and d == tl.device(kind, index) != tl.device("cpu")
+        for use in (lambda d=d: tl.ones(2, device=d), lambda d=d: tl.ones(2).to(d), d.__enter__, lambda d=d: d(len)):
+            with pytest.raises(AssertionError, match="device: there is only the CPU"):
+                use()
+    with tl.device("cpu") as d:
+        assert tl.ones(2, device=d).device == d and tl.device("cpu")(len) is len
+
+
+@pytest.mark.parametrize("bad", ["gpu", "cpu:", "cpu:x", "", "cpu:-1", 0, None])
 def test_other_devices_are_refused(bad):
     with pytest.raises((ValueError, RuntimeError), match="device: there is only the CPU"):
         tl.device(bad)

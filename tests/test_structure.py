@@ -24,17 +24,20 @@ FILES = source.read(ROOT)
 
 #: Every place in the package and its floor; a file imports only from its own folder or from lower floors.
 FLOORS = {
-    "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 1, "_files": 0, "_proto": 1, "cuda": 0, "_checks": 1, "_settings": 2, "_state": 1,
-    "kernels": 2, "core": 3, "ops": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 5, "special": 5, "func": 5, "autograd": 6,
-    "nn": 7, "distributions": 8, "optim": 8, "profiler": 9, "utils": 9, "io": 10, "onnx": 10, "transforms": 10, "datasets": 10,
-    "serialization": 11, "__init__": 12,
+    "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 1, "_files": 0, "_proto": 1, "_checks": 1, "_settings": 2, "_state": 1,
+    "torch_version": 0, "version": 1, "_devices": 1, "xpu": 2, "mtia": 2, "mps": 2, "accelerator": 2, "hub": 2, "library": 2,
+    "multiprocessing": 2, "distributed": 2, "backends": 2, "compiler": 2, "futures": 2,
+    "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 5, "special": 5, "func": 5,
+    "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "cpu": 6, "cuda": 6,
+    "nn": 7, "distributions": 8, "jit": 8, "optim": 8, "profiler": 9, "utils": 9, "io": 10, "onnx": 10, "transforms": 10, "datasets": 10,
+    "serialization": 11, "as_torch": 12, "__init__": 13,
 }  # fmt: skip
 
 #: The files of ``core/`` in the order in which they stand on one another: each imports only from those before it.
 CORE = [
     "where", "windows", "sharing", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods",
     "observe", "registry", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
-    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "publish", "operation", "families", "compile",
+    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "compile",
 ]  # fmt: skip
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.

@@ -5,6 +5,7 @@ Not here: what recording is (``core/operation.py``).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from .._state import Restoring, state
 
-__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled", "set_multithreading_enabled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -179,3 +180,16 @@ def is_inference_mode_enabled() -> bool:
 def is_grad_enabled() -> bool:
     """Whether operations in this thread are recorded."""
     return state.grad_enabled
+
+
+class set_multithreading_enabled(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's name)
+    """Whether a backward pass may use other threads than that of its caller: it uses that one, whatever is said."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing was changed."""

@@ -5,6 +5,7 @@ Not here: anything that new programs need; ``tl.tensor(data, requires_grad=True)
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..core.boxed import Boxed
@@ -32,7 +33,9 @@ class Variable(metaclass=_AnyTensor):
     ('Tensor', True, True)
     """
 
-    def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
-        """The tensor."""
+    def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool | None = None) -> Any:
+        """The tensor. ``volatile``, which PyTorch has no longer, is warned of; it means ``no_grad``."""
+        if volatile is not None:
+            warnings.warn("Variable: volatile was removed; use `with tl.no_grad():` instead", UserWarning, stacklevel=2)
         t = data.detach() if isinstance(data, Taped) else Tensor(data)
         return t.requires_grad_() if requires_grad else t

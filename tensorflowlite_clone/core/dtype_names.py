@@ -12,6 +12,7 @@ import numpy as np
 
 from .._errors import DTypeError, OperandError
 from .._lazy import optional
+from .._state import shown as named
 from .._typing import DType
 
 __all__ = ["DTYPES", "bfloat16", "dtype", "dtype_of", "numpy_dtype"]
@@ -91,10 +92,10 @@ class dtype:  # noqa: N801  (PyTorch's name)
         return hash("bfloat16") if self is bfloat16 else hash(self.dtype)
 
     def __repr__(self) -> str:
-        return f"tl.{self.name}"
+        return f"{named.package}.{self.name}"
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if named.package == "tl" else repr(self)
 
     def __reduce__(self) -> Any:
         return dtype, (self.name,)

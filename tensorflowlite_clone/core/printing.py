@@ -17,6 +17,7 @@ from .._checks import integer
 from .._errors import ArgumentError
 from .._state import get_default_dtype
 from .._typing import NDArray
+from .dtype_names import DTYPES
 from .dtypes import COMPLEX_OF
 
 __all__ = ["set_printoptions", "text"]
@@ -74,7 +75,7 @@ def form(array: NDArray) -> list[str]:
     notes = [] if array.size or array.shape == (0,) else [f"size={array.shape}"]
     default = get_default_dtype()
     if array.dtype != default and (not array.size or array.dtype not in (COMPLEX_OF[default], np.int64, np.bool_)):
-        notes.append(f"dtype={array.dtype}")
+        notes.append(f"dtype={DTYPES[array.dtype]}")
     return notes
 
 

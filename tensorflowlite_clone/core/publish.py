@@ -17,6 +17,7 @@ from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed
 from .dtypes import result_type
+from .older import renewed
 from .out import write_into
 from .plain import NUMBERS, plain_array, to_array
 from .signature import PLAIN, better_error, code_of, kinds_of, other_names, refuse
@@ -68,6 +69,7 @@ def public(
                 continue
             if nn or functional:
                 registry.NN_FUNCTIONS[n] = whole
+                whole.__module__ = "tensorflowlite_clone.nn.functional"
             if function and not nn:
                 registry.enter_function(n, whole)
             if method:
@@ -278,6 +280,8 @@ def checked(f: F, out: bool | str = False) -> F:
         try:
             return f(*args, **kwargs)
         except PLAIN as error:
+            if type(error) is TypeError and (call := renewed(f.__name__, args, kwargs)) is not None:
+                return f(*call[0], **call[1])
             better = better_error(f, args, kwargs, error)
             if better is None:
                 raise

@@ -59,11 +59,14 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 def enter_function(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` what ``tl.<name>`` is; a name with a dot says in which namespace alone."""
     space, _, last = name.rpartition(".")
+    function.__module__ = f"tensorflowlite_clone.{space}".rstrip(".")
     (SPACES.setdefault(space, {}) if space else FUNCTIONS)[last] = function
 
 
 def install_method(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` the method ``name`` of every box."""
+    if name.startswith("__") and hasattr(function, "__name__"):
+        function.__name__ = name
     METHODS[name] = function
     setattr(Methods, name, function)
 

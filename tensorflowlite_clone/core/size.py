@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from .._errors import OperandError
+from .._state import shown as named
 
 __all__ = ["SIZES", "Size"]
 
@@ -55,6 +56,9 @@ class Size(tuple[int, ...]):
         return _size(tuple.__mul__(self, times))
 
     __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return tuple.__repr__(self) if named.package == "tl" else f"torch.Size({list(self)})"
 
     def __reduce__(self) -> Any:
         return Size, (tuple(self),)

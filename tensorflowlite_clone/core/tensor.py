@@ -6,6 +6,7 @@ enter from ``ops/`` through the registry and are methods of every box, those tha
 
 from __future__ import annotations
 
+import copy
 import sys
 import weakref
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
-from .._lazy import late_method
+from .._lazy import late_method, load
 from .._state import state
 from .._typing import Array, OperationLike
 from .boxed import Boxed
@@ -31,10 +32,17 @@ from .versions import Cell
 from .views import Views, lineage_of
 from .watchers import WATCHED, RemovableHandle, watch
 from .where import Place, caller, storing
+from .windows import unsealed
 
 
 class TensorType(type):
     """Makes every value inside a transform an instance of `Tensor`, for users. The engine tells the boxes apart: it asks for `Taped`."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        """The class; one of a user has `overrides.Subclass` in the place of `Tensor`."""
+        if not namespace.get("__module__", "").startswith("tensorflowlite_clone.") and Tensor in bases:
+            bases = tuple(load("overrides").Subclass if base is Tensor else base for base in bases)
+        return super().__new__(cls, name, bases, namespace)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, Boxed) if cls is Tensor else super().__instancecheck__(instance)
@@ -64,7 +72,7 @@ class Tensor(_Taped, metaclass=TensorType):
     ((2, 3), tl.float32)
     """
 
-    __slots__ = ("__weakref__", "_grad", "array", "node", "version", "views")
+    __slots__ = ("__dict__", "__weakref__", "_grad", "array", "node", "version", "views")
     rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
@@ -216,7 +224,7 @@ class Tensor(_Taped, metaclass=TensorType):
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
         if state.leaving is not None and self.followed():
             state.leaving.detached = True
-        array = self.array.detach() if isinstance(self.array, Boxed) else self.array
+        array = self.array.detach() if isinstance(self.array, Boxed) else unsealed(self.array)
         out = Tensor.wrap(array, self.level)
         if isinstance(self.array, Boxed):
             lineage_of(self).detached = True
@@ -248,9 +256,9 @@ class Tensor(_Taped, metaclass=TensorType):
             raise DTypeError(
                 f"data: a tensor that requires grad must stay floating or complex: got {new.dtype}; convert the new data first"
             )
-        self.changed("data")
-        # A cell of its own: the new memory is not shared with what shared the old.
+        # A cell of its own: the new memory is not shared with what shared the old, which is as it was for those who saved it.
         self.array, self.version, self.views = new, Cell.at(self.memory_cell().count), None
+        self.changed("data")
 
     def _set_grad(self, value: Any) -> None:
         if value is not None:
@@ -449,10 +457,12 @@ class Tensor(_Taped, metaclass=TensorType):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         array, window = window_of(self.numpy(force=True))
-        return _rebuild, (array, self.requires_grad, window)
+        return _rebuild, (array, self.requires_grad, window), self.__dict__ or None
 
     def __copy__(self) -> Tensor:
-        return self.detach().requires_grad_(self.requires_grad)
+        copied = self.detach().requires_grad_(self.requires_grad)
+        copied.__dict__.update(self.__dict__)
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
@@ -466,6 +476,8 @@ class Tensor(_Taped, metaclass=TensorType):
         if self.requires_grad:
             copied.requires_grad_()
         memo[id(self)] = copied
+        if self.__dict__:
+            copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return copied
 
     # ---- printing ---------------------------------------------------------------------------------------------------------

@@ -57,6 +57,32 @@ def opened(view: ndarray[Any, Any], memory: ndarray[Any, Any]) -> ndarray[Any, A
     return view if view.flags.writeable else np.asarray(_Window(view, memory))
 
 
+class _Sealed:
+    """What NumPy makes an array of: ``memory``, but that it may not be written to through this array and its views."""
+
+    __slots__ = ("__array_interface__", "memory")
+
+    def __init__(self, memory: ndarray[Any, Any]) -> None:
+        self.__array_interface__ = {**memory.__array_interface__, "data": (address(memory), True)}
+        self.memory = memory
+
+
+def sealed(memory: ndarray[Any, Any]) -> ndarray[Any, Any]:
+    """A read-only view of ``memory``, of which, and of whose views, `unsealed` makes writable ones again."""
+    view = np.asarray(_Sealed(unsealed(memory)))
+    return view if view.dtype == memory.dtype else view.view(memory.dtype)
+
+
+def unsealed(view: ndarray[Any, Any]) -> ndarray[Any, Any]:
+    """The same elements, writable where ``view`` came of a `sealed` array whose memory is; else ``view`` itself."""
+    if view.flags.writeable:
+        return view
+    base: Any = view
+    while type(base) is ndarray:
+        base = base.base
+    return opened(view, base.memory) if type(base) is _Sealed and base.memory.flags.writeable else view
+
+
 def address(a: ndarray[Any, Any]) -> int:
     """Where the first element of ``a`` is."""
     place: int = a.__array_interface__["data"][0]

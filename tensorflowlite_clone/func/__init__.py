@@ -10,10 +10,22 @@ from .forward import jvp, linearize
 from .jacobians import hessian, hvp, jacfwd, jacrev
 from .mapping import vmap
 from .reverse import grad, grad_and_value, vjp
-from .stateless import functional_call, replace_all_batch_norm_modules_, stack_module_state
+from .stateless import functional_call, functionalize, replace_all_batch_norm_modules_, stack_module_state
 
 __all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "linearize",
-    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
-]  # fmt: skip
+    "functional_call",
+    "functionalize",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "replace_all_batch_norm_modules_",
+    "stack_module_state",
+    "vjp",
+    "vmap",
+]
 __dir__ = _public(globals())

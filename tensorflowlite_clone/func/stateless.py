@@ -307,3 +307,13 @@ def replace_all_batch_norm_modules_(root: Any) -> Any:
         if forget is not None:
             forget()
     return root
+
+
+def functionalize(func: Any, *, remove: str = "mutations") -> Any:
+    """``func`` itself: transforms follow what it changes in place. ``remove`` is "mutations" or "mutations_and_views".
+
+    Raises `ArgumentError` for another word.
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise ArgumentError(f"functionalize: remove must be 'mutations' or 'mutations_and_views': got {remove!r:.40}")
+    return func

@@ -1,7 +1,7 @@
 """Neural networks: modules, layers, losses, initialisation, as in ``torch.nn``."""
 
 from .._lazy import public as _public
-from . import functional, grad, init, modules, utils
+from . import functional, grad, init, modules, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -313,6 +313,7 @@ __all__ = [
     "grad",
     "init",
     "modules",
+    "parallel",
     "utils",
 ]  # fmt: skip
 __dir__ = _public(globals())

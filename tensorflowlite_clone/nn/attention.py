@@ -5,9 +5,12 @@ Not here: the computation (``ops/nn/multihead.py``), layers made of attention (`
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from enum import IntEnum
 from typing import Any
 
-from .._errors import ArgumentError
+from .._errors import ArgumentError, OperandError
 from ..core.tensor import Tensor
 from ..ops.nn.multihead import attention_of_heads, mask_of_encoder
 from . import init
@@ -15,6 +18,24 @@ from .linear import NonDynamicallyQuantizableLinear, parameter
 from .module import Module
 from .parameter import Parameter
 from .settings import checked
+
+
+class SDPBackend(IntEnum):
+    """PyTorch's ways to compute `nn.functional.scaled_dot_product_attention`; here there is one."""
+
+    ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = range(-1, 5)
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: SDPBackend | list[SDPBackend], set_priority: bool = False) -> Iterator[None]:
+    """``with sdpa_kernel(SDPBackend.MATH):`` chooses between ways that give the same result; there is one.
+
+    Raises `OperandError` for what is no `SDPBackend`.
+    """
+    given = backends if isinstance(backends, list | tuple) else [backends]
+    if not given or not all(isinstance(b, SDPBackend) for b in given):
+        raise OperandError(f"sdpa_kernel: needs members of SDPBackend: got {backends!r:.60}")
+    yield
 
 
 class MultiheadAttention(Module):

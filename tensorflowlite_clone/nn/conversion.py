@@ -15,6 +15,7 @@ from .._errors import ArgumentError, OperandError
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
+from ..core.device import on_cpu
 from ..core.dtype_names import Kind, dtype_of
 from ..core.tensor import Taped, Tensor
 from .parameter import is_lazy
@@ -74,7 +75,7 @@ class Convertible:
                     raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {value}; pass float32 or float64")
                 self._cast(value)
             elif isinstance(value, str | Device):
-                Device(value)
+                on_cpu(value)
             elif isinstance(value, Taped):
                 self._cast(value.dtype)
             elif value is not None and not isinstance(value, bool | MemoryFormat):
@@ -107,24 +108,24 @@ class Convertible:
 
     def cuda(self, device: Any = None) -> Self:
         """There is only the CPU: raises `ArgumentError` for a module that has tensors."""
-        return self._apply(lambda t: Device("cuda"))
+        return self._apply(lambda t: on_cpu("cuda"))
 
     def xpu(self, device: Any = None) -> Self:
         """As `cuda`."""
-        return self._apply(lambda t: Device("xpu"))
+        return self._apply(lambda t: on_cpu("xpu"))
 
     def ipu(self, device: Any = None) -> Self:
         """As `cuda`."""
-        return self._apply(lambda t: Device("ipu"))
+        return self._apply(lambda t: on_cpu("ipu"))
 
     def mtia(self, device: Any = None) -> Self:
         """As `cuda`."""
-        return self._apply(lambda t: Device("mtia"))
+        return self._apply(lambda t: on_cpu("mtia"))
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """New memory for parameters and buffers, whose values are not kept; to be initialised or loaded next."""
         if device is not None:
-            Device(device)
+            on_cpu(device)
         flag("to_empty", "recurse", recurse)
         return self._apply(lambda t: Tensor(np.empty(tuple(t.shape), t.dtype.dtype)), recurse)
 

@@ -10,7 +10,7 @@ from .._checks import integer
 from .._errors import ArgumentError, OperandError
 from .._state import get_default_dtype
 from ..core.boxed import Boxed
-from ..core.device import device as Device  # noqa: N812
+from ..core.device import on_cpu
 from ..core.dtype_names import DTYPES, dtype, dtype_of
 from ..core.dtypes import CATEGORY
 from ..core.plain import plain_array, to_array
@@ -39,7 +39,7 @@ class Parameter(Tensor):
     """A leaf tensor that a `Module` registers when it is assigned to an attribute.
 
     ``data`` is an array or tensor whose memory is shared; ``requires_grad`` is on unless said otherwise. Operations on a
-    parameter give plain tensors. Unlike those it takes any attributes, for notes of the user (``weight.shared = True``).
+    parameter give plain tensors. As all tensors it takes any attributes, for notes of the user (``weight.shared = True``).
 
     >>> Parameter(np.ones(2, "f4"))
     Parameter containing:
@@ -90,13 +90,8 @@ class Buffer(Tensor):
         super().__init__(_data("Buffer", data), requires_grad=isinstance(data, Taped) and data.requires_grad)
         self.persistent = persistent
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        copied = super().__deepcopy__(memo)
-        copied.__dict__.update(self.__dict__)
-        return copied
-
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild_buffer, (super().__reduce_ex__(protocol), self.__dict__)
+        return _rebuild_buffer, (super().__reduce_ex__(protocol)[:2], self.__dict__)
 
 
 def _rebuild_buffer(tensor: Any, notes: dict[str, Any]) -> Buffer:
@@ -121,7 +116,7 @@ class _Uninitialized:
 
     def _begin(self: Any, requires_grad: bool, device: Any, kind: Any) -> None:
         if device is not None:
-            Device(device)
+            on_cpu(device)
         _ARRAY.__set__(self, np.empty(0, get_default_dtype() if kind is None else dtype_of(kind).dtype))
         self.level = 0
         self._grad = self.node = self.version = self.views = None
@@ -144,7 +139,7 @@ class _Uninitialized:
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become a tensor of this shape, of zeros until it is initialised, in the dtype that was announced unless another is given."""
         if device is not None:
-            Device(device)
+            on_cpu(device)
         sizes = tuple(integer("materialize", "shape", n) for n in (shape if isinstance(shape, tuple | list) else (shape,)))
         kind = self.dtype.dtype if dtype is None else dtype_of(dtype).dtype
         self.__class__ = self.cls_to_become

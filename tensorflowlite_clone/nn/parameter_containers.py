@@ -52,7 +52,8 @@ class ParameterList(_Holder):
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
         self._size = 0
-        self.extend(() if values is None else values)
+        if values is not None:
+            self.extend(values)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_size": len(state["_parameters"]), **state})
@@ -105,7 +106,8 @@ class ParameterDict(_Holder):
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
         self._keys: dict[str, None] = {}
-        self.update({} if parameters is None else parameters)
+        if parameters is not None:
+            self.update(parameters)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_keys": dict.fromkeys(state["_parameters"]), **state})

@@ -14,6 +14,7 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import Array, Shape
 from ..core.broadcast import shape_of
 from ..core.publish import public, to_operand
+from ..core.size import Size
 from .shape import BroadcastTo, Reshape
 
 
@@ -58,7 +59,7 @@ def _broadcast_tensors(*tensors: Any) -> tuple[Array, ...]:
 
 
 @public("broadcast_shapes", method=False)
-def _broadcast_shapes(*shapes: Any) -> Shape:
+def _broadcast_shapes(*shapes: Any) -> Size:
     """The shape that arrays of these shapes broadcast to.
 
     >>> import tensorflowlite_clone as tl
@@ -66,7 +67,7 @@ def _broadcast_shapes(*shapes: Any) -> Shape:
     (2, 3)
     """
     try:
-        return np.broadcast_shapes(*shapes)
+        return Size(np.broadcast_shapes(*shapes))
     except ValueError:
         raise ShapeError(
             f"broadcast_shapes: shapes do not broadcast: they are {list(shapes)}; from the right, sizes must be equal or 1"

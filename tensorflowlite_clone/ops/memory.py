@@ -20,7 +20,7 @@ from .._state import get_default_dtype, state
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.device import device as Device  # noqa: N812
-from ..core.device import layout, strided
+from ..core.device import layout, on_cpu, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
 from ..core.registry import install_method
@@ -211,7 +211,7 @@ def _get_default_device() -> Device:
 def _set_default_device(device: Any) -> None:
     """Raises `ArgumentError` unless ``device``, if it is not None, is the CPU."""
     if device is not None:
-        Device(device)
+        on_cpu(device)
 
 
 def _flag(name: str, answer: bool, doc: str) -> None:
@@ -316,7 +316,7 @@ def _as_subclass(input: Array, cls: Any) -> Array:
     if not (isinstance(cls, type) and issubclass(cls, Taped)):
         raise OperandError(f"as_subclass: needs a subclass of Tensor: got {cls!r:.60}")
     array = _array(input, "as_subclass")
-    out: Any = cls.__new__(cls)
+    out: Any = object.__new__(cls)  # a user's own __new__ has other arguments
     out.array, out.level, out.node, out.views = array, input.level, input.node, input.views
     out.version, out._grad = input.shared_cell(), None
     if isinstance(input.views, Views):

@@ -26,7 +26,7 @@ from .._errors import ArgumentError, DTypeError, OperandError
 from .._state import freed_by_fork, get_default_dtype, state
 from .._typing import Array, DTypeLike, Shape
 from ..core.broadcast import shape_of
-from ..core.device import device as Device  # noqa: N812
+from ..core.device import on_cpu
 from ..core.dtype_names import numpy_dtype
 from ..core.publish import public
 from ..core.signature import How
@@ -55,7 +55,7 @@ class Generator:
     device: Any
 
     def __init__(self, device: Any = "cpu") -> None:
-        self.device = Device(device)
+        self.device = on_cpu(device)
         self._lock = freed_by_fork(threading.Lock())
         self._stream: np.random.Generator | None = None
         self._seed: int | None = 0

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, OperandError
 from .._state import set_default_dtype
+from .._state import shown as named
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.dtype_names import Kind, dtype, dtype_of
@@ -43,7 +44,7 @@ class TensorOf:
         return isinstance(instance, Boxed) and instance.dtype is self.dtype
 
     def __repr__(self) -> str:
-        return f"tl.{self.__name__}"
+        return f"{named.package}.{self.__name__}"
 
     __str__ = __repr__
 
@@ -85,7 +86,7 @@ def _name_of(kind: dtype) -> str:
     if kind in _BY_DTYPE:
         return repr(_BY_DTYPE[kind])
     words = {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}
-    return f"tl.{words.get(kind.name, kind.name.title().replace('Uint', 'UInt'))}Tensor"
+    return f"{named.package}.{words.get(kind.name, kind.name.title().replace('Uint', 'UInt'))}Tensor"
 
 
 def _named(kind: Any, op: str) -> dtype:

@@ -159,7 +159,7 @@ def test_a_result_that_all_examples_share():
 
 def test_mistakes_in_a_class_are_found_when_it_is_made():
     with pytest.raises(TypeError, match=r"Plain\.forward: must be a static method"):
-        type("Plain", (Function,), {"forward": lambda ctx, x: x})
+        type("Plain", (Function,), {"forward": property(lambda ctx: ctx)})
     with pytest.raises(TypeError, match="backward and vjp are two names"):
         type("Both", (OldStyle,), {"vjp": staticmethod(lambda ctx, g: g)})
     with pytest.raises(TypeError, match="generate_vmap_rule"):

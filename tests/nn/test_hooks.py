@@ -464,3 +464,23 @@ def test_tables_under_the_names_of_torch():
     assert not plain._forward_hooks and repr(plain._forward_hooks) == "{}" and plain._hooks is None
     with pytest.raises(KeyError):
         del plain._forward_hooks[3]
+
+
+def test_hooks_can_be_looked_at_and_dropped_as_in_pytorch():
+    seen = []
+    layer = nn.Linear(2, 1)
+    assert len(layer._forward_hooks) == len(layer._forward_pre_hooks) == 0 and layer._hooks is None
+
+    def hook(module, args, output):
+        seen.append("after")
+
+    handle = layer.register_forward_hook(hook)
+    layer.register_forward_pre_hook(lambda module, args: seen.append("before"))
+    assert layer._forward_hooks == {handle.id: hook} and len(layer._forward_pre_hooks) == 1 and len(layer._backward_hooks) == 0
+    layer(tl.ones(1, 2))
+    layer._forward_pre_hooks.clear()
+    layer(tl.ones(1, 2))
+    layer._forward_hooks = {1: lambda module, args, output: output * 0}
+    assert layer(tl.ones(1, 2)).item() == 0 and seen == ["before", "after", "after"]
+    del layer._forward_hooks[1]
+    assert list(layer._forward_hooks) == []

@@ -22,6 +22,7 @@ from ...core.saved import version_of
 from ...core.tensor import Taped, Tensor
 from ...core.watchers import hand_over
 from ...core.where import here
+from ...core.windows import sealed
 from ...ops.inplace.mutation import check_views, settle
 from .call import Call
 from .context import FunctionCtx, Kept
@@ -129,8 +130,7 @@ class Recording:
             return t
         out = Tensor.wrap(t.array, self.level)
         if recorded:
-            out.array = out.array.view()
-            out.array.flags.writeable = False
+            out.array = sealed(out.array)
             out.version = a.shared_cell()
         else:
             a.show(out)

@@ -50,7 +50,6 @@ PLACES = {
     "transformer": """Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer _get_activation_fn
         _get_clones""",
     "upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
-    ".parallel": "DataParallel",  # beside ``modules``
 }
 #: The files of ``nn`` that define what ``nn`` itself does not show.
 HOMES = {

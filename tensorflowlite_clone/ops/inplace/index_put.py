@@ -131,7 +131,8 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         raise foreign(self, name)
     if isinstance(value, Taped) and (value.node is None or not state.grad_enabled):
         value = value.array
-    part = None if indices or self.views is None else self.array[(*spec, ...)]
+    shared = self.views is not None or (self.version is not None and self.version.shared)
+    part = None if indices or not shared else self.array[(*spec, ...)]
     if state.grad_enabled and (on_tape(self) or isinstance(value, Taped)):
         check_views(self, name)
         if isinstance(value, Taped) and value.level != self.level:

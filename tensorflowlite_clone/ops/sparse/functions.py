@@ -15,7 +15,7 @@ from ..._state import get_default_dtype
 from ..._typing import Array, DTypeLike
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
-from ...core.device import device as Device  # noqa: N812
+from ...core.device import on_cpu
 from ...core.levels import all_values
 from ...core.publish import public, to_operand
 from ...core.tensor import Tensor
@@ -76,7 +76,7 @@ def _sparse_coo_tensor(
     """
     op = "sparse_coo_tensor"
     if device is not None:
-        Device(device)
+        on_cpu(device)
     if values is None:
         if (size is None) == (indices is None):
             raise ArgumentError(f"{op}: values are missing: pass indices and values, or a size alone")

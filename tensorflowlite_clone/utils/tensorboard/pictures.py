@@ -81,8 +81,8 @@ def image(tag: str, x: Any, dataformats: str, op: str = "add_image") -> Value:
 def boxed(tag: str, x: Any, boxes: Any, rescale: float, dataformats: str, labels: Any) -> Value:
     """A picture with red boxes ``(N, 4)`` of left, top, right, bottom in pixels, and captions."""
     op = "add_image_with_boxes"
-    drawing = optional("PIL.ImageDraw", "image", op)
-    pillow = optional("PIL.Image", "image", op)
+    drawing = optional("PIL.ImageDraw", "images", op)
+    pillow = optional("PIL.Image", "images", op)
     pixels = laid_out(op, as_bytes(op, x), dataformats)
     corners = array_of(op, boxes)
     if corners.ndim != 2 or corners.shape[-1] != 4:
@@ -121,7 +121,7 @@ def figure(tag: str, figures: Any, close: bool) -> Value:
 
 def video(tag: str, x: Any, fps: float) -> Value:
     """``(N, T, C, H, W)`` as an animated GIF, the films of a batch in a grid."""
-    pillow = optional("PIL.Image", "image", "add_video")
+    pillow = optional("PIL.Image", "images", "add_video")
     array = as_bytes("add_video", x)
     if array.ndim != 5:
         raise ShapeError(f"add_video: a film has shape (N, T, C, H, W): got {array.shape}; reshape it")

@@ -1,0 +1,158 @@
+"""``as_torch``: every path of PyTorch leads to the package, what is not there says so, and nothing is left behind.
+
+Most run in processes of their own: this one may have PyTorch. What the names do that are found so: ``test_device_names.py`` and others.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.torch_version import TorchVersion
+
+
+def run(*arguments, code=0, **options):
+    """Standard output and standard error of ``python -m tensorflowlite_clone.as_torch``."""
+    environment = os.environ | {"PYTHONPATH": str(Path(tl.__file__).parents[1])}
+    command = [sys.executable, "-m", "tensorflowlite_clone.as_torch", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120, **options)
+    assert done.returncode == code, done.stderr
+    return done.stdout, done.stderr
+
+
+PROGRAM = """
+import importlib.metadata, importlib.util, multiprocessing, pickle, subprocess, sys
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor, optim
+from torch.autograd.function import Function
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.optim.adamw import AdamW
+from torch.optim.lr_scheduler import StepLR
+from torch.utils.data.dataloader import DataLoader
+from torch.utils.data.sampler import SequentialSampler
+
+assert importlib.import_module("torch.nn.functional") is F is nn.functional and torch.nn is nn
+assert isinstance(nn.Conv2d(1, 1, 1), _ConvNd) and optim.AdamW is AdamW
+assert nn.Linear.__module__.startswith("tensorflowlite_clone.") and "site-packages/torch" not in str(torch.__file__)
+assert importlib.metadata.version("torch") == "2.13.0+tensorflowlite"
+assert importlib.util.find_spec("torch") is torch.__spec__ and importlib.util.find_spec("torch.no_such") is None
+assert torch.__version__ >= "2.9" and torch.__version__ >= (2, 13) and torch.__version__.split("+")[0] == "2.13.0"
+assert pickle.loads(pickle.dumps(torch.nn)) is nn
+assert {"Linear", "functional"} <= set(dir(nn)) and "core" not in dir(torch)
+assert vars(optim)["AdamW"] is AdamW and vars(F)["relu"] is F.relu and vars(torch)["add"] is torch.add
+assert pickle.loads(pickle.dumps(torch.relu)) is torch.relu and torch.relu.__module__ == "torch"
+assert (str(torch.float32), repr(torch.int8), torch.ones(1).type()) == ("torch.float32", "torch.int8", "torch.FloatTensor")
+assert str(torch.zeros(2, 3).shape) == "torch.Size([2, 3])" and repr(torch.strided) == "torch.strided"
+assert repr(torch.ones(1).double()) == "tensor([1.], dtype=torch.float64)"
+import torch.autograd.gradcheck
+assert callable(torch.autograd.gradcheck) and sys.modules["torch.autograd.gradcheck"].gradgradcheck is torch.autograd.gradgradcheck
+torch.backends.cudnn.benchmark = True
+import torch.backends.cudnn as cudnn
+assert cudnn.benchmark and cudnn is torch.backends.cudnn
+scope = {}
+exec("from torch.nn import *", scope)
+assert scope["Linear"] is nn.Linear
+
+def double(x):
+    return (2 * x).tolist()
+
+if __name__ == "__main__":
+    print(sys.argv[1:], sys.modules["__main__"].double is double)
+    child = "import importlib.metadata as m, torch.nn as nn; print(nn.Linear.__module__, m.version('torch'))"
+    print(subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True).stdout)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(double, [torch.ones(2)]))
+"""
+
+
+def test_a_program_its_paths_and_its_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(PROGRAM)
+    out, err = run(script, "--lr", "1")
+    assert out.split("\n") == ["['--lr', '1'] True", "tensorflowlite_clone.nn.linear 2.13.0+tensorflowlite", "", "[[2.0, 2.0]]", ""]
+    assert not err
+
+
+def test_what_is_not_there_says_so_and_is_listed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import torch\n"
+        "for line in ['import torch.warp.drive', 'from torch.nn import Flux', 'torch.warp', 'torch.nn.functional.flux', 'torch.core',\n"
+        "             'import torchvision.models', 'torch.qint8']:\n"
+        "    try:\n        exec(line)\n"
+        "    except (ImportError, AttributeError) as e:\n        print(type(e).__name__, str(e)[:100])\n"
+        "torch.ones(2).flux()\n"
+    )
+    out, err = run(script, code=1)
+    assert out.count("ModuleNotFoundError") == 3 and out.count("AttributeError") == 4 and out.count("which stands for PyTorch here") == 6
+    assert "qint8: there are no quantized tensors" in out
+    listed = [line.split()[0] for line in err.split("asked for, and not there:\n")[1].split("Traceback")[0].splitlines()]
+    assert listed == [
+        "torch.Tensor.flux", "torch.core", "torch.nn.Flux", "torch.nn.functional.flux", "torch.qint8", "torch.warp", "torchvision.models",
+    ]  # fmt: skip
+    assert f"torch.Tensor.flux  ({script}:8)" in err
+    assert "not there" not in run("-q", script, code=1)[1]
+
+
+def test_modules_code_and_usage(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package" / "__main__.py").write_text("import sys, torch; print(sys.argv[1:], torch.ones(1), __spec__.name)")
+    assert run("-m", "package", "a", cwd=tmp_path)[0] == "['a'] tensor([1.]) package.__main__\n"
+    assert run("-c", "import sys, torch; print(sys.argv, torch.ones(1), __name__)", "b")[0] == "['-c', 'b'] tensor([1.]) __main__\n"
+    assert run("-h")[0].startswith("usage") and run(code=0)[0].startswith("usage") and run("-x", code=2)[1].startswith("usage")
+    run("-c", "raise SystemExit(3)", code=3)
+    (tmp_path / "test_it.py").write_text("import torch\ndef test_it(): assert torch.__version__ > '2.12'\n")
+    assert "1 passed" in run("-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path / "test_it.py", cwd=tmp_path)[0]
+
+
+def test_install_and_uninstall():
+    program = """
+import os, sys
+import tensorflowlite_clone as tl
+before = sys.path[:], os.environ.get("PYTHONPATH")
+with tl.as_torch.install():
+    import torch.nn as nn, torch
+    assert tl.as_torch.is_installed() and nn.Linear is tl.nn.Linear
+    with tl.as_torch.install():
+        pass
+    assert tl.as_torch.is_installed()
+assert not tl.as_torch.is_installed() and not [m for m in sys.modules if m.split(".")[0] == "torch"]
+assert before == (sys.path[:], os.environ.get("PYTHONPATH"))
+tl.as_torch.uninstall()
+sys.modules["torch"] = type(sys)("torch")
+try:
+    tl.as_torch.install()
+except RuntimeError as error:
+    assert "PyTorch itself is imported in this process already" in str(error)
+else:
+    raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_versions_compare_as_versions():
+    v = TorchVersion("2.13.0+x1")
+    assert v > "2.9" and v >= (2, 13) and not v < "2.13.0" and v != "2.13.0" and v == "2.13.0+x1" and v < "3" and v <= "2.13.1"
+    assert TorchVersion("2.1.0a0+git") < "2.1.0" and TorchVersion("2.1.0.dev2") < "2.1.0a0" and TorchVersion("2.1") == "2.1.0"
+    assert TorchVersion("2.1.post1") > "2.1" and TorchVersion("2.1rc1") < (2, 1) and TorchVersion("x") < "y" and hash(v) == hash(str(v))
+
+
+def test_versions_compare_as_pytorchs():
+    theirs = pytest.importorskip("torch.torch_version").TorchVersion
+    texts = ["2.13.0", "2.9", "2.13.0+cpu", "2.13.0+cu126", "2.13.0a0", "2.13.0rc2", "2.13.0.dev20260101", "2.13.post1", "2.13", "1.0"]
+    for a in texts:
+        for b in texts:
+            ours, other = TorchVersion(a), theirs(a)
+            assert (ours < b, ours == b, ours > b, ours <= b, ours >= b) == (other < b, other == b, other > b, other <= b, other >= b), (
+                a,
+                b,
+            )
