@@ -254,13 +254,13 @@ class Kumaraswamy(TransformedDistribution):
     def icdf(self, value: Array) -> Array:
         return (-((-value).log1p() / self.concentration0).expm1()) ** (1 / self.concentration1)
 
-    def _moment(self, n: int) -> Array:
+    def _log_moment(self, n: int) -> Array:
         b, at = self.concentration0, 1 + n / self.concentration1
-        return b * (at.lgamma() + b.lgamma() - (at + b).lgamma()).exp()
+        return b.log() + at.lgamma() + b.lgamma() - (at + b).lgamma()
 
     @property
     def mean(self) -> Array:
-        return self._moment(1)
+        return self._log_moment(1).exp()
 
     @property
     def mode(self) -> Array:
@@ -271,7 +271,8 @@ class Kumaraswamy(TransformedDistribution):
 
     @property
     def variance(self) -> Array:
-        return self._moment(2) - self._moment(1) ** 2
+        mean = self._log_moment(1)
+        return (2 * mean).exp() * (self._log_moment(2) - 2 * mean).expm1()
 
     def entropy(self) -> Array:
         a, b = self.concentration1, self.concentration0
