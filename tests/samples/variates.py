@@ -16,7 +16,7 @@ SAMPLES = {
     "GammaLogDensity": [sample(A, L), sample(A[:, None], L[:2])],
     "GammaRatio": [sample(A, L, order=1), sample(A[:3], L[:3], order=2), sample(A[:, None], L[:2], order=1)],
     "GammaLogArea": [sample(A, L, upper=False), sample(A, L, upper=True), sample(A[:, None], L[:2], upper=True)],
-    "GammaVariate": [sample(P, A, None), sample(P[:2], A[:, None], None), sample(None, A, L, smooth=False)],
+    "GammaVariate": [sample(P, A, None), sample(P, A, None, upper=True), sample(P[:2], A[:, None], None), sample(None, A, L, smooth=False)],
     "LogBeta": [sample(A, B), sample(A[:, None], B[:2])],
     "BetaLogDensity": [sample(A, B, U), sample(A[:, None], B[:1], U[:2])],
     "BetaRatio": [sample(A, B, U, i=1, j=0), sample(A, B, U, i=0, j=1), sample(A[:2, None], B[:2], U[:1], i=1, j=1)],
