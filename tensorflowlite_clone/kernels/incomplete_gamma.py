@@ -376,15 +376,16 @@ def _quantile(p: NDArray, a: NDArray, upper: bool) -> NDArray:
     end = -np.inf if upper else np.inf
     out = np.where(p == 0.0, -end, np.where(p == 1.0, end, np.nan))
     low, high = (p > 0) & (p <= 0.5), (p > 0.5) & (p < 1.0)
-    near, far = np.log, lambda p: np.log1p(-p)  # the logarithms of the areas below and above
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below, above = np.log(p), np.log1p(-p)  # the logarithms of the two areas
     if upper:
-        low, high, near, far = high, low, far, near  # type: ignore[assignment]
+        low, high, below, above = high, low, above, below
     if np.any(low):  # P(a, x) <= x^a / Gamma(a + 1)
-        b, goal = a[low], near(p[low])
+        b, goal = a[low], below[low]
         start = (goal + lgamma_values(b + 1.0)) / b
         out[low] = solve(partial(_log_area, b, upper=False), partial(_log_density, b), goal, start, 1.0)
     if np.any(high):  # Q(a, a + sqrt(2 a k) + k) <= exp(-k)
-        b, goal = a[high], far(p[high])
+        b, goal = a[high], above[high]
         start = np.log(b - goal + np.sqrt(-2.0 * b * goal))
         out[high] = solve(partial(_log_area, b, upper=True), partial(_log_density, b), goal, start, -1.0)
     return out
