@@ -47,15 +47,16 @@ class _Counts(Distribution):
         return most
 
     def icdf(self, value: Array) -> Array:
-        """The smallest number whose `cdf` is at least ``value``, a constant for every derivative; PyTorch has none."""
+        """The smallest number whose `cdf` is at least ``value``, to rounding; a constant for every derivative. PyTorch has none."""
         with no_grad():
             allowed = (value >= 0) & (value <= 1)
             p = where(allowed, value, 0.5).detach()
-            high = self._most(p)
+            goal = p * (1 - 8 * finfo(p.dtype).eps)  # an area that is p but for rounding is large enough
+            high = self._most(goal)
             low = 0 * high - 1
             while not holds(high - low <= 1):
                 middle = ((low + high) / 2).floor().clamp(min=0)
-                enough = self.cdf(middle) >= p
+                enough = self.cdf(middle) >= goal
                 low, high = where(enough, low, middle), where(enough, middle, high)
             endless = (p == 1) & (self.cdf(high) >= 1) & (high > self.mean) if self.support is _NATURAL else p > 1
             return where(allowed, where(endless, math.inf, high), math.nan)
