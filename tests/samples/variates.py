@@ -16,7 +16,7 @@ SAMPLES = {
     "GammaLogDensity": [sample(A, L), sample(A[:, None], L[:2])],
     "GammaRatio": [sample(A, L, order=1), sample(A[:2, None], L[:2], order=2)],
     "GammaLogArea": [sample(A, L, upper=False), sample(A, L, upper=True), sample(A[:, None], L[:2], upper=True)],
-    "GammaVariate": [sample(P, A, None), sample(None, A, L, smooth=False)],
+    "GammaVariate": [sample(P, A, None), sample(P[:2], A[:2, None], None, upper=True), sample(None, A, L, smooth=False)],
     "LogBeta": [sample(A, B), sample(A[:, None], B[:2])],
     "BetaLogDensity": [sample(A, B, U), sample(A[:, None], B[:1], U[:2])],
     "BetaRatio": [sample(A[:3], B[:3], U[:3], i=1, j=0), sample(A[:2, None], B[:2], U[:1], i=0, j=1)],
