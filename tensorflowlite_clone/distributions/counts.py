@@ -12,6 +12,7 @@ from typing import Any
 from .._errors import ArgumentError
 from .._state import get_default_dtype
 from .._typing import Array
+from ..autograd import no_grad
 from ..core.boxed import Boxed
 from ..core.size import Size
 from ..core.tensor import Tensor
@@ -22,6 +23,7 @@ from ..ops.ranges import _arange
 from ..ops.special.variates import BetaLogArea, BetaLogDensity, GammaLogArea, GammaLogDensity
 from . import constraints
 from .chances import ByChances
+from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .gammas import Gamma
 from .utils import holds, log_part, standard, where
@@ -31,7 +33,36 @@ __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 _REAL, _UNIT, _NATURAL = constraints.real, constraints.unit_interval, constraints.nonnegative_integer
 
 
-class _OfTrials(ByChances):
+class _Counts(Distribution):
+    """Whole numbers from 0 on, whose areas are known."""
+
+    def cdf(self, value: Array) -> Array:
+        return self.log_cdf(value).exp()
+
+    def _most(self, value: Array) -> Array:
+        """A number that is as large as the quantiles."""
+        most = value * 0 + self.mean.detach().floor() + 1
+        while not holds(enough := (self.cdf(most) >= value) | (most > 1e15)):
+            most = where(enough, most, 2 * most)
+        return most
+
+    def icdf(self, value: Array) -> Array:
+        """The smallest number whose `cdf` is at least ``value``, to rounding; a constant for every derivative. PyTorch has none."""
+        with no_grad():
+            allowed = (value >= 0) & (value <= 1)
+            p = where(allowed, value, 0.5).detach()
+            goal = p * (1 - 8 * finfo(p.dtype).eps)  # an area that is p but for rounding is large enough
+            high = self._most(goal)
+            low = 0 * high - 1
+            while not holds(high - low <= 1):
+                middle = ((low + high) / 2).floor().clamp(min=0)
+                enough = self.cdf(middle) >= goal
+                low, high = where(enough, low, middle), where(enough, middle, high)
+            endless = (p == 1) & (self.cdf(high) >= 1) & (high > self.mean) if self.support is _NATURAL else p > 1
+            return where(allowed, where(endless, math.inf, high), math.nan)
+
+
+class _OfTrials(ByChances, _Counts):
     """Counts in trials of the probability ``probs``, or of the log-odds ``logits``."""
 
     arg_constraints = {"probs": _UNIT, "logits": _REAL}
@@ -46,9 +77,6 @@ class _OfTrials(ByChances):
         if self._validate_args:
             self._validate_sample(value)
         return value
-
-    def cdf(self, value: Array) -> Array:
-        return self.log_cdf(value).exp()
 
     def _enumerated(self, values: Array, expand: bool) -> Array:
         """``values`` along a new first dimension."""
@@ -98,6 +126,9 @@ class Bernoulli(_OfTrials, ExponentialFamily):
 
     def entropy(self) -> Array:
         return F.softplus(self.logits) - self.probs * self.logits
+
+    def _most(self, value: Array) -> Array:
+        return 0 * (value + self.probs.detach()) + 1
 
     def enumerate_support(self, expand: bool = True) -> Array:
         return self._enumerated(_arange(2, dtype=self._param.dtype), expand)
@@ -212,6 +243,9 @@ class Binomial(_OfTrials):
     def log_survival_function(self, value: Array) -> Array:
         return self._log_area(value, False)
 
+    def _most(self, value: Array) -> Array:
+        return value * 0 + self.total_count.detach()
+
     def entropy(self) -> Array:
         log_prob = self.log_prob(self.enumerate_support(expand=False))
         return -(log_prob.exp() * log_prob).sum(0)
@@ -293,7 +327,7 @@ class NegativeBinomial(_OfTrials):
         return self._log_area(value, False)
 
 
-class Poisson(ExponentialFamily):
+class Poisson(_Counts, ExponentialFamily):
     """``rate^k exp(-rate) / k!`` for k = 0, 1, ...
 
     >>> import tensorflowlite_clone as tl
@@ -341,9 +375,6 @@ class Poisson(ExponentialFamily):
         k = value.floor()
         area = GammaLogArea.of(k.clamp(min=0) + 1, self._log_rate(), upper=upper)
         return where(k >= 0, area, -math.inf if upper else 0.0)
-
-    def cdf(self, value: Array) -> Array:
-        return self.log_cdf(value).exp()
 
     def log_cdf(self, value: Array) -> Array:
         return self._log_area(value, True)

@@ -12,6 +12,7 @@ from typing import Any
 from .._typing import Array
 from ..core.tensor import Tensor
 from ..ops.kinds import finfo
+from ..ops.special.variates import GammaVariate
 from ..ops.trigonometric import ArcTan2
 from ..special import gammaincc
 from . import constraints
@@ -403,6 +404,9 @@ class InverseGamma(TransformedDistribution):
         if self._validate_args:
             self._validate_sample(value)
         return gammaincc(self.concentration, self.rate / value)
+
+    def icdf(self, value: Array) -> Array:
+        return self.rate * (-GammaVariate.of(value, self.concentration, None, upper=True)).exp()
 
     @property
     def mean(self) -> Array:

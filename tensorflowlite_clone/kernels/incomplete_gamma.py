@@ -372,22 +372,27 @@ def solve(log_area: Any, log_density: Any, target: NDArray, start: NDArray, dire
     return x
 
 
-def _quantile(p: NDArray, a: NDArray) -> NDArray:
-    out = np.where(p == 0.0, -np.inf, np.where(p == 1.0, np.inf, np.nan))
+def _quantile(p: NDArray, a: NDArray, upper: bool) -> NDArray:
+    end = -np.inf if upper else np.inf
+    out = np.where(p == 0.0, -end, np.where(p == 1.0, end, np.nan))
     low, high = (p > 0) & (p <= 0.5), (p > 0.5) & (p < 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below, above = np.log(p), np.log1p(-p)  # the logarithms of the two areas
+    if upper:
+        low, high, below, above = high, low, above, below
     if np.any(low):  # P(a, x) <= x^a / Gamma(a + 1)
-        b, goal = a[low], np.log(p[low])
+        b, goal = a[low], below[low]
         start = (goal + lgamma_values(b + 1.0)) / b
         out[low] = solve(partial(_log_area, b, upper=False), partial(_log_density, b), goal, start, 1.0)
     if np.any(high):  # Q(a, a + sqrt(2 a k) + k) <= exp(-k)
-        b, goal = a[high], np.log1p(-p[high])
+        b, goal = a[high], above[high]
         start = np.log(b - goal + np.sqrt(-2.0 * b * goal))
         out[high] = solve(partial(_log_area, b, upper=True), partial(_log_density, b), goal, start, -1.0)
     return out
 
 
-def quantile(p: NDArray, a: NDArray) -> NDArray:
-    """The y with ``P(a, exp(y)) = p``.
+def quantile(p: NDArray, a: NDArray, upper: bool = False) -> NDArray:
+    """The y with ``P(a, exp(y)) = p``, with ``Q(a, exp(y)) = p`` if ``upper``.
 
     >>> np.exp(quantile(np.array([0.5]), np.array([1.0]))).round(9)
     array([0.69314718])
@@ -398,6 +403,6 @@ def quantile(p: NDArray, a: NDArray) -> NDArray:
     def step(out: NDArray, p: NDArray, a: NDArray) -> None:
         b = a.astype(np.float64)
         known = (b > 0) & (b < np.inf)
-        out[...] = np.where(known, _quantile(p.astype(np.float64), np.where(known, b, 1.0)), np.nan)
+        out[...] = np.where(known, _quantile(p.astype(np.float64), np.where(known, b, 1.0), upper), np.nan)
 
     return chunked(step, *np.broadcast_arrays(p, a), cost=20000.0)

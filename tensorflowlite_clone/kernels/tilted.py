@@ -114,7 +114,7 @@ def _circle(k: NDArray, order: int) -> list[NDArray]:
 
 def _cosine_cumulant(k: NDArray, order: int) -> NDArray:
     if order == 0:
-        return np.log(modified(k, 0, True)) + (np.abs(k) - k)
+        return np.asarray(np.log(modified(k, 0, True)) + (np.abs(k) - k))
     if order > 1:
         return _circle(k, order)[order]
     near = k < 100.0  # further out the difference cancels

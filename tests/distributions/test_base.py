@@ -349,6 +349,15 @@ def test_probabilities_of_both_sides():
     close(utils.log_part(small.log()), (-small).log1p(), 1e-13, 0.0)
 
 
+def test_quantiles_of_an_inverse_gamma_distribution_at_its_lower_end():
+    d, p = (
+        D.InverseGamma(tl.tensor([0.5, 4.5], dtype=tl.float64), 2.0),
+        tl.tensor([[1e-300], [1e-30], [0.3], [1.0 - 1e-9]], dtype=tl.float64),
+    )
+    close(d.log_cdf(d.icdf(p)), p.log() + tl.zeros(2), 1e-12, 1e-16)
+    assert d.icdf(tl.tensor([0.0, 1.0], dtype=tl.float64)).tolist() == [0.0, tl.inf]
+
+
 def test_nothing_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

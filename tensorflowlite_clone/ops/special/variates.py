@@ -110,14 +110,14 @@ class GammaLogArea(_Real):
 
 
 class GammaVariate(_Variate):
-    """The y with the area p below it, or ``known``. Shape: broadcast."""
+    """The y with the area p below it (above it if ``upper``), or ``known``. Shape: broadcast."""
 
-    def forward(p, a, known):
+    def forward(p, a, known, *, upper=False):
         p, a, known = _alike(p, a, known)
-        return _spread(known, a) if p is None else gamma.quantile(p, a)
+        return _spread(known, a) if p is None else gamma.quantile(p, a, upper)
 
-    def grad_p(g, a, ans):
-        return g * np.exp(-GammaLogDensity.of(a, ans))
+    def grad_p(g, a, ans, upper):
+        return g * (np.exp(-GammaLogDensity.of(a, ans)) * (1.0 - 2.0 * upper))
 
     def grad_a(g, a, ans):
         return -g * GammaRatio.of(a, ans, order=1)
