@@ -54,6 +54,9 @@ def squared_length(factor: Tensor, vectors: Array) -> Array:
     if samples <= 0:
         solved = solve_triangular(factor, vectors.unsqueeze(-1), upper=False).squeeze(-1)
         return (solved * solved).sum(-1)
+    if len(vectors.shape) == 2:
+        solved = solve_triangular(factor, vectors.mT, upper=False)
+        return (solved * solved).sum(-2)
     first = vectors.shape[:samples]
     columns = vectors.reshape(math.prod(first), *vectors.shape[samples:]).movedim(0, -1)  # (batch, n, samples)
     solved = solve_triangular(factor, columns, upper=False)
