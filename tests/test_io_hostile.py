@@ -135,3 +135,10 @@ def test_a_dtype_takes_its_byte_order_from_a_file_and_nothing_else():
     assert found == np.dtype(">f8") and (found.itemsize, found.flags, found.hasobject) == (8, 0, False)
     text_dtype = name(b"numpy", b"dtype") + value(("U2", False, True)) + b"R" + value((3, "<", None, None, None, 10**9, 1, 63)) + b"b"
     assert loaded(zipped(pickled(text_dtype))) == np.dtype("<U2") and np.dtype("f8").isnative
+
+
+def test_keys_that_stand_in_many_places_are_paid_for():
+    key = b"(" + b"K\x01" * 900 + b"tq\0"
+    with pytest.raises(RefusedError, match="far more of its content than it holds"):
+        loaded(zipped(pickled(b"}(" + key + b"N" + b"h\0N" * 5000 + b"u")))
+    assert loaded(zipped(pickled(b"}(" + key + b"N" + b"h\0N" * 50 + b"u"))) == {(1,) * 900: None}
