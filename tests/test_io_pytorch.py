@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import pickle
@@ -145,6 +146,8 @@ def test_mapped_files_are_windows_and_are_not_written_to(tmp_path):
     back = tl.load(tmp_path / "x.safetensors", mmap=True)
     back["w"].add_(1)
     assert back["w"][5] == 6 and back["n"] == 3 and tl.load(tmp_path / "x.safetensors")["w"][5] == 5
+    copied = copy.deepcopy(tl.load(path, mmap=True)["v"])
+    assert copied.untyped_storage().nbytes() == 6, "of its own memory, not of the file"
     for suffix, obj in (("x.npz", {"w": tl.ones(2)}), ("old", None)):
         if obj is None:
             tl.io.save_for_torch({"w": tl.ones(2)}, tmp_path / suffix, _use_new_zipfile_serialization=False)
