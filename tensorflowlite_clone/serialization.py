@@ -14,12 +14,14 @@ import mmap as _mmap
 import os as _os
 from collections.abc import Callable as _Callable
 from enum import Enum as _Enum
+from functools import partial as _partial
 from typing import Any as _Any
 from typing import TypeAlias as _TypeAlias
 
 from ._errors import ArgumentError as _ArgumentError
 from ._errors import OperandError as _OperandError
 from ._lazy import public as _public
+from ._state import Restoring as _Restoring
 from .core.device import device as _device
 from .io import load, save
 from .io import opened as _opened
@@ -87,7 +89,7 @@ def get_default_mmap_options() -> int:
     return getattr(_mmap, "MAP_PRIVATE", 2) if _opened.FLAGS[0] is None else _opened.FLAGS[0]
 
 
-class set_default_mmap_options:  # noqa: N801  (PyTorch's name)
+class set_default_mmap_options(_Restoring):  # noqa: N801  (PyTorch's name)
     """Choose how ``load(..., mmap=True)`` maps files, for good or inside a ``with`` block.
 
     With ``mmap.MAP_PRIVATE`` what is written to the tensors stays in memory, with ``mmap.MAP_SHARED`` it goes into the file.
@@ -103,14 +105,11 @@ class set_default_mmap_options:  # noqa: N801  (PyTorch's name)
             raise _ArgumentError(
                 f"set_default_mmap_options: must be mmap.MAP_PRIVATE or mmap.MAP_SHARED, on a POSIX system: got {flags!r:.40}"
             )
-        self.before = _opened.FLAGS[0]
+        self.close = _partial(_opened.FLAGS.__setitem__, 0, _opened.FLAGS[0])
         _opened.FLAGS[0] = None if flags == _mmap.MAP_PRIVATE else flags
 
     def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: _Any) -> None:
-        _opened.FLAGS[0] = self.before
+        """It holds from when it was made."""
 
 
 def location_tag(storage: _Any) -> str:

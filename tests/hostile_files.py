@@ -65,7 +65,7 @@ def files():
 def zipped(pickle, storages=(), compression=zipfile.ZIP_STORED, byteorder=b"little"):
     """A zip file as PyTorch writes it, around any pickle."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
+    with zipfile.ZipFile(file, "w", compression, compresslevel=1) as archive:
         archive.writestr("a/data.pkl", pickle)
         archive.writestr("a/byteorder", byteorder)
         for key, content in storages:
@@ -236,11 +236,11 @@ def bombs(rng):
     doubled = b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(100))
     ways = [
         b"]" + long + b"0" + (b"(" + name(b"_codecs", b"encode") + b"h\x00" + text(b"latin1") + b"\x86Re") * 3000,
-        b"]" + b"(" + b"K\x01" * 20_000 + b"lq\x000" + (b"(" + name(b"builtins", b"set") + b"h\x00\x85Re") * 3000,
+        b"]" + b"(" + b"K\x01" * 5_000 + b"lq\x000" + (b"(" + name(b"builtins", b"set") + b"h\x00\x85Re") * 3000,
         doubled + b"}h\x64Ns",
         name(b"builtins", b"set") + b"](" + doubled + b"h\x64e\x85R",
         b"]" * 1000 + b"a" * 999,
-        b"(" * 100_000 + b"t" * 100_000,
+        b"(" * 20_000 + b"t" * 20_000,
         b"]" * 30_000,
         b"B" + struct.pack("<I", 2**31),
         b"\x8e" + struct.pack("<Q", 2**62),

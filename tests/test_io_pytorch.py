@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import pickle
@@ -145,6 +146,8 @@ def test_mapped_files_are_windows_and_are_not_written_to(tmp_path):
     back = tl.load(tmp_path / "x.safetensors", mmap=True)
     back["w"].add_(1)
     assert back["w"][5] == 6 and back["n"] == 3 and tl.load(tmp_path / "x.safetensors")["w"][5] == 5
+    copied = copy.deepcopy(tl.load(path, mmap=True)["v"])
+    assert copied.untyped_storage().nbytes() == 6, "of its own memory, not of the file"
     for suffix, obj in (("x.npz", {"w": tl.ones(2)}), ("old", None)):
         if obj is None:
             tl.io.save_for_torch({"w": tl.ones(2)}, tmp_path / suffix, _use_new_zipfile_serialization=False)
@@ -353,6 +356,27 @@ def test_files_of_pytorch_are_read(tmp_path, form, protocol):
     assert equal(back, theirs, torch) and equal(tl.load(tmp_path / "y"), theirs, torch)
     theirs["views"][2].add_(1)
     assert theirs["views"][0][0] == 4 and theirs["views"][1][1] == 4
+
+
+def test_arrays_are_arrays_in_pytorch_where_it_reads_them(tmp_path):
+    torch = pytest.importorskip("torch")
+    arrays = [
+        np.arange(6.0).reshape(2, 3).T,
+        np.arange(3, dtype=">i4"),
+        np.array(["a", "größe"]),
+        np.array([b"x"]),
+        np.array(2.5),
+        np.array([True]),
+    ]
+    arrays += [np.zeros((0, 3), np.complex64), np.arange(3, dtype=np.float16), np.array([2**63], np.uint64)]
+    tl.save([arrays, np.float64(0.5), np.int32(7), np.bool_(False)], tmp_path / "x.pt")
+    there, *numbers = torch.load(tmp_path / "x.pt", weights_only=False)
+    for a, b in zip(arrays, there, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype.newbyteorder("=") == b.dtype and type(b) is np.ndarray and b.flags.writeable
+    assert numbers == [0.5, 7, False] and [type(n) for n in numbers] == [float, int, bool]
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / "x.pt", weights_only=True)
 
 
 def test_files_without_checksums_are_read(tmp_path):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._errors import FileFormatError, OperandError, RefusedError
+from .._state import Restoring
 from ..core.device import CPU, sparse_coo, strided
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import dtype as Kind  # noqa: N812
@@ -26,8 +28,8 @@ from ..nn.parameter import Buffer, Parameter
 from .opcodes import Host, Name, check_key
 from .tensors import StorageType, coo, rebuilt, with_notes
 
-#: What the user allowed, by the name that stands in files.
-_USERS: dict[str, Any] = {}
+#: What the user allowed, by the name that stands in files: one dict, which is replaced and never changed.
+_USERS: list[dict[str, Any]] = [{}]
 
 Maker = Callable[..., Any]
 
@@ -62,23 +64,23 @@ def add_safe_globals(safe_globals: list[Any]) -> None:
     >>> clear_safe_globals(); get_safe_globals()
     []
     """
-    _USERS.update(full_names("add_safe_globals", safe_globals))
+    _USERS[0] = {**_USERS[0], **full_names("add_safe_globals", safe_globals)}
 
 
 def clear_safe_globals() -> None:
     """Forget all that `add_safe_globals` allowed."""
-    _USERS.clear()
+    _USERS[0] = {}
 
 
 def get_safe_globals() -> list[Any]:
     """What `add_safe_globals` allowed: classes and functions, as pairs with their names in files where those are others."""
-    names = {
-        name: full_names("get_safe_globals", [(thing, None)]) if hasattr(thing, "__qualname__") else {} for name, thing in _USERS.items()
-    }
-    return [thing if name in names[name] else (thing, name) for name, thing in _USERS.items()]
+    return [
+        thing if hasattr(thing, "__qualname__") and name in full_names("get_safe_globals", [thing]) else (thing, name)
+        for name, thing in _USERS[0].items()
+    ]
 
 
-class safe_globals:  # noqa: N801  (PyTorch's name)
+class safe_globals(Restoring):  # noqa: N801  (PyTorch's name)
     """Allow classes and functions, as `add_safe_globals`, inside a ``with`` block only.
 
     >>> from fractions import Fraction
@@ -87,22 +89,20 @@ class safe_globals:  # noqa: N801  (PyTorch's name)
     [<class 'fractions.Fraction'>]
     """
 
+    __slots__ = ("added",)
+
     def __init__(self, safe_globals: list[Any]) -> None:
         self.added = full_names("safe_globals", safe_globals)
-        self.before: dict[str, Any] = {}
 
     def __enter__(self) -> None:
-        self.before = dict(_USERS)
-        _USERS.update(self.added)
-
-    def __exit__(self, *error: Any) -> None:
-        _USERS.clear()
-        _USERS.update(self.before)
+        now = {**_USERS[0], **self.added}
+        self.close = self.inside(partial(_USERS.__setitem__, 0, _USERS[0]))
+        _USERS[0] = now
 
 
 def users_name(thing: Any) -> str | None:
     """The name under which the user allowed a class; None if he did not."""
-    return next((name for name, allowed in _USERS.items() if allowed is thing), None)
+    return next((name for name, allowed in _USERS[0].items() if allowed is thing), None)
 
 
 # ---- names that make data -------------------------------------------------------------------------------------------------------
@@ -110,12 +110,12 @@ def _paid(make: Maker) -> Maker:
     """``make`` of one container, paid for by its length."""
 
     def paid(host: Host, *args: Any) -> Any:
-        if len(args) > 1 or any(not isinstance(a, list | tuple | dict | set | frozenset | bytes) for a in args):
-            raise TypeError(f"arguments {len(args)}")
+        if len(args) > 1 or any(not isinstance(a, list | tuple | dict | set | frozenset) for a in args):
+            raise TypeError("no container")
         for a in args:
             host.spend(len(a))
-            for part in a if make is not bytearray else ():
-                check_key(part)
+            for part in a:
+                check_key(host, part)
         return make(*args)
 
     return paid
@@ -123,7 +123,7 @@ def _paid(make: Maker) -> Maker:
 
 def _ordered(host: Host, pairs: Any = ()) -> Any:
     host.spend(len(pairs))
-    return OrderedDict((check_key(k), v) for k, v in pairs)
+    return OrderedDict((check_key(host, k), v) for k, v in pairs)
 
 
 def _with_default(host: Host, factory: Any = None, *rest: Any) -> Any:
@@ -141,12 +141,18 @@ def _encoded(host: Host, text: str, encoding: str) -> bytes:
     return text.encode(encoding)
 
 
-def _bytearray(host: Host, *args: Any) -> bytearray:
-    if len(args) == 2:  # as text, from protocol 2 of Python 3
-        args = (_encoded(host, *args),)
-    if not all(isinstance(a, bytes) for a in args):
-        raise TypeError("no bytes")
-    return bytearray(_paid(bytes)(host, *args))
+def _raw(make: Maker) -> Maker:
+    """Bytes of bytes, or of text, as protocol 2 of Python 3 has them."""
+
+    def made(host: Host, *args: Any) -> Any:
+        if len(args) == 2:
+            args = (_encoded(host, *args),)
+        if not all(isinstance(a, bytes) for a in args):
+            raise TypeError("no bytes")
+        host.spend(sum(map(len, args)))
+        return make(*args)
+
+    return made
 
 
 def _numbers(make: Maker, kinds: Any, most: int) -> Maker:
@@ -275,8 +281,8 @@ _enter("builtins.frozenset", _paid(frozenset))
 _enter("builtins.complex", _numbers(complex, float | int, 2))
 _enter("builtins.slice", _numbers(slice, int | None, 3))
 _enter("builtins.range builtins.xrange", _numbers(range, int, 3))
-_enter("builtins.bytearray", _bytearray)
-_enter("builtins.bytes", _paid(bytes))
+_enter("builtins.bytearray", _raw(bytearray))
+_enter("builtins.bytes", _raw(bytes))
 for _kind in (list, dict, int, float, str, tuple):
     _enter(f"builtins.{_kind.__name__}", None, _kind)
 _enter("_codecs.encode", _encoded)
@@ -319,8 +325,8 @@ def find(module: str, name: str, modules: bool = False) -> Any:
     """
     module = {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module)
     full = f"{module}.{name}"
-    if full in _USERS:
-        thing = _USERS[full]
+    if full in _USERS[0]:
+        thing = _USERS[0][full]
         return Name(full, lambda host, *args: thing(*args), thing if isinstance(thing, type) else None)
     if full in TABLE:
         return TABLE[full]
@@ -373,7 +379,7 @@ def layer_name(kind: type) -> str | None:
 
 def new(host: Host, name: Name, args: tuple[Any, ...]) -> Any:
     """An object of a class that the user allowed, or a layer where those may be made, without a call of it."""
-    kind = name.kind if host.modules and name.text.startswith("torch.nn.modules.") else _USERS.get(name.text)
+    kind = name.kind if host.modules and name.text.startswith("torch.nn.modules.") else _USERS[0].get(name.text)
     if not isinstance(kind, type):
         raise RefusedError(f"refused: it makes an object of {name}, which is not data")
     return kind.__new__(kind, *args)

@@ -91,7 +91,7 @@ def read(f: Any, map_location: Any, pickle_module: Any, weights_only: Any, mmap:
         if index is not None:
             return shards.read(index, bool(mmap))
         with open(name, "r+b" if mmap and opened.writes_through() else "rb") if named else opened.rest_of_open_file(f) as file:
-            memory = opened.mapped(file) if mmap and os.fstat(file.fileno()).st_size else None
+            memory = opened.mapped(file) if mmap else None
             return _content(file, locate, memory, weights_only is not None and not weights_only, (encoding, errors))
     except RefusedError as error:
         raise RefusedError(f"load: {error}: in {name}") from error.__cause__
@@ -116,7 +116,7 @@ def _content(file: Any, locate: pytorch.Locate, memory: Any, modules: bool, text
             raise ArgumentError(
                 "load: files of PyTorch's older format are not mapped: mmap is True; leave it out, or save it again with torch.save"
             )
-        return pytorch.read_old(file.getvalue() if isinstance(file, BytesIO) else opened.mapped(file).data, locate, modules, text)
+        return pytorch.read_old(file.getvalue() if isinstance(file, BytesIO) else opened.mapped(file), locate, modules, text)
     return decoded(*safetensors.read(file, memory))
 
 

@@ -106,9 +106,13 @@ def check_tree(value: Any) -> None:
     raise FileFormatError(f"nested more than {DEEPEST} levels deep")
 
 
-def check_key(key: Any) -> Any:
-    """``key``, if it can be one and hashing it takes no long time."""
-    count, left = 0, [key]
+def check_key(host: Host, key: Any) -> Any:
+    """``key``, if it can be one and hashing it takes no long time; its parts are paid for, since it may stand in many places."""
+    if not isinstance(key, tuple | frozenset):
+        if isinstance(key, Name):
+            raise RefusedError(f"refused: {key} stands in it as a key, and only data is read")
+        return key
+    count, left = 0, list(key)
     while left:
         k = left.pop()
         count += 1
@@ -118,6 +122,7 @@ def check_key(key: Any) -> Any:
             left += k
         elif isinstance(k, Name):
             raise RefusedError(f"refused: {k} stands in it as a key, and only data is read")
+    host.spend(count)
     return key
 
 
@@ -245,14 +250,14 @@ class _Machine:
         if len(items) % 2:
             raise FileFormatError(f"damaged: a key without a value at byte {self.at} of its pickle")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[check_key(key)] = value
+            target[check_key(self.host, key)] = value
 
     def add(self, values: list[Any]) -> None:
         """Enter values into the set on the stack."""
         target = self.stack[-1]
         if type(target) is not set:
             self.refuse("adds to", target)
-        target.update(map(check_key, values))
+        target.update([check_key(self.host, v) for v in values])
 
     def dict_of(self, items: list[Any]) -> None:
         """A dict of keys and values."""
@@ -306,7 +311,7 @@ class _Machine:
 
     def frozen(self) -> None:
         """A set that cannot change."""
-        self.stack.append(frozenset(map(check_key, self.since_mark())))
+        self.stack.append(frozenset([check_key(self.host, v) for v in self.since_mark()]))
 
     def line_of_number(self, long: bool) -> None:
         """A number as text; booleans are written so, too."""

@@ -13,10 +13,7 @@ from collections.abc import Callable
 from io import BytesIO, TextIOBase
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from .._errors import FileFormatError, OperandError
-from .._typing import NDArray
 
 #: So that a private copy of a file may be larger than memory: what is not written to needs none. Python knows its name from 3.13 on.
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0)
@@ -24,12 +21,17 @@ NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" an
 FLAGS: list[int | None] = [None]
 
 
-def mapped(file: BinaryIO) -> NDArray:
-    """The bytes of a file as an array whose memory is the file's, read where it is looked at; what is written to it stays in memory."""
+def mapped(file: BinaryIO) -> mmap.mmap | None:
+    """The bytes of a file as memory, read where it is looked at; what is written to it stays in memory. None for an empty file.
+
+    Arrays on it are made one by one (``np.frombuffer``), so that none is a window onto the array of all.
+    """
+    if not os.fstat(file.fileno()).st_size:
+        return None
     if os.name != "posix":
-        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     flags = mmap.MAP_PRIVATE | NO_RESERVE if FLAGS[0] is None else FLAGS[0]
-    return np.frombuffer(mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE), np.uint8)
+    return mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
 
 
 def write_to_open_file(file: Any, write: Callable[[BinaryIO], None]) -> None:

@@ -117,7 +117,7 @@ def is_pytorch_zip(file: BufferedReader) -> bool:
 class _Archive:
     """The members of a zip file below the folder of ``data.pkl``, read no further than their file goes."""
 
-    def __init__(self, file: BufferedReader, archive: ZipFile, memory: NDArray | None) -> None:
+    def __init__(self, file: BufferedReader, archive: ZipFile, memory: Any) -> None:
         self.file, self.archive, self.memory = file, archive, memory
         members = archive.infolist()
         names = {m.filename: m for m in members}
@@ -175,8 +175,8 @@ class _Archive:
                 if len(raw) != member.file_size or content.read(1):
                     raise FileFormatError(f"damaged: the member {quote(name)} has other than the {member.file_size} bytes that it says")
             return np.frombuffer(bytearray(raw), np.uint8)
-        if self.memory is not None and name.startswith("data/"):
-            return self.memory[start : start + member.file_size]
+        if self.memory is not None and name.startswith("data/") and member.file_size:
+            return np.frombuffer(self.memory, np.uint8, member.file_size, start)
         array = np.empty(member.file_size, np.uint8)
         self.file.seek(start)
         if self.file.readinto(array.data) != array.nbytes:
@@ -186,7 +186,7 @@ class _Archive:
         return array
 
 
-def read_zip(file: BufferedReader, locate: Locate, memory: NDArray | None, modules: bool, text: tuple[str, str]) -> Any:
+def read_zip(file: BufferedReader, locate: Locate, memory: Any, modules: bool, text: tuple[str, str]) -> Any:
     """The object in a zip file of PyTorch's; with the content of the file as ``memory``, its tensors are windows onto that."""
     try:
         with ZipFile(file) as archive:

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .._errors import ArgumentError, FileFormatError, MissingExtraError
-from .._typing import NDArray
 from ..core.dtype_names import bfloat16
 from .structure import CHECKSUM, CODES, DTYPES, STRUCTURE, VERSION, Arrays
 
@@ -72,7 +71,7 @@ def checksum(structure: str, entries: dict[str, Any], data: Iterable[memoryview]
     return f"{crc:08x}"
 
 
-def read(file: BufferedReader, memory: NDArray | None = None) -> tuple[Arrays, dict[str, str]]:
+def read(file: BufferedReader, memory: Any = None) -> tuple[Arrays, dict[str, str]]:
     """The tensors and the metadata of a file, checked completely; with its content as ``memory`` windows onto that, not read yet."""
     arrays, entries, metadata = read_parts(file, memory)
     if memory is None and STRUCTURE in metadata:
@@ -84,7 +83,7 @@ def read(file: BufferedReader, memory: NDArray | None = None) -> tuple[Arrays, d
     return {name: native(arrays[name], entries[name]["dtype"]) for name in entries}, metadata
 
 
-def read_parts(file: BufferedReader, memory: NDArray | None = None) -> tuple[Arrays, dict[str, Any], dict[str, str]]:
+def read_parts(file: BufferedReader, memory: Any = None) -> tuple[Arrays, dict[str, Any], dict[str, str]]:
     """The arrays as they are stored, the entries of the header, and the metadata."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -108,7 +107,9 @@ def read_parts(file: BufferedReader, memory: NDArray | None = None) -> tuple[Arr
             )
         try:
             if memory is not None and end > start:
-                array = np.require(np.ndarray(shape, dtype, memory, 8 + length + start), requirements="A")  # copied if it lies unevenly
+                array = np.require(
+                    np.frombuffer(memory, dtype, math.prod(shape), 8 + length + start).reshape(shape), requirements="A"
+                )  # copied if it lies unevenly
             else:
                 array = np.empty(shape, dtype)
         except ValueError as error:  # no elements, and yet a size beyond what NumPy can have
