@@ -48,6 +48,8 @@ class Collector(Observer):
         #: The path of the module in which each node was recorded, by its number.
         self.modules: dict[int, str] = {}
         self.around = ExitStack()
+        #: Whether what happens now is left out.
+        self.paused = False
         self.traced = False
 
     # ---- the time it is on ------------------------------------------------------------------------------------------------
@@ -98,6 +100,7 @@ class Collector(Observer):
         if module is None:
             module = "" if parent is None else parent.module
         event = FunctionEvent(name, kind, threading.get_ident(), 0, parent, module)
+        event.left_out = self.paused
         stack.append(event)
         if self.with_stack and kind in ("op", "user"):
             event.stack = _stack(sys._getframe(2))
@@ -118,7 +121,8 @@ class Collector(Observer):
             last.end(now)
             if self.memory:
                 last.cpu_memory_usage += memory
-            self.events.append(last)
+            if not last.left_out:
+                self.events.append(last)
             if last is event:
                 return
 
