@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from .._errors import GraphError
 from .._lazy import load
+from .._lazy import public as _public
 from .._typing import Array, OperationLike
 from ..core.observe import Observer, add_everywhere, remove_everywhere
 from ..core.recording import Recorded
@@ -27,6 +28,7 @@ from ..core.where import know_inside
 from .profile_events import EventList, FunctionEvent, FunctionEventAvg
 
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "profile", "record_function"]
+__dir__ = _public(globals())
 
 #: The profiler under way, if there is one: the parts of a program that `record_function` names go to it.
 _active: list[Collector] = []
