@@ -25,6 +25,7 @@ from ..core.where import stacklevel
 from ..func.tracing import Symbol, Trace
 from ..func.tree import flatten, unflatten
 from ..nn.module import Module
+from ..nn.parameter import is_lazy
 from ..nn.tracing import trace_module
 from ..ops.random import current_generator
 from . import elementwise, layers, movement
@@ -227,6 +228,7 @@ def flatten_specs(spec: Any) -> list[Any]:
 def _traced(model: Module, leaves: list[Any], tree: Any) -> Trace:
     """What the model does; random numbers go on afterwards as if it had not run."""
     args, kwargs = unflatten(tree, leaves)
+    _with_parameters(model, args, kwargs)
     generator = current_generator()
     before = generator.get_state().numpy().copy()
     _running.append(OP)
@@ -239,6 +241,12 @@ def _traced(model: Module, leaves: list[Any], tree: Any) -> Trace:
     if drawn:
         found.asked.append("random numbers")
     return found
+
+
+def _with_parameters(model: Module, args: Any, kwargs: dict[str, Any]) -> None:
+    """Let lazy modules get their parameters, whose random numbers are no part of the trace."""
+    if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
+        trace_module(model, args, kwargs, OP)
 
 
 def _at_other_sizes(model: Module, leaves: list[Any], tree: Any, axes: Axes) -> list[Trace]:
