@@ -180,6 +180,22 @@ def test_rounds_can_be_added_up():
     assert [e.name for e in prof.events()].count("Sum") == 3
 
 
+def test_collection_by_hand():
+    prof = profile(schedule=lambda step: ProfilerAction.NONE)
+    prof.prepare_trace()
+    prof.start_trace()
+    tl.ones(1).sum()
+    with record_function("outer"):
+        prof.toggle_collection_dynamic(False, [ProfilerActivity.CPU])
+        tl.ones(1).exp()
+        prof.toggle_collection_dynamic(True, [ProfilerActivity.CPU])
+        tl.ones(1).sin()
+    prof.stop_trace()
+    prof.preset_metadata_json("a", "{}")
+    assert [e.name for e in prof.events()] == ["Sum", "outer", "Sin"]
+    assert [c.name for c in prof.events()[1].cpu_children] == ["Sin"]
+
+
 def test_errors_leave_it_usable():
     with profile(with_modules=True) as prof:
         for _ in range(2):

@@ -36,13 +36,14 @@ class FunctionEvent:
         self.flops = 0
         self.cpu_memory_usage = 0
         self.id = 0
+        self.left_out = False
         #: What of its time and memory its children had.
         self._theirs = [0, 0]
 
     def end(self, now: int) -> None:
         """The event is over."""
         self.end_ns = now
-        if self.cpu_parent is not None:
+        if self.cpu_parent is not None and not self.left_out:
             self.cpu_parent.cpu_children.append(self)
 
     def settle(self) -> None:

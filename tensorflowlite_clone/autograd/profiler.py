@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from .._errors import GraphError
 from .._lazy import load
+from .._lazy import public as _public
 from .._typing import Array, OperationLike
 from ..core.observe import Observer, add_everywhere, remove_everywhere
 from ..core.recording import Recorded
@@ -27,6 +28,7 @@ from ..core.where import know_inside
 from .profile_events import EventList, FunctionEvent, FunctionEventAvg
 
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "profile", "record_function"]
+__dir__ = _public(globals())
 
 #: The profiler under way, if there is one: the parts of a program that `record_function` names go to it.
 _active: list[Collector] = []
@@ -48,6 +50,8 @@ class Collector(Observer):
         #: The path of the module in which each node was recorded, by its number.
         self.modules: dict[int, str] = {}
         self.around = ExitStack()
+        #: Whether what happens now is left out.
+        self.paused = False
         self.traced = False
 
     # ---- the time it is on ------------------------------------------------------------------------------------------------
@@ -98,6 +102,7 @@ class Collector(Observer):
         if module is None:
             module = "" if parent is None else parent.module
         event = FunctionEvent(name, kind, threading.get_ident(), 0, parent, module)
+        event.left_out = self.paused
         stack.append(event)
         if self.with_stack and kind in ("op", "user"):
             event.stack = _stack(sys._getframe(2))
@@ -118,7 +123,8 @@ class Collector(Observer):
             last.end(now)
             if self.memory:
                 last.cpu_memory_usage += memory
-            self.events.append(last)
+            if not last.left_out:
+                self.events.append(last)
             if last is event:
                 return
 

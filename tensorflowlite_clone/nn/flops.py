@@ -86,9 +86,9 @@ def flops(op: Any, args: tuple[Any, ...], params: dict[str, Any], ans: Any) -> i
     """The floating-point operations of ``op`` on plain ``args``, of which it made ``ans``; 0 for integers, and where no formula is known.
 
     >>> import numpy as np
-    >>> from tensorflowlite_clone.core.registry import OPS
+    >>> from tensorflowlite_clone.ops.matmul import MatMul
     >>> a, b = np.ones((2, 3)), np.ones((3, 4))
-    >>> flops(OPS["MatMul"], (a, b), {}, a @ b), 2 * 2 * 3 * 4
+    >>> flops(MatMul, (a, b), {}, a @ b), 2 * 2 * 3 * 4
     (48, 48)
     """
     first = ans[0] if isinstance(ans, tuple) else ans

@@ -12,10 +12,12 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from .._errors import OperandError
+from .._state import recording
 from ..func.tracing import Trace, Traced, trace
 from ..func.tree import flatten
 from .hooks import register_module_forward_hook, register_module_forward_pre_hook
 from .module import Module
+from .parameter import is_lazy
 
 
 class Inside:
@@ -86,5 +88,8 @@ def trace_module(model: Module, args: Sequence[Any], kwargs: dict[str, Any] | No
     def leave() -> None:
         (found[0].path if found else waiting).pop()
 
+    if any(map(is_lazy, [*model.parameters(), *model.buffers()])):  # its first call gives it parameters
+        with evaluating(model), recording(False):
+            model(*args, **(kwargs or {}))
     with evaluating(model), Inside(model, enter, leave):
         return trace(run, args, kwargs)

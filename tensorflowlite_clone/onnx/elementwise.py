@@ -191,6 +191,15 @@ def reduction(call: Call) -> Value:
     return x.reduce(REDUCTIONS[call.name], _axes(call.params["axis"]), call.params["keepdims"])
 
 
+@rule("Norm")
+def norm(call: Call) -> Value:
+    """The p-th root of a sum of p-th powers."""
+    x, p, axes = call[0].op("Abs"), call.params["p"], _axes(call.params["axis"])
+    if p == 1:
+        return x.reduce("ReduceSum", axes, call.params["keepdims"])
+    return x.op("Pow", float(p)).reduce("ReduceSum", axes, call.params["keepdims"]).op("Pow", 1 / p)
+
+
 @rule("Variance", "Deviation")
 def variance(call: Call) -> Value:
     """Mean squared deviations, with a correction of the number of elements."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from ..core.where import stacklevel
 from ..func.tracing import Symbol, Trace
 from ..func.tree import flatten, unflatten
 from ..nn.module import Module
+from ..nn.parameter import is_lazy
 from ..nn.tracing import trace_module
+from ..ops.random import current_generator
 from . import elementwise, layers, movement
 from .graph import IR_VERSIONS, Graph, Value, info
 from .rules import RULES, Call
@@ -37,6 +40,23 @@ OPSET = 18
 MOST = 2_000_000_000
 #: Axes whose sizes vary, by the number of the input: {axis: name}.
 Axes = list[dict[int, str]]
+
+
+#: The exports under way.
+_running: list[str] = []
+
+
+class TrainingMode(Enum):
+    """PyTorch's names of modes; models are exported in evaluation mode."""
+
+    EVAL = 0
+    PRESERVE = 1
+    TRAINING = 2
+
+
+def is_in_onnx_export() -> bool:
+    """Whether a model runs because it is exported."""
+    return bool(_running)
 
 
 class ONNXProgram:
@@ -95,7 +115,8 @@ def export(
         external_data: whether constants may stand in a file ``<f>.data``, where there are more than 2 GB of them.
         custom_translation_table: rules for operations of your own: ``{name of the operation: function of a Call}``.
 
-    The other arguments are PyTorch's, and change nothing here.
+    The other arguments are PyTorch's; those that would make another file here (``training`` mode, parameters as inputs, functions) are
+    refused.
 
     Returns the `ONNXProgram`.
 
@@ -113,6 +134,13 @@ def export(
     opset = OPSET if opset_version is None else integer(OP, "opset_version", opset_version)
     if opset not in IR_VERSIONS:
         raise ArgumentError(f"{OP}: opset_version must be from {min(IR_VERSIONS)} to {max(IR_VERSIONS)}: got {opset}; leave it out")
+    refused = {
+        "training": training not in (None, 0, False) and getattr(training, "name", None) != "EVAL", "export_params": not export_params,
+        "keep_initializers_as_inputs": keep_initializers_as_inputs, "export_modules_as_functions": bool(export_modules_as_functions),
+    }  # fmt: skip
+    if any(refused.values()):
+        names = [name for name, there in refused.items() if there]
+        raise ArgumentError(f"{OP}: {', '.join(names)}: graphs have their parameters inside and are in evaluation mode; leave it out")
     args, kwargs = (tuple(args) if isinstance(args, tuple | list) else (args,)), dict(kwargs or {})
     leaves, tree = flatten((args, kwargs))
     given = [leaf for leaf in leaves if isinstance(leaf, Boxed | np.ndarray)]
@@ -123,8 +151,8 @@ def export(
         traces += _at_other_sizes(model, leaves, tree, axes)
     if traces[0].asked:
         warnings.warn(
-            f"{OP}: the model asks for values of its arguments ({', '.join(sorted({*traces[0].asked}))}): what follows from them is "
-            f"fixed in the file; use where() instead of if",
+            f"{OP}: the model asks for values that another run may not have ({', '.join(sorted({*traces[0].asked}))}): they, and what "
+            f"follows from them, are fixed in the file; use where() instead of if, and pass random numbers as arguments",
             stacklevel=stacklevel(),
         )
     graph = Graph(opset)
@@ -198,8 +226,27 @@ def flatten_specs(spec: Any) -> list[Any]:
 
 
 def _traced(model: Module, leaves: list[Any], tree: Any) -> Trace:
+    """What the model does; random numbers go on afterwards as if it had not run."""
     args, kwargs = unflatten(tree, leaves)
-    return trace_module(model, args, kwargs, OP)
+    _with_parameters(model, args, kwargs)
+    generator = current_generator()
+    before = generator.get_state().numpy().copy()
+    _running.append(OP)
+    try:
+        found = trace_module(model, args, kwargs, OP)
+    finally:
+        _running.pop()
+        drawn = not np.array_equal(generator.get_state().numpy(), before)
+        generator.set_state(before)
+    if drawn:
+        found.asked.append("random numbers")
+    return found
+
+
+def _with_parameters(model: Module, args: Any, kwargs: dict[str, Any]) -> None:
+    """Let lazy modules get their parameters, whose random numbers are no part of the trace."""
+    if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
+        trace_module(model, args, kwargs, OP)
 
 
 def _at_other_sizes(model: Module, leaves: list[Any], tree: Any, axes: Axes) -> list[Trace]:

@@ -164,6 +164,27 @@ def pool_gather(call: Call) -> Value:
     return out.reshape(call.result_shape())
 
 
+@rule("PoolScatter")
+def pool_scatter(call: Call) -> Value:
+    """Elements added at places of images of zeros."""
+    n, c = call.shape(0)[:2]
+    zeros = call.graph.number(0, call[0].dtype).op("Expand", call.graph.ints([n, c, math.prod(call.params["size"])]))
+    places, x = (call[i].reshape([n, c, math.prod(call.shape(0)[2:])]) for i in (1, 0))
+    return zeros.op("ScatterElements", places.cast(INT64), x, axis=2, reduction="add").reshape(call.result_shape())
+
+
+@rule("LastWriters")
+def last_writers(call: Call) -> Value:
+    """Which elements nobody behind them writes over: the largest of the numbers that were written is their own."""
+    (n, c), count = call.shape(0)[:2], math.prod(call.shape(0)[2:])
+    places = call[0].cast(INT64).reshape([n, c, count])
+    own = call.graph.constant(np.arange(1, count + 1)).op("Expand", call.graph.ints([n, c, count]))
+    zeros = call.graph.number(0, INT64).op("Expand", call.graph.ints([n, c, math.prod(call.params["size"])]))
+    how = {"reduction": "max"} if call.graph.opset >= 18 else {}
+    found = zeros.op("ScatterElements", places, own, axis=2, **how).op("GatherElements", places, axis=2)
+    return found.compare("Equal", own).reshape(call.result_shape())
+
+
 # ---- normalisation --------------------------------------------------------------------------------------------------------------
 @rule("LayerNorm")
 def layer_norm(call: Call) -> Value:

@@ -14,7 +14,10 @@ import numpy as np
 
 from .._errors import OperandError
 from ..func.tracing import Symbol
+from ..ops.diagonal import Diagonal
 from ..ops.index import Slot, fill
+from ..ops.nn.fold import Unfold
+from ..ops.repeat import WindowView
 from .graph import INT64, Value
 from .rules import Call, rule
 from .sizes import Size
@@ -168,9 +171,14 @@ def gathered(call: Call, move: Any) -> Value:
     """What ``move`` makes of a value of fixed shape, found by moving the numbers of its elements."""
     if not call.is_fixed():
         raise TypeError("sizes vary")
-    shape = call.shape(0)
-    places = np.asarray(move(np.arange(math.prod(shape)).reshape(shape)))
-    return call[0].reshape([-1]).op("Gather", call.graph.constant(places.astype(np.int64)), axis=0)
+    shape, x = call.shape(0), call[0].reshape([-1])
+    places = np.asarray(move(np.arange(1, math.prod(shape) + 1).reshape(shape))).astype(np.int64)
+    if places.size and not places.all():  # 0 stands for an element that was not there
+        zero = call.graph.constant(np.zeros(1, x.dtype))
+        x = call.graph.add("Concat", zero, x, dtype=x.dtype, axis=0)
+    else:
+        places = places - 1
+    return x.op("Gather", call.graph.constant(places), axis=0)
 
 
 @rule("AsStrided", "Diagonal", "WindowView", "Unfold", "Roll", "Flip")
@@ -186,19 +194,26 @@ def moved(call: Call) -> Value:
     return gathered(call, lambda a: call.merged.step.op.forward(a, **call.params))
 
 
-@rule("DiagonalPut", "Fold", "WindowSum")
+#: What adds elements up at fixed places, what moves them back from there, and the parameters of that.
+TRANSPOSED: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "DiagonalPut": (Diagonal, ("offset", "axis1", "axis2")),
+    "Fold": (Unfold, ("kernel_size", "stride", "padding", "dilation")),
+    "WindowSum": (WindowView, ("axis", "size", "step")),
+}
+
+
+@rule(*TRANSPOSED)
 def put(call: Call) -> Value:
     """What adds elements up at fixed places."""
     if not call.is_fixed():
         raise TypeError("sizes vary")
-    op, shape, n = call.merged.step.op, call.result_shape(), call.array(0).size
-    places = np.empty(n, np.int64)
-    for i in range(n):  # where each element goes
-        one = np.zeros(n, np.float32)
-        one[i] = 1
-        places[i] = int(np.argmax(op.forward(one.reshape(call.array(0).shape), **call.params)))
-    zeros = call.graph.constant(np.zeros(shape, call.out().dtype))
-    return scattered(zeros, call[0].reshape([-1]), places, shape, add=True)
+    op, names = TRANSPOSED[call.name]
+    shape = call.result_shape()
+    size = math.prod(shape)
+    back = op.forward(np.arange(1, size + 1).reshape(shape), **{name: call.params[name] for name in names})
+    zeros = call.graph.constant(np.zeros(size + 1, call.out().dtype))  # the first for what goes nowhere
+    flat = scattered(zeros, call[0].reshape([-1]), np.asarray(back).reshape(-1), (size + 1,), add=True)
+    return flat.part(0, 1, size + 1).reshape(shape)
 
 
 @rule("PadEdges")
@@ -264,7 +279,7 @@ def gather(call: Call) -> Value:
     return call[0].op("GatherElements", call[1].cast(INT64), axis=call.params["axis"])
 
 
-@rule("TakeRows")
+@rule("TakeRows", "TakeWeighedRows", "TakeRowsSparsely")
 def take_rows(call: Call) -> Value:
     """Rows of a table."""
     return call[0].op("Gather", call[1].cast(INT64), axis=0)
@@ -284,9 +299,9 @@ def scatter(call: Call) -> Value:
 def add_rows(call: Call) -> Value:
     """Rows added up by the numbers of rows that they go to."""
     x, index, rows = call[0], call[1].cast(INT64), call.params["rows"]
-    width = call.shape(0)[-1]
-    zeros = call.graph.constant(np.zeros((), x.dtype)).op("Expand", call.graph.ints([rows, width]))
-    return zeros.op("ScatterND", index.reshape([-1, 1]), x.reshape([-1, width]), reduction="add")
+    tail = call.shape(0)[call.array(1).ndim :]
+    zeros = call.graph.constant(np.zeros((), x.dtype)).op("Expand", call.graph.ints([rows, *tail]))
+    return zeros.op("ScatterND", index.reshape([-1, 1]), x.reshape([-1, *tail]), reduction="add")
 
 
 @rule("TopPlaces", "SortPlaces")

@@ -208,6 +208,23 @@ class profile:  # noqa: N801  (PyTorch's name)
             self._step.__exit__(None, None, None)
             self._step = None
 
+    def prepare_trace(self) -> None:
+        """Nothing: there is nothing to prepare."""
+
+    def start_trace(self) -> None:
+        """Begin to collect, whatever the schedule says."""
+        self._go(NONE, RECORD)
+
+    def stop_trace(self) -> None:
+        """End collecting, and keep what was seen."""
+        self.current_action = NONE
+        self._collect(keep=True)
+
+    def toggle_collection_dynamic(self, enable: bool, activities: Iterable[ProfilerActivity]) -> None:
+        """Leave out what happens from now on, or (``enable=True``) no longer."""
+        if self._collector is not None and ProfilerActivity.CPU in activities:
+            self._collector.paused = not enable
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -244,3 +261,5 @@ class profile:  # noqa: N801  (PyTorch's name)
     def add_metadata_json(self, key: str, value: str) -> None:
         """Add a value, given as JSON, to the traces that are written."""
         self._metadata[str(key)] = json.loads(value)
+
+    preset_metadata_json = add_metadata_json

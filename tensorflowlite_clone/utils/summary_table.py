@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import choice, integer, integers
-from .._errors import ArgumentError, OperandError
+from .._errors import ArgumentError, OperandError, RegistrationError
 from .._state import get_default_dtype, recording
 from .._typing import Array, OperationLike
 from ..core.boxed import Boxed
@@ -78,11 +78,12 @@ class ModelSummary:
         self.ran = bool(layers[0].calls)
 
     def __getitem__(self, path: str) -> LayerInfo:
-        """The layer at a dotted path; that of the model is empty."""
+        """The layer at a dotted path; that of the model is empty. Raises `RegistrationError`, a `KeyError`, where there is none."""
         for layer in self.layers:
             if layer.path == path:
                 return layer
-        raise KeyError(f"summary: there is no layer {path!r}: {', '.join(repr(x.path) for x in self.layers)}")
+        known = ", ".join(repr(x.path) for x in self.layers)
+        raise RegistrationError(f"summary: there is no layer {path!r:.60}: there are {known}; choose one")
 
     def _rows(self) -> list[list[str]]:
         rows = [["Layer", "Output", "Parameters", "FLOPs"]]

@@ -6,6 +6,7 @@ import inspect
 import io
 import warnings
 
+import module_cases
 import numpy as np
 import onnx_cases as cases
 import pytest
@@ -56,6 +57,35 @@ def test_modules(model, args):
     program = export(model, args)
     compare(program, model, args)
     check(program)
+
+
+#: Cases of the table of layers that have no form in ONNX, and what says so.
+NO_FORM = {
+    "FractionalMaxPool": "the operation FractionalMaxPoolPlaces has no form in ONNX",
+    "AdaptiveMaxPool": "the output 'output_1' has no form in ONNX",
+    "EmbeddingBag": "the operation BagMaximum has no form in ONNX",
+    "Embedding": "max_norm changes the table in place",
+}
+
+
+@pytest.mark.filterwarnings("ignore:onnx.export. the model asks for values:UserWarning")  # where bags begin
+@pytest.mark.parametrize("layer", sorted({case[0] for case in module_cases.CASES}))
+def test_every_layer(layer):
+    """With all options of the table that the other tests of layers have."""
+    outcomes = []
+    for case in [c for c in module_cases.CASES if c[0] == layer]:
+        model = module_cases.made(tl, case).float().eval()
+        inputs = [module_cases.of(tl, x) for x in case[2]]
+        inputs = tuple(x.float() if isinstance(x, tl.Tensor) and x.dtype == tl.float64 else x for x in inputs)
+        try:
+            program = export(model, inputs)
+        except OperandError as error:
+            expected = [text for name, text in NO_FORM.items() if layer.startswith(name)]
+            assert any(text in str(error) for text in expected), (module_cases.name_of(case), error)
+            continue
+        compare(program, model, inputs)
+        outcomes.append(program)
+    assert outcomes or layer.startswith("FractionalMaxPool")
 
 
 @pytest.mark.parametrize("name", cases.FUNCTIONS)
@@ -175,11 +205,25 @@ def test_rules_are_of_operations():
     assert set(RULES) <= set(OPS), sorted(set(RULES) - set(OPS))
 
 
+def test_models_know_that_they_are_exported():
+    seen = []
+    model = cases.Function(lambda x: seen.append(tl.onnx.is_in_onnx_export()) or x)
+    export(model, tl.ones(1), training=tl.onnx.TrainingMode.EVAL)
+    model(tl.ones(1))
+    assert seen == [True, False]
+
+
 # ---- what cannot be ---------------------------------------------------------------------------------------------------------
 def test_values_that_are_asked_for():
     model = cases.Function(lambda x: x * 2 if bool((x > 0).all()) else x)
-    with pytest.warns(UserWarning, match=r"onnx.export: the model asks for values of its arguments \(bool\)"):
+    with pytest.warns(UserWarning, match=r"onnx.export: the model asks for values that another run may not have \(bool\)"):
         export(model, tl.ones(2))
+    tl.manual_seed(3)
+    with pytest.warns(UserWarning, match=r"asks for values .* \(random numbers\)"):
+        export(cases.Function(lambda x: x + tl.randn_like(x)), tl.ones(2))
+    after = tl.rand(3)
+    tl.manual_seed(3)
+    assert (tl.rand(3) == after).all()
     with pytest.warns(UserWarning, match="asks for values"):
         export(cases.Function(lambda x: x[x > 0]), tl.ones(2))
     with warnings.catch_warnings():
@@ -221,6 +265,8 @@ def test_sizes_that_cannot_vary():
         (lambda m, x: export(m, x, dynamic_axes={"input": {0: "n", 1: "n"}}), ArgumentError, "axes of one name have one size"),
         (lambda m, x: export(cases.Function(lambda x: 3), x), OperandError, "the results must be tensors"),
         (lambda m, x: export(cases.Function(lambda x: x * 1j), x), TypeError, "do not compute in complex64"),
+        (lambda m, x: export(m, x, training=tl.onnx.TrainingMode.TRAINING), ArgumentError, "training: graphs have their parameters"),
+        (lambda m, x: export(m, x, export_params=False), ArgumentError, "export_params: graphs have their parameters"),
         (lambda m, x: export(nn.LSTM(3, 4, proj_size=2), tl.ones(2, 1, 3)), OperandError, "an LSTM with proj_size has no form"),
     ],
 )
