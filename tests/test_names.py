@@ -16,7 +16,7 @@ OWN = {
     "argpartition", "array", "astype", "choose", "compress", "copy", "i0e", "i1", "i1e", "power", "rsub", "searchsorted",
 }  # fmt: skip
 #: Of the package: its own parts, other names of functions.
-PARTS = {"datasets", "expit", "i0e", "i1", "i1e", "power", "view"}
+PARTS = {"datasets", "transforms", "expit", "i0e", "i1", "i1e", "power", "view"}
 PACKAGES = [
     tl, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler, func, autograd, utils, utils.data, datasets, fft, linalg,
     signal, signal.windows, special,

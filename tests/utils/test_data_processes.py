@@ -334,3 +334,29 @@ def test_spawn_and_an_interrupt(tmp_path):
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, cwd=os.getcwd(), timeout=300)
     assert done.returncode in (-signal.SIGINT, 130, 1) and done.stderr.rstrip().endswith("KeyboardInterrupt"), done.stderr
     assert done.stderr.count("Traceback") == 1 and "resource_tracker" not in done.stderr
+
+
+KILLED = """
+    import os, time
+    from tensorflowlite_clone.utils.data import DataLoader
+
+    class Slow:
+        def __len__(self):
+            return 4
+        def __getitem__(self, index):
+            print(os.getpid(), flush=True)
+            time.sleep(1000)
+
+    next(iter(DataLoader(Slow(), num_workers=2, multiprocessing_context="fork")))
+"""
+
+
+def test_workers_end_when_the_program_is_killed(tmp_path):
+    """By the end of their pipe, which waits for nothing: they are in the middle of an item."""
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(KILLED))
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()) as running:
+        workers = {int(running.stdout.readline()) for _ in range(2)}
+        running.kill()
+        assert running.stdout.read() == ""  # which ends when all have ended that could write
+    assert len(workers) == 2

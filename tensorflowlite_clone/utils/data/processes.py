@@ -249,7 +249,8 @@ def serve(number: int, plan: Plan, tasks: Any, results: Any, file: Any, default_
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that iterates, which ends this one
     set_num_threads(1)  # the processes are what runs at the same time
-    state.default_dtype, state.worker, state.generator, state.maps = default_dtype, None, None, ()
+    vars(state).clear()  # what a forked process has of the thread that started it
+    state.default_dtype = default_dtype
     Serving(number, plan, tasks, results, Memory(file)).serve()
 
 
@@ -321,6 +322,10 @@ class Remote:
             buffers = loose if places is None else _read(self.file, places)
         except (EOFError, OSError):
             return False
+        except BaseException:  # an interrupt in the middle of a message: what comes next cannot be understood
+            self.broken = True
+            self.results.close()
+            raise
         self.taken += 1
         error, value, self.asked, self.broken = pickle.loads(body, buffers=buffers)
         task = self.open.pop(number, None)
