@@ -367,17 +367,21 @@ def schedules():
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
 
 
-@says("Workers of a `DataLoader` are threads")
+@says("What is drawn while a batch of a `DataLoader` is read")
 def workers():
-    seen = []  # shared by all workers
+    seen, found = [], []
 
-    class Counted(TensorDataset):
+    class Drawn(TensorDataset):
         def __getitem__(self, i):
-            seen.append(i)  # the list of this process: a thread, not another process
-            return super().__getitem__(i)
+            seen.append(i)  # the list of this process, which a thread shares
+            return tl.rand(1)
 
-    batches = list(DataLoader(Counted(tl.arange(4)), batch_size=2, num_workers=2, pin_memory=True))
-    assert sorted(seen) == [0, 1, 2, 3] and len(batches) == 2
+    for n in (0, 1, 2):
+        tl.manual_seed(0)
+        context = "thread" if n else None
+        loader = DataLoader(Drawn(tl.arange(4)), batch_size=2, num_workers=n, pin_memory=True, multiprocessing_context=context)
+        found.append([b.tolist() for b in loader])
+    assert found[0] == found[1] == found[2] and sorted(seen) == sorted([0, 1, 2, 3] * 3)
 
 
 class Stream(IterableDataset):

@@ -114,27 +114,32 @@ class RandomCrop(Transform):
     def get_params(img: Any, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Top, left, height and width of a random rectangle."""
         _, h, w = get_dimensions(img)
+        return RandomCrop._place(h, w, output_size)
+
+    @staticmethod
+    def _place(h: int, w: int, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
         height, width = output_size
         if h < height or w < width:
             raise ArgumentError(f"RandomCrop: size {(height, width)} is larger than the image {(h, w)}; pass padding or pad_if_needed=True")
         return whole(0, h - height + 1), whole(0, w - width + 1), height, width
 
-    def _padded(self, img: Any) -> Any:
-        if self.padding is not None:
-            img = G.pad(img, self.padding, self.fill, self.padding_mode)
-        _, h, w = get_dimensions(img)
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """The borders, and where the rectangle is."""
+        _, h, w = get_dimensions(flat_inputs[0])
+        borders = [] if self.padding is None else [G.sides(self.padding, "RandomCrop")]
+        for left, top, right, bottom in borders:
+            h, w = h + top + bottom, w + left + right
         more_h, more_w = max(self.size[0] - h, 0), max(self.size[1] - w, 0)
         if self.pad_if_needed and (more_h or more_w):
-            img = G.pad(img, [more_w, more_h], self.fill, self.padding_mode)
-        return img
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Where the rectangle is."""
-        return {"place": self.get_params(self._padded(flat_inputs[0]), self.size)}
+            borders.append((more_w, more_h, more_w, more_h))
+            h, w = h + 2 * more_h, w + 2 * more_w
+        return {"borders": borders, "place": self._place(h, w, self.size)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """The rectangle."""
-        return G.crop(self._padded(inpt), *params["place"])
+        for border in params["borders"]:
+            inpt = G.pad(inpt, border, self.fill, self.padding_mode)
+        return G.crop(inpt, *params["place"])
 
 
 class RandomResizedCrop(Transform):

@@ -251,10 +251,27 @@ def _grid(matrix: ndarray[Any, Any], h: int, w: int, out_h: int, out_w: int) -> 
     return grid
 
 
+def _looked_up(img: Any, grid: ndarray[Any, Any], value: ndarray[Any, Any] | None) -> Any:
+    """The nearest pixel of each place, as `grid_sample` finds it, by one look into a table."""
+    h, w = img.shape[-2:]
+    dtype = numpy_dtype(img.dtype)
+    places = grid.astype(np.float64 if dtype == np.float64 else np.float32)
+    column, row = np.rint(((places[..., 0] + 1) * w - 1) / 2), np.rint(((places[..., 1] + 1) * h - 1) / 2)
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    index = np.where(inside, row * w + column, 0).astype(np.int64)
+    out = img.reshape((*img.shape[:-2], h * w))[..., index]
+    if inside.all():
+        return out
+    fill = np.zeros(()) if value is None else np.rint(value) if dtype.kind in "iu" else value
+    return out.where(Tensor.wrap(inside, 0), Tensor.wrap(np.ascontiguousarray(fill, dtype), 0))
+
+
 def _sampled(img: Any, grid: ndarray[Any, Any], mode: str, fill: Any, what: str) -> Any:
     """The image read at the places of a grid; ``fill`` outside."""
-    x = to_float(img)
     value = _fill_of(fill, img.shape[-3], what)
+    if mode == "nearest":
+        return _looked_up(img, grid, value)
+    x = to_float(img)
     dtype = numpy_dtype(x.dtype)
     places = Tensor.wrap(grid.astype(dtype)[None], 0)
 
@@ -266,7 +283,7 @@ def _sampled(img: Any, grid: ndarray[Any, Any], mode: str, fill: Any, what: str)
             return out
         out, inside = out[:, :-1], out[:, -1:]
         outside = Tensor.wrap(np.ascontiguousarray(value, dtype), 0)
-        return out.where(inside >= 0.5, outside) if mode == "nearest" else (out - outside) * inside + outside
+        return (out - outside) * inside + outside
 
     return back_to(_by_planes(x, read), img.dtype)
 

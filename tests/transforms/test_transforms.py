@@ -194,7 +194,7 @@ def test_augmentation_is_the_same_for_any_number_of_workers():
     found = []
     for n in (0, 1, 2, 4):
         tl.manual_seed(1)
-        loader = DataLoader(Augmented(), 3, shuffle=True, num_workers=n)
+        loader = DataLoader(Augmented(), 3, shuffle=True, num_workers=n, multiprocessing_context="fork" if n else None)
         found.append([(x.numpy().tobytes(), y.tolist()) for _ in range(2) for x, y in loader])
     assert all(f == found[0] for f in found) and len({x for x, _ in found[0]}) == 8
 

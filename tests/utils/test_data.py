@@ -11,6 +11,7 @@ import itertools
 
 import numpy as np
 import pytest
+from loading import Threads
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.utils import data
@@ -203,7 +204,7 @@ def test_default_generator_decides_without_one_of_its_own():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_items_are_collated(workers):
-    batches = list(DataLoader(Squares(), batch_size=3, num_workers=workers))
+    batches = list(Threads(Squares(), batch_size=3, num_workers=workers))
     assert [b["square"].tolist() for b in batches] == [[0, 1, 4], [9, 16, 25], [36]]
     assert batches[0]["x"].dtype == np.float32 and batches[0]["square"].dtype == np.int64 and batches[1]["name"] == ["n3", "n4", "n5"]
 
@@ -242,7 +243,7 @@ def test_a_stream_with_a_length():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_pass_is_an_iterator_with_a_length(workers):
-    passing = iter(DataLoader(Squares(), 3, num_workers=workers))
+    passing = iter(Threads(Squares(), 3, num_workers=workers))
     assert iter(passing) is passing and len(passing) == 3
     assert len([*passing]) == 3 and next(passing, None) is None is next(passing, None)
 

@@ -197,7 +197,7 @@ def test_a_loader_seeds_its_workers_as_in_torch():
                 info = self.D.get_worker_info()
                 return info.id, info.num_workers, info.seed - info.id, info.seed == self.T.initial_seed()
 
-        found = [tuple(int(v) for v in b) for b in D.DataLoader(Seeds(T, D), None, num_workers=2)]
+        found = [tuple(int(v) for v in b) for b in D.DataLoader(Seeds(T, D), None, num_workers=2, multiprocessing_context="fork")]
         assert [f[0] for f in found] == [0, 1, 0, 1] and {f[1:] for f in found} == {(2, found[0][2], 1)}
 
 

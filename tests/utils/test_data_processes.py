@@ -60,7 +60,7 @@ def test_any_number_of_processes_gives_the_same_batches():
     expected = None
     for n in (0, 1, 2, 4):
         tl.manual_seed(5)
-        loader = DataLoader(Pictures(), 4, shuffle=True, num_workers=n)
+        loader = DataLoader(Pictures(), 4, shuffle=True, num_workers=n, multiprocessing_context="fork" if n else None)
         found = [[*b.values()] for _ in range(2) for b in loader]
         arrays = [[b[0].numpy(), b[1].numpy(), b[2].numpy(), b[3], b[4].numpy()] for b in found]
         assert all(a.flags.writeable for b in arrays for a in b if isinstance(a, np.ndarray))
@@ -119,6 +119,27 @@ def test_worker_info_and_globals():
     found = [values(b) for b in forked(Knows(), 1)]
     assert [b[0] for b in found] == [[i % 2] for i in range(11)] and Knows.opened is None
     assert {tuple(map(tuple, b[1:])) for b in found} == {((2,), (found[0][2][0],), (True,), (True,), (1,))}
+
+
+def test_places_in_shared_memory_are_used_again():
+    """Whatever order batches are taken out in, none is written where another still stands; the file does not grow for ever."""
+    rng = np.random.default_rng(0)
+    with open(os.devnull) as none:
+        memory = processes.Memory(none)
+        assert memory.put([memoryview(bytes(10))]) is None and list(memory.used) == [(0, 0)]
+    context = multiprocessing.get_context("fork")
+    memory = processes.Memory(processes._memory_file(context))
+    waiting, most = [], 0
+    for k in range(200):
+        arrays = [np.full(rng.integers(1, 1 << 17), k % 251, np.uint8) for _ in range(3)]
+        waiting.append((memory.put([memoryview(a) for a in arrays]), arrays))
+        most = max(most, *(end for _, end in memory.used))
+        while len(waiting) > rng.integers(1, 5):
+            places, arrays = waiting.pop(0)
+            if places is not None:
+                assert all(np.array_equal(a, b) for a, b in zip(processes._read(memory.file, places), arrays, strict=True))
+            memory.taken_out(1)
+    assert most < 12 * 3 * (1 << 17)
 
 
 # ---- errors ---------------------------------------------------------------------------------------------------------------------------
@@ -334,3 +355,29 @@ def test_spawn_and_an_interrupt(tmp_path):
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, cwd=os.getcwd(), timeout=300)
     assert done.returncode in (-signal.SIGINT, 130, 1) and done.stderr.rstrip().endswith("KeyboardInterrupt"), done.stderr
     assert done.stderr.count("Traceback") == 1 and "resource_tracker" not in done.stderr
+
+
+KILLED = """
+    import os, time
+    from tensorflowlite_clone.utils.data import DataLoader
+
+    class Slow:
+        def __len__(self):
+            return 4
+        def __getitem__(self, index):
+            print(os.getpid(), flush=True)
+            time.sleep(1000)
+
+    next(iter(DataLoader(Slow(), num_workers=2, multiprocessing_context="fork")))
+"""
+
+
+def test_workers_end_when_the_program_is_killed(tmp_path):
+    """By the end of their pipe, which waits for nothing: they are in the middle of an item."""
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(KILLED))
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()) as running:
+        workers = {int(running.stdout.readline()) for _ in range(2)}
+        running.kill()
+        assert running.stdout.read() == ""  # which ends when all have ended that could write
+    assert len(workers) == 2

@@ -22,7 +22,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..._errors import OperandError
-from ..._state import get_default_dtype, state
+from ..._state import freed_by_fork, get_default_dtype, state
 from ...core.tensor import Taped, Tensor
 from ...kernels.threads import set_num_threads
 from .reading import batch_of
@@ -78,19 +78,27 @@ class Memory:
         self.file = file
         #: Beginning and end of what each batch has, the oldest first.
         self.used: deque[tuple[int, int]] = deque()
+        self.lock = freed_by_fork(threading.Lock())
+
+    def taken_out(self, count: int) -> None:
+        """The loader has copied the oldest batches."""
+        with self.lock:
+            for _ in range(count):
+                self.used.popleft()
 
     def put(self, buffers: list[memoryview]) -> list[tuple[int, int]] | None:
         """Where each buffer stands now; None if they are too small for this, or there is no such file."""
         total = sum(b.nbytes for b in buffers)
-        if self.file is None or total < LARGE:
-            self.used.append((0, 0))
-            return None
+        small = self.file is None or total < LARGE
         at = 0
-        for start, end in sorted(self.used):  # the first gap that is large enough
-            if start - at >= total:
-                break
-            at = max(at, end)
-        self.used.append((at, at + total))
+        with self.lock:
+            for start, end in sorted(self.used):  # the first gap that is large enough
+                if small or start - at >= total:
+                    break
+                at = max(at, end)
+            self.used.append((0, 0) if small else (at, at + total))
+        if small:
+            return None
         places = []
         for b in buffers:
             places.append((at, b.nbytes))
@@ -199,8 +207,7 @@ class Serving(Worker):
             if os.getppid() != self.parent:
                 raise EOFError
         kind, taken, *rest = self.tasks.recv()
-        for _ in range(taken):
-            self.memory.used.popleft()
+        self.memory.taken_out(taken)
         if kind == "task":
             self.inbox.put(Task(self.current, self, *rest))
         else:
@@ -249,7 +256,8 @@ def serve(number: int, plan: Plan, tasks: Any, results: Any, file: Any, default_
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that iterates, which ends this one
     set_num_threads(1)  # the processes are what runs at the same time
-    state.default_dtype, state.worker, state.generator, state.maps = default_dtype, None, None, ()
+    vars(state).clear()  # what a forked process has of the thread that started it
+    state.default_dtype = default_dtype
     Serving(number, plan, tasks, results, Memory(file)).serve()
 
 
@@ -321,6 +329,10 @@ class Remote:
             buffers = loose if places is None else _read(self.file, places)
         except (EOFError, OSError):
             return False
+        except BaseException:  # an interrupt in the middle of a message: what comes next cannot be understood
+            self.broken = True
+            self.results.close()
+            raise
         self.taken += 1
         error, value, self.asked, self.broken = pickle.loads(body, buffers=buffers)
         task = self.open.pop(number, None)
