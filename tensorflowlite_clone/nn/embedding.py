@@ -75,7 +75,7 @@ class Embedding(_Table):
 
     The row ``padding_idx`` starts at zero and receives no gradient. With ``max_norm``, rows whose ``norm_type``-norm is larger are
     scaled down to it, in the table, before they are read. ``scale_grad_by_freq`` divides the gradient of a row by how often it was
-    read. Gradients are dense arrays; ``sparse`` changes nothing.
+    read. With ``sparse`` the gradient of ``weight`` is a sparse tensor of the rows that were read, for `SparseAdam`, `SGD` and `Adagrad`.
 
     >>> import tensorflowlite_clone as tl
     >>> Embedding(10, 3)(tl.tensor([[1, 2], [4, 5]])).shape

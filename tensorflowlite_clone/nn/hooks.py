@@ -123,7 +123,7 @@ class Functions(MutableMapping[int, Callback]):
 
     def _table(self) -> dict[int, Hook]:
         hooks = self.module._hooks
-        return {} if hooks is None else getattr(hooks, self.name)  # type: ignore[no-any-return]
+        return {} if hooks is None else getattr(hooks, self.name)
 
     def __getitem__(self, key: int) -> Callback:
         return self._table()[key].function

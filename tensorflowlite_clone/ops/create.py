@@ -329,7 +329,7 @@ def _zeros_like(input: Array, *, dtype: DTypeLike = None, memory_format: Any = N
     """Zeros in the shape and dtype of ``input``; without elements, if that is sparse."""
     if isinstance(input, Boxed) and type(input).rank > 1:
         empty: Any = input.clone().zero_()
-        return empty if dtype is None else empty.to(dtype)  # type: ignore[no-any-return]
+        return empty if dtype is None else empty.to(dtype)
     return finish_like(input, arranged(np.zeros(*_like(input, dtype, "zeros_like")), input, memory_format), **how)
 
 

@@ -210,6 +210,8 @@ class LoadedState:
             real = p is not None and array.dtype.kind in "fV" and array.shape
             return Tensor.wrap(np.array(array, np.empty(0, p.dtype).real.dtype if p is not None and real else array.dtype), 0)
         complex_here = p is not None and p.dtype.kind == "c"
+        if complex_here and array.dtype.kind != "c" and array.shape == shape != tuple(p.shape):  # type: ignore[union-attr]
+            return Tensor.wrap(np.array(array, np.empty(0, p.array.dtype).real.dtype), 0)  # type: ignore[union-attr]  # of all, as one vector
         if complex_here and array.dtype.kind != "c" and array.shape == (*shape, 2):  # as pairs of real numbers
             array = array[..., 0] + 1j * array[..., 1]
         if array.shape != shape or (array.dtype.kind == "c") != complex_here:

@@ -186,3 +186,27 @@ def test_states_that_do_not_fit_change_nothing():
             optimizer.load_state_dict(state)
         assert str(optimizer.state_dict()) == before
     optimizer.load_state_dict(good)
+
+
+def test_the_state_of_complex_parameters_goes_on():
+    start = np.array([1 + 2j, -0.5j, 3.0])
+    p, q = (tl.tensor(start, requires_grad=True) for _ in range(2))
+    optimizers = [optim.LBFGS([x], lr=0.5, max_iter=3) for x in (p, q)]
+
+    def closure(x, optimizer):
+        def loss():
+            optimizer.zero_grad()
+            found = (x.abs() ** 4).sum() + 2 * x.real.sum()
+            found.backward()
+            return found
+
+        return loss
+
+    for _ in range(2):
+        optimizers[0].step(closure(p, optimizers[0]))
+    q.data = p.detach().clone()
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    assert optimizers[1].state[q]["d"].dtype == tl.float64
+    for x, optimizer in zip((p, q), optimizers, strict=True):
+        optimizer.step(closure(x, optimizer))
+    assert np.array_equal(p.detach().numpy(), q.detach().numpy()) and not np.allclose(p.detach().numpy(), start)

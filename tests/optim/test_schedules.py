@@ -200,6 +200,25 @@ def test_a_schedule_knows_who_asks_for_its_rates():
     assert sorted(schedule.state_dict()) == ["_last_lr", "_step_count", "base_lrs", "last_epoch"]
 
 
+def test_rates_that_are_asked_for_between_steps_warn():
+    """They would be a factor ahead, as in PyTorch."""
+    torch = pytest.importorskip("torch")
+    for T in (tl, torch):
+        p = T.ones(1, requires_grad=True)
+        p.grad = T.ones(1)
+        optimizer = T.optim.SGD([p], lr=1.0, momentum=0.5)
+        s = T.optim.lr_scheduler
+        made = [
+            s.ExponentialLR(optimizer, 0.5), s.StepLR(optimizer, 1), s.CosineAnnealingLR(optimizer, 3), s.LambdaLR(optimizer, lambda e: 1),
+            s.OneCycleLR(optimizer, 1.0, 9), s.CyclicLR(optimizer, 0.1, 1.0), T.optim.swa_utils.SWALR(optimizer, 0.1),
+        ]  # fmt: skip
+        optimizer.step()
+        for schedule in made:
+            schedule.step()
+            with pytest.warns(UserWarning, match=r"get_last_lr\(\)"):
+                schedule.get_lr()
+
+
 def test_combined_schedules_take_no_epoch():
     mine, _ = optimizers()
     s = optim.lr_scheduler

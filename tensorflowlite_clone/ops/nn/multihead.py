@@ -179,7 +179,7 @@ def mask_of_encoder(mask: Array | None, padding: Array | None, query: Array, hea
     batch, length, _ = shape_of(query)
     apart, padding, _ = _masks((batch, heads, length, length), mask, padding, False, True)
     floating = [m.dtype for m in (mask, padding) if m is not None and m.dtype.kind != "b"]
-    merged = _merged(apart, padding, floating[0] if floating else mask.dtype)
+    merged: Any = _merged(apart, padding, floating[0] if floating else mask.dtype)
     return np.broadcast_to(merged, (batch, heads, length, length)), 2
 
 

@@ -79,7 +79,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             self.last_epoch += 1
         else:
             self._go(0.0 if epoch is None else epoch)
-        self._put(self.get_lr())
+        self._put(self._asked(self.get_lr))
 
     def _go(self, position: float) -> None:
         if not 0 <= number("CosineAnnealingWarmRestarts", "epoch", position) < math.inf:

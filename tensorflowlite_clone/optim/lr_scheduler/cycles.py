@@ -168,8 +168,8 @@ class CyclicLR(_Cycle):
     >>> optimizer = tl.optim.SGD([p], momentum=0.9)
     >>> optimizer.step()
     >>> schedule = CyclicLR(optimizer, base_lr=0.25, max_lr=0.75, step_size_up=2)
-    >>> [schedule._put(schedule.get_lr()) or schedule.get_last_lr()[0] for schedule.last_epoch in range(6)]
-    [0.25, 0.5, 0.75, 0.5, 0.25, 0.5]
+    >>> [schedule.step() or schedule.get_last_lr()[0] for _ in range(5)]
+    [0.5, 0.75, 0.5, 0.25, 0.5]
     """
 
     transient = (*LRScheduler.transient, "_low", "_scale_fn_custom")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from types import FunctionType
 from typing import Any, TypeAlias
 
@@ -25,6 +26,26 @@ from ..settings import Group
 EPOCH_DEPRECATION_WARNING = (
     "LRScheduler.step: the argument epoch is deprecated: a schedule moves on by one epoch; call step() without it, once an epoch"
 )
+
+
+#: The package whose schedules compute the rates from those of the epoch before.
+_PACKAGE = __name__.rpartition(".")[0].rpartition(".")[0]
+
+
+def _for_steps(get_lr: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+    """A method ``get_lr`` that warns where no step calls it: then it is a factor ahead of the rates in force."""
+
+    @wraps(get_lr)
+    def method(self: Any) -> list[Any]:
+        if not self._get_lr_called_within_step:
+            warnings.warn(
+                f"{type(self).__name__}.get_lr: computes the rates of a step that is not taken; the rates in force are get_last_lr()",
+                UserWarning,
+                stacklevel=stacklevel(),
+            )
+        return get_lr(self)
+
+    return method
 
 
 class LRScheduler:
@@ -53,6 +74,11 @@ class LRScheduler:
     #: What schedules written for PyTorch ask: whether `get_lr` is called by a step, and whether that is the one into the first epoch.
     _get_lr_called_within_step: bool = False
     _is_initial = property(lambda self: self._beginning)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "get_lr" in vars(cls) and cls.__module__.startswith(_PACKAGE):
+            cls.get_lr = _for_steps(vars(cls)["get_lr"])  # type: ignore[method-assign]
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.attach(optimizer)
