@@ -179,10 +179,10 @@ class Finder(DistributionFinder):
         if fullname.partition(".")[0] not in RELEASES:
             return None
         places = targets_of(fullname)
-        if places is None or fullname == "torchvision" or loaded(places) is None:
-            if sys._getframe(2).f_globals.get("__name__") == "importlib.util":
-                return None
-        if places is None or loaded(places) is None:
+        lacking = places is None or loaded(places) is None
+        if (lacking or fullname == "torchvision") and sys._getframe(2).f_globals.get("__name__") == "importlib.util":
+            return None
+        if lacking:
             raise ModuleNotFoundError(note(fullname))
         return ModuleSpec(fullname, self, origin=dirname(__file__), is_package=True)  # type: ignore[arg-type]
 

@@ -45,7 +45,7 @@ def _index(indices: Any, op: str) -> Any:
 
 @public("sparse_coo_tensor", method=False)
 def _sparse_coo_tensor(
-    indices: Any,
+    indices: Any = None,
     values: Any = None,
     size: Any = None,
     *,
@@ -77,9 +77,10 @@ def _sparse_coo_tensor(
     if device is not None:
         on_cpu(device)
     if values is None:
-        if size is not None:
+        if (indices is None) == (size is None):
             raise ArgumentError(f"{op}: values are missing: pass indices and values, or a size alone")
-        size, indices, values = indices, np.zeros((len(indices), 0), np.int64), np.zeros(0, np.float32)
+        size = indices if size is None else size
+        indices, values = np.zeros((len(size), 0), np.int64), np.zeros(0, np.float32)
     index = _index(indices, op)
     given: Any = values if isinstance(values, Boxed) else Tensor(np.asarray(values)) if isinstance(values, np.ndarray) else _tensor(values)
     if dtype is not None:
