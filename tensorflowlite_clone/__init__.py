@@ -83,6 +83,7 @@ if _TYPE_CHECKING:
         datasets,
         distributed,
         fft,
+        futures,
         hub,
         jit,
         library,

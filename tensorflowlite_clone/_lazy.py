@@ -25,6 +25,7 @@ LATER = {
         "datasets",
         "distributed",
         "fft",
+        "futures",
         "hub",
         "jit",
         "library",
