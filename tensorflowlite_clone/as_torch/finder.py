@@ -193,7 +193,7 @@ class Finder(DistributionFinder):
     def exec_module(self, module: ModuleType) -> None:
         """Its other names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
         module.__file__ = __file__
-        module.fill()  # type: ignore[attr-defined]
+        module.fill()
         if module.__name__.startswith(AS_THEY_ARE):
             sys.modules[module.__name__] = import_module(targets_of(module.__name__)[0])  # type: ignore[index]
 
