@@ -36,16 +36,26 @@ class Future(Generic[T]):
         return self._inner.result()
 
     def value(self) -> Any:
-        """The result, which must have come."""
-        return self._inner.result(timeout=0)
+        """The result, which must have come: raises `RuntimeError` otherwise."""
+        if not self.done():
+            raise RuntimeError("Future.value: there is no value yet; wait() for it")
+        return self._inner.result()
 
     def set_result(self, result: Any) -> None:
-        """Let it be this, once."""
+        """Let it be this, once: raises `RuntimeError` the second time."""
+        self._first()
         self._inner.set_result(result)
 
     def set_exception(self, result: BaseException) -> None:
         """Let `wait` raise this."""
+        if not isinstance(result, BaseException):
+            raise TypeError(f"Future.set_exception: got a {type(result).__name__}, which is no exception; set_result takes values")
+        self._first()
         self._inner.set_exception(result)
+
+    def _first(self) -> None:
+        if self.done():
+            raise RuntimeError("Future: it has its result already; each is set once")
 
     def add_done_callback(self, callback: Callable[[Future[Any]], None]) -> None:
         """Call ``callback(self)`` when it has come."""
