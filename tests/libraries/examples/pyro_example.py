@@ -109,7 +109,10 @@ for kind in (AutoDelta, AutoDiagonalNormal, AutoMultivariateNormal, AutoLowRankM
     report[kind.__name__] = learn(regression, auto, TraceMeanField_ELBO() if kind is AutoDiagonalNormal else Trace_ELBO(), x, y)
     report[kind.__name__ + "_median"] = {k: numbers(v) for k, v in auto.median().items()}
 pyro.clear_param_store()
-auto = AutoDiagonalNormal(regression, init_loc_fn=pyro.infer.autoguide.init_to_value(values={"w": torch.zeros(3), "b": torch.tensor(0.0), "sigma": torch.tensor(1.0)}))
+auto = AutoDiagonalNormal(
+    regression,
+    init_loc_fn=pyro.infer.autoguide.init_to_value(values={"w": torch.zeros(3), "b": torch.tensor(0.0), "sigma": torch.tensor(1.0)}),
+)
 learn(regression, auto, Trace_ELBO(), x, y, steps=2)
 report["predictive"] = numbers(Predictive(regression, guide=auto, num_samples=4)(x)["y"])[::9]
 
