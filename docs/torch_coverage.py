@@ -47,7 +47,7 @@ REASONS: list[tuple[str, str]] = [
      r"(Tensor\.to_)?mkldnn\w*", DEVICES),
     (r"\w*autocast_(ipu|xla)\w*|get_autocast_ipu_dtype|\w*autocast_gpu_enabled", AUTOCAST),
     (r"\w*Storage|\w*StorageContext|(Tensor\.)?storage\w*|Tensor\.set_", STORAGE),
-    (r"(futures|fork|wait|Future|AwaitType|RRefType|AVG|SUM)|(Tensor\.)?is_distributed|"
+    (r"(fork|wait|Future|AwaitType|RRefType|AVG|SUM)|(Tensor\.)?is_distributed|"
      r"nn\.Module\.share_memory|utils\.data\.DistributedSampler", PROCESSES),
     (r"Sym\w+|sym_\w+", SYMBOLIC),
     (r"fx|export|onnx|nativert|package|import_ir\w*|parse_\w+|merge_type\w*|unify_type\w*|"

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple, NoReturn
 
 from ._errors import AbsentError
 from ._lazy import public as _public
+from .futures import Future
 from .nn.module import Module
 
 __all__ = [
-    "Attribute", "CompilationUnit", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "enable_onednn_fusion",
-    "export", "export_opnames", "fork", "freeze", "fuser", "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load",
-    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations",
-    "save", "script", "script_if_tracing",
-    "script_method", "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
+    "Attribute", "CompilationUnit", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "TracerWarning", "annotate",
+    "enable_onednn_fusion", "export", "export_opnames", "fork", "freeze", "fuser", "ignore", "interface", "is_scripting", "is_tracing",
+    "isinstance", "load", "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations", "save",
+    "script", "script_if_tracing", "script_method", "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
 ]  # fmt: skip
 __dir__ = _public(globals())
 
@@ -50,23 +50,8 @@ class CompilationUnit:
         raise _absent("CompilationUnit", "write the functions in Python")
 
 
-class Future:
-    """The result of `fork`, which is there at once."""
-
-    def __init__(self, value: Any = None) -> None:
-        self._value = value
-
-    def wait(self) -> Any:
-        """The result."""
-        return self._value
-
-    def value(self) -> Any:
-        """The result."""
-        return self._value
-
-    def done(self) -> bool:
-        """Whether it is there: yes."""
-        return True
+class TracerWarning(Warning):
+    """What PyTorch's tracer warns with; nothing is traced here, so it is never given."""
 
 
 def _absent(name: str, fix: str) -> AbsentError:
@@ -143,12 +128,17 @@ def is_tracing() -> bool:
     return False
 
 
-def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
     """``func(*args, **kwargs)``, called at once, as a `Future`."""
-    return Future(func(*args, **kwargs))
+    future: Future[Any] = Future()
+    try:
+        future.set_result(func(*args, **kwargs))
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
-def wait(future: Future) -> Any:
+def wait(future: Future[Any]) -> Any:
     """The result of `fork`."""
     return future.wait()
 

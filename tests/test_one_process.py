@@ -11,8 +11,8 @@ import pytest
 
 import tensorflowlite_clone as tl
 import tensorflowlite_clone.distributed as dist
+from tensorflowlite_clone import futures, nn
 from tensorflowlite_clone import multiprocessing as mp
-from tensorflowlite_clone import nn
 
 
 @pytest.fixture
@@ -84,6 +84,19 @@ def test_parts_of_data_parallel():
     tl.testing.assert_close(nn.parallel.gather(outputs, "cpu"), layer(x))
     tl.testing.assert_close(nn.parallel.gather([(outputs[0].sum(), outputs[0])] * 2, "cpu")[0].shape, (2,))
     tl.testing.assert_close(nn.parallel.data_parallel(layer, x), nn.DataParallel(layer)(x))
+
+
+def test_futures():
+    a, b = futures.Future(), futures.Future[int]()
+    seen, whole = [], futures.collect_all([a, b])
+    a.add_done_callback(seen.append)
+    failing = b.then(lambda f: f.value() / 0)
+    assert not whole.done() and futures.wait_all([]) == [] and futures.collect_all([]).wait() == []
+    a.set_result(1)
+    b.set_result(2)
+    assert seen == [a] and whole.wait() == [a, b] and futures.wait_all([a, b]) == [1, 2] and a.value() == 1
+    with pytest.raises(ZeroDivisionError):
+        failing.wait()
 
 
 PROGRAM = """

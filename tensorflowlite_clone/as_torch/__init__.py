@@ -12,10 +12,10 @@ or, before anything imports PyTorch, in the program itself:
 ...     torch.nn.Linear is tl.nn.Linear
 True
 
-Every path under ``torch`` and some of ``torchvision`` are found (``table.py`` says where); who asks whether there is a
-``torchvision`` (`importlib.util.find_spec`, `importlib.metadata`) hears no, and goes without what is not here. A name that is not there is an `ImportError`
-or an `AttributeError` that says so, and `missing` lists all of them. Processes that the program starts have it too. An installed PyTorch
-is not touched, and not loaded.
+Every path under ``torch`` and some of ``torchvision`` are found (``table.py`` says where). A name that is not there is an `ImportError`
+or an `AttributeError` that says so, and `missing` lists all of them. Who asks whether there is a ``torchvision``
+(`importlib.util.find_spec`, `importlib.metadata`) hears no, and goes without what is not here. Processes that the program starts have
+all this too. An installed PyTorch is not touched, and not loaded.
 
 Not here: anything that PyTorch has; that is in the package, and there under ``import tensorflowlite_clone as torch`` too.
 """

@@ -179,10 +179,10 @@ class Finder(DistributionFinder):
         if fullname.partition(".")[0] not in RELEASES:
             return None
         places = targets_of(fullname)
-        if places is None or fullname == "torchvision" or loaded(places) is None:
-            if sys._getframe(2).f_globals.get("__name__") == "importlib.util":
-                return None
-        if places is None or loaded(places) is None:
+        lacking = places is None or loaded(places) is None
+        if (lacking or fullname == "torchvision") and sys._getframe(2).f_globals.get("__name__") == "importlib.util":
+            return None
+        if lacking:
             raise ModuleNotFoundError(note(fullname))
         return ModuleSpec(fullname, self, origin=dirname(__file__), is_package=True)  # type: ignore[arg-type]
 
@@ -193,7 +193,7 @@ class Finder(DistributionFinder):
     def exec_module(self, module: ModuleType) -> None:
         """Its other names are looked up when they are asked for. A module of settings is itself, so that they are made there."""
         module.__file__ = __file__
-        module.fill()  # type: ignore[attr-defined]
+        module.fill()
         if module.__name__.startswith(AS_THEY_ARE):
             sys.modules[module.__name__] = import_module(targets_of(module.__name__)[0])  # type: ignore[index]
 

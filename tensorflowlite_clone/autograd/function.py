@@ -74,11 +74,8 @@ class Function:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in METHODS:
-            if name in vars(cls) and not callable(getattr(cls, name)):
-                kind = type(vars(cls)[name]).__name__
-                raise TypeError(
-                    f"{cls.__name__}.{name}: must be a static method that gets ctx: it is a {kind}; write @staticmethod above it"
-                )
+            if inspect.isfunction(vars(cls).get(name)):  # @staticmethod was left out, which PyTorch does not mind either
+                setattr(cls, name, staticmethod(vars(cls)[name]))
         own = {name: getattr(cls, name) for name in METHODS if getattr(cls, name) is not getattr(Function, name)}
         if "backward" in own and "vjp" in own:
             raise TypeError(f"{cls.__name__}: backward and vjp are two names of one method: it defines both; keep one")

@@ -115,7 +115,10 @@ with settings.fast_computations(log_prob=False, solves=False, covar_root_decompo
         ("diagonal", operators.DiagLinearOperator(A.diagonal().exp())),
         ("low_rank", operators.RootLinearOperator(A[:, :2]).add_diagonal(torch.ones(6))),
         ("toeplitz", operators.ToeplitzLinearOperator(A[0].abs() * torch.tensor([9.0, 1, 1, 1, 1, 1]))),
-        ("kronecker", operators.KroneckerProductLinearOperator(operators.DenseLinearOperator(A[:2, :2]), operators.DenseLinearOperator(A[:3, :3]))),
+        (
+            "kronecker",
+            operators.KroneckerProductLinearOperator(operators.DenseLinearOperator(A[:2, :2]), operators.DenseLinearOperator(A[:3, :3])),
+        ),
     ):
         A.grad = None
         quadratic, logdet = op.inv_quad_logdet(b[:, None], logdet=True)

@@ -5,7 +5,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro import poutine
-from pyro.infer import HMC, MCMC, NUTS, SVI, JitTrace_ELBO, Predictive, Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
+from pyro.infer import HMC, MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
 from pyro.infer.autoguide import AutoDelta, AutoDiagonalNormal, AutoLowRankMultivariateNormal, AutoMultivariateNormal
 from pyro.nn import PyroModule, PyroSample
 from torch import nn
@@ -81,7 +81,6 @@ pyro.clear_param_store()
 report["coin"] = learn(coin, guide, Trace_ELBO(num_particles=3), tosses)
 report["coin_parameters"] = [*numbers(pyro.param("loc")), *numbers(pyro.param("scale"))]
 pyro.clear_param_store()
-report["coin_jit"] = learn(coin, guide, JitTrace_ELBO(), tosses, steps=2)
 trace = poutine.trace(poutine.condition(coin, {"bias": torch.tensor(0.4)})).get_trace(tosses)
 report["coin_log_prob"] = trace.log_prob_sum().item()
 
@@ -110,7 +109,10 @@ for kind in (AutoDelta, AutoDiagonalNormal, AutoMultivariateNormal, AutoLowRankM
     report[kind.__name__] = learn(regression, auto, TraceMeanField_ELBO() if kind is AutoDiagonalNormal else Trace_ELBO(), x, y)
     report[kind.__name__ + "_median"] = {k: numbers(v) for k, v in auto.median().items()}
 pyro.clear_param_store()
-auto = AutoDiagonalNormal(regression, init_loc_fn=pyro.infer.autoguide.init_to_value(values={"w": torch.zeros(3), "b": torch.tensor(0.0), "sigma": torch.tensor(1.0)}))
+auto = AutoDiagonalNormal(
+    regression,
+    init_loc_fn=pyro.infer.autoguide.init_to_value(values={"w": torch.zeros(3), "b": torch.tensor(0.0), "sigma": torch.tensor(1.0)}),
+)
 learn(regression, auto, Trace_ELBO(), x, y, steps=2)
 report["predictive"] = numbers(Predictive(regression, guide=auto, num_samples=4)(x)["y"])[::9]
 
