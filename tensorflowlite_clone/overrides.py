@@ -32,83 +32,13 @@ __dir__ = _public(globals())
 
 #: Methods that say what a tensor is, or take it out of the package: they ask nobody, and their results are no tensors of the class.
 PLAIN = frozenset(
-    [
-        "__array__",
-        "__array_function__",
-        "__array_ufunc__",
-        "__class__",
-        "__copy__",
-        "__deepcopy__",
-        "__delattr__",
-        "__dir__",
-        "__doc__",
-        "__format__",
-        "__getattribute__",
-        "__getstate__",
-        "__hash__",
-        "__init__",
-        "__init_subclass__",
-        "__new__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__repr__",
-        "__setattr__",
-        "__setstate__",
-        "__sizeof__",
-        "__str__",
-        "__subclasshook__",
-        "__iter__",
-        "__len__",
-        "__bool__",
-        "__index__",
-        "__int__",
-        "__float__",
-        "__complex__",
-        "as_subclass",
-        "register_hook",
-        "become",
-        "changed",
-        "constant",
-        "elementwise",
-        "followed",
-        "memory_cell",
-        "parts",
-        "process",
-        "shared_cell",
-        "show",
-        "twin",
-        "untraceable",
-        "wrap",
-        "requires_grad_",
-        "backward",
-        "tolist",
-        "item",
-        "numpy",
-        "numel",
-        "dim",
-        "size",
-        "stride",
-        "is_contiguous",
-        "data_ptr",
-        "storage_offset",
-        "element_size",
-        "nelement",
-        "ndimension",
-        "untyped_storage",
-        "storage",
-        "get_device",
-        "is_complex",
-        "is_floating_point",
-        "is_signed",
-        "is_same_size",
-        "is_shared",
-        "is_pinned",
-        "is_inference",
-        "is_conj",
-        "is_neg",
-        "retain_grad",
-        "is_set_to",
-    ]
+    """__array__ __array_function__ __array_ufunc__ __class__ __copy__ __deepcopy__ __delattr__ __dir__ __doc__ __format__
+    __getattribute__ __getstate__ __hash__ __init__ __init_subclass__ __new__ __reduce__ __reduce_ex__ __repr__ __setattr__
+    __setstate__ __sizeof__ __str__ __subclasshook__ __iter__ __len__ __bool__ __index__ __int__ __float__ __complex__ as_subclass
+    register_hook become changed constant elementwise followed memory_cell parts process shared_cell show twin untraceable wrap
+    requires_grad_ backward tolist item numpy numel dim size stride is_contiguous data_ptr storage_offset element_size nelement
+    ndimension untyped_storage storage get_device is_complex is_floating_point is_signed is_same_size is_shared is_pinned
+    is_inference is_conj is_neg retain_grad is_set_to""".split()  # noqa: SIM905
 )
 #: Functions that ask nobody, whatever their arguments are.
 SILENT = frozenset(
@@ -125,6 +55,20 @@ OPERATORS = {
 INPLACE = {"add": "add_", "sub": "sub_", "mul": "mul_", "truediv": "div_", "floordiv": "floor_divide_", "pow": "pow_", "mod": "remainder_"}
 #: Reflected operators that are told by the same name, whatever stands before them.
 COMMUTING = {"add", "mul"}
+
+
+#: Functions that ask nobody: they make tensors, or ask and set things.
+IGNORED = frozenset(
+    """are_deterministic_algorithms_enabled arange as_tensor asarray can_cast compile empty empty_permuted empty_strided eye finfo
+    from_file from_numpy frombuffer full get_default_device get_default_dtype get_deterministic_debug_mode
+    get_float32_matmul_precision get_num_interop_threads get_num_threads get_rng_state hamming_window hann_window bartlett_window
+    blackman_window kaiser_window iinfo initial_seed is_anomaly_check_nan_enabled is_anomaly_enabled
+    is_deterministic_algorithms_warn_only_enabled is_grad_enabled is_inference_mode_enabled is_storage is_tensor
+    is_warn_always_enabled linspace load logspace manual_seed ones promote_types rand randint randn randperm range save
+    scalar_tensor seed set_default_device set_default_dtype set_default_tensor_type set_deterministic_debug_mode
+    set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_num_threads set_printoptions set_rng_state
+    set_warn_always sparse_coo_tensor tensor tril_indices triu_indices typename use_deterministic_algorithms vmap zeros""".split()  # noqa: SIM905
+)
 
 
 class _State(threading.local):
@@ -412,10 +356,7 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
 
 def get_ignored_functions() -> set[Any]:
     """The functions that ask nobody, because they take no tensors."""
-    names = """arange empty eye from_file from_numpy full get_default_dtype initial_seed is_tensor linspace logspace manual_seed
-    ones rand randint
-        randn randperm seed tensor zeros as_tensor asarray"""
-    return {FUNCTIONS[n] for n in names.split() if n in FUNCTIONS}
+    return {FUNCTIONS[n] for n in IGNORED if n in FUNCTIONS}
 
 
 def get_testing_overrides() -> dict[Any, Any]:

@@ -144,7 +144,8 @@ def stood_for(value: Any, module: str, name: str) -> Any:
     """``value``; a module of the package as the stand for it; a function of tensors as one that asks ``__torch_function__`` first."""
     if isinstance(value, ModuleType) and not isinstance(value, Stand) and value.__name__.partition(".")[0] == PACKAGE:
         return import_module(f"{module}.{name}")
-    if module in ASKING and isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
+    asks = module in ASKING and isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE)
+    if asks and name not in load("overrides").IGNORED:
         return _asking(value, name, module)
     return value
 

@@ -480,3 +480,30 @@ def test_complex_gradients_are_in_pytorchs_convention():
 
     np.testing.assert_allclose(program(tl, Function)[0], program(torch, torch.autograd.Function)[0])
     np.testing.assert_allclose(program(tl, Function)[1], program(torch, torch.autograd.Function)[1])
+
+
+def filled(T):
+    """A buffer filled column by column past the count of changes, as torchdiffeq does, and the gradient of its sum."""
+
+    class Assign(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, buffer, value, i):
+            ctx.i = i
+            buffer.data[:, i] = value
+            return buffer
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g[:, ctx.i], None
+
+    x = T.tensor([1.0, 2.0], requires_grad=True)
+    buffer = T.zeros(2, 3)
+    for i in range(3):
+        buffer = Assign.apply(buffer, x * (i + 1) + (buffer[:, :i] * x[:, None]).sum(1), i)
+    (buffer * T.tensor([1.0, 10.0, 100.0])).sum().backward()
+    return buffer.tolist(), x.grad.tolist()
+
+
+def test_data_of_a_returned_argument_can_be_written_to():
+    assert filled(tl)[0] == [[1.0, 3.0, 7.0], [2.0, 8.0, 26.0]]
+    assert filled(tl) == filled(pytest.importorskip("torch"))

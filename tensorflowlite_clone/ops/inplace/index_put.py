@@ -146,6 +146,8 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         settle(self, node, part)
     else:
         IndexPut.compute((self.array, _fitting(value, self, plain, spec), *plain), {"spec": spec, "into": True})
+    if part is None and not indices and self.version is not None and self.version.shared:  # by detach() from one that has views
+        part = self.array[(*spec, ...)]
     self.changed(name, part=part)
 
 
