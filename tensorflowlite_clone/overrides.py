@@ -41,9 +41,10 @@ PLAIN = frozenset(
     is_inference is_conj is_neg retain_grad is_set_to""".split()  # noqa: SIM905
 )
 #: Functions that ask nobody, whatever their arguments are.
-SILENT = frozenset(
-    """as_tensor asarray broadcast_shapes compile from_numpy frombuffer is_storage is_tensor load save tensor typename vmap""".split()
-)
+SILENT = frozenset([
+    "as_tensor", "asarray", "broadcast_shapes", "compile", "from_numpy", "frombuffer", "is_storage", "is_tensor", "load",
+    "save", "tensor", "typename", "vmap",
+])  # fmt: skip
 #: Attributes that are tensors.
 VALUED = ("T", "mT", "H", "mH", "real", "imag", "data")
 #: Operators that ``__torch_function__`` is told of by the name of the method; those not here by their own.

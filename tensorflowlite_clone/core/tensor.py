@@ -224,8 +224,7 @@ class Tensor(_Taped, metaclass=TensorType):
         """The same memory, off the tape (a constant to every transform); in-place changes to either are seen by both."""
         if state.leaving is not None and self.followed():
             state.leaving.detached = True
-        array = self.array.detach() if isinstance(self.array, Boxed) else unsealed(self.array)
-        out = Tensor.wrap(array, self.level)
+        out = Tensor.wrap(self.array.detach() if isinstance(self.array, Boxed) else unsealed(self.array), self.level)
         if isinstance(self.array, Boxed):
             lineage_of(self).detached = True
         else:
@@ -447,9 +446,8 @@ class Tensor(_Taped, metaclass=TensorType):
 
     def __bool__(self) -> bool:
         if self.numel() != 1:
-            raise ArgumentError(
-                f"bool: the truth value of a tensor with {self.numel()} elements (shape {self.shape}) is ambiguous; use .any() or .all()"
-            )
+            why = f"bool: the truth value of a tensor with {self.numel()} elements (shape {self.shape}) is ambiguous"
+            raise ArgumentError(f"{why}; use .any() or .all()")
         return bool(self.array)
 
     def __hash__(self) -> int:
@@ -470,17 +468,14 @@ class Tensor(_Taped, metaclass=TensorType):
         copied = type(self).__new__(type(self))
         copied.array = deep_copied(self.array, memo) if type(self.array) is ndarray else np.array(self.array)
         copied.level = self.level
-        copied._grad = copied.node = copied.version = copied.views = None
-        if self.grad is not None:
-            copied._grad = self.grad.__deepcopy__(memo)
+        copied.node = copied.version = copied.views = None
+        copied._grad = None if self.grad is None else self.grad.__deepcopy__(memo)
         if self.requires_grad:
             copied.requires_grad_()
         memo[id(self)] = copied
-        if self.__dict__:
-            copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return copied
 
-    # ---- printing ---------------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
         if not isinstance(self.array, ndarray):
             return f"Tensor(level={self.level}, {self.array!r})"
