@@ -30,6 +30,8 @@ from .autograd import is_grad_enabled as is_grad_enabled
 from .autograd import is_inference_mode_enabled as is_inference_mode_enabled
 from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
+from .core.device import channels_last as channels_last
+from .core.device import channels_last_3d as channels_last_3d
 from .core.device import contiguous_format as contiguous_format
 from .core.device import device as device
 from .core.device import layout as layout
@@ -42,8 +44,10 @@ from .core.printing import set_printoptions as set_printoptions
 from .core.size import Size as Size
 from .core.tensor import Tensor as Tensor
 from .func import vmap as vmap
+from .io import from_torch as from_torch
 from .io import load as load
 from .io import save as save
+from .io import to_torch as to_torch
 from .kernels.threads import get_num_threads as get_num_threads
 from .kernels.threads import set_num_threads as set_num_threads
 from .ops.kinds import finfo as finfo
@@ -82,17 +86,47 @@ inf: builtins.float
 nan: builtins.float
 pi: builtins.float
 e: builtins.float
+newaxis: builtins.float
+from . import accelerator as accelerator
+from . import amp as amp
+from . import as_torch as as_torch
+from . import backends as backends
+from . import compiler as compiler
+from . import cpu as cpu
 from . import cuda as cuda
 from . import datasets as datasets
+from . import distributed as distributed
+from . import distributions as distributions
 from . import fft as fft
+from . import futures as futures
+from . import hub as hub
+from . import jit as jit
+from . import library as library
 from . import linalg as linalg
 from . import masked as masked
+from . import mps as mps
+from . import mtia as mtia
+from . import multiprocessing as multiprocessing
 from . import nn as nn
+from . import onnx as onnx
 from . import optim as optim
+from . import overrides as overrides
+from . import profiler as profiler
+from . import random as random
+from . import serialization as serialization
 from . import signal as signal
 from . import sparse as sparse
 from . import special as special
+from . import testing as testing
+from . import torch_version as torch_version
+from . import transforms as transforms
+from . import types as types
 from . import utils as utils
+from . import version as version
+from . import xpu as xpu
+from .amp import GradScaler as GradScaler
+from .amp import autocast as autocast
+from .compiler import compile as compile
 FloatTensor: TensorOf
 DoubleTensor: TensorOf
 HalfTensor: TensorOf
@@ -103,6 +137,7 @@ CharTensor: TensorOf
 ByteTensor: TensorOf
 BoolTensor: TensorOf
 BFloat16Tensor: TensorOf
+from .core.size import Size
 from .ops.arithmetic import MantissaExponent
 from .ops.extrema import MinMax
 from .ops.extrema import ValuesIndices
@@ -199,7 +234,7 @@ def bitwise_xor(input: Tensor | np.ndarray[Any, Any] | builtins.complex, other: 
 def blackman_window(window_length: builtins.int, periodic: builtins.bool=True, *, dtype: Any=None, layout: Any=None, device: Any=None, pin_memory: builtins.bool=False, requires_grad: builtins.bool=False) -> Tensor: ...
 def block_diag(*tensors: Tensor | np.ndarray[Any, Any] | builtins.complex) -> Tensor: ...
 def bmm(input: Tensor | np.ndarray[Any, Any] | builtins.complex, mat2: Tensor | np.ndarray[Any, Any] | builtins.complex, *, out: Tensor | None=None) -> Tensor: ...
-def broadcast_shapes(*shapes: Any) -> builtins.tuple[builtins.int, ...]: ...
+def broadcast_shapes(*shapes: Any) -> Size: ...
 def broadcast_tensors(*tensors: Any) -> builtins.tuple[Tensor, ...]: ...
 def broadcast_to(input: Tensor | np.ndarray[Any, Any] | builtins.complex, *size: Any) -> Tensor: ...
 def bucketize(input: Any, boundaries: Tensor | np.ndarray[Any, Any] | builtins.complex, *, out_int32: builtins.bool=False, right: builtins.bool=False, out: Tensor | None=None) -> Tensor: ...
@@ -647,7 +682,7 @@ def slogdet(input: Tensor | np.ndarray[Any, Any] | builtins.complex, *, out: Ten
 def smm(input: Any, mat: Any) -> Any: ...
 def softmax(input: Tensor | np.ndarray[Any, Any] | builtins.complex, dim: builtins.int | None=None, dtype: Any=None, *, axis: Any=..., out: Tensor | None=None) -> Tensor: ...
 def sort(input: Tensor | np.ndarray[Any, Any] | builtins.complex, dim: builtins.int=-1, descending: builtins.bool=False, *, stable: builtins.bool | None=None, axis: Any=..., out: Tensor | Sequence[Tensor] | None=None) -> ValuesIndices: ...
-def sparse_coo_tensor(indices: Any, values: Any=None, size: Any=None, *, dtype: Any=None, device: Any=None, pin_memory: builtins.bool=False, requires_grad: builtins.bool=False, check_invariants: builtins.bool | None=None, is_coalesced: builtins.bool | None=None) -> Any: ...
+def sparse_coo_tensor(indices: Any=None, values: Any=None, size: Any=None, *, dtype: Any=None, device: Any=None, pin_memory: builtins.bool=False, requires_grad: builtins.bool=False, check_invariants: builtins.bool | None=None, is_coalesced: builtins.bool | None=None) -> Any: ...
 def split(tensor: Tensor | np.ndarray[Any, Any] | builtins.complex, split_size_or_sections: Any, dim: builtins.int=0, *, axis: Any=...) -> builtins.tuple[Tensor, ...]: ...
 def split_copy(input: Tensor | np.ndarray[Any, Any] | builtins.complex, split_size: Any, dim: builtins.int=0, *, axis: Any=..., out: Tensor | Sequence[Tensor] | None=None) -> builtins.tuple[Tensor, ...]: ...
 def split_with_sizes(input: Tensor | np.ndarray[Any, Any] | builtins.complex, split_sizes: Sequence[builtins.int], dim: builtins.int=0, *, axis: Any=...) -> builtins.tuple[Tensor, ...]: ...
