@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone.as_torch import __main__ as command
 from tensorflowlite_clone.torch_version import TorchVersion
 
 
 def run(*arguments, code=0, **options):
     """Standard output and standard error of ``python -m tensorflowlite_clone.as_torch``."""
     environment = os.environ | {"PYTHONPATH": str(Path(tl.__file__).parents[1])}
-    command = [sys.executable, "-m", "tensorflowlite_clone.as_torch", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120, **options)
+    line = [sys.executable, "-m", "tensorflowlite_clone.as_torch", *map(str, arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment, timeout=120, **options)
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
 
@@ -102,16 +103,22 @@ def test_what_is_not_there_says_so_and_is_listed(tmp_path):
     assert "not there" not in run("-q", script, code=1)[1]
 
 
-def test_modules_code_and_usage(tmp_path):
+def test_modules_code_and_tests(tmp_path):
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").write_text("")
     (tmp_path / "package" / "__main__.py").write_text("import sys, torch; print(sys.argv[1:], torch.ones(1), __spec__.name)")
     assert run("-m", "package", "a", cwd=tmp_path)[0] == "['a'] tensor([1.]) package.__main__\n"
     assert run("-c", "import sys, torch; print(sys.argv, torch.ones(1), __name__)", "b")[0] == "['-c', 'b'] tensor([1.]) __main__\n"
-    assert run("-h")[0].startswith("usage") and run(code=0)[0].startswith("usage") and run("-x", code=2)[1].startswith("usage")
     run("-c", "raise SystemExit(3)", code=3)
     (tmp_path / "test_it.py").write_text("import torch\ndef test_it(): assert torch.__version__ > '2.12'\n")
     assert "1 passed" in run("-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path / "test_it.py", cwd=tmp_path)[0]
+
+
+@pytest.mark.parametrize("arguments, code", [([], 0), (["-h"], 0), (["-q", "--help"], 0), (["-x"], 2), (["-m"], 2)])
+def test_usage(arguments, code, capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(arguments)
+    assert end.value.code == code and capsys.readouterr()[code > 0].startswith("usage: python -m tensorflowlite_clone.as_torch")
 
 
 def test_install_and_uninstall():
