@@ -163,3 +163,16 @@ def test_versions_compare_as_pytorchs():
                 a,
                 b,
             )
+
+
+def test_save_writes_pytorchs_format_whatever_the_name_is(tmp_path):
+    program = """
+import os, torch
+for name in ("state", "state.bin", "state.safetensors"):
+    path = os.path.join(sys.argv[1], name)
+    torch.save({"x": torch.ones(2), "epoch": 3}, path)
+    assert open(path, "rb").read(2) == b"PK"
+    assert torch.load(path)["x"].tolist() == [1.0, 1.0]
+assert torch.serialization.save is torch.save
+"""
+    run("-c", "import sys\n" + program, tmp_path)
