@@ -78,7 +78,7 @@ class LRScheduler:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "get_lr" in vars(cls) and cls.__module__.startswith(_PACKAGE):
-            cls.get_lr = _for_steps(vars(cls)["get_lr"])  # type: ignore[method-assign]
+            cls.get_lr = _for_steps(vars(cls)["get_lr"])  # type: ignore[assignment]
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.attach(optimizer)
