@@ -159,7 +159,7 @@ def test_malformed_entries_are_refused(tmp_path):
         "arguments": [None, 3, [], {}, "seed"],
         "model": [None, 3, {}, [], "w", {"x": tl.ones(1)}, {**good["model"], **weight}, {**good["model"], "1.bias": None}],
         "optimizer": [None, 3, {}, [], {"state": {}, "param_groups": []}, {**good["optimizer"], "state": {99: {}}}],
-        "schedule": [None, 3, {}, [], {**good["schedule"], "last_epoch": "x"}, {**good["schedule"], "phases": None}],
+        "schedule": [None, 3, {}, [], {**good["schedule"], "last_epoch": "x"}, {**good["schedule"], "_schedule_phases": None}],
         "generator": [None, 3, "x", [1, 2], tl.zeros(3), np.zeros(3, "u1")],
         "history": [None, 3, {}, [], {"loss": []}, {**good["history"], "loss": None}, {**good["history"], "loss": ["x"]},
                     {**good["history"], "loss": [0.5, 0.5]}],

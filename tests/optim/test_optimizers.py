@@ -188,8 +188,8 @@ def test_parameters_may_be_replaced_between_steps():
 def test_repr_lists_the_groups():
     p = tl.ones(1, requires_grad=True)
     assert repr(optim.SGD([p], lr=0.5)) == (
-        "SGD (\nParameter Group 0\n    dampening: 0.0\n    differentiable: False\n    foreach: None\n    fused: None\n    lr: 0.5\n"
-        "    maximize: False\n    momentum: 0.0\n    nesterov: False\n    weight_decay: 0.0\n)"
+        "SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n    lr: 0.5\n"
+        "    maximize: False\n    momentum: 0\n    nesterov: False\n    weight_decay: 0\n)"
     )
 
 
