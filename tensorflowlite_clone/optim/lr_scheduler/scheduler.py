@@ -78,11 +78,7 @@ class LRScheduler:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "get_lr" in vars(cls) and cls.__module__.startswith(_PACKAGE):
-<<<<<<< HEAD
-            setattr(cls, "get_lr", _for_steps(vars(cls)["get_lr"]))  # noqa: B010
-=======
             cls.get_lr = _for_steps(vars(cls)["get_lr"])  # type: ignore[assignment]
->>>>>>> 98de0f108677b595653ca686037b58e3fe54a918
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.attach(optimizer)
