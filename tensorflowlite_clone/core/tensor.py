@@ -460,8 +460,7 @@ class Tensor(_Taped, metaclass=TensorType):
         return _rebuild, (array, self.requires_grad, window), self.__dict__ or None
 
     def __copy__(self) -> Tensor:
-        copied = self.detach().requires_grad_(self.requires_grad)
-        copied.__dict__.update(self.__dict__)
+        (copied := self.detach().requires_grad_(self.requires_grad)).__dict__.update(self.__dict__)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -469,15 +468,12 @@ class Tensor(_Taped, metaclass=TensorType):
             raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
         copied = type(self).__new__(type(self))
         copied.array = deep_copied(self.array, memo) if type(self.array) is ndarray else np.array(self.array)
-        copied.level = self.level
-        copied._grad = copied.node = copied.version = copied.views = None
-        if self.grad is not None:
-            copied._grad = self.grad.__deepcopy__(memo)
+        copied.level, copied.node, copied.version, copied.views = self.level, None, None, None
+        copied._grad = None if self.grad is None else self.grad.__deepcopy__(memo)
         if self.requires_grad:
             copied.requires_grad_()
         memo[id(self)] = copied
-        if self.__dict__:
-            copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return copied
 
     # ---- printing ---------------------------------------------------------------------------------------------------------

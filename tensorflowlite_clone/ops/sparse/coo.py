@@ -21,6 +21,7 @@ from ..._errors import ArgumentError, GraphError, OperandError
 from ..._typing import Array, OperationLike, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
+from ...core.device import CPU
 from ...core.device import layout as Layout  # noqa: N812
 from ...core.device import sparse_coo
 from ...core.dtype_names import DTYPES, dtype, numpy_dtype
@@ -45,6 +46,7 @@ class SparseTensor(Boxed):
     rank: ClassVar[int] = 2
     layout: ClassVar[Layout] = sparse_coo  # type: ignore[assignment]
     is_sparse: ClassVar[bool] = True
+    device: ClassVar[Any] = CPU
 
     def __init__(self, indices: ndarray[Any, Any], values: Array, shape: Shape, coalesced: bool = False) -> None:
         self.level, self.views = 1 << 40, None
