@@ -112,7 +112,7 @@ PLAIN = frozenset(
 )
 #: Functions that ask nobody, whatever their arguments are.
 SILENT = frozenset(
-    """as_tensor asarray broadcast_shapes compile from_numpy frombuffer is_storage is_tensor load save tensor typename vmap""".split()
+    ["as_tensor", "asarray", "broadcast_shapes", "compile", "from_numpy", "frombuffer", "is_storage", "is_tensor", "load", "save", "tensor", "typename", "vmap"]
 )
 #: Attributes that are tensors.
 VALUED = ("T", "mT", "H", "mH", "real", "imag", "data")

@@ -21,9 +21,8 @@ from ..._errors import ArgumentError, GraphError, OperandError
 from ..._typing import Array, OperationLike, Shape
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
-from ...core.device import CPU
+from ...core.device import CPU, sparse_coo
 from ...core.device import layout as Layout  # noqa: N812
-from ...core.device import sparse_coo
 from ...core.dtype_names import DTYPES, dtype, numpy_dtype
 from ...core.size import SIZES, Size
 from ...core.tensor import Tensor

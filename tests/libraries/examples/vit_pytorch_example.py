@@ -52,8 +52,8 @@ report["cct"] = train(
     filled(
         CCT(
             img_size=(32, 32), embedding_dim=24, n_conv_layers=1, kernel_size=7, stride=2, padding=3, pooling_kernel_size=3,
-            pooling_stride=2, pooling_padding=1, num_layers=1, num_heads=3, mlp_ratio=1.0, num_classes=3, positional_embedding="learnable", dropout_rate=0.0,
-            attention_dropout=0.0, stochastic_depth_rate=0.0,
+            pooling_stride=2, pooling_padding=1, num_layers=1, num_heads=3, mlp_ratio=1.0, num_classes=3, positional_embedding="learnable",
+            dropout_rate=0.0, attention_dropout=0.0, stochastic_depth_rate=0.0,
         )
     )
 )  # fmt: skip
