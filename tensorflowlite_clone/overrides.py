@@ -112,7 +112,10 @@ PLAIN = frozenset(
 )
 #: Functions that ask nobody, whatever their arguments are.
 SILENT = frozenset(
-    ["as_tensor", "asarray", "broadcast_shapes", "compile", "from_numpy", "frombuffer", "is_storage", "is_tensor", "load", "save", "tensor", "typename", "vmap"]
+    [
+        *("as_tensor", "asarray", "broadcast_shapes", "compile", "from_numpy", "frombuffer", "is_storage", "is_tensor"),
+        *("load", "save", "tensor", "typename", "vmap"),
+    ]
 )
 #: Attributes that are tensors.
 VALUED = ("T", "mT", "H", "mH", "real", "imag", "data")

@@ -11,8 +11,8 @@ from .core.device import device
 from .io import load, save
 
 __all__ = [
-    "MAP_LOCATION", "add_safe_globals", "clear_safe_globals", "get_default_load_endianness", "get_default_mmap_options", "get_safe_globals", "load",
-    "safe_globals", "save", "set_default_load_endianness",
+    "MAP_LOCATION", "add_safe_globals", "clear_safe_globals", "get_default_load_endianness", "get_default_mmap_options",
+    "get_safe_globals", "load", "safe_globals", "save", "set_default_load_endianness",
 ]  # fmt: skip
 __dir__ = _public(globals())
 #: What ``map_location`` may be: a function of a storage and its place, a device, places by places, or None.

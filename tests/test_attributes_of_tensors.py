@@ -65,3 +65,15 @@ def test_a_sparse_argument_of_a_function_arrives_as_it_is():
     x = tl.ones(3, 1, requires_grad=True)
     Product.apply(a, x).sum().backward()
     assert x.grad.tolist() == [[4.0], [0.0], [3.0]]
+
+
+def test_methods_of_tensors_hand_over_to_operands_that_answer_themselves():
+    class Twice:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return func.__name__, 2 * args[0] if func is tl.Tensor.matmul else NotImplemented
+
+    name, twice = tl.ones(2, 2).matmul(Twice())
+    assert name == "matmul" and twice.sum().item() == 8
+    with pytest.raises(TypeError, match="must be a tensor"):
+        tl.ones(2, 2).matmul(object())
