@@ -13,6 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import OperandError
+from .._lazy import load
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed
@@ -280,6 +281,8 @@ def checked(f: F, out: bool | str = False) -> F:
         try:
             return f(*args, **kwargs)
         except PLAIN as error:
+            if any(getattr(type(a), "__torch_function__", None) is not None and not isinstance(a, Boxed) for a in args):
+                return load("overrides").handle_torch_function(face, args, *args, **kwargs)
             if type(error) is TypeError and (call := renewed(f.__name__, args, kwargs)) is not None:
                 return f(*call[0], **call[1])
             better = better_error(f, args, kwargs, error)

@@ -458,8 +458,7 @@ class Tensor(_Taped, metaclass=TensorType):
         return _rebuild, (array, self.requires_grad, window), self.__dict__ or None
 
     def __copy__(self) -> Tensor:
-        copied = self.detach().requires_grad_(self.requires_grad)
-        copied.__dict__.update(self.__dict__)
+        (copied := self.detach().requires_grad_(self.requires_grad)).__dict__.update(self.__dict__)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:

@@ -46,7 +46,8 @@ class Call(ABC):
 
     def __init__(self, function: Any, args: tuple[Any, ...]) -> None:
         self.function, self.args = function, args
-        self.places = tuple([i for i, a in enumerate(args) if isinstance(a, Boxed)])
+        # A sparse tensor without gradient is handed to forward as it is: it is no box of an array.
+        self.places = tuple([i for i, a in enumerate(args) if isinstance(a, Boxed) and not (a.is_sparse and not a.requires_grad)])
         self.needs = [False] * len(args)
         self.inside, self.ctx, self.recipe = False, None, None
 

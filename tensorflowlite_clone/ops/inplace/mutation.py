@@ -145,11 +145,11 @@ def settle(t: Tensor, node: Any, part: ndarray[Any, Any] | None = None) -> None:
             m.node = fresh
 
 
-def check_writable(t: Any, name: str) -> None:
-    """Raise unless ``t`` is a tensor with memory that may be changed now."""
+def check_writable(t: Any, name: str, writing: bool = True) -> None:
+    """Raise unless ``t`` is a tensor that may be changed now, and (``writing``) its memory as well."""
     if not isinstance(t, Taped):
         raise OperandError(f"{name}: cannot change a {type(t).__name__}, which is no tensor, in place; make it one with tl.tensor(...)")
-    if not t.array.flags.writeable:
+    if writing and not t.array.flags.writeable:
         _open_up(t, name)
     if t.node is not None and state.grad_enabled and t.is_leaf:
         if t.level > 0:

@@ -41,7 +41,7 @@ def _view_twin(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
     def method(input: Array, *args: Any, **kwargs: Any) -> Array:
         if not has_memory(input):
             return rebind(input, name, lambda t: function(t, *args, **kwargs), same_shape=False)
-        check_writable(input, name)
+        check_writable(input, name, writing=False)
         cell = input.memory_cell()
         alone = cell.shared is None  # before the view is made, which shares it
         result = function(input, *args, **kwargs)

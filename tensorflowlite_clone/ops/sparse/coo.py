@@ -45,6 +45,7 @@ class SparseTensor(Boxed):
     rank: ClassVar[int] = 2
     layout: ClassVar[Layout] = sparse_coo  # type: ignore[assignment]
     is_sparse: ClassVar[bool] = True
+    device: ClassVar[Any] = CPU
 
     def __init__(self, indices: ndarray[Any, Any], values: Array, shape: Shape, coalesced: bool = False) -> None:
         self.level, self.views = 1 << 40, None

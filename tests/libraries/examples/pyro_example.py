@@ -19,10 +19,10 @@ report = {}
 def drawn(kind, transform):
     """Let ``kind`` draw from NumPy's generator, whose numbers are the same wherever this runs."""
 
-    def rsample(self, sample_shape=torch.Size()):
+    def rsample(self, sample_shape=()):
         return transform(self, self._extended_shape(torch.Size(sample_shape)))
 
-    def sample(self, sample_shape=torch.Size()):
+    def sample(self, sample_shape=()):
         with torch.no_grad():
             return rsample(self, sample_shape)
 

@@ -51,9 +51,9 @@ report["t2t"] = train(filled(T2TViT(dim=24, image_size=32, depth=1, heads=3, mlp
 report["cct"] = train(
     filled(
         CCT(
-            img_size=(32, 32), embedding_dim=24, n_conv_layers=1, kernel_size=7, stride=2, padding=3, pooling_kernel_size=3, pooling_stride=2,
-            pooling_padding=1, num_layers=1, num_heads=3, mlp_ratio=1.0, num_classes=3, positional_embedding="learnable", dropout_rate=0.0,
-            attention_dropout=0.0, stochastic_depth_rate=0.0,
+            img_size=(32, 32), embedding_dim=24, n_conv_layers=1, kernel_size=7, stride=2, padding=3, pooling_kernel_size=3,
+            pooling_stride=2, pooling_padding=1, num_layers=1, num_heads=3, mlp_ratio=1.0, num_classes=3, positional_embedding="learnable",
+            dropout_rate=0.0, attention_dropout=0.0, stochastic_depth_rate=0.0,
         )
     )
 )  # fmt: skip
