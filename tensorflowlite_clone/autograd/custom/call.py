@@ -47,7 +47,8 @@ class Call(ABC):
     def __init__(self, function: Any, args: tuple[Any, ...]) -> None:
         self.function, self.args = function, args
         # A sparse tensor without gradient is handed to forward as it is: it is no box of an array.
-        self.places = tuple([i for i, a in enumerate(args) if isinstance(a, Boxed) and not (a.is_sparse and not a.requires_grad)])
+        boxes: list[tuple[int, Any]] = [(i, a) for i, a in enumerate(args) if isinstance(a, Boxed)]
+        self.places = tuple([i for i, a in boxes if a.requires_grad or not a.is_sparse])
         self.needs = [False] * len(args)
         self.inside, self.ctx, self.recipe = False, None, None
 

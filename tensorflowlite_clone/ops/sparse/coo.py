@@ -67,11 +67,6 @@ class SparseTensor(Boxed):
         """Itself: there is no plain array in it."""
         return self
 
-    @property
-    def device(self) -> Any:
-        """Always the CPU."""
-        return CPU
-
     def item(self) -> Never:
         """An error: a sparse tensor is no number."""
         raise self.untraceable("item")
