@@ -19,6 +19,11 @@ from .context import FunctionCtx
 from .recipe import Recipe, replaced
 
 
+def _as_it_is(x: Any) -> bool:
+    """Whether ``x`` is a sparse tensor without gradient, which is no box of an array: forward gets it as it is."""
+    return bool(x.is_sparse) and not x.requires_grad
+
+
 class Call(ABC):
     """A user's `Function` with one set of arguments; the tensors among them are the operands."""
 
@@ -46,9 +51,7 @@ class Call(ABC):
 
     def __init__(self, function: Any, args: tuple[Any, ...]) -> None:
         self.function, self.args = function, args
-        # A sparse tensor without gradient is handed to forward as it is: it is no box of an array.
-        boxes: list[tuple[int, Any]] = [(i, a) for i, a in enumerate(args) if isinstance(a, Boxed)]
-        self.places = tuple([i for i, a in boxes if a.requires_grad or not a.is_sparse])
+        self.places = tuple([i for i, a in enumerate(args) if isinstance(a, Boxed) and not _as_it_is(a)])
         self.needs = [False] * len(args)
         self.inside, self.ctx, self.recipe = False, None, None
 
