@@ -70,15 +70,13 @@ REASONS: list[tuple[str, str]] = [
     (r"nested|Tensor\.to_padded_tensor", "stacks of tensors of several lengths: pad them, or pack them with `nn.utils.rnn`"),
     (r"masked\.(MaskedTensor|\w*masked_tensor)", "a tensor with its mask, a prototype in PyTorch: the functions of `masked` take `mask=`"),
     (r"quasirandom", "quasirandom numbers are in SciPy"),
-    (r"profiler", "Python's profilers see everything"),
     (r"utils\.data\.(\w*DataPipe\w*|\w*datapipe\w*|argument_validation|runtime_validation\w*|DataChunk|non_deterministic|guaranteed\w*)",
      "data pipes, which PyTorch no longer develops"),
     (r"(indices|values)_copy|(Tensor\.)?(resize_as_sparse_|sparse_resize_\w*)",
      "copies of parts of sparse tensors, and other shapes for them: make another with `sparse_coo_tensor`"),
-    (r"nn\.grad", "gradients of convolutions by hand: `autograd.grad` gives them"),
 ]  # fmt: skip
 #: What is still to come, in the same way.
-NOT_YET = [r"distributions(\..*)?"]
+NOT_YET: list[str] = []
 #: What differs and stands in none of the tables that are read.
 DIFFERENT: dict[str, str] = {
     **dict.fromkeys(

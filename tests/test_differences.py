@@ -281,8 +281,13 @@ def names():
     assert tl.device("cpu:0") == tl.device("cpu")
 
 
-@says("`save` writes the safetensors format")
+@says("`save` writes PyTorch's format under names that end in `.pt`")
 def files(tmp_path):
+    tl.save({"a": tl.ones(2)}, tmp_path / "x.pt")
+    assert (tmp_path / "x.pt").read_bytes()[:2] == b"PK" and tl.load(tmp_path / "x.pt")["a"].tolist() == [1.0, 1.0]
+    (tmp_path / "evil.pt").write_bytes(b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.")
+    with pytest.raises(ValueError, match=r"os\.system|not|no "):
+        tl.load(tmp_path / "evil.pt")
     tl.save({"a": tl.ones(2)}, tmp_path / "x")
     length = int.from_bytes((tmp_path / "x").read_bytes()[:8], "little")
     assert (tmp_path / "x").read_bytes()[8:9] == b"{" and length > 0
@@ -343,11 +348,12 @@ def padded_positions():
     assert out[0, 2].abs().sum() > 0
 
 
-@says("Sparse gradients come from `backward()` alone")
+@says("Gradients of embeddings with `sparse=True` are sparse where the table is a leaf")
 def sparse_gradients():
     w, index = tl.ones(3, 2, requires_grad=True), tl.tensor([1])
     nn.functional.embedding(index, w, sparse=True).sum().backward()
-    assert w.grad.is_sparse and not tl.autograd.grad(nn.functional.embedding(index, w, sparse=True).sum(), w)[0].is_sparse
+    assert w.grad.is_sparse and tl.autograd.grad(nn.functional.embedding(index, w, sparse=True).sum(), w)[0].is_sparse
+    assert not tl.autograd.grad(nn.functional.embedding(index, w, sparse=True).sum(), w, create_graph=True)[0].is_sparse
     v = tl.ones(1)
     product = func.jvp(lambda v: tl.sparse_coo_tensor([[0], [0]], v) @ tl.ones(1, 1), (v,), (v,))[1]
     assert product.tolist() == [[1.0]]

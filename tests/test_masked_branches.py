@@ -55,7 +55,26 @@ STEEP = {
     "Entr": (tl.special.entr, 0.0, 0.7),
     "XLog1PY": (lambda x: tl.special.xlog1py(2.0 - x, x), -1.0, 0.7),
     "Zeta": (lambda x: tl.special.zeta(1.7, x), 0.0, 0.7),
+    "GammaLogDensity": (lambda x: OPS["GammaLogDensity"].of(x, 0.3), 0.0, 0.7),
+    "GammaRatio": (lambda x: OPS["GammaRatio"].of(x, 0.3, order=1), 0.0, 0.7),
+    "GammaLogArea": (lambda x: OPS["GammaLogArea"].of(x, 0.3, upper=False), 0.0, 0.7),
+    "GammaVariate": (lambda x: OPS["GammaVariate"].of(0.4, x, None), 0.0, 0.7),
+    "LogBeta": (lambda x: OPS["LogBeta"].of(x, 1.3), 0.0, 0.7),
+    "BetaLogDensity": (lambda x: OPS["BetaLogDensity"].of(x, 1.3, 0.4), 0.0, 0.7),
+    "BetaRatio": (lambda x: OPS["BetaRatio"].of(x, 1.3, 0.4, i=1, j=0), 0.0, 0.7),
+    "BetaLogArea": (lambda x: OPS["BetaLogArea"].of(x, 1.3, 0.4, upper=False), 0.0, 0.7),
+    "BetaVariate": (lambda x: OPS["BetaVariate"].of(0.4, x, 1.3, None), 0.0, 0.7),
+    "CosineCumulant": (lambda x: OPS["CosineCumulant"].of(x, order=1), np.inf, 0.7),
+    "CircleRatio": (lambda x: OPS["CircleRatio"].of(x, 0.3, order=0), -1.0, 0.7),
+    "CircleLogArea": (lambda x: OPS["CircleLogArea"].of(x, 0.3, upper=False), -1.0, 0.7),
+    "CircleVariate": (lambda x: OPS["CircleVariate"].of(0.4, x, None), -1.0, 0.7),
+    "IntervalCumulant": (lambda x: OPS["IntervalCumulant"].of(x, order=1), np.inf, 0.7),
+    "IntervalVariate": (lambda x: OPS["IntervalVariate"].of(0.4, x), np.inf, 0.7),
 }
+
+
+#: Whose derivatives are products of such, so that this holds for the first one alone.
+FIRST = {"GammaRatio", "GammaLogArea", "BetaRatio", "BetaLogArea", "IntervalCumulant", "IntervalVariate"}
 
 
 def test_every_steep_operation_is_here():
@@ -80,6 +99,8 @@ def test_the_branch_not_taken_has_no_influence(name, dtype):
     t = tl.Tensor(x, requires_grad=True)
     masked(t).backward()
     np.testing.assert_allclose(t.grad.numpy(), [0.0, first], rtol=tolerance)
+    if name in FIRST:
+        return
     (g,) = tl.autograd.grad(masked(t), t, create_graph=True)
     np.testing.assert_allclose(tl.autograd.grad(g.sum(), t)[0].numpy(), [0.0, second], rtol=tolerance)
     box = tl.Tensor(x)

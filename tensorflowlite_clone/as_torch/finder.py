@@ -150,7 +150,7 @@ def stood_for(value: Any, module: str, name: str) -> Any:
     return value
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def _asking(function: FunctionType, name: str, module: str) -> Any:
     return load("overrides").asking(function, name, module)
 

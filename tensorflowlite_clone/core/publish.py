@@ -281,7 +281,7 @@ def checked(f: F, out: bool | str = False) -> F:
         try:
             return f(*args, **kwargs)
         except PLAIN as error:
-            if any(getattr(type(a), "__torch_function__", None) is not None and not isinstance(a, Boxed) for a in args):
+            if any(_has_answers(a) for a in args):
                 return load("overrides").handle_torch_function(face, args, *args, **kwargs)
             if type(error) is TypeError and (call := renewed(f.__name__, args, kwargs)) is not None:
                 return f(*call[0], **call[1])
@@ -292,6 +292,14 @@ def checked(f: F, out: bool | str = False) -> F:
 
     face.__out__, face.__aliases__ = out, renames  # type: ignore[attr-defined]
     return face  # type: ignore[return-value]
+
+
+def _has_answers(a: Any) -> bool:
+    """Whether an operand answers functions itself, by ``__torch_function__``; PyTorch's own tensors do not know this package's."""
+    kind = type(a)
+    return (
+        getattr(kind, "__torch_function__", None) is not None and not isinstance(a, Boxed) and kind.__module__.partition(".")[0] != "torch"
+    )
 
 
 def _accept_sequences(np_function: Callable[..., Any], count: int) -> Callable[..., Any]:

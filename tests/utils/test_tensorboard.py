@@ -250,7 +250,7 @@ def test_without_pillow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL.ImageDraw", None)
     monkeypatch.setitem(__import__("sys").modules, "PIL.Image", None)
     with SummaryWriter(tmp_path) as writer:
-        with pytest.raises(MissingExtraError, match=r"add_image_with_boxes: needs PIL.* \[image\]|tensorflowlite_clone\[image\]"):
+        with pytest.raises(MissingExtraError, match=r"add_image_with_boxes: needs PIL.* \[images\]|tensorflowlite_clone\[images\]"):
             writer.add_image_with_boxes("e", np.zeros((3, 20, 30)), [[2, 3, 10, 12]])
         with pytest.raises(MissingExtraError, match="add_video"):
             writer.add_video("e", np.zeros((1, 1, 3, 4, 5)))

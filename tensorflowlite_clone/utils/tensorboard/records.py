@@ -9,7 +9,7 @@ A record is its length (8 bytes), the masked checksum of these 8 bytes, the cont
 from __future__ import annotations
 
 import struct
-from functools import cache
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,7 +20,7 @@ POLYNOMIAL = 0x82F63B78
 LONG = 4096
 
 
-@cache
+@lru_cache(maxsize=1)
 def _table() -> tuple[Any, list[int]]:
     """What each byte does to a register, as an array and as a list."""
     table = np.arange(256, dtype=np.uint32)
