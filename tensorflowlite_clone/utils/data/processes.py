@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from io import BytesIO
 from time import monotonic
 from traceback import format_exception
@@ -381,7 +382,8 @@ class Remote:
                 break
         for pipe in (self.tasks, self.results, self.file):
             if pipe is not None:
-                pipe.close()
+                with suppress(OSError):  # others may have closed it, by its number
+                    pipe.close()
         if self.process.exitcode is not None:
             self.process.close()
         self.process = None
@@ -394,7 +396,8 @@ class Remote:
             try:
                 self.results.recv_bytes()
             except (EOFError, OSError):
-                self.results.close()
+                with suppress(OSError):
+                    self.results.close()
 
 
 class Processes(Crew):
