@@ -66,6 +66,7 @@ def test_only_what_tensors_show_is_written():
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_everything_that_the_format_has(form):
+    pytest.importorskip("ml_dtypes")
     shared = [1, 2]
     state = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).state_dict()
     leaf, marked = tl.ones(2, requires_grad=True), nn.Parameter(tl.ones(2), requires_grad=False)
