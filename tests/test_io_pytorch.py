@@ -293,7 +293,7 @@ def test_members_longer_than_two_gigabytes_are_aligned_too(monkeypatch):
     tl.io.save_for_torch([tl.arange(5.0), tl.ones(3)], file)
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
-            raw = file.getbuffer()[member.header_offset : member.header_offset + 30]
+            raw = file.getvalue()[member.header_offset : member.header_offset + 30]
             start = member.header_offset + 30 + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
             assert start % 64 == 0, member.filename
     assert same(tl.load(io.BytesIO(file.getvalue())), [tl.arange(5.0), tl.ones(3)])
