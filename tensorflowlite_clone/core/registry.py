@@ -65,7 +65,7 @@ def enter_function(name: str, function: Callable[..., Any]) -> None:
 
 def install_method(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` the method ``name`` of every box."""
-    if name.startswith("__") and getattr(function, "__name__", name).startswith(("_", "<")):  # no name of its own
+    if name.startswith("__") and FUNCTIONS.get(getattr(function, "__name__", name)) is None:  # it has no name for users
         function.__name__ = name
     METHODS[name] = function
     setattr(Methods, name, function)
