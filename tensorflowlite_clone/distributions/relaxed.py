@@ -6,7 +6,6 @@ from typing import Any
 
 from .._typing import Array
 from ..core.size import Size
-from ..core.tensor import Tensor
 from ..nn import functional as F  # noqa: N812
 from . import constraints
 from .chances import ByChances
