@@ -174,3 +174,11 @@ def test_bfloat16_that_cannot_be_copied_or_read(torch):
     assert torch.from_dlpack(x[::2]).tolist() == [1, 1]
     with pytest.raises(OperandError, match=r"from_dlpack: the Tensor cannot be read"):
         tl.from_dlpack(torch.ones(2).to(torch.float8_e5m2))
+
+
+def test_dlpack_goes_to_the_cpu_alone():
+    for place in (None, "cpu", tl.device("cpu")):
+        assert tl.from_dlpack(np.ones(2), device=place).tolist() == [1, 1]
+    for place in ("cuda", tl.device("cuda:0"), "meta"):
+        with pytest.raises(ArgumentError, match="device: there is only the CPU"):
+            tl.from_dlpack(np.ones(2), device=place)

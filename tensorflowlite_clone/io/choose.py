@@ -16,6 +16,7 @@ import numpy as np
 from .._errors import ArgumentError, FileFormatError, OperandError, RefusedError
 from .._files import write_atomically
 from ..core.device import device as Device  # noqa: N812
+from ..core.device import on_cpu
 from ..ops.memory import UntypedStorage
 from . import npz, opened, pickled, pytorch, safetensors, shards
 from .structure import decoded, encoded
@@ -124,7 +125,7 @@ def _locating(map_location: Any) -> pytorch.Locate:
     """What becomes of storages and the places where they were, by the argument ``map_location``."""
     if map_location is None:
         return lambda storage, place: storage
-    if callable(map_location):
+    if callable(map_location) and not isinstance(map_location, Device):  # which is one too, as a decorator
         return lambda storage, place: _moved(storage, map_location(storage, place), place)
     if isinstance(map_location, dict):
         for place in map_location.values():
@@ -136,7 +137,7 @@ def _locating(map_location: Any) -> pytorch.Locate:
 
 def _require_cpu(place: Any) -> None:
     try:
-        Device(place)
+        on_cpu(place)
     except ArgumentError:
         raise ArgumentError(f"load: tensors can only be on the CPU: map_location is {quote(place)}; leave it out or pass 'cpu'") from None
 

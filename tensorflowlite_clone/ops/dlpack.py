@@ -15,7 +15,7 @@ from numpy import ndarray
 from .._errors import OperandError
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.device import device as Device  # noqa: N812
+from ..core.device import on_cpu
 from ..core.dtype_names import bfloat16
 from ..core.publish import public
 from ..core.tensor import Tensor
@@ -142,7 +142,7 @@ def _from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = Non
     [1.0, 0.0]
     """
     if device is not None:
-        Device(device)
+        on_cpu(device)
     if not hasattr(ext_tensor, "__dlpack__"):
         raise OperandError(f"from_dlpack: needs an object with __dlpack__: got {type(ext_tensor).__name__}; use tl.tensor(...)")
     if isinstance(ext_tensor, Boxed):
