@@ -11,7 +11,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn
-from tensorflowlite_clone._errors import DTypeError, GraphError, OperandError
+from tensorflowlite_clone._errors import ArgumentError, DTypeError, GraphError, OperandError
 
 KINDS = [
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
