@@ -56,6 +56,7 @@ def write(obj: Any, f: Any, options: tuple[Any, ...], max_shard_size: Any, for_t
 
     if named:
         write_atomically(name, fill, "save")
+        shards.forget(name)
     else:
         opened.write_to_open_file(f, fill)
 
