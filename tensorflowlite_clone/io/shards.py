@@ -35,7 +35,11 @@ def index_of(name: str) -> str | None:
         return name
     if os.path.isdir(name):
         here = sorted(n for n in os.listdir(name) if n.endswith((INDEX, SUFFIX)))
-        indices = [n for n in here if n.endswith(INDEX) and n.removesuffix(".index.json") not in here] or [n for n in here if n == f"model{SUFFIX}"] or here
+        indices = (
+            [n for n in here if n.endswith(INDEX) and n.removesuffix(".index.json") not in here]
+            or [n for n in here if n == f"model{SUFFIX}"]
+            or here
+        )
         if len(indices) != 1:
             raise FileFormatError(f"a folder with {len(indices)} safetensors files or indices, {quote(indices)}; pass the name of one")
         return os.path.join(name, indices[0])
