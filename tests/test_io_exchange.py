@@ -11,7 +11,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn
-from tensorflowlite_clone._errors import DTypeError, GraphError, OperandError
+from tensorflowlite_clone._errors import ArgumentError, DTypeError, GraphError, OperandError
 
 KINDS = [
     "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
@@ -174,3 +174,11 @@ def test_bfloat16_that_cannot_be_copied_or_read(torch):
     assert torch.from_dlpack(x[::2]).tolist() == [1, 1]
     with pytest.raises(OperandError, match=r"from_dlpack: the Tensor cannot be read"):
         tl.from_dlpack(torch.ones(2).to(torch.float8_e5m2))
+
+
+def test_dlpack_goes_to_the_cpu_alone():
+    for place in (None, "cpu", tl.device("cpu")):
+        assert tl.from_dlpack(np.ones(2), device=place).tolist() == [1, 1]
+    for place in ("cuda", tl.device("cuda:0"), "meta"):
+        with pytest.raises(ArgumentError, match="device: there is only the CPU"):
+            tl.from_dlpack(np.ones(2), device=place)

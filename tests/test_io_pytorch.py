@@ -224,8 +224,8 @@ def test_where_tensors_were_makes_no_difference_and_where_they_go_is_the_cpu(tmp
     ):
         assert tl.load(io.BytesIO(content), map_location=place).tolist() == [[0, 1], [2, 3]]
     assert seen == [(16, "cuda:1")]
-    for bad in ("cuda", {"cuda:1": "cuda:0"}):
-        with pytest.raises(ArgumentError, match="load: tensors can only be on the CPU: map_location is 'cuda"):
+    for bad in ("cuda", tl.device("cuda"), "meta", {"cuda:1": "cuda:0"}, {"cuda:1": tl.device("cuda:0")}):
+        with pytest.raises(ArgumentError, match=r"load: tensors can only be on the CPU: map_location is .*(cuda|meta)"):
             tl.load(io.BytesIO(content), map_location=bad)
     with pytest.raises(FileFormatError, match="map_location must give a storage as long as the one of cuda:1"):
         tl.load(io.BytesIO(content), map_location=lambda s, where: 3)

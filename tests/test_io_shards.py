@@ -81,6 +81,26 @@ def test_saving_again_replaces_what_was_there_and_leaves_other_files(tmp_path):
     assert names(tmp_path) == [*SHARDED, "other.txt"] and same(tl.load(tmp_path), state())
 
 
+@pytest.mark.parametrize("size", [None, 10**6])
+def test_a_plain_file_takes_the_place_of_shards(tmp_path, size):
+    """By every name: an index that stayed would give the old state to who loads the folder."""
+    tl.save(state(), tmp_path / "model.safetensors", max_shard_size=1000)
+    (tmp_path / "other.index.json").write_text("{}")
+    tl.save({"a": tl.ones(2)}, tmp_path / "model.safetensors", max_shard_size=size)
+    assert names(tmp_path) == ["model.safetensors", "other.index.json"]
+    for name in ("", "model.safetensors"):
+        assert list(tl.load(tmp_path / name)) == ["a"]
+
+
+def test_a_plain_file_beside_an_index_is_what_its_folder_holds(tmp_path):
+    """As its own name says, and as other programs read it: `model.safetensors` goes before an index of it."""
+    tl.save(state(), tmp_path, max_shard_size=1000)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    tl.save({"a": tl.ones(2)}, tmp_path / "plain.safetensors")
+    os.replace(tmp_path / "plain.safetensors", tmp_path / "model.safetensors")
+    assert list(tl.load(tmp_path)) == list(tl.load(tmp_path / "model.safetensors")) == ["a"]
+
+
 @pytest.mark.parametrize("step", range(4))
 def test_an_interrupted_save_leaves_the_old_files(tmp_path, monkeypatch, step):
     tl.save(state(), tmp_path, max_shard_size=1000)

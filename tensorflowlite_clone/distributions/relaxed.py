@@ -6,7 +6,6 @@ from typing import Any
 
 from .._typing import Array
 from ..core.size import Size
-from ..core.tensor import Tensor
 from ..nn import functional as F  # noqa: N812
 from . import constraints
 from .chances import ByChances
@@ -100,6 +99,8 @@ class ExpRelaxedCategorical(ByChances):
 
     Source: C. J. Maddison, A. Mnih, Y. W. Teh, "The Concrete Distribution" (2017), appendix C.3.
 
+    The ``temperature`` is a number, or broadcasts against the logits: for one per row of (..., K) it is (..., 1).
+
     >>> import tensorflowlite_clone as tl
     >>> d = ExpRelaxedCategorical(tl.tensor(1.0), tl.ones(3))
     >>> d.event_shape, round(d.sample().exp().sum().item(), 5)
@@ -117,18 +118,15 @@ class ExpRelaxedCategorical(ByChances):
 
     def rsample(self, sample_shape: Any = Size()) -> Array:  # noqa: B008
         uniform = clamp_probs(standard(self._extended_shape(sample_shape), self._param, "uniform"))
-        return ((self.logits - (-uniform.log()).log()) / self._rows(self.temperature)).log_softmax(-1)
-
-    @staticmethod
-    def _rows(temperature: Tensor) -> Array:
-        return temperature.unsqueeze(-1) if len(temperature.shape) else temperature
+        return ((self.logits - (-uniform.log()).log()) / self.temperature).log_softmax(-1)
 
     def log_prob(self, value: Array) -> Array:
         if self._validate_args:
             self._validate_sample(value)
         classes = self._event_shape[-1]
-        scale = self.temperature.new_full((), float(classes)).lgamma() + (classes - 1) * self.temperature.log()
-        return (self.logits - value * self._rows(self.temperature)).log_softmax(-1).sum(-1) + scale
+        logs = self.temperature.log()
+        scale = self.temperature.new_full((), float(classes)).lgamma() + (classes - 1) * (logs if len(logs.shape) < 2 else logs.squeeze(-1))
+        return (self.logits - value * self.temperature).log_softmax(-1).sum(-1) + scale
 
 
 class RelaxedOneHotCategorical(_OfRelaxed):

@@ -56,6 +56,7 @@ def write(obj: Any, f: Any, options: tuple[Any, ...], max_shard_size: Any, for_t
 
     if named:
         write_atomically(name, fill, "save")
+        shards.forget(name)
     else:
         opened.write_to_open_file(f, fill)
 
@@ -125,7 +126,7 @@ def _locating(map_location: Any) -> pytorch.Locate:
     """What becomes of storages and the places where they were, by the argument ``map_location``."""
     if map_location is None:
         return lambda storage, place: storage
-    if callable(map_location) and not isinstance(map_location, Device):
+    if callable(map_location) and not isinstance(map_location, Device):  # which is one too, as a decorator
         return lambda storage, place: _moved(storage, map_location(storage, place), place)
     if isinstance(map_location, dict):
         for place in map_location.values():
@@ -138,7 +139,7 @@ def _locating(map_location: Any) -> pytorch.Locate:
 def _require_cpu(place: Any) -> None:
     try:
         on_cpu(place)
-    except (ArgumentError, DeviceError):
+    except ArgumentError:
         raise ArgumentError(f"load: tensors can only be on the CPU: map_location is {quote(place)}; leave it out or pass 'cpu'") from None
 
 

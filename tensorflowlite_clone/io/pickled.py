@@ -205,7 +205,7 @@ class _Pickler:
         if isinstance(obj, dict) and users_name(type(obj)) is None:
             self.mapping(obj, where)
             return
-        if isinstance(obj, tuple) and type(obj) is not Size:
+        if isinstance(obj, tuple) and type(obj) is not Size and users_name(type(obj)) is None:
             self.write_tuple(obj, where)
         else:
             self.other(obj, where)
@@ -288,12 +288,18 @@ class _Pickler:
     def users(self, obj: Any, where: str) -> None:
         """An object of a class that the user allowed: the class, and what it says of itself."""
         made = obj.__reduce_ex__(2)
-        if not isinstance(made, tuple) or len(made) < 2 or getattr(made[0], "__name__", "") != "__newobj__" or any(made[3:]):
-            raise OperandError(f"save: cannot be stored: {where} is a {type(obj).__name__} with a __reduce__ of its own; store its values")
-        module, _, name = str(self.class_name(obj)).rpartition(".")
+        fits = isinstance(made, tuple) and len(made) > 1 and not any(made[3:])
+        plain = fits and getattr(made[0], "__name__", "") == "__newobj__"
+        known = self.class_name(obj) if plain else users_name(made[0]) if fits else None
+        if known is None:
+            raise OperandError(
+                f"save: cannot be stored: {where} is a {type(obj).__name__} with a __reduce__ of its own, which fills in "
+                f"items or calls what is not allowed; store its values"
+            )
+        module, _, name = known.rpartition(".")
         self.name(module, name)
-        self.write_tuple(made[1][1:], where)
-        self.op(b"\x81")
+        self.write_tuple(made[1][1:] if plain else made[1], where)
+        self.op(b"\x81" if plain else b"R")
         if len(made) > 2 and made[2] is not None:
             self.remember(id(obj), obj)
             self.inside += 1

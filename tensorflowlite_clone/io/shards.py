@@ -35,7 +35,11 @@ def index_of(name: str) -> str | None:
         return name
     if os.path.isdir(name):
         here = sorted(n for n in os.listdir(name) if n.endswith((INDEX, SUFFIX)))
-        indices = [n for n in here if n.endswith(INDEX)] or [n for n in here if n == f"model{SUFFIX}"] or here
+        indices = (
+            [n for n in here if n.endswith(INDEX) and n.removesuffix(".index.json") not in here]
+            or [n for n in here if n == f"model{SUFFIX}"]
+            or here
+        )
         if len(indices) != 1:
             raise FileFormatError(f"a folder with {len(indices)} safetensors files or indices, {quote(indices)}; pass the name of one")
         return os.path.join(name, indices[0])
@@ -105,7 +109,7 @@ def write(obj: Any, name: str, max_shard_size: Any) -> None:
     parts = _parted(arrays, most)
     if len(parts) <= 1:
         write_atomically(target, lambda file: safetensors.write(file, arrays, structure), "save")
-        _remove(folder, [os.path.basename(index), *before])
+        forget(target)
         return
     names, crc, places = [], [], {}
     for i, part in enumerate(parts):
@@ -124,6 +128,14 @@ def write(obj: Any, name: str, max_shard_size: Any) -> None:
     text = json.dumps({"metadata": about, "weight_map": {n: places[n] for n in arrays}}, indent=2)
     write_atomically(index, lambda file: file.write(text.encode()), "save")
     _remove(folder, [base, *(n for n in before if n not in names)])
+
+
+def forget(target: str) -> None:
+    """Remove what was parted before ``target`` was written as one plain file: its index, and the files of which that told."""
+    index = f"{target}.index.json"
+    folder, base = os.path.split(target)
+    if target.endswith(SUFFIX) and os.path.isfile(index):
+        _remove(folder, [os.path.basename(index), *_files_of(index, base.removesuffix(SUFFIX))])
 
 
 def size_of(size: Any) -> int:

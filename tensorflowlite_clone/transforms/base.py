@@ -118,8 +118,8 @@ class Compose:
 
 
 def _functions(transforms: Any, what: str) -> Any:
-    if not isinstance(transforms, Sequence | ModuleList) or not len(transforms) or not all(callable(t) for t in transforms):
-        raise OperandError(f"{what}: transforms must be a list of functions, at least one: got {transforms!r:.60}")
+    if not isinstance(transforms, Sequence | ModuleList) or not all(callable(t) for t in transforms):
+        raise OperandError(f"{what}: transforms must be a list of functions: got {transforms!r:.60}")
     return transforms
 
 

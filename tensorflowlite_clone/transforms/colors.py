@@ -17,7 +17,7 @@ from ..nn import functional as F  # noqa: N812
 from ..ops.cast import cast
 from ..ops.join import _cat, _stack
 from .geometry import _by_planes
-from .kinds import back_to, bound, convert_image_dtype, on_images, to_float
+from .kinds import back_to, bound, convert_image_dtype, is_pillow, on_images, to_float
 
 #: The weights of red, green and blue in what the eye sees as brightness (ITU-R BT.601), as Pillow and torchvision round them.
 LUMA = (0.2989, 0.587, 0.114)
@@ -62,11 +62,17 @@ def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace:
     return (tensor - Tensor.wrap(center, 0)) / Tensor.wrap(spread, 0)
 
 
-@on_images
 def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
-    """The brightness 0.2989 R + 0.587 G + 0.114 B, in 1 or 3 channels."""
+    """The brightness 0.2989 R + 0.587 G + 0.114 B, in 1 or 3 channels; of an image of Pillow with more than colours, Pillow's."""
     if num_output_channels not in (1, 3):
         raise ArgumentError(f"rgb_to_grayscale: num_output_channels must be 1 or 3: got {num_output_channels!r:.60}")
+    if is_pillow(img) and img.mode != "RGB":
+        return img.convert("L") if num_output_channels == 1 else img.convert("L").convert("RGB")
+    return _grayscale(img, num_output_channels)
+
+
+@on_images
+def _grayscale(img: Any, num_output_channels: int) -> Any:
     gray = back_to(_gray(img, "rgb_to_grayscale"), img.dtype, rounded=False)
     return gray if num_output_channels == 1 else _cat([gray] * 3, dim=-3)
 

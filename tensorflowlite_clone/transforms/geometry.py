@@ -17,7 +17,7 @@ from ..core.dtype_names import numpy_dtype
 from ..core.tensor import Tensor
 from ..nn import functional as F  # noqa: N812
 from ..ops.join import _cat
-from .kinds import InterpolationMode, back_to, mode_of, on_images, taken, to_float
+from .kinds import PILLOW, InterpolationMode, back_to, is_pillow, mode_of, on_images, on_places, taken, to_float
 
 _BILINEAR, _NEAREST = InterpolationMode.BILINEAR, InterpolationMode.NEAREST
 
@@ -66,14 +66,24 @@ def _resized(h: int, w: int, size: Any, max_size: int | None) -> tuple[int, int]
     return (short, long) if h <= w else (long, short)
 
 
-@on_images
 def resize(
     img: Any, size: Any, interpolation: Any = InterpolationMode.BILINEAR, max_size: int | None = None, antialias: bool | None = True
 ) -> Any:
     """The image in another size: (height, width), or one number for the shorter side (at most ``max_size`` for the longer).
 
-    ``interpolation``: nearest, nearest-exact, bilinear or bicubic; ``antialias`` smooths before the last two make an image smaller.
+    ``interpolation``: nearest, nearest-exact, bilinear or bicubic; ``antialias`` smooths before the last two make an image smaller. An
+    image of Pillow is resized by Pillow, which always smooths, and has box, hamming and lanczos too.
     """
+    if not is_pillow(img):
+        return _resize(img, size, interpolation, max_size, antialias)
+    mode = mode_of(interpolation, "resize", tuple(m.value for m in InterpolationMode))
+    number = {name: k for k, name in PILLOW.items()}.get(mode, 0)
+    h, w = _resized(img.height, img.width, size, max_size)
+    return img if (w, h) == img.size else img.resize((w, h), number)
+
+
+@on_images
+def _resize(img: Any, size: Any, interpolation: Any, max_size: int | None, antialias: bool | None) -> Any:
     mode = mode_of(interpolation, "resize", ("nearest", "nearest-exact", "bilinear", "bicubic"))
     h, w = img.shape[-2:]
     new = _resized(h, w, size, max_size)
@@ -99,7 +109,7 @@ def _nearest(new: int, old: int, mode: str) -> ndarray[Any, Any]:
     return np.minimum(places.astype(np.float32).astype(np.int64), old - 1)
 
 
-@on_images
+@on_places
 def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     """The rectangle whose upper left corner is at (top, left); what lies outside of the image is 0."""
     h, w = img.shape[-2:]
@@ -110,7 +120,7 @@ def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     return F.pad(part, outside) if part.numel() else img.new_zeros((*img.shape[:-2], height, width))
 
 
-@on_images
+@on_places
 def center_crop(img: Any, output_size: Any) -> Any:
     """The middle of the image; a smaller image is padded with 0."""
     height, width = _pair(output_size, "center_crop")
@@ -180,7 +190,7 @@ def _mirrored(n: int, before: int, after: int, mode: str) -> ndarray[Any, Any]:
     return np.where(turned < n, turned, 2 * n - 1 - turned)
 
 
-@on_images
+@on_places
 def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Any:
     """The image with a border: ``padding`` is one number, two (left and right, top and bottom) or four (left, top, right, bottom).
 
@@ -206,13 +216,13 @@ def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -
     return F.pad(cut, [left, right, top, bottom]).where(Tensor.wrap(inside, 0), Tensor.wrap(np.ascontiguousarray(border), 0))
 
 
-@on_images
+@on_places
 def hflip(img: Any) -> Any:
     """The mirror image: left is right."""
     return img.flip(-1)
 
 
-@on_images
+@on_places
 def vflip(img: Any) -> Any:
     """Upside down."""
     return img.flip(-2)
@@ -302,7 +312,7 @@ def _from_middle(center: Any, h: int, w: int) -> list[float]:
     return [0.0, 0.0] if center is None else [float(center[0]) - w * 0.5, float(center[1]) - h * 0.5]
 
 
-@on_images
+@on_places
 def affine(
     img: Any, angle: float, translate: Sequence[float], scale: float, shear: Any, interpolation: Any = InterpolationMode.NEAREST,
     fill: Any = None, center: Sequence[float] | None = None,
@@ -330,7 +340,7 @@ def _expanded(matrix: ndarray[Any, Any], h: int, w: int) -> tuple[int, int]:
     return int(size[1]), int(size[0])
 
 
-@on_images
+@on_places
 def rotate(
     img: Any, angle: float, interpolation: Any = InterpolationMode.NEAREST, expand: bool = False, center: Sequence[float] | None = None,
     fill: Any = None,
@@ -346,7 +356,7 @@ def rotate(
     return _sampled(img, _grid(matrix, h, w, out_h, out_w), mode, fill, "rotate")
 
 
-@on_images
+@on_places
 def perspective(
     img: Any, startpoints: Any, endpoints: Any, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None,
     coefficients: Sequence[float] | None = None,
@@ -418,7 +428,7 @@ def erase(img: Any, i: int, j: int, h: int, w: int, v: Any, inplace: bool = Fals
     return out
 
 
-@on_images
+@on_places
 def elastic(img: Any, displacement: Any, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None) -> Any:
     """The image read at each place plus ``displacement`` (1, H, W, 2), in halves of its width and height."""
     mode = mode_of(interpolation, "elastic", _SAMPLED)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,12 @@ class InterpolationMode(Enum):
 
 
 #: Pillow's numbers of them.
-_PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
 def mode_of(interpolation: Any, what: str, allowed: tuple[str, ...]) -> str:
     """The name of an interpolation, which may be given by Pillow's number; raises `ArgumentError` for one that is not ``allowed``."""
-    value = _PILLOW.get(interpolation) if isinstance(interpolation, int) else getattr(interpolation, "value", interpolation)
+    value = PILLOW.get(interpolation) if isinstance(interpolation, int) else getattr(interpolation, "value", interpolation)
     if value not in allowed:
         raise ArgumentError(f"{what}: interpolation must be one of {', '.join(allowed)}: got {interpolation!r:.60}")
     return str(value)
@@ -59,9 +60,7 @@ def is_image(value: Any) -> bool:
 
 
 def pillow_array(image: Any) -> ndarray[Any, Any]:
-    """The pixels of an image of Pillow, (H, W) or (H, W, C)."""
-    if image.mode == "P":
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    """The pixels of an image of Pillow, (H, W) or (H, W, C); of one with a palette their numbers in it, as masks of classes have them."""
     array = np.array(image)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return array.astype(np.int32)  # I;16 in either order of bytes
@@ -101,11 +100,20 @@ def _as_array(out: Any, flat: bool) -> Any:
     return np.ascontiguousarray(np.moveaxis(array, -3, -1))
 
 
+def colored(image: Any) -> Any:
+    """An image of Pillow with its colours in place of numbers of a palette; everything else as it is."""
+    if not is_pillow(image) or image.mode != "P":
+        return image
+    return image.convert("RGBA" if "transparency" in image.info else "RGB")
+
+
 def _as_pillow(out: Any, mode: str) -> Any:
     fits = {"L": 1, "RGB": 3, "RGBA": 4, "LA": 2, "CMYK": 4, "YCbCr": 3, "HSV": 3}.get(mode)
     array = out.numpy(force=True)
-    if mode == "1":
+    if mode == "1" and len(array) == 1:
         return to_pil_image(array.transpose(1, 2, 0) * np.uint8(255), "L").convert("1")
+    if mode.startswith("I;16") and len(array) == 1:
+        array = array.astype(np.uint16)
     return to_pil_image(array.transpose(1, 2, 0), mode if fits == array.shape[0] else None)
 
 
@@ -114,10 +122,38 @@ def on_images(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(img: Any, *args: Any, **kwargs: Any) -> Any:
-        tensor, back = taken(img, function.__name__)
+        tensor, back = taken(colored(img), function.__name__)
         return back(function(tensor, *args, **kwargs))
 
     return call
+
+
+def on_places(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `on_images`, of a function that moves pixels: Pillow's palettes and bits stay, and are never mixed but taken from the nearest."""
+    names = signature(function)
+
+    @wraps(function)
+    def call(img: Any, *args: Any, **kwargs: Any) -> Any:
+        tensor, back = taken(img, function.__name__)
+        if not is_pillow(img) or img.mode not in ("P", "1"):
+            return back(function(tensor, *args, **kwargs))
+        given = names.bind(tensor, *args, **kwargs)
+        if "interpolation" in names.parameters:
+            given.arguments["interpolation"] = InterpolationMode.NEAREST
+        out = function(*given.args, **given.kwargs)
+        if img.mode == "1":
+            return back(out)
+        numbers = to_pil_image(out)
+        numbers.putpalette(*_palette(img))
+        numbers.info.update(img.info)
+        return numbers
+
+    return call
+
+
+def _palette(image: Any) -> tuple[Any, str]:
+    mode = image.palette.mode
+    return image.getpalette(mode), mode
 
 
 def bound(dtype: Any) -> float:
@@ -163,9 +199,11 @@ def to_tensor(pic: Any) -> Tensor:
 
 
 def pil_to_tensor(pic: Any) -> Tensor:
-    """An image of Pillow as a tensor (C, H, W) of its own dtype; nothing is scaled."""
+    """An image of Pillow as a tensor (C, H, W) of its own dtype; nothing is scaled. Of one with a palette, the numbers in it."""
     if not is_pillow(pic):
         raise OperandError(f"pil_to_tensor: needs an image of Pillow: got {type(pic).__name__}")
+    if pic.mode == "1":
+        return Tensor.wrap(np.array(pic)[None], 0)
     return Tensor.wrap(channels_first(pillow_array(pic), "pil_to_tensor"), 0)
 
 

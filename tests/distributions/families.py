@@ -235,6 +235,7 @@ VECTORS: list[Row] = [
     Row("LogisticNormal", {"loc": 0.3, "scale": 0.7}, [[0.2, 0.8], [0.9, 0.1]], moments=None),
     Row("RelaxedOneHotCategorical", {"temperature": 0.7, "probs": [[0.2, 0.3, 0.5]]}, [[0.2, 0.3, 0.5], [0.9, 0.06, 0.04]], moments=None),
     Row("RelaxedOneHotCategorical", {"temperature": 1.3, "logits": [0.2, 0.3, 0.5]}, [[0.2, 0.3, 0.5], [0.9, 0.06, 0.04]], moments=None),
+    Row("RelaxedOneHotCategorical", {"temperature": [0.7], "probs": [0.2, 0.3, 0.5]}, [[0.2, 0.3, 0.5], [0.9, 0.06, 0.04]], moments=None),
 ]
 
 #: For each family with divergences one distribution to diverge from and one to diverge to (the last dimension is of different cases).

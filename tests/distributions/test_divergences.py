@@ -115,6 +115,18 @@ def test_the_registry_has_what_torch_has():
     assert not theirs - {(p.__name__, q.__name__) for p, q in kl._KL_REGISTRY}
 
 
+def test_a_divergence_of_any_two_families_is_one_of_their_batch_or_not_known():
+    """Also by way of base classes (`Chi2` is a `Gamma`): what a formula asks of its class, its subclasses have."""
+    others = {"Chi2": ({"df": [3.0, 0.7]},) * 2, "OneHotCategoricalStraightThrough": (DIVERGE["Categorical"][0],) * 2}
+    for p, q in itertools.product({**DIVERGE, **others}, repeat=2):
+        a, b = (built(tl, Make(n, **{**DIVERGE, **others}[n][i])) for i, n in ((0, p), (1, q)))
+        try:
+            found = D.kl_divergence(a, b)
+        except NotImplementedError:
+            continue
+        assert found.shape == tl.broadcast_shapes(a.batch_shape, b.batch_shape) and not bool(found.isnan().any()), (p, q)
+
+
 def test_every_registered_pair_is_in_the_table():
     tested = {(getattr(D, p), getattr(D, q)) for p, q in PAIRS}
     others = {(D.TransformedDistribution,) * 2, (D.ExponentialFamily,) * 2, (D.OneHotCategorical,) * 2}

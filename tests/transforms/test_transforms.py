@@ -206,7 +206,7 @@ MISTAKES = {
     "RandomAffine": [(-1,), (1, (2, 0)), (1, None, (-1, 1)), (1, None, None, (1,))], "RandomPerspective": [(2,), (0.5, 3)],
     "GaussianBlur": [(2,), ((3, 4),), (3, -1), (3, (2, 1))], "ColorJitter": [(-1,), ((2, 1),), (0, 0, 0, 0.6), (0, 0, 0, (-0.6, 0))],
     "Grayscale": [(2,)], "RandomErasing": [(2,), (0.5, (0.1, 2)), (0.5, (0.1, 0.2), (-1, 2)), (0.5, (0, 1), (1, 2), "a")],
-    "RandAugment": [(2, 31), (0,)], "TrivialAugmentWide": [(1,)], "Compose": [([],), (3,), ([1],)], "RandomChoice": [([abs], [1, 2])],
+    "RandAugment": [(2, 31), (0,)], "TrivialAugmentWide": [(1,)], "Compose": [(3,), ([1],)], "RandomChoice": [([abs], [1, 2])],
     "Lambda": [(3,)], "LinearTransformation": [(np.ones((2, 3)), np.ones(2))], "ToDtype": [({},)],
 }  # fmt: skip
 
@@ -260,7 +260,7 @@ def test_images_of_pillow():
         assert t.dtype == tl.uint8 and np.array_equal(t.numpy(), x.transpose(2, 0, 1) if x.ndim == 3 else x[None])
         assert np.array_equal(np.array(T.ToPILImage()(t)), x) and np.array_equal(np.array(T.ToPILImage()(x)), x)
         assert np.array_equal(np.array(T.ToPILImage()(T.ToTensor()(picture))), x)
-        for name in ("Resize", "RandomCrop", "RandomHorizontalFlip", "RandomRotation", "GaussianBlur"):
+        for name in ("RandomCrop", "RandomHorizontalFlip", "RandomRotation", "GaussianBlur"):
             out = called(make(name), picture)
             assert out.mode == mode and np.array_equal(T.PILToTensor()(out).numpy(), called(make(name), t).numpy())
         assert F.get_dimensions(picture) == [t.shape[0], 9, 12]
@@ -272,3 +272,64 @@ def test_images_of_pillow():
     assert same is label and out.size == (4, 4)
     with pytest.raises(TypeError, match="Pillow has no images of 5 channels"):
         T.ToPILImage()(tl.ones(5, 2, 2))
+
+
+#: Functions that move pixels, and colour them; each with its arguments.
+PLACES = {
+    "crop": (1, 2, 5, 6), "center_crop": (5,), "pad": ((1, 2, 3, 4), 3), "hflip": (), "vflip": (), "rotate": (30, "bilinear"),
+    "affine": (10, (1, 2), 1.2, (3, 4), "bilinear"), "resize": ((7, 15),), "resized_crop": (1, 2, 5, 6, (8, 9)),
+    "perspective": ([[0, 0], [11, 0], [11, 8], [0, 8]], [[1, 1], [10, 0], [11, 8], [0, 7]]),
+}  # fmt: skip
+COLORS = {
+    "adjust_brightness": (1.3,), "adjust_contrast": (1.3,), "adjust_saturation": (1.3,), "adjust_hue": (0.1,), "invert": (),
+    "solarize": (100,), "posterize": (3,), "equalize": (), "autocontrast": (), "gaussian_blur": (3,), "rgb_to_grayscale": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_pixels_of_every_mode_of_pillow_are_moved_as_they_are(name):
+    """Numbers of a palette (masks of classes) and bits are never mixed; the mode and the palette stay."""
+    Image = pytest.importorskip("PIL.Image")
+    classes = (np.add.outer(np.arange(9), np.arange(12)) % 3 * 100).astype(np.uint8)
+    palette = Image.fromarray(classes)
+    palette.putpalette(bytes(range(255, -1, -1)) * 3)
+    deep = Image.fromarray(classes.astype(np.uint16) * 300)
+    for picture in (
+        palette,
+        deep,
+        Image.fromarray(classes > 0),
+        *(Image.fromarray(classes).convert(m) for m in ("L", "LA", "F", "CMYK", "HSV")),
+    ):
+        out = getattr(F, name)(picture, *PLACES[name])
+        assert out.mode == picture.mode
+        if picture.mode in ("P", "1"):
+            assert set(np.unique(np.array(out))) <= {*np.unique(np.array(picture)), 0, *([3] if name == "pad" else [])}
+        if picture.mode == "P":
+            assert out.getpalette() == picture.getpalette()
+            assert np.array_equal(T.PILToTensor()(picture)[0].numpy(), classes)
+            assert np.array_equal(T.ToTensor()(picture)[0].numpy(), np.float32(classes) / np.float32(255))
+    assert T.PILToTensor()(Image.fromarray(classes > 0)).dtype == tl.bool
+
+
+@pytest.mark.parametrize("name", COLORS)
+def test_colors_of_a_palette_are_colors(name):
+    Image = pytest.importorskip("PIL.Image")
+    palette = Image.fromarray(image(9, 12, 3, dtype=np.uint8)).convert("P")
+    out, plain = getattr(F, name)(palette, *COLORS[name]), getattr(F, name)(palette.convert("RGB"), *COLORS[name])
+    assert out.mode == plain.mode and np.abs(np.array(out).astype(int) - np.array(plain)).max() <= (name == "rgb_to_grayscale")
+
+
+@pytest.mark.parametrize("size", [5, (4, 7), (20, 30), 9])
+def test_an_image_of_pillow_is_resized_by_pillow(size):
+    Image = pytest.importorskip("PIL.Image")
+    picture = Image.fromarray(image(9, 12, 3, dtype=np.uint8))
+    for k, mode in enumerate(("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")):
+        out = F.resize(picture, size, mode, antialias=False)
+        assert out.size == (size[::-1] if isinstance(size, tuple) else (size * 12 // 9, size))
+        assert np.array_equal(np.array(out), np.array(picture.resize(out.size, k)))
+    ours = F.resize(F.pil_to_tensor(picture), size).numpy().astype(int)
+    assert np.abs(ours - F.pil_to_tensor(F.resize(picture, size)).numpy()).max() <= 1
+
+
+def test_nothing_to_do_is_a_transform():
+    assert T.Compose([])(3) == 3 and T.RandomOrder([])(3) == 3
