@@ -156,3 +156,70 @@ def test_versions_compare_as_pytorchs():
                 a,
                 b,
             )
+
+
+NAMES = """
+import importlib, pkgutil, warnings
+import torch, torchvision
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.as_torch.table import HIDDEN, PLACES
+warnings.simplefilter("ignore")
+here = [m.name.removeprefix("tensorflowlite_clone.") for m in pkgutil.walk_packages(tl.__path__, "tensorflowlite_clone.")]
+paths = {f"torch.{name}" for name in here if "._" not in f".{name}" and name.partition(".")[0] not in HIDDEN}
+wrong = []
+for path in sorted(paths | set(PLACES)):
+    module = importlib.import_module(path)
+    for name in [*dir(module), "no_such_name"]:
+        try:
+            there = hasattr(module, name)
+        except Exception as error:
+            there = repr(error)
+        if there is not (name != "no_such_name"):
+            wrong.append((path, name, there))
+print(len(paths | set(PLACES)) > 200, wrong)
+"""
+
+
+def test_every_name_that_a_module_lists_is_there_and_to_ask_for_one_is_no_error():
+    assert run("-q", "-c", NAMES)[0] == "True []\n"
+
+
+PICTURES = """
+import numpy as np, sys, torch, pickle
+from torchvision import datasets, transforms
+from torchvision.datasets.vision import VisionDataset
+import tensorflowlite_clone as tl
+import os
+def double(image):
+    return 2 * image
+rng = np.random.default_rng(0)
+folder = os.path.join(sys.argv[1], "MNIST", "raw")
+os.makedirs(folder)
+images, labels = rng.integers(0, 256, (6, 28, 28), dtype=np.uint8), np.array([3, 1, 3, 0, 9, 3], np.uint8)
+for part in ("train", "t10k"):
+    tl.datasets.write_idx(f"{folder}/{part}-images-idx3-ubyte", images)
+    tl.datasets.write_idx(f"{folder}/{part}-labels-idx1-ubyte", labels)
+data = datasets.MNIST(sys.argv[1], train=False, transform=transforms.Compose([transforms.ToTensor(), transforms.Lambda(double)]), check=False)
+print(repr(data).replace(sys.argv[1], "ROOT"))
+print(data.classes[:2], data.class_to_idx["9 - nine"], data.data.shape, data.data.dtype, data.targets)
+print(type(data.targets).__name__, data.data.unsqueeze(1).float().div(255).shape, np.array(data.targets.clone()).dtype)
+chosen = data.targets == 3
+data.data, data.targets = data.data[chosen], data.targets[chosen]
+image, label = data[2]
+print(len(data), label, torch.allclose(image, torch.tensor(images[5:6]) / 127.5), pickle.loads(pickle.dumps(data))[1][1])
+x, y = next(iter(torch.utils.data.DataLoader(data, batch_size=2)))
+print(x.shape, y, isinstance(tl.datasets.MNIST(sys.argv[1], check=False).data, np.ndarray), [v.shape for v in data.arrays()])
+"""
+
+
+def test_published_data_sets_are_as_torchvision_shows_them(tmp_path):
+    out, err = run("-c", PICTURES, tmp_path)
+    assert not err
+    assert out == (
+        "Dataset MNIST\n    Number of datapoints: 6\n    Root location: ROOT\n    Split: Test\n    StandardTransform\n"
+        "Transform: Compose(\n               ToTensor()\n               Lambda()\n           )\n"
+        "['0 - zero', '1 - one'] 9 torch.Size([6, 28, 28]) torch.uint8 tensor([3, 1, 3, 0, 9, 3])\n"
+        "Tensor torch.Size([6, 1, 28, 28]) int64\n"
+        "3 3 True 3\n"
+        "torch.Size([2, 1, 28, 28]) tensor([3, 3]) True [(3, 1, 28, 28), (3,)]\n"
+    )
