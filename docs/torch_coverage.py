@@ -43,7 +43,7 @@ REASONS: list[tuple[str, str]] = [
     (r"u?int[1-7]|bits?\w*|float[48]_\w+", "NumPy has no numbers of so few bits"),
     (r"chalf|complex32", "NumPy has no complex numbers of half precision: use complex64"),
     (r"(Tensor\.|nn\.Module\.)?(xpu|mtia|ipu|cuda|is_ipu|is_maia|is_mtia|is_vulkan|record_stream)|numa|"
-     r"get_device_module|is_vulkan_available|\w*Stream\w*|Event|OutOfMemoryError|AcceleratorError|DeviceObjType|\w*cudnn\w*|miopen_\w+|"
+     r"is_vulkan_available|\w*Stream\w*|Event|DeviceObjType|\w*cudnn\w*|miopen_\w+|"
      r"(Tensor\.to_)?mkldnn\w*", DEVICES),
     (r"\w*autocast_(ipu|xla)\w*|get_autocast_ipu_dtype|\w*autocast_gpu_enabled", AUTOCAST),
     (r"\w*Storage|\w*StorageContext|(Tensor\.)?storage\w*|Tensor\.set_", STORAGE),
@@ -70,12 +70,10 @@ REASONS: list[tuple[str, str]] = [
     (r"nested|Tensor\.to_padded_tensor", "stacks of tensors of several lengths: pad them, or pack them with `nn.utils.rnn`"),
     (r"masked\.(MaskedTensor|\w*masked_tensor)", "a tensor with its mask, a prototype in PyTorch: the functions of `masked` take `mask=`"),
     (r"quasirandom", "quasirandom numbers are in SciPy"),
-    (r"profiler", "Python's profilers see everything"),
     (r"utils\.data\.(\w*DataPipe\w*|\w*datapipe\w*|argument_validation|runtime_validation\w*|DataChunk|non_deterministic|guaranteed\w*)",
      "data pipes, which PyTorch no longer develops"),
     (r"(indices|values)_copy|(Tensor\.)?(resize_as_sparse_|sparse_resize_\w*)",
      "copies of parts of sparse tensors, and other shapes for them: make another with `sparse_coo_tensor`"),
-    (r"nn\.grad", "gradients of convolutions by hand: `autograd.grad` gives them"),
 ]  # fmt: skip
 #: What is still to come, in the same way.
 NOT_YET = [r"distributions(\..*)?"]

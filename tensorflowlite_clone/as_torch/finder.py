@@ -25,7 +25,7 @@ PACKAGE = __name__.partition(".")[0]
 #: The names that were asked for and are not here, with the file and the line that asked first.
 MISSING: dict[str, str] = {}
 #: Python's own names that a stand passes on; others (``__path__``, ``__wrapped__``...) are its own, or not there.
-PASSED_ON = {"__all__", "__version__"}
+PASSED_ON = {"__all__", "__config__", "__version__"}
 
 
 def targets_of(name: str) -> tuple[str, ...] | None:
@@ -129,7 +129,7 @@ class Stand(ModuleType):
     def _shows(self, target: ModuleType, name: str, module: str) -> bool:
         """Whether a module that one of the package has as ``name`` is a module of PyTorch, and not just a part of the package below it."""
         path = path_of(module, f"{self.__name__}.{name}") if module.partition(".")[0] == PACKAGE else name
-        return path is not None and (path.endswith(name) and path.startswith(self.__name__) or module != f"{target.__name__}.{name}")
+        return path is not None and ((path.endswith(name) and path.startswith(self.__name__)) or module != f"{target.__name__}.{name}")
 
     def _found(self, name: str, whole: str) -> Any:
         value, why = self._shown(name)

@@ -23,7 +23,9 @@ PLACES = {
     "torch.autograd.grad_mode": "autograd.grad_mode autograd",
     "torch.autograd.gradcheck": "autograd.gradcheck autograd",
     "torch.autograd.anomaly_mode": "autograd.anomaly_mode",
-    "torch.autograd.profiler": "profiler",
+    "torch.autograd.profiler": "autograd.profiler profiler",
+    "torch.autograd.profiler_util": "autograd.profile_events",
+    "torch.__config__": "as_torch.build",
     "torch.amp.autocast_mode": "amp",
     "torch.amp.grad_scaler": "amp",
     "torch.cpu.amp.autocast_mode": "cpu.amp",
@@ -90,6 +92,7 @@ PLACES = {
     "torchvision.transforms.v2": "transforms",
     "torchvision.transforms.v2.functional": "transforms.functional",
     "torchvision.utils": "utils.images",
+    "torchvision.version": ".",
 }
 PLACES |= {
     f"torch.distributions.{name}": f"distributions.{name} distributions"
@@ -145,6 +148,15 @@ PLACES |= {
 }
 #: Names that mean something else under PyTorch's name: ``module:name`` here.
 VALUES = {
+    "torch._assert": "as_torch.internals:_assert",
+    "torch.nn.functional.handle_torch_function": "overrides:handle_torch_function",
+    "torch.nn.functional.has_torch_function": "overrides:has_torch_function",
+    "torch.nn.functional.has_torch_function_unary": "as_torch.internals:has_torch_function_unary",
+    "torch.nn.functional.has_torch_function_variadic": "as_torch.internals:has_torch_function_variadic",
+    "torch.save": "io:save_for_torch",
+    "torch.serialization.save": "io:save_for_torch",
+    "torch.utils.model_zoo.load_url": "hub:load_state_dict_from_url",
+    "torch.nn.init._no_grad_trunc_normal_": "nn.init:trunc_normal_",
     "torch.Future": "futures:Future",
     "torch.__version__": "version:torch",
     "torch.version.__version__": "version:torch",
