@@ -271,3 +271,8 @@ def test_names_that_programs_touch(tmp_path):
         "Named([1.]) Named([2., 4.]) Named([1., 1.])\n"
         "tensor([[2., 2., 2.]])\n<All keys matched successfully>\nTrue True True\n3\nTrue\n"
     )
+
+
+def test_a_program_from_the_standard_input():
+    out, err = run("-", "--lr", "1", input="import sys, torch\nprint(torch.ones(1), sys.argv, '__file__' in globals())\n")
+    assert (out, err) == ("tensor([1.]) ['-', '--lr', '1'] False\n", "")
