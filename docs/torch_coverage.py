@@ -43,7 +43,7 @@ REASONS: list[tuple[str, str]] = [
     (r"u?int[1-7]|bits?\w*|float[48]_\w+", "NumPy has no numbers of so few bits"),
     (r"chalf|complex32", "NumPy has no complex numbers of half precision: use complex64"),
     (r"(Tensor\.|nn\.Module\.)?(xpu|mtia|ipu|cuda|is_ipu|is_maia|is_mtia|is_vulkan|record_stream)|numa|"
-     r"get_device_module|is_vulkan_available|\w*Stream\w*|Event|OutOfMemoryError|AcceleratorError|DeviceObjType|\w*cudnn\w*|miopen_\w+|"
+     r"is_vulkan_available|\w*Stream\w*|Event|DeviceObjType|\w*cudnn\w*|miopen_\w+|"
      r"(Tensor\.to_)?mkldnn\w*", DEVICES),
     (r"\w*autocast_(ipu|xla)\w*|get_autocast_ipu_dtype|\w*autocast_gpu_enabled", AUTOCAST),
     (r"\w*Storage|\w*StorageContext|(Tensor\.)?storage\w*|Tensor\.set_", STORAGE),

@@ -13,7 +13,7 @@ from typing import Any
 
 from ._errors import DeviceError
 
-__all__ = ["absent"]
+__all__ = ["AcceleratorError", "OutOfMemoryError", "absent"]
 
 #: Questions and requests: what they return, of whatever they are asked.
 ANSWERS: tuple[tuple[Callable[[], Any], str], ...] = (
@@ -39,6 +39,14 @@ REFUSED = """current_device current_device_idx current_device_index set_device s
 #: Classes of things on a device; none can be made, and nothing is an instance of them.
 CLASSES = """Stream Event ExternalStream CUDAGraph XPUGraph Graph MemPool FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor
     IntTensor ShortTensor CharTensor ByteTensor BoolTensor"""
+
+
+class OutOfMemoryError(RuntimeError):
+    """What PyTorch raises where a device has no memory left; never here, where it is Python's `MemoryError`. Programs catch it by name."""
+
+
+class AcceleratorError(RuntimeError):
+    """What PyTorch raises for errors of a device; never here."""
 
 
 def _answered(name: str, label: str, make: Callable[[], Any]) -> Callable[..., Any]:
@@ -95,6 +103,8 @@ def absent(module: str, label: str, only: str = "", without: str = "") -> dict[s
     found |= {n: _class(f"{module}.{n}", label) for n in CLASSES.split()}
     found |= {n: _during(f"{module}.{n}", label) for n in ("device", "device_of", "device_index", "stream")}
     found |= {"default_generators": (), "has_half": False, "has_magma": False}
+    if module == "cuda":
+        found["OutOfMemoryError"] = OutOfMemoryError
     nothing = _answered("nothing", label, lambda: None)
     found["nvtx"] = SimpleNamespace(
         range_push=nothing, range_pop=nothing, mark=nothing, range=lambda *args, **kwargs: contextlib.nullcontext()

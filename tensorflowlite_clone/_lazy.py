@@ -27,7 +27,7 @@ LATER = {
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
     ),
-    "utils": ("tensorboard",),
+    "utils": ("dlpack", "tensorboard"),
 }  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.
@@ -54,7 +54,10 @@ NAMES = {
         get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled
         set_autocast_cache_enabled
         set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype""",
+    "_devices": "AcceleratorError OutOfMemoryError",
+    "accelerator": "get_device_module",
     "compiler": "compile",
+    "utils.dlpack": "to_dlpack",
 }
 #: Those of `FUNCTIONS` that are no methods of tensors; `nn.functional` has none.
 NO_METHODS = {

@@ -234,6 +234,10 @@ class Subclass(Tensor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: it is made."""
 
+    @property
+    def _printed(self) -> str:
+        return f"{type(self).__name__}("
+
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call ``func`` and make tensors in its result instances of ``cls``; NotImplemented beside a class that is none of its bases."""

@@ -176,3 +176,121 @@ for name in ("state", "state.bin", "state.safetensors"):
 assert torch.serialization.save is torch.save
 """
     run("-c", "import sys\n" + program, tmp_path)
+NAMES = """
+import importlib, pkgutil, warnings
+import torch, torchvision
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.as_torch.table import HIDDEN, PLACES
+warnings.simplefilter("ignore")
+here = [m.name.removeprefix("tensorflowlite_clone.") for m in pkgutil.walk_packages(tl.__path__, "tensorflowlite_clone.")]
+paths = {f"torch.{name}" for name in here if "._" not in f".{name}" and name.partition(".")[0] not in HIDDEN}
+wrong = []
+for path in sorted(paths | set(PLACES)):
+    module = importlib.import_module(path)
+    for name in [*dir(module), "no_such_name"]:
+        try:
+            there = hasattr(module, name)
+        except Exception as error:
+            there = repr(error)
+        if there is not (name != "no_such_name"):
+            wrong.append((path, name, there))
+print(len(paths | set(PLACES)) > 200, wrong)
+"""
+
+
+def test_every_name_that_a_module_lists_is_there_and_to_ask_for_one_is_no_error():
+    assert run("-q", "-c", NAMES)[0] == "True []\n"
+
+
+PICTURES = """
+import numpy as np, sys, torch, pickle
+from torchvision import datasets, transforms
+from torchvision.datasets.vision import VisionDataset
+import tensorflowlite_clone as tl
+import os
+def double(image):
+    return 2 * image
+rng = np.random.default_rng(0)
+folder = os.path.join(sys.argv[1], "MNIST", "raw")
+os.makedirs(folder)
+images, labels = rng.integers(0, 256, (6, 28, 28), dtype=np.uint8), np.array([3, 1, 3, 0, 9, 3], np.uint8)
+for part in ("train", "t10k"):
+    tl.datasets.write_idx(f"{folder}/{part}-images-idx3-ubyte", images)
+    tl.datasets.write_idx(f"{folder}/{part}-labels-idx1-ubyte", labels)
+change = transforms.Compose([transforms.ToTensor(), transforms.Lambda(double)])
+data = datasets.MNIST(sys.argv[1], train=False, transform=change, check=False)
+print(repr(data).replace(sys.argv[1], "ROOT"))
+print(data.classes[:2], data.class_to_idx["9 - nine"], data.data.shape, data.data.dtype, data.targets)
+print(type(data.targets).__name__, data.data.unsqueeze(1).float().div(255).shape, np.array(data.targets.clone()).dtype)
+chosen = data.targets == 3
+data.data, data.targets = data.data[chosen], data.targets[chosen]
+image, label = data[2]
+print(len(data), label, torch.allclose(image, torch.tensor(images[5:6]) / 127.5), pickle.loads(pickle.dumps(data))[1][1])
+x, y = next(iter(torch.utils.data.DataLoader(data, batch_size=2)))
+print(x.shape, y, isinstance(tl.datasets.MNIST(sys.argv[1], check=False).data, np.ndarray), [v.shape for v in data.arrays()])
+"""
+
+
+def test_published_data_sets_are_as_torchvision_shows_them(tmp_path):
+    out, err = run("-c", PICTURES, tmp_path)
+    assert not err
+    assert out == (
+        "Dataset MNIST\n    Number of datapoints: 6\n    Root location: ROOT\n    Split: Test\n    StandardTransform\n"
+        "Transform: Compose(\n               ToTensor()\n               Lambda()\n           )\n"
+        "['0 - zero', '1 - one'] 9 torch.Size([6, 28, 28]) torch.uint8 tensor([3, 1, 3, 0, 9, 3])\n"
+        "Tensor torch.Size([6, 1, 28, 28]) int64\n"
+        "3 3 True 3\n"
+        "torch.Size([2, 1, 28, 28]) tensor([3, 3]) True [(3, 1, 28, 28), (3,)]\n"
+    )
+
+
+TOUCHED = """
+import argparse, copy, importlib, io, os, sys
+import torch, torch.utils.dlpack
+from torch import _assert
+from torch.autograd.profiler_util import EventList
+from torch.nn.functional import has_torch_function_variadic
+from tensorflowlite_clone.as_torch.table import VALUES
+wrong = [name for name in VALUES if getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2], None) is None]
+print(wrong, torch.OutOfMemoryError is torch.cuda.OutOfMemoryError, torch.get_device_module("cpu").is_available())
+print("NumPy" in torch.__config__.show(), torch.utils.dlpack.from_dlpack(torch.to_dlpack(torch.ones(2))), has_torch_function_variadic(1))
+checkpoint = {"args": argparse.Namespace(lr=0.1, sizes=[1, 2]), "state": {"w": torch.ones(1)}}
+for f in io.BytesIO(), os.path.join(sys.argv[1], "model.pth.tar"):  # PyTorch's format, whatever the name
+    torch.save(checkpoint, f)
+    begin = f.getvalue()[:2] if isinstance(f, io.BytesIO) else open(f, "rb").read(2)
+    if isinstance(f, io.BytesIO):
+        f.seek(0)
+    print(begin, torch.load(f, weights_only=False))
+class Named(torch.Tensor):
+    pass
+print(Named([1.0]), 2 * Named([1.0, 2.0]), torch.ones(2).as_subclass(Named))
+skeleton = copy.deepcopy(torch.nn.Linear(2, 3)).to("meta")
+print(torch.func.functional_call(skeleton, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, torch.ones(1, 2)))
+with torch.device("meta"):
+    skeleton = torch.nn.Linear(2, 3)
+print(skeleton.to_empty(device="cpu").load_state_dict(torch.nn.Linear(2, 3).state_dict(), assign=True))
+with torch.autograd.profiler.profile(True) as prof:
+    skeleton(torch.ones(1, 2))
+print(prof.total_average().count > 0, prof.self_cpu_time_total > 0, isinstance(prof.function_events, EventList))
+layer = torch.nn.ReLU()
+print(len(list(torch.nn.Sequential(layer, layer).modules(remove_duplicate=False))))
+g = torch.Generator().manual_seed(3)
+print(torch.equal(torch.rand(2, generator=g.clone_state()), torch.rand(2, generator=g)))
+"""
+
+
+def test_names_that_programs_touch(tmp_path):
+    out, err = run("-c", TOUCHED, tmp_path)
+    assert not err
+    kept = "{'args': Namespace(lr=0.1, sizes=[1, 2]), 'state': {'w': tensor([1.])}}"
+    assert out == (
+        "[] True True\nTrue tensor([1., 1.]) False\n"
+        f"b'PK' {kept}\nb'PK' {kept}\n"
+        "Named([1.]) Named([2., 4.]) Named([1., 1.])\n"
+        "tensor([[2., 2., 2.]])\n<All keys matched successfully>\nTrue True True\n3\nTrue\n"
+    )
+
+
+def test_a_program_from_the_standard_input():
+    out, err = run("-", "--lr", "1", input="import sys, torch\nprint(torch.ones(1), sys.argv, '__file__' in globals())\n")
+    assert (out, err) == ("tensor([1.]) ['-', '--lr', '1'] False\n", "")

@@ -300,3 +300,45 @@ def test_traces():
     assert inside == [(2,), tl.float32, "Traced(", True, 1, 1.0, [1.0, 1.0], False]
     (inner,) = trace(lambda x: tl.func.grad(lambda y: (y * y).sum())(x), [tl.tensor([3.0])]).outputs
     assert isinstance(inner, int)
+
+
+class _Swish(tl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, scale):
+        ctx.save_for_backward(x)
+        return x * tl.sigmoid(scale * x), x.relu()
+
+    @staticmethod
+    def backward(ctx, g, h):
+        raise AssertionError
+
+
+class _Split(tl.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return x.exp() + 1
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+
+def test_functions_of_the_user_are_written_down_as_what_they_do():
+    class Model(nn.Module):
+        def forward(self, x):
+            a, b = _Swish.apply(x, 1.5)
+            return _Split.apply(a) - b
+
+    model, x = Model(), tl.linspace(-2, 2, 6)
+    assert [s.op.__name__ for s in trace(model, [x]).steps] == ["Multiply", "Sigmoid", "Multiply", "ReLU", "Exp", "Add", "Subtract"]
+    compare(export(model, (x,)), model, (x,))
+
+
+@pytest.mark.parametrize("name", ["svd", "eigh", "eig", "qr", "inv", "cholesky", "lu", "solve", "lstsq", "pinv", "matrix_exp", "det"])
+def test_what_has_no_form_in_onnx_is_said_by_name(name):
+    def decompose(x):
+        out = getattr(tl.linalg, name)(*[x] * (2 if name in ("solve", "lstsq") else 1))
+        return out[0] if isinstance(out, tuple) else out
+
+    with pytest.raises(TypeError, match=r"onnx\.export: the operation \w+ has no form in ONNX"):
+        export(cases.Function(decompose), (tl.eye(3) + 0.1,))

@@ -181,12 +181,13 @@ def test_devices_as_in_torch():
 
 
 def test_other_devices_have_names_and_no_place():
-    for name, kind, index in (("cuda:0", "cuda", 0), ("cuda", "cuda", None), ("mps", "mps", None), ("meta", "meta", None)):
+    for name, kind, index in (("cuda:0", "cuda", 0), ("cuda", "cuda", None), ("mps", "mps", None)):
         d = tl.device(name)
         assert (d.type, d.index, str(d)) == (kind, index, name) and d == tl.device(kind, index) != tl.device("cpu")
         for use in (lambda d=d: tl.ones(2, device=d), lambda d=d: tl.ones(2).to(d), d.__enter__, lambda d=d: d(len)):
             with pytest.raises(AssertionError, match="device: there is only the CPU"):
                 use()
+    assert str(tl.device("meta")) == "meta" != str(tl.ones(2, device="meta").to("meta").device)  # it has values
     with tl.device("cpu") as d:
         assert tl.ones(2, device=d).device == d and tl.device("cpu")(len) is len
 

@@ -18,6 +18,7 @@ from .finder import note
 USAGE = """usage: python -m tensorflowlite_clone.as_torch [-q] script.py arguments...
        python -m tensorflowlite_clone.as_torch [-q] -m module arguments...
        python -m tensorflowlite_clone.as_torch [-q] -c code arguments...
+A script "-" is read from the standard input.
 Runs a PyTorch program on tensorflowlite_clone, and lists at its end what it asked for that is not there (-q: does not)."""
 
 
@@ -25,7 +26,7 @@ def _run_code(code: str, name: str, text: Any) -> None:
     """Run ``text`` as the program's main module, in which whoever asks for ``__main__`` finds it."""
     main = ModuleType("__main__")
     main.__dict__.update(__file__=name, __builtins__=__builtins__, __spec__=None, __cached__=None)
-    if code == "-c":
+    if code in ("-", "-c"):
         del main.__file__
     sys.modules["__main__"] = main
     exec(compile(text, name, "exec"), main.__dict__)
@@ -41,10 +42,13 @@ def _run(kind: str, what: str) -> None:
     elif os.path.isdir(what) or what.endswith((".zip", ".pyz")):
         runpy.run_path(what, run_name="__main__")
     else:
-        with open(what, "rb") as file:
-            text = file.read()
+        if what == "-":
+            text = sys.stdin.buffer.read()
+        else:
+            with open(what, "rb") as file:
+                text = file.read()
         sys.path[0] = os.path.dirname(os.path.abspath(what))
-        _run_code(kind, what, text)
+        _run_code(kind, "<stdin>" if what == "-" else what, text)
 
 
 def _of_an_object(error: BaseException) -> None:
@@ -59,7 +63,7 @@ def main(arguments: list[str]) -> None:
     """Run what the command line says."""
     quiet = arguments[:1] == ["-q"]
     kind, *rest = arguments[quiet:] or ["-h"]
-    if kind in ("-h", "--help") or (kind in ("-m", "-c") and not rest) or (kind.startswith("-") and kind not in ("-m", "-c")):
+    if kind in ("-h", "--help") or (kind in ("-m", "-c") and not rest) or (kind.startswith("-") and kind not in ("-", "-m", "-c")):
         print(USAGE, file=sys.stdout if kind in ("-h", "--help") else sys.stderr)
         sys.exit(0 if kind in ("-h", "--help") else 2)
     what = rest.pop(0) if kind in ("-m", "-c") else kind

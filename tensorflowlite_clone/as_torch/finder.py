@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution, DistributionFinder
 from os.path import dirname
+from pkgutil import iter_modules
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -24,7 +25,7 @@ PACKAGE = __name__.partition(".")[0]
 #: The names that were asked for and are not here, with the file and the line that asked first.
 MISSING: dict[str, str] = {}
 #: Python's own names that a stand passes on; others (``__path__``, ``__wrapped__``...) are its own, or not there.
-PASSED_ON = {"__all__", "__version__"}
+PASSED_ON = {"__all__", "__config__", "__version__"}
 
 
 def targets_of(name: str) -> tuple[str, ...] | None:
@@ -36,6 +37,14 @@ def targets_of(name: str) -> tuple[str, ...] | None:
     if top != "torch" or rest[0] in HIDDEN or any(part.startswith("_") for part in rest):
         return None
     return (".".join([PACKAGE, *rest]),)
+
+
+def path_of(module: str, name: str) -> str | None:
+    """The path in PyTorch of a module of the package that another one shows as ``name``: that name, its own, or None."""
+    if name in PLACES or module in (targets_of(name) or ()):
+        return name
+    own = f"torch{module.removeprefix(PACKAGE)}"
+    return own if module in (targets_of(own) or ()) else None
 
 
 def loaded(names: Sequence[str]) -> list[ModuleType] | None:
@@ -110,10 +119,17 @@ class Stand(ModuleType):
             if target.__name__ == PACKAGE and name in HIDDEN:
                 continue
             try:
-                return getattr(target, name), ""
+                value = getattr(target, name)
+                if not isinstance(value, ModuleType) or self._shows(target, name, value.__name__):
+                    return value, ""
             except AttributeError as error:
                 why = why or ("" if "has no attribute" in str(error) else str(error))
         return _LACKING, why
+
+    def _shows(self, target: ModuleType, name: str, module: str) -> bool:
+        """Whether a module that one of the package has as ``name`` is a module of PyTorch, and not just a part of the package below it."""
+        path = path_of(module, f"{self.__name__}.{name}") if module.partition(".")[0] == PACKAGE else name
+        return path is not None and ((path.endswith(name) and path.startswith(self.__name__)) or module != f"{target.__name__}.{name}")
 
     def _found(self, name: str, whole: str) -> Any:
         value, why = self._shown(name)
@@ -124,7 +140,14 @@ class Stand(ModuleType):
     def __dir__(self) -> list[str]:
         own = {n for n in vars(self) if n.startswith("__")}
         below = {n.rpartition(".")[2] for n in PLACES if n.rpartition(".")[0] == self.__name__}
-        return sorted(own.union(*(dir(t) for t in vars(self)["_targets"])) - HIDDEN | {n for n in below if not n.startswith("_")})
+        shown = set()
+        for t in vars(self)["_targets"]:
+            modules = {m.name: f"{t.__name__}.{m.name}" for m in iter_modules(getattr(t, "__path__", []))}
+            modules = {n: m for n, m in modules.items() if isinstance(vars(t).get(n, t), ModuleType)}  # no function's name
+            modules |= {n: v.__name__ for n, v in vars(t).items() if isinstance(v, ModuleType)}
+            away = {n for n, m in modules.items() if not self._shows(t, n, m)}
+            shown |= {n for n in dir(t) if not n.startswith("__") or n in PASSED_ON} - away
+        return sorted(own | (shown - HIDDEN) | {n for n in below if not n.startswith("_")})
 
     def __reduce__(self) -> Any:
         return import_module, (self.__name__,)
@@ -143,7 +166,7 @@ _LACKING = _Lacking("")
 def stood_for(value: Any, module: str, name: str) -> Any:
     """``value``; a module of the package as the stand for it; a function of tensors as one that asks ``__torch_function__`` first."""
     if isinstance(value, ModuleType) and not isinstance(value, Stand) and value.__name__.partition(".")[0] == PACKAGE:
-        return import_module(f"{module}.{name}")
+        return import_module(path_of(value.__name__, f"{module}.{name}") or f"{module}.{name}")
     asks = module in ASKING and isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE)
     if asks and name not in load("overrides").IGNORED:
         return _asking(value, name, module)

@@ -56,14 +56,14 @@ class device:  # noqa: N801  (PyTorch's name)
         return device, (str(self),)
 
     def __enter__(self) -> device:
-        return on_cpu(self)
+        return placed(self)
 
     def __exit__(self, *exc: object) -> None:
         """Nothing was changed."""
 
     def __call__(self, func: Any) -> Any:
         """``func`` itself, where this is the CPU."""
-        on_cpu(self)
+        placed(self)
         return func
 
 
@@ -77,6 +77,16 @@ def on_cpu(place: Any) -> device:
     if found.type != "cpu":
         raise DeviceError(f"device: there is only the CPU: got {str(found)!r:.40}; use 'cpu' or leave device out")
     return found
+
+
+def placed(place: Any) -> device:
+    """As `on_cpu`, for what is made or goes there; "meta", where tensors have no values in PyTorch, is the CPU: here they have some.
+
+    >>> placed("meta")
+    device(type='cpu')
+    """
+    found = place if isinstance(place, device) else device(place)
+    return device("cpu") if found.type == "meta" else on_cpu(found)
 
 
 CPU = device()

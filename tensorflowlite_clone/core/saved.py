@@ -31,6 +31,8 @@ class SavingNode(TapeNode):
 
     #: Whether results share the memory of an operand: then their version cell is that of another tensor.
     is_view: ClassVar[bool] = False
+    #: For what is written down as that which it is made of, a user's `Function`: how its forward is carried out on boxes.
+    follow: ClassVar[Any] = None
     #: What messages call a value that was saved.
     kept_as: ClassVar[str]
 

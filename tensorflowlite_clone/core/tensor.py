@@ -73,12 +73,12 @@ class Tensor(_Taped, metaclass=TensorType):
     """
 
     __slots__ = ("__dict__", "__weakref__", "_grad", "array", "node", "version", "views")
+    _printed: Any = "tensor("  # how its text begins
     rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
     array: Array
-    #: What `grad` is.
-    _grad: Any
+    _grad: Any  # what `grad` is
     #: The tape node that made this tensor (a `Leaf` if the user did); None if it does not require grad.
     node: Any
     #: The operation that computed this tensor, as a `graph.Node` of the tape; None for leaves. ``grad_fn.py`` gives it.
@@ -483,7 +483,7 @@ class Tensor(_Taped, metaclass=TensorType):
             notes.append(f"grad_fn=<{self.grad_fn.name()}>")
         elif self.requires_grad:
             notes.append("requires_grad=True")
-        return text(self.array, "tensor(", notes)
+        return text(self.array, self._printed, notes)
 
     __str__ = __repr__
     _repr_html_ = late_method("utils.notebook", "tensor_html", "The numbers as a table, in notebooks.")

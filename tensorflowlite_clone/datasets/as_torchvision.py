@@ -1,7 +1,8 @@
 """The published data sets as torchvision has them, for programs written for it: under ``as_torch`` they are ``torchvision.datasets``.
 
 Items are images of Pillow (arrays where it is not installed), before transforms too; MNIST and its relatives have ``data`` and ``targets``
-as tensors, CIFAR's ``targets`` are a list. Not here: reading and checking the files.
+as tensors, CIFAR's ``targets`` are a list, and classes and text are torchvision's. A program may replace ``data`` and ``targets``. Not here:
+reading and checking the files.
 """
 
 from __future__ import annotations
@@ -42,26 +43,45 @@ class _Pictures(ImageDataset):
         )
 
 
+    def extra_repr(self) -> str:
+        """The line on the part."""
+        return f"Split: {'Train' if getattr(self, 'train', True) else 'Test'}"
+
+    def __repr__(self) -> str:
+        rows = [f"Number of datapoints: {len(self.data)}", f"Root location: {getattr(self, 'root', None)}", *self.extra_repr().splitlines()]
+        changes = [("Transform: ", self.transform), ("Target transform: ", self.target_transform)]
+        texts = [head + repr(t).replace("\n", "\n" + " " * len(head)) for head, t in changes if t is not None]
+        rows += ["\n".join(["StandardTransform", *texts])] if texts else []
+        return "\n".join([f"Dataset {type(self).__name__}", *(f"    {row}" for row in rows)])
+
+
+class _Digits(_Pictures):
+    """The names that ``data`` and ``targets`` had."""
+
+    train_data = test_data = property(lambda self: self.data)
+    train_labels = test_labels = property(lambda self: self.targets)
+
+
 class _Listed(_Pictures):
     def _kept(self) -> None:
         self.targets = self.targets.tolist()
 
 
-class MNIST(_Pictures, mnist.MNIST):
+class MNIST(_Digits, mnist.MNIST):
     """`tensorflowlite_clone.datasets.MNIST` as torchvision has it."""
 
     classes = tuple(f"{i} - {word}" for i, word in enumerate(_DIGITS))
 
 
-class FashionMNIST(_Pictures, mnist.FashionMNIST):
+class FashionMNIST(_Digits, mnist.FashionMNIST):
     """`tensorflowlite_clone.datasets.FashionMNIST` as torchvision has it."""
 
 
-class KMNIST(_Pictures, mnist.KMNIST):
+class KMNIST(_Digits, mnist.KMNIST):
     """`tensorflowlite_clone.datasets.KMNIST` as torchvision has it."""
 
 
-class EMNIST(_Pictures, emnist.EMNIST):
+class EMNIST(_Digits, emnist.EMNIST):
     """`tensorflowlite_clone.datasets.EMNIST` as torchvision has it."""
 
 

@@ -68,7 +68,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         i = operator.index(index)
         if not -len(self) <= i < len(self):
             raise DimensionError(f"{type(self).__name__}: no such image: index {i} of {len(self)}; use {-len(self)} to {len(self) - 1}")
-        image, label = self.data[i], int(self.targets[i])
+        image, label = np.asarray(self.data[i]), int(self.targets[i])  # of tensors and lists, too: see vision.py
         return (
             image if self.transform is None else self.transform(image),
             label if self.target_transform is None else self.target_transform(label),
@@ -90,11 +90,11 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         """
         mean, std = np.asarray(self.mean), np.asarray(self.std)  # one or one for each channel
         scale, shift = (1.0 / (self.maximum * std), mean / std) if normalize else (np.asarray(1.0 / self.maximum), np.asarray(0.0))
-        x = self.data.astype(np.float32)  # (N, H, W) or (N, H, W, C)
+        x = np.asarray(self.data).astype(np.float32)  # (N, H, W) or (N, H, W, C)
         np.multiply(x, scale.astype(np.float32), out=x)
         np.subtract(x, shift.astype(np.float32), out=x)
         planes = x[:, None] if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        return planes.reshape(len(x), math.prod(planes.shape[1:])) if flatten else planes, self.targets.copy()
+        return planes.reshape(len(x), math.prod(planes.shape[1:])) if flatten else planes, np.array(self.targets)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} images of {self.data.shape[1]}x{self.data.shape[2]}, {len(self.classes)} classes)"

@@ -115,6 +115,8 @@ class Traced(Inside):
     def process(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out the operation, and write it down."""
         kind: Any = op
+        if kind.follow is not None:
+            return kind.follow(args)
         story = self.story
         values = [a.value if isinstance(a, Traced) and a.level == self.level else story.symbol_of(a) for a in args]
         ans = kind.of(*values, **params)

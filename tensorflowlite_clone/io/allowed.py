@@ -6,6 +6,7 @@ these tables or refused. Not here: how a pickle is read (``opcodes.py``), where 
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -30,6 +31,8 @@ from .tensors import StorageType, coo, rebuilt, with_notes
 
 #: What the user allowed, by the name that stands in files: one dict, which is replaced and never changed.
 _USERS: list[dict[str, Any]] = [{}]
+#: What everyone may have in a file: the arguments of a program, which are names and values.
+_ALWAYS: dict[str, Any] = {"argparse.Namespace": Namespace}
 
 Maker = Callable[..., Any]
 
@@ -102,7 +105,7 @@ class safe_globals(Restoring):  # noqa: N801  (PyTorch's name)
 
 def users_name(thing: Any) -> str | None:
     """The name under which the user allowed a class; None if he did not."""
-    return next((name for name, allowed in _USERS[0].items() if allowed is thing), None)
+    return next((name for name, allowed in (_USERS[0] | _ALWAYS).items() if allowed is thing), None)
 
 
 # ---- names that make data -------------------------------------------------------------------------------------------------------
@@ -325,8 +328,8 @@ def find(module: str, name: str, modules: bool = False) -> Any:
     """
     module = {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module)
     full = f"{module}.{name}"
-    if full in _USERS[0]:
-        thing = _USERS[0][full]
+    thing = _USERS[0].get(full) or _ALWAYS.get(full)
+    if thing is not None:
         return Name(full, lambda host, *args: thing(*args), thing if isinstance(thing, type) else None)
     if full in TABLE:
         return TABLE[full]
@@ -379,7 +382,7 @@ def layer_name(kind: type) -> str | None:
 
 def new(host: Host, name: Name, args: tuple[Any, ...]) -> Any:
     """An object of a class that the user allowed, or a layer where those may be made, without a call of it."""
-    kind = name.kind if host.modules and name.text.startswith("torch.nn.modules.") else _USERS[0].get(name.text)
+    kind = name.kind if host.modules and name.text.startswith("torch.nn.modules.") else _USERS[0].get(name.text) or _ALWAYS.get(name.text)
     if not isinstance(kind, type):
         raise RefusedError(f"refused: it makes an object of {name}, which is not data")
     return kind.__new__(kind, *args)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, DeviceError, FileFormatError, OperandError, RefusedError
+from .._errors import ArgumentError, FileFormatError, OperandError, RefusedError
 from .._files import write_atomically
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import on_cpu

@@ -15,7 +15,7 @@ from .._errors import ArgumentError, OperandError
 from ..autograd import no_grad
 from ..core.device import device as Device  # noqa: N812
 from ..core.device import memory_format as MemoryFormat  # noqa: N812
-from ..core.device import on_cpu
+from ..core.device import on_cpu, placed
 from ..core.dtype_names import Kind, dtype_of
 from ..core.tensor import Taped, Tensor
 from .parameter import is_lazy
@@ -75,7 +75,7 @@ class Convertible:
                     raise ArgumentError(f"to: modules can only be converted to floating dtypes: got {value}; pass float32 or float64")
                 self._cast(value)
             elif isinstance(value, str | Device):
-                on_cpu(value)
+                placed(value)
             elif isinstance(value, Taped):
                 self._cast(value.dtype)
             elif value is not None and not isinstance(value, bool | MemoryFormat):
@@ -125,7 +125,7 @@ class Convertible:
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """New memory for parameters and buffers, whose values are not kept; to be initialised or loaded next."""
         if device is not None:
-            on_cpu(device)
+            placed(device)
         flag("to_empty", "recurse", recurse)
         return self._apply(lambda t: Tensor(np.empty(tuple(t.shape), t.dtype.dtype)), recurse)
 

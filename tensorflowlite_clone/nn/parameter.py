@@ -10,7 +10,7 @@ from .._checks import integer
 from .._errors import ArgumentError, OperandError
 from .._state import get_default_dtype
 from ..core.boxed import Boxed
-from ..core.device import on_cpu
+from ..core.device import placed
 from ..core.dtype_names import DTYPES, dtype, dtype_of
 from ..core.dtypes import CATEGORY
 from ..core.plain import plain_array, to_array
@@ -116,7 +116,7 @@ class _Uninitialized:
 
     def _begin(self: Any, requires_grad: bool, device: Any, kind: Any) -> None:
         if device is not None:
-            on_cpu(device)
+            placed(device)
         _ARRAY.__set__(self, np.empty(0, get_default_dtype() if kind is None else dtype_of(kind).dtype))
         self.level = 0
         self._grad = self.node = self.version = self.views = None
@@ -139,7 +139,7 @@ class _Uninitialized:
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become a tensor of this shape, of zeros until it is initialised, in the dtype that was announced unless another is given."""
         if device is not None:
-            on_cpu(device)
+            placed(device)
         sizes = tuple(integer("materialize", "shape", n) for n in (shape if isinstance(shape, tuple | list) else (shape,)))
         kind = self.dtype.dtype if dtype is None else dtype_of(dtype).dtype
         self.__class__ = self.cls_to_become

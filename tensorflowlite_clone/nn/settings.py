@@ -14,7 +14,7 @@ import numpy as np
 from .._checks import choice, integer, integers, number
 from .._errors import ArgumentError, DTypeError, OperandError
 from ..core.boxed import Boxed
-from ..core.device import on_cpu
+from ..core.device import placed
 from ..core.dtype_names import dtype_of
 from ..core.tensor import Taped
 
@@ -224,7 +224,7 @@ SETTINGS: dict[str, Check] = {
     "reduction": lambda layer, what, value: choice(_op(layer), what, value, *getattr(layer, "reductions", ("mean", "sum", "none"))),
     "distance_function": _function,
     "dtype": _floating,
-    "device": lambda layer, what, value: on_cpu(value),
+    "device": lambda layer, what, value: placed(value),
 }
 #: Settings that may be None though that is not their default.
 OPTIONAL = {"momentum"}

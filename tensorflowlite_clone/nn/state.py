@@ -249,11 +249,13 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
     Neither, where both have no shape yet.
     """
     if is_lazy(given):
-        return None, None if is_lazy(t) else f"size of {{}}: unknown yet in the state, {t.shape} in the module; call the saved module first"
+        return None, None if is_lazy(
+            t
+        ) else f"size mismatch for {{}}: unknown yet in the state, {t.shape} in the module; call the saved module first"
     if type(t).rank > 1 or (isinstance(given, Boxed) and type(given).rank > 1):  # sparse ones
         if type(t) is not type(given) or given.shape != t.shape:
             kinds = ["sparse" if isinstance(x, Boxed) and type(x).rank > 1 else "dense" for x in (given, t)]
-            return None, f"size of {{}}: {kinds[0]} {np.shape(given)} in the state, {kinds[1]} {tuple(t.shape)} in the module"
+            return None, f"size mismatch for {{}}: {kinds[0]} {np.shape(given)} in the state, {kinds[1]} {tuple(t.shape)} in the module"
         return given.detach().to(t.dtype), None
     try:
         array = given.numpy(force=True) if isinstance(given, Taped) else np.asarray(given)
@@ -262,7 +264,7 @@ def value_for(t: Tensor, given: Any, assign: bool) -> tuple[Any, str | None]:
     if array.dtype.char not in CATEGORY:
         return None, f"dtype of {{}}: {type(given).__name__} of {array.dtype} in the state, {t.dtype} in the module"
     if not is_lazy(t) and array.shape != t.shape:
-        return None, f"size of {{}}: {array.shape} in the state, {t.shape} in the module"
+        return None, f"size mismatch for {{}}: {array.shape} in the state, {t.shape} in the module"
     if (assign and t.requires_grad and array.dtype.kind not in "fc") or (array.dtype.kind == "c" and t.dtype.kind != "c"):
         return None, f"dtype of {{}}: {array.dtype} in the state, {t.dtype} in the module"
     return array, None

@@ -17,7 +17,7 @@ import numpy as np
 from .._checks import choice, integer
 from .._errors import OperandError, ShapeError
 from .._state import get_default_dtype
-from ..core.device import on_cpu
+from ..core.device import placed
 from ..core.dtype_names import numpy_dtype
 from ..core.tensor import Taped, Tensor
 from . import functional as F  # noqa: N812
@@ -341,7 +341,7 @@ class Transformer(Layer):
         >>> Transformer.generate_square_subsequent_mask(2).tolist()
         [[0.0, -inf], [0.0, 0.0]]
         """
-        on_cpu("cpu" if device is None else device)
+        placed("cpu" if device is None else device)
         size = integer("generate_square_subsequent_mask", "sz", sz)
         kind = get_default_dtype() if dtype is None else numpy_dtype(dtype)
         return Tensor(np.triu(np.full((size, size), -np.inf), 1).astype(kind))

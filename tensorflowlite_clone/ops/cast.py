@@ -9,7 +9,7 @@ import numpy as np
 from .._errors import DTypeError, ShapeError, TransformError
 from .._typing import Array, DType, DTypeLike
 from ..core.boxed import Boxed
-from ..core.device import contiguous_format, on_cpu
+from ..core.device import contiguous_format, placed
 from ..core.device import device as Device  # noqa: N812
 from ..core.dtype_names import dtype_of, numpy_dtype
 from ..core.families import Elementwise, Linear, NonDifferentiable
@@ -128,7 +128,7 @@ def _to(
         elif not isinstance(a, bool):
             dtype = a
     if device is not None:
-        on_cpu(device)
+        placed(device)
     out = cast(input, dtype)
     return Clone.of(out) if copy and out is input else out
 

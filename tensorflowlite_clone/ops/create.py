@@ -17,7 +17,7 @@ from .._state import get_default_dtype, state
 from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.device import contiguous_format, on_cpu, strided
+from ..core.device import contiguous_format, placed, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
@@ -33,7 +33,7 @@ from ..core.windows import repeats
 def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: Any = None, pin_memory: bool = False) -> Any:
     """A tensor around a new array; values of a transform as they are. ``layout`` and ``device`` there is one of, memory is never pinned."""
     if device is not None:
-        on_cpu(device)
+        placed(device)
     if layout is not None and layout != strided:
         raise ArgumentError(f"layout: tensors are dense here: got {layout!r:.40}; leave it out, or pass tl.strided")
     if type(array) is ndarray and array.dtype.isnative and not requires_grad:

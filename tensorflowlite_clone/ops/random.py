@@ -104,6 +104,10 @@ class Generator:
         words = [self._seeded() % (1 << 64), *map(int, state["state"]["state"]), int(state["has_uint32"]), int(state["uinteger"])]
         return Tensor.wrap(np.array(words, "<u8").view(np.uint8), 0)
 
+    def clone_state(self) -> Generator:
+        """A generator that goes on from the same state, on its own."""
+        return Generator().set_state(self.get_state())
+
     def set_state(self, new_state: Array) -> Generator:
         """Go on from a state that `get_state` returned. Raises `ArgumentError` for anything else."""
         if not isinstance(new_state, Taped | np.ndarray):

@@ -111,7 +111,7 @@ def test_states_bring_their_shapes():
     assert repr(late) == repr(full)  # the sizes come from the weights
     empty = net()
     assert not empty.load_state_dict(net().state_dict()).missing_keys and all(map(is_lazy, empty.parameters()))
-    with pytest.raises(RuntimeError, match=r"size of 0.weight: unknown yet in the state, \(4, 3, 3, 3\) in the module"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for 0.weight: unknown yet in the state, \(4, 3, 3, 3\) in the module"):
         full.load_state_dict(net().state_dict())
 
 

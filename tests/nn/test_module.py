@@ -241,7 +241,7 @@ def test_load_state_dict_reports_everything_at_once_and_changes_nothing():
     message = str(caught.value)
     for part in (
         "does not fit Net", "missing: first.scale, blocks.0.count", "unexpected: head.weight",
-        "size of first.linear.weight: (3, 2) in the state, (2, 2) in the module", "strict=False",
+        "size mismatch for first.linear.weight: (3, 2) in the state, (2, 2) in the module", "strict=False",
     ):  # fmt: skip
         assert part in message
     for k, v in net.state_dict().items():
@@ -253,7 +253,7 @@ def test_load_state_dict_not_strict():
     missing, unexpected = net.load_state_dict({"scale": tl.zeros(2), "more": tl.zeros(1)}, strict=False)
     assert missing == ["count", "linear.weight", "linear.bias"] and unexpected == ["more"]
     assert net.scale.tolist() == [0.0, 0.0]
-    with pytest.raises(RuntimeError, match="size of scale"):
+    with pytest.raises(RuntimeError, match="size mismatch for scale"):
         net.load_state_dict({"scale": tl.zeros(3)}, strict=False)
 
 
@@ -415,7 +415,7 @@ def test_extra_state_is_part_of_the_state():
 
 def test_extra_state_is_not_taken_where_a_value_does_not_fit():
     net = Counting()
-    with pytest.raises(RuntimeError, match=r"size of inner\.bias"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for inner\.bias"):
         net.load_state_dict({**net.state_dict(), "_extra_state": {"steps": 9}, "inner.bias": tl.ones(2)})
     assert net.seen == {"steps": 0}
 
@@ -483,9 +483,9 @@ def test_buffers_may_be_sparse():
     layer.zero_grad(set_to_none=False)
     layer.eval()(x.double()).sum().backward()
     for wrong in (tl.zeros(3, 3), sparse[:2], np.zeros((3, 3))):
-        with pytest.raises(RuntimeError, match=r"size of adjacency: (dense|sparse) \(\d, 3\) in the state, sparse \(3, 3\)"):
+        with pytest.raises(RuntimeError, match=r"size mismatch for adjacency: (dense|sparse) \(\d, 3\) in the state, sparse \(3, 3\)"):
             layer.load_state_dict({**layer.state_dict(), "adjacency": wrong})
-    with pytest.raises(RuntimeError, match="size of weight: sparse"):
+    with pytest.raises(RuntimeError, match="size mismatch for weight: sparse"):
         tl.nn.Linear(3, 3, bias=False).load_state_dict({"weight": sparse})
 
 

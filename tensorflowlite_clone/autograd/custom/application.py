@@ -57,6 +57,11 @@ class Application(Call):
         outs: tuple[Array, ...] = top.process(operation, tuple(arrays), {})
         return outs
 
+    def follow(self, arrays: Sequence[Array]) -> tuple[Any, ...]:
+        """Run forward on the boxes that write down what it does; its derivative is not asked for."""
+        args, ctx = self.filled([boxed(a) for a in arrays]), FunctionCtx(self.__name__, tuple(self.needs))
+        return tuple(self.accept(self.function.forward(*args) if self.function._has_setup else self.function.forward(ctx, *args)))
+
     def record(self, arrays: Sequence[Array], params: dict[str, Any], level: int) -> tuple[Tensor, ...]:
         """Carry out the call on what the tensors of ``level`` hold, and put a node on the tape if a gradient may be asked."""
         return Recording(self, arrays, level).results()
