@@ -176,6 +176,8 @@ for name in ("state", "state.bin", "state.safetensors"):
 assert torch.serialization.save is torch.save
 """
     run("-c", "import sys\n" + program, tmp_path)
+
+
 NAMES = """
 import importlib, pkgutil, warnings
 import torch, torchvision

@@ -162,8 +162,6 @@ VALUES = {
     "torch.version.__version__": "version:torch",
     "torch.torch_version.internal_version": "version:torch",
     "torch.ops": "library:ops",
-    "torch.save": "io:save_for_torch",
-    "torch.serialization.save": "io:save_for_torch",
     "torchvision.__version__": "version:torchvision",
     "torchvision.version.__version__": "version:torchvision",
 }

@@ -1,8 +1,8 @@
 """The published data sets as torchvision has them, for programs written for it: under ``as_torch`` they are ``torchvision.datasets``.
 
 Items are images of Pillow (arrays where it is not installed), before transforms too; MNIST and its relatives have ``data`` and ``targets``
-as tensors, CIFAR's ``targets`` are a list, and classes and text are torchvision's. A program may replace ``data`` and ``targets``. Not here:
-reading and checking the files.
+as tensors, CIFAR's ``targets`` are a list, and classes and text are torchvision's. A program may replace ``data`` and ``targets``. Not
+here: reading and checking the files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ class _Pictures(ImageDataset):
             image if self.transform is None else self.transform(image),
             label if self.target_transform is None else self.target_transform(label),
         )
-
 
     def extra_repr(self) -> str:
         """The line on the part."""
