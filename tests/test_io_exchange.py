@@ -182,3 +182,10 @@ def test_dlpack_goes_to_the_cpu_alone():
     for place in ("cuda", tl.device("cuda:0"), "meta"):
         with pytest.raises(ArgumentError, match="device: there is only the CPU"):
             tl.from_dlpack(np.ones(2), device=place)
+
+
+def test_capsules_that_do_not_say_so_are_of_memory_that_can_be_written_to():
+    x = tl.ones(2)
+    y = tl.utils.dlpack.from_dlpack(tl.utils.dlpack.to_dlpack(x))
+    y[0] = 3.0
+    assert x.tolist() == [3.0, 1.0]

@@ -91,9 +91,24 @@ class _Lent:
         self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
 
 
+class Held:
+    """A capsule, as an object that gives it."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+        #: Whether it is of the form that does not say whether memory may be written to.
+        self.silent = '"dltensor"' in repr(capsule)
+
+    def __dlpack__(self, **how: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
 def _imported(source: Any, copy: bool | None) -> Any:
     """What NumPy makes of an object with ``__dlpack__``, in memory that can be written to, as PyTorch's can."""
-    if not OLD_DLPACK:
+    if not OLD_DLPACK and not (type(source) is Held and source.silent):
         return np.from_dlpack(source) if copy is None else np.from_dlpack(source, copy=copy)
     array = np.from_dlpack(source)
     return np.array(array) if copy else array if array.flags.writeable else np.asarray(_Lent(array))

@@ -111,8 +111,8 @@ def _polygamma(n: int, input: Array) -> Array:
     """Derivative number ``n`` of the digamma function; 0 is the digamma function itself. Shape: any -> same.
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.polygamma(1, tl.tensor(1.0)).item(), 4)  # pi^2 / 6
-    1.6449
+    >>> f"{tl.polygamma(1, tl.tensor(1.0)).item():.4f}"  # pi^2 / 6
+    '1.6449'
     """
     if not 0 <= n < MOST:
         raise ArgumentError(f"polygamma: n must be from 0 to {MOST - 1}: got {n!s:.60}; there is no number for the factorial of more")

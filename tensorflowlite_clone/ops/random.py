@@ -264,7 +264,7 @@ def _rand(*sizes: Any, size: Any = None, generator: Generator | None = None, dty
 
     >>> import tensorflowlite_clone as tl
     >>> x = tl.rand(100)
-    >>> bool(((x >= 0) & (x < 1)).all())
+    >>> ((x >= 0) & (x < 1)).all().item()
     True
     """
     kind = floating_kind(dtype, "rand", complex_too=True)

@@ -6,23 +6,10 @@ from typing import Any
 
 from .._lazy import public as _public
 from ..core.tensor import Tensor
-from ..ops.dlpack import _from_dlpack
+from ..ops.dlpack import Held, _from_dlpack
 
 __all__ = ["from_dlpack", "to_dlpack"]
 __dir__ = _public(globals())
-
-
-class _Held:
-    """A capsule, as an object that gives it."""
-
-    def __init__(self, capsule: Any) -> None:
-        self.capsule = capsule
-
-    def __dlpack__(self, **how: Any) -> Any:
-        return self.capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
 
 
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
@@ -32,7 +19,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     >>> x = tl.ones(2); y = from_dlpack(to_dlpack(x)); y[0] = 3.0; x
     tensor([3., 1.])
     """
-    return _from_dlpack(_Held(ext_tensor) if type(ext_tensor).__name__ == "PyCapsule" else ext_tensor, device=device, copy=copy)
+    return _from_dlpack(Held(ext_tensor) if type(ext_tensor).__name__ == "PyCapsule" else ext_tensor, device=device, copy=copy)
 
 
 def to_dlpack(tensor: Any) -> Any:

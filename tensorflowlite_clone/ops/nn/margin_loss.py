@@ -207,8 +207,8 @@ def _cosine_embedding_loss(
     Inputs (N, D) with targets (N), or (D) with ().
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.nn.functional.cosine_embedding_loss(tl.eye(2), tl.eye(2), tl.tensor([1, -1]), reduction="sum").item(), 4)
-    1.0
+    >>> f'{tl.nn.functional.cosine_embedding_loss(tl.eye(2), tl.eye(2), tl.tensor([1, -1]), reduction="sum").item():.4f}'
+    '1.0000'
     """
     reduction = older("cosine_embedding_loss", size_average, reduce, reduction)
     op = "cosine_embedding_loss"
@@ -260,8 +260,8 @@ def _triplet_margin_loss(
 
     >>> import tensorflowlite_clone as tl
     >>> a, n = tl.tensor([[0.0, 0.0]]), tl.tensor([[0.0, 0.5]])
-    >>> round(tl.nn.functional.triplet_margin_loss(a, a, n).item(), 4)
-    0.5
+    >>> f"{tl.nn.functional.triplet_margin_loss(a, a, n).item():.4f}"
+    '0.5000'
 
     Source: V. Balntas et al., "Learning shallow convolutional feature descriptors with triplet losses" (2016).
     """

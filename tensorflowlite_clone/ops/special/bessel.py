@@ -145,8 +145,8 @@ def _bessel_y1(input: Array) -> Array:
     """The Bessel function of the second kind of order 1: minus infinity at 0, NaN below. Shape: any -> same.
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.special.bessel_y1(tl.tensor(1.0)).item(), 4)
-    -0.7812
+    >>> f"{tl.special.bessel_y1(tl.tensor(1.0)).item():.4f}"
+    '-0.7812'
 
     Source: DLMF 10.8.1; as in ``kernels/cylinder.py``.
     """
@@ -158,8 +158,8 @@ def _modified_bessel_k0(input: Array) -> Array:
     """The modified Bessel function of the second kind of order 0: infinite at 0, NaN below. Shape: any -> same.
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.special.modified_bessel_k0(tl.tensor(1.0)).item(), 4)
-    0.421
+    >>> f"{tl.special.modified_bessel_k0(tl.tensor(1.0)).item():.4f}"
+    '0.4210'
 
     Source: DLMF 10.31.2, 10.32.9.
     """
@@ -171,8 +171,8 @@ def _modified_bessel_k1(input: Array) -> Array:
     """The modified Bessel function of the second kind of order 1: infinite at 0, NaN below. Shape: any -> same.
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.special.modified_bessel_k1(tl.tensor(1.0)).item(), 4)
-    0.6019
+    >>> f"{tl.special.modified_bessel_k1(tl.tensor(1.0)).item():.4f}"
+    '0.6019'
 
     Source: DLMF 10.31.1, 10.32.9.
     """
@@ -184,8 +184,8 @@ def _scaled_modified_bessel_k0(x: Array) -> Array:
     """``exp(x) modified_bessel_k0(x)``, which does not underflow. Shape: any -> same.
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.special.scaled_modified_bessel_k0(tl.tensor(1e4)).item(), 6)
-    0.012533
+    >>> f"{tl.special.scaled_modified_bessel_k0(tl.tensor(1e4)).item():.6f}"
+    '0.012533'
     """
     return BesselKScaled.of(to_operand(x, "special.scaled_modified_bessel_k0"), order=0, moment=0)
 
@@ -195,8 +195,8 @@ def _scaled_modified_bessel_k1(x: Array) -> Array:
     """``exp(x) modified_bessel_k1(x)``, which does not underflow. Shape: any -> same.
 
     >>> import tensorflowlite_clone as tl
-    >>> round(tl.special.scaled_modified_bessel_k1(tl.tensor(1e4)).item(), 6)
-    0.012534
+    >>> f"{tl.special.scaled_modified_bessel_k1(tl.tensor(1e4)).item():.6f}"
+    '0.012534'
     """
     return BesselKScaled.of(to_operand(x, "special.scaled_modified_bessel_k1"), order=1, moment=0)
 
