@@ -10,9 +10,8 @@ reports, so that they arrive from xdist's workers too, and are written after a c
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
