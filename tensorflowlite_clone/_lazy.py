@@ -121,7 +121,7 @@ def late_method(module: str, name: str, doc: str) -> Callable[[Any], Any]:
     """A method without arguments that is the function ``name`` of a module, which is loaded when the method is called."""
 
     def method(self: Any) -> Any:
-        return getattr(import_module(f".{module}", "tensorflowlite_clone"), name)(self)
+        return getattr(load(module), name)(self)
 
     method.__doc__ = doc
     return method

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._errors import DTypeError, OperandError, ShapeError, TransformError
 from .._typing import Array, OperationLike
+from .device import CPU
 from .dtype_names import dtype
 from .dtypes import CATEGORY
 from .methods import Methods
@@ -199,6 +200,19 @@ class Inside(Boxed):
     """
 
     __slots__ = ()
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        return CPU
+
+    @property
+    def requires_grad(self) -> bool:
+        """False: the tape, if there is one, is that of what this box holds."""
+        return False
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __getattr__(self, name: str) -> Any:
         answer = ANSWERS.get(name)

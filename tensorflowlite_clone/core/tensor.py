@@ -32,7 +32,7 @@ from .versions import Cell
 from .views import Views, lineage_of
 from .watchers import WATCHED, RemovableHandle, watch
 from .where import Place, caller, storing
-from .windows import released, unsealed
+from .windows import unsealed
 
 
 class TensorType(type):
@@ -246,7 +246,7 @@ class Tensor(_Taped, metaclass=TensorType):
     @property
     def data(self) -> Tensor:
         """The same memory, off the tape (as `detach`); assigning replaces the memory."""
-        return self.detach() if self.node is None else released(self.detach())
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:

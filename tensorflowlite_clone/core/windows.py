@@ -130,14 +130,3 @@ class Windows(Generic[T]):
                     break
                 if end > low:
                     yield item
-
-
-def released(t: Any) -> Any:
-    """``t`` with memory that can be written to where a user's Function had closed it: who writes to ``data`` means it."""
-    array = t.array
-    if type(array) is ndarray and not array.flags.writeable and isinstance(array.base, ndarray) and array.base.flags.writeable:
-        steps = [s for n, s in zip(array.shape, array.strides, strict=True) if n > 1]
-        if 0 not in steps:
-            t.array = array.view()
-            t.array.flags.writeable = True
-    return t

@@ -10,7 +10,6 @@ import numpy as np
 from .._errors import TransformError
 from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
-from ..core.device import CPU
 from ..core.dtype_names import DTYPES, dtype
 from ..core.levels import constant_value, mapped
 from ..core.size import SIZES, Size
@@ -150,19 +149,6 @@ class Batched(Inside):
 
     def __complex__(self) -> complex:
         self._one_value("complex")
-
-    @property
-    def device(self) -> Any:
-        """Always the CPU."""
-        return CPU
-
-    @property
-    def requires_grad(self) -> bool:
-        """False: the tape, if there is one, is that of what this box holds."""
-        return False
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def __repr__(self) -> str:
         return f"Batched(level={self.level}, size={self.length}, {self.value!r})"

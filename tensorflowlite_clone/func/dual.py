@@ -9,7 +9,6 @@ import numpy as np
 from .._state import state
 from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
-from ..core.device import CPU
 from ..core.dtype_names import DTYPES, dtype
 from ..core.levels import constant_value
 from ..core.size import SIZES, Size
@@ -116,19 +115,6 @@ class Dual(Inside):
         if not force:
             raise self.untraceable("numpy")
         return self._constant().numpy(force=True).copy()
-
-    @property
-    def device(self) -> Any:
-        """Always the CPU."""
-        return CPU
-
-    @property
-    def requires_grad(self) -> bool:
-        """False: the tape, if there is one, is that of what this box holds."""
-        return False
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def __repr__(self) -> str:
         return f"Dual(level={self.level}, {self.primal!r}, tangent={self.tangent!r})"

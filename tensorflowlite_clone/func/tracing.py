@@ -17,7 +17,6 @@ from numpy import ndarray
 from .._errors import OperandError
 from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
-from ..core.device import CPU
 from ..core.dtype_names import DTYPES, dtype
 from ..core.levels import constant_value
 from ..core.plain import plain_array
@@ -169,19 +168,6 @@ class Traced(Inside):
         if not force:
             raise self.untraceable("numpy")
         return self._constant("numpy").numpy(force=True).copy()
-
-    @property
-    def device(self) -> Any:
-        """Always the CPU."""
-        return CPU
-
-    @property
-    def requires_grad(self) -> bool:
-        """False: nothing is recorded for gradients."""
-        return False
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def __repr__(self) -> str:
         return f"Traced({int(self.symbol)}, {self.value!r})"
