@@ -12,8 +12,7 @@ Not here: how a formula is applied (``stepping.py``).
 from __future__ import annotations
 
 import sys
-from collections import defaultdict, deque
-from itertools import repeat
+from collections import defaultdict
 from operator import is_
 from typing import Any, ClassVar, Protocol, cast
 
@@ -70,28 +69,36 @@ class Bundle:
         self.counts = [k for k in states[0] if k not in self.names]
         columns = [params, *([s[k] for s in states] for k in self.names)]
         flat = [_gathered(tensors) for tensors in columns]
-        self.values, self.gradient = flat[0], np.empty_like(flat[0])
+        self.values: NDArray = flat[0]
         self.memory: State = {
             **dict(zip(self.names, (Tensor.wrap(a, 0) for a in flat[1:]), strict=True)), **{k: states[0][k] for k in self.counts},
         }  # fmt: skip
         self.tensors = [t for tensors in columns for t in tensors]
         self.arrays = [t.array for t in self.tensors]
-        #: Whether somebody else has changed one of the states.
+        #: Whether somebody else has changed one of the states, and the numbers that they have in common.
         self.watch = Watch()
         for s in states:
             s.watched_by(self.watch)
 
     def gather(self, name: str, place: Place) -> bool:
         """Gather the gradients for a step; whether everything is as it was left, and all have one."""
+        dtype, count = self.values.dtype, len(self.params)
         try:
             gradients = [p._grad.array for p in self.params]
             # Lists compare by identity first; what is no longer the same is not asked whether it is equal, or is no number to say so.
-            if self.watch.changed or [t.array for t in self.tensors] != self.arrays or {*map(type, gradients)} != {np.ndarray}:
+            if self.watch.changed or [t.array for t in self.tensors] != self.arrays or [*map(type, gradients)].count(np.ndarray) != count:
                 return False
-            self.count_change(name, place)  # now, while the objects that were looked at are in cache
-            np.concatenate(gradients, axis=None, out=self.gradient, casting="no")
+            if [g.dtype for g in gradients].count(dtype) != count:
+                return False
         except (AttributeError, ValueError, TypeError, RuntimeError):
             return False
+        try:  # a third of the time of concatenate
+            self.gradient = np.frombuffer(bytearray().join(gradients), dtype)
+        except TypeError:  # not C contiguous
+            self.gradient = np.concatenate(gradients, axis=None)
+        if self.gradient.size != self.values.size:
+            return False
+        self.count_change(name, place)
         return True
 
     def count_change(self, name: str, place: Place) -> None:
@@ -107,11 +114,15 @@ class Bundle:
                 last, change = count, Change(count, name, place, None)
             cell.known = change
 
+    def end(self) -> None:
+        """Leave the states to themselves."""
+        for s in self.states:
+            s.alone()
+
     def step(self, formula: Any, group: Group) -> bool:
         """One step for all; whether the bundle can go on (what is remembered has the same names)."""
         apply(formula, self.values, self.gradient, self.memory, group, True)
-        for k in self.counts:  # unnoticed, and without a line of Python for each
-            deque(map(dict.__setitem__, self.states, repeat(k), repeat(self.memory[k])), maxlen=0)
+        self.watch.numbers = {k: self.memory[k] for k in self.counts}
         new = [k for k in self.memory if k not in self.states[0]]
         for k in new:
             value = self.memory[k]
@@ -160,11 +171,12 @@ class Bundles:
             return done
         same = owner.state is self.state and len(owner.state) == len(self.states) and all(map(is_, owner.state.values(), self.states))
         for bundle in bundles[:]:
-            if not same or not bundle.gather(name, place):
+            gathered = same and bundle.gather(name, place)
+            if not gathered or not bundle.step(owner.formula, settings):
                 bundles.remove(bundle)
+                bundle.end()
+            if not gathered:
                 continue
-            if not bundle.step(owner.formula, settings):
-                bundles.remove(bundle)
             done = done | bundle.ids if done else bundle.ids
         return done
 

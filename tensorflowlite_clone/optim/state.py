@@ -37,15 +37,20 @@ class Remembered(dict[str, Any]):
         return Remembered, (dict(self),)
 
     def watched_by(self, watch: Watch) -> None:
-        """From now on, say so when entries are put in or taken out; until then that costs nothing."""
+        """From now on, say so when entries are put in or taken out, and have the numbers of the watch; until then that costs nothing."""
+        self.alone()
         self.watch = watch
         self.__class__ = Watched
 
+    def alone(self) -> None:
+        """Be watched no longer."""
+
 
 class Watch:
-    """Whether one of several dicts has changed."""
+    """What several dicts have in common: whether one has changed, and numbers that are written into each when it is looked at."""
 
-    changed = False
+    def __init__(self) -> None:
+        self.changed, self.numbers = False, dict[str, Any]()
 
 
 def _telling(name: str) -> Any:
@@ -55,9 +60,22 @@ def _telling(name: str) -> Any:
     @wraps(change)
     def tell(self: Watched, *args: Any, **kwargs: Any) -> Any:
         self.watch.changed = True
+        self.alone()
         return change(self, *args, **kwargs)
 
     return tell
+
+
+def _looking(name: str) -> Any:
+    """A method of dicts that looks at their values, when the numbers are written in."""
+    look = getattr(dict, name)
+
+    @wraps(look)
+    def looked(self: Watched, *args: Any) -> Any:
+        dict.update(self, self.watch.numbers)
+        return look(self, *args)
+
+    return looked
 
 
 class Watched(Remembered):
@@ -65,6 +83,9 @@ class Watched(Remembered):
 
     >>> state = Remembered(step=1)
     >>> state.watched_by(watch := Watch())
+    >>> watch.numbers = {"step": 5}
+    >>> state, watch.changed
+    ({'step': 5}, False)
     >>> state["step"] = 2
     >>> state, watch.changed
     ({'step': 2}, True)
@@ -72,9 +93,17 @@ class Watched(Remembered):
 
     __slots__ = ()
 
+    def alone(self) -> None:
+        """Be watched no longer, with the numbers as they are now."""
+        dict.update(self, self.watch.numbers)
+        self.__class__ = Remembered
+
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
     setattr(Watched, _name, _telling(_name))
+#: With ``__iter__``, `dict` of one and ``**`` ask for each value, too.
+for _name in ("__eq__", "__getitem__", "__iter__", "__ne__", "__or__", "__repr__", "__ror__", "copy", "get", "items", "values"):
+    setattr(Watched, _name, _looking(_name))
 
 
 class _Owner(Protocol):

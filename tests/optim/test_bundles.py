@@ -228,3 +228,61 @@ def test_parameters_can_be_resized_and_set_afterwards():
     whole = ps[0].detach().resize_(4, 5)
     whole.fill_(9.0)
     assert ps[1].tolist() == neighbour
+
+
+LOOKS = {
+    "get": lambda s: s.get("step"),
+    "[]": lambda s: s["step"],
+    "items": lambda s: dict([*s.items()])["step"],
+    "values": lambda s: [v for v in s.values() if not isinstance(v, tl.Tensor)][0],
+    "dict": lambda s: dict(s)["step"],
+    "**": lambda s: {**s}["step"],
+    "keywords": lambda s: (lambda step, **_: step)(**s),
+    "copy": lambda s: s.copy()["step"],
+    "copy.copy": lambda s: copy.copy(s)["step"],
+    "deepcopy": lambda s: copy.deepcopy(s)["step"],
+    "pickle": lambda s: pickle.loads(pickle.dumps(s))["step"],
+    "|": lambda s: (s | {})["step"],
+    "| from the right": lambda s: ({} | s)["step"],
+    "update": lambda s: (d := {}, d.update(s))[0]["step"],
+    "repr": lambda s: int(repr(s).split("'step': ")[1].split(",")[0].rstrip("}")),
+    "pop": lambda s: s.pop("step"),
+    "setdefault": lambda s: s.setdefault("step", 0),
+}
+
+
+@pytest.mark.parametrize("way", LOOKS)
+def test_whoever_looks_sees_the_numbers_of_the_latest_step(way):
+    ps, optimizer = made()
+    for step in range(6):
+        give(ps, step)
+        optimizer.step()
+    assert bundled(optimizer) == len(SHAPES)
+    assert LOOKS[way](optimizer.state[ps[3]]) == 6
+
+
+def test_numbers_that_somebody_has_written_stay(monkeypatch):
+    def program(ps, optimizer):
+        for step in range(9):
+            give(ps, step)
+            optimizer.step()
+            if step == 5:
+                optimizer.state[ps[2]]["step"] = 100
+        assert [optimizer.state[p]["step"] for p in ps[:4]] == [9, 9, 103, 9]
+
+    both(monkeypatch, program)
+
+
+def test_gradients_of_any_layout_and_kind(monkeypatch):
+    def program(ps, optimizer):
+        for step in range(8):
+            give(ps, step)
+            if step == 5:
+                ps[0].grad = tl.tensor(np.asfortranarray(ps[0].grad.array))
+            if step == 6:
+                ps[4].grad.data = tl.tensor(ps[4].grad.array.astype("f4"))
+            if step == 7:
+                ps[8].grad.data = tl.tensor(np.ones(ps[8].shape, "i8"))
+            optimizer.step()
+
+    both(monkeypatch, program)
