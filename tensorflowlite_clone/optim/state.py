@@ -96,7 +96,7 @@ class Watched(Remembered):
     def alone(self) -> None:
         """Be watched no longer, with the numbers as they are now."""
         dict.update(self, self.watch.numbers)
-        self.__class__ = Remembered
+        self.__class__ = Remembered  # type: ignore[assignment]
 
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):

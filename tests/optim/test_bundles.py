@@ -234,7 +234,7 @@ LOOKS = {
     "get": lambda s: s.get("step"),
     "[]": lambda s: s["step"],
     "items": lambda s: dict([*s.items()])["step"],
-    "values": lambda s: [v for v in s.values() if not isinstance(v, tl.Tensor)][0],
+    "values": lambda s: next(v for v in s.values() if not isinstance(v, tl.Tensor)),
     "dict": lambda s: dict(s)["step"],
     "**": lambda s: {**s}["step"],
     "keywords": lambda s: (lambda step, **_: step)(**s),
