@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone import autograd, datasets, fft, func, linalg, nn, onnx, optim, profiler, signal, special, utils
+from tensorflowlite_clone import autograd, datasets, distributions, fft, func, linalg, nn, onnx, optim, profiler, signal, special, utils
 
 #: What tensors have beside PyTorch's methods: NumPy's names, the array itself, functions that are methods here.
 OWN = {
@@ -86,3 +88,13 @@ def test_modules_of_networks_show_names_of_torch(layer):
     arguments = {"Linear": (1, 1), "Sequential": (torch.nn.ReLU(),), "BatchNorm2d": (1,)}[type(layer).__name__]
     assert shown(layer) <= shown(getattr(torch.nn, type(layer).__name__)(*arguments))
     assert set(layer._parameters) | set(layer._buffers) <= set(dir(layer))
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, distributions, tl.sparse, tl.masked, tl.transforms], ids=lambda m: m.__name__)
+def test_whatever_is_published_can_be_pickled(package):
+    """Processes are sent functions and classes by name."""
+    for name in package.__all__:
+        thing = getattr(package, name)
+        if not inspect.ismodule(thing) and callable(thing):
+            found = pickle.loads(pickle.dumps(thing))
+            assert found is thing or not inspect.isroutine(thing), name

@@ -61,8 +61,10 @@ def public(
     """
 
     def publish(f: F) -> F:
+        f = getattr(f, "__published__", f)  # under another name before
         f.__name__ = f.__qualname__ = name.rpartition(".")[2]
         whole = checked(f, out)
+        vars(whole)["__published__"] = f
         face = checked(f) if out and (method or numpy) else whole
         for n in (name, *aliases):
             if "." in n:

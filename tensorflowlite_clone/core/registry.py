@@ -59,7 +59,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 def enter_function(name: str, function: Callable[..., Any]) -> None:
     """Make ``function`` what ``tl.<name>`` is; a name with a dot says in which namespace alone."""
     space, _, last = name.rpartition(".")
-    function.__module__ = f"tensorflowlite_clone.{space}".rstrip(".")
+    if last == function.__name__:  # so that pickles find it by its name
+        function.__module__ = f"tensorflowlite_clone.{space}".rstrip(".")
     (SPACES.setdefault(space, {}) if space else FUNCTIONS)[last] = function
 
 

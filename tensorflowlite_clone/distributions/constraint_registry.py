@@ -28,6 +28,9 @@ class ConstraintRegistry:
         self._registry: dict[type, Callable[[Any], Any]] = {}
         super().__init__()
 
+    def __reduce__(self) -> str:
+        return "biject_to" if self is biject_to else "transform_to"
+
     def register(self, constraint: Any, factory: Callable[[Any], Any] | None = None) -> Any:
         """Register ``factory``, a function of a constraint, for the class of ``constraint`` (or for that class); a decorator without it."""
         if factory is None:

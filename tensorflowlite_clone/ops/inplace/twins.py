@@ -14,7 +14,7 @@ import numpy as np
 from ..._typing import Array
 from ...core.methods import Methods
 from ...core.publish import public
-from ...core.registry import INPLACE
+from ...core.registry import INPLACE, NN_FUNCTIONS
 from ...core.versions import Cell
 from .mutation import before, check_writable, has_memory, mutate, rebind, write_directly
 
@@ -65,7 +65,7 @@ AT_TOP_LEVEL = {
 
 for _name, (_function, _how) in INPLACE.items():
     _method = _view_twin(f"{_name}_", _function) if isinstance(_how, str) else _twin(f"{_name}_", _function, _how)
-    public(f"{_name}_", function=_name in AT_TOP_LEVEL)(_method)
+    public(f"{_name}_", function=_name in AT_TOP_LEVEL, functional=f"{_name}_" in NN_FUNCTIONS)(_method)
 
 
 #: Augmented assignments by operator: how they are written, and the NumPy function that may work on the memory itself.

@@ -316,5 +316,6 @@ def older(name: str) -> Any:
         return _sparse_coo_tensor(indices, values, size, dtype=OLDER[name])
 
     make.__name__ = make.__qualname__ = name
+    make.__module__ = "tensorflowlite_clone.sparse"
     make.__doc__ = f"`sparse_coo_tensor` of {OLDER[name]} numbers."
     return make
