@@ -24,6 +24,7 @@ LATER = {
     "cpu": ("amp",),
     "cuda": ("amp",),
     "func": (),
+    "optim": (),
     "io": (
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
@@ -61,7 +62,14 @@ NAMES = {
     "utils.dlpack": "to_dlpack",
 }
 #: The same for packages, by package.
-PARTS = {"func": {"func.implicitly": "implicit", "func.primitives": "primitive"}}
+PARTS = {
+    "func": {"func.implicitly": "implicit", "func.primitives": "primitive"},
+    "optim": {
+        "optim.solvers.equations": "fixed_point root",
+        "optim.solvers.fitting": "curve_fit least_squares",
+        "optim.solvers.minimum": "minimize",
+    },
+}
 #: Those of `FUNCTIONS` that are no methods of tensors; `nn.functional` has none.
 NO_METHODS = {
     "dsmm", "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "saddmm",

@@ -14,15 +14,17 @@ import numpy as np
 
 from .._errors import ArgumentError, LinAlgError, TransformError
 from .._lazy import optional
+from .._state import state
 from .._typing import Array, NDArray
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import all_values, constant_value
+from ..core.levels import all_values, boxed, constant_value
+from ..core.tensor import Taped
 from .forward import jvp, linearize
 from .jacobians import jacfwd
 from .primitives import primitive
 from .reverse import vjp
-from .tree import flatten, ravel_pytree, unflatten
+from .tree import flatten, map_leaves, ravel_pytree, unflatten
 
 #: Up to so many unknowns the Jacobian is made and factorised.
 FEW = 256
@@ -35,6 +37,7 @@ def implicit(
     *,
     linear: str = "auto",
     jac: Callable[..., Any] | None = None,
+    has_aux: bool = False,
     name: str = "implicit",
 ) -> Callable[..., Any]:
     """The function ``x(*args)`` with ``residual(x, *args) = 0`` that ``solver`` finds, with derivatives of every order in ``args``.
@@ -42,12 +45,13 @@ def implicit(
     Args:
         residual: ``residual(x, *args)``, as many real numbers as ``x`` has, perhaps nested, in operations that transforms follow.
         solver: ``solver(*args, **kwargs)`` gets ndarrays and returns ``x``, an ndarray or a nest of them. Nothing in it is followed, so
-            it may be SciPy, or a loop that ends when it likes; it has to raise where it does not converge.
+            it may be SciPy's, or a loop that ends when it likes; it has to raise where it does not converge.
         linear: how the linear systems with the Jacobian of the residual are solved: "dense", by LU; "gmres" or, where the Jacobian
             is symmetric and positive definite, "cg", SciPy's, on products with it that are never made a matrix; "auto": "dense" up to 256
             unknowns, else "gmres".
         jac: ``jac(x, *args)``, the Jacobian in plain numbers, an ndarray or a SciPy sparse matrix, (n, n) for the n numbers of x one
             after the other: it is factorised (SuperLU where it is sparse) instead.
+        has_aux: whether the solver returns ``(x, aux)``, where ``aux`` are arrays without a derivative; so does the function then.
         name: what messages call it.
 
     The solution is a constant in keyword arguments, which the solver alone gets. Inside vmap there is one call of the solver for each
@@ -71,35 +75,44 @@ def implicit(
     def solve(*args: Any, **kwargs: Any) -> Any:
         leaves, tree = flatten(args)
         places = [i for i, x in enumerate(leaves) if isinstance(x, Boxed) or np.asarray(x).dtype.kind in "fc"]
+        tensors = in_tensors(leaves)
 
-        def nested(values: Sequence[Any]) -> Any:
+        def nested(values: Sequence[Any], show: bool = False) -> Any:
             full = list(leaves)
             for i, v in zip(places, values, strict=True):
-                full[i] = v
+                full[i] = boxed(v) if show and isinstance(leaves[i], Boxed) else v
             return unflatten(tree, full)
 
-        equations = _Equations(
-            name,
-            lambda v, unravel, values: ravel_pytree(residual(unravel(v), *nested(values)))[0],
-            linear,
-            None if jac is None else lambda v, unravel, values: jac(unravel(v), *nested(values)),
-        )
-        return primitive(lambda *values: solver(*nested(values), **kwargs), vjp=equations.cotangents, jvp=equations.tangent, name=name)(
-            *[leaves[i] for i in places]
-        )
+        def flat(v: Any, unravel: Any, values: Sequence[Any]) -> Any:
+            return ravel_pytree(residual(unravel(boxed(v) if tensors else v), *nested(values, tensors)))[0]
+
+        matrix = None if jac is None else lambda v, unravel, values: jac(unravel(v), *nested(values))
+        rules = _Rules(name, flat, linear, matrix, has_aux)
+        call = primitive(lambda *values: solver(*nested(values), **kwargs), vjp=rules.vjp, jvp=rules.jvp, name=name)
+        out = call(*[leaves[i] for i in places])
+        return (out[0], map_leaves(lambda a: a.detach() if isinstance(a, Boxed) else a, out[1])) if has_aux else out
 
     return functools.wraps(solver, updated=())(solve)
 
 
-class _Equations:
+def in_tensors(leaves: Sequence[Any]) -> bool:
+    """Whether a function of these values is one of tensors, and not of ndarrays."""
+    return any(isinstance(x, Boxed) for x in leaves) and (
+        not state.numpy or any(isinstance(x, Taped) and x.level == 0 and x.node is not None for x in leaves)
+    )
+
+
+class _Rules:
     """The rules of `implicit`: ``residual`` is flat, a function of a vector, of what makes ``x`` of it, and of the values it depends on."""
 
-    def __init__(self, name: str, residual: Callable[..., Any], linear: str, jac: Callable[..., Any] | None) -> None:
-        self.name, self.residual, self.linear, self.jac = name, residual, linear, jac
+    def __init__(self, name: str, residual: Callable[..., Any], linear: str, jac: Any, has_aux: bool) -> None:
+        self.name, self.residual, self.linear, self.jac, self.has_aux = name, residual, linear, jac, has_aux
         self.factors: tuple[Any, Any] | None = None
 
-    def cotangents(self, g: Any, x: Any, *values: Any) -> tuple[Any, ...]:
+    def vjp(self, g: Any, x: Any, *values: Any) -> tuple[Any, ...]:
         """``- (dF/dvalues)^T (dF/dx)^-T g``."""
+        if self.has_aux:
+            g, x = g[0], x[0]
         v, unravel = self.vector(x)
         w = self.solved(v, unravel, values, ravel_pytree(g)[0], True)
         inexact = [i for i, a in enumerate(values) if _inexact(a)]
@@ -107,13 +120,15 @@ class _Equations:
         found = dict(zip(inexact, pull(-w), strict=True))
         return tuple(found.get(i) for i in range(len(values)))
 
-    def tangent(self, ts: tuple[Any, ...], x: Any, *values: Any) -> Any:
+    def jvp(self, ts: tuple[Any, ...], out: Any, *values: Any) -> Any:
         """``- (dF/dx)^-1 (dF/dvalues) t``."""
+        x = out[0] if self.has_aux else out
         v, unravel = self.vector(x)
         inexact = [i for i, a in enumerate(values) if _inexact(a)]
         primals, tangents = tuple(values[i] for i in inexact), tuple(ts[i] for i in inexact)
         _, slope = jvp(lambda *ys: self.residual(v, unravel, _with(values, inexact, ys)), primals, tangents)
-        return unravel(self.solved(v, unravel, values, -slope, False))
+        tangent = unravel(self.solved(v, unravel, values, -slope, False))
+        return (tangent, map_leaves(lambda a: np.zeros(a.shape, a.dtype), out[1])) if self.has_aux else tangent
 
     def vector(self, x: Any) -> tuple[Any, Any]:
         """The unknowns as a vector."""
