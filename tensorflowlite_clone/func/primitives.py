@@ -155,7 +155,8 @@ class Call:
         """The results one by one; the highest box among the operands handles it."""
         top = highest(arrays)
         if top is None:
-            return self._computed([np.asarray(constant_value(a)) for a in arrays])
+            plain = [np.asarray(constant_value(a)) for a in arrays]
+            return self._arrays(self.facts.func(*self.args(plain), **self.kwargs), plain)
         outs: tuple[Array, ...] = top.process(self, arrays, {})  # type: ignore[arg-type]
         return outs
 
@@ -166,9 +167,6 @@ class Call:
             full[i] = a
         args: tuple[Any, ...] = unflatten(self.tree, full)
         return args
-
-    def _computed(self, arrays: list[ndarray[Any, Any]]) -> tuple[Array, ...]:
-        return self._arrays(self.facts.func(*self.args(arrays), **self.kwargs), arrays)
 
     def _arrays(self, out: Any, operands: Sequence[Any], boxes: bool = False) -> tuple[Array, ...]:
         leaves, self.out_tree = flatten(out)
@@ -334,6 +332,8 @@ class Call:
         try:
             with during(leaving=Leaving() if moving else state.leaving):
                 return rule(values)
+        except (np.linalg.LinAlgError, ImportError):
+            raise
         except Exception as error:
             if moving:
                 raise FirstOrderError(

@@ -1,14 +1,16 @@
-"""NIST's 27 problems from both starts by `least_squares` and `curve_fit`: parameters and standard deviations to six digits."""
+"""NIST's 27 problems from both starts: parameters and standard deviations to six digits; Moré, Garbow and Hillstrom's 35."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from mgh import PROBLEMS as MGH
 from nist import PROBLEMS
 
 from tensorflowlite_clone import optim
 
 pytest.importorskip("scipy.optimize")
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # solvers try parameters for which models overflow
 TIGHT = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15, "max_nfev": 5000}
 
 
@@ -44,3 +46,10 @@ def test_six_digits(name, k, solver):
     assert digits(found, PROBLEMS[name].certified) > 6
     # the residuals of Lanczos1 are the rounding of its data, and so are the deviations
     assert digits(deviations, PROBLEMS[name].deviations) > (2 if name == "Lanczos1" else 6)
+
+
+@pytest.mark.parametrize("name", MGH)
+def test_the_least_sums_of_squares(name):
+    p = MGH[name]
+    result = optim.least_squares(p.residuals, np.array(p.start, float), max_nfev=1000)
+    assert any(2 * result.cost == pytest.approx(least, rel=1e-6, abs=1e-11) for least in p.least)

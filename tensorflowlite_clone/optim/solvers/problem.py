@@ -149,7 +149,10 @@ def solved(
 
 def _near(condition: Callable[[Any], Any], x: NDArray) -> bool:
     """Whether a step of Newton's method would not leave ``x``, whatever the solver says: where it asked for more digits than there are."""
-    flat = lambda v: ravel_pytree(condition(v))[0]  # noqa: E731
+
+    def flat(v: Any) -> Any:
+        return ravel_pytree(condition(v))[0]
+
     try:
         step = np.linalg.solve(numbers(jacfwd(flat)(x)), numbers(flat(x)))
     except np.linalg.LinAlgError:
