@@ -24,7 +24,7 @@ from .forward import jvp, linearize
 from .jacobians import jacfwd
 from .primitives import primitive
 from .reverse import vjp
-from .tree import flatten, map_leaves, ravel_pytree, unflatten
+from .tree import flatten, map_leaves, ravel, ravel_pytree, unflatten
 
 #: Up to so many unknowns the Jacobian is made and factorised.
 FEW = 256
@@ -84,7 +84,7 @@ def implicit(
             return unflatten(tree, full)
 
         def flat(v: Any, unravel: Any, values: Sequence[Any]) -> Any:
-            return ravel_pytree(residual(unravel(boxed(v) if tensors else v), *nested(values, tensors)))[0]
+            return ravel(residual(unravel(boxed(v) if tensors else v), *nested(values, tensors)))
 
         matrix = None if jac is None else lambda v, unravel, values: jac(unravel(v), *nested(values))
         rules = _Rules(name, flat, linear, matrix, has_aux)
@@ -114,7 +114,7 @@ class _Rules:
         if self.has_aux:
             g, x = g[0], x[0]
         v, unravel = self.vector(x)
-        w = self.solved(v, unravel, values, ravel_pytree(g)[0], True)
+        w = self.solved(v, unravel, values, ravel(g), True)
         inexact = [i for i, a in enumerate(values) if _inexact(a)]
         _, pull = vjp(lambda *ys: self.residual(v, unravel, _with(values, inexact, ys)), *[values[i] for i in inexact])
         found = dict(zip(inexact, pull(-w), strict=True))

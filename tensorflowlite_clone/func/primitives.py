@@ -31,7 +31,7 @@ from .batched import Batched
 from .reverse import converted
 from .tree import Structure, count_leaves, flatten, flatten_as, unflatten
 
-NUMBERS = (ndarray, np.generic, bool, int, float, complex)
+NUMBERS = ndarray | np.generic | bool | int | float | complex
 
 
 def primitive(
@@ -172,7 +172,13 @@ class Call:
         leaves, self.out_tree = flatten(out)
         found = []
         for x in leaves:
-            if not (isinstance(x, NUMBERS) or (boxes and isinstance(x, Boxed))):
+            x = x if boxes else constant_value(x)
+            if isinstance(x, Boxed) and not boxes:
+                raise TransformError(
+                    f"{self.title()}: it computed with a value that is followed and none of its arguments, whose derivative would be lost; "
+                    f"pass it as an argument, or use x.detach()"
+                )
+            if not isinstance(x, NUMBERS | Boxed):
                 raise OperandError(
                     f"{self.title()}: a primitive must return arrays or numbers, perhaps nested: it returned {type(x).__name__} "
                     f"{x!r:.40}; convert it"

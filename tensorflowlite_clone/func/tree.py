@@ -182,6 +182,13 @@ def map_leaves(f: Callable[[Any], Any], tree: Any) -> Any:
     return unflatten(structure, [f(x) for x in leaves])
 
 
+def ravel(tree: Any) -> Any:
+    """All numbers of ``tree`` one after the other: the vector of `ravel_pytree`."""
+    if hasattr(tree, "dtype") and tree.dtype.kind in "fc":
+        return np.reshape(tree, (-1,))
+    return ravel_pytree(tree)[0]
+
+
 def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """``(vector, unravel)``: all numbers of ``tree`` one after the other, and the function from such a vector back to such a tree.
 

@@ -147,6 +147,7 @@ def test_complex_cotangents_are_conjugate():
         (lambda: primitive(lambda x: "no", name="f"), lambda f: f(X), "f: a primitive must return arrays"),
         (lambda: primitive(np.sin, vjp=lambda g, a, x: np.ones(5)), lambda f: grad(lambda x: np.sum(f(x)))(X), "wrong shape"),
         (lambda: primitive(np.add, vjp=lambda g, a, x, y: g), lambda f: grad(lambda x: np.sum(f(x, x)))(X), "for each of the 2"),
+        (lambda: lambda a: primitive(lambda x: x * a)(X), lambda f: grad(lambda a: np.sum(f(a)))(np.array(1.0)), "none of its arguments"),
         (lambda: primitive(np.sum, vmap="broadcast"), lambda f: vmap(f)(X), "along the first axis"),
     ],
 )

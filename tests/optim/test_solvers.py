@@ -221,6 +221,26 @@ def test_what_is_without_a_derivative_says_so():
         optim.curve_fit(lambda x, *p: x, [1.0], [1.0])
 
 
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda a: optim.root(lambda x: x**3 - a, np.array(1.0)).x,
+        lambda a: optim.fixed_point(lambda x: np.cos(a * x), np.array(1.0)),
+        lambda a: optim.minimize(lambda x: (x - a) ** 2, np.array(1.0)).x,
+        lambda a: optim.least_squares(lambda x: x - a, np.array([1.0])).x[0],
+        lambda a: optim.curve_fit(lambda x, b: b * x * a, np.arange(3.0), np.arange(3.0))[0][0],
+    ],
+)
+def test_what_is_not_passed_in_args_is_not_lost(solve):
+    for take in (grad, jacfwd, lambda f: lambda a: vmap(f)(np.stack([a, a]))):
+        with pytest.raises(TransformError, match="pass it in args"):
+            take(solve)(np.array(0.5))
+    with pytest.raises(TransformError, match="pass it in args"):
+        solve(tl.tensor(0.5, requires_grad=True))
+    with tl.no_grad():
+        solve(tl.tensor(0.5, requires_grad=True))
+
+
 @pytest.mark.parametrize("name", ["root", "fixed_point", "minimize", "least_squares", "curve_fit"])
 def test_without_scipy_the_extra_is_named(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...func.jacobians import jacfwd
-from ...func.tree import ravel_pytree
+from ...func.tree import ravel
 from .problem import Vector, numbers, scipy_optimize, solved
 
 #: The methods that take a Jacobian.
@@ -52,7 +52,7 @@ def root(
 
     def run(vector: Vector, *args: Any) -> Any:
         def f(v: Any) -> Any:
-            return ravel_pytree(fun(vector.tree(v), *args))[0]
+            return ravel(fun(vector.tree(v), *args))
 
         own = (lambda v: numbers(jacfwd(f)(v))) if jac is None and method in WITH_JACOBIAN else jac
         if callable(jac):
@@ -83,4 +83,4 @@ def fixed_point(
         )
         return optimize.OptimizeResult(x=x, success=True)
 
-    return solved("fixed_point", run, lambda vector, v, *args: v - ravel_pytree(func(vector.tree(v), *args))[0], x0, args, linear).x
+    return solved("fixed_point", run, lambda vector, v, *args: v - ravel(func(vector.tree(v), *args)), x0, args, linear).x

@@ -16,7 +16,7 @@ from ..._typing import Array, NDArray
 from ...core.boxed import Boxed
 from ...func.jacobians import jacfwd
 from ...func.reverse import grad
-from ...func.tree import ravel_pytree
+from ...func.tree import ravel, ravel_pytree
 from .problem import Vector, numbers, reduced, scipy_optimize, solved
 
 #: SciPy's losses of squared residuals.
@@ -77,7 +77,7 @@ def least_squares(
 
     def run(vector: Vector, *args: Any) -> Any:
         def f(v: Any) -> Any:
-            return ravel_pytree(fun(vector.tree(v), *args, **more))[0]
+            return ravel(fun(vector.tree(v), *args, **more))
 
         result = optimize.least_squares(
             lambda v: numbers(f(v)),
@@ -101,7 +101,7 @@ def least_squares(
 
     def condition(vector: Vector, v: Any, *args: Any) -> Any:
         def cost(u: Any) -> Any:
-            z = (ravel_pytree(fun(vector.tree(u), *args, **more))[0] / f_scale) ** 2
+            z = (ravel(fun(vector.tree(u), *args, **more)) / f_scale) ** 2
             rho = LOSSES[loss](z) if isinstance(loss, str) else loss(z)[0]
             return 0.5 * f_scale**2 * np.sum(rho)
 

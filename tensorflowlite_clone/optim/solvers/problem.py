@@ -15,10 +15,10 @@ from ..._errors import ArgumentError, TransformError
 from ..._lazy import optional
 from ..._typing import NDArray
 from ...core.boxed import Boxed
-from ...core.levels import all_values, boxed, varies
+from ...core.levels import all_values, boxed, highest, varies
 from ...func.implicitly import implicit, in_tensors
 from ...func.jacobians import jacfwd
-from ...func.tree import flatten, flatten_as, map_leaves, ravel_pytree
+from ...func.tree import flatten, flatten_as, map_leaves, ravel, ravel_pytree
 
 #: How near to a bound a variable is on it, relative to 1 and the bound.
 ON_BOUND = 1e-7
@@ -32,7 +32,15 @@ def scipy_optimize(op: str) -> Any:
 
 
 def numbers(x: Any) -> NDArray:
-    """What a function gave for the values that SciPy tries, as an ndarray."""
+    """What a function gave for the values that SciPy tries, as an ndarray.
+
+    Raises `TransformError` where it is followed, so that the solution depends on more than the arguments of the problem.
+    """
+    if highest([x]) is not None:
+        raise TransformError(
+            "optim: the function of the problem uses a value that a transform or a tape follows, and its derivative would be lost; "
+            "pass it in args, or use x.detach()"
+        )
     return all_values(x)
 
 
@@ -50,7 +58,7 @@ class Vector:
 
     def flat(self, tree: Any) -> NDArray:
         """What is nested like the unknowns, as a vector."""
-        return numbers(ravel_pytree(tree)[0])
+        return numbers(ravel(tree))
 
     def callback(self, call: Callable[..., Any] | None) -> Any:
         """A user's callback, which is to see nested unknowns, as SciPy's."""
@@ -151,7 +159,7 @@ def _near(condition: Callable[[Any], Any], x: NDArray) -> bool:
     """Whether a step of Newton's method would not leave ``x``, whatever the solver says: where it asked for more digits than there are."""
 
     def flat(v: Any) -> Any:
-        return ravel_pytree(condition(v))[0]
+        return ravel(condition(v))
 
     try:
         step = np.linalg.solve(numbers(jacfwd(flat)(x)), numbers(flat(x)))
