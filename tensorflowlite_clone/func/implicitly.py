@@ -174,16 +174,19 @@ class _Rules:
 
     def numbers(self, v: NDArray, unravel: Any, values: Sequence[Any], b: NDArray, transposed: bool) -> NDArray:
         """The same on plain arrays, by a factorised matrix or by iteration."""
-        sparse = optional("scipy.sparse.linalg", "scipy", self.name)
         n = len(v)
         if self.jac is not None:
             if self.factors is None or self.factors[0] is not v:
                 J = self.jac(v, unravel, values)
-                self.factors = v, (sparse.splu(J.tocsc()) if hasattr(J, "tocsc") else np.asarray(J))
+                scipy = optional("scipy.sparse.linalg", "scipy", self.name) if hasattr(J, "tocsc") else None
+                try:
+                    self.factors = v, np.asarray(J) if scipy is None else scipy.splu(J.tocsc())
+                except RuntimeError as error:
+                    raise self.singular(str(error)) from error
             J = self.factors[1]
             try:
                 w = J.solve(b, "T" if transposed else "N") if hasattr(J, "solve") else np.linalg.solve(J.T if transposed else J, b)
-            except (RuntimeError, np.linalg.LinAlgError) as error:
+            except np.linalg.LinAlgError as error:
                 raise self.singular(str(error)) from error
             if not np.isfinite(w).all():
                 raise self.singular("the solution is not finite")
@@ -194,6 +197,7 @@ class _Rules:
         else:
             push = linearize(lambda u: self.residual(u, unravel, values), v)[1]
             product = lambda w: push(np.reshape(w, n))  # noqa: E731
+        sparse = optional("scipy.sparse.linalg", "scipy", self.name)
         operator = sparse.LinearOperator((n, n), matvec=product, dtype=v.dtype)
         tight = max(1e-12, 100 * float(np.finfo(v.dtype).eps))
         iterate = sparse.cg if self.linear == "cg" else sparse.gmres

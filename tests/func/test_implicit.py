@@ -110,6 +110,13 @@ def test_no_derivative_where_the_jacobian_is_singular(linear):
         grad(root)(np.array(0.0))
 
 
+def test_a_singular_sparse_jacobian():
+    sparse = pytest.importorskip("scipy.sparse")
+    f = implicit(lambda x, a: x - a, lambda a: 1 * a, jac=lambda x, a: sparse.csc_matrix(np.ones((2, 2))))
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        grad(lambda a: f(a)[0])(np.array([1.0, 1.0]))
+
+
 def test_numerically_singular():
     f = implicit(lambda x, a: np.array([[1.0, 1.0], [1.0, 1.0 + 2e-16]]) @ x - a, lambda a: a / 2)
     with pytest.raises(np.linalg.LinAlgError, match="singular"):
