@@ -213,6 +213,8 @@ def test_what_is_without_a_derivative_says_so():
         grad(lambda a: optim.minimize(lambda x, a: (x - a) ** 2, 0.0, a, constraints={"type": "ineq", "fun": lambda x: x}).x)(A)
     with pytest.raises(ArgumentError, match="fun must give one number"):
         optim.minimize(lambda x: x, np.zeros(2), method="Nelder-Mead")
+    with pytest.raises(ArgumentError, match="jac=True is not needed"):
+        optim.minimize(lambda x: (x, 1), np.zeros(2), jac=True)
     with pytest.raises(ArgumentError, match="loss must be one of"):
         optim.least_squares(lambda x: x, np.zeros(2), loss="l1")
     with pytest.raises(ArgumentError, match="bounds must be"):

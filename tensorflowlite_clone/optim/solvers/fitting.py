@@ -41,9 +41,9 @@ def least_squares(
     x_scale: Any = "jac",
     loss: Any = "linear",
     f_scale: float = 1.0,
+    *,
     args: Any = (),
     kwargs: dict[str, Any] | None = None,
-    *,
     linear: str = "auto",
     **options: Any,
 ) -> Any:

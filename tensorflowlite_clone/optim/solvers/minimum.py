@@ -46,7 +46,7 @@ def minimize(
             methods products with it.
         jac, hess, hessp: functions of ``(x, *args)`` (``hessp(x, p, *args)``) that take and give nested values, or SciPy's names, in the
             place of ours.
-        bounds: SciPy's, or ``(lower, upper)`` whose sides are numbers or nested like ``x0``.
+        bounds: SciPy's, or ``(lower, upper)`` whose sides are numbers, vectors or nested; two pairs for two numbers are SciPy's.
         constraints: SciPy's, of the flat vector.
         linear: how derivatives solve for the Hessian, as in `func.implicit`.
 
@@ -65,6 +65,8 @@ def minimize(
     """
     optimize = scipy_optimize("minimize")
     name = str(method or ("SLSQP" if constraints else "L-BFGS-B" if bounds is not None else "BFGS")).lower()
+    if jac is True:
+        raise ArgumentError("optim.minimize: jac=True is not needed: the gradient follows from fun; let fun give the value alone")
     followed = any(map(varies, flatten((x0, args))[0]))
     if followed and constraints:
         raise TransformError("optim.minimize: there is no derivative of a minimum under constraints; put them into fun, or use bounds")
