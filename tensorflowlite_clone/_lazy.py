@@ -23,6 +23,8 @@ LATER = {
     "autograd": ("forward_ad", "functional", "profiler"),
     "cpu": ("amp",),
     "cuda": ("amp",),
+    "func": (),
+    "optim": (),
     "io": (
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
@@ -59,6 +61,15 @@ NAMES = {
     "compiler": "compile",
     "utils.dlpack": "to_dlpack",
 }
+#: The same for packages, by package.
+PARTS = {
+    "func": {"func.implicitly": "implicit", "func.primitives": "primitive"},
+    "optim": {
+        "optim.solvers.equations": "fixed_point root",
+        "optim.solvers.fitting": "curve_fit least_squares",
+        "optim.solvers.minimum": "minimize",
+    },
+}
 #: Those of `FUNCTIONS` that are no methods of tensors; `nn.functional` has none.
 NO_METHODS = {
     "dsmm", "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "saddmm",
@@ -91,7 +102,8 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
     outermost = "." not in package
     names = LATER[package.partition(".")[2]]
     homes = _HOMES if outermost else {}
-    elsewhere = {name: module for module, found in NAMES.items() for name in found.split()} if outermost else {}
+    tables = NAMES if outermost else PARTS.get(package.partition(".")[2], {})
+    elsewhere = {name: module for module, found in tables.items() for name in found.split()}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name in names:

@@ -1,69 +1,76 @@
-"""Four nonlinear least-squares problems of NIST's Statistical Reference Datasets, with their certified values.
+"""The 27 nonlinear least-squares problems of NIST's Statistical Reference Datasets, with their certified values.
 
-https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml (public domain): Misra1a (lower difficulty), Thurber, MGH09, BoxBOD (higher).
-For each the data (y, x), the model, two points to start from, the parameters and the sum of squared residuals, in 11 digits.
+https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml (public domain). ``nist.txt`` has, for each: name, level of difficulty, numbers of
+parameters and observations, sum of squared residuals; two starts, parameters and their standard deviations in 11 digits; y, and x in
+the lines that follow.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
     y: list[float]
-    x: list[float]
+    x: Any
     model: Callable[[Any, Any, Any], Any]
     starts: tuple[list[float], list[float]]
     certified: list[float]
+    deviations: list[float]
     squares: float
+    level: str
 
 
-def _rational(T: Any, b: Any, x: Any) -> Any:
-    return (b[0] + b[1] * x + b[2] * x**2 + b[3] * x**3) / (1 + b[4] * x + b[5] * x**2 + b[6] * x**3)
+def _enso(T: Any, b: Any, x: Any) -> Any:
+    w = 2 * math.pi * x
+    waves = ((b[1], b[2], 12.0), (b[4], b[5], b[3]), (b[7], b[8], b[6]))
+    return b[0] + sum(p * T.cos(w / length) + q * T.sin(w / length) for p, q, length in waves)
 
 
-PROBLEMS = {
-    "Misra1a": Problem(
-        [10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.40, 75.47, 81.78],
-        [77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0],
-        lambda T, b, x: b[0] * (1 - T.exp(-b[1] * x)),
-        ([500, 0.0001], [250, 0.0005]),
-        [2.3894212918e02, 5.5015643181e-04],
-        1.2455138894e-01,
+#: ``model(T, b, x)``, of the functions of T, numpy or a package like torch; of Nelson the logarithm of y.
+MODELS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "Bennett5": lambda T, b, x: b[0] * (b[1] + x) ** (-1 / b[2]),
+    "BoxBOD": lambda T, b, x: b[0] * (1 - T.exp(-b[1] * x)),
+    "Chwirut": lambda T, b, x: T.exp(-b[0] * x) / (b[1] + b[2] * x),
+    "DanWood": lambda T, b, x: b[0] * x ** b[1],
+    "ENSO": _enso,
+    "Eckerle4": lambda T, b, x: (b[0] / b[1]) * T.exp(-0.5 * ((x - b[2]) / b[1]) ** 2),
+    "Gauss": lambda T, b, x: (
+        b[0] * T.exp(-b[1] * x) + b[2] * T.exp(-(((x - b[3]) / b[4]) ** 2)) + b[5] * T.exp(-(((x - b[6]) / b[7]) ** 2))
     ),
-    "Thurber": Problem(
-        [
-            80.574, 84.248, 87.264, 87.195, 89.076, 89.608, 89.868, 90.101, 92.405, 95.854, 100.696, 101.060, 401.672, 390.724, 567.534,
-            635.316, 733.054, 759.087, 894.206, 990.785, 1090.109, 1080.914, 1122.643, 1178.351, 1260.531, 1273.514, 1288.339, 1327.543,
-            1353.863, 1414.509, 1425.208, 1421.384, 1442.962, 1464.350, 1468.705, 1447.894, 1457.628,
-        ],
-        [
-            -3.067, -2.981, -2.921, -2.912, -2.840, -2.797, -2.702, -2.699, -2.633, -2.481, -2.363, -2.322, -1.501, -1.460, -1.274, -1.212,
-            -1.100, -1.046, -0.915, -0.714, -0.566, -0.545, -0.400, -0.309, -0.109, -0.103, 0.010, 0.119, 0.377, 0.790, 0.963, 1.006, 1.115,
-            1.572, 1.841, 2.047, 2.200,
-        ],
-        _rational,
-        ([1000, 1000, 400, 40, 0.7, 0.3, 0.03], [1300, 1500, 500, 75, 1, 0.4, 0.05]),
-        [
-            1.2881396800e03, 1.4910792535e03, 5.8323836877e02, 7.5416644291e01, 9.6629502864e-01, 3.9797285797e-01, 4.9727297349e-02,
-        ],
-        5.6427082397e03,
-    ),
-    "MGH09": Problem(
-        [1.957e-01, 1.947e-01, 1.735e-01, 1.6e-01, 8.44e-02, 6.27e-02, 4.56e-02, 3.42e-02, 3.23e-02, 2.35e-02, 2.46e-02],
-        [4, 2, 1, 0.5, 0.25, 0.167, 0.125, 0.1, 0.0833, 0.0714, 0.0625],
-        lambda T, b, x: b[0] * (x**2 + x * b[1]) / (x**2 + x * b[2] + b[3]),
-        ([25, 39, 41.5, 39], [0.25, 0.39, 0.415, 0.39]),
-        [1.9280693458e-01, 1.9128232873e-01, 1.2305650693e-01, 1.3606233068e-01],
-        3.0750560385e-04,
-    ),
-    "BoxBOD": Problem(
-        [109, 149, 149, 191, 213, 224],
-        [1, 2, 3, 5, 7, 10],
-        lambda T, b, x: b[0] * (1 - T.exp(-b[1] * x)),
-        ([1, 1], [100, 0.75]),
-        [2.1380940889e02, 5.4723748542e-01],
-        1.1680088766e03,
-    ),
-}  # fmt: skip
+    "Hahn1": lambda T, b, x: (b[0] + b[1] * x + b[2] * x**2 + b[3] * x**3) / (1 + b[4] * x + b[5] * x**2 + b[6] * x**3),
+    "Kirby2": lambda T, b, x: (b[0] + b[1] * x + b[2] * x**2) / (1 + b[3] * x + b[4] * x**2),
+    "Lanczos": lambda T, b, x: b[0] * T.exp(-b[1] * x) + b[2] * T.exp(-b[3] * x) + b[4] * T.exp(-b[5] * x),
+    "MGH09": lambda T, b, x: b[0] * (x**2 + x * b[1]) / (x**2 + x * b[2] + b[3]),
+    "MGH10": lambda T, b, x: b[0] * T.exp(b[1] / (x + b[2])),
+    "MGH17": lambda T, b, x: b[0] + b[1] * T.exp(-x * b[3]) + b[2] * T.exp(-x * b[4]),
+    "Misra1a": lambda T, b, x: b[0] * (1 - T.exp(-b[1] * x)),
+    "Misra1b": lambda T, b, x: b[0] * (1 - (1 + b[1] * x / 2) ** -2.0),
+    "Misra1c": lambda T, b, x: b[0] * (1 - (1 + 2 * b[1] * x) ** -0.5),
+    "Misra1d": lambda T, b, x: b[0] * b[1] * x / (1 + b[1] * x),
+    "Nelson": lambda T, b, x: b[0] - b[1] * x[0] * T.exp(-b[2] * x[1]),
+    "Rat42": lambda T, b, x: b[0] / (1 + T.exp(b[1] - b[2] * x)),
+    "Rat43": lambda T, b, x: b[0] / (1 + T.exp(b[1] - b[2] * x)) ** (1 / b[3]),
+    "Roszman1": lambda T, b, x: b[0] - b[1] * x - T.arctan(b[2] / (x - b[3])) / math.pi,
+    "Thurber": lambda T, b, x: (b[0] + b[1] * x + b[2] * x**2 + b[3] * x**3) / (1 + b[4] * x + b[5] * x**2 + b[6] * x**3),
+}
+
+
+def _read() -> dict[str, Problem]:
+    lines = iter((Path(__file__).parent / "nist.txt").read_text().splitlines())
+    found = {}
+    for line in lines:
+        name, level, _, _, squares = line.split()
+        columns = [list(map(float, next(lines).split())) for _ in range(7 if name == "Nelson" else 6)]
+        first, second, certified, deviations, y, *x = columns
+        if name == "Nelson":
+            y = list(map(math.log, y))
+        model = MODELS.get(name) or MODELS[name.rstrip("123")]
+        found[name] = Problem(y, x if len(x) > 1 else x[0], model, (first, second), certified, deviations, float(squares), level)
+    return found
+
+
+PROBLEMS = _read()

@@ -139,6 +139,21 @@ def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
     return gradient_and_value
 
 
+def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """`grad_and_value` in JAX's order: ``(value, gradient)``, or ``((value, aux), gradient)`` with ``has_aux``.
+
+    >>> value, g = value_and_grad(lambda x: x ** 2)(np.array(3.0)); float(value), float(g)
+    (9.0, 6.0)
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[::-1]
+
+    return value_and_gradient
+
+
 def _scalar_gradient(func: Any, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, op: str) -> tuple[Any, TreePullback]:
     pullback = TreePullback(func, args, kwargs, argnums, has_aux, op)
     if len(pullback.outputs) != 1 or shape_of(pullback.outputs[0]) not in ((), (1,)):

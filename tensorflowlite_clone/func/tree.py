@@ -10,7 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .._errors import ArgumentError
+import numpy as np
+
+from .._errors import ArgumentError, OperandError, ShapeError
+from ..core.broadcast import shape_of
 
 
 class Node(NamedTuple):
@@ -55,6 +58,11 @@ def _walk(tree: Any, leaves: list[Any]) -> Structure:
         return Node(type(None), None, ())
     leaves.append(tree)
     return LEAF
+
+
+def count_leaves(structure: Structure) -> int:
+    """How many leaves a tree of ``structure`` has."""
+    return 1 if isinstance(structure, Leaf) else sum(map(count_leaves, structure.children))
 
 
 def unflatten(structure: Structure, leaves: list[Any]) -> Any:
@@ -172,3 +180,42 @@ def map_leaves(f: Callable[[Any], Any], tree: Any) -> Any:
     """
     leaves, structure = flatten(tree)
     return unflatten(structure, [f(x) for x in leaves])
+
+
+def ravel(tree: Any) -> Any:
+    """All numbers of ``tree`` one after the other: the vector of `ravel_pytree`."""
+    if hasattr(tree, "dtype") and tree.dtype.kind in "fc":
+        return np.reshape(tree, (-1,))
+    return ravel_pytree(tree)[0]
+
+
+def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """``(vector, unravel)``: all numbers of ``tree`` one after the other, and the function from such a vector back to such a tree.
+
+    Both are followed by every transform. The vector has the dtype that the leaves have together, float64 where they are integers;
+    ``unravel`` gives floating leaves theirs.
+
+    Raises `OperandError` for a leaf that is no number or array, and (``unravel``) `ShapeError` for another length.
+
+    >>> vector, unravel = ravel_pytree({"a": np.ones((2, 2)), "b": 3.0}); vector
+    array([1., 1., 1., 1., 3.])
+    >>> unravel(2 * vector)["a"].tolist(), float(unravel(vector)["b"])
+    ([[2.0, 2.0], [2.0, 2.0]], 3.0)
+    """
+    leaves, structure = flatten(tree)
+    for x in leaves:
+        if getattr(x if hasattr(x, "dtype") else np.asarray(x), "dtype", np.dtype("O")).kind not in "biufc":
+            raise OperandError(f"ravel_pytree: leaves must be arrays or numbers: one is {type(x).__name__} {x!r:.40}; leave it out")
+    arrays = [x if hasattr(x, "dtype") else np.asarray(x) for x in leaves]
+    arrays = [x if x.dtype.kind in "fc" else x.astype(np.float64) for x in arrays]
+    shapes, dtypes = [shape_of(x) for x in arrays], [x.dtype for x in arrays]
+    edges = np.cumsum([0, *[int(np.prod(s, dtype=np.int64)) for s in shapes]]).tolist()
+    vector = np.concatenate([np.reshape(x, (-1,)) for x in arrays]) if arrays else np.zeros(0)
+
+    def unravel(v: Any) -> Any:
+        if shape_of(v) != (edges[-1],):
+            raise ShapeError(f"ravel_pytree: the vector must have shape ({edges[-1]},), as that of the tree: got {shape_of(v)}")
+        parts = [np.reshape(v[a:b], s) for a, b, s in zip(edges, edges[1:], shapes, strict=False)]
+        return unflatten(structure, [p if p.dtype == d or p.dtype.kind == "c" else p.astype(d) for p, d in zip(parts, dtypes, strict=True)])
+
+    return vector, unravel

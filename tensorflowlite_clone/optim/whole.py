@@ -1,6 +1,6 @@
 """`WholeOptimizer`: what optimizers share that see all parameters as one vector and evaluate a closure several times in a step.
 
-Not here: the algorithms (``lbfgs.py``, ``least_squares.py``).
+Not here: the algorithms (``lbfgs.py``, ``gauss_newton.py``).
 """
 
 from __future__ import annotations

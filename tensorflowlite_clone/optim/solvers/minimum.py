@@ -1,0 +1,118 @@
+"""`minimize`. Not here: sums of squares (``fitting.py``), optimizers that train step by step (``optim/``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..._errors import ArgumentError, TransformError
+from ...core.levels import varies
+from ...func.jacobians import hessian, hvp
+from ...func.reverse import grad, value_and_grad
+from ...func.tree import flatten
+from .problem import Vector, numbers, reduced, scipy_optimize, solved
+
+#: The methods that take no gradient, and those that take a Hessian or its products.
+WITHOUT_GRADIENT = ("nelder-mead", "powell", "cobyla", "cobyqa")
+WITH_HESSIAN = ("dogleg", "trust-exact")
+WITH_PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov", "trust-constr")
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    method: str | None = None,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: float | None = None,
+    callback: Callable[..., Any] | None = None,
+    options: dict[str, Any] | None = None,
+    *,
+    linear: str = "auto",
+) -> Any:
+    """`scipy.optimize.minimize` for nested unknowns, with exact gradients, Hessians or their products, and a differentiable minimum.
+
+    Args:
+        fun: ``fun(x, *args)``, one real number, in operations that transforms follow; ``x`` is nested like ``x0``, of float64.
+        x0: where to begin: an array or a nest of arrays and numbers.
+        args: further arguments, nested or not, in which the minimum is differentiable.
+        method, tol, callback, options: SciPy's. "dogleg" and "trust-exact" get the Hessian, "newton-cg" and the other "trust-"
+            methods products with it.
+        jac, hess, hessp: functions of ``(x, *args)`` (``hessp(x, p, *args)``) that take and give nested values, or SciPy's names, in the
+            place of ours.
+        bounds: SciPy's, or ``(lower, upper)`` whose sides are numbers, vectors or nested; two pairs for two numbers are SciPy's.
+        constraints: SciPy's, of the flat vector.
+        linear: how derivatives solve for the Hessian, as in `func.implicit`.
+
+    Returns SciPy's result, ``x`` nested like ``x0``. ``x`` is differentiable in ``args``, to every order, as the zero of the gradient;
+    a variable that ends on a bound (to 1e-7) stays there, whatever its slope is: that is the derivative of the reduced problem. The
+    derivatives are as exact as ``x``: set ``tol`` to what they need.
+
+    Raises, where a derivative is asked for, `LinAlgError` for a singular Hessian and `TransformError` where the solver has not converged
+    or there are constraints; `MissingExtraError` without SciPy.
+
+    >>> import numpy as np; from tensorflowlite_clone.func import grad
+    >>> def best(a):
+    ...     return minimize(lambda p, a: (1 - p["x"]) ** 2 + a * (p["y"] - p["x"] ** 2) ** 2 + p["y"], {"x": 0.0, "y": 0.0}, a, tol=1e-10).x
+    >>> float(best(np.array(100.0))["x"].round(6)), float(grad(lambda a: best(a)["y"])(np.array(100.0)).round(8))
+    (0.5, 5e-05)
+    """
+    optimize = scipy_optimize("minimize")
+    name = str(method or ("SLSQP" if constraints else "L-BFGS-B" if bounds is not None else "BFGS")).lower()
+    if jac is True:
+        raise ArgumentError("optim.minimize: jac=True is not needed: the gradient follows from fun; let fun give the value alone")
+    followed = any(map(varies, flatten((x0, args))[0]))
+    if followed and constraints:
+        raise TransformError("optim.minimize: there is no derivative of a minimum under constraints; put them into fun, or use bounds")
+
+    def run(vector: Vector, *args: Any) -> Any:
+        def f(v: Any) -> Any:
+            return fun(vector.tree(v), *args)
+
+        def value(v: Any) -> float:
+            found = numbers(f(v))
+            if found.size != 1:
+                raise ArgumentError(f"optim.minimize: fun must give one number: got shape {found.shape}; take the sum or the mean")
+            return float(found.reshape(()))
+
+        def both(v: Any) -> Any:
+            found, slope = value_and_grad(f)(v)
+            return float(numbers(found).reshape(())), numbers(slope)
+
+        settings: dict[str, Any] = {}
+        use, slopes = both, jac is None and name not in WITHOUT_GRADIENT
+        if slopes:
+            settings["jac"] = True
+        else:
+            use = value
+            settings["jac"] = (lambda v: vector.flat(jac(vector.tree(v), *args))) if callable(jac) else jac
+        if hess is None and hessp is None and name in WITH_HESSIAN:
+            settings["hess"] = lambda v: numbers(hessian(f)(v))
+        elif hess is None and hessp is None and name in WITH_PRODUCTS:
+            settings["hessp"] = lambda v, p: numbers(hvp(f, np.asarray(v, float), np.asarray(p, float))[1])
+        else:
+            settings["hess"] = (lambda v: numbers(hess(vector.tree(v), *args))) if callable(hess) else hess
+            settings["hessp"] = None if hessp is None else lambda v, p: vector.flat(hessp(vector.tree(v), vector.tree(p), *args))
+        sides = vector.limits(bounds, "minimize", pairs=True)
+        return optimize.minimize(
+            use,
+            vector.start,
+            method=method,
+            bounds=None if sides is None else optimize.Bounds(*sides),
+            constraints=constraints,
+            tol=tol,
+            callback=vector.callback(callback),
+            options=options,
+            **settings,
+        )
+
+    def condition(vector: Vector, v: Any, *args: Any) -> Any:
+        return reduced(v, grad(lambda u: fun(vector.tree(u), *args))(v), vector.limits(bounds, "minimize", pairs=True))
+
+    return solved("minimize", run, condition, x0, args, linear)
