@@ -46,8 +46,6 @@ EQUIVALENT = {
         "return None if False or axis in (0, -1) or axis == () else normalize_axes(axis, 0, op)",
     ): "None is left as it is",
     ("kernels/reduce.py", "ones.flags.writeable = True"): "nobody writes to them; who did would be told",
-    ("kernels/winograd.py", "if b <= y.shape[2]:"): "nothing is left to fill where they are equal",
-    ("kernels/winograd.py", "self.group = max(1, min(geo.images, round(columns * (self.tiles * ow))))"): "how many images at a time",
 }
 
 
