@@ -39,7 +39,7 @@ FOLDERS = ("core", "ops", "kernels")
 
 #: Changes that nothing can observe but time or memory: (file, the changed line): why.
 EQUIVALENT = {
-    ("kernels/chunks.py", "CHUNK = 131072"): "how much at a time",
+    ("kernels/chunks.py", "CHUNK = 262144"): "how much at a time",
     ("kernels/optimizer.py", "buffers = [np.empty(max(_CHUNK, hi - lo), p.dtype) for _ in range(scratch)]"): "larger than they need be",
     (
         "ops/numpy/reductions.py",

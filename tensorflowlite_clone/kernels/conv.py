@@ -71,6 +71,11 @@ def _by_groups(a: NDArray, groups: int) -> NDArray:
     return a.reshape(a.shape[0], groups, -1).swapaxes(0, 1)
 
 
+def _suffices(geo: Geometry, rows: int) -> bool:
+    """Whether one image is enough for a product, so that images may stay where they lie; ``rows``: multiplications for each column."""
+    return geo.length >= MIN_COLUMNS and (geo.is_product or geo.length * rows <= SMALL)
+
+
 def _shifts(geo: Geometry, added: int) -> list[tuple[Any, ...]]:
     """Where, for each added tap, the outputs lie among the pixels that windows see: indices into (..., b, *inner)."""
     taps, rest = itertools.product(*map(range, geo.kernel[:added])), [slice(n) for n in geo.out_size[added:]]
@@ -133,13 +138,16 @@ def convolve(
 def _multiply(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """Kernels of one tap: (groups, O / groups, C / groups) @ (b, groups, C / groups, L), as the images lie."""
     matrix = w.reshape(geo.groups, -1, geo.taps)
-    column = None if bias is None else bias.reshape(-1, *[1] * len(geo.size))
+    column = None if bias is None else bias.reshape(geo.groups, -1, 1)
+    together = geo.parts(0)[0].together
 
     def work(lo: int, hi: int) -> None:
-        for i in range(lo, hi):
-            np.matmul(matrix, x[i].reshape(geo.groups, geo.taps, geo.length), out=out[i].reshape(geo.groups, -1, geo.length))
+        for i in range(lo, hi, together):
+            s = slice(i, min(i + together, hi))
+            y = out[s].reshape(-1, geo.groups, matrix.shape[1], geo.length)
+            np.matmul(matrix, x[s].reshape(-1, geo.groups, geo.taps, geo.length), out=y)
             if column is not None:
-                out[i] += column
+                y += column
 
     return work
 
@@ -312,18 +320,28 @@ def _sum_of_products(geo: Geometry, added: int, g: NDArray, x: NDArray) -> NDArr
         total = totals[lo] = np.zeros((geo.groups, rows, k), g.dtype)
         for part, starts, end in _pieces(parts, lo, hi):
             one, b = part.geo, starts.step
-            inner = one.inner(added)
-            windows, shifts = Windows(one, added, b, g.dtype, block=block), _shifts(one, added)
-            flat, blocks = in_blocks((one.groups, rows), b * math.prod(inner), block, g.dtype)
-            copies = flat.reshape(one.groups, taps, per_group, b, *inner)
+            inner, as_it_lies = one.inner(added), taps == 1 and _suffices(one, rows * k)
+            if not (geo.is_product and as_it_lies):
+                windows = Windows(one, added, b, g.dtype, block=0 if as_it_lies else block)
+            if not as_it_lies:
+                shifts, (flat, blocks) = _shifts(one, added), in_blocks((one.groups, rows), b * math.prod(inner), block, g.dtype)
+                copies = flat.reshape(one.groups, taps, per_group, b, *inner)
             for i in starts:
                 n = min(b, end - i)
-                copies[:, :, :, n:] = 0
-                some = grouped(g[i : i + n, part.filters, part.rows], one.groups)
-                for tap, shift in enumerate(shifts):
-                    np.copyto(copies[:, tap, :, :n][shift], some)
-                seen = windows.load(x[i : i + n, part.channels])
-                product = np.matmul(seen, blocks.swapaxes(2, 3)).swapaxes(2, 3) if k > rows else np.matmul(blocks, seen.swapaxes(2, 3))
+                images, some = x[i : i + n, part.channels], g[i : i + n, part.filters, part.rows]
+                if as_it_lies:  # (b, groups, O / groups, L) @ (b, groups, L, K)
+                    left = some.reshape(n, one.groups, rows, -1)
+                    if geo.is_product:
+                        right = images.reshape(n, one.groups, k, -1)
+                    else:
+                        windows.load(images)
+                        right = windows.by_image[:n]
+                else:
+                    copies[:, :, :, n:] = 0
+                    for tap, shift in enumerate(shifts):
+                        np.copyto(copies[:, tap, :, :n][shift], grouped(some, one.groups))
+                    left, right = blocks, windows.load(images)
+                product = np.matmul(right, left.swapaxes(2, 3)).swapaxes(2, 3) if k > rows else np.matmul(left, right.swapaxes(2, 3))
                 total[part.groups] += product[0] if len(product) == 1 else np.add.reduce(product)
 
     parallel(work, geo.images * len(parts), cost=_seconds(geo, added))

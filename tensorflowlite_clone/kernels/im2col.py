@@ -110,15 +110,15 @@ class Geometry(_Fields):
         """Estimate of the nanoseconds for an image on one core; infinite where windows move by more than one along an added axis.
 
         A product of matrices costs what one with 3 more rows and columns would in theory, but for one that sums nothing. To copy a line of
-        pixels takes as long as some 80 of them do. Products are added, or put in their place. The constants matter little: were products
-        twice as fast or half as fast, nine choices of ten would be the same, and none would lose more than a quarter of the time.
+        pixels takes as long as some 80 of them do. Products are added, if taps are. The constants matter little: were products
+        twice as fast or half as fast, seven choices of eight would be the same, and none would lose more than 30 % of the time.
         """
         if max(self.stride[:added], default=1) > 1:
             return math.inf
         (k, o), inner = self.rows(added), self.inner(added)
         columns, lines = math.prod(inner), math.prod(inner[:-1])
         product = columns * ((k + 3) * (o + 3) * 0.02 if k > 1 else 1.4 * o)
-        return self.groups * (product + k * (columns * 0.07 + lines * 6 + 5) + o * self.length * 0.15)
+        return self.groups * (product + k * (columns * 0.07 + lines * 6 + 5) + o * self.length * (0.15 if added else 0.05))
 
     def parts(self, added: int) -> list[Part]:
         """What an image is divided into where its windows would not stay in the cache: groups of channels, and rows of outputs."""
