@@ -39,15 +39,13 @@ FOLDERS = ("core", "ops", "kernels")
 
 #: Changes that nothing can observe but time or memory: (file, the changed line): why.
 EQUIVALENT = {
-    ("kernels/chunks.py", "CHUNK = 131072"): "how much at a time",
+    ("kernels/chunks.py", "CHUNK = 262144"): "how much at a time",
     ("kernels/optimizer.py", "buffers = [np.empty(max(_CHUNK, hi - lo), p.dtype) for _ in range(scratch)]"): "larger than they need be",
     (
         "ops/numpy/reductions.py",
         "return None if False or axis in (0, -1) or axis == () else normalize_axes(axis, 0, op)",
     ): "None is left as it is",
     ("kernels/reduce.py", "ones.flags.writeable = True"): "nobody writes to them; who did would be told",
-    ("kernels/winograd.py", "if b <= y.shape[2]:"): "nothing is left to fill where they are equal",
-    ("kernels/winograd.py", "self.group = max(1, min(geo.images, round(columns * (self.tiles * ow))))"): "how many images at a time",
 }
 
 

@@ -18,7 +18,7 @@ from .threads import parallel
 __all__ = ["CHUNK", "chunked"]
 
 #: Elements per chunk: several arrays of it fit the second-level cache, and NumPy's call overhead is below one percent.
-CHUNK = 65_536
+CHUNK = 131_072
 #: Where threads part is a multiple of so many, so that vectors of the processor begin at the same elements on any number of threads.
 UNIT = 4_096
 

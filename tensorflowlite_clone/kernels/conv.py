@@ -1,44 +1,85 @@
 """Convolution over any number of axes: the convolution and its two gradients, three bilinear maps that are each other's derivatives.
 
 Here: ``convolve``, ``convolve_input_grad``, ``convolve_weight_grad`` on ndarrays, for every stride, padding, dilation and number of
-groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/nn/conv.py``),
-Winograd's algorithm (``winograd.py``), the copies of windows (``runs.py``, ``im2col.py``), pooling (``pool.py``).
+groups, and the choice of the way to compute them. Not here: bias gradients, transposed convolution, dispatch (``ops/nn/conv.py``), the
+copies of windows (``im2col.py``), pooling (``pool.py``).
 
-Four ways, written once for lines, planes and volumes; estimates of their costs, fitted to timings, choose among those that apply:
+All three are a matrix product between two copies, for a few images (or a few rows of one, or a few groups of channels) at a time, in
+buffers small enough to stay in cache. A kernel's taps along the first axes are *added* after the product, those along others *copied*
+before it (see ``im2col.py``): for 3x3 kernels that is three copies instead of nine, one product for three times the filters, and two
+additions. `Geometry.cost` chooses how many axes are added, mostly none or one.
 
-* kernels of one tap are matrix products on the images as they lie;
-* kernels of height 3, on planes, that move by one row go through ``winograd.py`` when there are enough channels;
-* windows that move by one pixel are copied as long runs (``runs.py``), a few images at a time, and multiplied;
-* everything else copies the windows of a few images at a time into columns (im2col), in a buffer small enough to stay in cache,
-  and multiplies. The gradient of the columns goes back by one slice addition for each tap (col2im), unless it can be had as a
-  convolution: one with turned kernels, or at strides s one for each of their product of phases. Groups, down to one channel each
-  (depthwise), are one more axis of the matrix product: for few taps that is 5 times faster than multiply-adds over planes.
+* The convolution is that product, its results added up shifted.
+* The input gradient is, at stride 1, the convolution of the gradient with kernels turned by half a turn; else the transposed product,
+  whose windows are added up where they lie (col2im).
+* The weight gradient is the product of the gradients, copied once for each added tap, and the same windows, summed over all images.
+* Kernels of one tap are a product on the images as they lie, and so are kernels as large as images.
 
-The batch is split over threads (``threads.py``), each with its own buffers.
+Threads (``threads.py``) share the images and their parts, each with its own buffers.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .._errors import ShapeError
 from .._typing import NDArray, Shape
-from . import runs, winograd
-from .im2col import Columns, Geometry, Padding, convolved_size, filters_first, geometry
-from .runs import Runs
+from .im2col import MIN_COLUMNS, SMALL, Geometry, Padding, Part, Runs, Windows, best_block, convolved_size, geometry, grouped, in_blocks
 from .short import in_float32
-from .threads import on_one_blas_thread, parallel
+from .threads import parallel
 
 __all__ = ["convolve", "convolve_input_grad", "convolve_weight_grad", "convolved_size"]
 
 _Work: TypeAlias = Callable[[int, int], None]
 
-_FEW_TAPS = 32  # see _correlate_gradient
+
+def _best(geo: Geometry) -> int:
+    """How many axes' taps are added after the product."""
+    return min(range(len(geo.kernel) + 1), key=geo.cost)
+
+
+def _seconds(geo: Geometry, added: int) -> float:
+    """Estimate of the time for all images on one core."""
+    return geo.images * geo.cost(added) * 1e-9
+
+
+def _pieces(parts: list[Part], lo: int, hi: int) -> Iterator[tuple[Part, range, int]]:
+    """What a thread works on, of all images of the first part, then all of the second...: a part, where its images begin, their end."""
+    images = parts[0].geo.images
+    for i in range(lo // images, -(-hi // images)):
+        first, end = max(lo - i * images, 0), min(hi - i * images, images)
+        yield parts[i], range(first, end, min(parts[i].together, end - first)), end
+
+
+def _by_filters(w: NDArray, groups: int, added: int) -> NDArray:
+    """Kernels as the left matrices of products: (O, C / groups, *kernel) -> (groups, added taps, O / groups, C / groups * copied taps)."""
+    taps = math.prod(w.shape[2 : 2 + added])
+    return (
+        w.reshape(groups, w.shape[0] // groups, w.shape[1], taps, -1)
+        .transpose(0, 3, 1, 2, 4)
+        .reshape(groups, taps, -1, math.prod(w.shape[1:]) // taps)
+    )
+
+
+def _by_groups(a: NDArray, groups: int) -> NDArray:
+    """(N, C, ...) -> (groups, N, C / groups * ...)"""
+    return a.reshape(a.shape[0], groups, -1).swapaxes(0, 1)
+
+
+def _suffices(geo: Geometry, rows: int) -> bool:
+    """Whether one image is enough for a product, so that images may stay where they lie; ``rows``: multiplications for each column."""
+    return geo.length >= MIN_COLUMNS and (geo.is_product or geo.length * rows <= SMALL)
+
+
+def _shifts(geo: Geometry, added: int) -> list[tuple[Any, ...]]:
+    """Where, for each added tap, the outputs lie among the pixels that windows see: indices into (..., b, *inner)."""
+    taps, rest = itertools.product(*map(range, geo.kernel[:added])), [slice(n) for n in geo.out_size[added:]]
+    return [(..., *(slice(i * d, i * d + o) for i, d, o in zip(tap, geo.dilation, geo.out_size, strict=False)), *rest) for tap in taps]
 
 
 # ---------------------------------------------------------------------------------------------------------- convolution
@@ -79,109 +120,77 @@ def convolve(
         return out
     if geo.taps == 0:
         out.fill(0)
-        return out if bias is None else np.add(out, _column(geo, bias), out=out)
-    costs = _costs(geo, x.dtype)
-    way = min(costs, key=costs.__getitem__)
-    work = {"columns": _correlate, "runs": _correlate_runs, "winograd": _winograd}[way](geo, x, w, out, bias)
+        return out if bias is None else np.add(out, bias.reshape(-1, *[1] * len(geo.size)), out=out)
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, geo.images, cost=geo.images * costs[way] * 1e-9)
+        if geo.is_whole:
+            rows = np.matmul(_by_groups(x, groups), w.reshape(groups, -1, geo.taps).swapaxes(1, 2))
+            y = out.reshape(geo.images, groups, -1)
+            np.add(rows.swapaxes(0, 1), 0 if bias is None else bias.reshape(groups, -1), out=y)
+        elif geo.is_product and geo.length >= MIN_COLUMNS:
+            parallel(_multiply(geo, x, w, out, bias), geo.images, cost=_seconds(geo, 0))
+        else:
+            added = _best(geo)
+            parts = geo.parts(added)
+            parallel(_correlate(geo, added, parts, x, w, out, bias), geo.images * len(parts), cost=_seconds(geo, added))
     return out
 
 
-def _column(geo: Geometry, bias: NDArray) -> NDArray:
-    """A bias as it is added to results: (O, 1, ...)."""
-    return bias.reshape(-1, *[1] * len(geo.size))
-
-
-def _costs(geo: Geometry, dtype: np.dtype[Any]) -> dict[str, float]:
-    """What each way is expected to cost, in nanoseconds per image."""
-    return {"columns": geo.cost, "runs": runs.cost(geo), "winograd": _winograd_cost(geo, dtype)}
-
-
-def _winograd_cost(geo: Geometry, dtype: np.dtype[Any]) -> float:
-    """Winograd's algorithm divides, so it is none for integers."""
-    return winograd.cost(geo) if dtype.kind in "fc" else math.inf
-
-
-def _correlate(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
-    """The general way: columns and a matrix product for a few images at a time."""
-    per_group = geo.filters // geo.groups
-    matrix = w.reshape(geo.groups, per_group, geo.taps)
-    column = None if bias is None else _column(geo, bias)
+def _multiply(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
+    """Kernels of one tap: (groups, O / groups, C / groups) @ (b, groups, C / groups, L), as the images lie."""
+    matrix = w.reshape(geo.groups, -1, geo.taps)
+    column = None if bias is None else bias.reshape(geo.groups, -1, 1)
+    together = geo.parts(0)[0].together
 
     def work(lo: int, hi: int) -> None:
-        if geo.is_product:
-            for s in geo.slices(lo, hi):
-                np.matmul(
-                    matrix, x[s].reshape(-1, geo.groups, geo.taps, geo.length), out=out[s].reshape(-1, geo.groups, per_group, geo.length)
-                )
-                if column is not None:
-                    y = out[s]
-                    y += column
-            return
-        pieces = geo.pieces(lo, hi)
-        columns = Columns(geo, out.dtype, pieces, side_by_side=geo.is_small)
-        for s, parts in pieces:
-            columns.load(x[s])
-            for rows in parts:
-                y = out[s, :, rows]  # (b, O, rows, ...)
-                b, n = y.shape[0], y.shape[2]
-                if columns.side_by_side:
-                    product = np.matmul(matrix, columns.gather(rows))  # (groups, O / groups, b * L)
-                    np.copyto(y, product.reshape(geo.filters, b, n, *geo.out_size[1:]).swapaxes(0, 1))
-                else:
-                    np.matmul(matrix, columns.gather(rows), out=y.reshape(b, geo.groups, per_group, n * geo.row))
-                if column is not None:
-                    y += column
-
-    return work
-
-
-def _correlate_runs(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
-    """Windows that move by one pixel: runs and a matrix product for each of a few images at a time; the bias weighs a tap of ones."""
-    matrix = w.reshape(geo.groups, geo.filters // geo.groups, geo.taps)
-    if bias is not None:
-        matrix = np.concatenate([matrix, bias.reshape(geo.groups, -1, 1)], axis=2)
-
-    def work(lo: int, hi: int) -> None:
-        images, results = x[lo:hi], out[lo:hi]
-        buffers = Runs(geo, images, ones=bias is not None)
-        for s, parts in buffers.pieces(hi - lo):
-            buffers.load(images[s])
-            for rows in parts:
-                runs, products, outputs = buffers.gather(rows)
-                np.matmul(matrix, runs, out=products)
-                np.copyto(results[s, :, rows], outputs)
-
-    return work
-
-
-def _winograd(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
-    """Kernels of height 3, where this pays."""
-    u = on_one_blas_thread(winograd.transform_weights, w)
-    plainly = _correlate(geo, x, w, out, bias)
-    column = None if bias is None else _column(geo, bias)
-
-    def work(lo: int, hi: int) -> None:
-        for s in winograd.convolve(geo, x[lo:hi], u, out[lo:hi]):
-            y = out[lo + s.start : lo + s.stop]
-            if not _is_finite(y):  # an infinity has reached outputs that do not see it
-                plainly(lo + s.start, lo + s.stop)
-            elif column is not None:
+        for i in range(lo, hi, together):
+            s = slice(i, min(i + together, hi))
+            y = out[s].reshape(-1, geo.groups, matrix.shape[1], geo.length)
+            np.matmul(matrix, x[s].reshape(-1, geo.groups, geo.taps, geo.length), out=y)
+            if column is not None:
                 y += column
 
     return work
 
 
-def _seconds(geo: Geometry, dtype: np.dtype[Any]) -> float:
-    """Estimate of the time for all images on one core."""
-    return geo.images * min(_costs(geo, dtype).values()) * 1e-9
+def _correlate(geo: Geometry, added: int, parts: list[Part], x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
+    """Copies, a product, additions; the bias weighs a row of ones in the product of the first added tap."""
+    matrices = _by_filters(w, geo.groups, added)  # (groups, taps, O / groups, K)
+    if bias is not None:
+        column = np.zeros((*matrices.shape[:3], 1), w.dtype)
+        column[:, 0, :, 0] = bias.reshape(geo.groups, -1)
+        matrices = np.concatenate([matrices, column], axis=3)
+    _, taps, per_group, k = matrices.shape
+    matrices = matrices.reshape(geo.groups, taps * per_group, k)
 
+    def work(lo: int, hi: int) -> None:
+        for part, starts, end in _pieces(parts, lo, hi):
+            one, b = part.geo, starts.step
+            block, inner, matrix = best_block(taps * per_group, k, 128), one.inner(added), matrices[part.groups]
+            windows, shifts = Windows(one, added, b, out.dtype, block=block, ones=bias is not None), _shifts(one, added)
+            if taps == 1 and one.length >= MIN_COLUMNS and one.length * per_group * k <= SMALL:
+                for i in starts:
+                    n = min(b, end - i)
+                    windows.load(x[i : i + n, part.channels])
+                    y = out[i : i + n, part.filters, part.rows]
+                    np.matmul(matrix, windows.by_image[:n], out=y.reshape(n, one.groups, per_group, -1))
+                continue
+            flat, blocks = in_blocks((one.groups, taps * per_group), b * math.prod(inner), block, out.dtype)
+            products = flat.reshape(one.groups, taps, per_group, b, *inner)
+            terms = [products[:, tap][shift] for tap, shift in enumerate(shifts)]
+            total = np.empty(terms[0].shape, out.dtype) if taps > 2 else terms[0]
+            for i in starts:
+                n = min(b, end - i)
+                np.matmul(matrix, windows.load(x[i : i + n, part.channels]), out=blocks)
+                y = grouped(out[i : i + n, part.filters, part.rows], one.groups)
+                if taps == 1:
+                    np.copyto(y, terms[0][:, :, :n])
+                    continue
+                first = terms[0][:, :, :n]
+                for term in terms[1:-1]:
+                    first = np.add(first, term[:, :, :n], out=total[:, :, :n])
+                np.add(first, terms[-1][:, :, :n], out=y)
 
-def _is_finite(a: NDArray) -> bool:
-    """Whether a C-contiguous array certainly holds neither infinities nor NaN; one fast pass, and False if its squares overflow."""
-    flat = a.reshape(-1)
-    return math.isfinite(np.dot(flat, flat))
+    return work
 
 
 # -------------------------------------------------------------------------------------------------------- input gradient
@@ -211,20 +220,16 @@ def convolve_input_grad(
     shape = (geo.images, geo.channels, *input_size)
     if g.size == 0 or 0 in shape or geo.taps == 0:
         return np.zeros(shape, g.dtype)
-    costs = _input_grad_costs(geo, g.dtype)
-    way = min(costs, key=costs.__getitem__)
-    if way == "turned":
-        return convolve(g, _turned_kernels(w, groups), stride=stride, padding=_turned(geo).padding, dilation=dilation, groups=groups)
-    if way == "phases":
-        out, ones = np.empty(shape, g.dtype), (1,) * len(input_size)
-        for phase in _phases(geo):
-            part = _turned_kernels(w[phase.taps], groups)
-            out[phase.pixels] = convolve(g, part, stride=ones, padding=phase.padding, dilation=ones, groups=groups) if part.size else 0
-        return out
-    out = np.empty(shape, g.dtype)
-    work = (_spread_winograd if way == "winograd" else _spread)(geo, g, w, out)
     with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, geo.images, cost=_seconds(geo, g.dtype))
+        if geo.is_whole:
+            return np.ascontiguousarray(np.matmul(_by_groups(g, groups), w.reshape(groups, -1, geo.taps)).swapaxes(0, 1)).reshape(shape)
+    if geo.step_one and math.prod(input_size) < 3 * geo.length:
+        reach = [d * (k - 1) for k, d in zip(geo.kernel, dilation, strict=True)]
+        pads = tuple((n - before, n - after) for n, (before, after) in zip(reach, padding, strict=True))
+        return convolve(g, _turned(w, groups), stride=stride, padding=pads, dilation=dilation, groups=groups)
+    out = np.zeros(shape, g.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        parallel(_spread(geo, g, w, out), geo.images, cost=1.5 * _seconds(geo, 0))
     return out
 
 
@@ -238,14 +243,7 @@ def _check_gradient(op: str, geo: Geometry, g: NDArray) -> None:
         )
 
 
-def _turned(geo: Geometry) -> Geometry:
-    """The convolution of the gradient with turned kernels that, at stride 1, gives the input gradient."""
-    reach = [d * (k - 1) for k, d in zip(geo.kernel, geo.dilation, strict=True)]
-    padding = tuple((n - before, n - after) for n, (before, after) in zip(reach, geo.padding, strict=True))
-    return geo._replace(channels=geo.filters, filters=geo.channels, size=geo.out_size, out_size=geo.size, padding=padding)
-
-
-def _turned_kernels(w: NDArray, groups: int) -> NDArray:
+def _turned(w: NDArray, groups: int) -> NDArray:
     """Kernels turned by half a turn, with inputs and outputs exchanged: (O, C / groups, *kernel) -> (C, O / groups, *kernel)."""
     filters, per_group = w.shape[0] // groups, w.shape[1]
     backward: tuple[Any, ...] = (..., *[slice(None, None, -1)] * (w.ndim - 2))
@@ -253,90 +251,23 @@ def _turned_kernels(w: NDArray, groups: int) -> NDArray:
     return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
 
 
-class _Phase(NamedTuple):
-    """Every s-th pixel of the input, and the taps that see it: the gradients of such pixels are a convolution at stride 1."""
-
-    taps: tuple[slice, ...]
-    pixels: tuple[slice, ...]
-    kernel: Shape
-    padding: Padding
-    out_size: Shape
-
-
-def _phases(geo: Geometry) -> list[_Phase]:
-    """The phases of the input's pixels: at pixel y the taps a with ``y + padding - a`` divisible by s, of the outputs that quotient."""
-    axes = []
-    for size, k, o, s, (before, _) in zip(geo.size, geo.kernel, geo.out_size, geo.stride, geo.padding, strict=True):
-        axis = []
-        for first in range(min(s, size)):
-            tap = (first + before) % s
-            taps, pixels, output = max(0, -(-(k - tap) // s)), -(-(size - first) // s), (first + before - tap) // s
-            ahead = taps - 1 - output
-            axis.append((slice(tap, None, s), slice(first, None, s), taps, (ahead, pixels - o - ahead + taps - 1), pixels))
-        axes.append(axis)
-    every = slice(None), slice(None)
-    return [
-        _Phase((*every, *taps), (*every, *pixels), tuple(kernel), tuple(padding), tuple(size))
-        for taps, pixels, kernel, padding, size in (zip(*axis, strict=True) for axis in itertools.product(*axes))
-    ]
-
-
-def _input_grad_costs(geo: Geometry, dtype: np.dtype[Any]) -> dict[str, float]:
-    """What each way to the input gradient is expected to cost, in nanoseconds per image."""
-    adding = geo.cost + 0.35 * geo.length * geo.taps * geo.groups  # to add columns into images is dearer than to copy them out
-    costs = {"col2im": adding, "winograd": 1.15 * _winograd_cost(geo, dtype)}
-    if geo.step_one and not geo.is_product:
-        turned = _turned(geo)
-        costs["turned"] = min(_costs(turned, dtype).values())
-    if not geo.step_one and max(geo.dilation) == 1:
-        turned, ones, costs["phases"] = (
-            _turned(geo),
-            (1,) * len(geo.size),
-            0.7 * geo.channels * math.prod(geo.size),
-        )  # to write every s-th pixel
-        for phase in _phases(geo):
-            one = turned._replace(kernel=phase.kernel, out_size=phase.out_size, stride=ones, padding=phase.padding)
-            costs["phases"] += min(_costs(one, dtype).values()) if min(phase.kernel) else 0
-    return costs
-
-
 def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
-    """The general way: a matrix product gives the gradient of the columns, and the columns add up to images."""
-    per_group = geo.filters // geo.groups
-    matrix = w.reshape(geo.groups, per_group, geo.taps).transpose(0, 2, 1)  # (groups, taps, O / groups)
+    """A product gives the gradient of the windows, which add up where they lie. Parts of an image overlap: no two threads share one."""
+    matrices, parts = w.reshape(geo.groups, -1, geo.taps).swapaxes(1, 2), geo.parts(0)  # (groups, K, O / groups)
 
     def work(lo: int, hi: int) -> None:
-        if geo.is_product:
-            for s in geo.slices(lo, hi):
-                np.matmul(
-                    matrix, g[s].reshape(-1, geo.groups, per_group, geo.length), out=out[s].reshape(-1, geo.groups, geo.taps, geo.length)
-                )
-            return
-        pieces = geo.pieces(lo, hi)
-        columns = Columns(geo, out.dtype, pieces, side_by_side=geo.is_small)
-        for s, parts in pieces:
-            columns.add_to(out[s])
-            for rows in parts:
-                some = g[s, :, rows]
-                if columns.side_by_side:
-                    np.matmul(matrix, filters_first(some, geo.groups), out=columns.matrices(rows))
-                else:
-                    np.matmul(matrix, some.reshape(some.shape[0], geo.groups, per_group, -1), out=columns.matrices(rows))
-                columns.scatter(rows)
-            columns.finish(out[s])
-
-    return work
-
-
-def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
-    """Kernels of height 3, where this pays."""
-    u = on_one_blas_thread(winograd.transform_weights, w)
-    plainly = _spread(geo, g, w, out)
-
-    def work(lo: int, hi: int) -> None:
-        for s in winograd.spread(geo, g[lo:hi], u, out[lo:hi]):
-            if not _is_finite(out[lo + s.start : lo + s.stop]):  # see _winograd
-                plainly(lo + s.start, lo + s.stop)
+        for part in parts:
+            one, b, per_group = part.geo, min(part.together, hi - lo), part.geo.filters // part.geo.groups
+            block = best_block(one.taps, per_group, 128)
+            runs = Runs(one, b, g.dtype, block)
+            flat, blocks = in_blocks((one.groups, per_group), b * math.prod(runs.inner), block, g.dtype)
+            meant: tuple[Any, ...] = (..., *map(slice, one.out_size))
+            side = flat.reshape(one.groups, per_group, b, *runs.inner)[meant]
+            for i in range(lo, hi, b):
+                n = min(b, hi - i)
+                np.copyto(side[:, :, :n], grouped(g[i : i + n, part.filters, part.rows], one.groups))
+                np.matmul(matrices[part.groups], blocks, out=runs.blocks)
+                runs.add_to(out[i : i + n, part.channels])
 
     return work
 
@@ -367,81 +298,55 @@ def convolve_weight_grad(
     _check_gradient("conv{}d_weight_grad", geo, g)
     if g.size == 0 or x.size == 0 or geo.taps == 0:
         return np.zeros(w_shape, g.dtype)
-    if geo.images == 1 and groups > 1:
-        return _gradient_of_each_group(geo, g, x).reshape(w_shape)
+    added = _best(geo)
     with np.errstate(over="ignore", invalid="ignore"):
-        if _winograd_cost(geo, g.dtype) < _gradient_cost(geo):
-            total = _sum_of_slices(geo, g.dtype, lambda lo, hi: winograd.weight_grad(geo, g[lo:hi], x[lo:hi]))
-            result = on_one_blas_thread(winograd.fold_weight_grad, total, w_shape)
-            if _is_finite(result):  # see _winograd
-                return result
-        return _sum_of_slices(geo, g.dtype, lambda lo, hi: _correlate_gradient(geo, g[lo:hi], x[lo:hi])).reshape(w_shape)
+        if geo.is_whole:
+            products: NDArray = np.matmul(_by_groups(g, groups).swapaxes(1, 2), _by_groups(x, groups))
+            return products.reshape(w_shape)
+        result = _sum_of_products(geo, added, g, x)
+        if added and g.dtype.kind in "fc" and not np.isfinite(np.vdot(result, result)):
+            result = _sum_of_products(geo, 0, g, x)  # an infinity met zeros between the copies of the gradient
+    return result
 
 
-def _gradient_cost(geo: Geometry) -> float:
-    """What the general way to the weight gradient is expected to cost, in nanoseconds per image: few rows, long sums, and ``g`` turned."""
-    return geo.length * (geo.taps * (0.035 * geo.filters + geo.copying * geo.groups) + geo.filters * geo.copying)
-
-
-def _sum_of_slices(geo: Geometry, dtype: np.dtype[Any], rule: Callable[[int, int], NDArray]) -> NDArray:
-    """The sum of what a rule gives for slices of the batch; each thread's share is one slice."""
-    parts: dict[int, NDArray] = {}
+def _sum_of_products(geo: Geometry, added: int, g: NDArray, x: NDArray) -> NDArray:
+    """(added taps * O / groups, columns) @ (columns, C / groups * copied taps), over images and parts -> (O, C / groups, *kernel)."""
+    (k, rows), parts, taps = geo.rows(added), geo.parts(added), math.prod(geo.kernel[:added])
+    per_group = rows // taps
+    block = best_block(rows, k, 512)
+    totals: dict[int, NDArray] = {}
 
     def work(lo: int, hi: int) -> None:
-        parts[lo] = rule(lo, hi)
+        total = totals[lo] = np.zeros((geo.groups, rows, k), g.dtype)
+        for part, starts, end in _pieces(parts, lo, hi):
+            one, b = part.geo, starts.step
+            inner, as_it_lies = one.inner(added), taps == 1 and _suffices(one, rows * k)
+            if not (geo.is_product and as_it_lies):
+                windows = Windows(one, added, b, g.dtype, block=0 if as_it_lies else block)
+            if not as_it_lies:
+                shifts, (flat, blocks) = _shifts(one, added), in_blocks((one.groups, rows), b * math.prod(inner), block, g.dtype)
+                copies = flat.reshape(one.groups, taps, per_group, b, *inner)
+            for i in starts:
+                n = min(b, end - i)
+                images, some = x[i : i + n, part.channels], g[i : i + n, part.filters, part.rows]
+                if as_it_lies:  # (b, groups, O / groups, L) @ (b, groups, L, K)
+                    left = some.reshape(n, one.groups, rows, -1)
+                    if geo.is_product:
+                        right = images.reshape(n, one.groups, k, -1)
+                    else:
+                        windows.load(images)
+                        right = windows.by_image[:n]
+                else:
+                    copies[:, :, :, n:] = 0
+                    for tap, shift in enumerate(shifts):
+                        np.copyto(copies[:, tap, :, :n][shift], grouped(some, one.groups))
+                    left, right = blocks, windows.load(images)
+                product = np.matmul(right, left.swapaxes(2, 3)).swapaxes(2, 3) if k > rows else np.matmul(left, right.swapaxes(2, 3))
+                total[part.groups] += product[0] if len(product) == 1 else np.add.reduce(product)
 
-    parallel(work, geo.images, cost=_seconds(geo, dtype))
-    total, *others = (parts[lo] for lo in sorted(parts))
+    parallel(work, geo.images * len(parts), cost=_seconds(geo, added))
+    total, *others = (totals[lo] for lo in sorted(totals))
     for other in others:
         total += other
-    return total
-
-
-def _gradient_of_each_group(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
-    """One image in many groups: each group is like an image whose kernels are its own -> (groups, O / groups, taps).
-
-    This is what the gradients of many examples come to, each with respect to the weight they share.
-    """
-    n, per_group = geo.groups, geo.filters // geo.groups
-    images, gs = x.reshape(n, geo.channels // n, *geo.size), g.reshape(n, 1, per_group, geo.length)
-    one = geo._replace(images=n, channels=geo.channels // n, filters=per_group, groups=1)
-    out = np.empty((n, 1, per_group, one.taps), g.dtype)
-
-    def work(lo: int, hi: int) -> None:
-        pieces, part = one.pieces(lo, hi), np.empty((1, *out.shape[1:]), g.dtype)
-        columns = Columns(one, g.dtype, pieces, side_by_side=False)
-        for s, parts in pieces:
-            columns.load(images[s])
-            for rows in parts:
-                seen = gs[s, :, :, rows.start * one.row : rows.stop * one.row]
-                first = rows.start == 0
-                np.matmul(seen, columns.gather(rows).transpose(0, 1, 3, 2), out=out[s] if first else part)
-                if not first:
-                    out[s] += part
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        parallel(work, n, cost=_seconds(one, g.dtype))
-    return out
-
-
-def _correlate_gradient(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
-    """The general way: (O / groups, b * L) @ (b * L, taps) for a few images at a time -> (groups, O / groups, taps).
-
-    Where there are few taps, ``g`` stays as it lies: a product for each image takes less time than to put its rows side by side.
-    """
-    shape = (geo.groups, geo.filters // geo.groups, geo.taps)
-    as_they_lie = geo.groups == 1 and geo.taps < _FEW_TAPS and not geo.is_small
-    total, part = np.zeros(shape, g.dtype), np.empty(shape, g.dtype)
-    pieces = geo.pieces(0, x.shape[0])
-    columns = Columns(geo, g.dtype, pieces, side_by_side=not as_they_lie)
-    for s, parts in pieces:
-        columns.load(x[s])
-        for rows in parts:
-            some = g[s, :, rows]
-            if as_they_lie:
-                lines = some.reshape(some.shape[0], *shape[:2], -1)
-                np.add.reduce(np.matmul(lines, columns.gather(rows).transpose(0, 1, 3, 2)), out=part)
-            else:
-                np.matmul(filters_first(some, geo.groups), columns.gather(rows).transpose(0, 2, 1), out=part)
-            total += part
-    return total
+    split = total.reshape(geo.groups, taps, per_group, geo.channels // geo.groups, -1)
+    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4)).reshape(geo.filters, -1, *geo.kernel)

@@ -1,7 +1,11 @@
-"""The geometry of a convolution, and the copies between images and columns (im2col, col2im).
+"""The geometry of a convolution, and the copies between images and the windows of kernels on them (im2col, col2im, by rows).
 
 Here: what a convolution's shapes and parameters imply (`Geometry`), checked once, and the buffers in which windows become
-the columns of a matrix (`Columns`). Not here: arithmetic, threads and the choice of an algorithm (``conv.py``).
+the columns of a matrix (`Windows`). Not here: arithmetic, threads and the choice of a way (``conv.py``).
+
+A kernel's taps along an axis can be dealt with in two places. *Copied*: the buffer has a shifted copy of the image for each (im2col), and
+the product sums over them. *Added*: the buffer has the padded image once, the product has a result for each, and those are added, shifted.
+The first axes, as many as ``added`` says, go the second way, all others the first.
 """
 
 from __future__ import annotations
@@ -9,7 +13,6 @@ from __future__ import annotations
 import itertools
 import math
 from functools import cached_property, lru_cache
-from operator import mul
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,13 +22,15 @@ from .._errors import ShapeError
 from .._typing import NDArray, Pair, Shape
 from .windows import by_x
 
-__all__ = ["Columns", "Geometry", "Padding", "convolved_size", "filters_first", "geometry"]
+__all__ = ["Geometry", "Padding", "Part", "Runs", "Windows", "best_block", "borders", "convolved_size", "geometry", "grouped", "in_blocks"]
 
 Padding: TypeAlias = tuple[Pair, ...]
+Index: TypeAlias = tuple[Any, ...]
 
-COLUMN_BYTES = 512 * 1024  # the columns of a few images: with the product's other operands they fit a core's L2 cache
-PART_BYTES = 2 * 1024 * 1024  # of one image that has more: still in cache, and work enough beside what a part costs in Python
-MIN_COLUMNS = 128  # a matrix product wants this many columns: smaller images are put side by side
+BLOCK_BYTES = 512 * 1024  # windows and products of a few images, which stay in a core's L2 cache
+PART_BYTES = 2 * 1024 * 1024  # of one image that has more: its parts overlap
+SMALL = 1_000_000  # multiplications up to which OpenBLAS takes matrices to be small
+MIN_COLUMNS = 128  # a matrix product wants this many columns
 
 
 def convolved_size(size: Shape, kernel_size: Shape, *, stride: Shape, padding: Padding, dilation: Shape, op: str = "conv{}d") -> Shape:
@@ -71,30 +76,13 @@ class Geometry(_Fields):
 
     @cached_property
     def taps(self) -> int:
-        """Products per output: the rows of the columns, per group."""
+        """Products per output."""
         return self.channels // self.groups * math.prod(self.kernel)
 
     @cached_property
-    def cost(self) -> float:
-        """Estimate of the time per image in nanoseconds on one core, as fitted to timings: products, and copies into columns."""
-        return self.length * (self.taps * (0.024 * self.filters + self.copying * self.groups) + 0.15 * self.filters)
-
-    @cached_property
-    def copying(self) -> float:
-        """Estimate of the nanoseconds to copy a pixel from or to rows of this width: one, and its share of what a row costs."""
-        return 0.1 + 5 / self.out_size[-1]
-
-    @cached_property
-    def padded_size(self) -> Shape:
-        """The size of the part of the padded input that any window reads (a stride may leave a rest)."""
-        return tuple(
-            (o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(self.out_size, self.stride, self.dilation, self.kernel, strict=True)
-        )
-
-    @cached_property
-    def steps(self) -> Shape:
-        """The distance, in a padded image, of neighbours along each axis."""
-        return tuple(math.prod(self.padded_size[axis + 1 :]) for axis in range(len(self.size)))
+    def is_whole(self) -> bool:
+        """Whether the one window of an image is the image."""
+        return self.length == 1 and self.size == self.kernel and not any(map(any, self.padding))
 
     @cached_property
     def step_one(self) -> bool:
@@ -102,52 +90,78 @@ class Geometry(_Fields):
         return max(self.stride) == 1
 
     @cached_property
-    def no_padding(self) -> bool:
-        """Whether nothing is padded."""
-        return not any(map(any, self.padding))
-
-    @cached_property
     def is_product(self) -> bool:
         """Whether this is a matrix product on the images as they lie."""
-        return max(self.kernel) == 1 and self.step_one and self.no_padding
+        return max(self.kernel) == 1 and self.step_one and not any(map(any, self.padding))
 
-    @cached_property
-    def is_small(self) -> bool:
-        """Whether one image has too few outputs for a matrix product of its own."""
-        return self.length < MIN_COLUMNS
+    def seen(self, axis: int) -> int:
+        """The padded pixels along an axis that any window sees (a stride may leave a rest)."""
+        return (self.out_size[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
 
-    def overlap(self, padded: NDArray, images: NDArray) -> tuple[NDArray, NDArray]:
-        """The pixels that a padded buffer (>= b, C, *padded_size) and images (b, C, *size) share, as a view of each."""
-        ours, theirs = [slice(images.shape[0]), slice(None)], [slice(None), slice(None)]
-        for (before, _), outer, inner in zip(self.padding, padded.shape[2:], images.shape[2:], strict=True):
-            start, crop = max(before, 0), max(-before, 0)  # negative padding crops
-            length = max(0, min(outer - start, inner - crop))
-            ours.append(slice(start, start + length))
-            theirs.append(slice(crop, crop + length))
-        return padded[tuple(ours)], images[tuple(theirs)]
+    def inner(self, added: int) -> Shape:
+        """The columns of an image: pixels that any window sees along added axes, outputs along others."""
+        return (*map(self.seen, range(added)), *self.out_size[added:])
 
-    @cached_property
-    def row(self) -> int:
-        """Outputs per image and filter with one place on the first axis: in a row of an image, in a plane of a volume."""
-        return math.prod(self.out_size[1:])
+    def rows(self, added: int) -> tuple[int, int]:
+        """Rows of the windows and of the products, for each group."""
+        return self.channels // self.groups * math.prod(self.kernel[added:]), self.filters // self.groups * math.prod(self.kernel[:added])
 
-    def slices(self, lo: int, hi: int) -> list[slice]:
-        """The images lo .. hi - 1, as many at a time as fit the cache, or as a matrix product needs."""
-        step = max(COLUMN_BYTES // (4 * self.length * self.taps * self.groups), -(-MIN_COLUMNS // self.length))
-        return [slice(i, min(i + step, hi)) for i in range(lo, hi, step)]
+    def cost(self, added: int) -> float:
+        """Estimate of the nanoseconds for an image on one core; infinite where windows move by more than one along an added axis.
 
-    def pieces(self, lo: int, hi: int) -> list[tuple[slice, list[slice]]]:
-        """What to take together: `slices` of the images, or each alone, by a few rows of outputs; the rows of every piece."""
-        parts = self.parts(4 * self.row * self.taps * self.groups)
-        images = self.slices(lo, hi) if len(parts) == 1 else [slice(i, i + 1) for i in range(lo, hi)]
-        return [(s, parts) for s in images]
+        A product of matrices costs what one with 3 more rows and columns would in theory, but for one that sums nothing. To copy a line of
+        pixels takes as long as some 80 of them do. Products are added, if taps are. The constants matter little: were products
+        twice as fast or half as fast, seven choices of eight would be the same, and none would lose more than 30 % of the time.
+        """
+        if max(self.stride[:added], default=1) > 1:
+            return math.inf
+        (k, o), inner = self.rows(added), self.inner(added)
+        columns, lines = math.prod(inner), math.prod(inner[:-1])
+        product = columns * ((k + 3) * (o + 3) * 0.02 if k > 1 else 1.4 * o)
+        return self.groups * (product + k * (columns * 0.07 + lines * 6 + 5) + o * self.length * (0.15 if added else 0.05))
 
-    def parts(self, row_bytes: int) -> list[slice]:
-        """All rows of outputs, so many at a time that their windows fit the cache and suffice for a matrix product."""
-        rows, most = self.out_size[0], max(PART_BYTES // row_bytes, -(-MIN_COLUMNS // self.row), 1)
-        count = 1 if rows < 2 * most else -(-rows // most)
-        step = -(-rows // count)
-        return [slice(i, min(i + step, rows)) for i in range(0, rows, step)]
+    def parts(self, added: int) -> list[Part]:
+        """What an image is divided into where its windows would not stay in the cache: groups of channels, and rows of outputs."""
+        return _parts(self, added, BLOCK_BYTES, PART_BYTES, MIN_COLUMNS)
+
+
+class Part(NamedTuple):
+    """Some groups and some rows of outputs of every image, and how many images to take together."""
+
+    geo: Geometry
+    channels: slice
+    filters: slice
+    groups: slice
+    rows: slice
+    together: int
+
+
+@lru_cache(maxsize=256)
+def _parts(geo: Geometry, added: int, block: int, largest: int, columns: int) -> list[Part]:
+    """See `Geometry.parts`."""
+    per_group = 4 * sum(geo.rows(added)) * math.prod(geo.inner(added))
+    groups = max(1, min(geo.groups, block // per_group))
+    row = math.prod(geo.out_size[1:])
+    count = -(-per_group // largest)
+    height = max(-(-geo.out_size[0] // count), min(geo.out_size[0], -(-columns // row)))
+    most = max(1, round(block / (per_group * groups)), -(-columns // geo.length))
+    together = -(-geo.images // -(-geo.images // most))  # evenly
+    parts, per = [], (geo.channels // geo.groups, geo.filters // geo.groups)
+    for g in range(0, geo.groups, groups):
+        some = slice(g, min(g + groups, geo.groups))
+        channels, filters = (slice(some.start * n, some.stop * n) for n in per)
+        for r in range(0, geo.out_size[0], height):
+            rows = slice(r, min(r + height, geo.out_size[0]))
+            (before, after), *others = geo.padding
+            one = geo._replace(
+                channels=channels.stop - channels.start,
+                filters=filters.stop - filters.start,
+                groups=some.stop - some.start,
+                out_size=(rows.stop - r, *geo.out_size[1:]),
+                padding=((before - r * geo.stride[0], after), *others),
+            )
+            parts.append(Part(one, channels, filters, some, rows, together))
+    return parts
 
 
 @lru_cache(maxsize=256)
@@ -169,87 +183,167 @@ def geometry(n: int, channels: int, size: Shape, w_shape: Shape, stride: Shape, 
     return Geometry(n, channels, filters, groups, size, kernel, out_size, stride, padding, dilation)
 
 
-class Columns:
-    """The windows of a few images, or of a few rows of outputs of one, as columns of a matrix, in buffers that serve a whole slice.
+class _Copies(NamedTuple):
+    """How windows are copied: what part of the buffer, for each copied tap, comes from what part of the images."""
 
-    Columns lie image by image, (b, C, *kernel, *outputs), so that products read and write images where they are; or side by side,
-    (C, *kernel, b, *outputs), as one matrix for all, where an image alone is too small or where the product sums over images.
+    pairs: list[tuple[tuple[slice, ...], int, tuple[slice, ...]]]  # of the buffer; which pixels of a line; of those
+    apart: int  # into how many parts lines are divided first
+    rows: slice  # of the images, that are seen
+    whole: bool  # whether the buffer is filled
 
-    For each of the ``pieces``: `load` images, `gather` their rows; or `add_to` images, `scatter` the rows, `finish`.
+
+@lru_cache(maxsize=512)
+def _copies(geo: Geometry, added: int) -> _Copies:
+    """Every s-th pixel of a line is slow to copy: where many taps need it, lines are first divided into s lines of every s-th pixel."""
+    step, inner, last = geo.stride[-1], geo.inner(added), len(geo.kernel) - 1
+    apart = step if added <= last and step > 1 and math.prod(geo.kernel) >= 2 * math.prod(geo.stride) else 1
+    found, whole = [], True
+    for tap in itertools.product(*map(range, geo.kernel[added:])):
+        ours, theirs, phase = [], [], 0
+        for axis, (n, size, (before, _)) in enumerate(zip(inner, geo.size, geo.padding, strict=True)):
+            first, by = -before, 1
+            if axis >= added:
+                first, by = first + tap[axis - added] * geo.dilation[axis], geo.stride[axis]
+            start = max(0, -(first // by))  # the first of ours that lies inside
+            stop = max(start, min(n, (size - 1 - first) // by + 1))
+            whole = whole and stop - start == n
+            ours.append(slice(start, stop))
+            begin = first + start * by
+            if axis == last and apart > 1:
+                phase, begin, by = begin % by, begin // by, 1
+            theirs.append(slice(begin, begin + max(0, (stop - start - 1) * by + 1) if stop > start else begin, by))
+        found.append((tuple(ours), phase, tuple(theirs)))
+    filled = [theirs[0] for _, _, theirs in found if theirs[0].stop > theirs[0].start]
+    rows = slice(min((s.start for s in filled), default=0), max((s.stop for s in filled), default=0))
+    if apart > 1 and last:
+        found = [
+            (ours, phase, (slice(max(0, t.start - rows.start), max(0, t.stop - rows.start), t.step), *theirs))
+            for ours, phase, (t, *theirs) in found
+        ]
+    return _Copies(found, apart, rows, whole)
+
+
+def best_block(rows: int, summed: int, least: int) -> int:
+    """How many columns a product of (rows, summed) and (summed, columns) should take at a time; 0 for all.
+
+    OpenBLAS multiplies small matrices where they lie, up to a million multiplications, and copies (packs) larger ones first: products that
+    sum little are then two to three times slower. Below ``least`` columns the small ones are no faster.
+    """
+    block = min(SMALL // (rows * summed), 512)
+    return block if block >= least else 0
+
+
+def in_blocks(rows: tuple[int, ...], columns: int, block: int, dtype: np.dtype[Any]) -> tuple[NDArray, NDArray]:
+    """Zeros for matrices (*rows, columns), and the same memory as blocks of at most so many columns: (blocks, *rows, columns of a block).
+
+    Blocks are of one size; the last may end in columns of zeros. One block for ``block`` 0. The distance of rows is no multiple of 2 KiB:
+    the same columns of many rows would share few lines of the cache, which makes products up to 1.7 times slower.
+    """
+    count = -(-columns // block) if block else 1
+    width = columns if count == 1 else -(-columns // (16 * count)) * 16
+    step = count * width
+    memory = np.zeros((*rows, step + (16 if step * dtype.itemsize % 2048 == 0 else 0)), dtype)
+    blocks = as_strided(memory, (count, *rows, width), (width * dtype.itemsize, *memory.strides))
+    return memory[..., :columns], blocks
+
+
+class Windows:
+    """The windows of a few images, in a buffer (groups, C / groups * taps, b * columns) that serves for many such images.
+
+    ``geo``, ``added``: see `Geometry.inner`; the taps are those along copied axes. ``together``: the number of images. ``block``: see
+    `in_blocks`. ``ones``: one more row in each group, of ones: what is multiplied by it is added to the products.
+
+    Taps are copied from images one by one, line by line; borders, which are always the same, stay zero.
     """
 
-    def __init__(self, geo: Geometry, dtype: np.dtype[Any], pieces: list[tuple[slice, list[slice]]], *, side_by_side: bool) -> None:
-        self.geo = geo
-        self.side_by_side = side_by_side
-        images, rows = pieces[0]
-        self.most = images.stop - images.start
-        self.padded = None if geo.no_padding else np.zeros((self.most, geo.channels, *geo.padded_size), dtype)
-        self.buffer = np.empty(self.most * geo.groups * geo.taps * geo.row * (rows[0].stop - rows[0].start), dtype)
-        self.images: NDArray = self.buffer  # until some are loaded
+    def __init__(self, geo: Geometry, added: int, together: int, dtype: np.dtype[Any], *, block: int = 0, ones: bool = False) -> None:
+        self.geo, inner = geo, geo.inner(added)
+        k = geo.rows(added)[0]
+        buffer, self.blocks = in_blocks((geo.groups, k + ones), together * math.prod(inner), block, dtype)
+        if ones:
+            buffer[:, k] = 1
+        #: By image: (b, groups, C / groups * taps, columns).
+        self.by_image = buffer.reshape(geo.groups, k + ones, together, -1).transpose(2, 0, 1, 3)
+        windows = buffer[:, :k].reshape(geo.groups, geo.channels // geo.groups, -1, together, *inner)
+        self.borders = borders(geo, added)
+        self.taps = [windows[:, :, tap, :, *ours] for tap, (_, ours, _) in enumerate(self.borders)]
 
-    def _part(self, rows: slice) -> tuple[int, int, NDArray]:
-        """The number of images and of rows, and the buffer for so many."""
-        geo, b, n = self.geo, self.images.shape[0], rows.stop - rows.start
-        return b, n, self.buffer[: b * geo.groups * geo.taps * geo.row * n]
+    def load(self, images: NDArray) -> NDArray:
+        """Copy the windows of images (b, C, *size); the blocks of the matrices, in which those of the first b images are valid."""
+        x, b = grouped(images, self.geo.groups), images.shape[0]
+        for windows, (_, _, theirs) in zip(self.taps, self.borders, strict=True):
+            np.copyto(windows[:, :, :b], x[:, :, :, *theirs])
+        return self.blocks
 
-    def windows(self, rows: slice) -> NDArray:
-        """The buffer, (b, C, *kernel, *outputs) in either layout."""
-        geo, (b, n, flat) = self.geo, self._part(rows)
-        if self.side_by_side:
-            axes = len(geo.kernel)
-            order = (1 + axes, *range(1 + axes), *range(2 + axes, 2 + 2 * axes))
-            return flat.reshape(geo.channels, *geo.kernel, b, n, *geo.out_size[1:]).transpose(order)
-        return flat.reshape(b, geo.channels, *geo.kernel, n, *geo.out_size[1:])
 
-    def matrices(self, rows: slice) -> NDArray:
-        """The buffer, (b, groups, taps, L) or, side by side, (groups, taps, b * L)."""
-        geo, (b, n, flat) = self.geo, self._part(rows)
-        length = n * geo.row
-        return flat.reshape(geo.groups, geo.taps, b * length) if self.side_by_side else flat.reshape(b, geo.groups, geo.taps, length)
+def grouped(a: NDArray, groups: int) -> NDArray:
+    """(b, C, ...) -> (groups, C / groups, b, ...), a view."""
+    split = a.reshape(a.shape[0], groups, a.shape[1] // groups, *a.shape[2:])
+    return split.transpose(1, 2, 0, *range(3, split.ndim))
 
-    def load(self, images: NDArray) -> None:
-        """Images (b, C, *size), whose windows are to be gathered."""
-        if self.padded is not None:
-            ours, theirs = self.geo.overlap(self.padded, images)
-            np.copyto(ours, theirs)
-            images = self.padded[: images.shape[0]]
-        self.images = images
 
-    def gather(self, rows: slice) -> NDArray:
-        """im2col: some rows of the outputs of all images to `matrices`."""
-        geo = self.geo
-        n, c, *steps = self.images.strides
-        taps, windows = (tuple(map(mul, steps, factors)) for factors in (geo.dilation, geo.stride))
-        target, first = self.windows(rows), self.images[:, :, rows.start * geo.stride[0] :]
-        np.copyto(target, as_strided(first, target.shape, (n, c, *taps, *windows)))
-        return self.matrices(rows)
+@lru_cache(maxsize=256)
+def borders(geo: Geometry, added: int) -> list[tuple[Shape, Index, Index]]:
+    """Each copied tap, which columns lie inside of images there, and the pixels they see: indices into (*inner) and (*size)."""
+    found = []
+    for tap in itertools.product(*map(range, geo.kernel[added:])):
+        ours, theirs = [], []
+        for axis, (n, size, (before, _)) in enumerate(zip(geo.inner(added), geo.size, geo.padding, strict=True)):
+            first, by = -before, 1
+            if axis >= added:
+                first, by = first + tap[axis - added] * geo.dilation[axis], geo.stride[axis]
+            start = max(0, -(first // by))  # the first column inside
+            stop = max(start, min(n, (size - 1 - first) // by + 1))
+            ours.append(slice(start, stop))
+            theirs.append(slice(first + start * by, max(first + start * by, first + (stop - 1) * by + 1), by))
+        found.append((tap, tuple(ours), tuple(theirs)))
+    return found
 
-    def add_to(self, out: NDArray) -> None:
-        """Images (b, C, *size), which are to become the sum of all windows."""
-        self.images = out if self.padded is None else self.padded[: out.shape[0]]
-        self.images.fill(0)
 
-    def scatter(self, rows: slice) -> None:
-        """col2im, the transpose of `gather`: the windows of some rows added to the images."""
-        geo, windows = self.geo, self.windows(rows)
-        sizes, starts = windows.shape[-len(geo.kernel) :], (rows.start * geo.stride[0], *[0] * (len(geo.kernel) - 1))
+class Runs:
+    """The transpose of `Windows` where windows move by more than one: windows, which are to be added up in images, as long runs of pixels.
+
+    All windows of one tap see some lines of one of the planes of every s-th pixel of the image. The pixels they see lie one behind the
+    other, with a few between the lines (and lines between the planes of a volume). Taken along, as columns of no meaning, these make one
+    run of the whole, which is added in one go: NumPy's cost per line is that of some hundred pixels.
+    """
+
+    def __init__(self, geo: Geometry, together: int, dtype: np.dtype[Any], block: int) -> None:
+        sizes = tuple(-(-geo.seen(axis) // s) for axis, s in enumerate(geo.stride))
+        #: The columns of an image: lines of outputs, as long as those of the planes.
+        self.geo, self.inner = geo, (geo.out_size[0], *sizes[1:])
+        shape, length, plane = (geo.groups, geo.channels // geo.groups), math.prod(self.inner), math.prod(sizes)
+        buffer, self.blocks = in_blocks((geo.groups, geo.taps), together * length, block, dtype)
+        windows, seen = buffer.reshape(*shape, -1, together, length), []
         for tap in itertools.product(*map(range, geo.kernel)):
-            first = [i * d + start for i, d, start in zip(tap, geo.dilation, starts, strict=True)]
-            place = [slice(i, i + (o - 1) * s + 1, s) for i, o, s in zip(first, sizes, geo.stride, strict=True)]
-            pixels = self.images[(slice(None), slice(None), *place)]
-            here: tuple[Any, ...] = (slice(None), slice(None), *tap)
-            np.add(pixels, windows[here], out=pixels)  # (b, C, *outputs)
+            phase = shift = 0
+            for u, d, s, size in zip(tap, geo.dilation, geo.stride, sizes, strict=True):
+                phase, shift = phase * s + u * d % s, shift * size + u * d // s
+            seen.append((phase, shift))
+        used = sorted({phase for phase, _ in seen})
+        end = max(plane, length + max(shift for _, shift in seen))  # the last runs reach beyond the plane
+        self.planes = np.zeros((*shape, len(used), together, end), dtype)
+        self.taps = [(windows[:, :, i], self.planes[:, :, used.index(p), :, shift : shift + length]) for i, (p, shift) in enumerate(seen)]
+        grid = self.planes[..., :plane].reshape(*shape, len(used), together, *sizes)
+        self.pixels: list[tuple[NDArray, Index]] = []
+        for i, phase in enumerate(used):
+            ours: list[Any] = []
+            theirs: list[Any] = []
+            phases = np.unravel_index(phase, geo.stride)
+            for size, n, s, r, (before, _) in zip(sizes, geo.size, geo.stride, map(int, phases), geo.padding, strict=True):
+                first = max(0, -((r - before) // s))  # the first of the padded image's pixels r, r + s... that lies inside
+                end = max(first, min(size, (n - 1 + before - r) // s + 1))
+                begin = first * s + r - before
+                ours.append(slice(first, end))
+                theirs.append(slice(begin, max(begin, begin + (end - first - 1) * s + 1), s))
+            self.pixels.append((grid[:, :, i, :, *ours], tuple(theirs)))
 
-    def finish(self, out: NDArray) -> None:
-        """The sum without the padding, to where `add_to` was told."""
-        if self.padded is not None:
-            ours, theirs = self.geo.overlap(self.padded, out)
-            if ours.shape != out.shape:
-                out.fill(0)  # no window reads the rest
-            np.copyto(theirs, ours)
-
-
-def filters_first(g: NDArray, groups: int) -> NDArray:
-    """(b, O, *out_size) -> (groups, O / groups, b * L); a view for one image."""
-    filters = g.shape[1]
-    return g.swapaxes(0, 1).reshape(groups, filters // groups, g.shape[0] * math.prod(g.shape[2:]))
+    def add_to(self, images: NDArray) -> None:
+        """Add the windows up in images (b, C, *size)."""
+        x, b = grouped(images, self.geo.groups), images.shape[0]
+        self.planes.fill(0)
+        for windows, pixels in self.taps:
+            np.add(pixels, windows, out=pixels)
+        for ours, theirs in self.pixels:
+            pixels = x[:, :, :, *theirs]
+            np.add(pixels, ours[:, :, :b], out=pixels)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorflowlite_clone._errors import ShapeError
-from tensorflowlite_clone.kernels import conv, im2col, runs, winograd
+from tensorflowlite_clone.kernels import conv, im2col
 from tensorflowlite_clone.kernels.conv import convolve, convolve_input_grad, convolve_weight_grad, convolved_size
 from tensorflowlite_clone.kernels.threads import get_num_threads, set_num_threads
 
@@ -69,19 +69,18 @@ GRID = [
 ]
 
 
-@pytest.fixture(params=["turned", "phases", "winograd", "col2im"])
-def each_way_to_input_gradient(request, monkeypatch):
-    """Run a test with each way to the input gradient; where one does not apply, with the best of the others."""
-    use_for_input_gradient(monkeypatch, request.param)
+@pytest.fixture(params=[0, 1, 2])
+def each_way(request, monkeypatch):
+    """Run a test with the taps along so many axes added after the product; where windows move too far for that, along as many as may be."""
+    use_added(monkeypatch, request.param)
 
 
-@pytest.fixture(params=["runs", "columns"])
-def each_copy_of_windows(request, monkeypatch):
-    """Run a test with windows copied as runs wherever these apply, and never."""
-    use_runs(monkeypatch, request.param == "runs")
+def use_added(monkeypatch, wanted):
+    """Decide how many axes' taps are added after the product."""
+    monkeypatch.setattr(conv, "_best", lambda geo: max(a for a in range(min(wanted, len(geo.kernel)) + 1) if geo.cost(a) < np.inf))
 
 
-@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("options", GRID, ids=said)
 @pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (1, 1)], ids=str)
 def test_conv2d_grid_equals_definition(options, kernel):
@@ -107,7 +106,7 @@ OTHER_RANKS = [
 ]
 
 
-@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize(
     "options", OTHER_RANKS, ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", "")
 )
@@ -121,13 +120,13 @@ def test_convolution_over_one_three_and_four_axes_equals_definition(monkeypatch,
 
 
 def use_parts(monkeypatch):
-    """Take a few rows of outputs at a time, however small images are."""
-    monkeypatch.setattr(im2col, "PART_BYTES", 1)
-    monkeypatch.setattr(im2col, "MIN_COLUMNS", 1)
-    im2col.geometry.cache_clear()
+    """Take a few rows of outputs and a group at a time, in blocks of a few columns, however small images are."""
+    for name, value in (("BLOCK_BYTES", 1), ("PART_BYTES", 1), ("MIN_COLUMNS", 1)):
+        monkeypatch.setattr(im2col, name, value)
+    monkeypatch.setattr(conv, "best_block", lambda rows, summed, least: 5)
 
 
-@pytest.mark.usefixtures("each_way_to_input_gradient", "each_copy_of_windows")
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize(
     "options", GRID[::5], ids=lambda o: f"s{o['stride']}p{o['padding']}d{o['dilation']}g{o['groups']}".replace(" ", "")
 )
@@ -141,73 +140,55 @@ def test_a_few_rows_at_a_time_equal_definition(monkeypatch, options, images):
     np.testing.assert_allclose(convolve(x, w, bias=bias, **options), without + bias[:, None, None], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("kernel", [(4, 5), (3, 4)], ids=str)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_kernels_about_as_large_as_images_equal_definition(groups, kernel, stride):
+    options = PLAIN | {"groups": groups, "stride": (stride, stride)}
+    x, w, g = operands(21, 3, 4, (4, 5), 6, kernel, options)
+    check_against_loops(x, w, g, options)
+    bias = np.arange(6.0)
+    np.testing.assert_allclose(convolve(x, w, bias=bias, **options), convolve(x, w, **options) + bias[:, None, None], rtol=1e-12)
+
+
 def test_the_windows_of_a_large_image_are_copied_in_parts_that_fit_the_cache():
     geo = im2col.geometry(1, 16, (64, 64, 64), (8, 16, 3, 3, 3), (1, 1, 1), ((1, 1),) * 3, (1, 1, 1), 1)
-    pieces = geo.pieces(0, 1)
-    columns = im2col.Columns(geo, np.dtype(np.float32), pieces, side_by_side=False)
-    assert [s for s, _ in pieces] == [slice(0, 1)]
-    assert sum(rows.stop - rows.start for rows in pieces[0][1]) == 64
-    assert columns.buffer.nbytes == 4 * 16 * 27 * 64 * 64  # one plane, not all 64
+    parts = geo.parts(0)
+    assert sum(part.rows.stop - part.rows.start for part in parts) == 64
+    assert parts[0].geo.out_size == (1, 64, 64)  # one plane at a time, not all 64
+    assert im2col.Windows(parts[0].geo, 0, 1, np.dtype(np.float32)).blocks.nbytes == 4 * 16 * 27 * 64 * 64
 
 
-def use_winograd(monkeypatch, yes):
-    """Decide for or against Winograd's algorithm, whatever would pay."""
-    real = winograd.cost
-    monkeypatch.setattr(winograd, "cost", lambda geo: 0.0 if yes and real(geo) < np.inf else np.inf)
+def test_groups_and_images_are_taken_together_while_they_fit_the_cache():
+    depthwise = im2col.geometry(10, 64, (16, 16), (64, 1, 3, 3), (1, 1), ((1, 1),) * 2, (1, 1), 64)
+    assert [part.groups for part in depthwise.parts(1)] == [slice(0, 64)]
+    wide = im2col.geometry(1, 640, (32, 32), (640, 1, 3, 3), (1, 1), ((1, 1),) * 2, (1, 1), 640)
+    groups = [part.groups for part in wide.parts(1)]
+    assert len(groups) > 1
+    assert [i for s in groups for i in range(s.start, s.stop)] == list(range(640))
+    small = im2col.geometry(10, 2, (8, 8), (2, 2, 3, 3), (1, 1), ((1, 1),) * 2, (1, 1), 1)
+    assert small.parts(1)[0].together == 10
 
 
-def use_runs(monkeypatch, yes):
-    """Decide for or against runs, whatever would pay."""
-    real = runs.cost
-    monkeypatch.setattr(runs, "cost", lambda geo: 0.0 if yes and real(geo) < np.inf else np.inf)
+def test_rows_of_matrices_are_no_multiple_of_two_kibibytes_apart():
+    for columns, block in ((1024, 0), (1024, 256), (1000, 300), (512, 0), (7, 3)):
+        whole, blocks = im2col.in_blocks((3,), columns, block, np.dtype(np.float32))
+        assert whole.strides[0] % 2048
+        whole[...] = np.arange(3 * columns).reshape(3, columns)
+        rows = np.concatenate(list(blocks), axis=1)
+        np.testing.assert_array_equal(rows[:, :columns], whole)
+        assert not rows[:, columns:].any()
 
 
-def use_for_input_gradient(monkeypatch, way):
-    """Decide how to compute input gradients, where that way applies."""
-    real = conv._input_grad_costs
+def test_what_is_copied_and_what_is_added_follows_from_costs():
+    def best(c, o, side, kernel=3, **other):
+        options = PLAIN | {"padding": ((1, 1), (1, 1))} | other
+        return conv._best(im2col.geometry(8, c, (side, side), (o, c // options["groups"], kernel, kernel), **options))
 
-    def costs(geo, dtype):
-        known = {k: v for k, v in real(geo, dtype).items() if v < np.inf}
-        return {way: 0.0} if way in known else known
-
-    monkeypatch.setattr(conv, "_input_grad_costs", costs)
-
-
-@pytest.mark.usefixtures("each_way_to_input_gradient")
-@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 2), (2, 2)), ((0, 1), (2, 0)), ((3, 0), (4, 1))], ids=str)
-@pytest.mark.parametrize(("height", "width"), [(3, 3), (4, 4), (5, 8), (8, 7), (25, 26)])
-def test_winograd_equals_definition(monkeypatch, height, width, padding):
-    use_winograd(monkeypatch, True)
-    options = PLAIN | {"padding": padding}
-    check_against_loops(*operands(3, 5, 3, (height, width), 4, (3, 3), options), options)
-
-
-@given(
-    n=st.integers(1, 7),
-    c=st.integers(1, 4),
-    o=st.integers(1, 4),
-    size=st.tuples(st.integers(3, 20), st.integers(3, 20)),
-    padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
-)
-@settings(max_examples=60, deadline=None)
-def test_winograd_any_shape_equals_general_way(n, c, o, size, padding):
-    options = PLAIN | {"padding": padding}
-    x, w, g = operands(4, n, c, size, o, (3, 3), options)
-    results = []
-    for yes, way in ((True, "winograd"), (True, "turned"), (False, "col2im")):
-        with pytest.MonkeyPatch.context() as patch:
-            use_winograd(patch, yes)
-            use_for_input_gradient(patch, way)
-            results.append(
-                (
-                    convolve(x, w, **options),
-                    convolve_input_grad(g, w, input_size=size, **options),
-                    convolve_weight_grad(g, x, kernel_size=(3, 3), **options),
-                )
-            )
-    for one, two, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
-        np.testing.assert_allclose(two, other, rtol=0, atol=1e-10)
+    assert best(1, 32, 28) == 0  # three times the filters would be more than nine copies of one channel
+    assert best(16, 16, 32) == best(64, 64, 32) == best(64, 64, 16, groups=64) == 1
+    assert best(16, 16, 32, stride=(2, 2)) == 0
+    assert best(64, 1, 28) == 2
 
 
 @given(
@@ -223,87 +204,46 @@ def test_winograd_any_shape_equals_general_way(n, c, o, size, padding):
     with_bias=st.booleans(),
 )
 @settings(max_examples=80, deadline=None)
-def test_runs_equal_columns(n, groups, c, o, size, kernel, dilation, padding, order, with_bias):
+def test_all_ways_agree(n, groups, c, o, size, kernel, dilation, padding, order, with_bias):
     options = PLAIN | {"padding": padding, "dilation": dilation, "groups": groups}
-    x, w, _ = operands(8, n, c * groups, size, o * groups, kernel, options)
+    x, w, g = operands(8, n, c * groups, size, o * groups, kernel, options)
     x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))  # the same values in any memory layout
     bias = np.arange(1.0, o * groups + 1) if with_bias else None
     results = []
-    for yes in (True, False):
+    for added in range(3):
         with pytest.MonkeyPatch.context() as patch:
-            use_runs(patch, yes)
-            results.append(convolve(x, w, bias=bias, **options))
-    np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
+            use_added(patch, added)
+            gradients = convolve_input_grad(g, w, input_size=size, **options), convolve_weight_grad(g, x, kernel_size=kernel, **options)
+            results.append((convolve(x, w, bias=bias, **options), *gradients))
+    for result in results[1:]:
+        for one, other in zip(results[0], result, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((0, 0), (-1, -2))], ids=str)
-def test_runs_infinity_stays_in_its_windows(monkeypatch, padding):
-    use_runs(monkeypatch, True)
-    options = PLAIN | {"padding": padding}
-    x, w, _ = operands(6, 4, 2, (12, 12), 3, (3, 3), options)
-    x[2, 1, 6, 11] = np.inf  # at the end of a row, behind which the next begins
-    x[1, 0, 11, 11] = np.nan  # at the end of an image
-    y = convolve(x, w, bias=np.ones(3), **options)
-    use_runs(monkeypatch, False)
-    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(convolve(x, w, bias=np.ones(3), **options)))
-
-
-def test_winograd_is_used_where_it_pays_and_is_as_exact(monkeypatch):
-    def geometry(c, o, side, kernel=(3, 3), **other):
-        options = PLAIN | {"padding": ((1, 1), (1, 1))} | other
-        return im2col.geometry(8, c, (side, side), (o, c // options["groups"], *kernel), **options)
-
-    def wins(geo):
-        return winograd.cost(geo) < geo.cost
-
-    assert wins(geometry(64, 64, 24))
-    assert wins(geometry(32, 64, 24))
-    others = [geometry(1, 32, 28), geometry(64, 64, 24, (5, 3)), geometry(64, 64, 24, dilation=(2, 1)), geometry(64, 64, 24, stride=(2, 1))]
-    others += [geometry(64, 64, 24, groups=2), geometry(64, 64, 24, padding=((0, 0), (-1, 0)))]
-    assert not any(wins(geo) for geo in others)
-    options = PLAIN | {"padding": ((1, 1), (1, 1))}
-    x, w, _ = operands(5, 2, 64, (24, 24), 64, (3, 3), options, np.float32)
-    exact = convolve(x.astype(np.float64), w.astype(np.float64), **options)
-    error = np.abs(convolve(x, w, **options) - exact).max()
-    use_winograd(monkeypatch, False)
-    assert error < 6 * np.abs(convolve(x, w, **options) - exact).max()
-
-
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
-def test_winograd_infinity_stays_in_its_windows(monkeypatch, bad):
-    use_winograd(monkeypatch, True)
-    x, w, _ = operands(6, 4, 2, (12, 12), 3, (3, 3), PLAIN)
-    x[2, 1, 6, 6] = bad
-    y = convolve(x, w, bias=np.ones(3), **PLAIN)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_infinity_stays_in_its_windows(bad, stride):
+    options = PLAIN | {"stride": (stride, stride)}
+    x, w, g = operands(6, 4, 2, (13, 13), 3, (3, 3), options)
+    x[2, 1, 6, 12] = bad  # at the end of a line, behind which the next begins
+    y = convolve(x, w, bias=np.ones(3), **options)
     inside = np.zeros(y.shape, bool)
-    inside[2, :, 4:7, 4:7] = True
+    inside[2, :, -(-4 // stride) : 6 // stride + 1, 10 // stride] = True
     assert not np.isfinite(y[inside]).any()
     assert np.isfinite(y[~inside]).all()
-    x[2, 1, 6, 6] = 0
-    np.testing.assert_allclose(y[~inside], convolve(x, w, bias=np.ones(3), **PLAIN)[~inside], rtol=1e-10)
-    use_winograd(monkeypatch, False)
-    x[2, 1, 6, 6] = bad
-    np.testing.assert_array_equal(np.isnan(y), np.isnan(convolve(x, w, **PLAIN)))
+    g[2, 1, 3, -1] = bad
+    gx = convolve_input_grad(g, w, input_size=(13, 13), **options)
+    inside = np.zeros(gx.shape, bool)
+    inside[2, :, 3 * stride : 3 * stride + 3, 10:13] = True
+    assert not np.isfinite(gx[inside]).any()
+    assert np.isfinite(gx[~inside]).all()
 
 
-@pytest.mark.parametrize("bad", [np.inf, np.nan])
-def test_conv2d_input_grad_infinity_stays_in_its_windows(monkeypatch, bad):
-    _, w, g = operands(6, 4, 2, (12, 12), 3, (3, 3), PLAIN)
-    g[2, 1, 6, 6] = bad
-    use_winograd(monkeypatch, True)
-    for way in ("winograd", "turned"):
-        use_for_input_gradient(monkeypatch, way)
-        gx = convolve_input_grad(g, w, input_size=(12, 12), **PLAIN)
-        inside = np.zeros(gx.shape, bool)
-        inside[2, :, 6:9, 6:9] = True
-        assert not np.isfinite(gx[inside]).any()
-        assert np.isfinite(gx[~inside]).all()
-
-
-def test_conv2d_weight_grad_infinity_stays_in_its_windows(monkeypatch):
-    x, _, g = operands(7, 2, 2, (12, 12), 3, (3, 3), PLAIN)
+@pytest.mark.usefixtures("each_way")
+def test_conv2d_weight_grad_infinity_stays_in_its_taps():
+    x, _, g = operands(7, 2, 2, (12, 12), 2, (3, 3), PLAIN)
     x[0, 0, 0, 0] = np.inf  # only the first tap of the first channel meets the corner
-    use_winograd(monkeypatch, True)
     gw = convolve_weight_grad(g, x, kernel_size=(3, 3), **PLAIN)
     assert not np.isfinite(gw[:, 0, 0, 0]).any()
     gw[:, 0, 0, 0] = 0

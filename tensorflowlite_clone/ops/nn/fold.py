@@ -15,7 +15,7 @@ from ..._typing import Array, Pair, Shape
 from ...core.broadcast import shape_of
 from ...core.families import Linear
 from ...core.publish import public, to_operand
-from ...kernels.im2col import Columns, Geometry, convolved_size, geometry
+from ...kernels.im2col import Geometry, borders, convolved_size, geometry
 from ..shape import Reshape
 from .images import PerImage, pair
 
@@ -30,10 +30,10 @@ class Unfold(Linear, PerImage, title="unfold"):
 
     def forward(x, *, kernel_size, stride, padding, dilation):
         geo = _geometry(x.shape[0], x.shape[1], x.shape[2:], kernel_size, stride, padding, dilation)
-        whole = slice(0, geo.out_size[0])
-        columns = Columns(geo, x.dtype, [(slice(0, geo.images), [whole])], side_by_side=False)
-        columns.load(x)
-        return columns.gather(whole).reshape(geo.images, geo.taps, 1, geo.length)
+        columns = np.zeros((*x.shape[:2], *kernel_size, *geo.out_size), x.dtype)
+        for tap, ours, theirs in borders(geo, 0):
+            columns[:, :, *tap, *ours] = x[:, :, *theirs]
+        return columns.reshape(geo.images, geo.taps, 1, geo.length)
 
     def grad_x(g, x_shape, kernel_size, stride, padding, dilation):
         size = tuple(x_shape[-2:])
@@ -46,12 +46,12 @@ class Fold(Linear, PerImage, title="fold"):
     def forward(y, *, output_size, kernel_size, stride, padding, dilation):
         channels = y.shape[1] // math.prod(kernel_size)
         geo = _geometry(y.shape[0], channels, output_size, kernel_size, stride, padding, dilation)
-        whole, out = slice(0, geo.out_size[0]), np.empty((geo.images, channels, *output_size), y.dtype)
-        columns = Columns(geo, y.dtype, [(slice(0, geo.images), [whole])], side_by_side=False)
-        columns.add_to(out)
-        columns.matrices(whole)[...] = y.reshape(geo.images, 1, geo.taps, geo.length)
-        columns.scatter(whole)
-        columns.finish(out)
+        columns, out = (
+            y.reshape(*y.shape[:1], channels, *kernel_size, *geo.out_size),
+            np.zeros((geo.images, channels, *output_size), y.dtype),
+        )
+        for tap, ours, theirs in borders(geo, 0):
+            out[:, :, *theirs] += columns[:, :, *tap, *ours]
         return out
 
     def grad_y(g, kernel_size, stride, padding, dilation):
