@@ -22,6 +22,7 @@ from .chunks import CHUNK
 __all__ = ["add_rows", "put_add"]
 
 
+_SMALL = 512  # elements up to which looking for a faster way costs more than it saves
 _RECTANGLE_WIDTH = 8  # row length from which sums by products pay
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
@@ -84,6 +85,9 @@ def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
     out = np.zeros((rows, width), values.dtype)
     values = values.reshape(indices.size, width)
     if not values.size:
+        return out
+    if values.size < _SMALL:
+        _add_flat(out, indices, values)
         return out
     head = indices[:64]
     if (head[1:] >= head[:-1]).all():

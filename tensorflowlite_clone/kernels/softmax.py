@@ -10,6 +10,7 @@ as accurate, because ``exp(x)`` has no subtraction's rounding in it. Rows whose 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -359,6 +360,14 @@ def cross_entropy(
         return np.asarray(total if reduction == "sum" else total / _total(weights, rows, x.dtype))
 
 
+@lru_cache(maxsize=64)
+def _numbers(n: int) -> NDArray:
+    """0 to n - 1, not to be written to."""
+    numbers = np.arange(n)
+    numbers.flags.writeable = False
+    return numbers
+
+
 def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray:
     """The summed losses of some rows, divided."""
     with np.errstate(all="ignore"):
@@ -366,7 +375,7 @@ def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray:
         if not np.isfinite(top).all():
             top = _finite_shift(top)
         sums = np.add.reduce(np.exp(x - top), axis=1)
-        losses = top[:, 0] - x[np.arange(len(x)), labels]
+        losses = top[:, 0] - x[_numbers(len(x)), labels]
         losses += np.log(sums, out=sums)
         return np.asarray(np.add.reduce(losses) / x.dtype.type(divisor))
 
@@ -391,6 +400,12 @@ def cross_entropy_grad(
     _check_reduction(reduction)
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
+    if 0 < x.size <= _SMALL and valid is weight is None and not label_smoothing and reduction != "none":
+        out = softmax(x, -1)
+        pull = float(g) / (rows if reduction == "mean" else 1)
+        out *= pull
+        out[_numbers(rows), labels] -= pull
+        return out
     out = np.empty((rows, classes), x.dtype)
     if not out.size:
         return out
@@ -408,15 +423,6 @@ def cross_entropy_grad(
             mass = np.asarray(hit + spread * float(class_weights.sum()))
         else:
             mass = hit
-
-    if x.size <= _SMALL and weights is None and not label_smoothing:
-        with np.errstate(all="ignore"):
-            out = softmax(x, -1)
-            if reduction == "none":
-                hit = hit[:, None]
-            out *= hit
-            out[np.arange(rows), labels] -= hit[:, 0] if hit.ndim else hit
-        return out
 
     def rows_of(a: NDArray, lo: int, hi: int) -> NDArray:
         return a[lo:hi] if a.ndim else a
