@@ -53,9 +53,14 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     shape_params = ("size",)
 
     def forward(x, index, *, axis, size):
-        flat = flat_index(index, axis, size) if index.size >= WORTH else None
+        flat = flat_index(index, axis, size) if index.size else None
         if flat is None:
             return put_add(tuple(size), full_index(index, axis), x)
+        if index.size < WORTH and x.shape == index.shape:
+            out = np.zeros(math.prod(size), x.dtype)
+            with np.errstate(all="ignore"):
+                np.add.at(out, flat.reshape(-1), x.reshape(-1))
+            return out.reshape(size)
         return put_add((math.prod(size),), flat, x).reshape(size)
 
     def grad_x(g, index, axis):
