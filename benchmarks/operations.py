@@ -45,7 +45,7 @@ REASONS = {
     "stft": "NumPy's pocketfft, one thread, against MKL",
     "special.": "several passes of NumPy over polynomials and asymptotic series, where PyTorch runs one compiled loop",
     "erf": "several passes of NumPy over a polynomial", "lgamma": "several passes of NumPy over a series", "igamma": "the same, and series",
-    "pdist": "made of the matrix of all differences", "cdist": "made of differences, so that near points lose no digits",
+    "pdist": "made of the matrix of all differences", "cdist": "in float64, so that near points lose no digits",
     "conv3d": "windows are copied into a matrix", "conv_transpose3d": "windows are copied into a matrix", "conv1d": "windows are copied",
     "conv2d": "windows are copied into a matrix and multiplied; oneDNN does it in the cache", "depthwise": "windows are copied",
     "adaptive_max": "windows of unequal sizes, one after the other", "overlapping": "places are found window by window",

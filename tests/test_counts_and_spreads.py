@@ -362,3 +362,17 @@ def test_gradients_come_in_the_order_of_the_dimensions_named():
     x = tl.tensor([[0.0, 1.0, 3.0], [5.0, 5.0, 5.0]])
     a, b = tl.gradient(x, spacing=(1.0, 2.0), dim=(1, 0))
     assert a.tolist()[0] == [1.0, 1.5, 2.0] and b.tolist()[0] == [2.5, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i8", "u8"])
+@pytest.mark.parametrize("start", [0, 100, 2**62, 2**63 + 5, -(2**63)])
+def test_unique_of_many_integers_is_numpys(dtype, start):
+    limits = np.iinfo(dtype)
+    if not limits.min <= start <= limits.max - 20:
+        pytest.skip(f"{dtype} does not hold {start}")
+    x = np.random.default_rng(0).integers(0, 20, (60, 50)).astype(dtype) + np.asarray(start, dtype)
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    found = tl.unique(tl.tensor(x) if dtype != "u8" else x, return_inverse=True, return_counts=True)
+    for ours, theirs in zip(found, (values, inverse, counts), strict=True):
+        np.testing.assert_array_equal(np.asarray(ours), theirs)
+        assert np.shape(ours) == theirs.shape

@@ -302,3 +302,21 @@ def test_a_few_eigenvalues_of_a_pair_of_matrices(complex_numbers):
         tl.lobpcg(tl.tensor(a), tracker=print)
     with pytest.raises(ValueError, match="lobpcg: unknown method"):
         tl.lobpcg(tl.tensor(a), method="lanczos")
+
+
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("unit", [False, True])
+def test_triangular_systems_of_several_pieces(upper, unit):
+    rng = np.random.default_rng(0)
+    a = (rng.normal(size=(2, 131, 131)) / 131 + 2 * np.eye(131)).astype("f8")
+    b = rng.normal(size=(1, 131, 3))
+    a[(..., *((np.tril_indices if upper else np.triu_indices)(131, -1 if upper else 1)))] = np.nan  # is not read
+    whole = np.nan_to_num(a)
+    if unit:
+        whole[..., range(131), range(131)] = 1
+    found = tl.linalg.solve_triangular(tl.tensor(a), tl.tensor(b), upper=upper, unitriangular=unit)
+    np.testing.assert_allclose(whole @ found.numpy(), np.broadcast_to(b, (2, 131, 3)), atol=1e-13)
+    a[1, 100, 100] = 0
+    if not unit:
+        with pytest.raises(ValueError, match="zero on the diagonal, at 100"):
+            tl.linalg.solve_triangular(tl.tensor(a), tl.tensor(b), upper=upper)

@@ -122,7 +122,8 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any, cal
         "Taped": Taped,
         "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
         "new_node": op.__new__, "F32": float32,
-        "op": op, "slow": slow, "forward": op.forward, "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
+        "op": op, "slow": slow, "forward": op.forward, "uneven": op.uneven,
+        "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
         "shape_of": shape_of, "explain": explain, "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
@@ -153,6 +154,9 @@ def _call_source(op: type[Operation], order: Any) -> str:
     lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    try:"]
     arrays = ", ".join(f"d{i}" for i in range(k))
     call = f"ans = forward({arrays}{keywords})"
+    if _even(op):
+        lines[-1:-1] = ["    same = mask != 3 or d0.shape == d1.shape"]
+        call += f" if same else uneven({arrays})" * (op.uneven is not None)
     lines += ["        with errstate(all='ignore'): " + call if op.quiet else "        " + call]
     values = f"({arrays},), dict({keywords[2:]})"
     lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
@@ -234,6 +238,11 @@ def _fetch(op: type[Operation]) -> list[str]:
     return [*lines, f"    if mask < 0{tail}: mask = 0"]
 
 
+def _even(op: type[Operation]) -> bool:
+    """Whether the call looks if its two operands have one shape."""
+    return op.broadcasts and op.numbers_allowed and len(op.names) == 2 and op.promotion is not None and op.promoted is None
+
+
 def _constants(op: type[Operation], i: int, arrays: bool, take: str) -> list[str]:
     """The line that takes what may stand for operand ``i`` besides a tensor."""
     kinds = [f"a{i} is None"] * (op.names[i] in op.optional) + [f"type(a{i}) is ndarray"] * arrays
@@ -293,9 +302,7 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
         lines += ["node.shapes = None"]
     else:
         shapes = f"({', '.join(f'shape_of(d{i})' for i in parents)},)"
-        fits = " and ".join(f"d{i}.shape == ans.shape" for i in parents)
-        if needs == (1 << k) - 1 and k == 2:
-            fits = "d0.shape == d1.shape"
+        fits = "same" if _even(op) else " and ".join(f"d{i}.shape == ans.shape" for i in parents)
         lines += [f"node.shapes = None if {fits} else {shapes}" if op.numbers_allowed else f"node.shapes = {shapes}"]
     return [indent + line for line in lines]
 

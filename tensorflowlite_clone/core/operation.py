@@ -89,6 +89,8 @@ class Operation(Recorded, metaclass=OperationType):
     optional: ClassVar[tuple[str, ...]] = ()
     #: Whether operands broadcast, so that gradients must be summed back to their shapes.
     broadcasts: ClassVar[bool] = False
+    #: What the compiled call runs in the place of ``forward`` for two operands of different shapes, where that is faster.
+    uneven: ClassVar[Callable[..., Any] | None] = None
     #: Whether floating-point warnings (log of 0...) are expected results here, as in PyTorch, and not worth a warning.
     quiet: ClassVar[bool] = False
     #: Whether complex operands are an error, because the operation orders numbers or is not defined for complex ones.

@@ -41,6 +41,7 @@ __all__ = [
 #: Up to so many elements, plain expressions cost less than going through `chunked`.
 FEW = 1024
 
+_BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _SMALL = 2_048  # elements below which a scalar operand costs less than an array of zeros
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -85,12 +86,14 @@ def relu(x: NDArray) -> NDArray:
     x = np.asarray(x)
     if x.size < _SMALL or x.dtype == np.float16:
         return np.asarray(np.maximum(x, 0))
+    if x.size <= CHUNK:
+        return np.asarray(np.maximum(x, _zeros(x.dtype)[: x.size].reshape(x.shape)))
     return chunked(_relu_step, x, cost=0.15)
 
 
 def _relu_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     # bits times 0 or 1: exact, and 0 where the mask is 0 even if g is infinite or NaN
-    bits = f"u{g.dtype.itemsize}"
+    bits = _BITS[g.dtype.itemsize]
     np.multiply(g.view(bits), ans != 0, out=out.view(bits))
 
 
@@ -102,9 +105,8 @@ def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     >>> relu_grad(np.array([3.0, np.inf]), np.array([2.0, 0.0]))
     array([3., 0.])
     """
-    if g.size < _SMALL or g.dtype == np.float16:
-        bits = f"u{g.dtype.itemsize}"
-        return np.asarray(np.multiply(g.view(bits), ans != 0)).view(g.dtype)
+    if g.size <= CHUNK or g.dtype == np.float16:
+        return np.asarray(np.multiply(g.view(_BITS[g.dtype.itemsize]), ans != 0)).view(g.dtype)
     return chunked(_relu_grad_step, g, ans, cost=0.35)
 
 

@@ -8,7 +8,6 @@ NumPy reduces a short contiguous row at 60 ns of overhead per row. A matrix prod
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -95,32 +94,44 @@ def sum_to(g: NDArray, shape: tuple[int, ...]) -> NDArray:
     """
     if g.shape == shape:
         return np.asarray(g)
-    axes, blocks = _plan(g.shape, shape)
+    axes, runs = _plan(g.shape, shape)
     with np.errstate(all="ignore"):
-        result = _add(g, axes) if blocks is None or not _by_blas(g) or not g.flags.c_contiguous else _sum_by_blas(g, *blocks)
+        result = _add(g, axes) if not runs or not _by_blas(g) or not g.flags.c_contiguous else _sum_runs(g, runs)
     return result.reshape(shape)
 
 
 @lru_cache(maxsize=1024)
-def _plan(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, int, int] | None]:
-    """The axes to sum over, and how many elements lie before, in and after the one run of axes that stay, where BLAS pays for it."""
+def _plan(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[tuple[int, bool], ...]]:
+    """The axes to sum over; and the sizes of runs of axes that are summed over (True) or stay, in turns, where BLAS pays for it."""
     lead = len(full) - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, full[lead:], strict=True)):
         raise ValueError(f"sum_to: shape does not broadcast to g.shape: shape is {shape}, g is {full}; each size must match or be 1")
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and full[i + lead] != 1)
-    kept = [i for i, n in enumerate(full) if i not in axes and n != 1]
-    if not kept or any(i in axes and full[i] != 1 for i in range(kept[0], kept[-1])):
-        return axes, None  # a full sum, for which np.sum is pairwise and vectorised, or several runs
-    before, middle, after = (math.prod(part) for part in (full[: kept[0]], full[kept[0] : kept[-1] + 1], full[kept[-1] + 1 :]))
-    return axes, (before, middle, after) if after == 1 or before == 1 or after >= 8 else None
+    runs: list[tuple[int, bool]] = []
+    for i, n in enumerate(full):
+        if n == 1:
+            continue
+        if runs and runs[-1][1] == (i in axes):
+            n *= runs.pop()[0]
+        runs.append((n, i in axes))
+    # A full sum is pairwise and vectorised in NumPy, too.
+    return axes, () if len(runs) < 2 or any(summed and n > _BLAS_LIMIT for n, summed in runs[1:-1]) else tuple(runs)
 
 
-def _sum_by_blas(g: NDArray, before: int, middle: int, after: int) -> NDArray:
-    """(before, middle, after) -> (middle,)."""
-    if after == 1:
-        return column_sum(g.reshape(before, middle))
-    rows = row_sum(g.reshape(before * middle, after))
-    return rows if before == 1 else column_sum(rows.reshape(before, middle))
+def _sum_runs(g: NDArray, runs: tuple[tuple[int, bool], ...]) -> NDArray:
+    """One run after the other: rows, then columns, then what lies in between."""
+    if runs[-1][1]:
+        g, runs = row_sum(g.reshape(-1, runs[-1][0])), runs[:-1]
+    if runs[0][1] and len(runs) > 1:
+        g, runs = column_sum(g.reshape(runs[0][0], -1)), runs[1:]
+    after = 1
+    for i in range(len(runs) - 1, 0, -1):
+        n, summed = runs[i]
+        if summed:
+            g = np.matmul(_ones(n, g.dtype), g.reshape(-1, n, after))  # (before, n, after) -> (before, after)
+        else:
+            after *= n
+    return g
 
 
 def row_max(z: NDArray) -> NDArray:

@@ -17,10 +17,13 @@ import numpy as np
 
 from .._errors import DimensionError, ShapeError
 from .._typing import NDArray
+from .chunks import CHUNK
 
 __all__ = ["add_rows", "put_add"]
 
 
+_SMALL = 512  # elements up to which looking for a faster way costs more than it saves
+_RECTANGLE_WIDTH = 8  # row length from which sums by products pay
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
 
@@ -43,6 +46,20 @@ def _add_flat(out: NDArray, indices: NDArray, values: NDArray) -> None:
     where = indices if width == 1 else (indices[:, None] * width + np.arange(width)).reshape(-1)  # (n,) -> (n * D,)
     with np.errstate(all="ignore"):
         np.add.at(out.reshape(-1), where, np.ascontiguousarray(values).reshape(-1))
+
+
+def _add_in_rectangle(indices: NDArray, values: NDArray, counts: NDArray, most: int) -> NDArray:
+    """The sums where each of (rows,) has about as many: they are put beside each other, filled up with zeros, and summed by products."""
+    n, width = values.shape
+    order = np.append(np.argsort(indices.astype(np.uint16), kind="stable"), n)  # of 16 bits, that is a radix sort
+    places = np.arange(most)
+    taken = np.where(places < counts[:, None], (np.cumsum(counts) - counts)[:, None] + places, n)  # (rows, most)
+    padded = np.concatenate([values, np.zeros((1, width), values.dtype)])
+    out, ones, some = np.empty((len(counts), width), values.dtype), np.ones(most, values.dtype), max(1, CHUNK // (most * width))
+    with np.errstate(all="ignore"):
+        for i in range(0, len(out), some):
+            np.matmul(ones, np.take(padded, order[taken[i : i + some]], axis=0), out=out[i : i + some])
+    return out
 
 
 def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
@@ -69,13 +86,22 @@ def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
     values = values.reshape(indices.size, width)
     if not values.size:
         return out
-    steps = np.diff(indices, prepend=-1)
-    first = np.flatnonzero(steps)
-    length = indices.size // first.size
-    if length > 1 and (steps >= 0).all() and np.array_equal(first, np.arange(0, indices.size, length)):  # equally many stand together
-        with np.errstate(all="ignore"):
-            out[indices[first]] = values.reshape(-1, length, width).sum(axis=1)
+    if values.size < _SMALL:
+        _add_flat(out, indices, values)
         return out
+    head = indices[:64]
+    if (head[1:] >= head[:-1]).all():
+        steps = np.diff(indices, prepend=-1)
+        first = np.flatnonzero(steps)
+        length = indices.size // first.size
+        if length > 1 and (steps >= 0).all() and np.array_equal(first, np.arange(0, indices.size, length)):  # equally many stand together
+            with np.errstate(all="ignore"):
+                out[indices[first]] = values.reshape(-1, length, width).sum(axis=1)
+            return out
+    if width >= _RECTANGLE_WIDTH and indices.size >= 4 * rows and values.dtype.char in "fd" and rows <= 65_536 and values.size >= 4_096:
+        counts = np.bincount(indices, minlength=rows)
+        if (most := int(counts.max())) * rows <= 3 * indices.size:
+            return _add_in_rectangle(indices, values, counts, most)
     if width >= _COPY_WIDTH and rows >= indices.size:
         order = np.arange(indices.size)
         last = np.empty(rows, np.intp)

@@ -10,6 +10,7 @@ as accurate, because ``exp(x)`` has no subtraction's rounding in it. Rows whose 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "log_softmax",
     "log_softmax_grad",
     "logsumexp",
+    "logsumexp_grad",
     "softmax",
     "softmax_grad",
 ]
@@ -35,6 +37,7 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 _PLAIN_LIMIT = {"f": 40.0, "d": 300.0}  # exp of it, times any row length, is far from overflow
 _PLAIN_SUM = 1e-6  # a smaller sum of plain exponentials lost its small terms to underflow
+_SMALL = 1_024  # elements up to which plain NumPy, on all of it at once, costs less than anything that is more clever
 _COST = 1.2e-9  # seconds per element of an exponential and three passes
 
 
@@ -97,11 +100,11 @@ def softmax(x: NDArray, axis: int) -> NDArray:
         return softmax(x.reshape(1), -1).reshape(())
     if x.size == 0:
         return np.empty(x.shape, x.dtype)
-    if not _is_last(x, axis):
+    if x.size <= _SMALL or not _is_last(x, axis):
         with np.errstate(all="ignore"):
-            out: NDArray = x - np.max(x, axis=axis, keepdims=True)
+            out: NDArray = x - np.maximum.reduce(x, axis=axis, keepdims=True)
             np.exp(out, out=out)
-            out /= np.sum(out, axis=axis, keepdims=True)
+            out /= np.add.reduce(out, axis=axis, keepdims=True)
         return out
     rows = _matrix(x)
     out = np.empty(rows.shape, x.dtype)
@@ -122,10 +125,10 @@ def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     >>> softmax_grad(np.array([1.0, 0.0]), np.array([0.5, 0.5]), -1)
     array([ 0.25, -0.25])
     """
-    if ans.ndim == 0 or not _is_last(ans, axis):
+    if ans.size <= _SMALL or not _is_last(ans, axis):
         with np.errstate(all="ignore"):
             out = np.asarray(g * ans)
-            total = np.sum(out, axis=axis if ans.ndim else None, keepdims=True)
+            total = np.add.reduce(out, axis=axis if ans.ndim else None, keepdims=True)
             np.subtract(g, total, out=out)
             out *= ans
         return out
@@ -155,10 +158,10 @@ def log_softmax(x: NDArray, axis: int) -> NDArray:
         return log_softmax(x.reshape(1), -1).reshape(())
     if x.size == 0:
         return np.empty(x.shape, x.dtype)
-    if not _is_last(x, axis):
+    if x.size <= _SMALL or not _is_last(x, axis):
         with np.errstate(all="ignore"):
-            out: NDArray = x - np.max(x, axis=axis, keepdims=True)
-            out -= np.log(np.sum(np.exp(out), axis=axis, keepdims=True))
+            out: NDArray = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+            out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
         return out
     rows = _matrix(x)
     out = np.empty(rows.shape, x.dtype)
@@ -179,11 +182,11 @@ def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     >>> log_softmax_grad(np.array([1.0, 0.0]), np.log(np.array([0.5, 0.5])), -1)
     array([ 0.5, -0.5])
     """
-    if ans.ndim == 0 or not _is_last(ans, axis):
+    if ans.size <= _SMALL or not _is_last(ans, axis):
         with np.errstate(all="ignore"):
             out = np.asarray(np.exp(ans))
             if ans.ndim:
-                out *= np.sum(g, axis=axis, keepdims=True)
+                out *= np.add.reduce(g, axis=axis, keepdims=True)
             else:
                 out = np.asarray(out * g)
             return np.asarray(np.subtract(g, out))
@@ -230,6 +233,22 @@ def logsumexp(x: NDArray, axis: int | tuple[int, ...], keepdims: bool) -> NDArra
     return result.reshape(*x.shape[:-1], 1) if keepdims else result.reshape(x.shape[:-1])
 
 
+@in_float32
+def logsumexp_grad(g: NDArray, x: NDArray, ans: NDArray) -> NDArray | None:
+    """Gradient of `logsumexp`, ``g exp(x - ans)``, of which ``g`` and ``ans`` broadcast to ``x``; None where a result is not finite.
+
+    >>> logsumexp_grad(np.array([2.0]), np.array([0.0, 0.0]), np.log(np.array([2.0])))
+    array([1., 1.])
+    """
+    if not np.isfinite(ans).all():
+        return None
+    with np.errstate(all="ignore"):
+        out = np.asarray(x - ans)
+        np.exp(out, out=out)
+        out *= g
+    return out
+
+
 def _shifted_sums(x: NDArray) -> tuple[NDArray, NDArray]:
     """Shift and sum of exponentials of each row: ``exp(x).sum(1) == exp(shift) * sums``."""
     shift = _finite_shift(row_max(x))
@@ -248,6 +267,8 @@ def _labels(x: NDArray, target: NDArray, ignore_index: int) -> tuple[NDArray, ND
         )
     classes = x.shape[1]
     if not target.size:
+        return target, None
+    if ignore_index < 0 and target.dtype.char in "lq" and np.maximum.reduce(target.view(np.uint64)) < classes:  # negative ones are large
         return target, None
     low, high = int(target.min()), int(target.max())
     if low >= 0 and high < classes and not low <= ignore_index <= high:
@@ -310,8 +331,10 @@ def cross_entropy(
     _check_reduction(reduction)
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
-    logits = np.ascontiguousarray(x)
     weights = _row_weights(x, labels, valid, weight)
+    if x.size <= _SMALL and weights is None and not label_smoothing and reduction != "none":
+        return _small_cross_entropy(x, labels, rows if reduction == "mean" else 1)
+    logits = np.ascontiguousarray(x)
     losses = np.empty(rows, x.dtype)
 
     def work(lo: int, hi: int) -> None:
@@ -337,6 +360,26 @@ def cross_entropy(
         return np.asarray(total if reduction == "sum" else total / _total(weights, rows, x.dtype))
 
 
+@lru_cache(maxsize=64)
+def _numbers(n: int) -> NDArray:
+    """0 to n - 1, not to be written to."""
+    numbers = np.arange(n)
+    numbers.flags.writeable = False
+    return numbers
+
+
+def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray:
+    """The summed losses of some rows, divided."""
+    with np.errstate(all="ignore"):
+        top = np.maximum.reduce(x, axis=1, keepdims=True)
+        if not np.isfinite(top).all():
+            top = _finite_shift(top)
+        sums = np.add.reduce(np.exp(x - top), axis=1)
+        losses = top[:, 0] - x[_numbers(len(x)), labels]
+        losses += np.log(sums, out=sums)
+        return np.asarray(np.add.reduce(losses) / x.dtype.type(divisor))
+
+
 @in_float32
 def cross_entropy_grad(
     g: NDArray, x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float
@@ -357,6 +400,12 @@ def cross_entropy_grad(
     _check_reduction(reduction)
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
+    if 0 < x.size <= _SMALL and valid is weight is None and not label_smoothing and reduction != "none":
+        out = softmax(x, -1)
+        pull = float(g) / (rows if reduction == "mean" else 1)
+        out *= pull
+        out[_numbers(rows), labels] -= pull
+        return out
     out = np.empty((rows, classes), x.dtype)
     if not out.size:
         return out

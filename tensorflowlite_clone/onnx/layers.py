@@ -54,6 +54,12 @@ def _letters(spec: Any) -> str:
     return "".join(c if isinstance(c, str) else chr(97 + c) for c in spec)
 
 
+@rule("Distances")
+def distances(call: Call) -> Value:
+    """Lengths of the differences of all pairs."""
+    return (call[0].unsqueeze(-2) - call[1].unsqueeze(-3)).reduce("ReduceL2", (-1,), False)
+
+
 # ---- convolutions -------------------------------------------------------------------------------------------------------------
 @rule("Convolve")
 def convolve(call: Call) -> Value:

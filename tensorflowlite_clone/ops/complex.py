@@ -8,6 +8,7 @@ complex operands as they take real ones.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..core.broadcast import shape_of
 from ..core.dtypes import COMPLEX_OF
 from ..core.families import Elementwise, Linear, LinedUp
 from ..core.levels import concrete
+from ..core.operation import fused
 from ..core.publish import implements, public, to_operand, to_operands
 from ..core.registry import install_method
 from .arithmetic import Absolute, Sign
@@ -68,9 +70,19 @@ class Magnitude(Elementwise, title="abs"):
     def forward(x):
         return np.absolute(x)
 
+    @fused(lambda g, x, ans: _direction(g, x, ans))
     def grad_x(g, x, ans):
         zero = np.equal(ans, 0.0)
         return g * Where.of(zero, 0.0, np.conjugate(x) / Where.of(zero, 1.0, ans))
+
+
+def _direction(g: Any, x: Any, ans: Any) -> Any:
+    """``g conj(x) / |x|`` part by part: NumPy divides by a real number as by a complex one, in eight times the time."""
+    out = np.empty(x.shape, x.dtype)
+    length = np.where(ans == 0, np.ones_like(ans), ans)
+    out.real = x.real / length * g
+    out.imag = x.imag / -length * g
+    return out
 
 
 class Angle(Elementwise):

@@ -11,8 +11,11 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..core.broadcast import normalize_axis, shape_of
+from ..core.families import LinedUp
 from ..core.levels import all_values, number
+from ..core.operation import fused
 from ..core.publish import public, to_operand, to_operands
+from ..kernels import distance as kernels
 from .cast import cast
 from .index import get_item
 from .reduce import Sum
@@ -88,6 +91,31 @@ def _pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, 
     return distance
 
 
+class Distances(LinedUp, title="cdist"):
+    """Euclidean distances of all pairs of rows, (..., n, k), (..., m, k) -> (..., n, m); the derivative at distance 0 is 0."""
+
+    broadcasts = True
+    promotion = "inexact"
+    quiet = real_only = True
+
+    def forward(x, y):
+        return kernels.distances(x, y)
+
+    @fused(kernels.distances_grad)
+    def grad_x(g, x, y, ans):
+        return np.sum(_pulls(g, x, y, ans), axis=-2)
+
+    @fused(lambda g, x, y, ans: kernels.distances_grad(np.swapaxes(g, -1, -2), y, x, np.swapaxes(ans, -1, -2)))
+    def grad_y(g, x, y, ans):
+        return -np.sum(_pulls(g, x, y, ans), axis=-3)
+
+
+def _pulls(g: Array, x: Array, y: Array, ans: Array) -> Array:
+    """``g (x - y) / |x - y|`` of all pairs: (..., n, m, k)."""
+    difference = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    return np.expand_dims(g / np.where(np.equal(ans, 0.0), np.inf, ans), -1) * difference
+
+
 #: PyTorch's names of ways to compute Euclidean distances; 0, 1 and 2 stand for them there.
 COMPUTE_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist", None)
 
@@ -104,8 +132,8 @@ def _lengths(op: str, difference: Array, p: float) -> Array:
 def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary") -> Array:
     """Distances ``|x1_i - x2_j|_p`` of all pairs of rows: (..., n, k), (..., m, k) -> (..., n, m); leading dimensions broadcast.
 
-    Always computed from differences, so that near points lose no digits (PyTorch's names of a ``compute_mode`` change nothing); the
-    derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length, `ArgumentError` for a negative p.
+    Near points lose no digits: p = 2 is computed in double precision, all else from differences (PyTorch's names of a ``compute_mode``
+    change nothing). The derivative at distance 0 is 0. Raises `ShapeError` where rows differ in length, `ArgumentError` for a negative p.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.cdist(tl.tensor([[0.0, 0.0]]), tl.tensor([[3.0, 4.0]])).tolist()
@@ -117,6 +145,8 @@ def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str | None = "use
     a, b = shape_of(x), shape_of(y)
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-1]:
         raise ShapeError(f"cdist: rows differ in length: x1 is {a}, x2 is {b}; they must be (..., n, k) and (..., m, k)")
+    if p == 2 and x.dtype.kind != "c" != y.dtype.kind:
+        return Distances.of(x, y)
     rows = Reshape.of(x, shape=(*a[:-1], 1, a[-1]))
     columns = Reshape.of(y, shape=(*b[:-2], 1, *b[-2:]))
     return _lengths("cdist", rows - columns, p)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,14 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     shape_params = ("size",)
 
     def forward(x, index, *, axis, size):
-        flat = flat_index(index, axis, size) if index.size >= WORTH else None
+        flat = flat_index(index, axis, size) if index.size else None
         if flat is None:
             return put_add(tuple(size), full_index(index, axis), x)
+        if index.size < WORTH and x.shape == index.shape:
+            out = np.zeros(math.prod(size), x.dtype)
+            with np.errstate(all="ignore"):
+                np.add.at(out, flat.reshape(-1), x.reshape(-1))
+            return out.reshape(size)
         return put_add((math.prod(size),), flat, x).reshape(size)
 
     def grad_x(g, index, axis):
@@ -98,14 +104,23 @@ def flat_index(index: Any, axis: int, shape: Any) -> Any:
     flat = places * strides[axis] if strides[axis] != 1 else places
     if len(shape) == 1:
         return flat
-    grid = np.ogrid[tuple(slice(n) for n in index.shape)]
-    return flat + sum(g * strides[i] for i, g in enumerate(grid) if i != axis)
+    for i, n in enumerate(index.shape):
+        if i != axis and n > 1:
+            flat = flat + ramp(n, strides[i], len(shape) - i)
+    return flat
 
 
 def full_index(index: Any, axis: int) -> tuple[Any, ...]:
     """The NumPy index that an index along one axis stands for."""
-    grid = np.ogrid[tuple(slice(n) for n in index.shape)]
-    return tuple(index if i == axis else g for i, g in enumerate(grid))
+    return tuple(index if i == axis else ramp(n, 1, index.ndim - i) for i, n in enumerate(index.shape))
+
+
+@lru_cache(maxsize=256)
+def ramp(n: int, step: int, ndim: int) -> Any:
+    """0, ``step``, 2 ``step``... along the first of ``ndim`` axes; kept, and not to be written to."""
+    numbers = np.arange(0, n * step, step).reshape(-1, *(1,) * (ndim - 1))
+    numbers.flags.writeable = False
+    return numbers
 
 
 def diagnose(op: str, shape: tuple[int, ...], index: Any, axis: int) -> Exception | None:

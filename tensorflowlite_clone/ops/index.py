@@ -7,6 +7,7 @@ array goes.
 
 from __future__ import annotations
 
+import math
 import warnings
 from operator import index as operator_index
 from typing import Any, NamedTuple
@@ -21,11 +22,12 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of, spread
 from ..core.families import Linear
 from ..core.levels import concrete
+from ..core.operation import fused
 from ..core.plain import array_of
 from ..core.registry import install_method
 from ..core.tensor import Taped
 from ..core.where import stacklevel
-from ..kernels.scatter import put_add
+from ..kernels.scatter import add_rows, put_add
 from .cast import Clone
 
 
@@ -126,6 +128,28 @@ class GetItem(Linear, title="indexing"):
         indices, spec, here, there = plan.with_hidden_axis(size)
         result = cls.of(values[0], *indices, spec=spec)
         return np.moveaxis(result, here, there) if here != there else result
+
+
+class ReadRows(Linear, title="indexing"):
+    """``x[index]`` with one array of integers, of plain tensors: the commonest `GetItem`, with fixed operands, so it is compiled."""
+
+    def forward(x, index):
+        return np.take(x, index, axis=0)
+
+    @fused(lambda g, index, x_shape: add_rows(x_shape[0], index, g.reshape(*index.shape, math.prod(x_shape[1:]))).reshape(x_shape))
+    def grad_x(g, index, x_shape):
+        return PutItem.of(g, index, spec=(SLOTS[0], *[WHOLE] * (len(x_shape) - 1)), shape=x_shape)
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Say which index is out of range."""
+        return _diagnose(args[0].shape, (SLOTS[0],), args[1:])
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """As in `GetItem`."""
+        rest = len(shape_of(values[0])) - mapped[0] - 1
+        return GetItem.batch(size, values, mapped, {"spec": (SLOTS[0], *[WHOLE] * rest)})
 
 
 class PutItem(Linear):
@@ -347,12 +371,24 @@ def _diagnose(shape: tuple[int, ...], spec: tuple[Any, ...], indices: tuple[Arra
     return DimensionError(f"indexing: index arrays do not broadcast together: their shapes are {shapes}; make them equal or 1")
 
 
+def _reads_rows(x: Array, index: Any) -> bool:
+    return (
+        isinstance(x, Taped)
+        and type(x.array) is ndarray
+        and type(index) is ndarray
+        and index.dtype.kind == "i"
+        and min(x.array.ndim, index.ndim) > 0
+    )
+
+
 def get_item(self: Array, index: Any) -> Array:
     """``x[index]``: slices give views that share memory, index arrays and masks give copies."""
     if type(index) is int or simple(index):
         out = Slice.of(self, spec=(index,))
     elif type(index) is tuple and all(map(simple, index)):
         out = Slice.of(self, spec=index)
+    elif isinstance(index, Taped) and _reads_rows(self, index.array):
+        return ReadRows.of(self, index if index.level == self.level else index.array)
     else:
         view, spec, arrays, _ = parse(self, index)
         if arrays:

@@ -19,6 +19,7 @@ from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
 from ..core.levels import concrete
 from ..core.publish import OPERANDS, implements, public, to_operand
+from ..core.tensor import Taped
 from .grid import _atleast_1d, _atleast_2d, _atleast_3d, _meshgrid
 from .index import get_item
 from .shape import Reshape
@@ -42,6 +43,26 @@ class Concatenate(Linear, AxisWise, title="cat"):
         """Compare the shapes but for the joined axis."""
         shapes = [a.shape for a in args]
         return ShapeError(f"cat: shapes differ outside dimension {params['axis']}: they are {shapes}; all other sizes must be equal")
+
+
+class Append(Linear, AxisWise, title="cat"):
+    """Two plain tensors one after the other: the commonest of `Concatenate`, with fixed operands, so that it is compiled."""
+
+    promotion = "same"
+
+    def forward(x, y, *, axis):
+        return np.concatenate((x, y), axis)
+
+    def grad_x(g, x_shape, axis):
+        return g[(*(slice(None),) * axis, slice(x_shape[axis]))]
+
+    def grad_y(g, x_shape, axis):
+        return g[(*(slice(None),) * axis, slice(x_shape[axis], None))]
+
+    @classmethod
+    def diagnose(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Exception | None:
+        """Compare the shapes but for the joined axis."""
+        return Concatenate.diagnose(args, params)
 
 
 def _sequence(tensors: Any, op: str) -> list[Array]:
@@ -72,6 +93,8 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     if len(like) > 1 and (0,) in shapes:  # as in PyTorch, empty vectors fit anywhere
         empty = (*like[:axis], 0, *like[axis + 1 :])
         xs = [Reshape.of(x, shape=empty) if s == (0,) else x for x, s in zip(xs, shapes, strict=True)]
+    if len(xs) == 2 and all(isinstance(x, Taped) and type(x.array) is np.ndarray for x in xs):
+        return Append.of(*xs, axis=axis)
     return Concatenate.of(*xs, axis=axis)
 
 

@@ -12,9 +12,11 @@ from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import Linear, Reduction
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.reduce import in_range, power_of_two, sum_to
+from ..kernels.scan import prod_grad
 from ..kernels.short import SHORT
 from .cast import Cast, cast
 from .complex import PairsOfParts
@@ -81,13 +83,29 @@ class Product(Reduction, title="prod"):
     quiet = True
 
     def forward(x, *, axis=None, keepdims=False):
-        product = np.prod(wide(x), axis=axis, keepdims=keepdims)
+        product = _product(wide(x), axis, keepdims)
         if x.dtype.kind == "f" and out_of_range(product, x, lambda x: np.any(x == 0, axis=axis, keepdims=keepdims)):
             product = _scaled_product(x, axis, keepdims)
         return narrow(product, x)
 
-    def grad_x(g, x, axis, keepdims):
+    @fused(lambda g, x, ans, axis, keepdims: _by_division(g, x, ans, axis, keepdims))
+    def grad_x(g, x, ans, axis, keepdims):
         return expand_reduced(g, axis, keepdims, x.shape) * products_of_others(x, axis)
+
+
+def _product(x: Any, axis: Axes, keepdims: bool) -> Any:
+    """``np.prod``; along rows ``reduceat``, which is three times as fast."""
+    last = x.ndim - 1
+    if x.size < WORTH or x.dtype.char not in "fd" or axis not in (last, (last,)) or not last or not x.flags.c_contiguous:
+        return np.prod(x, axis=axis, keepdims=keepdims)
+    rows = np.multiply.reduceat(x.reshape(-1), np.arange(0, x.size, x.shape[-1]))
+    return rows.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
+
+
+def _by_division(g: Any, x: Any, ans: Any, axis: Axes, keepdims: bool) -> Any:
+    g, ans = (expand_reduced(a, axis, keepdims, x.shape) for a in (g, ans))
+    found = prod_grad(g, x, ans)
+    return g * products_of_others(x, axis) if found is None else found
 
 
 class Variance(Reduction, title="var"):

@@ -10,8 +10,10 @@ import numpy as np
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import AxisWise, Linear
+from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
+from ..kernels import scan as kernels
 from ..kernels.logarithms import running_logaddexp
 from .cast import Clone, cast
 from .extrema import ValuesIndices
@@ -24,8 +26,9 @@ class CumSum(Linear, AxisWise, title="cumsum"):
     """Running sum along an axis."""
 
     def forward(x, *, axis):
-        return narrow(np.cumsum(wide(x), axis=axis, dtype=wide(x).dtype), x)
+        return narrow(kernels.cumsum(wide(x), axis), x)
 
+    @fused(lambda g, axis: np.flip(narrow(kernels.cumsum(np.flip(wide(g), axis), axis), g), axis))
     def grad_x(g, axis):
         return np.flip(CumSum.of(np.flip(g, axis), axis=axis), axis)
 
@@ -38,8 +41,14 @@ class CumProd(AxisWise, title="cumprod"):
     def forward(x, *, axis):
         return narrow(np.cumprod(wide(x), axis=axis, dtype=wide(x).dtype), x)
 
-    def grad_x(g, x, axis):
+    @fused(lambda g, x, ans, axis: _by_division(g, x, ans, axis))
+    def grad_x(g, x, ans, axis):
         return cumprod_gradient(g, x, axis)
+
+
+def _by_division(g: Any, x: Any, ans: Any, axis: int) -> Any:
+    found = kernels.cumprod_grad(g, x, ans, axis)
+    return cumprod_gradient(g, x, axis) if found is None else found
 
 
 def cumprod_gradient(g: Array, x: Array, axis: int) -> Array:

@@ -156,8 +156,23 @@ def distinct(x: Array, axis: int | None, equal_nan: bool, op: str) -> tuple[Arra
     """The distinct values with their derivatives (those of the first occurrence), and NumPy's index, inverse and counts."""
     known = concrete(x, op)
     axis = None if axis is None else normalize_axis(axis, known.ndim, op)
-    _, index, inverse, counts = np.unique(known, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
+    found = _by_counting(known) if axis is None and known.dtype.kind in "iu" and known.size > 1_000 else None
+    if found is None:
+        found = np.unique(known, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)[1:]
+    index, inverse, counts = found
     return (_picked(x, axis, index), *(Tensor.wrap(np.asarray(p, np.int64), 0) for p in (index, inverse, counts)))
+
+
+def _by_counting(x: NDArray) -> tuple[NDArray, NDArray, NDArray] | None:
+    """First places, inverse and counts of the distinct of many integers in a small range, without sorting them; None for a large one."""
+    low, high = int(x.min()), int(x.max())
+    if high - low > 2 * x.size or high >= 1 << 63:
+        return None
+    places = x.reshape(-1).astype(np.int64) - low
+    counts = np.bincount(places)
+    first, there = np.empty(counts.size, np.int64), counts > 0
+    first[places[::-1]] = np.arange(x.size)[::-1]  # of equal ones the last that is written stays
+    return first[there], (np.cumsum(there) - 1)[places].reshape(x.shape), counts[there]
 
 
 def _boxed(input: Any, op: str) -> Any:

@@ -152,3 +152,18 @@ def test_rows_whose_values_stand_together(indices, width):
     expected = np.zeros((5, width))
     np.add.at(expected, np.array(indices), values)
     np.testing.assert_allclose(add_rows(5, np.array(indices), values), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("rows", "n", "width"), [(100, 3000, 16), (7, 900, 8), (300, 1300, 64), (2, 600, 40)])
+def test_sums_put_beside_each_other_are_exact_and_keep_to_their_rows(rows, n, width, dtype):
+    rng = np.random.default_rng(0)
+    indices, values = rng.integers(0, rows, n), rng.normal(size=(n, width)).astype(dtype)
+    expected, size = np.zeros((rows, width)), np.zeros((rows, width))
+    np.add.at(expected, indices, values.astype("f8"))
+    np.add.at(size, indices, abs(values))
+    assert np.all(abs(add_rows(rows, indices, values) - expected) <= 4 * np.finfo(dtype).eps * size)
+    values[0] = np.inf
+    values[1] = np.nan
+    bad = np.isin(np.arange(rows), indices[:2])
+    np.testing.assert_array_equal(np.isfinite(add_rows(rows, indices, values)).all(1), ~bad)

@@ -1,8 +1,18 @@
 """Samples for ``ops/distance.py``."""
 
-from . import call, normal
+import numpy as np
+
+from . import call, normal, sample
 
 X, Y = normal(3, 4), normal(3, 4, seed=1)
+
+SAMPLES = {
+    "Distances": [
+        sample(X, Y), sample(normal(2, 3, 4), normal(5, 4, seed=1)), sample(normal(2, 1, 2, 3), normal(3, 4, 3)),
+        sample(X, X[[0]] + 1e3), sample(np.zeros((1, 2)), np.zeros((1, 2)), kink=(np.zeros((1, 2)), np.zeros((1, 2)))),
+        sample(normal(0, 3), normal(2, 3)), sample(normal(2, 0), normal(3, 0), smooth=False),
+    ],
+}  # fmt: skip
 
 CALLS = [
     call("cosine_similarity", lambda T, x, y: T.nn.functional.cosine_similarity(x, y), X, Y),

@@ -24,6 +24,7 @@ SAMPLES = {
         sample(normal(), spec=(1, 2), shape=(3, 4)),
         sample(normal(3, 1, 2), spec=(slice(None, None, -1), None), shape=(3, 2)),
     ],
+    "ReadRows": [sample(X, I), sample(X, np.array([2, 2, 0, -1])), sample(X[:, 0, 0], np.array([[1, 0], [-1, -1]])), sample(X[:0], I[:0])],
     "GetItem": [
         sample(X, I, spec=(SLOTS[0], FULL, FULL)),
         sample(X, I, J, spec=(SLOTS[0], SLOTS[1], FULL)),

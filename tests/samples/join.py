@@ -5,7 +5,10 @@ import numpy as np
 from . import call, integers, normal, sample
 
 A, B = normal(2, 3), normal(1, 3)
-SAMPLES = {"Concatenate": [sample(A, B, axis=0), sample(A, normal(2, 1), A, axis=1), sample(normal(2), axis=0)]}
+SAMPLES = {
+    "Concatenate": [sample(A, B, axis=0), sample(A, normal(2, 1), A, axis=1), sample(normal(2), axis=0)],
+    "Append": [sample(A, B, axis=0), sample(A, normal(2, 1), axis=1), sample(normal(2), normal(0), axis=0)],
+}
 
 CALLS = [
     call("cat", lambda T, x, y: (T.cat([x, y]), T.cat((x, x), dim=1), T.concat([x, y], 0)), A, B),
