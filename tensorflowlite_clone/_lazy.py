@@ -16,7 +16,7 @@ from ._errors import missing_extra
 LATER = {
     "": (
         "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fft",
-        "futures", "hub", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim", "overrides",
+        "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim", "overrides",
         "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "torch_version", "transforms", "types", "utils",
         "version", "xpu",
     ),
