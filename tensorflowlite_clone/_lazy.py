@@ -63,7 +63,7 @@ NAMES = {
 }
 #: The same for packages, by package.
 PARTS = {
-    "func": {"func.implicitly": "implicit", "func.primitives": "primitive"},
+    "func": {"func.colouring": "hessian_sparse jacobian_sparse", "func.implicitly": "implicit", "func.primitives": "primitive"},
     "optim": {
         "optim.solvers.equations": "fixed_point root",
         "optim.solvers.fitting": "curve_fit least_squares",

@@ -78,7 +78,8 @@ def odeint(
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise ArgumentError(f"odeint: steps must be an int above 0: got {steps!r}")
     if hasattr(f, "named_parameters"):
-        module, f = f, _called
+        module: Any = f
+        f = _called
         args = (module, {**dict(module.named_parameters()), **dict(module.named_buffers())}, *args)
     ts = _times(ts)
     tensors = are_tensors(y0, args)

@@ -41,10 +41,12 @@ class Packing:
         """The leaves of ``tree``, which is nested like the state, as one vector of float64."""
         leaves = flatten_as(self.tree, tree, self.op, what, model)
         rows = [x if isinstance(x, Boxed) else np.asarray(x) for x in leaves]
-        parts = []
+        parts: list[Any] = []
         for x, (shape, dtype) in zip(rows, self.forms, strict=True):
             if tuple(shape_of(x)) != shape:
-                raise ShapeError(f"{self.op}: {what} has the wrong shape: it is {tuple(shape_of(x))}, {model} is {shape}; they must be equal")
+                raise ShapeError(
+                    f"{self.op}: {what} has the wrong shape: it is {tuple(shape_of(x))}, {model} is {shape}; they must be equal"
+                )
             if self.alone and x.dtype == FLOAT64:
                 return x
             if x.dtype.kind == "c" and dtype.kind != "c":

@@ -1,8 +1,9 @@
 """The solution of a system as an operation with every derivative.
 
 Three primitives: the solution S(x), its tangent S'(x) dx and its adjoint S'(x)^T g. The tangent is also the solution of a larger system,
-whose tangent and adjoint are the derivatives of the tangent; and those of the adjoint are products with the Hessian of <S, g>: the
-adjoint of that system, once more. So nothing else is needed, and a method is differentiated by itself. Not here: how both are computed (``solvers.py``), the larger systems (``systems.py``).
+whose tangent and adjoint are the derivatives of the tangent; and those of the adjoint are products with the Hessian of <S, g>: the adjoint
+of that system, once more. So nothing else is needed, and a method is differentiated by itself. Not here: how they are computed
+(``solvers.py``, ``sensitivities.py``), the larger systems (``systems.py``).
 
 Source: R. Chen, Y. Rubanova, J. Bettencourt, D. Duvenaud, "Neural ordinary differential equations" (2018), for the adjoint by itself.
 """
@@ -150,7 +151,7 @@ def along(system: System, x: Sequence[Array], dx: Sequence[Array]) -> Array:
 
 def _along_all(system: System, lead: int, x: Sequence[Array], dx: Sequence[Array]) -> Array:
     """`along`, where ``dx`` has ``lead`` axes in front."""
-    push = partial(along, system)
+    push: Any = partial(along, system)
     for _ in range(lead):
         push = vmap(push, in_dims=(None, 0))
     return push(tuple(x), tuple(dx))
