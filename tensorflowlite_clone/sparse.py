@@ -11,7 +11,8 @@ Here: the names only; sparse tensors and what they can do are in ``ops/sparse/``
 
 from ._lazy import public as _public
 from .core.registry import SPACES as _SPACES
-from .func.sparse_algebra import matmul, solve
+from .func.sparse_algebra import matmul as matmul
+from .func.sparse_algebra import solve as solve
 from .ops.sparse.functions import OLDER as _OLDER
 from .ops.sparse.functions import older as _older
 

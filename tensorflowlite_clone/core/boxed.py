@@ -21,7 +21,7 @@ from .device import CPU
 from .dtype_names import dtype
 from .dtypes import CATEGORY
 from .methods import Methods
-from .registry import REFUSED, UFUNC_METHODS, UFUNCS, answer_to
+from .registry import REFUSED, UFUNC_METHODS, UFUNCS, answer_to, answer_to_ufunc
 from .size import Size
 
 #: What the parts of the package ask of a box, and users have no use for.
@@ -93,7 +93,7 @@ class Boxed(Methods):
         return None
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        handler = UFUNCS.get(ufunc)
+        handler = UFUNCS.get(ufunc) or answer_to_ufunc(ufunc)
         if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):
             return handler(*args)
         if kwargs.get("out") is not None:

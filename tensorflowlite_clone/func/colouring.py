@@ -37,8 +37,8 @@ def jacobian_sparse(func: Callable[..., Any], sparsity: Any = None) -> Callable[
         sparsity: a matrix of this shape, SciPy's or dense, that is not 0 wherever the Jacobian may be. Where it is not given, the whole
             Jacobian is made once, at the first x moved a little at random, and what is exactly 0 there is taken to be 0 everywhere.
 
-    One product (forward mode) for each colour: 3 for a tridiagonal matrix of any size, about 8 for a triangulation's. The result is SciPy's
-    ``csr_array`` for plain arrays, and a sparse tensor for tensors and inside transforms, where it has derivatives like any other value; both
+    One product (forward mode) for each colour: 3 for a tridiagonal matrix of any size, about 9 for a triangulation's. The result is SciPy's
+    ``csr_array`` for plain arrays, and a sparse tensor for tensors and inside transforms, where it has derivatives as all values have; both
     are understood by `sparse.solve`. Its attributes after a call: ``colours``, ``pattern``.
 
     Raises `ShapeError` where the sparsity does not fit.

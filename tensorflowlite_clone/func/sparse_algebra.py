@@ -84,8 +84,8 @@ def matmul(a: Any, x: Any) -> Any:
         a, x: matrices, or the dense one a vector. SciPy's matrix is constant, as its numbers are; of a sparse tensor,
             ``tl.sparse_coo_tensor(indices, values, shape)``, the values have derivatives.
 
-    ``A @ x`` and ``x @ A`` come here by themselves, ``A.dot(x)`` too. Derivatives of every order, in every mode. Raises `OperandError` where
-    neither is a sparse matrix, `ShapeError` where the inner dimensions differ.
+    ``A @ x`` and ``x @ A`` come here by themselves, ``A.dot(x)`` too. Derivatives of every order, in every mode. Raises `OperandError`
+    where neither is a sparse matrix, `ShapeError` where the inner dimensions differ.
 
     >>> import scipy.sparse
     >>> A = scipy.sparse.csr_array([[2.0, 1.0], [0.0, 3.0]])
@@ -124,7 +124,9 @@ def solve(a: Any, b: Any) -> Any:
     Source: X. Li, "An overview of SuperLU" (2005).
     """
     if not is_sparse(a):
-        raise OperandError(f"sparse.solve: the matrix must be SciPy's sparse one or a sparse tensor: got {type(a).__name__}; use linalg.solve")
+        raise OperandError(
+            f"sparse.solve: the matrix must be SciPy's sparse one or a sparse tensor: got {type(a).__name__}; use linalg.solve"
+        )
     pattern, values = parts(a, "sparse.solve")
     if pattern.shape[0] != pattern.shape[1]:
         raise ShapeError(f"sparse.solve: the matrix must be square: it is {pattern.shape}; use least squares for others")

@@ -122,7 +122,7 @@ def _event(g: Callable[..., Any], packing: Packing, arguments: Arguments, tensor
 
 
 def _scaled(rhs: Callable[..., Array], place: tuple[int, float], y: Array, ts: Array, *params: Array) -> Array:
-    """The right-hand side for methods of fixed steps, which count in intervals: it moves with the times, so these have exact derivatives."""
+    """The right-hand side for fixed steps, which count in intervals: it moves with the times, so these have exact derivatives."""
     i, part = place
     h = ts[i + 1] - ts[i]
     return h * rhs(ts[i] + part * h, y, *params)

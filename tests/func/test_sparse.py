@@ -21,9 +21,10 @@ def matrix(values=VALUES, kind=sp.csr_array):
 
 
 def dense(values):
-    return tl.zeros(4, 4, dtype=tl.float64).numpy() + np.stack(
-        [sum(v * np.eye(4)[i][:, None] * np.eye(4)[j] for v, i, j in zip(values, *PLACES, strict=True))]
-    )[0]
+    return (
+        tl.zeros(4, 4, dtype=tl.float64).numpy()
+        + np.stack([sum(v * np.eye(4)[i][:, None] * np.eye(4)[j] for v, i, j in zip(values, *PLACES, strict=True))])[0]
+    )
 
 
 FUNCTIONS = {

@@ -18,9 +18,8 @@ def bell(a, b, k):
 
 
 def difference(f, x, step=1e-4):
-    columns = []
-    for e in step * np.eye(x.size).reshape(-1, *x.shape):
-        columns.append((8 * (f(x + e) - f(x - e)) - (f(x + 2 * e) - f(x - 2 * e))) / (12 * step))
+    along = lambda e: (8 * (f(x + e) - f(x - e)) - (f(x + 2 * e) - f(x - 2 * e))) / (12 * step)  # noqa: E731
+    columns = [along(e) for e in step * np.eye(x.size).reshape(-1, *x.shape)]
     return np.reshape(np.stack(columns, -1), (*np.shape(f(x)), *x.shape))
 
 
