@@ -34,7 +34,7 @@ INTERNAL = frozenset({
 
 def asked_by_product(frame: Any) -> bool:
     """Whether it is SciPy's product with a sparse matrix that wants an array, which leaves what is none to the other operand."""
-    return frame.f_code.co_name == "_matmul_dispatch" and frame.f_globals.get("__name__", "").startswith("scipy.sparse")
+    return frame.f_code.co_name == "_matmul_dispatch" and str(frame.f_globals.get("__name__")).startswith("scipy.sparse")
 
 
 def uninterpretable(x: Any) -> Any:

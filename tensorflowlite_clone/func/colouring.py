@@ -18,6 +18,7 @@ from .._typing import Array, NDArray
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import all_values, mapped, off_tape
+from ..core.tensor import Tensor
 from .forward import jvp
 from .jacobians import jacfwd
 from .mapping import vmap
@@ -50,7 +51,7 @@ def jacobian_sparse(func: Callable[..., Any], sparsity: Any = None) -> Callable[
 
     Source: A. Curtis, M. Powell, J. Reid, "On the estimation of sparse Jacobian matrices" (1974).
     """
-    return _coloured(func, func, sparsity, "jacobian_sparse")
+    return _Coloured(func, func, sparsity, "jacobian_sparse")
 
 
 def hessian_sparse(func: Callable[..., Any], sparsity: Any = None) -> Callable[..., Any]:
@@ -62,37 +63,47 @@ def hessian_sparse(func: Callable[..., Any], sparsity: Any = None) -> Callable[.
            [-1.,  5., -4.],
            [ 0., -4.,  4.]])
     """
-    return _coloured(func, grad(func), sparsity, "hessian_sparse")
+    return _Coloured(func, grad(func), sparsity, "hessian_sparse")
 
 
-def _coloured(named: Any, func: Callable[..., Any], sparsity: Any, op: str) -> Callable[..., Any]:
-    @functools.wraps(named, updated=())
-    def matrix(x: Any, *args: Any) -> Any:
+class _Coloured:
+    """A function that gives a sparse matrix of derivatives; it knows the pattern from its first call on."""
+
+    def __init__(self, named: Callable[..., Any], func: Callable[..., Any], sparsity: Any, op: str) -> None:
+        functools.update_wrapper(self, named, updated=())
+        self.func, self.sparsity, self.op = func, sparsity, op
+        self.pattern: Pattern | None = None
+        self.seeds: NDArray = np.zeros(0, np.int64)
+        self.colours = 0
+
+    def __call__(self, x: Any, *args: Any) -> Any:
         x = x if isinstance(x, Boxed | np.ndarray) else np.asarray(x, dtype=float)
-        flat = lambda v: np.reshape(func(np.reshape(v, shape), *args), -1)  # noqa: E731
-        shape = shape_of(x)
+        shape: Any = shape_of(x)
         v = np.reshape(x, -1)
-        if matrix.pattern is None:
-            pattern = _given(sparsity, op) if sparsity is not None else _found(flat, v, op)
-            matrix.pattern, matrix.seeds = pattern, colour(pattern)
-            matrix.colours = int(matrix.seeds.max(initial=-1)) + 1
-        pattern, n = matrix.pattern, shape_of(v)[0]
+
+        def flat(v: Any) -> Any:
+            return np.reshape(self.func(np.reshape(v, shape), *args), -1)
+
+        if self.pattern is None:
+            self.pattern = _found(flat, v, self.op) if self.sparsity is None else _given(self.sparsity, self.op)
+            self.seeds = colour(self.pattern)
+            self.colours = int(self.seeds.max(initial=-1)) + 1
+        pattern, n = self.pattern, shape_of(v)[0]
         if pattern.shape[1] != n:
-            raise ShapeError(f"{op}: the sparsity does not fit: it is {pattern.shape}, x has {n} numbers; it must have as many columns")
-        seeds = np.zeros((matrix.colours, n), dtype=np.asarray(all_values(v)).dtype)
-        seeds[matrix.seeds, np.arange(n)] = 1
+            raise ShapeError(
+                f"{self.op}: the sparsity does not fit: it is {pattern.shape}, x has {n} numbers; it must have as many columns"
+            )
+        seeds = np.zeros((self.colours, n), dtype=np.asarray(all_values(v)).dtype)
+        seeds[self.seeds, np.arange(n)] = 1
         products = vmap(lambda s: jvp(flat, (v,), (s,))[1])(_like(v, seeds))
         if shape_of(products)[1] != pattern.shape[0]:
-            raise ShapeError(f"{op}: the sparsity does not fit: it is {pattern.shape}, the result has {shape_of(products)[1]} numbers")
-        return as_given(pattern, products[matrix.seeds[pattern.columns], pattern.rows])
-
-    matrix.pattern = None
-    return matrix
+            raise ShapeError(f"{self.op}: the sparsity does not fit: it is {pattern.shape}, the result has {shape_of(products)[1]} numbers")
+        return as_given(pattern, products[self.seeds[pattern.columns], pattern.rows])
 
 
 def _like(v: Any, seeds: Array) -> Any:
     from_tensor = isinstance(v, Boxed) and off_tape(v) is not v and not isinstance(off_tape(v), Boxed)
-    return type(v).wrap(seeds, 0) if from_tensor else seeds  # type: ignore[attr-defined]
+    return Tensor.wrap(seeds, 0) if from_tensor else seeds
 
 
 def _given(sparsity: Any, op: str) -> Pattern:

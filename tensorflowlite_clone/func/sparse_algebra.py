@@ -59,9 +59,9 @@ class Pattern:
 
     def factors(self, values: Array) -> Any:
         """SuperLU's factors of the matrix, kept for the next time."""
-        digest = blake2b(np.ascontiguousarray(values).view(np.uint8))
+        digest = blake2b(np.ascontiguousarray(values).tobytes())
         for part in (self.rows, self.columns):
-            digest.update(np.ascontiguousarray(part).view(np.uint8))
+            digest.update(np.ascontiguousarray(part).tobytes())
         key = (self.shape, values.dtype.char, digest.digest())
         if key in _factors:
             _factors.move_to_end(key)
@@ -188,7 +188,7 @@ def _columns(f: Any) -> Any:
     return mapped
 
 
-_multiplied = primitive(
+_multiplied: Any = primitive(
     lambda pattern, values, x: pattern.matrix(values) @ x,
     vjp=lambda g, ans, pattern, values, x: (None, _at(pattern, g, x), _multiplied(pattern.turned, _conj(values), g)),
     jvp=lambda ts, ans, pattern, values, x: _multiplied(pattern, ts[1], x) + _multiplied(pattern, values, ts[2]),
@@ -207,7 +207,7 @@ def _solve(pattern: Pattern, values: Array, b: Array) -> Array:
     return np.asarray(lu.solve(np.ascontiguousarray(b), trans="N" if pattern.origin is None else "H"))
 
 
-_solved = primitive(
+_solved: Any = primitive(
     _solve,
     vjp=_solve_vjp,
     jvp=lambda ts, ans, pattern, values, b: _solved(pattern, values, ts[2] - _multiplied(pattern, ts[1], ans)),

@@ -130,11 +130,11 @@ def _spread(size: int, flags: Sequence[bool], x: Sequence[Array]) -> list[Array]
     return [a if own or k == 1 else np.broadcast_to(a, (size, *a.shape)) for k, (a, own) in enumerate(zip(x, flags, strict=True))]
 
 
-solution = primitive(_solve, vjp=_solve_vjp, jvp=_solve_jvp, vmap=_solve_vmap, name="odeint")
+solution: Any = primitive(_solve, vjp=_solve_vjp, jvp=_solve_jvp, vmap=_solve_vmap, name="odeint")
 #: The tangent of the solution, (*lead, times, n), where y0, ts and the parameters move along the tuple dx, whose items have *lead in front.
-tangent_of = primitive(_push, vjp=_push_vjp, jvp=_push_jvp, vmap=_push_vmap, name="odeint")
+tangent_of: Any = primitive(_push, vjp=_push_vjp, jvp=_push_jvp, vmap=_push_vmap, name="odeint")
 #: The cotangents of y0, ts and the parameters from that of the solution, (*lead, times, n); they have the same axes in front.
-adjoint_of = primitive(_pull, vjp=_pull_vjp, jvp=_pull_jvp, vmap=_pull_vmap, name="odeint")
+adjoint_of: Any = primitive(_pull, vjp=_pull_vjp, jvp=_pull_jvp, vmap=_pull_vmap, name="odeint")
 
 
 def along(system: System, x: Sequence[Array], dx: Sequence[Array]) -> Array:

@@ -47,7 +47,7 @@ def _turned(g: Array, kind: int) -> Array:
 
 
 #: The cosine transform along the last axis, not normalised.
-_cosine = primitive(
+_cosine: Any = primitive(
     lambda x, kind: sp.dct(x, kind, axis=-1),
     vjp=lambda g, ans, x, kind: (_turned(g, kind), None),
     jvp=lambda ts, ans, x, kind: _cosine(ts[0], kind),

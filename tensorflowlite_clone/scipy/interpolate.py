@@ -66,7 +66,11 @@ class CubicSpline:
         """The ``nu``-th derivative of the spline at ``x``, (*x.shape, ...)."""
         x = x if hasattr(x, "shape") else np.asarray(x, dtype=float)
         piece = np.searchsorted(all_values(self.x)[1:-1], x, side="right")
-        picked = lambda of: (of if isinstance(of, Boxed) or not isinstance(piece, Boxed) else Tensor.wrap(of, 0))[piece]  # noqa: E731
+        wrap = isinstance(piece, Boxed)
+
+        def picked(of: Any) -> Any:
+            return (Tensor.wrap(of, 0) if wrap and not isinstance(of, Boxed) else of)[piece]
+
         t = np.expand_dims(x - picked(self.x), -1)
         out: Any = 0.0
         for k in range(3, nu - 1, -1):

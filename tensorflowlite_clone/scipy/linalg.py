@@ -103,7 +103,7 @@ def _sylvester_vjp(g: Array, x: Array, a: Array, b: Array, q: Array) -> tuple[Ar
 
 
 #: The X with ``a X + X b = q``.
-solve_sylvester = primitive(
+solve_sylvester: Any = primitive(
     sp.solve_sylvester,
     vjp=_sylvester_vjp,
     jvp=lambda ts, x, a, b, q: solve_sylvester(a, b, ts[2] - ts[0] @ x - x @ ts[1]),
@@ -111,7 +111,7 @@ solve_sylvester = primitive(
 )
 
 #: The principal square root.
-sqrtm = primitive(
+sqrtm: Any = primitive(
     sp.sqrtm,
     vjp=lambda g, x, a: (solve_sylvester(_h(x), _h(x), g),),
     jvp=lambda ts, x, a: solve_sylvester(x, x, ts[0]),

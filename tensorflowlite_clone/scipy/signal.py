@@ -25,8 +25,8 @@ def _delayed(x: Array, k: int) -> Array:
     return np.pad(x[..., : max(n - k, 0)], [(0, 0)] * (len(shape_of(x)) - 1) + [(min(k, n), 0)]) if k else x
 
 
-def _fir(b: Array, x: Array) -> Array:
-    return sum(b[k] * _delayed(x, k) for k in range(shape_of(b)[0]))  # type: ignore[return-value]
+def _fir(b: Array, x: Array) -> Any:
+    return sum(b[k] * _delayed(x, k) for k in range(shape_of(b)[0]))
 
 
 def _recursive_vjp(g: Array, y: Array, a: Array, x: Array) -> tuple[Array, Array]:
@@ -35,7 +35,7 @@ def _recursive_vjp(g: Array, y: Array, a: Array, x: Array) -> tuple[Array, Array
 
 
 #: The y with ``a * y = x``, a convolution along the last axis, from 0 on.
-_recursive = primitive(
+_recursive: Any = primitive(
     lambda a, x: sp.lfilter(np.ones(1), a, x),
     vjp=_recursive_vjp,
     jvp=lambda ts, y, a, x: _recursive(a, ts[1] - _fir(ts[0], y)),
@@ -85,6 +85,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         raise ArgumentError("scipy.signal.fftconvolve: both must have as many dimensions, and all are convolved; use vmap for the others")
     full = tuple(n + m - 1 for n, m in zip(first, second, strict=True))
     around = tuple(range(len(full)))
+    out: Array
     if in1.dtype.kind == "c" or in2.dtype.kind == "c":
         out = np.fft.ifftn(np.fft.fftn(in1, full, around) * np.fft.fftn(in2, full, around), full, around)
     else:

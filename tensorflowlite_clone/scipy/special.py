@@ -81,12 +81,12 @@ def _down(n: Any) -> Any:
 psi, gammaln, xlogy, xlog1py, erf, lgamma = (own[n] for n in ("psi", "gammaln", "xlogy", "xlog1py", "erf", "gammaln"))
 
 # ---- gamma ---------------------------------------------------------------------------------------------------------------------
-gamma = _ufunc("gamma", lambda ans, x: ans * psi(x))
-rgamma = _ufunc("rgamma", lambda ans, x: -ans * psi(x))
-beta = _ufunc("beta", lambda ans, a, b: ans * (psi(a) - psi(a + b)), lambda ans, a, b: ans * (psi(b) - psi(a + b)))
-betaln = _ufunc("betaln", lambda ans, a, b: psi(a) - psi(a + b), lambda ans, a, b: psi(b) - psi(a + b))
-poch = _ufunc("poch", lambda ans, z, m: ans * (psi(z + m) - psi(z)), lambda ans, z, m: ans * psi(z + m))
-binom = _ufunc(
+gamma: Any = _ufunc("gamma", lambda ans, x: ans * psi(x))
+rgamma: Any = _ufunc("rgamma", lambda ans, x: -ans * psi(x))
+beta: Any = _ufunc("beta", lambda ans, a, b: ans * (psi(a) - psi(a + b)), lambda ans, a, b: ans * (psi(b) - psi(a + b)))
+betaln: Any = _ufunc("betaln", lambda ans, a, b: psi(a) - psi(a + b), lambda ans, a, b: psi(b) - psi(a + b))
+poch: Any = _ufunc("poch", lambda ans, z, m: ans * (psi(z + m) - psi(z)), lambda ans, z, m: ans * psi(z + m))
+binom: Any = _ufunc(
     "binom",
     lambda ans, n, k: ans * (psi(n + 1.0) - psi(n - k + 1.0)),
     lambda ans, n, k: ans * (psi(n - k + 1.0) - psi(k + 1.0)),
@@ -101,12 +101,12 @@ def _gamma_slope(a: Array, x: Array) -> Any:
     return GammaP.of(a, x, order=1)
 
 
-gammaincinv = _ufunc(
+gammaincinv: Any = _ufunc(
     "gammaincinv",
     lambda x, a, p: -_gamma_slope(a, x) / _gamma_density(a, x),
     lambda x, a, p: 1.0 / _gamma_density(a, x),
 )
-gammainccinv = _ufunc(
+gammainccinv: Any = _ufunc(
     "gammainccinv",
     lambda x, a, p: -_gamma_slope(a, x) / _gamma_density(a, x),
     lambda x, a, p: -1.0 / _gamma_density(a, x),
@@ -124,13 +124,13 @@ def _beta_slope(a: Array, b: Array, x: Array, i: int) -> Any:
     return np.where(inside, np.exp(BetaLogDensity.of(a, b, u)) * BetaRatio.of(a, b, u, i=1 - i, j=i), 0.0)
 
 
-betainc = _ufunc(
+betainc: Any = _ufunc(
     "betainc",
     lambda ans, a, b, x: _beta_slope(a, b, x, 0),
     lambda ans, a, b, x: _beta_slope(a, b, x, 1),
     lambda ans, a, b, x: _beta_density(a, b, x),
 )
-betaincc = _ufunc(
+betaincc: Any = _ufunc(
     "betaincc",
     lambda ans, a, b, x: -_beta_slope(a, b, x, 0),
     lambda ans, a, b, x: -_beta_slope(a, b, x, 1),
@@ -171,26 +171,26 @@ def _student_slope(ans: Array, v: Array, t: Array) -> Any:
     return -np.sign(t) * in_v / 2
 
 
-stdtr = _ufunc(
+stdtr: Any = _ufunc(
     "stdtr",
     _student_slope,
     lambda ans, v, t: np.exp(-(v + 1) / 2 * np.log1p(t * t / v) - betaln(v / 2, 0.5 + 0 * v)) / np.sqrt(v),
 )
 
 # ---- error functions and exponential integrals -----------------------------------------------------------------------------------
-erfcinv = _ufunc("erfcinv", lambda ans, x: -ROOT_PI / 2 * np.exp(ans * ans))
-erfi = _ufunc("erfi", lambda ans, x: 2 / ROOT_PI * np.exp(x * x))
-dawsn = _ufunc("dawsn", lambda ans, x: 1 - 2 * x * ans)
-wofz = _ufunc("wofz", lambda ans, z: 2j / ROOT_PI - 2 * z * ans)
-ndtri_exp = _ufunc("ndtri_exp", lambda ans, y: np.exp(y + ans * ans / 2) * math.sqrt(2 * math.pi))
-exp1 = _ufunc("exp1", lambda ans, x: -np.exp(-x) / x)
-expi = _ufunc("expi", lambda ans, x: np.exp(x) / x)
-expn = _ufunc("expn", None, lambda ans, n, x: np.where(np.asarray(n) < 1, -np.exp(-x) * (1 + x) / (x * x), -expn(_down(n), x)))
-spence = _ufunc("spence", lambda ans, x: np.where(x == 1, -1.0 + (x - 1) / 2, np.log(x) / np.where(x == 1, 1.0, 1 - x)))
-sici = _ufunc("sici", lambda ans, x: (np.sinc(x / math.pi), np.cos(x) / x))
-shichi = _ufunc("shichi", lambda ans, x: (np.sinh(x) / x, np.cosh(x) / x))
-fresnel = _ufunc("fresnel", lambda ans, x: (np.sin(math.pi / 2 * x * x), np.cos(math.pi / 2 * x * x)))
-owens_t = _ufunc(
+erfcinv: Any = _ufunc("erfcinv", lambda ans, x: -ROOT_PI / 2 * np.exp(ans * ans))
+erfi: Any = _ufunc("erfi", lambda ans, x: 2 / ROOT_PI * np.exp(x * x))
+dawsn: Any = _ufunc("dawsn", lambda ans, x: 1 - 2 * x * ans)
+wofz: Any = _ufunc("wofz", lambda ans, z: 2j / ROOT_PI - 2 * z * ans)
+ndtri_exp: Any = _ufunc("ndtri_exp", lambda ans, y: np.exp(y + ans * ans / 2) * math.sqrt(2 * math.pi))
+exp1: Any = _ufunc("exp1", lambda ans, x: -np.exp(-x) / x)
+expi: Any = _ufunc("expi", lambda ans, x: np.exp(x) / x)
+expn: Any = _ufunc("expn", None, lambda ans, n, x: np.where(np.asarray(n) < 1, -np.exp(-x) * (1 + x) / (x * x), -expn(_down(n), x)))
+spence: Any = _ufunc("spence", lambda ans, x: np.where(x == 1, -1.0 + (x - 1) / 2, np.log(x) / np.where(x == 1, 1.0, 1 - x)))
+sici: Any = _ufunc("sici", lambda ans, x: (np.sinc(x / math.pi), np.cos(x) / x))
+shichi: Any = _ufunc("shichi", lambda ans, x: (np.sinh(x) / x, np.cosh(x) / x))
+fresnel: Any = _ufunc("fresnel", lambda ans, x: (np.sin(math.pi / 2 * x * x), np.cos(math.pi / 2 * x * x)))
+owens_t: Any = _ufunc(
     "owens_t",
     lambda ans, h, a: -np.exp(-h * h / 2) * erf(a * h / math.sqrt(2)) / math.sqrt(8 * math.pi),
     lambda ans, h, a: np.exp(-h * h * (1 + a * a) / 2) / (2 * math.pi * (1 + a * a)),
@@ -203,48 +203,50 @@ for _name, _down_sign, _up_sign in (("jv", 1, -1), ("yv", 1, -1), ("iv", 1, 1), 
     )
 for _name in ("jve", "yve"):  # of real arguments the factor is 1
     _ufunc(_name, None, lambda ans, v, x, n=_name: (ANSWERS[n](v - 1.0, x) - ANSWERS[n](v + 1.0, x)) / 2)
-ive = _ufunc("ive", None, lambda ans, v, x: (ive(v - 1.0, x) + ive(v + 1.0, x)) / 2 - np.sign(x) * ans)
-kve = _ufunc("kve", None, lambda ans, v, x: ans - (kve(v - 1.0, x) + kve(v + 1.0, x)) / 2)
-struve = _ufunc("struve", None, lambda ans, v, x: struve(v - 1.0, x) - v / x * ans)
-airy = _ufunc("airy", lambda ans, x: (ans[1], x * ans[0], ans[3], x * ans[2]))
-hyp0f1 = _ufunc("hyp0f1", None, lambda ans, v, z: hyp0f1(v + 1.0, z) / v)
-hyp1f1 = _ufunc("hyp1f1", None, None, lambda ans, a, b, z: a / b * hyp1f1(a + 1.0, b + 1.0, z))
-hyperu = _ufunc("hyperu", None, None, lambda ans, a, b, x: -a * hyperu(a + 1.0, b + 1.0, x))
-hyp2f1 = _ufunc("hyp2f1", None, None, None, lambda ans, a, b, c, z: a * b / c * hyp2f1(a + 1.0, b + 1.0, c + 1.0, z))
+ive: Any = _ufunc("ive", None, lambda ans, v, x: (ive(v - 1.0, x) + ive(v + 1.0, x)) / 2 - np.sign(x) * ans)
+kve: Any = _ufunc("kve", None, lambda ans, v, x: ans - (kve(v - 1.0, x) + kve(v + 1.0, x)) / 2)
+struve: Any = _ufunc("struve", None, lambda ans, v, x: struve(v - 1.0, x) - v / x * ans)
+airy: Any = _ufunc("airy", lambda ans, x: (ans[1], x * ans[0], ans[3], x * ans[2]))
+hyp0f1: Any = _ufunc("hyp0f1", None, lambda ans, v, z: hyp0f1(v + 1.0, z) / v)
+hyp1f1: Any = _ufunc("hyp1f1", None, None, lambda ans, a, b, z: a / b * hyp1f1(a + 1.0, b + 1.0, z))
+hyperu: Any = _ufunc("hyperu", None, None, lambda ans, a, b, x: -a * hyperu(a + 1.0, b + 1.0, x))
+hyp2f1: Any = _ufunc("hyp2f1", None, None, None, lambda ans, a, b, c, z: a * b / c * hyp2f1(a + 1.0, b + 1.0, c + 1.0, z))
 ANSWERS |= {name: own[f"bessel_{name}"] for name in ("j0", "j1", "y0", "y1")}
 ANSWERS |= {f"k{k}{e}": own[f"{'scaled_' if e else ''}modified_bessel_k{k}"] for k in (0, 1) for e in ("", "e")}
 ANSWERS["jn"], ANSWERS["kn"], ANSWERS["yn"] = ANSWERS["jv"], ANSWERS["kv"], ANSWERS["yv"]
 
 # ---- elliptic integrals ----------------------------------------------------------------------------------------------------------
-ellipk = _ufunc("ellipk", lambda ans, m: math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, m))
-ellipe = _ufunc("ellipe", lambda ans, m: -math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, m))
-ellipkm1 = _ufunc("ellipkm1", lambda ans, p: (p * ans - ellipe(1 - p)) / (2 * p * (1 - p)))
-ellipkinc = _ufunc(
+ellipk: Any = _ufunc("ellipk", lambda ans, m: math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, m))
+ellipe: Any = _ufunc("ellipe", lambda ans, m: -math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, m))
+ellipkm1: Any = _ufunc("ellipkm1", lambda ans, p: (p * ans - ellipe(1 - p)) / (2 * p * (1 - p)))
+ellipkinc: Any = _ufunc(
     "ellipkinc",
     lambda ans, phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2),
     lambda ans, phi, m: (ellipeinc(phi, m) / (2 * m) - np.sin(2 * phi) / (4 * np.sqrt(1 - m * np.sin(phi) ** 2))) / (1 - m) - ans / (2 * m),
 )
-ellipeinc = _ufunc(
+ellipeinc: Any = _ufunc(
     "ellipeinc", lambda ans, phi, m: np.sqrt(1 - m * np.sin(phi) ** 2), lambda ans, phi, m: (ans - ellipkinc(phi, m)) / (2 * m)
 )
 
 # ---- polynomials -----------------------------------------------------------------------------------------------------------------
-eval_gegenbauer = _ufunc("eval_gegenbauer", None, None, lambda ans, n, a, x: (n > 0) * 2.0 * a * eval_gegenbauer(_down(n), a + 1.0, x))
-eval_legendre = _ufunc("eval_legendre", None, lambda ans, n, x: (n > 0) * 1.0 * eval_gegenbauer(_down(n), 1.5, x))
-eval_chebyu = _ufunc("eval_chebyu", None, lambda ans, n, x: (n > 0) * 2.0 * eval_gegenbauer(_down(n), 2.0, x))
-eval_chebyt = _ufunc("eval_chebyt", None, lambda ans, n, x: n * eval_chebyu(_down(n), x))
-eval_hermite = _ufunc("eval_hermite", None, lambda ans, n, x: 2.0 * n * eval_hermite(_down(n), x))
-eval_hermitenorm = _ufunc("eval_hermitenorm", None, lambda ans, n, x: n * eval_hermitenorm(_down(n), x))
-eval_genlaguerre = _ufunc("eval_genlaguerre", None, None, lambda ans, n, a, x: -((n > 0) * 1.0) * eval_genlaguerre(_down(n), a + 1.0, x))
-eval_laguerre = _ufunc("eval_laguerre", None, lambda ans, n, x: -((n > 0) * 1.0) * eval_genlaguerre(_down(n), 1.0, x))
-eval_jacobi = _ufunc(
+eval_gegenbauer: Any = _ufunc("eval_gegenbauer", None, None, lambda ans, n, a, x: (n > 0) * 2.0 * a * eval_gegenbauer(_down(n), a + 1.0, x))
+eval_legendre: Any = _ufunc("eval_legendre", None, lambda ans, n, x: (n > 0) * 1.0 * eval_gegenbauer(_down(n), 1.5, x))
+eval_chebyu: Any = _ufunc("eval_chebyu", None, lambda ans, n, x: (n > 0) * 2.0 * eval_gegenbauer(_down(n), 2.0, x))
+eval_chebyt: Any = _ufunc("eval_chebyt", None, lambda ans, n, x: n * eval_chebyu(_down(n), x))
+eval_hermite: Any = _ufunc("eval_hermite", None, lambda ans, n, x: 2.0 * n * eval_hermite(_down(n), x))
+eval_hermitenorm: Any = _ufunc("eval_hermitenorm", None, lambda ans, n, x: n * eval_hermitenorm(_down(n), x))
+eval_genlaguerre: Any = _ufunc(
+    "eval_genlaguerre", None, None, lambda ans, n, a, x: -((n > 0) * 1.0) * eval_genlaguerre(_down(n), a + 1.0, x)
+)
+eval_laguerre: Any = _ufunc("eval_laguerre", None, lambda ans, n, x: -((n > 0) * 1.0) * eval_genlaguerre(_down(n), 1.0, x))
+eval_jacobi: Any = _ufunc(
     "eval_jacobi", None, None, None, lambda ans, n, a, b, x: (n > 0) * (n + a + b + 1.0) / 2 * eval_jacobi(_down(n), a + 1.0, b + 1.0, x)
 )
 
 # ---- functions of statistics -----------------------------------------------------------------------------------------------------
-cosm1 = _ufunc("cosm1", lambda ans, x: -np.sin(x))
-exprel = _ufunc("exprel", lambda ans, x: np.where(x == 0, 0.5 + x / 3, (np.exp(x) - ans) / np.where(x == 0, 1.0, x)))
-powm1 = _ufunc("powm1", lambda ans, x, y: y * x ** (y - 1), lambda ans, x, y: (ans + 1) * np.log(x))
+cosm1: Any = _ufunc("cosm1", lambda ans, x: -np.sin(x))
+exprel: Any = _ufunc("exprel", lambda ans, x: np.where(x == 0, 0.5 + x / 3, (np.exp(x) - ans) / np.where(x == 0, 1.0, x)))
+powm1: Any = _ufunc("powm1", lambda ans, x, y: y * x ** (y - 1), lambda ans, x, y: (ans + 1) * np.log(x))
 ANSWERS |= {
     "exp10": lambda x: np.exp(math.log(10) * x),
     "log_expit": lambda x: -np.logaddexp(0.0, -x),
