@@ -1,4 +1,4 @@
-"""Differential equations: sensitivities of Robertson's reactions beside SUNDIALS', and Lotka and Volterra's model fitted to lynxes and hares.
+"""Differential equations: sensitivities of Robertson's reactions beside SUNDIALS', Lotka and Volterra's model fitted to lynxes and hares.
 
     python examples/differential_equations.py                 prints both beside the published values
     python examples/differential_equations.py lynxes.png      and draws the fit (needs matplotlib, the extra ``viz``)

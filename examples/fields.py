@@ -3,8 +3,8 @@
     python examples/fields.py                 prints each beside its published value
     python examples/fields.py fields.png      and draws them (needs matplotlib, the extra ``viz``)
 
-Needs SciPy (the extra ``scipy``). Torsion: Timoshenko and Goodier, "Theory of elasticity", article 109: J = 0.1406 a^4 for a square of side a.
-Soap film: Scherk's first surface, cos(z) = cos(y) / cos(x) turned into z = log(cos(y) / cos(x)), is minimal (H. Scherk, 1834).
+Needs SciPy (the extra ``scipy``). Torsion: Timoshenko and Goodier, "Theory of elasticity", article 109: J = 0.1406 for a square of side 1.
+Soap film: Scherk's first surface, z = log(cos(y) / cos(x)), is minimal (H. Scherk, 1834).
 """
 
 from __future__ import annotations

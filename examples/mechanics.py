@@ -77,7 +77,9 @@ def main(picture: str | None = None) -> None:
     print(f"a small error of the start is {growth:.1f} times as large after 2 s")
     for n, starts in ((7, 10), (13, 60)):
         found = cluster(n, starts)
-        print(f"{n} atoms: {found.fun:.6f} ({ENERGIES[n]}), softest vibration {np.linalg.eigvalsh(hessian(cluster_energy)(found.x))[6]:.3f}")
+        print(
+            f"{n} atoms: {found.fun:.6f} ({ENERGIES[n]}), softest vibration {np.linalg.eigvalsh(hessian(cluster_energy)(found.x))[6]:.3f}"
+        )
     if picture:
         import matplotlib as mpl
 

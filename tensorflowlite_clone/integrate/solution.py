@@ -97,9 +97,11 @@ def _pull_jvp(tangents: tuple[Any, ...], ans: Any, system: System, g: Array, *x:
 
 def _pull_vmap(size: int, flags: tuple[bool, ...], system: System, g: Array, *x: Array) -> tuple[Array, ...]:
     if not any(flags[2:]):
-        return adjoint_of(system, g, *x)
+        shared: tuple[Array, ...] = adjoint_of(system, g, *x)
+        return shared
     if _alone(system, flags[2:]):
-        return _one_by_one(adjoint_of, size, flags[1:], system, (g, *x))
+        each: tuple[Array, ...] = _one_by_one(adjoint_of, size, flags[1:], system, (g, *x))
+        return each
     y0, ts, *params = _spread(size, flags[2:], x)
     g = g if flags[1] else np.broadcast_to(g, (size, *g.shape))
     g = np.moveaxis(g, 0, -2)  # (*lead, times, size, n)
