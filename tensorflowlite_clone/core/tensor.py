@@ -413,8 +413,7 @@ class Tensor(_Taped, metaclass=TensorType):
             return uninterpretable(self)  # type: ignore[no-any-return]
         if self.followed():
             raise self.untraceable("array")
-        inner = self.array if self.node is None and isinstance(self.array, Boxed) else self.numpy()
-        return np.array(inner, dtype=dtype, copy=copy)
+        return np.array(self.array if self.node is None and isinstance(self.array, Boxed) else self.numpy(), dtype=dtype, copy=copy)
 
     def followed(self) -> bool:
         """Whether a function transform takes the derivative with respect to this tensor, or holds it for several examples."""

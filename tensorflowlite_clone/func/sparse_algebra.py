@@ -21,8 +21,8 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.dtype_names import numpy_dtype
 from ..core.levels import off_tape
-from ..core.registry import FUNCTIONS
-from ..core.tensor import Tensor
+from ..core.tensor import Taped, Tensor
+from ..ops.sparse.coo import SparseTensor
 from .primitives import primitive
 
 #: Factors of the matrices that were solved with latest, by their content.
@@ -163,7 +163,7 @@ def _product(pattern: Pattern, values: Any, x: Any, op: str) -> Any:
     columns = x if len(shape_of(x)) == 2 else np.expand_dims(x, 1)
     out = (_solved if op == "sparse.solve" else _multiplied)(pattern, values, columns)
     out = out if len(shape_of(x)) == 2 else np.squeeze(out, 1)
-    return Tensor.wrap(out, 0) if isinstance(given, Tensor) and not isinstance(out, Boxed) else out
+    return Tensor.wrap(out, 0) if isinstance(given, Taped) and not isinstance(out, Boxed) else out
 
 
 def _at(pattern: Pattern, g: Array, x: Array) -> Array:
@@ -219,6 +219,6 @@ _solved: Any = primitive(
 def as_given(pattern: Pattern, values: Any) -> Any:
     """The matrix as SciPy's, of plain values, else as a sparse tensor."""
     if isinstance(values, Boxed):
-        load("sparse")
-        return FUNCTIONS["sparse_coo_tensor"](np.stack([pattern.rows, pattern.columns]), values, pattern.shape)
+        load("sparse")  # which brings what can be done with it
+        return SparseTensor(np.stack([pattern.rows, pattern.columns]).astype(np.int64), values, pattern.shape)
     return pattern.matrix(values)

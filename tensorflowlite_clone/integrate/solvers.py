@@ -1,6 +1,6 @@
 """Solving systems in ndarrays: SciPy's adaptive methods, and explicit ones of fixed steps.
 
-Not here: adjoints (``adjoints.py``), derivatives of solutions as operations (``solution.py``).
+Not here: tangents and adjoints (``sensitivities.py``), derivatives of solutions as operations (``solution.py``).
 """
 
 from __future__ import annotations
