@@ -180,7 +180,7 @@ def main() -> None:
         "![Relative error of gradients by tolerance](gradient_error.png)\n",
         *gradients(),
         "\n## Special functions\n",
-        "The largest relative error of SciPy's functions on followed values, at 20 points of moderate size each, against mpmath (30 digits).\n",
+        "The largest relative error of SciPy's functions on followed values at 20 points of moderate size each, against mpmath.\n",
         *functions(),
         "\n## The Hessian of a finite element energy\n",
         "The area of a soap film of triangles over a grid of 100 x 100 unknowns.\n",
