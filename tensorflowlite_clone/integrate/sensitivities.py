@@ -12,7 +12,7 @@ Source: Y. Cao, S. Li, L. Petzold, R. Serban, "Adjoint sensitivity analysis for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -138,7 +138,7 @@ def _interval(
     return found.y[: k * n, -1].reshape(k, n)
 
 
-@cache
+@lru_cache(maxsize=8)
 def _radau(stages: int) -> tuple[Array, Array, Array]:
     """Radau's IIA collocation, of order 2 stages - 1: its matrix, weights and places."""
     legendre = np.polynomial.legendre
