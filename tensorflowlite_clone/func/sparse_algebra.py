@@ -87,7 +87,7 @@ def matmul(a: Any, x: Any) -> Any:
     ``A @ x`` and ``x @ A`` come here by themselves, ``A.dot(x)`` too. Derivatives of every order, in every mode. Raises `OperandError`
     where neither is a sparse matrix, `ShapeError` where the inner dimensions differ.
 
-    >>> import scipy.sparse
+    >>> import scipy.sparse, tensorflowlite_clone as tl
     >>> A = scipy.sparse.csr_array([[2.0, 1.0], [0.0, 3.0]])
     >>> tl.func.grad(lambda x: np.sum((A @ x) ** 2))(np.array([1.0, 1.0]))
     array([12., 24.])
@@ -113,7 +113,7 @@ def solve(a: Any, b: Any) -> Any:
 
     Raises `LinAlgError` for a singular matrix, `ShapeError` for shapes that do not fit, `OperandError` for a dense matrix.
 
-    >>> import scipy.sparse
+    >>> import scipy.sparse, tensorflowlite_clone as tl
     >>> A = scipy.sparse.csr_array([[2.0, 1.0], [0.0, 4.0]])
     >>> solve(A, np.array([3.0, 4.0]))
     array([1., 1.])

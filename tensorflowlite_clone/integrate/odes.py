@@ -65,6 +65,7 @@ def odeint(
     `TransformError` where f depends on a followed value that is no argument, or for the derivative of the time of an event that only
     touches zero, `ArithmeticError` where the method cannot go on, and `MissingExtraError` without SciPy.
 
+    >>> import tensorflowlite_clone as tl
     >>> ys = odeint(lambda t, y, k: -k * y, np.array([1.0]), np.array([0.0, 1.0]), 2.0)
     >>> round(float(ys[1, 0]), 6)  # exp(-2)
     0.135335

@@ -50,6 +50,7 @@ def quad(
 
     Raises `OperandError` for limits that are no real numbers, `TransformError` where f depends on a followed value that is no argument.
 
+    >>> import tensorflowlite_clone as tl
     >>> value, error = quad(lambda x, k: np.exp(-k * x), 0.0, np.inf, 2.0)
     >>> round(float(value), 9)
     0.5
