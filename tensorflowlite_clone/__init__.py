@@ -86,6 +86,7 @@ if _TYPE_CHECKING:
         fft,
         futures,
         hub,
+        integrate,
         jit,
         library,
         linalg,

@@ -100,6 +100,7 @@ from . import distributions as distributions
 from . import fft as fft
 from . import futures as futures
 from . import hub as hub
+from . import integrate as integrate
 from . import jit as jit
 from . import library as library
 from . import linalg as linalg

@@ -16,9 +16,9 @@ from ._errors import missing_extra
 LATER = {
     "": (
         "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fft",
-        "futures", "hub", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim", "overrides",
-        "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "torch_version", "transforms", "types", "utils",
-        "version", "xpu",
+        "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim",
+        "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing", "torch_version",
+        "transforms", "types", "utils", "version", "xpu",
     ),
     "autograd": ("forward_ad", "functional", "profiler"),
     "cpu": ("amp",),
@@ -29,6 +29,7 @@ LATER = {
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
     ),
+    "scipy": ("fft", "interpolate", "linalg", "ndimage", "signal", "special", "stats"),
     "utils": ("dlpack", "tensorboard"),
 }  # fmt: skip
 
@@ -63,7 +64,7 @@ NAMES = {
 }
 #: The same for packages, by package.
 PARTS = {
-    "func": {"func.implicitly": "implicit", "func.primitives": "primitive"},
+    "func": {"func.colouring": "hessian_sparse jacobian_sparse", "func.implicitly": "implicit", "func.primitives": "primitive"},
     "optim": {
         "optim.solvers.equations": "fixed_point root",
         "optim.solvers.fitting": "curve_fit least_squares",

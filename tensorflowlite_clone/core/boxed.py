@@ -7,6 +7,7 @@ operations (``x.tanh()``, ``x + y``) are installed on `Boxed` by the registry; t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
@@ -20,7 +21,7 @@ from .device import CPU
 from .dtype_names import dtype
 from .dtypes import CATEGORY
 from .methods import Methods
-from .registry import REFUSED, UFUNC_METHODS, UFUNCS, answer_to
+from .registry import REFUSED, UFUNC_METHODS, UFUNCS, answer_to, answer_to_ufunc
 from .size import Size
 
 #: What the parts of the package ask of a box, and users have no use for.
@@ -29,6 +30,18 @@ INTERNAL = frozenset({
     "rank", "shared_cell", "show", "story", "symbol", "tangent", "twin", "untraceable", "value", "version",
     "views", "wrap",
 })  # fmt: skip
+
+
+def asked_by_product(frame: Any) -> bool:
+    """Whether it is SciPy's product with a sparse matrix that wants an array, which leaves what is none to the other operand."""
+    return frame.f_code.co_name == "_matmul_dispatch" and str(frame.f_globals.get("__name__")).startswith("scipy.sparse")
+
+
+def uninterpretable(x: Any) -> Any:
+    """``x`` as NumPy shows what it does not understand."""
+    out = np.empty((), dtype=object)
+    out[()] = x
+    return out
 
 
 class Boxed(Methods):
@@ -80,7 +93,7 @@ class Boxed(Methods):
         return None
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        handler = UFUNCS.get(ufunc)
+        handler = UFUNCS.get(ufunc) or answer_to_ufunc(ufunc)
         if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):
             return handler(*args)
         if kwargs.get("out") is not None:
@@ -108,6 +121,8 @@ class Boxed(Methods):
         return write_out(kwargs["out"], call(rest), name)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if asked_by_product(sys._getframe(1)):
+            return uninterpretable(self)
         raise self.untraceable("array")
 
     def __dir__(self) -> list[str]:

@@ -7,6 +7,7 @@ Everything that can be derived from the tables (methods, NumPy interop, type stu
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,15 @@ def answer_to(np_function: Callable[..., Any]) -> Callable[..., Any] | None:
     if answer is None and (module := ANSWERS.get(np_function.__module__)) is not None:
         load(module)
         answer = NUMPY_FUNCTIONS.get(np_function)
+    return answer
+
+
+def answer_to_ufunc(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """What answers a ufunc; SciPy's are entered when the first of them is met, so that nothing imports SciPy for them."""
+    answer = UFUNCS.get(ufunc)
+    if answer is None and getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc:
+        load("scipy.special")
+        answer = UFUNCS.get(ufunc)
     return answer
 
 

@@ -20,7 +20,7 @@ from .._errors import ArgumentError, DTypeError, GraphError, OperandError, Shape
 from .._lazy import late_method, load
 from .._state import state
 from .._typing import Array, OperationLike
-from .boxed import Boxed
+from .boxed import Boxed, asked_by_product, uninterpretable
 from .device import CPU
 from .dtype_names import DTYPES, dtype
 from .plain import constructed, plain_array
@@ -409,10 +409,11 @@ class Tensor(_Taped, metaclass=TensorType):
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray[Any, Any]:
+        if (self.node is not None or self.level) and asked_by_product(sys._getframe(1)):
+            return uninterpretable(self)  # type: ignore[no-any-return]
         if self.followed():
             raise self.untraceable("array")
-        inner = self.array if self.node is None and isinstance(self.array, Boxed) else self.numpy()
-        return np.array(inner, dtype=dtype, copy=copy)
+        return np.array(self.array if self.node is None and isinstance(self.array, Boxed) else self.numpy(), dtype=dtype, copy=copy)
 
     def followed(self) -> bool:
         """Whether a function transform takes the derivative with respect to this tensor, or holds it for several examples."""

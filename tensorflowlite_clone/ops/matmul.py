@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import DTypeError, ShapeError
+from .._lazy import load
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -143,8 +144,15 @@ def matmul(input: Array, other: Array) -> Array:
     return Reshape.of(out, shape=tuple(shape))
 
 
-install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, (*OPERANDS, list, tuple)) else NotImplemented)
-install_method("__rmatmul__", lambda a, b: matmul(b, a) if isinstance(b, (*OPERANDS, list, tuple)) else NotImplemented)
+def _beside(b: Any, product: Any) -> Any:
+    """``product()``, or that of ``tl.sparse`` where ``b`` is a sparse matrix of SciPy."""
+    if isinstance(b, (*OPERANDS, list, tuple)):
+        return product(matmul)
+    return product(load("sparse").matmul) if type(b).__module__.startswith("scipy.sparse") else NotImplemented
+
+
+install_method("__matmul__", lambda a, b: _beside(b, lambda f: f(a, b)))
+install_method("__rmatmul__", lambda a, b: _beside(b, lambda f: f(b, a)))
 
 
 class AffineMap(Bilinear, title="linear"):

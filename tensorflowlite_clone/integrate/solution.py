@@ -1,0 +1,159 @@
+"""The solution of a system as an operation with every derivative.
+
+Three primitives: the solution S(x), its tangent S'(x) dx and its adjoint S'(x)^T g. The tangent is also the solution of a larger system,
+whose tangent and adjoint are the derivatives of the tangent; and those of the adjoint are products with the Hessian of <S, g>: the adjoint
+of that system, once more. So nothing else is needed, and a method is differentiated by itself. Not here: how they are computed
+(``solvers.py``, ``sensitivities.py``), the larger systems (``systems.py``).
+
+Source: R. Chen, Y. Rubanova, J. Bettencourt, D. Duvenaud, "Neural ordinary differential equations" (2018), for the adjoint by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+from ..func import jvp, vjp, vmap
+from ..func.primitives import primitive
+from . import sensitivities, solvers
+from .systems import Joint, System
+
+
+def _solve(system: System, y0: Array, ts: Array, *params: Array) -> Array:
+    return solvers.solve(system, y0, ts, params)
+
+
+def _solve_vjp(g: Array, ans: Array, system: System, *x: Array) -> tuple[Any, ...]:
+    return (None, *adjoint_of(system, g, *x))
+
+
+def _solve_jvp(tangents: tuple[Any, ...], ans: Array, system: System, *x: Array) -> Array:
+    return tangent_of(system, tangents[1:], *x)
+
+
+def _solve_vmap(size: int, flags: tuple[bool, ...], system: System, *x: Array) -> Array:
+    if _alone(system, flags[1:]):
+        return _one_by_one(solution, size, flags[1:], system, x)
+    y0, ts, *params = _spread(size, flags[1:], x)
+    out = solution(Joint(system, size), np.reshape(y0, -1), ts, *params)
+    return np.moveaxis(np.reshape(out, (out.shape[0], size, -1)), 1, 0)
+
+
+def _push(system: System, dx: tuple[Array, ...], y0: Array, ts: Array, *params: Array) -> Array:
+    lead = dx[0].shape[:-1]
+    flat = [np.reshape(d, (math.prod(lead), *d.shape[len(lead) :])) for d in dx]
+    found = sensitivities.push_forward(system, y0, ts, params, flat)
+    return np.reshape(found, (*lead, *found.shape[1:]))
+
+
+def _push_vjp(g: Array, ans: Array, system: System, dx: tuple[Array, ...], *x: Array) -> tuple[Any, ...]:
+    _, pull = vjp(lambda *x: _along_all(system, len(g.shape) - 2, x, dx), *x)
+    return (None, adjoint_of(system, g, *x), *pull(g))
+
+
+def _push_jvp(tangents: tuple[Any, ...], ans: Array, system: System, dx: tuple[Array, ...], *x: Array) -> Array:
+    _, ddx, *moved = tangents
+    _, second = jvp(lambda *x: _along_all(system, len(ans.shape) - 2, x, dx), x, tuple(moved))
+    return tangent_of(system, tuple(ddx), *x) + second
+
+
+def _push_vmap(size: int, flags: tuple[Any, ...], system: System, dx: tuple[Array, ...], *x: Array) -> Array:
+    dx = tuple(d if own else np.broadcast_to(d, (size, *d.shape)) for d, own in zip(dx, flags[1], strict=True))
+    if not any(flags[2:]):
+        return tangent_of(system, dx, *x)
+    if _alone(system, flags[2:]):
+        return np.stack([tangent_of(system, tuple(d[i] for d in dx), *_example(x, flags[2:], i)) for i in range(size)])
+    y0, ts, *params = _spread(size, flags[2:], x)
+    lead = len(dx[0].shape) - 2
+    dy0, dts, *dparams = (np.moveaxis(d, 0, lead) for d in dx)  # (*lead, size, ...)
+    dy0 = np.reshape(dy0, (*dy0.shape[:-2], dy0.shape[-2] * dy0.shape[-1]))
+    out = tangent_of(Joint(system, size), (dy0, dts[..., 0, :], *dparams), np.reshape(y0, -1), ts, *params)
+    return np.moveaxis(np.reshape(out, (*out.shape[:-1], size, -1)), -2, 0)
+
+
+def _pull(system: System, g: Array, y0: Array, ts: Array, *params: Array) -> tuple[Array, ...]:
+    lead = g.shape[:-2]
+    found = sensitivities.pull_back(system, y0, ts, params, np.reshape(g, (math.prod(lead), *g.shape[-2:])))
+    return tuple(np.reshape(a, (*lead, *a.shape[1:])) for a in found)
+
+
+def _pull_vjp(us: tuple[Array, ...], ans: Any, system: System, g: Array, *x: Array) -> tuple[Any, ...]:
+    out, pull = vjp(lambda *x: _along_all(system, len(g.shape) - 2, x, us), *x)
+    return (None, out, *pull(g))
+
+
+def _pull_jvp(tangents: tuple[Any, ...], ans: Any, system: System, g: Array, *x: Array) -> tuple[Array, ...]:
+    _, dg, *dx = tangents
+    _, pull = vjp(lambda *x: along(system, x, dx), *x)
+    for _ in g.shape[:-2]:
+        pull = vmap(pull)
+    return tuple(a + h for a, h in zip(adjoint_of(system, dg, *x), pull(g), strict=True))
+
+
+def _pull_vmap(size: int, flags: tuple[bool, ...], system: System, g: Array, *x: Array) -> tuple[Array, ...]:
+    if not any(flags[2:]):
+        shared: tuple[Array, ...] = adjoint_of(system, g, *x)
+        return shared
+    if _alone(system, flags[2:]):
+        each: tuple[Array, ...] = _one_by_one(adjoint_of, size, flags[1:], system, (g, *x))
+        return each
+    y0, ts, *params = _spread(size, flags[2:], x)
+    g = g if flags[1] else np.broadcast_to(g, (size, *g.shape))
+    g = np.moveaxis(g, 0, -2)  # (*lead, times, size, n)
+    lead = len(g.shape) - 3
+    g = np.reshape(g, (*g.shape[:-2], g.shape[-2] * g.shape[-1]))
+    gy, _, *others = adjoint_of(Joint(system, size), g, np.reshape(y0, -1), ts, *params)
+    gy = np.reshape(gy, (*gy.shape[:-1], size, -1))
+    first, *rest = (np.moveaxis(a, lead, 0) for a in (gy, *others))
+    return (first, np.zeros((*first.shape[:-1], ts.shape[0])), *rest)  # where times have derivatives, examples go one by one
+
+
+def _alone(system: System, flags: Sequence[bool]) -> bool:
+    """Whether examples, of which ``flags`` says what of y0, ts and the parameters they have for themselves, cannot share steps."""
+    return system.how.implicit or (system.how.timed and not system.how.fixed) or flags[1]
+
+
+def _one_by_one(func: Any, size: int, flags: Sequence[bool], system: System, arrays: Sequence[Array]) -> Any:
+    found = [func(system, *_example(arrays, flags, i)) for i in range(size)]
+    return tuple(map(np.stack, zip(*found, strict=True))) if isinstance(found[0], tuple) else np.stack(found)
+
+
+def _example(arrays: Sequence[Array], flags: Sequence[bool], i: int) -> list[Array]:
+    return [a[i] if own else a for a, own in zip(arrays, flags, strict=True)]
+
+
+def _spread(size: int, flags: Sequence[bool], x: Sequence[Array]) -> list[Array]:
+    """The arguments with all examples in front, but for the times, which they share."""
+    return [a if own or k == 1 else np.broadcast_to(a, (size, *a.shape)) for k, (a, own) in enumerate(zip(x, flags, strict=True))]
+
+
+solution: Any = primitive(_solve, vjp=_solve_vjp, jvp=_solve_jvp, vmap=_solve_vmap, name="odeint")
+#: The tangent of the solution, (*lead, times, n), where y0, ts and the parameters move along the tuple dx, whose items have *lead in front.
+tangent_of: Any = primitive(_push, vjp=_push_vjp, jvp=_push_jvp, vmap=_push_vmap, name="odeint")
+#: The cotangents of y0, ts and the parameters from that of the solution, (*lead, times, n); they have the same axes in front.
+adjoint_of: Any = primitive(_pull, vjp=_pull_vjp, jvp=_pull_jvp, vmap=_pull_vmap, name="odeint")
+
+
+def along(system: System, x: Sequence[Array], dx: Sequence[Array]) -> Array:
+    """`tangent_of` without axes in front, as the solution of a larger system."""
+    (y0, ts, *params), (dy0, dts, *dparams) = x, dx
+    n, timed = y0.shape[0], system.how.timed and not system.how.fixed
+    start = dy0 - system.rhs(ts[0], y0, *params) * dts[0] if timed else dy0
+    both = solution(system.moving, np.concatenate([y0, start]), ts, *params, *dparams)
+    ys, slopes = both[:, :n], both[1:, n:]
+    if timed and ts.shape[0] > 1:
+        slopes = slopes + np.stack([system.rhs(ts[i], ys[i], *params) * dts[i] for i in range(1, ts.shape[0])])
+    return np.concatenate([dy0[None], slopes])
+
+
+def _along_all(system: System, lead: int, x: Sequence[Array], dx: Sequence[Array]) -> Array:
+    """`along`, where ``dx`` has ``lead`` axes in front."""
+    push: Any = partial(along, system)
+    for _ in range(lead):
+        push = vmap(push, in_dims=(None, 0))
+    return push(tuple(x), tuple(dx))

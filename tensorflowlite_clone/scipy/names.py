@@ -1,0 +1,55 @@
+"""What the modules of SciPy's namespace share: plain arrays go to SciPy itself, and what has no derivative here refuses followed values.
+
+Not here: functions that have derivatives.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from .._errors import TransformError
+from .._lazy import optional
+from ..core.boxed import Boxed
+from ..core.levels import is_plain
+from ..func.tree import flatten
+
+
+def published(namespace: dict[str, Any], module: str, names: str) -> None:
+    """Let the functions ``names`` of a module be SciPy's own, with all their options, where they are given plain arrays."""
+    scipy = optional(f"scipy.{module}", "scipy", f"tl.scipy.{module}")
+    for name in names.split():
+        namespace[name] = either(getattr(scipy, name), namespace[name])
+
+
+def either(plain: Callable[..., Any], followed: Callable[..., Any]) -> Callable[..., Any]:
+    """``followed`` where there is a tensor or a followed value among the arguments, else ``plain``."""
+
+    @functools.wraps(plain, updated=())
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return (followed if any(isinstance(x, Boxed) for x in flatten((args, kwargs))[0]) else plain)(*args, **kwargs)
+
+    return function
+
+
+def others(module: str, advice: str) -> Callable[[str], Any]:
+    """``__getattr__`` of the module: SciPy's own, whose functions refuse followed values by name, with ``advice``."""
+    scipy = optional(f"scipy.{module}", "scipy", f"tl.scipy.{module}")
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(scipy, name)
+        if not callable(found) or isinstance(found, type):
+            return found
+
+        @functools.wraps(found)
+        def refusing(*args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(x, Boxed) and not is_plain(x) for x in flatten((args, kwargs))[0]):
+                raise TransformError(f"scipy.{module}.{name}: it has no derivative here; {advice}, or give it one with tl.func.primitive")
+            return found(*args, **kwargs)
+
+        return refusing
+
+    return __getattr__

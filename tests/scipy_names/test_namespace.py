@@ -1,0 +1,142 @@
+"""`tl.scipy`: values are SciPy's, derivatives agree with differences in both modes, to second order and under vmap; refusals by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorflowlite_clone as tl
+from tensorflowlite_clone.func import grad, jacfwd, jacrev, jvp, vmap
+
+pytest.importorskip("scipy")
+import scipy.fft
+import scipy.interpolate
+import scipy.linalg
+import scipy.ndimage
+import scipy.signal
+import scipy.stats
+
+RNG = np.random.default_rng(0)
+A, B, C = RNG.normal(size=(4, 4)), RNG.normal(size=(4, 2)), RNG.normal(size=(4, 4))
+Q, M = A @ A.T + np.eye(4), C @ C.T + np.eye(4)
+L, X, IMAGE = np.linalg.cholesky(Q), RNG.normal(size=12), RNG.normal(size=(7, 8))
+PLACES = np.stack([RNG.uniform(0.1, 5.9, 9), RNG.uniform(0.1, 6.9, 9)])
+FILTER = (np.array([1.0, 0.3, 0.2]), np.array([1.5, -0.4, 0.1]), X)
+CASES = [
+    ("linalg.solve", (Q, B), {}), ("linalg.solve", (Q, B[:, 0]), {"assume_a": "pos"}), ("linalg.cholesky", (Q,), {}),
+    ("linalg.solve_triangular", (L.T, B), {}), ("linalg.solve_triangular", (L, B[:, 0]), {"lower": True, "trans": 1}),
+    ("linalg.expm", (A / 3,), {}), ("linalg.eigh", (Q, M), {}), ("linalg.sqrtm", (Q,), {}),
+    ("linalg.solve_sylvester", (A + 3 * np.eye(4), C + 3 * np.eye(4), Q), {}), ("linalg.solve_continuous_lyapunov", (A - 3 * np.eye(4),
+    Q), {}),
+    ("linalg.solve_discrete_lyapunov", (A / 5, Q), {}), ("linalg.solve_discrete_are", (A, B, Q, np.eye(2)), {}),
+    ("linalg.solve_continuous_are", (A, B, Q, np.eye(2)), {}), ("linalg.block_diag", (A, B), {}), ("linalg.toeplitz", (X[:4], X[4:9]), {}),
+    *[(f"fft.{f}", (X,), {"type": k, "norm": n}) for f in ("dct", "idct", "dst", "idst") for k in (1, 2, 3, 4)
+      for n in (None, "ortho", "forward") if k > 1 or "c" in f],
+    ("fft.dctn", (IMAGE,), {}), ("fft.idctn", (IMAGE,), {"norm": "ortho"}), ("signal.lfilter", FILTER, {}),
+    ("signal.lfilter", FILTER, {"zi": np.array([0.3, 0.2])}), ("signal.sosfilt", (np.array([[1, 0.2, 0.1, 1, -0.3, 0.2], [1, 0, 0, 1,
+    0.1, 0]]), X), {}),
+    ("signal.fftconvolve", (X, X[:5]), {"mode": "same"}), ("signal.convolve", (IMAGE, IMAGE[:3, :3]), {}), ("signal.correlate", (X,
+    X[:5]), {"mode": "valid"}),
+    *[("ndimage.map_coordinates", (IMAGE, PLACES if m == "constant" else 1.5 * PLACES - 2), {"order": o, "mode": m})
+      for o in (1, 3) for m in ("constant", "nearest", "mirror", "reflect", "grid-wrap")],
+]  # fmt: skip
+
+
+def flat(out, name):
+    parts = out if isinstance(out, tuple) else (out,)
+    if name.endswith("eigh"):  # of vectors the sign is free
+        parts = (parts[0], parts[1] ** 2)
+    return np.concatenate([np.reshape(p, -1) for p in parts])
+
+
+def difference(f, h=1e-4):
+    return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
+
+
+@pytest.mark.parametrize(("name", "args", "how"), CASES, ids=lambda x: x if isinstance(x, str) else str(x) if isinstance(x, dict) else "")
+def test_values_and_derivatives(name, args, how):
+    module, _, last = name.partition(".")
+    own, ref = getattr(getattr(tl.scipy, module), last), getattr(getattr(scipy, module), last)
+    expected = flat(ref(*args, **how), name)
+    np.testing.assert_allclose(flat(own(*map(tl.tensor, args), **how), name), expected, rtol=1e-9, atol=1e-10)
+    rng = np.random.default_rng(1)
+    for k, x in enumerate(args):
+        d = rng.normal(size=x.shape)
+        if last in ("eigh", "cholesky", "sqrtm") or how.get("assume_a") or (last.endswith("are") and k > 1):
+            d = d + np.swapaxes(d, 0, -1) if d.ndim == 2 and d.shape[0] == d.shape[1] else d
+        if last == "sosfilt" and k == 0:
+            d[:, 3] = 0  # which SciPy wants to be 1
+        line = lambda t, k=k, d=d: flat(own(*args[:k], args[k] + t * d, *args[k + 1 :], **how), name)  # noqa: E731
+        numeric = difference(line)
+        scale = max(1, np.abs(numeric).max())
+        np.testing.assert_allclose(jvp(line, (np.array(0.0),), (np.array(1.0),))[1], numeric, rtol=0, atol=1e-7 * scale)
+        u = rng.normal(size=numeric.shape)
+        np.testing.assert_allclose(grad(lambda t: np.sum(u * line(t)))(np.array(0.0)), u @ numeric, atol=1e-7 * scale)  # noqa: B023
+        slope = grad(lambda t: np.sum(u * np.sin(line(t))))  # noqa: B023
+        second = difference(lambda t: slope(np.array(t)))  # noqa: B023
+        np.testing.assert_allclose(jacfwd(slope)(np.array(0.0)), second, atol=1e-6 * max(1, abs(second)))
+        np.testing.assert_allclose(vmap(line)(np.array([0.0, 0.1]))[1], line(0.1), rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("ends", ["not-a-knot", "natural", "clamped", "periodic"])
+def test_cubic_splines(ends):
+    x, places = np.array([0.0, 0.7, 1.5, 2, 3.1]), np.linspace(0, 3, 9)
+    y = np.sin(x + 0.3)
+    y[-1] = y[0] if ends == "periodic" else y[-1]
+    ours, theirs = (c(x, y, bc_type=ends) for c in (tl.scipy.interpolate.CubicSpline, scipy.interpolate.CubicSpline))
+    for nu in range(4):
+        np.testing.assert_allclose(ours(places, nu), theirs(places, nu), atol=1e-12)
+    np.testing.assert_allclose(vmap(grad(lambda q: ours(q)))(places), theirs(places, 1), atol=1e-12)
+    f = lambda x, y, q: tl.scipy.interpolate.CubicSpline(x, y, bc_type=ends)(q)  # noqa: E731
+    for k in range(2):
+        d = np.zeros(5)
+        d[[1, 2]] = 1.0, -0.5
+        line = lambda t, k=k, d=d: f(x + t * d if k == 0 else x, y + t * d if k else y, places)  # noqa: E731
+        np.testing.assert_allclose(jvp(line, (np.array(0.0),), (np.array(1.0),))[1], difference(line), atol=1e-9)
+        np.testing.assert_allclose(jacrev(line)(np.array(0.0)), difference(line), atol=1e-9)
+
+
+LAWS = {
+    "norm": (), "expon": (), "uniform": (), "logistic": (), "laplace": (), "cauchy": (), "gumbel_r": (), "halfnorm": (),
+    "halfcauchy": (), "gamma": (2.3,),
+    "chi2": (3.0,), "beta": (2.0, 3.0), "t": (4.0,), "lognorm": (0.7,), "weibull_min": (1.7,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_laws(name):
+    z, shapes = np.array([0.3, 0.7, 0.9]), LAWS[name]
+    ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+    for method in ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf"):
+        if name == "t" and method in ("ppf", "isf"):
+            continue
+        f, g = getattr(ours, method), getattr(theirs, method)
+        np.testing.assert_allclose(f(z, *shapes, 0.05, 1.3), g(z, *shapes, 0.05, 1.3), rtol=1e-9)
+        np.testing.assert_allclose(getattr(ours(*shapes, loc=0.05, scale=1.3), method)(z), g(z, *shapes, 0.05, 1.3), rtol=1e-9)
+        numeric = difference(lambda t: g(z + t, *shapes))  # noqa: B023
+        np.testing.assert_allclose(vmap(grad(lambda v: f(v, *shapes)))(z), numeric, rtol=1e-6, atol=1e-8)  # noqa: B023
+    for k in range(len(shapes)):
+        line = lambda t, k=k: theirs.logpdf(z, *shapes[:k], shapes[k] + t, *shapes[k + 1 :])  # noqa: E731
+        own = lambda a, k=k: np.sum(ours.logpdf(z, *shapes[:k], a, *shapes[k + 1 :]))  # noqa: E731
+        np.testing.assert_allclose(grad(own)(np.array(shapes[k])), np.sum(difference(line)), rtol=1e-7)
+
+
+def test_counts_and_vectors():
+    k = np.array([0.0, 1, 4])
+    for name, shapes in {"poisson": (2.5,), "binom": (6, 0.3), "nbinom": (4.0, 0.4)}.items():
+        ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+        np.testing.assert_allclose(ours.logpmf(k, *shapes), theirs.logpmf(k, *shapes), rtol=1e-12)
+        np.testing.assert_allclose(ours.cdf(k, *shapes), theirs.cdf(k, *shapes), rtol=1e-12)
+        slope = grad(lambda p: np.sum(ours.logpmf(k, *shapes[:-1], p)))(np.array(shapes[-1]))  # noqa: B023
+        assert slope == pytest.approx(np.sum(difference(lambda t: theirs.logpmf(k, *shapes[:-1], shapes[-1] + t))), rel=1e-7)  # noqa: B023
+    ours, theirs = tl.scipy.stats.multivariate_normal, scipy.stats.multivariate_normal
+    np.testing.assert_allclose(ours.logpdf(B.T, np.zeros(4), Q), theirs.logpdf(B.T, np.zeros(4), Q), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name", ["signal.hilbert", "linalg.logm", "fft.hfft", "stats.zscore", "ndimage.gaussian_filter1d", "interpolate.pchip_interpolate"]
+)
+def test_others_are_refused_by_name(name):
+    module, _, last = name.partition(".")
+    with pytest.raises(RuntimeError, match=rf"scipy\.{module}\.{last}: it has no derivative here"):
+        grad(lambda x: np.sum(getattr(getattr(tl.scipy, module), last)(x, 1, 1)))(Q)
