@@ -23,6 +23,7 @@ LATER = {
     "autograd": ("forward_ad", "functional", "profiler"),
     "cpu": ("amp",),
     "cuda": ("amp",),
+    "distributed": ("checkpoint", "fsdp", "launch", "nn", "optim"),
     "io": (
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
