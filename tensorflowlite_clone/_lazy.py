@@ -28,7 +28,7 @@ LATER = {
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
     ),
-    "utils": ("dlpack", "tensorboard"),
+    "utils": ("dlpack", "offload", "tensorboard"),
 }  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.

@@ -1,4 +1,4 @@
-"""``multiprocessing``, ``distributed`` and ``nn.parallel`` in one process: what programs for several do there (several: ``distributed/``)."""
+"""``multiprocessing``, ``distributed`` and ``nn.parallel`` in one process; in several: ``distributed/``."""
 
 from __future__ import annotations
 

@@ -11,11 +11,9 @@ Not here: what is exchanged (``collectives.py``).
 
 from __future__ import annotations
 
-import contextlib
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -88,13 +86,6 @@ class Channel:
             self.check(call)
         return call
 
-    @contextlib.contextmanager
-    def call(self, op: str, dtype: Any, shape: tuple[int, ...], more: str, nbytes: int) -> Iterator[Call]:
-        """The same around a body."""
-        call = self.begin(op, dtype, shape, more, nbytes)
-        yield call
-        call.done = True
-
     def note(self, op: str, dtype: Any, shape: tuple[int, ...], more: str, place: Place, ranks: list[int]) -> Call:
         """Note a call that concerns this process and those of ``ranks``, and has no number."""
         UNDER_WAY[self.name] = call = Call(self, -1, (op, dtype, shape, more), place, ranks)
@@ -145,6 +136,8 @@ class Channel:
             f"rank {self.group.ranks[r]} " + (f"calls {m[0]} at {m[1]}" if m else "has made no such call") for r, m in enumerate(made)
         )
         call.done = True
+        self.digest = 0  # whoever goes on begins anew
+        self.latest.clear()
         raise DistError(
             f"{call.what[0]}: the processes do not make the same calls: call {number} of {self.name!r} differs: {told}; "
             f"let every rank make the same calls in the same order, with the same shapes and dtypes"

@@ -49,7 +49,7 @@ def _array(t: Any) -> NDArray:
 
 
 def _of_module(module: Module) -> Iterator[tuple[str, Piece]]:
-    shards = {name: p.shard for name, p in module.named_parameters() if hasattr(p, "shard")}
+    shards: dict[str, Any] = {name: p.shard for name, p in module.named_parameters() if hasattr(p, "shard")}
     for name, value in module.state_dict().items():
         a, s = _array(value), shards.get(name)
         yield name, Piece(a, tuple(a.shape), 0, True) if s is None else Piece(a, s.shape, s.slice.start, False)
@@ -63,7 +63,7 @@ def _of_optimizer(optimizer: Optimizer) -> tuple[dict[str, Piece], dict[str, Any
     pieces: dict[str, Piece] = {}
     rest: dict[str, Any] = {}
     for number, entries in state["state"].items():
-        s = getattr(params[number], "shard", None)
+        s: Any = getattr(params[number], "shard", None)
         for key, value in entries.items():
             if not isinstance(value, Taped | np.ndarray):
                 rest[f"{number}.{key}"] = value
@@ -77,8 +77,8 @@ def _of_optimizer(optimizer: Optimizer) -> tuple[dict[str, Piece], dict[str, Any
 def save(state_dict: dict[str, Any], *, checkpoint_id: Any, process_group: Any = None, **others: Any) -> None:
     """Write a state into the folder ``checkpoint_id``, which is made if need be: every process calls this.
 
-    ``state_dict`` holds modules and optimizers themselves, also those in shards, by name; and, by name, whatever else `tl.save` takes or has a
-    ``state_dict``, of which that of the first process is written.
+    ``state_dict`` holds modules and optimizers themselves, also those in shards, by name; and, by name, whatever else `tl.save` takes or
+    has a ``state_dict``, of which that of the first process is written.
 
     Raises `DistError` on every process where one cannot write; the folder then holds what it held before.
 
@@ -211,10 +211,10 @@ class _Reader:
 
 
 def load(state_dict: dict[str, Any], *, checkpoint_id: Any, process_group: Any = None, **others: Any) -> None:
-    """Read a checkpoint into a state like that which was saved, by whatever number of processes: modules and optimizers take it over in place.
+    """Read a checkpoint into a state like that which was saved, by any number of processes: modules and optimizers take it over in place.
 
-    Each process reads the parts of files that it needs. Raises `FileNotFoundError` where there is no checkpoint, `FileFormatError` for damage,
-    `StateDictError` where something is asked for that was not saved, or has another shape.
+    Each process reads the parts of files that it needs. Raises `FileNotFoundError` where there is no checkpoint, `FileFormatError` for
+    damage, `StateDictError` where something is asked for that was not saved, or has another shape.
     """
     if not isinstance(state_dict, dict):
         raise OperandError(f"load: state_dict must be a dict of modules, optimizers and values: got {type(state_dict).__name__}")
@@ -261,7 +261,7 @@ def _load_optimizer(reader: _Reader, name: str, optimizer: Optimizer) -> None:
         found = re.fullmatch(re.escape(name) + r"\.(\d+)\.(\w+)", key)
         if found is None or int(found[1]) not in mine:
             continue
-        s = getattr(params[int(found[1])], "shard", None)
+        s: Any = getattr(params[int(found[1])], "shard", None)
         sharded = s is not None and tuple(entry["shape"]) == s.shape
         a = reader.read(key, s.slice.start, s.slice.stop) if sharded else reader.read(key)
         state.setdefault(int(found[1]), {})[found[2]] = Tensor.wrap(a, 0)

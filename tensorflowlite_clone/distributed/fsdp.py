@@ -1,9 +1,10 @@
 """``torch.distributed.fsdp``: parameters, gradients and states in shards, put together layer by layer for as long as a layer computes.
 
-A parameter of a sharded module is, on each process, one part of its elements, in one dimension: what optimizers step and remember. Before the
-module computes, forward or backward, the whole is gathered, in place, into memory that was set apart for it, and is what the module sees;
-afterwards that memory is given back to the system, but not its addresses. So what the tape has saved of a weight is there again when backward
-comes to it, and nothing else in the package has to know. Gradients are reduced to their shards as soon as the whole one is there, and dropped.
+A parameter of a sharded module is, on each process, one part of its elements, in one dimension: what optimizers step and remember. Before
+the module computes, forward or backward, the whole is gathered, in place, into memory that was set apart for it, and is what the module
+sees; afterwards that memory is given back to the system, but not its addresses. So what the tape has saved of a weight is there again when
+backward comes to it, and nothing else in the package has to know. Gradients are reduced to their shards as soon as the whole one is there,
+and dropped.
 
 Not here: whole parameters on each process (``nn/parallel/``), states alone in shards (``optim.py``).
 """
@@ -21,7 +22,7 @@ from ..core.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .collectives import broadcast
-from .group import ProcessGroup, ReduceOp, the_group
+from .group import ProcessGroup, the_group
 
 __all__ = ["FSDPModule", "full_state_dict", "fully_shard", "load_full_state_dict"]
 
@@ -68,9 +69,9 @@ class _Sharded:
         self.present, flat, channel = True, self.memory.flat, self.group.now
         flat[self.slice] = self.shard.array
         if self.group.comm is not None:
-            with channel.call("fully_shard.unshard", flat.dtype, self.shape, "", flat.nbytes):
-                buffer = [flat, (self.counts, self.starts)]
-                channel.run("Allgatherv", channel.mpi.IN_PLACE, buffer)
+            call = channel.begin("fully_shard.unshard", flat.dtype, self.shape, "", flat.nbytes)
+            channel.run("Allgatherv", channel.mpi.IN_PLACE, [flat, (self.counts, self.starts)])
+            call.done = True
 
     def drop(self) -> None:
         """Give the whole back."""
@@ -88,8 +89,9 @@ class _Sharded:
         whole._grad = None
         mine = g[self.slice].copy()
         if self.group.comm is not None:
-            with channel.call("fully_shard.reduce", g.dtype, self.shape, "", g.nbytes):
-                channel.run("Reduce_scatter", g, mine, self.counts, channel.mpi.SUM)
+            call = channel.begin("fully_shard.reduce", g.dtype, self.shape, "", g.nbytes)
+            channel.run("Reduce_scatter", g, mine, self.counts, channel.mpi.SUM)
+            call.done = True
             mine /= self.group.size()
         if self.shard.grad is None:
             self.shard._grad = Tensor.wrap(mine, 0)

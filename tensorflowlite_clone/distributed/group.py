@@ -208,8 +208,9 @@ def new_group(
         raise ArgumentError(f"new_group: ranks must be from 0 to {world.size() - 1}: got {members}")
     comm = None
     if world.comm is not None:
-        with world.now.call("new_group", np.dtype("i8"), tuple(members), "", 1 << 30):
-            comm = world.comm.Split(0 if world.rank() in members else engine().UNDEFINED, world.rank())
+        call = world.now.begin("new_group", np.dtype("i8"), tuple(members), "", 1 << 30)
+        comm = world.comm.Split(0 if world.rank() in members else engine().UNDEFINED, world.rank())
+        call.done = True
         if world.rank() not in members:
             return GroupMember.NON_GROUP_MEMBER
     made = ProcessGroup(backend or world.backend, comm if len(members) > 1 else None, members, f"group of ranks {members}")

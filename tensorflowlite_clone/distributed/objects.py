@@ -22,8 +22,10 @@ def _pickled(obj: Any) -> NDArray:
 
 
 def _call(op: str, group: Any, more: str, run: Callable[[Channel], Any]) -> Any:
-    with group.now.call(op, _BYTES, (), more, 0):
-        return run(group.now)
+    call = group.now.begin(op, _BYTES, (), more, 0)
+    found = run(group.now)
+    call.done = True
+    return found
 
 
 def _gathered(c: Channel, obj: Any) -> list[Any]:

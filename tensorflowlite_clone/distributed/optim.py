@@ -47,9 +47,12 @@ class ZeroRedundancyOptimizer(Optimizer):
     ) -> None:  # fmt: skip
         name = optimizer_class.__name__
         if optimizer_class.step is not Optimizer.step:
-            raise ArgumentError(f"ZeroRedundancyOptimizer: {name} steps all parameters as one vector: there are no parts of its state to share out")
+            raise ArgumentError(
+                f"ZeroRedundancyOptimizer: {name} steps all parameters as one vector: there are no parts of its state to share out"
+            )
         self.group = the_group("ZeroRedundancyOptimizer", process_group)
-        self._begun, self._whole = False, None
+        self._begun = False
+        self._whole: dict[str, Any] | None = None
         given = list(params)
         whole = optimizer_class(given, **defaults)  # which checks everything; nothing is remembered yet
         super().__init__([{**g} for g in whole.param_groups], dict(whole.defaults))
@@ -143,7 +146,7 @@ class ZeroRedundancyOptimizer(Optimizer):
             return self.local_state_dict()
         if self._whole is None:
             raise StateDictError(
-                "ZeroRedundancyOptimizer.state_dict: the state is not here, each process has its part: call consolidate_state_dict(to=rank) "
+                "ZeroRedundancyOptimizer.state_dict: each process has its part of the state: call consolidate_state_dict(to=rank) "
                 "on every rank first, or save with distributed.checkpoint"
             )
         return self._whole
