@@ -2,9 +2,9 @@
 (``watch.py``), and checked: do all processes make the same call, of the same shape and dtype, as the same in order?
 
 The check is cheap. Every call changes a digest, by a number that its operation, dtype, shape and settings have; the digests are compared
-before the first `ALWAYS` calls, before every `EVERY`-th, and before every large one, where an exchange of 32 bytes costs nothing. Where
-they differ, processes tell one another their latest calls and each raises `DistError` with the first difference: who calls what, at which
-line. A call that some process does not make, or another call that MPI cannot finish, is found by the watch.
+before the first `ALWAYS` calls, before those that were not made yet, every `EVERY`-th, and before every large one, where an exchange of 32
+bytes costs nothing. Where they differ, processes tell one another their latest calls and each raises `DistError` with the first difference:
+who calls what, at which line. A call that some process does not make, or another call that MPI cannot finish, is found by the watch.
 
 Not here: what is exchanged (``collectives.py``).
 """
@@ -70,19 +70,25 @@ class Channel:
         self.comm: Any = None if group.comm is None else group.comm.Dup()
         self.side: Any = None if group.comm is None else group.comm.Dup()
         self.mpi: Any = None if group.comm is None else engine()
+        #: What was called here already.
+        self.known: set[Any] = set()
         self.latest: deque[Call] = deque(maxlen=ALWAYS)
         self.sent = np.zeros(4, np.int64)
 
     def begin(self, op: str, dtype: Any, shape: tuple[int, ...], more: str, nbytes: int, place: Place | None = None) -> Call:
         """Note a call, and check it where its turn has come."""
         what = (op, dtype, shape, more)
-        number = _NUMBERS.get(what) or _number(what)
+        number, fresh = _NUMBERS.get(what) or _number(what), what not in self.known
+        if fresh:
+            if len(self.known) > 4096:
+                self.known.clear()
+            self.known.add(what)
         self.digest = (self.digest * 31 + number) & 0xFFFFFFFFFFFF
         self.count = count = self.count + 1
         call = Call(self, count, what, here() if place is None else place, self.group.ranks)
         UNDER_WAY[self.name] = call
         self.latest.append(call)
-        if count <= ALWAYS or nbytes >= LARGE or not count % EVERY:
+        if fresh or count <= ALWAYS or nbytes >= LARGE or not count % EVERY:
             self.check(call)
         return call
 

@@ -31,7 +31,8 @@ class Memory:
     """Memory whose contents can be given back to the system while its addresses stay what they are."""
 
     def __init__(self, size: int, dtype: Any) -> None:
-        self.map = mmap.mmap(-1, max(size * dtype.itemsize, 1))
+        private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+        self.map = mmap.mmap(-1, max(size * dtype.itemsize, 1), **private)
         self.flat: NDArray = np.frombuffer(self.map, dtype, size)
 
     def release(self) -> None:

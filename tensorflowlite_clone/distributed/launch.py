@@ -131,7 +131,18 @@ class Job:
 
 
 def run(arguments: list[str]) -> None:
-    """In each process: begin to be watched, and run the program as if it had been started by itself."""
+    """In each process: begin to be watched, and run the program as if it had been started by itself.
+
+    It runs in a child of the process that mpiexec has started: that one outlives a program that is killed, upon which MPI's launcher would
+    kill all others before they could say where they are.
+    """
+    child = os.fork() if hasattr(os, "fork") else 0
+    if child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status < 0:
+            time.sleep(LEAVE + watch.ANSWER)
+        os._exit(status if status >= 0 else 128 - status)
     watch.listen()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]

@@ -60,6 +60,9 @@ class ZeroRedundancyOptimizer(Optimizer):
         self._begun = True
         self._share_out()
 
+    def _check_settings(self, group: dict[str, Any]) -> None:
+        """The optimizer of this process's part does."""
+
     def _share_out(self) -> None:
         """Give each parameter to a process, and make the optimizer of those that are this one's."""
         size, mine = self.group.size(), self.group.rank()

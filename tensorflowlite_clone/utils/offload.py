@@ -1,8 +1,9 @@
 """Parameters, and what optimizers remember, in files instead of memory: for models that are larger than it.
 
 `offload` puts the parameters of a module into one safetensors file that is mapped into memory: the system reads a weight when an operation
-looks at it, and each layer's weights are given back as soon as it has computed. `offload_optimizer` does the same with states, and steps one
-parameter after the other. So memory has to hold one layer, and the batch. Not here: shards on several processes (``distributed/fsdp.py``).
+looks at it, and each layer's weights are given back as soon as it has computed. `offload_optimizer` does the same with states, and steps
+one parameter after the other. So memory has to hold one layer, and the batch. Not here: shards on several processes
+(``distributed/fsdp.py``).
 """
 
 from __future__ import annotations
@@ -56,9 +57,7 @@ class File:
             self.map = mmap.mmap(file.fileno(), 0)
         self.places = {n: (8 + len(header) + e["data_offsets"][0], 8 + len(header) + e["data_offsets"][1]) for n, e in entries.items()}
         #: The arrays, by name.
-        self.arrays: dict[str, NDArray] = {
-            n: np.ndarray(shape, dtype, self.map, self.places[n][0]) for n, (shape, dtype) in shapes.items()
-        }
+        self.arrays: dict[str, NDArray] = {n: np.ndarray(shape, dtype, self.map, self.places[n][0]) for n, (shape, dtype) in shapes.items()}
 
     def release(self, names: Any = None) -> None:
         """Give the memory of these arrays (None: of all) back: what was written is in the file, and is read again when it is looked at."""
@@ -95,15 +94,16 @@ def offload(module: Module, path: Any) -> Module:
     for name, p in named.items():
         file.arrays[name][...] = p.array
         p.array = file.arrays[name]
+        p.offloaded = _Release(file, [name])  # type: ignore[attr-defined]
         file.release([name])
     for prefix, m in module.named_modules():
         own = [f"{prefix}.{n}" if prefix else n for n, p in m._parameters.items() if p is not None]
         names = [n for n in own if n in named]
         if names:
             m.register_forward_hook(_Release(file, names))
-            for n in names:
-                if named[n].requires_grad:
-                    named[n].register_post_accumulate_grad_hook(_Release(file, [n]))
+    for p in named.values():
+        if p.requires_grad:
+            p.register_post_accumulate_grad_hook(p.offloaded)  # type: ignore[attr-defined]
     return module
 
 
@@ -118,11 +118,11 @@ class _Release:
 
 
 def offload_optimizer(optimizer: Optimizer, path: Any) -> Optimizer:
-    """Let what ``optimizer`` remembers be in the file ``path``, and step each parameter as soon as backward has its gradient, which is dropped.
+    """Let what ``optimizer`` remembers be in the file ``path``, and step each parameter once backward has its gradient, which is dropped.
 
     So neither states nor gradients of all parameters are in memory at a time. `step` then does nothing but answer, `zero_grad` nothing;
     gradients cannot be clipped by their norm together, nor added up over several passes. Raises `ArgumentError` for an optimizer that does
-    not say what it remembers (`Optimizer.arrays`), or has begun already.
+    not say what it remembers (`Optimizer.arrays`).
 
     >>> import os, tempfile, tensorflowlite_clone as tl
     >>> folder, layer = tempfile.mkdtemp(), tl.nn.Linear(2, 1, bias=False)
@@ -135,22 +135,20 @@ def offload_optimizer(optimizer: Optimizer, path: Any) -> Optimizer:
     name = type(optimizer).__name__
     if optimizer.arrays is None or type(optimizer).step is not Optimizer.step:
         raise ArgumentError(f"offload_optimizer: {name} does not say which arrays it remembers of a parameter; use Adam, SGD...")
-    if any(optimizer.state.values()):
-        raise ArgumentError(f"offload_optimizer: {name} remembers steps already; call it before the first")
     params = [p for g in optimizer.param_groups for p in g["params"]]
     shapes = {
-        f"{i}.{key.removesuffix('?')}": (tuple(p.array.shape), p.array.dtype)
-        for i, p in enumerate(params)
-        for key in optimizer.arrays
+        f"{i}.{key.removesuffix('?')}": (tuple(p.array.shape), p.array.dtype) for i, p in enumerate(params) for key in optimizer.arrays
     }
     file = File(os.fspath(path), shapes)
     numbers = {id(p): i for i, p in enumerate(params)}
     groups = {id(p): g for g in optimizer.param_groups for p in g["params"]}
 
     def step(p: Any) -> None:
-        group = {**groups[id(p)], "params": [p]}
-        optimizer._step_group(group)
+        optimizer._step_group({**groups[id(p)], "params": [p]})
         p._grad = None
+        put_away(p)
+
+    def put_away(p: Any) -> None:
         number, state = numbers[id(p)], optimizer.state[p]
         names = []
         for key, value in state.items():
@@ -160,8 +158,11 @@ def offload_optimizer(optimizer: Optimizer, path: Any) -> Optimizer:
                     file.arrays[at][...] = value.array
                     state[key] = Tensor.wrap(file.arrays[at], 0)
         file.release(names)
+        if hasattr(p, "offloaded"):
+            p.offloaded()
 
     for p in params:
+        put_away(p)
         p.register_post_accumulate_grad_hook(step)
     optimizer.step = lambda closure=None: None if closure is None else optimizer._loss(closure)  # type: ignore[method-assign]
     return optimizer

@@ -1,4 +1,4 @@
-"""States and parameters in shards give the trajectory of whole ones; checkpoints are read by other numbers of ranks and survive any death."""
+"""States and parameters in shards give the trajectory of whole ones; checkpoints are read by any number of ranks and survive deaths."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def build(kind, name="Adam", zeros=False, **settings):
         fully_shard(model)
         return model, model, make(model.parameters(), **settings)
     run = nn.parallel.DistributedDataParallel(model)
-    return model, run, ZeroRedundancyOptimizer(model.parameters(), make, **settings) if kind == "states" else make(model.parameters(), **settings)
+    if kind == "states":
+        return model, run, ZeroRedundancyOptimizer(model.parameters(), make, **settings)
+    return model, run, make(model.parameters(), **settings)
 
 def steps(run, optimizer, first, last):
     for k in range(first, last):
@@ -152,7 +154,7 @@ def test_trajectories(ranks):
 def test_a_run_goes_on_with_another_number_of_ranks(ranks, kind, tmp_path):
     program = BUILD + RESUME
     ranks.passes(2, program, str(tmp_path), kind, "save")
-    for n in (1, 3):
+    for n in (1, 4):
         ranks.passes(n, program, str(tmp_path), kind, "load")
         np.testing.assert_allclose(
             np.load(tmp_path / f"{kind}-load-{n}.npy"), np.load(tmp_path / f"{kind}-save-2.npy"), rtol=1e-12, atol=1e-12
@@ -196,7 +198,7 @@ def test_a_checkpoint_survives_any_death_at_any_moment(ranks, tmp_path):
         process = start(2, path, str(folder))
         assert process.stdout is not None
         for line in process.stdout:
-            word, k = line.split()
+            word, k = line.split()[:2]
             if word == "resumed":
                 assert int(k) >= best, "a checkpoint that was complete is lost"
             best = max(best, int(k))
@@ -206,7 +208,7 @@ def test_a_checkpoint_survives_any_death_at_any_moment(ranks, tmp_path):
         os.kill(draw.choice(children(process.pid)), signal.SIGKILL)
         outcome = finish(process, 60.0)
         assert outcome.status != 0 and "has died" in outcome.err, outcome.err
-        best = max([best, *(int(line.split()[1]) for line in outcome.out.splitlines())])
+        best = max([best, *(int(line.split()[1]) for line in outcome.out.splitlines() if line.startswith("saved"))])
         assert json.loads((folder / "index.json").read_text())["format"] == 1
 
 
@@ -228,4 +230,4 @@ def children(session):
             pid = parents[pid]
         return pid == session
 
-    return [pid for pid in found if below(pid) and "mpiexec" not in open(f"/proc/{pid}/cmdline").read().split("\0")[0]]  # noqa: SIM115
+    return [pid for pid in found if below(pid) and parents[pid] in found]
