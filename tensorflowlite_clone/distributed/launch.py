@@ -138,7 +138,8 @@ def run(arguments: list[str]) -> None:
     """
     child = os.fork() if hasattr(os, "fork") else 0
     if child:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for sign in (signal.SIGINT, signal.SIGUSR1):  # the second tells of others that have ended
+            signal.signal(sign, signal.SIG_IGN)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if status < 0:
             time.sleep(LEAVE + watch.ANSWER)
