@@ -91,7 +91,10 @@ def lost(n: int, seconds_of_checkpoint: float, machine: Machine) -> tuple[float,
 
 def table(machine: Machine, tokens: int = 8192) -> list[str]:
     """One line for each size and number of machines; each machine computes 6 operations per parameter and token."""
-    lines = ["| parameters | machines | compute | step | efficiency | in shards | memory per machine | lost to failures |", "| --- " * 8 + "|"]
+    lines = [
+        "| parameters | machines | compute | step | efficiency | in shards | memory per machine | lost to failures |",
+        "| --- " * 8 + "|",
+    ]
     for power in range(6, 11):
         parameters = 10.0**power
         compute, sizes = 6 * parameters * tokens / machine.flops, buckets(parameters)

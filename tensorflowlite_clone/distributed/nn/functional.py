@@ -2,7 +2,7 @@
 
 The sum over all processes of the losses is what is differentiated: the gradient on a process is that of this sum with respect to its own
 tensor. A backward pass exchanges as well, so all processes make the same one; a result that a process does not need still takes part
-(``loss + 0 * y.sum()``). Not here: exchanges in place (``collectives.py``).
+(``loss + 0 * y.sum()``). Not here: exchanges in place (``distributed/collectives.py``).
 """
 
 from __future__ import annotations
