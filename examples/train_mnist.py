@@ -3,6 +3,7 @@
     python examples/train_mnist.py                                              the embedded digits, within a minute
     python examples/train_mnist.py --dataset mnist --data-dir DIR --model cnn   the real MNIST from its original files
     python examples/train_mnist.py --resume                                     go on from the last checkpoint
+    python -m tensorflowlite_clone.distributed.launch -n 4 examples/train_mnist.py --distributed     on four processes
 
 Every epoch is validated on a part of the training images that is held out, and saved in a checkpoint. A run that was interrupted, by
 whatever, and goes on with the same arguments and --resume, ends with the same weights as one that was not. At the end the test images
@@ -24,10 +25,11 @@ import numpy as np
 from tqdm import tqdm
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone import distributed as dist
 from tensorflowlite_clone import nn, optim
 from tensorflowlite_clone.datasets import MNIST, Digits, FashionMNIST, ImageDataset
 from tensorflowlite_clone.optim import lr_scheduler
-from tensorflowlite_clone.utils.data import DataLoader, Subset, TensorDataset
+from tensorflowlite_clone.utils.data import DataLoader, DistributedSampler, Subset, TensorDataset
 
 DEFAULTS = {
     "digits": {"epochs": 40, "batch_size": 32, "lr": 3e-3, "schedule": "onecycle", "model": "cnn"},
@@ -56,6 +58,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for the checkpoint and the pictures (default: runs/DATASET-MODEL)")
     parser.add_argument("--resume", nargs="?", const=True, metavar="FILE", help="go on from FILE (default: the one in --out)")
+    parser.add_argument("--distributed", action="store_true", help="share each batch among the processes that a launcher has started")
     parser.add_argument("--no-plots", action="store_true", help="draw no pictures at the end")
     args = parser.parse_args(argv)
     for name, value in DEFAULTS[args.dataset].items():
@@ -144,7 +147,13 @@ def train_epoch(args: Any, epoch: int, model: nn.Module, loader: DataLoader, opt
     """One pass over the training images; mean loss and accuracy on the way."""
     model.train()
     seen, correct, total = 0, 0, 0.0
-    with tqdm(loader, desc=f"epoch {epoch + 1:2d}/{args.epochs}", unit="batch", leave=False, disable=None) as bar:
+    with tqdm(
+        loader,
+        desc=f"epoch {epoch + 1:2d}/{args.epochs}",
+        unit="batch",
+        leave=False,
+        disable=None if not dist.is_initialized() or dist.get_rank() == 0 else True,
+    ) as bar:
         start = time.perf_counter()
         for x, y in bar:
             if args.augment:
@@ -228,6 +237,13 @@ def run(args: argparse.Namespace) -> float:
         train, test = load_data(args)
     except ValueError as error:  # a file is damaged, or of another kind
         raise SystemExit(str(error)) from None
+    rank, size = 0, 1
+    if args.distributed:
+        dist.init_process_group("mpi")
+        rank, size = dist.get_rank(), dist.get_world_size()
+        if args.batch_size % size:
+            raise SystemExit(f"--batch-size {args.batch_size} must be a multiple of the {size} processes that share a batch")
+    say: Any = print if rank == 0 else lambda *_: None
     tl.manual_seed(args.seed)
     x, y = train.arrays()
     order = np.random.default_rng(0).permutation(len(y))  # the held-out part is the same for every seed
@@ -235,9 +251,14 @@ def run(args: argparse.Namespace) -> float:
     if args.batch_size > len(y) - held_out:
         raise SystemExit(f"--batch-size {args.batch_size} is larger than the training set: {len(y) - held_out} images")
     examples = TensorDataset(x, y)
-    loader = DataLoader(Subset(examples, order[held_out:]), batch_size=args.batch_size, shuffle=True, drop_last=True)
+    subset = Subset(examples, order[held_out:])
+    sampler = DistributedSampler(subset, seed=args.seed, drop_last=True) if args.distributed else None
+    loader = DataLoader(subset, batch_size=args.batch_size // size, shuffle=sampler is None, sampler=sampler, drop_last=True)
     validation = DataLoader(Subset(examples, order[:held_out]), batch_size=512)
-    model = build_model(args.model, x.shape[-1], len(train.classes))
+    model = trained = build_model(args.model, x.shape[-1], len(train.classes))
+    if args.distributed:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        trained = nn.parallel.DistributedDataParallel(model)
     optimizer = build_optimizer(args, model)
     schedule = build_schedule(args, optimizer, len(loader))
     args.out.mkdir(parents=True, exist_ok=True)
@@ -247,24 +268,32 @@ def run(args: argparse.Namespace) -> float:
         path = checkpoint if args.resume is True else Path(args.resume)
         if path.exists():
             done, history = load_checkpoint(path, args, model, optimizer, schedule)
-            print(f"going on after epoch {done} from {path}")
+            say(f"going on after epoch {done} from {path}")
         elif args.resume is True:
-            print(f"no checkpoint in {args.out} yet: starting anew")
+            say(f"no checkpoint in {args.out} yet: starting anew")
         else:
             raise SystemExit(f"there is no checkpoint {path}")
     count = sum(p.numel() for p in model.parameters())
     sizes = f"{len(loader.dataset)} training, {held_out} validation, {len(test)} test images"
-    print(f"{args.dataset}: {sizes}; {args.model}: {count:,} parameters")
+    say(f"{args.dataset}: {sizes}; {args.model}: {count:,} parameters" + f"; {size} processes" * args.distributed)
     for epoch in range(done, args.epochs):
         start = time.perf_counter()
-        loss, accuracy = train_epoch(args, epoch, model, loader, optimizer, schedule)
+        if sampler is not None:
+            sampler.set_epoch(epoch)
+            tl.manual_seed(args.seed + 1000 * (epoch + 1) + rank)  # each process drops out and shifts otherwise, the same when resumed
+        loss, accuracy = train_epoch(args, epoch, trained, loader, optimizer, schedule)
+        if size > 1:
+            both = np.array([loss, accuracy])
+            dist.all_reduce(both, dist.ReduceOp.AVG)
+            loss, accuracy = both.tolist()
         seconds = time.perf_counter() - start
         p, t, validation_loss = evaluate(model, validation)
         entries = (loss, accuracy, validation_loss, float((p.argmax(1) == t).mean()), seconds)
         for key, value in zip(history, entries, strict=True):
             history[key].append(value)
-        save_checkpoint(checkpoint, args, epoch + 1, model, optimizer, schedule, history)
-        print(
+        if rank == 0:
+            save_checkpoint(checkpoint, args, epoch + 1, model, optimizer, schedule, history)
+        say(
             f"epoch {epoch + 1:2d}/{args.epochs}  loss {loss:.4f}  accuracy {accuracy:7.2%}   "
             f"validation: loss {validation_loss:.4f}  accuracy {entries[3]:7.2%}   "
             f"{seconds:6.2f} s, {len(loader) * args.batch_size / seconds:,.0f} samples/s"
@@ -272,8 +301,8 @@ def run(args: argparse.Namespace) -> float:
     test_x, test_y = test.arrays()
     p, t, _ = evaluate(model, DataLoader(TensorDataset(test_x, test_y), batch_size=512))
     right = int((p.argmax(1) == t).sum())
-    print(f"test accuracy: {100 * right / len(t):.2f} % ({right} of {len(t)})")
-    if not args.no_plots:
+    say(f"test accuracy: {100 * right / len(t):.2f} % ({right} of {len(t)})")
+    if not args.no_plots and rank == 0:
         draw(args.out, history, test, p, t)
     return right / len(t)
 

@@ -86,6 +86,10 @@ class TransformError(Bounded, RuntimeError):
     """Something that a function transform (grad, jvp, vmap) cannot do was asked inside it."""
 
 
+class DistError(Bounded, RuntimeError):
+    """Processes that train one model do not fit together."""
+
+
 class StateDictError(Bounded, RuntimeError, KeyError, ValueError):
     """A ``state_dict`` does not fit the module, optimizer or schedule it is loaded into."""
 

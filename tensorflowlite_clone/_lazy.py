@@ -23,6 +23,7 @@ LATER = {
     "autograd": ("forward_ad", "functional", "profiler"),
     "cpu": ("amp",),
     "cuda": ("amp",),
+    "distributed": ("checkpoint", "fsdp", "launch", "nn", "optim"),
     "func": (),
     "optim": (),
     "io": (
@@ -30,7 +31,7 @@ LATER = {
         "tensors",
     ),
     "scipy": ("fft", "interpolate", "linalg", "ndimage", "signal", "special", "stats"),
-    "utils": ("dlpack", "tensorboard"),
+    "utils": ("dlpack", "offload", "tensorboard"),
 }  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.

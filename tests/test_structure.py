@@ -26,9 +26,10 @@ FILES = source.read(ROOT)
 FLOORS = {
     "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 1, "_files": 0, "_proto": 1, "_checks": 1, "_settings": 2, "_state": 1,
     "torch_version": 0, "version": 1, "_devices": 1, "xpu": 2, "mtia": 2, "mps": 2, "accelerator": 2, "hub": 2, "library": 2,
-    "multiprocessing": 2, "distributed": 2, "backends": 2, "compiler": 2, "futures": 2,
+    "multiprocessing": 2, "backends": 2, "compiler": 2, "futures": 2,
     "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 6, "special": 5, "func": 5,
     "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "cpu": 6, "cuda": 6,
+    "distributed": 6.5, "distributed/optim": 9, "distributed/fsdp": 9, "distributed/checkpoint": 11, "distributed/launch": 7,
     "nn": 7, "integrate": 7, "scipy": 7, "distributions": 8,
     "jit": 8, "optim": 8, "profiler": 9, "utils": 9, "io": 10, "onnx": 10, "transforms": 10, "datasets": 10,
     "serialization": 11, "as_torch": 12, "__init__": 13,
@@ -52,7 +53,9 @@ EXEMPT = {
 
 
 def place(path: str) -> str:
-    return path.split("/")[0].removesuffix(".py")
+    """The first part of a path; the first two where those have a floor of their own."""
+    two = "/".join(path.split("/")[:2]).removesuffix(".py")
+    return two if two in FLOORS else path.split("/")[0].removesuffix(".py")
 
 
 def upward(files: source.Files) -> list[str]:

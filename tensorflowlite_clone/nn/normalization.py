@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._checks import integer
 from .._errors import ShapeError
+from .._lazy import load
 from .._state import get_default_dtype
 from ..autograd import no_grad
 from ..core.tensor import Tensor
@@ -162,9 +165,10 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation of (N, C, ...) over all axes but C, and over the processes that train one model together.
+    """Batch normalisation of (N, C, ...) over all axes but C, and over the processes that train one model together (``distributed``).
 
-    There is one process, so it is `BatchNorm1d` for any number of dimensions; ``process_group`` is kept and not used.
+    In training, mean and variance are those of the batches of all processes of ``process_group`` (None: of all there are), which may have
+    different lengths; derivatives go through them, on every process. Without a group it is `BatchNorm1d` for any number of dimensions.
 
     >>> import tensorflowlite_clone as tl
     >>> SyncBatchNorm.convert_sync_batchnorm(tl.nn.Sequential(BatchNorm2d(3), tl.nn.ReLU()))[0].num_features
@@ -192,6 +196,34 @@ class SyncBatchNorm(_BatchNorm):
         needs_tensor(self, input)
         if len(input.shape) < 2 or input.shape[1] == 0:
             raise ShapeError(f"{type(self).__name__}: input must be (N, C, ...), C > 0: it is {tuple(input.shape)}; add dimensions")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalised input; in training the running statistics move towards those of all processes together."""
+        use_batch = self.training or self.running_mean is None
+        dist = load("distributed") if use_batch and "tensorflowlite_clone.distributed" in sys.modules else None
+        if dist is None or not dist.is_initialized() or dist.get_world_size(self.process_group) == 1:
+            return super().forward(input)
+        self._check(input)
+        exchanged, size = partial(load("distributed.nn").all_reduce, group=self.process_group), input.shape[1]
+        axes, shape = (0, *range(2, len(input.shape))), (1, -1) + (1,) * (len(input.shape) - 2)
+        count = np.full(1, input.numel() // size, input.dtype)
+        sums = exchanged(np.concatenate((input.sum(axes), Tensor(count))))
+        total = sums[size:].detach()
+        mean = sums[:size] / total
+        centred = input - mean.reshape(shape)
+        var = exchanged((centred * centred).sum(axes)) / total
+        factor = (var + self.eps) ** -0.5
+        if self.training and self.track_running_stats:
+            self._track(mean.detach(), var.detach(), total)
+        out: Tensor = centred * (factor if self.weight is None else factor * self.weight).reshape(shape)
+        return out if self.bias is None else out + self.bias.reshape(shape)
+
+    def _track(self, mean: Tensor, var: Tensor, total: Tensor) -> None:
+        with no_grad():
+            self.num_batches_tracked.add_(1)
+            momentum = 1.0 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(var * (total / (total - 1).clamp(min=1)), momentum)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:

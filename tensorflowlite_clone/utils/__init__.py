@@ -11,8 +11,8 @@ from .drawing import draw
 from .summary_table import summary
 
 if _TYPE_CHECKING:
-    from . import dlpack, tensorboard
+    from . import dlpack, offload, tensorboard
 
 __getattr__, _ = _later(globals())
-__all__ = ["checkpoint", "data", "dlpack", "draw", "images", "summary", "tensorboard"]
+__all__ = ["checkpoint", "data", "dlpack", "draw", "images", "offload", "summary", "tensorboard"]
 __dir__ = _public(globals())

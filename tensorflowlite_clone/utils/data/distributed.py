@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sized
 from typing import Any
 
 import numpy as np
 
 from ..._errors import ArgumentError
+from ..._lazy import load
 from ...ops.random import Generator, stream
 from .checks import flag, not_negative, positive, sized, whole
 from .sampler import Sampler
@@ -20,9 +22,10 @@ class DistributedSampler(Sampler[Any]):
 
     The order is drawn from ``seed`` plus the epoch that `set_epoch` says (call it before each epoch, or all epochs have the same order);
     with ``shuffle=False`` it is that of the data set. So that all replicas have equally many, the first indices come again at the end, or
-    with ``drop_last`` the last ones are left out. There are no process groups here: ``num_replicas`` and ``rank`` must be given.
+    with ``drop_last`` the last ones are left out. ``num_replicas`` and ``rank`` are by default those of the group of all processes
+    (``distributed``), 1 and 0 without a launcher.
 
-    Raises `ArgumentError` for a rank that is not from 0 to ``num_replicas - 1``, or where either is missing.
+    Raises `ArgumentError` for a rank that is not from 0 to ``num_replicas - 1``, or where either is missing and there is no group.
 
     >>> [list(DistributedSampler(range(5), num_replicas=2, rank=r, shuffle=False)) for r in range(2)]
     [[0, 2, 4], [1, 3, 0]]
@@ -38,9 +41,15 @@ class DistributedSampler(Sampler[Any]):
         drop_last: bool = False,
     ) -> None:
         self.dataset = sized(dataset, "DistributedSampler: dataset")
+        if (num_replicas is None or rank is None) and "tensorflowlite_clone.distributed" in sys.modules:
+            dist = load("distributed")
+            if dist.is_initialized():
+                num_replicas = dist.get_world_size() if num_replicas is None else num_replicas
+                rank = dist.get_rank() if rank is None else rank
         if num_replicas is None or rank is None:
             raise ArgumentError(
-                f"DistributedSampler: there is no process group to ask: num_replicas is {num_replicas}, rank is {rank}; pass both"
+                f"DistributedSampler: there is no process group to ask: num_replicas is {num_replicas}, rank is {rank}; pass both, or call "
+                f"distributed.init_process_group first"
             )
         self.num_replicas = positive(num_replicas, "DistributedSampler: num_replicas")
         self.rank = not_negative(rank, "DistributedSampler: rank")

@@ -1,0 +1,99 @@
+"""Programs on several ranks: each runs under the launcher in processes of its own, with a limit after which all of them are killed.
+
+No test is here. Where mpi4py or an MPI is not installed, whoever asks for ranks is skipped, and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import tensorflowlite_clone as tl
+
+ROOT = Path(tl.__file__).parents[1]
+HEAD = """
+import os, sys, time
+import numpy as np
+import tensorflowlite_clone as tl
+import tensorflowlite_clone.distributed as dist
+from tensorflowlite_clone import nn, optim
+dist.init_process_group("mpi", timeout=float(os.environ.get("LIMIT", 60)))
+rank, size = dist.get_rank(), dist.get_world_size()
+"""
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def missing() -> str | None:
+    """Why programs cannot run on several ranks here."""
+    from tensorflowlite_clone.distributed import engine, launch
+
+    try:
+        engine.engine()
+        launch.find_mpiexec()
+    except (ImportError, SystemExit) as error:
+        return str(error)
+    return None
+
+
+def start(n: int, program: Path, *arguments: str, limit: float | None = None, plain: bool = False) -> subprocess.Popen[str]:
+    """Start a program on ``n`` ranks, or under plain Python."""
+    extra = {"PYTHONPATH": f"{ROOT}", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | (
+        {} if limit is None else {"LIMIT": f"{limit}"}
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PMI_", "OMPI_", "TL_DISTRIBUTED"))} | extra
+    launcher = [] if plain else ["-m", "tensorflowlite_clone.distributed.launch", "-n", str(n)]
+    command = [sys.executable, *launcher, str(program), *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment, cwd=program.parent
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str], kill_after: float) -> Outcome:
+    """Wait for its end; a program that goes on for longer fails the test, and is killed with all that it has started."""
+    try:
+        out, err = process.communicate(timeout=kill_after)
+    except subprocess.TimeoutExpired:
+        for sign in (signal.SIGINT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, sign)
+                process.wait(5)
+        out, err = process.communicate()
+        pytest.fail(f"the program has not ended after {kill_after} s:\n{out}\n{err}")
+    return Outcome(process.returncode, out, err)
+
+
+class Ranks:
+    """Runs programs, which are written to files with `HEAD` before them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.count = folder, 0
+
+    def file(self, program: str, head: str = HEAD) -> Path:
+        self.count += 1
+        path = self.folder / f"program{self.count}.py"
+        path.write_text(head.lstrip() + textwrap.dedent(program))
+        return path
+
+    def run(
+        self, n: int, program: str, *arguments: str, limit: float | None = None, kill_after: float = 120.0, plain: bool = False
+    ) -> Outcome:
+        return finish(start(n, self.file(program), *arguments, limit=limit, plain=plain), kill_after)
+
+    def passes(self, n: int, program: str, *arguments: str, plain: bool = False) -> str:
+        """What a program prints that has to end well."""
+        found = self.run(n, program, *arguments, plain=plain)
+        assert found.status == 0, found.err
+        return found.out
