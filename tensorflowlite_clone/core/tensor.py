@@ -74,6 +74,7 @@ class Tensor(_Taped, metaclass=TensorType):
 
     __slots__ = ("__dict__", "__weakref__", "_grad", "array", "node", "version", "views")
     _printed: Any = "tensor("  # how its text begins
+    _results: ClassVar[type[Tensor]]  # what operations inside its transform give
     rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
@@ -107,9 +108,9 @@ class Tensor(_Taped, metaclass=TensorType):
         t._grad = t.node = t.version = t.views = None
         return t
 
-    def constant(self, array: ndarray[Any, Any]) -> Tensor:
+    def around(self, array: Any, lower: Callable[[Any], Any]) -> Tensor:
         """``array`` as a tensor of the same level, off the tape."""
-        return Tensor.wrap(self.array.constant(array) if isinstance(self.array, Boxed) else array, self.level)
+        return Tensor.wrap(lower(array), self.level)
 
     def twin(self) -> Tensor:
         """Another tensor with the same array and node."""
@@ -380,18 +381,24 @@ class Tensor(_Taped, metaclass=TensorType):
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
     def item(self) -> float:
         """The value of a one-element tensor as a Python number: of its kind, whatever type checkers are told."""
-        if state.leaving is not None:
-            state.leaving.check("item", self.followed())
+        self._leave("item")
+        return self._item()
+
+    def _item(self) -> Any:
         if self.numel() != 1:
             raise ArgumentError(f"item: only one-element tensors have a single value: this one is {self.shape}; use tolist()")
-        value: float = self.array.item()
-        return value
+        return self.array.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        if state.leaving is not None:
-            state.leaving.check("tolist", self.followed())
+        self._leave("tolist")
         return self.array.tolist()
+
+    def _leave(self, what: str) -> None:
+        if state.leaving is not None:
+            state.leaving.check(what, self.followed())
+        if self.level > 0 and self.followed():
+            raise self.untraceable(what)
 
     def numpy(self, *, force: bool = False) -> ndarray[Any, Any]:
         """The values as an ndarray that shares this tensor's memory.
@@ -420,14 +427,14 @@ class Tensor(_Taped, metaclass=TensorType):
 
     def __float__(self) -> float:
         self._may_become_a_number("float", sys._getframe(1))
-        return float(self.item())
+        return float(self._item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self.array if isinstance(self.array, Boxed) else self._item())  # type: ignore[call-overload, unused-ignore]
 
     def __complex__(self) -> complex:
         self._may_become_a_number("complex", sys._getframe(1))
-        return complex(self.item())
+        return complex(self._item())
 
     def _may_become_a_number(self, what: str, frame: Any) -> None:
         """Raise where the number would lose a derivative that somebody counts on: in a transform, and as an element of an array."""
@@ -442,7 +449,7 @@ class Tensor(_Taped, metaclass=TensorType):
     def __index__(self) -> int:
         if self.dtype.kind not in "biu":
             raise OperandError(f"index: only integer tensors can be used as an index: this one is {self.dtype}; convert it, x.long()")
-        return int(self.item())
+        return int(self)
 
     def __bool__(self) -> bool:
         if self.numel() != 1:
@@ -488,6 +495,8 @@ class Tensor(_Taped, metaclass=TensorType):
     __str__ = __repr__
     _repr_html_ = late_method("utils.notebook", "tensor_html", "The numbers as a table, in notebooks.")
 
+
+Tensor._results = Tensor
 
 if TYPE_CHECKING:
     Taped = Tensor

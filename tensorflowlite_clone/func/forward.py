@@ -48,7 +48,7 @@ def jvp(
     kind = Kind([*ps, *ts])
     with raised_height(kind=kind) as level, reasons():
         duals = [make_dual(kind.take(p, "jvp"), kind.take(t, "jvp", "tangents"), level, "jvp") for p, t in zip(ps, ts, strict=True)]
-        out = func(*unflatten(tree, duals))
+        out = func(*unflatten(tree, kind.begin(duals)))
     out, aux = split_aux(out, has_aux, "jvp")
     outs, out_tree = flatten(out)
     require_arrays(outs, "jvp")

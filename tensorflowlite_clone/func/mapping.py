@@ -113,6 +113,7 @@ def _run(
         this = Map(level, size, randomness)
         boxed = [x if d is None else this.box(_to_front(kind.take(x, "vmap"), d)) for x, d in zip(leaves, dims, strict=True)]
         state.maps = (*state.maps, this)
+        kind.begin([b for b, d in zip(boxed, dims, strict=True) if d is not None])
         out = func(*unflatten(tree, boxed), **kwargs)
     outs, out_tree = flatten(out)
     require_arrays(outs, "vmap")

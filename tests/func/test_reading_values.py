@@ -98,12 +98,15 @@ def test_text_inside_vmap_shows_all_examples(run):
 
 
 @every_run
-def test_values_may_be_taken_out_as_numbers_by_name(run):
-    """`item` and `tolist` say that the number is wanted, here as everywhere; a change in place afterwards is no error."""
+def test_values_may_be_taken_out_as_numbers_by_detach(run):
+    """`item` and `tolist` alone would lose the derivative; a change in place afterwards is no error."""
 
     def f(x):
         y = x * 1.0
-        assert (y[0].item(), y.tolist()) == (0.3, X.tolist())
+        for read in (lambda: y[0].item(), y.tolist):
+            with pytest.raises(TransformError, match=r"has_aux=True; x\.detach\(\)"):
+                read()
+        assert (y[0].detach().item(), (2 * x).detach().tolist()) == (0.3, (2 * X).tolist())
         y[0] = 2.0 * x[1]
         return np.sum(y**2)
 
