@@ -21,10 +21,8 @@ from .where import know_inside, storing
 IMPORT = "import tensorflowlite_clone.numpy as np"
 #: Functions that have another name here.
 OTHERS = {"expm": "matrix_exp", "pinvh": "pinv"}
-_ARRAY = (
-    f"np.array([...]): join what is followed with np.stack([...]) or np.concatenate, or let the program "
-    f"{IMPORT}, whose np.array does; to index an ndarray a with it, make a a tensor: tl.tensor(a)[i]"
-)
+_ARRAY = f"np.array([...]): join what is followed with np.stack([...]) or np.concatenate, or let the program {IMPORT}, whose np.array does"
+_INDEX = "to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]"
 _STORE = (
     f"out[i] = x: a plain array out cannot hold it; let the program {IMPORT}, whose np.zeros can, make out of a followed value, "
     f"np.zeros_like(x, shape=...), or collect the parts in a list and np.stack it"
@@ -49,6 +47,8 @@ def instead(what: str) -> str:
         return _STORE
     if what == "array" and name in ("array", "asarray", "asanyarray", "ascontiguousarray"):
         return _ARRAY
+    if what == "array" and said.endswith("]") and not said.startswith("["):
+        return _INDEX
     if what == "array" and re.search(r"\.dot\([^()]*\)$", said):
         return "a.dot(x): of an ndarray a; write a @ x, or np.dot(a, x)"
     if what in ("float", "complex") and name in vars(math) and name in vars(np):
@@ -57,7 +57,7 @@ def instead(what: str) -> str:
         return _READ
     if what == "array" and (said.startswith("np.") or "numpy." in said):
         return f"{said:.40}: {_ARRAY}"
-    return f"for functions of the math module use NumPy's, np.sqrt(x); {_ARRAY}; {_STORE}"
+    return f"for functions of the math module use NumPy's, np.sqrt(x); {_ARRAY}; {_STORE}; {_INDEX}"
 
 
 def _user(frame: FrameType | None) -> tuple[FrameType | None, str | None]:

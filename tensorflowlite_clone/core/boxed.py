@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Never
 import numpy as np
 
 from .._errors import DTypeError, OperandError, ShapeError, TransformError
+from .._state import state
 from .._typing import Array, OperationLike
 from .advice import instead, name_of, of_scipy
 from .device import CPU
@@ -122,6 +123,13 @@ class Boxed(Methods):
     def followed(self) -> bool:
         """Whether a function transform takes the derivative with respect to this value, or holds it for several examples."""
         return True
+
+    def _leave(self, what: str) -> None:
+        """Raise where ``what`` would be a number, or numbers, without the derivative."""
+        if state.leaving is not None:
+            state.leaving.check(what, self.followed())
+        if self.level > 0 and self.followed():
+            raise self.untraceable(what)
 
     def _read(self, by: str) -> None:
         """Take note that ``by`` goes on with the values as constants."""

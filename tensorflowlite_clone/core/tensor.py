@@ -10,6 +10,7 @@ import copy
 import sys
 import weakref
 from collections.abc import Callable
+from math import prod
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -160,10 +161,7 @@ class Tensor(_Taped, metaclass=TensorType):
 
     def numel(self) -> int:
         """The number of elements."""
-        n = 1
-        for s in self.shape:
-            n *= s
-        return n
+        return prod(self.array.shape)
 
     # ---- the graph --------------------------------------------------------------------------------------------------------
     @property
@@ -379,7 +377,7 @@ class Tensor(_Taped, metaclass=TensorType):
         cell.note(by, place, written if told else None, None if before is None else (id(self), before))
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
-    def item(self) -> float:
+    def item(self) -> Any:
         """The value of a one-element tensor as a Python number: of its kind, whatever type checkers are told."""
         self._leave("item")
         return self._item()
@@ -393,12 +391,6 @@ class Tensor(_Taped, metaclass=TensorType):
         """The values as nested lists of Python numbers."""
         self._leave("tolist")
         return self.array.tolist()
-
-    def _leave(self, what: str) -> None:
-        if state.leaving is not None:
-            state.leaving.check(what, self.followed())
-        if self.level > 0 and self.followed():
-            raise self.untraceable(what)
 
     def numpy(self, *, force: bool = False) -> ndarray[Any, Any]:
         """The values as an ndarray that shares this tensor's memory.
@@ -430,7 +422,7 @@ class Tensor(_Taped, metaclass=TensorType):
         return float(self._item())
 
     def __int__(self) -> int:
-        return int(self.array if isinstance(self.array, Boxed) else self._item())  # type: ignore[call-overload, unused-ignore]
+        return int(self.array if isinstance(self.array, Boxed) else self._item())  # type: ignore[arg-type]
 
     def __complex__(self) -> complex:
         self._may_become_a_number("complex", sys._getframe(1))
@@ -442,8 +434,7 @@ class Tensor(_Taped, metaclass=TensorType):
             raise self.untraceable(what)
         if self.node is not None and state.grad_enabled and storing(frame):
             raise GraphError(
-                "out[i] = x: the tensor x requires grad, and the plain array out would silently lose it; let out be a tensor, as made by "
-                "np.zeros_like(x, shape=...), or write x.detach()"
+                "out[i] = x: x requires grad, and the plain array out would lose it; use np.zeros_like(x, shape=...), or x.detach()"
             )
 
     def __index__(self) -> int:

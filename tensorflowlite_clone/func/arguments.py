@@ -100,11 +100,6 @@ class Kind:
             return np.asarray(x)
         raise OperandError(f"{op}: {what} must be tensors, arrays or numbers: got {type(x).__name__} {x!r:.40}; convert it with tl.tensor")
 
-    def begin(self, boxes: list[Any]) -> list[Any]:
-        """``boxes``, the values that a transform follows from here on, with the methods of what it was given."""
-        state.open = (*state.open, *boxes[:1])
-        return [faced(b) for b in boxes] if self.arrays else boxes
-
     def give(self, x: Any) -> Any:
         """A result: a tensor where tensors came in, else as NumPy would give it; in memory that the caller may write to."""
         if isinstance(x, Boxed) and x.level > state.height:
@@ -118,6 +113,12 @@ class Kind:
             return x
         array = writable(np.asarray(x))
         return Tensor.wrap(array, 0) if self.tensors else array
+
+
+def begin(boxes: list[Any], arrays: bool) -> list[Any]:
+    """``boxes``, the values that a transform follows from here on; ``arrays`` says whether they have the methods of ndarrays."""
+    state.open = (*state.open, *boxes[:1])
+    return [faced(b) for b in boxes] if arrays else boxes
 
 
 def _numpy_or_tensors(leaves: Sequence[Any]) -> bool | None:

@@ -19,7 +19,19 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import strip
-from .arguments import Argnums, Constants, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
+from .arguments import (
+    Argnums,
+    Constants,
+    Kind,
+    begin,
+    raised_height,
+    reasons,
+    replaced,
+    require_arrays,
+    require_inexact,
+    selected,
+    split_aux,
+)
 from .batched import Batched, Map
 from .dual import Dual
 from .forward import jvp, split
@@ -136,7 +148,7 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
             state.maps = (*state.maps, this)
             with raised_height() as level, reasons():
                 duals = [Dual(p, this.box(_basis(p, sum(counts[:k]), size)), level) for k, p in enumerate(primals)]
-                out = func(*replaced(args, nums, given.filled(kind.begin(duals))), **kwargs)
+                out = func(*replaced(args, nums, given.filled(begin(duals, kind.arrays))), **kwargs)
         out, aux = split_aux(out, has_aux, "jacfwd")
         outs, out_tree = flatten(out)
         require_arrays(outs, "jacfwd")

@@ -19,7 +19,19 @@ from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
 from ..core.levels import strip
 from ..core.tensor import Taped, Tensor
-from .arguments import Argnums, Constants, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
+from .arguments import (
+    Argnums,
+    Constants,
+    Kind,
+    begin,
+    raised_height,
+    reasons,
+    replaced,
+    require_arrays,
+    require_inexact,
+    selected,
+    split_aux,
+)
 from .tree import flatten, flatten_as, map_leaves, unflatten
 
 
@@ -32,7 +44,7 @@ class Pullback:
     def __init__(self, func: Callable[..., Sequence[Any]], arrays: Sequence[Array], op: str, kind: Kind | None = None) -> None:
         with raised_height(record=True, kind=kind) as level, reasons():
             self.level, state.pulled = level, (*state.pulled, level)
-            self.inputs = (kind or Kind(arrays)).begin([_input(x, level, op) for x in arrays])
+            self.inputs = begin([_input(x, level, op) for x in arrays], kind is not None and kind.arrays)
             self.outputs = func(*self.inputs)
 
     def depends(self, k: int) -> bool:
