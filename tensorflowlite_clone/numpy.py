@@ -86,7 +86,7 @@ def array(
     if not holds_box(object):
         return _made(numpy.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin))
     out: Any = operand(object, "np.array")
-    out = out.copy() if out is object and copy else out
+    out = out.copy() if out is object and copy is True else out
     out = out if dtype is None else out.astype(dtype)
     return numpy.reshape(out, (1,) * (ndmin - out.ndim) + out.shape) if out.ndim < ndmin else out
 
