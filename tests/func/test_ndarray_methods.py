@@ -5,7 +5,7 @@ import pytest
 from numpy_modes import MODES, check
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone import func
+from tensorflowlite_clone import func, nn
 from tensorflowlite_clone._errors import ArgumentError, TransformError
 
 X = np.array([[0.7, -1.2, 0.4, 2.1], [1.3, 0.9, -0.6, -1.7], [0.2, 1.6, -2.3, 0.55]])
@@ -168,3 +168,30 @@ def test_outside_of_transforms_tensors_are_tensors():
     assert type(x.max(0)[1]) is tl.Tensor
     assert type(func.grad(lambda x: x.sum())(x)) is tl.Tensor
     assert type(func.grad(lambda x: x.sum())(X)) is np.ndarray
+
+
+# ---- what the package itself calls ---------------------------------------------------------------------------------------------------
+IMAGES, ROWS = np.random.default_rng(0).normal(size=(2, 3, 4, 4)), np.random.default_rng(1).normal(size=(2, 5, 4))
+LAYERS = {
+    "flatten": (nn.Flatten(), IMAGES), "conv": (nn.Conv2d(3, 2, 3).double(), IMAGES), "norm": (nn.GroupNorm(3, 3).double(), IMAGES),
+    "pool": (nn.AdaptiveAvgPool2d(2), IMAGES), "max": (nn.MaxPool2d(2), IMAGES), "upsample": (nn.Upsample(scale_factor=2), IMAGES),
+    "lstm": (nn.LSTM(4, 3).double(), ROWS), "softmax": (nn.Softmax(-1), ROWS), "unfold": (nn.Unfold(2), IMAGES),
+    "attention": (nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0).double(), ROWS), "glu": (nn.GLU(), ROWS),
+    "shuffle": (nn.ChannelShuffle(3), IMAGES), "linear": (nn.Linear(4, 2).double(), ROWS),
+    "std": (lambda x: tl.std(x, 1), ROWS), "sort": (lambda x: tl.sort(x, 1)[0], ROWS), "median": (lambda x: tl.median(x, 1)[0], ROWS),
+    "quantile": (lambda x: tl.quantile(x, 0.3, dim=1), ROWS), "norms": (lambda x: tl.norm(x, dim=1), ROWS), "cov": (tl.cov, ROWS[0]),
+    "distances": (lambda x: tl.cdist(x, 2 * x), ROWS), "svd": (tl.linalg.svdvals, ROWS), "topk": (lambda x: tl.topk(x, 2)[0], ROWS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_and_functions_do_not_depend_on_the_face(name):
+    layer, x = LAYERS[name]
+
+    def f(x):
+        out = layer(x)
+        return ((out[0] if isinstance(out, tuple) else out) ** 2).sum()
+
+    expected = func.grad(f)(tl.tensor(x)).detach().numpy()
+    for found in (func.grad(f)(x), func.jacfwd(f)(x)):
+        np.testing.assert_allclose(found.detach().numpy() if isinstance(found, tl.Tensor) else found, expected, rtol=1e-7, atol=1e-9)
