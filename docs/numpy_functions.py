@@ -202,8 +202,8 @@ ever detached silently: what cannot be followed raises.
   NumPy takes several arrays (`np.stack([x, y])`), and lists of numbers beside a tensor (`np.dot(x, [1.0, 2.0])`).
 * *Methods* are those of what the transform was given. Values that came from ndarrays have the methods of ndarrays: `x.std(ddof=1)`,
   `x.max(axis=0)`, `x.sort()` in place, `x.size`, `x.flat`. Values that came from tensors, and all tensors outside, have PyTorch's:
-  `x.max(axis=0)` is a pair of values and indices, `x.std()` divides by n - 1, `x.repeat(2)` tiles, `x.size()` is a method. Where tensors and
-  arrays are given together, PyTorch's. `x.item()`, `x.tolist()` and `float(x)` of a followed value raise.
+  `x.max(axis=0)` is a pair of values and indices, `x.std()` divides by n - 1, `x.repeat(2)` tiles, `x.size()` is a method. Where tensors
+  and arrays are given together, PyTorch's. `x.item()`, `x.tolist()` and `float(x)` of a followed value raise.
 * `a.dot(x)` and other methods of a plain array `a` know nothing of `x`, and raise: `a @ x`.
 * Values keep the tensor's precision: integers meet floats in the default dtype, as in PyTorch. Only in a transform of float64 *arrays*, a
   NumPy program, the default is float64, so that `np.where(x > 0, 0.1, 0.7)` is what it is in NumPy.
