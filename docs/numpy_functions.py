@@ -191,15 +191,20 @@ ever detached silently: what cannot be followed raises.
 * `dtype=`, `keepdims=`, `where=` and `initial=` work in reductions; elements that `where=` leaves out have derivative 0. `out=` takes a
   tensor and is an in-place write on the tape; a plain array cannot hold what is being differentiated, so it raises, and so does `y += x` on
   a plain array `y`: write `y = y + x`.
-* `np.array`, `np.asarray` and writing into a plain array (`out[i] = x`) raise, inside transforms and for tensors that require grad: make
-  the array by `np.zeros_like(x, shape=...)`, or collect the parts in a list and `np.stack` it.
-* In-place changes are followed (`f[i] = ...`, `u[1:] -= ...`, also through views), those of a whole value (`q /= np.linalg.norm(q)`) also
-  where a derivative needs the old one. Where it needs the old value of a *part*, reverse mode raises and names both lines: copy it first.
-* A list of tensors is not seen by NumPy's dispatcher where an array is meant (`np.sin([x, y])`); stack it first. Sequences are fine where
+* `import tensorflowlite_clone.numpy as np` is NumPy, but for what makes arrays: inside a transform `np.array([a * x[0], b * x[1]])` and
+  `np.sum([x[0], x[1]])` are followed, and `out = np.zeros(2); out[0] = x[0]` and `out += x` work, whatever is differentiated. An array that
+  was made there is a constant, which `if` and `int` can read, until a followed value is written into it. Arrays of integers stay NumPy's,
+  but under `vmap`. `tl.zeros`, `tl.tensor([...])` and their kin do the same. With `import numpy as np` these lines raise and say so, as do
+  arrays made outside of the transform.
+* In-place changes are followed (`f[i] = ...`, `u[1:] -= ...`, also through views), also where a derivative needs the old value, which is
+  kept inside transforms (`r[r > 0] = 1 / r[r > 0]`); where it is not, reverse mode raises and names both lines: copy it first.
+* NumPy's own dispatcher does not see tensors in a list where an array is meant (`np.sin([x, y])`); stack it first. Sequences are fine where
   NumPy takes several arrays (`np.stack([x, y])`), and lists of numbers beside a tensor (`np.dot(x, [1.0, 2.0])`).
-* *Methods* of tensors are PyTorch's: `x.max(axis=0)` is a pair of values and indices, `x.std()` and `x.var()` divide by n - 1,
-  `x.repeat(2)` tiles, `x.sort()` returns a pair and leaves x alone, `x.nonzero()` is a matrix, `x.size()` a method.
-  Programs for both call functions: `np.max(x, axis=0)`, `np.std(x)`.
+* *Methods* are those of what the transform was given. Values that came from ndarrays have the methods of ndarrays: `x.std(ddof=1)`,
+  `x.max(axis=0)`, `x.sort()` in place, `x.size`, `x.flat`. Values that came from tensors, and all tensors outside, have PyTorch's:
+  `x.max(axis=0)` is a pair of values and indices, `x.std()` divides by n - 1, `x.repeat(2)` tiles, `x.size()` is a method. Where tensors
+  and arrays are given together, PyTorch's. `x.item()`, `x.tolist()` and `float(x)` of a followed value raise.
+* `a.dot(x)` and other methods of a plain array `a` know nothing of `x`, and raise: `a @ x`.
 * Values keep the tensor's precision: integers meet floats in the default dtype, as in PyTorch. Only in a transform of float64 *arrays*, a
   NumPy program, the default is float64, so that `np.where(x > 0, 0.1, 0.7)` is what it is in NumPy.
 

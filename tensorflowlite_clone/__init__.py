@@ -95,6 +95,7 @@ if _TYPE_CHECKING:
         mtia,
         multiprocessing,
         nn,
+        numpy,
         onnx,
         optim,
         overrides,

@@ -16,9 +16,9 @@ from ._errors import missing_extra
 LATER = {
     "": (
         "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fft",
-        "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim",
-        "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing", "torch_version",
-        "transforms", "types", "utils", "version", "xpu",
+        "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "numpy", "onnx",
+        "optim", "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing",
+        "torch_version", "transforms", "types", "utils", "version", "xpu",
     ),
     "autograd": ("forward_ad", "functional", "profiler"),
     "cpu": ("amp",),

@@ -39,6 +39,8 @@ class ThreadState(threading.local):
     highest: int = 0
     #: The vmaps under way, outermost first (``func/batched.py``): random functions ask them what each example shall get.
     maps: tuple[Any, ...] = ()
+    #: For each function transform under way, outermost first, one of its values: `ops.inplace.admission` makes others like them.
+    open: tuple[Any, ...] = ()
     #: Watches that a user's backward takes no followed value out of tensors (``autograd/custom/following.py``); None elsewhere.
     leaving: Any = None
     #: The default dtype inside a transform of NumPy's own arrays; None: that of the process.

@@ -28,7 +28,7 @@ FLOORS = {
     "torch_version": 0, "version": 1, "_devices": 1, "xpu": 2, "mtia": 2, "mps": 2, "accelerator": 2, "hub": 2, "library": 2,
     "multiprocessing": 2, "backends": 2, "compiler": 2, "futures": 2,
     "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 6, "special": 5, "func": 5,
-    "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "cpu": 6, "cuda": 6,
+    "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "numpy": 6, "cpu": 6, "cuda": 6,
     "distributed": 6.5, "distributed/optim": 9, "distributed/fsdp": 9, "distributed/checkpoint": 11, "distributed/launch": 7,
     "nn": 7, "integrate": 7, "scipy": 7, "distributions": 8,
     "jit": 8, "optim": 8, "profiler": 9, "utils": 9, "io": 10, "onnx": 10, "transforms": 10, "datasets": 10,
@@ -38,7 +38,8 @@ FLOORS = {
 #: The files of ``core/`` in the order in which they stand on one another: each imports only from those before it.
 CORE = [
     "where", "windows", "sharing", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods",
-    "observe", "registry", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
+    "observe",
+    "registry", "advice", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
     "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "compile",
 ]  # fmt: skip
 

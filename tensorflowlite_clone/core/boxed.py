@@ -16,7 +16,9 @@ from typing import Any, ClassVar, Never
 import numpy as np
 
 from .._errors import DTypeError, OperandError, ShapeError, TransformError
+from .._state import state
 from .._typing import Array, OperationLike
+from .advice import instead, name_of, of_scipy
 from .device import CPU
 from .dtype_names import dtype
 from .dtypes import CATEGORY
@@ -26,8 +28,8 @@ from .size import Size
 
 #: What the parts of the package ask of a box, and users have no use for.
 INTERNAL = frozenset({
-    "become", "changed", "constant", "elementwise", "followed", "length", "level", "memory_cell", "node", "parts", "primal", "process",
-    "rank", "shared_cell", "show", "story", "symbol", "tangent", "twin", "untraceable", "value", "version",
+    "around", "become", "changed", "constant", "elementwise", "followed", "length", "level", "memory_cell", "node", "parts", "primal",
+    "process", "rank", "shared_cell", "show", "story", "symbol", "tangent", "twin", "untraceable", "value", "version",
     "views", "wrap",
 })  # fmt: skip
 
@@ -67,6 +69,11 @@ class Boxed(Methods):
 
     def constant(self, array: Any) -> Any:
         """A constant that is a value of the same transforms, so that it can take such values in place."""
+        inner = self.parts()[0]
+        return self.around(array, inner.constant if isinstance(inner, Boxed) else lambda values: values)
+
+    def around(self, array: Any, lower: Callable[[Any], Any]) -> Any:
+        """The constant ``array`` as a value of this transform; ``lower`` makes constants values of those below."""
         raise TypeError(f"{type(self).__name__} is an abstract box")
 
     def twin(self) -> Any:
@@ -103,7 +110,7 @@ class Boxed(Methods):
             return self._into(kwargs, f"np.{ufunc.__name__}", lambda rest: getattr(ufunc, method)(*args, **rest))
         general = UFUNC_METHODS.get(method)
         if handler is None or general is None:
-            raise unsupported(ufunc, f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
+            raise unsupported(ufunc, name_of(ufunc) + ("" if method == "__call__" else f".{method}"))
         return general(ufunc, *args, **kwargs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -132,6 +139,13 @@ class Boxed(Methods):
         """Whether a function transform takes the derivative with respect to this value, or holds it for several examples."""
         return True
 
+    def _leave(self, what: str) -> None:
+        """Raise where ``what`` would be a number, or numbers, without the derivative."""
+        if state.leaving is not None:
+            state.leaving.check(what, self.followed())
+        if self.level > 0 and self.followed():
+            raise self.untraceable(what)
+
     def _read(self, by: str) -> None:
         """Take note that ``by`` goes on with the values as constants."""
 
@@ -139,9 +153,7 @@ class Boxed(Methods):
         """The error for making a plain array or number of a value that a function transform follows."""
         return TransformError(
             f"{what}: a value inside a function transform ({type(self).__name__} of shape {self.shape}) cannot become a plain array or "
-            f"number, or be written into one (out[i] = x), which would lose its derivative; collect the parts in a list and join them "
-            f"with np.stack or np.concatenate; for functions of the math module use NumPy's, np.sqrt(x); to index an ndarray x with it, "
-            f"make x a tensor: tl.tensor(x)[i]; x.detach() is the value as a constant"
+            f"number, which would lose its derivative; {instead(what)}; x.detach() is the value as a constant"
         )
 
     @property
@@ -202,6 +214,8 @@ def unsupported(np_function: Callable[..., Any], name: str) -> TypeError:
     advice = REFUSED.get(np_function)
     if advice is not None:
         return TypeError(f"{name}: not answered for tensors, and never silently detached: {advice}")
+    if name.startswith("scipy.") and name.count(".") == 2:
+        return TypeError(f"{name}: not differentiable here, and never silently detached: {of_scipy(name)}")
     return TypeError(
         f"{name}: not differentiable here, and never silently detached: no operation is registered for it; "
         f"use the tensor's own methods, or call it on x.detach().numpy() if no gradient is wanted"

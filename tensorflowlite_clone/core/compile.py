@@ -162,7 +162,8 @@ def _call_source(op: type[Operation], order: Any) -> str:
     lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
     result = f"plain_result(op, ans, dict({keywords[2:]})) if isinstance(ans, Boxed) else as_ndarray(ans)"
     lines += [f"    if type(ans) is not ndarray: ans = {result}"]
-    lines += ["    out = new(Tensor)", "    out.array = ans", "    out.level = level", "    out._grad = None"]
+    kind = "".join(f"a{i}._results if mask & {1 << i} else " for i in range(k - 1)) + f"a{k - 1}._results"
+    lines += [f"    out = new({kind} if level else Tensor)", "    out.array = ans", "    out.level = level", "    out._grad = None"]
     lines += ["    out.version = out.views = None"]
     if op.is_view:
         lines += ["    if mask & 1: a0.show(out)"]

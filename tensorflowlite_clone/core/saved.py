@@ -92,6 +92,9 @@ class SavingNode(TapeNode):
         if old is None and result and not self.is_view:
             again = self.computed_anew(source)
             old = None if again is None else Tensor.wrap(again, 0)
+        if old is None and (found := cell.rebuilt(value, then)) is not None:
+            old = Tensor.wrap(found[0], 0 if result else value.level)
+            old.node = None if result else found[1]
         if old is None:
             raise self.outdated(source, value, then, cell)
         return old

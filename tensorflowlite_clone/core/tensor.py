@@ -10,6 +10,7 @@ import copy
 import sys
 import weakref
 from collections.abc import Callable
+from math import prod
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -74,6 +75,7 @@ class Tensor(_Taped, metaclass=TensorType):
 
     __slots__ = ("__dict__", "__weakref__", "_grad", "array", "node", "version", "views")
     _printed: Any = "tensor("  # how its text begins
+    _results: ClassVar[type[Tensor]]  # what operations inside its transform give
     rank: ClassVar[int] = 1  # at equal level the tape is the inner transform
 
     #: The array itself, not a copy: an ndarray, or the box of an outer transform.
@@ -107,9 +109,9 @@ class Tensor(_Taped, metaclass=TensorType):
         t._grad = t.node = t.version = t.views = None
         return t
 
-    def constant(self, array: ndarray[Any, Any]) -> Tensor:
+    def around(self, array: Any, lower: Callable[[Any], Any]) -> Tensor:
         """``array`` as a tensor of the same level, off the tape."""
-        return Tensor.wrap(self.array.constant(array) if isinstance(self.array, Boxed) else array, self.level)
+        return Tensor.wrap(lower(array), self.level)
 
     def twin(self) -> Tensor:
         """Another tensor with the same array and node."""
@@ -159,10 +161,7 @@ class Tensor(_Taped, metaclass=TensorType):
 
     def numel(self) -> int:
         """The number of elements."""
-        n = 1
-        for s in self.shape:
-            n *= s
-        return n
+        return prod(self.array.shape)
 
     # ---- the graph --------------------------------------------------------------------------------------------------------
     @property
@@ -378,19 +377,19 @@ class Tensor(_Taped, metaclass=TensorType):
         cell.note(by, place, written if told else None, None if before is None else (id(self), before))
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
-    def item(self) -> float:
+    def item(self) -> Any:
         """The value of a one-element tensor as a Python number: of its kind, whatever type checkers are told."""
-        if state.leaving is not None:
-            state.leaving.check("item", self.followed())
+        self._leave("item")
+        return self._item()
+
+    def _item(self) -> Any:
         if self.numel() != 1:
             raise ArgumentError(f"item: only one-element tensors have a single value: this one is {self.shape}; use tolist()")
-        value: float = self.array.item()
-        return value
+        return self.array.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        if state.leaving is not None:
-            state.leaving.check("tolist", self.followed())
+        self._leave("tolist")
         return self.array.tolist()
 
     def numpy(self, *, force: bool = False) -> ndarray[Any, Any]:
@@ -421,14 +420,14 @@ class Tensor(_Taped, metaclass=TensorType):
 
     def __float__(self) -> float:
         self._may_become_a_number("float", sys._getframe(1))
-        return float(self.item())
+        return float(self._item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self.array if isinstance(self.array, Boxed) else self._item())  # type: ignore[arg-type]
 
     def __complex__(self) -> complex:
         self._may_become_a_number("complex", sys._getframe(1))
-        return complex(self.item())
+        return complex(self._item())
 
     def _may_become_a_number(self, what: str, frame: Any) -> None:
         """Raise where the number would lose a derivative that somebody counts on: in a transform, and as an element of an array."""
@@ -436,14 +435,13 @@ class Tensor(_Taped, metaclass=TensorType):
             raise self.untraceable(what)
         if self.node is not None and state.grad_enabled and storing(frame):
             raise GraphError(
-                "out[i] = x: the tensor x requires grad, and the plain array out would silently lose it; let out be a tensor, as made by "
-                "np.zeros_like(x, shape=...), or write x.detach()"
+                "out[i] = x: x requires grad, and the plain array out would lose it; use np.zeros_like(x, shape=...), or x.detach()"
             )
 
     def __index__(self) -> int:
         if self.dtype.kind not in "biu":
             raise OperandError(f"index: only integer tensors can be used as an index: this one is {self.dtype}; convert it, x.long()")
-        return int(self.item())
+        return int(self)
 
     def __bool__(self) -> bool:
         if self.numel() != 1:
@@ -489,6 +487,8 @@ class Tensor(_Taped, metaclass=TensorType):
     __str__ = __repr__
     _repr_html_ = late_method("utils.notebook", "tensor_html", "The numbers as a table, in notebooks.")
 
+
+Tensor._results = Tensor
 
 if TYPE_CHECKING:
     Taped = Tensor

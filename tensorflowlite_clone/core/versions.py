@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy import ndarray
 
 from .where import NOWHERE, Place
@@ -80,6 +81,17 @@ class Changes:
         return any(version > then and overlap(array, part) for version, part in self.windows.near(array))
 
 
+class Kept(NamedTuple):
+    """What a change of ``array[index]`` wrote over, at which version, and the tensor (its id) that was changed, with its node."""
+
+    version: int
+    owner: int
+    node: Any
+    array: ndarray[Any, Any]
+    index: Any
+    old: ndarray[Any, Any]
+
+
 class Cell:
     """The version of one memory, shared by all tensors on it. Cells are made by the thousand and most never change: no ``__init__``."""
 
@@ -87,6 +99,10 @@ class Cell:
     count: int = 0
     #: Whether others share the memory: None if not, False if only detached tensors or arrays do, True if views do.
     shared: bool | None = None
+    #: The level of the transform inside which the memory was made; 0 where it was made outside of all.
+    inside: int = 0
+    #: What changes of parts wrote over, as far as it is kept.
+    kept: list[Kept] | None = None
     #: The latest change; where there are views, all of them (up to a limit).
     known: Change | Changes | None = None
 
@@ -133,6 +149,33 @@ class Cell:
         if not isinstance(array, ndarray) or not isinstance(known, Changes) or known.first + known.count != self.count:
             return False  # not known
         return not known.touched(array, then)
+
+    def keep(self, t: Any, index: Any) -> None:
+        """Keep the part ``index`` of the tensor ``t``, which is about to be written over."""
+        kept = self.kept = self.kept or []
+        if len(kept) < REMEMBERED:
+            kept.append(Kept(self.count, id(t), t.node, t.array, index, np.array(t.array[index])))
+
+    def rebuilt(self, value: Any, then: int) -> tuple[ndarray[Any, Any], Any] | None:
+        """The array that ``value``, a tensor or the array of a result, was at version ``then``, and its node, from the parts kept."""
+        parts = [k for k in self.kept or () if k.version >= then]
+        array = getattr(value, "array", value)
+        if not parts or len(parts) != self.count - then or (array is not value and parts[0].owner != id(value)):
+            return None
+        root = array
+        while isinstance(root.base, ndarray):
+            root = root.base
+        if not (root.flags.forc and all(np.may_share_memory(root, k.array) for k in parts)):
+            return None
+        memory = root.copy("K")
+        memory = memory if memory.flags.c_contiguous else memory.T
+
+        def window(a: ndarray[Any, Any]) -> ndarray[Any, Any]:
+            return np.ndarray(a.shape, a.dtype, memory, address(a) - address(root), a.strides)
+
+        for k in reversed(parts):
+            window(k.array)[k.index] = k.old
+        return window(array), parts[0].node
 
     def earlier(self, t: Any, then: int) -> Any:
         """What the tensor ``t`` (None: the only one with this cell) was at version ``then``; None where that is not kept."""

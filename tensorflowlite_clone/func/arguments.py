@@ -20,6 +20,8 @@ from ..core.dtypes import CATEGORY
 from ..core.tensor import Taped, Tensor
 from .batched import Batched
 from .dual import Dual
+from .faces import FACES, Faced, faced
+from .tree import flatten, unflatten
 
 #: The dtypes of NumPy programs in single precision, which stay there; any other array is of a program in float64.
 SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
@@ -41,6 +43,7 @@ class raised_height(Restoring):  # noqa: N801  (reads as a statement)
 
     def __enter__(self) -> int:
         before = {"height": state.height, "grad_enabled": state.grad_enabled, "maps": state.maps, "default_dtype": state.default_dtype}
+        before["open"] = state.open
         self.close = partial(vars(state).update, before, numpy=state.numpy, pulled=state.pulled)
         height = max(state.height, state.highest) + 1
         state.height = state.highest = height  # from here on there is no call, and so no interrupt
@@ -77,6 +80,9 @@ class Kind:
         self.recording = state.grad_enabled
         #: Whether they are NumPy's arrays, or tensors; None among values of an outer transform, which knows it.
         self.numpy = _numpy_or_tensors(leaves)
+        boxes = [x for x in leaves if isinstance(x, Boxed)] or (() if self.numpy else state.open[-1:])
+        #: Whether values inside have the methods of ndarrays.
+        self.arrays = all(isinstance(x, Faced) for x in boxes)
         #: Whether it is NumPy's float64, in which integers inside become what they become in NumPy, and no float32 tensors.
         self.double = not self.tensors and any(
             np.asarray(x).dtype not in SINGLE and np.asarray(x).dtype.kind != "V"
@@ -109,6 +115,12 @@ class Kind:
         return Tensor.wrap(array, 0) if self.tensors else array
 
 
+def begin(boxes: list[Any], arrays: bool) -> list[Any]:
+    """``boxes``, the values that a transform follows from here on; ``arrays`` says whether they have the methods of ndarrays."""
+    state.open = (*state.open, *boxes[:1])
+    return [faced(b) for b in boxes] if arrays else boxes
+
+
 def _numpy_or_tensors(leaves: Sequence[Any]) -> bool | None:
     if any(isinstance(x, Boxed) for x in leaves):
         return False if any(isinstance(x, Taped) and x.level == 0 for x in leaves) else None
@@ -117,7 +129,9 @@ def _numpy_or_tensors(leaves: Sequence[Any]) -> bool | None:
 
 def without_ended(x: Any) -> Any:
     """What a box holds without those of transforms that have ended: of a derivative the value is a constant, of examples there is none."""
-    while type(x) in (Tensor, Dual, Batched) and x.level > state.height:  # dual tensors of `forward_ad` know themselves when they end
+    while (
+        type(x) in (Tensor, Dual, Batched, *FACES.values()) and x.level > state.height
+    ):  # dual tensors of `forward_ad` know themselves when they end
         if isinstance(x, Batched):
             raise TransformError(
                 f"vmap: a value of each example (shape {x.shape} each) was kept until its vmap had ended, where it has no meaning; "
@@ -165,6 +179,32 @@ def replaced(args: tuple[Any, ...], nums: tuple[int, ...], values: Sequence[Any]
     return full
 
 
+class Constants:
+    """What among the leaves of nested arguments cannot be followed, and is handed on as it is: texts, ints, functions, other objects.
+
+    An argument that is itself such a thing stays among the leaves, to be refused by name.
+    """
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        self.all, self.tree = flatten(args)
+        nested = [isinstance(a, dict | tuple | list) for a in args for _ in flatten(a)[0]]
+        self.fixed = [inner and not isinstance(x, _FOLLOWED) for x, inner in zip(self.all, nested, strict=True)]
+        if all(self.fixed):
+            self.fixed = [False] * len(self.all)
+        #: The others.
+        self.leaves = [x for x, fixed in zip(self.all, self.fixed, strict=True) if not fixed]
+
+    def filled(self, values: Sequence[Any], constants: bool = True) -> Any:
+        """The arguments with ``values`` for the leaves; ``constants`` as they are, or None in their places."""
+        rest = iter(values)
+        filled = [(x if constants else None) if fixed else next(rest) for x, fixed in zip(self.all, self.fixed, strict=True)]
+        return unflatten(self.tree, filled)
+
+
+#: What a derivative can be asked of.
+_FOLLOWED = (Boxed, ndarray, float, complex, np.inexact)
+
+
 def split_aux(out: Any, has_aux: bool, op: str) -> tuple[Any, Any]:
     """What a function returned as its output and its auxiliary values."""
     if not has_aux:
@@ -189,7 +229,8 @@ def require_arrays(outs: Sequence[Any], op: str) -> None:
 def require_inexact(array: Array, op: str) -> None:
     """Raise for arguments that have no derivative."""
     if CATEGORY.get(array.dtype.char, 0) < 2:
+        fix = "convert it, x.float()" if isinstance(array, Boxed) else "write 3.0 for 3" if not array.shape else "make it x.astype(float)"
         raise TransformError(
-            f"{op}: only floating and complex arguments have derivatives: got {array.dtype} {array.shape}; convert it, x.float(), "
-            f"or leave it out of argnums"
+            f"{op}: only floating and complex arguments have derivatives: got {array.dtype} {array.shape}; {fix}, or leave it out of "
+            f"argnums"
         )

@@ -54,14 +54,13 @@ class Batched(Inside):
         """The dtype of the values."""
         return DTYPES[self.value.dtype]
 
-    def constant(self, array: Any) -> Batched:
+    def around(self, array: Any, lower: Callable[[Any], Any]) -> Batched:
         """``array`` for every example."""
-        values = np.array(np.broadcast_to(array, (self.length, *array.shape)))
-        return Batched(self.value.constant(values) if isinstance(self.value, Boxed) else values, self.length, self.level)
+        return type(self)(lower(np.array(np.broadcast_to(array, (self.length, *array.shape)))), self.length, self.level)
 
     def twin(self) -> Batched:
         """Another box of the same values."""
-        return Batched(self.value, self.length, self.level)
+        return type(self)(self.value, self.length, self.level)
 
     def become(self, result: Array, by: str = "", before: Any = None) -> None:
         """Take over the values; a constant is the same for every example."""
@@ -77,13 +76,14 @@ class Batched(Inside):
         level, size = self.level, self.length
         values, mapped = [], []
         for a in args:
-            own = type(a) is Batched and a.level == level
+            own = isinstance(a, Batched) and a.level == level
             values.append(a.value if own else constant_value(a))
             mapped.append(own)
         ans = op.batch(size, values, mapped, params)
+        kind = type(self)
         if isinstance(ans, tuple):
-            return tuple(Batched(a, size, level) for a in ans)
-        out = Batched(ans, size, level)
+            return tuple(kind(a, size, level) for a in ans)
+        out = kind(ans, size, level)
         if op.is_view:
             look(self, out, op, params)
         return out
@@ -92,20 +92,20 @@ class Batched(Inside):
         """The kernel on the values of all examples, where all arrays have them, in one shape, and nothing but this box around them."""
         shape, values = self.value.shape, []
         for a in args:
-            if type(a) is Batched and a.level == self.level:
+            if isinstance(a, Batched) and a.level == self.level:
                 a = a.value
                 if type(a) is not np.ndarray or a.shape != shape:
                     return None
             elif isinstance(a, Boxed | np.ndarray):
                 return None
             values.append(a)
-        return Batched(kernel(*values), self.length, self.level)
+        return type(self)(kernel(*values), self.length, self.level)
 
     def detach(self) -> Array:
         """The same values, a constant to every transform but this one."""
         lineage_of(self).detached = True
         value = self.value.detach() if isinstance(self.value, Boxed) else self.value
-        return Batched(value, self.length, self.level)
+        return type(self)(value, self.length, self.level)
 
     def _one_value(self, what: str) -> Never:
         raise TransformError(

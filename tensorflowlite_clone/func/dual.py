@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,13 @@ class Dual(Inside):
         """The dtype of the value."""
         return DTYPES[self.primal.dtype]
 
-    def constant(self, array: Any) -> Dual:
+    def around(self, array: Any, lower: Callable[[Any], Any]) -> Dual:
         """``array`` with tangent 0."""
-        zero, inner = np.zeros(array.shape, array.dtype), self.primal
-        if isinstance(inner, Boxed):
-            return Dual(inner.constant(array), inner.constant(zero), self.level)
-        return Dual(array, zero, self.level)
+        return type(self)(lower(array), lower(np.zeros(array.shape, array.dtype)), self.level)
 
     def twin(self) -> Dual:
         """Another dual with the same value and tangent."""
-        return Dual(self.primal, self.tangent, self.level)
+        return type(self)(self.primal, self.tangent, self.level)
 
     def become(self, result: Array, by: str = "", before: Any = None) -> None:
         """Take over value and tangent; a constant has tangent 0."""
@@ -73,12 +71,17 @@ class Dual(Inside):
             look(self, out, op, params)
         return out
 
-    @staticmethod
-    def make(primal: Array, tangent: Array | None, level: int) -> Array:
+    @classmethod
+    def make(cls, primal: Array, tangent: Array | None, level: int) -> Array:
         """A dual, or a constant tensor where there is no derivative."""
         if tangent is not None:
-            return Dual(primal, tangent, level)
-        return primal if isinstance(primal, Boxed) else Tensor.wrap(primal, 0)
+            return cls(primal, tangent, level)
+        return primal if isinstance(primal, Boxed) else cls.wrapped(primal)
+
+    @staticmethod
+    def wrapped(array: Any) -> Any:
+        """An ndarray as a constant tensor."""
+        return Tensor.wrap(array, 0)
 
     def detach(self) -> Array:
         """The value alone, a constant to every transform."""
@@ -88,7 +91,7 @@ class Dual(Inside):
     def _constant(self) -> Any:
         if state.leaving is not None:
             state.leaving.detached = True
-        return self.primal.detach() if isinstance(self.primal, Boxed) else Tensor.wrap(self.primal, 0)
+        return self.primal.detach() if isinstance(self.primal, Boxed) else self.wrapped(self.primal)
 
     def __bool__(self) -> bool:
         return bool(self.primal)
@@ -103,12 +106,12 @@ class Dual(Inside):
         return int(self.primal)
 
     def item(self) -> Any:
-        """The value of a box of one element, as a Python number without derivative."""
-        return self._constant().item()
+        """Refuse: the number would have no derivative."""
+        raise self.untraceable("item")
 
     def tolist(self) -> Any:
-        """The values as nested lists of Python numbers without derivatives."""
-        return self._constant().tolist()
+        """Refuse, as `item`."""
+        raise self.untraceable("tolist")
 
     def numpy(self, *, force: bool = False) -> Any:
         """Refuse, unless ``force`` says that the derivative may be lost."""

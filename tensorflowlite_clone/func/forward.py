@@ -17,7 +17,7 @@ from ..core.broadcast import shape_of
 from ..core.levels import strip
 from ..core.tensor import Tensor
 from ..core.transpose import transposed
-from .arguments import Kind, raised_height, reasons, require_arrays, require_inexact, split_aux
+from .arguments import Kind, begin, raised_height, reasons, require_arrays, require_inexact, split_aux
 from .dual import Dual
 from .reverse import TreePullback, converted
 from .tree import flatten, flatten_as, map_leaves, unflatten
@@ -48,7 +48,7 @@ def jvp(
     kind = Kind([*ps, *ts])
     with raised_height(kind=kind) as level, reasons():
         duals = [make_dual(kind.take(p, "jvp"), kind.take(t, "jvp", "tangents"), level, "jvp") for p, t in zip(ps, ts, strict=True)]
-        out = func(*unflatten(tree, duals))
+        out = func(*unflatten(tree, begin(duals, kind.arrays)))
     out, aux = split_aux(out, has_aux, "jvp")
     outs, out_tree = flatten(out)
     require_arrays(outs, "jvp")

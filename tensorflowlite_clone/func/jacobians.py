@@ -19,7 +19,19 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import strip
-from .arguments import Argnums, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
+from .arguments import (
+    Argnums,
+    Constants,
+    Kind,
+    begin,
+    raised_height,
+    reasons,
+    replaced,
+    require_arrays,
+    require_inexact,
+    selected,
+    split_aux,
+)
 from .batched import Batched, Map
 from .dual import Dual
 from .forward import jvp, split
@@ -49,7 +61,6 @@ def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         pullback = TreePullback(func, args, kwargs, argnums, has_aux, "jacrev")
         _require_real(pullback.inputs, "jacrev", "argument")
-        _require_real(pullback.outputs, "jacrev", "result")
         rows = [_rows(pullback, k, chunk_size) for k in range(len(pullback.outputs))]
         result = unflatten(pullback.out_tree, rows)
         return (result, pullback.aux) if has_aux else result
@@ -62,30 +73,38 @@ def _rows(pullback: TreePullback, k: int, chunk_size: int | None) -> Any:
     out = pullback.outputs[k]
     shape, dtype = shape_of(out), getattr(out, "dtype", np.dtype(np.float64))
     n = math.prod(shape)
-    if not pullback.depends(k) or n == 0:
-        found: list[Any] = [np.zeros((*shape, *x.shape), x.dtype) for x in pullback.inputs]
-    elif n == 1:
-        gradients = pullback.gradients({k: np.ones(shape, dtype)}, retain=True)
-        found = [
-            np.zeros((*shape, *x.shape), x.dtype) if g is None else np.reshape(g, (*shape, *x.shape))
-            for g, x in zip(gradients, pullback.inputs, strict=True)
-        ]
+    if dtype.kind == "c":  # the derivatives of its two parts
+        real, imag = (_found(pullback, k, shape, dtype, n, chunk_size, unit) for unit in (1, 1j))
+        found = [re + 1j * im for re, im in zip(real, imag, strict=True)]
     else:
-        step = n if chunk_size is None else min(int(chunk_size), n)
-        blocks = [_block(pullback, k, shape, dtype, slice(i, min(i + step, n)), n) for i in range(0, n, step)]
-        columns = zip(*blocks, strict=True)
-        found = [
-            np.reshape(c[0] if len(c) == 1 else np.concatenate(c), (*shape, *x.shape))
-            for c, x in zip(columns, pullback.inputs, strict=True)
-        ]
-    result = unflatten(pullback.in_tree, [pullback.kind.give(g) for g in found])
+        found = _found(pullback, k, shape, dtype, n, chunk_size, 1)
+    result = pullback.given.filled([pullback.kind.give(g) for g in found], constants=False)
     return result[0] if pullback.single else result
 
 
-def _block(pullback: TreePullback, k: int, shape: tuple[int, ...], dtype: Any, rows: slice, n: int) -> list[Array]:
+def _found(pullback: TreePullback, k: int, shape: Any, dtype: Any, n: int, chunk_size: int | None, unit: complex) -> list[Array]:
+    """The derivatives of the real part of result number ``k`` by ``unit``'s conjugate, one for each argument."""
+    if not pullback.depends(k) or n == 0:
+        return [np.zeros((*shape, *x.shape), x.dtype) for x in pullback.inputs]
+    if n == 1:
+        gradients = pullback.gradients({k: np.full(shape, unit, dtype)}, retain=True)
+        return [
+            np.zeros((*shape, *x.shape), x.dtype) if g is None else np.reshape(g, (*shape, *x.shape))
+            for g, x in zip(gradients, pullback.inputs, strict=True)
+        ]
+    step = n if chunk_size is None else min(int(chunk_size), n)
+    blocks = [_block(pullback, k, shape, dtype, slice(i, min(i + step, n)), n, unit) for i in range(0, n, step)]
+    columns = zip(*blocks, strict=True)
+    return [
+        np.reshape(c[0] if len(c) == 1 else np.concatenate(c), (*shape, *x.shape)) for c, x in zip(columns, pullback.inputs, strict=True)
+    ]
+
+
+def _block(pullback: TreePullback, k: int, shape: Any, dtype: Any, rows: slice, n: int, unit: complex) -> list[Array]:
     """Some rows, with one pass over the tape: (rows, *x.shape) for every argument."""
     size = rows.stop - rows.start
     basis = np.eye(size, n, rows.start, dtype)
+    basis = basis if unit == 1 else basis * unit
     with raised_height() as level, reasons():
         gradients = pullback.gradients({k: Map(level, size, "error").box(basis.reshape(size, *shape))}, retain=True)
     return [_all_of(g, x.shape, x.dtype, level, size) for g, x in zip(gradients, pullback.inputs, strict=True)]
@@ -115,7 +134,8 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         nums = selected(args, argnums, "jacfwd")
-        leaves, tree = flatten(tuple(args[n] for n in nums))
+        given = Constants(tuple(args[n] for n in nums))
+        leaves = given.leaves
         kind = Kind(leaves)
         primals = [kind.take(x, "jacfwd") for x in leaves]
         for p in primals:
@@ -128,7 +148,7 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
             state.maps = (*state.maps, this)
             with raised_height() as level, reasons():
                 duals = [Dual(p, this.box(_basis(p, sum(counts[:k]), size)), level) for k, p in enumerate(primals)]
-                out = func(*replaced(args, nums, unflatten(tree, duals)), **kwargs)
+                out = func(*replaced(args, nums, given.filled(begin(duals, kind.arrays))), **kwargs)
         out, aux = split_aux(out, has_aux, "jacfwd")
         outs, out_tree = flatten(out)
         require_arrays(outs, "jacfwd")
@@ -143,7 +163,7 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
                 np.reshape(slopes[..., edges[k] : edges[k + 1]] if len(counts) > 1 else slopes, (*shape, *shape_of(p)))
                 for k, p in enumerate(primals)
             ]
-            result = unflatten(tree, [kind.give(p) for p in parts])
+            result = given.filled([kind.give(p) for p in parts], constants=False)
             return result[0] if single else result
 
         result = unflatten(out_tree, [columns(o) for o in outs])

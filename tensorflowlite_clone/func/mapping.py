@@ -19,7 +19,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import strip
 from ..ops.random import current_generator
-from .arguments import Kind, raised_height, reasons, require_arrays
+from .arguments import Kind, begin, raised_height, reasons, require_arrays
 from .batched import Batched, Map
 from .tree import Structure, flatten, spread, unflatten
 
@@ -113,6 +113,7 @@ def _run(
         this = Map(level, size, randomness)
         boxed = [x if d is None else this.box(_to_front(kind.take(x, "vmap"), d)) for x, d in zip(leaves, dims, strict=True)]
         state.maps = (*state.maps, this)
+        begin([b for b, d in zip(boxed, dims, strict=True) if d is not None], kind.arrays)
         out = func(*unflatten(tree, boxed), **kwargs)
     outs, out_tree = flatten(out)
     require_arrays(outs, "vmap")

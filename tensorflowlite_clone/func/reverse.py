@@ -19,7 +19,19 @@ from ..core.broadcast import conjugated, shape_of
 from ..core.engine import run_backward
 from ..core.levels import strip
 from ..core.tensor import Taped, Tensor
-from .arguments import Argnums, Kind, raised_height, reasons, replaced, require_arrays, require_inexact, selected, split_aux
+from .arguments import (
+    Argnums,
+    Constants,
+    Kind,
+    begin,
+    raised_height,
+    reasons,
+    replaced,
+    require_arrays,
+    require_inexact,
+    selected,
+    split_aux,
+)
 from .tree import flatten, flatten_as, map_leaves, unflatten
 
 
@@ -32,7 +44,7 @@ class Pullback:
     def __init__(self, func: Callable[..., Sequence[Any]], arrays: Sequence[Array], op: str, kind: Kind | None = None) -> None:
         with raised_height(record=True, kind=kind) as level, reasons():
             self.level, state.pulled = level, (*state.pulled, level)
-            self.inputs = [_input(x, level, op) for x in arrays]
+            self.inputs = begin([_input(x, level, op) for x in arrays], kind is not None and kind.arrays)
             self.outputs = func(*self.inputs)
 
     def depends(self, k: int) -> bool:
@@ -65,12 +77,13 @@ class TreePullback(Pullback):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, has_aux: bool, op: str
     ) -> None:
         nums = selected(args, argnums, op)
-        leaves, self.in_tree = flatten(tuple(args[n] for n in nums))
+        self.given = given = Constants(tuple(args[n] for n in nums))
+        leaves, self.in_tree = given.leaves, flatten(given.filled(given.leaves, constants=False))[1]
         self.single = not isinstance(argnums, tuple | list)
         self.kind = Kind(leaves)
 
         def of_leaves(*xs: Tensor) -> list[Any]:
-            out, self.aux = split_aux(func(*replaced(args, nums, unflatten(self.in_tree, list(xs))), **kwargs), has_aux, op)
+            out, self.aux = split_aux(func(*replaced(args, nums, given.filled(xs)), **kwargs), has_aux, op)
             outputs, self.out_tree = flatten(out)
             require_arrays(outputs, op)
             return outputs
@@ -87,7 +100,7 @@ class TreePullback(Pullback):
         """The cotangents of the arguments, in their structure; zeros where there is no influence."""
         found = self.gradients(dict(enumerate(cotangents)), retain)
         grads = [self.kind.give(np.zeros(x.shape, x.dtype) if g is None else g) for g, x in zip(found, self.inputs, strict=True)]
-        result = unflatten(self.in_tree, grads)
+        result = self.given.filled(grads, constants=False)
         return result[0] if self.single else result
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._state import get_default_dtype
+from ..core.registry import FUNCTIONS
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
@@ -131,7 +132,8 @@ class Flatten(Layer):
     def forward(self, input: Tensor) -> Tensor:
         """The flattened input."""
         needs_tensor(self, input, arrays=False)
-        return input.flatten(self.start_dim, self.end_dim)
+        flat: Tensor = FUNCTIONS["flatten"](input, self.start_dim, self.end_dim)
+        return flat
 
     def extra_repr(self) -> str:
         """The dimensions."""

@@ -22,12 +22,14 @@ from ..core.dtype_names import numpy_dtype
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
 from ..core.plain import array_of, fitting, plain_array
-from ..core.publish import implements, public, to_operand
+from ..core.publish import implements, operand, public, to_operand
 from ..core.signature import How
 from ..core.tensor import Taped, Tensor
+from ..core.versions import Cell
 from ..core.views import mirror
 from ..core.where import stacklevel
 from ..core.windows import repeats
+from .cast import cast
 
 
 def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: Any = None, pin_memory: bool = False) -> Any:
@@ -37,7 +39,11 @@ def finish(array: Any, requires_grad: bool = False, device: Any = None, layout: 
     if layout is not None and layout != strided:
         raise ArgumentError(f"layout: tensors are dense here: got {layout!r:.40}; leave it out, or pass tl.strided")
     if type(array) is ndarray and array.dtype.isnative and not requires_grad:
-        return Tensor.wrap(array, 0)
+        out = Tensor.wrap(array, 0)
+        if state.open:
+            out.version = Cell()
+            out.version.inside = state.height
+        return out
     if isinstance(array, Boxed):
         box: Any = array
         if requires_grad and box.level:
@@ -86,6 +92,13 @@ def _leaves(data: Any) -> dict[type, Any]:
     found.pop(list, None)
     found.pop(tuple, None)
     return found
+
+
+def _boxes(data: Any) -> list[Any]:
+    """The tensors in nested lists."""
+    if isinstance(data, list | tuple):
+        return [b for d in data for b in _boxes(d)]
+    return [data] if isinstance(data, Boxed) else []
 
 
 def _plain(data: Any, op: str) -> Any:
@@ -184,6 +197,10 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
     tl.float32
     """
+    boxes = _boxes(data) if state.open and isinstance(data, list | tuple) else []
+    if any(b.followed() for b in boxes):
+        kind = np.result_type(*(numpy_dtype(b.dtype) for b in boxes)) if dtype is None else numpy_dtype(dtype)
+        return finish(cast(operand(data, "tensor"), kind), **how)
     return finish(_values(data, "tensor", dtype), **how)
 
 

@@ -41,7 +41,7 @@ class Replayable:
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], preserve_rng_state: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.height, self.maps = state.height, state.maps
+        self.height, self.maps, self.open = state.height, state.maps, state.open
         leaves = list(leaves_of((args, kwargs)))
         self.tensors = [(t, t.node, version_of(t)) for t in leaves if isinstance(t, Taped)]
         generators = [current_generator(), *(g for g in leaves if isinstance(g, Generator))] if preserve_rng_state else []
@@ -59,7 +59,7 @@ class Replayable:
     def as_before(self) -> _AsBefore:
         """Random numbers, transform height and gradient mode as they were; everything is put back afterwards."""
         outside = without_outer_hooks().fields
-        return _AsBefore(self.random, height=self.height, maps=self.maps, grad_enabled=True, inference=False, **outside)
+        return _AsBefore(self.random, height=self.height, maps=self.maps, open=self.open, grad_enabled=True, inference=False, **outside)
 
 
 class _AsBefore(during):

@@ -13,12 +13,8 @@ T = tl.tensor(0.41, dtype=tl.float64)
 
 COPIES = {
     "tensor": lambda t: tl.tensor(t),
-    "tensor of a list": lambda t: tl.tensor([t, 1.0]),
-    "tensor of a nested list": lambda t: tl.tensor([[1.0], [t]]),
     "as_tensor of a list": lambda t: tl.as_tensor([t, t]),
-    "asarray of a list": lambda t: tl.asarray([t, 1.0]),
     "scalar_tensor": lambda t: tl.scalar_tensor(t),
-    "new_tensor": lambda t: X.new_tensor([t, t]),
     "full": lambda t: tl.full((2,), t),
     "full_like": lambda t: tl.full_like(X, t),
     "new_full": lambda t: X.new_full((2,), t),

@@ -182,11 +182,9 @@ def test_agreement_with_pytorch(name):
         near(ours, theirs.numpy())
 
 
-def test_complex_arguments_and_results_are_refused():
+def test_complex_arguments_are_refused_and_results_are_not():
     z = np.array([1.0 + 2.0j, 3.0])
     for jacobian in (jacrev, jacfwd):
         with pytest.raises(RuntimeError, match=r"made of real numbers: this argument is complex128 \(2,\); .*view_as_real"):
             jacobian(lambda z: z * z)(z)
-    with pytest.raises(RuntimeError, match=r"jacrev: .* this result is complex128 \(2,\)"):
-        jacrev(lambda x: np.exp(1j * x))(z.real)
-    np.testing.assert_allclose(jacfwd(lambda x: np.exp(1j * x))(z.real), np.diag(1j * np.exp(1j * z.real)))
+        np.testing.assert_allclose(jacobian(lambda x: np.exp(1j * x))(z.real), np.diag(1j * np.exp(1j * z.real)))

@@ -98,12 +98,15 @@ def test_text_inside_vmap_shows_all_examples(run):
 
 
 @every_run
-def test_values_may_be_taken_out_as_numbers_by_name(run):
-    """`item` and `tolist` say that the number is wanted, here as everywhere; a change in place afterwards is no error."""
+def test_values_may_be_taken_out_as_numbers_by_detach(run):
+    """`item` and `tolist` alone would lose the derivative; a change in place afterwards is no error."""
 
     def f(x):
         y = x * 1.0
-        assert (y[0].item(), y.tolist()) == (0.3, X.tolist())
+        for read in (lambda: y[0].item(), y.tolist):
+            with pytest.raises(TransformError, match=r"has_aux=True; x\.detach\(\)"):
+                read()
+        assert (y[0].detach().item(), (2 * x).detach().tolist()) == (0.3, (2 * X).tolist())
         y[0] = 2.0 * x[1]
         return np.sum(y**2)
 
@@ -165,3 +168,56 @@ def test_elsewhere_the_default_dtype_holds():
     with pytest.raises(ZeroDivisionError):
         grad(lambda x: 1 / 0)(X)
     assert tl.get_default_dtype() == np.float32
+
+
+# ---- advice ------------------------------------------------------------------------------------------------------------------------------
+def _stored(x):
+    out = np.zeros(2)
+    out[0] = x[0]
+    return out.sum()
+
+
+ADVICE = {
+    "array of values": (lambda x: np.array([x[0], x[1]]).sum(), r"np\.array\(\[\.\.\.\]\): join .* np\.stack.*tensorflowlite_clone\.numpy"),
+    "stored": (_stored, r"out\[i\] = x: a plain array out cannot hold it.*tensorflowlite_clone\.numpy"),
+    "math": (lambda x: math.sqrt(x[0]), r"math\.sqrt\(x\[0\]\): .* np\.sqrt\(x\)"),
+    "dot": (lambda x: np.ones(3).dot(x), r"a @ x"),
+    "item": (lambda x: x[0].item(), "has_aux=True"),
+}
+
+
+@pytest.mark.parametrize("name", ADVICE)
+@pytest.mark.parametrize("run", ["grad", "jvp"])
+def test_errors_say_what_the_line_can_do_instead(name, run):
+    program, said = ADVICE[name]
+    with pytest.raises(TransformError, match=f"{said}.*x\\.detach"):
+        RUNS[run](program)
+
+
+@pytest.mark.parametrize("run", ["grad", "jvp"])
+def test_functions_of_scipy_are_named(run):
+    linalg = pytest.importorskip("scipy.linalg")
+    with pytest.raises((TransformError, TypeError), match=r"scipy\.linalg\.expm computes on plain arrays; use tl\.linalg\.matrix_exp"):
+        RUNS[run](lambda x: linalg.expm(np.eye(3) * x).sum())
+    special = pytest.importorskip("scipy.special")
+    with pytest.raises(TypeError, match=r"scipy\.special\.wofz: not differentiable"):
+        RUNS[run](lambda x: special.wofz(x).sum())
+
+
+def test_jacobians_of_complex_results_and_constants_among_arguments():
+    def f(x):
+        return np.exp(1j * x) * x[0]
+
+    same(jacrev(f)(X), jacfwd(f)(X))
+    given = {"a": X, "name": "sum", "n": 2, "inner": (X, [np.sum])}
+
+    def g(p):
+        return p["inner"][1][0](p["a"] ** p["n"]) + getattr(np, p["name"])(p["inner"][0])
+
+    found = grad(g)(given)
+    same(found["a"], 2 * X)
+    same(found["inner"][0], np.ones(3))
+    assert (found["name"], found["n"], found["inner"][1]) == (None, None, [None])
+    same(jacfwd(g)(given)["a"], 2 * X)
+    with pytest.raises(TransformError, match=r"write 3\.0 for 3"):
+        grad(lambda n: n * 2.0)(3)

@@ -28,6 +28,7 @@ from ...core.windows import apart
 from ..cast import Cast
 from ..compare import Where
 from ..index import GetItem, PutItem, Slice, Slot, _Layout, fill, parse
+from .admission import admits
 from .mutation import check_views, check_writable, expanded, foreign, has_memory, history_of, in_dtype_of, mutate, on_tape, rebind, settle
 
 
@@ -113,6 +114,8 @@ def _fitting(value: Any, x: Array, indices: Sequence[Array], spec: tuple[Any, ..
 def set_item(self: Any, index: Any, value: Any) -> None:
     """``x[index] = value``: the value broadcasts to the indexed part."""
     name = "x[index] = value"
+    if state.open:
+        admits(self, value, *(index if isinstance(index, tuple) else (index,)))
     self, spec, indices, _ = parse(self, index)
     if expanded(self):
         # What the index says in front of its arrays gives a view, which may repeat nothing; NumPy's numbers are arrays beside arrays.
@@ -131,6 +134,8 @@ def set_item(self: Any, index: Any, value: Any) -> None:
         raise foreign(self, name)
     if isinstance(value, Taped) and (value.node is None or not state.grad_enabled):
         value = value.array
+    if state.open:  # programs written for NumPy go on to use what they have read
+        self.memory_cell().keep(self, fill(spec, tuple(plain)))
     shared = self.views is not None or (self.version is not None and self.version.shared)
     part = None if indices or not shared else self.array[(*spec, ...)]
     if state.grad_enabled and (on_tape(self) or isinstance(value, Taped)):

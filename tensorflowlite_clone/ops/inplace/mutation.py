@@ -34,6 +34,7 @@ from ..cast import Clone, cast
 from ..compare import Where
 from ..complex import FromParts
 from ..strided import order_of, read, write
+from .admission import admits
 
 
 def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = False) -> Any:
@@ -49,6 +50,8 @@ def mutate(t: Any, name: str, compute: Callable[[Tensor], Any], fresh: bool = Fa
     source = Tensor.wrap(t.array, t.level)
     if not (on_tape(t) and state.grad_enabled):
         result = compute(source)
+        if state.open and admits(t, result):
+            return mutate(t, name, compute, fresh)
         if getattr(result, "node", None) is None:
             return result if result is NotImplemented else _write(t, name, result)
     # From here on the change is recorded. What it saves of the old value must not be overwritten: either the old memory stays with
