@@ -15,10 +15,10 @@ from ._errors import missing_extra
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
-        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fft",
-        "futures", "hub", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim", "overrides",
-        "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "torch_version", "transforms", "types", "utils",
-        "version", "xpu",
+        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fast",
+        "fft", "futures", "hub", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "onnx", "optim",
+        "overrides", "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "torch_version", "transforms",
+        "types", "utils", "version", "xpu",
     ),
     "autograd": ("forward_ad", "functional", "profiler"),
     "cpu": ("amp",),

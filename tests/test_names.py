@@ -16,7 +16,7 @@ OWN = {
     "argpartition", "array", "astype", "choose", "compress", "copy", "i0e", "i1", "i1e", "power", "rsub", "searchsorted",
 }  # fmt: skip
 #: Of the package: its own parts, other names of functions, what PyTorch loads late.
-PARTS = {"as_torch", "datasets", "expit", "from_torch", "i0e", "i1", "i1e", "onnx", "power", "to_torch", "transforms", "view"}
+PARTS = {"as_torch", "datasets", "expit", "fast", "from_torch", "i0e", "i1", "i1e", "onnx", "power", "to_torch", "transforms", "view"}
 PACKAGES = [
     tl, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler, func, autograd, utils, utils.data, datasets, fft, linalg,
     signal, signal.windows, special, onnx, profiler, autograd.profiler, utils.tensorboard,

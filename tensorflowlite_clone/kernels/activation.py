@@ -14,6 +14,7 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import CHUNK, chunked
+from .fast import twin
 from .special import ATANH_ERF, erf
 
 __all__ = [
@@ -43,12 +44,12 @@ FEW = 1024
 
 _SMALL = 2_048  # elements below which a scalar operand costs less than an array of zeros
 _SQRT_HALF = math.sqrt(0.5)
-_INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 _TANH_A = math.sqrt(2.0 / math.pi)
 _TANH_B = 0.044715
 
 # Phi(x) = (1 + tanh(...)) / 2: the series of atanh(erf(z)), see kernels.special, in x = sqrt(2) z.
-_ATANH_PHI = tuple(c * 0.5 ** (6 - i) * _SQRT_HALF for i, c in enumerate(ATANH_ERF))
+ATANH_PHI = tuple(c * 0.5 ** (6 - i) * _SQRT_HALF for i, c in enumerate(ATANH_ERF))
 
 
 @lru_cache(maxsize=32)
@@ -364,11 +365,11 @@ def _phi(x: NDArray) -> NDArray:
         result = erf(x * _SQRT_HALF)
     else:
         s = x * x
-        result = s * _ATANH_PHI[0]
-        for c in _ATANH_PHI[1:-1]:
+        result = s * ATANH_PHI[0]
+        for c in ATANH_PHI[1:-1]:
             result += c
             result *= s
-        result += _ATANH_PHI[-1]
+        result += ATANH_PHI[-1]
         result *= x
         np.tanh(result, out=result)
     result += 1.0
@@ -380,6 +381,7 @@ def _gelu_step(out: NDArray, x: NDArray) -> None:
     out *= _phi(x)
 
 
+@twin(1_000, "f")
 def gelu(x: NDArray) -> NDArray:
     r"""Gaussian error linear unit, element-wise: :math:`x \Phi(x)`, the normal distribution function of ``x`` times ``x``.
 
@@ -398,12 +400,13 @@ def _gelu_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= -0.5
     np.exp(out, out=out)
     out *= x
-    out *= 2.0 * _INV_SQRT_2PI
+    out *= 2.0 * INV_SQRT_2PI
     out += _phi(x)
     out *= 0.5
     out *= g
 
 
+@twin(1_000, "f")
 def gelu_grad(g: NDArray, x: NDArray) -> NDArray:
     r"""Gradient of `gelu`: :math:`g (\Phi(x) + x \varphi(x))` with the normal density :math:`\varphi`.
 

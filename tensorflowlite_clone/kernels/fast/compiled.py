@@ -1,0 +1,94 @@
+"""What the files of twins share: how Numba compiles a loop, and how an element-wise loop is run.
+
+Here: the options, and the reasons for them. Not here: formulas (``maths.py``), the choice of a twin (``__init__.py``).
+
+A loop is compiled for the dtypes of a call when it is first called with them, and kept on disk: beside its file, or, where that may not be
+written, in the user's cache folder. It runs without the GIL, on one thread; several are the business of ``kernels.threads``, whose threads
+do not fight with those of BLAS as Numba's would. Without Numba the files can be read, and the loops run, slowly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..._typing import NDArray
+from ..chunks import UNIT
+from ..threads import WORTH_IT, parallel
+
+try:
+    numba: Any = import_module("numba")
+except ImportError:
+    numba = None
+
+__all__ = ["compiled", "each", "inlined", "plain", "samples"]
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+#: Draws an array of a shape; what `samples` are made with.
+Draw = Callable[..., NDArray]
+
+#: Numba notices a change of a loop's own file only: formulas that are inlined count by this part of the name under which it is kept.
+_STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "compiled.py"))
+
+
+def compiled(loop: Loop | None = None, *, sums: bool = False) -> Any:
+    """A loop over arrays. Products may be contracted with sums into one rounding; no flag touches NaN, infinity or the sign of 0.
+
+    ``sums``: whether additions may be done in another order, without which a sum is not vectorised.
+    """
+    if loop is None:
+        return lambda f: compiled(f, sums=sums)
+    if numba is None:
+        return loop
+    loop.__qualname__ += _STAMP
+    flags = {"contract", "reassoc"} if sums else {"contract"}
+    return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=flags)(loop)
+
+
+def inlined(function: Loop) -> Loop:
+    """A formula for loops; its additions keep their order wherever it is used, for reductions of the argument depend on it."""
+    if numba is None:
+        return function
+    made: Loop = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
+    return made
+
+
+def plain(a: NDArray) -> NDArray:
+    """``a``, or a copy where it is not contiguous, aligned and writable: each of that would be compiled anew."""
+    return a if a.flags.carray else np.array(a, order="C")
+
+
+def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tuple[Any, ...] = ()) -> NDArray:
+    """A new array like the first, filled by ``loop(out, *arrays, *settings)``, an element-wise loop over flat arrays of one shape.
+
+    ``cost``: nanoseconds per element on one thread.
+    """
+    x = arrays[0]
+    out = np.empty(x.shape, x.dtype)
+    flat = [plain(a).reshape(-1) for a in arrays]
+    filled, size = out.reshape(-1), x.size
+    if size * cost * 1e-9 < WORTH_IT:
+        loop(filled, *flat, *settings)
+        return out
+
+    def work(lo: int, hi: int) -> None:
+        part = slice(lo * UNIT, hi * UNIT)
+        loop(filled[part], *(a[part] for a in flat), *settings)
+
+    parallel(work, math.ceil(size / UNIT), cost=size * cost * 1e-9, blas=False)
+    return out
+
+
+def samples(drawn: Callable[[Draw, int, int], list[tuple[Any, ...]]]) -> Callable[[Loop], Loop]:
+    """Say with which arguments a twin is tested and compiled in advance: made from ``draw(*shape)`` and two lengths."""
+
+    def mark(twin: Loop) -> Loop:
+        twin.samples = drawn  # type: ignore[attr-defined]
+        return twin
+
+    return mark
