@@ -26,7 +26,7 @@ try:
 except ImportError:
     numba = None
 
-__all__ = ["compiled", "each", "inlined", "plain", "samples"]
+__all__ = ["compiled", "each", "elementwise", "inlined", "plain", "samples"]
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 #: Draws an array of a shape; what `samples` are made with.
@@ -66,9 +66,10 @@ def plain(a: NDArray) -> NDArray:
 def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tuple[Any, ...] = ()) -> NDArray:
     """A new array like the first, filled by ``loop(out, *arrays, *settings)``, an element-wise loop over flat arrays of one shape.
 
-    ``cost``: nanoseconds per element on one thread.
+    ``cost``: nanoseconds per element on one thread. ``settings``: numbers, which become numbers of the arrays' dtype.
     """
     x = arrays[0]
+    settings = tuple(map(x.dtype.type, settings)) if settings else ()
     out = np.empty(x.shape, x.dtype)
     flat = [plain(a).reshape(-1) for a in arrays]
     filled, size = out.reshape(-1), x.size
@@ -82,6 +83,16 @@ def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tup
 
     parallel(work, math.ceil(size / UNIT), cost=size * cost * 1e-9, blas=False)
     return out
+
+
+def elementwise(loop: Callable[..., None], arrays: int, cost: float, *settings: tuple[float, ...]) -> Callable[..., NDArray]:
+    """The twin that is such a loop (`each`) over so many ``arrays``; ``settings``: what its further arguments may be, for `samples`."""
+
+    @samples(lambda draw, n, c: [(*(draw(*shape) for _ in range(arrays)), *s) for s in settings or ((),) for shape in ((n, c), (n,), ())])
+    def twin(*arguments: Any) -> NDArray:
+        return each(loop, *arguments[:arrays], cost=cost, settings=arguments[arrays:])
+
+    return twin
 
 
 def samples(drawn: Callable[[Draw, int, int], list[tuple[Any, ...]]]) -> Callable[[Loop], Loop]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .compiled import inlined
 
-__all__ = ["exp"]
+__all__ = ["exp", "expm1_negative", "log1p_unit"]
 
 F = np.float32
 INT = np.int32
@@ -26,10 +26,18 @@ _LOG2E = F(1 / math.log(2))
 _LN2_HIGH, _LN2_LOW = F(0.693359375), F(math.log(2) - 0.693359375)
 #: A number this large has no fraction: adding it rounds to a whole number, which then stands in the last bits.
 _ROUND, _ROUND_BITS = F(1.5 * 2**23), INT(0x4B400000)
+_LN2, _SQRT2 = F(math.log(2)), F(math.sqrt(2))
 _HIGHEST, _LOWEST = F(89.0), F(-104.0)
+#: exp of it is below half a unit in the last place of 1.
+_TINY = F(-20.0)
 #: (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, fitted for the least error relative to exp(r) - 1: 2.5e-10.
 _E = tuple(F(c) for c in (1.984588616e-4, 1.394072078e-3, 8.333389572e-3, 4.166635981e-2, 0.1666666637, 0.5000000044))
 _E0, _E1, _E2, _E3, _E4, _E5 = _E
+#: (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2), likewise: 6e-9.
+_L = tuple(
+    F(c) for c in (-0.07646139401, 0.1277916852, -0.1316419828, 0.1419968933, -0.1662276312, 0.200012929, -0.2500083801, 0.333333312)
+)
+_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = _L
 _1, _23, _127 = INT(1), INT(23), INT(127)
 
 
@@ -40,21 +48,59 @@ def power_of_two(n: Any) -> Any:
 
 
 @inlined
-def exp(x: Any) -> Any:
-    """The exponential."""
-    y = x if x < _HIGHEST else _HIGHEST
-    y = y if y > _LOWEST else _LOWEST
+def _reduced(y: Any) -> Any:
+    """The whole number n and the rest r of which exp(y) is 2^n (1 + r + ...)."""
     t = y * _LOG2E + _ROUND
     n = t - _ROUND
     r = y - n * _LN2_HIGH
-    r = r - n * _LN2_LOW
+    return INT(F(t).view(INT) - _ROUND_BITS), r - n * _LN2_LOW
+
+
+@inlined
+def _expm1_of_rest(r: Any) -> Any:
+    """exp(r) - 1 for |r| <= ln(2) / 2."""
     p = _E0 * r + _E1
     p = p * r + _E2
     p = p * r + _E3
     p = p * r + _E4
     p = p * r + _E5
-    p = p * (r * r) + r + ONE
-    i = INT(F(t).view(INT) - _ROUND_BITS)
-    half = INT(i >> _1)  # 2^i in two factors: i may lie a little outside of the exponents
-    p = p * power_of_two(half) * power_of_two(INT(i - half))
+    return p * (r * r) + r
+
+
+@inlined
+def exp(x: Any) -> Any:
+    """The exponential."""
+    y = x if x < _HIGHEST else _HIGHEST
+    y = y if y > _LOWEST else _LOWEST
+    n, r = _reduced(y)
+    half = INT(n >> _1)  # 2^n in two factors: n may lie a little outside of the exponents
+    p = (_expm1_of_rest(r) + ONE) * power_of_two(half) * power_of_two(INT(n - half))
     return p if x == x else x
+
+
+@inlined
+def expm1_negative(x: Any) -> Any:
+    """exp(x) - 1 for x <= 0."""
+    n, r = _reduced(x if x > _TINY else _TINY)
+    s = power_of_two(n)
+    p = s * _expm1_of_rest(r) + (s - ONE)
+    return p if x == x else x
+
+
+@inlined
+def log1p_unit(u: Any) -> Any:
+    """log(1 + u) for 0 <= u <= 1."""
+    t = ONE + u
+    lost = u - (t - ONE)
+    large = t > _SQRT2
+    f = (t * HALF if large else t) - ONE
+    p = _L0 * f + _L1
+    p = p * f + _L2
+    p = p * f + _L3
+    p = p * f + _L4
+    p = p * f + _L5
+    p = p * f + _L6
+    p = p * f + _L7
+    square = f * f
+    p = f - (HALF * square - p * (f * square))
+    return (p + _LN2 if large else p) + lost * (ONE - HALF * u)  # the last: about lost / t
