@@ -13,11 +13,9 @@ import numpy as np
 from ..._typing import NDArray
 from ..activation import ATANH_PHI, INV_SQRT_2PI, TANH_A, TANH_B
 from .compiled import compiled, elementwise, inlined
-from .maths import HALF, ONE, exp, expm1_negative, log1p_unit
+from .maths import HALF, ONE, TWO, ZERO, exp, exp_negative, expm1_negative, log1p_unit
 
 F = np.float32
-ZERO, TWO = F(0), F(2)
-
 # ------------------------------------------------------------------------------------------------------------------ relu
 
 
@@ -111,7 +109,7 @@ silu_grad = elementwise(_silu_grad, 2, 0.6)
 def _log_sigmoid(out: NDArray, x: NDArray) -> None:
     for i in range(x.size):
         v = x[i]
-        out[i] = (v if v < ZERO else ZERO) - log1p_unit(exp(-abs(v)))
+        out[i] = (v if v < ZERO else ZERO) - log1p_unit(exp_negative(-abs(v)))
 
 
 log_sigmoid = elementwise(_log_sigmoid, 1, 0.8)
@@ -133,7 +131,7 @@ log_sigmoid_grad = elementwise(_log_sigmoid_grad, 2, 0.6)
 def _softplus(out: NDArray, x: NDArray, beta: Any, threshold: Any) -> None:
     for i in range(x.size):
         z = x[i] * beta
-        v = ((z if z > ZERO else ZERO) + log1p_unit(exp(-abs(z)))) / beta
+        v = ((z if z > ZERO else ZERO) + log1p_unit(exp_negative(-abs(z)))) / beta
         out[i] = x[i] if z > threshold else v
 
 
@@ -205,7 +203,7 @@ gelu = elementwise(_gelu, 1, 0.6)
 def _gelu_grad(out: NDArray, g: NDArray, x: NDArray) -> None:
     for i in range(x.size):
         v = x[i]
-        out[i] = g[i] * (normal_cdf(v) + v * _DENSITY * exp(-HALF * v * v))
+        out[i] = g[i] * (normal_cdf(v) + v * _DENSITY * exp_negative(-HALF * v * v))
 
 
 gelu_grad = elementwise(_gelu_grad, 2, 1.0)

@@ -50,12 +50,14 @@ def compiled(loop: Loop | None = None, *, sums: bool = False) -> Any:
     return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=flags)(loop)
 
 
-def inlined(function: Loop) -> Loop:
-    """A formula for loops; its additions keep their order wherever it is used, for reductions of the argument depend on it."""
+def inlined(function: Loop | None = None, *, sums: bool = False) -> Any:
+    """A formula for loops, or a sum (``sums``: as above). Its additions keep their order, or not, whatever loop uses it."""
+    if function is None:
+        return lambda f: inlined(f, sums=sums)
     if numba is None:
         return function
-    made: Loop = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
-    return made
+    flags = {"contract", "reassoc"} if sums else {"contract"}
+    return numba.njit(nogil=True, error_model="numpy", fastmath=flags, forceinline=True)(function)
 
 
 def plain(a: NDArray) -> NDArray:

@@ -7,10 +7,10 @@ import numpy as np
 from ..._typing import NDArray
 from ..gates import LINEAR
 from .compiled import compiled, elementwise
-from .maths import HALF, ONE, exp
+from .maths import HALF, ONE, TWO, ZERO, exp
 
 F = np.float32
-ZERO, TWO, THREE, FOUR, SIX = F(0), F(2), F(3), F(4), F(6)
+THREE, FOUR, SIX = F(3), F(4), F(6)
 _END, _THIRD = F(LINEAR), F(1 / 3)
 
 
