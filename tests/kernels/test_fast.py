@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone.kernels import activation, fast
+from tensorflowlite_clone.kernels import activation, fast, norm
 from tensorflowlite_clone.kernels.fast import TWINS, Twin
 
 needs_numba = pytest.mark.skipif(not tl.fast.is_available(), reason="the extra fast is not installed; pip install -e '.[fast]'")
 tl.fast.report()  # loads all kernels
 ROOT = Path(tl.__file__).parents[1]
-EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, 30.0, -30.0, 90.0, -90.0, 1e20]
+EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, 30.0, -30.0, 90.0, -90.0, 1e12]
 #: Rows and columns of samples: vectors of the processor with and without a rest.
 SIZES = [(1, 1), (2, 3), (5, 16), (3, 33), (17, 1), (2, 300)]
 #: What a rounding may be magnified to, beside the largest number in the result (or 1).
@@ -169,6 +169,15 @@ def test_a_twin_that_declines_or_cannot_be_compiled_leaves_the_kernel(spied, mon
     monkeypatch.setattr(own, "load", lambda: lambda x: x.no_such_thing)
     with pytest.raises(AttributeError):
         own.first(x.dtype, x)
+
+
+@needs_numba
+def test_layer_norm_whose_squares_leave_the_range_is_left_to_the_kernel(monkeypatch):
+    monkeypatch.setattr(fast.state, "on", True)
+    x = np.random.default_rng(0).normal(size=(50, 40))
+    expected = norm.layer_norm(x, None, None, 1, 0.0)
+    for scale in (1.0, 1e25):
+        np.testing.assert_allclose(norm.layer_norm((x * scale).astype(np.float32), None, None, 1, 0.0), expected, rtol=1e-4, atol=1e-5)
 
 
 @needs_numba

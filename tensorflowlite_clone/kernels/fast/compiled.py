@@ -26,7 +26,7 @@ try:
 except ImportError:
     numba = None
 
-__all__ = ["compiled", "each", "elementwise", "inlined", "plain", "samples"]
+__all__ = ["compiled", "each", "elementwise", "inlined", "inlined_sum", "plain", "samples"]
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 #: Draws an array of a shape; what `samples` are made with.
@@ -36,28 +36,29 @@ Draw = Callable[..., NDArray]
 _STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "compiled.py"))
 
 
-def compiled(loop: Loop | None = None, *, sums: bool = False) -> Any:
-    """A loop over arrays. Products may be contracted with sums into one rounding; no flag touches NaN, infinity or the sign of 0.
-
-    ``sums``: whether additions may be done in another order, without which a sum is not vectorised.
-    """
-    if loop is None:
-        return lambda f: compiled(f, sums=sums)
-    if numba is None:
-        return loop
-    loop.__qualname__ += _STAMP
-    flags = {"contract", "reassoc"} if sums else {"contract"}
-    return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=flags)(loop)
-
-
-def inlined(function: Loop | None = None, *, sums: bool = False) -> Any:
-    """A formula for loops, or a sum (``sums``: as above). Its additions keep their order, or not, whatever loop uses it."""
-    if function is None:
-        return lambda f: inlined(f, sums=sums)
+def _jit(function: Loop, sums: bool, **options: bool) -> Loop:
+    """Products may be contracted with sums into one rounding; no flag touches NaN, infinity or the sign of 0."""
     if numba is None:
         return function
     flags = {"contract", "reassoc"} if sums else {"contract"}
-    return numba.njit(nogil=True, error_model="numpy", fastmath=flags, forceinline=True)(function)
+    made: Loop = numba.njit(nogil=True, error_model="numpy", fastmath=flags, **options)(function)
+    return made
+
+
+def compiled(loop: Loop) -> Loop:
+    """A loop over arrays, kept on disk."""
+    loop.__qualname__ += _STAMP
+    return _jit(loop, False, cache=True)
+
+
+def inlined(function: Loop) -> Loop:
+    """A formula for loops; its additions keep their order, as reductions of arguments need."""
+    return _jit(function, False, forceinline=True)
+
+
+def inlined_sum(function: Loop) -> Loop:
+    """A sum for loops, whose additions may be done in any order, without which it would not be vectorised."""
+    return _jit(function, True, forceinline=True)
 
 
 def plain(a: NDArray) -> NDArray:

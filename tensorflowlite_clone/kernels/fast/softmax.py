@@ -14,11 +14,10 @@ import numpy as np
 from ..._typing import NDArray
 from .compiled import compiled, inlined, plain, samples
 from .maths import INT, ZERO, exp, exp_negative, log, ordered, unordered
+from .sums import dot, row_sum
 
 #: Elements that are taken through all passes at a time.
 _STEP = 2_048
-#: Terms per partial sum, as in ``kernels/reduce.py``.
-_TERMS = 4_096
 #: In rows of fewer columns, NumPy's sums by products are faster.
 _FEWEST = 8
 _LEAST = INT(-(2**31))
@@ -39,34 +38,6 @@ def exp_all(a: NDArray) -> None:
     """Exponentials in place, of numbers that are not positive."""
     for j in range(a.size):
         a[j] = exp_negative(a[j])
-
-
-@inlined(sums=True)
-def _part(row: NDArray) -> Any:
-    s = row.dtype.type(0)
-    for j in range(row.size):
-        s += row[j]
-    return s
-
-
-@inlined
-def row_sum(row: NDArray) -> Any:
-    """The sum of a row."""
-    if row.size <= _TERMS:
-        return _part(row)
-    s = 0.0
-    for a in range(0, row.size, _TERMS):
-        s += _part(row[a : a + _TERMS])
-    return row.dtype.type(s)
-
-
-@inlined(sums=True)
-def dot(a: NDArray, b: NDArray) -> Any:
-    """The sum of the products of two rows."""
-    s = a.dtype.type(0)
-    for j in range(a.size):
-        s += a[j] * b[j]
-    return s
 
 
 @compiled
