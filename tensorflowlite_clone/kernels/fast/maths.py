@@ -15,7 +15,7 @@ import numpy as np
 
 from .compiled import inlined
 
-__all__ = ["exp", "exp_negative", "expm1_negative", "log", "log1p_unit", "ordered", "unordered"]
+__all__ = ["exp", "exp_negative", "expm1_negative", "log", "log1p_unit", "ordered", "tanh", "unordered"]
 
 F = np.float32
 INT = np.int32
@@ -92,6 +92,13 @@ def expm1_negative(x: Any) -> Any:
     n, r = _reduced(_TINY if x < _TINY else x)
     s = power_of_two(n)
     return s * _expm1_of_rest(r) + (s - ONE)
+
+
+@inlined
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent."""
+    e = expm1_negative(-TWO * abs(x))
+    return F(math.copysign(-e / (TWO + e), x))
 
 
 @inlined
