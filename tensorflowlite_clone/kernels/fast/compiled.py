@@ -45,10 +45,10 @@ def _jit(function: Loop, sums: bool, **options: bool) -> Loop:
     return made
 
 
-def compiled(loop: Loop) -> Loop:
-    """A loop over arrays, kept on disk."""
+def compiled(loop: Loop, sums: bool = False) -> Loop:
+    """A loop over arrays, kept on disk; ``sums``: as `inlined_sum`."""
     loop.__qualname__ += _STAMP
-    return _jit(loop, False, cache=True)
+    return _jit(loop, sums, cache=True)
 
 
 def inlined(function: Loop) -> Loop:
