@@ -97,9 +97,9 @@ def prepare(dtype: Any = np.float32) -> float:
     rng = np.random.default_rng(0)
     for own in _fast.TWINS.values():
         if kind in own.dtypes and kind not in own.ready:
-            for arguments in own.load().samples(lambda *shape: rng.uniform(0.5, 1.5, shape).astype(kind), 3, 4):  # type: ignore[attr-defined]
+            for arguments in own.load().samples(lambda *shape: rng.uniform(0.5, 1.5, shape).astype(kind), 20, 40):  # type: ignore[attr-defined]
                 own.first(kind, *arguments)
-                took += own.seconds.get(kind.name, 0.0)
+            took += own.seconds.get(kind.name, 0.0)
     return took
 
 

@@ -69,7 +69,7 @@ class Twin:
             function, result = _declines, NotImplemented
         if result is not NotImplemented or self.failure:
             self.ready[dtype] = function
-            self.seconds[dtype.name] = perf_counter() - begin
+            self.seconds[dtype.name] = self.seconds.get(dtype.name, 0.0) + perf_counter() - begin
         return result
 
 
@@ -107,7 +107,7 @@ def twin(elements: int, letters: str = "fd") -> Callable[[Kernel], Kernel]:
         def choose(*arguments: Any, **settings: Any) -> Any:
             x = arguments[0]
             if state.on and type(x) is ndarray and x.size >= least and (dtype := x.dtype) in dtypes:
-                for a in arguments:
+                for a in (*arguments, *settings.values()) if settings else arguments:
                     if isinstance(a, ndarray) and a.dtype != dtype and (a.dtype.kind in "fcV" or not a.dtype.isnative):
                         break
                 else:
