@@ -7,13 +7,17 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Two installations into one environment at a time would break it, whatever -j says.
 .NOTPARALLEL:
-.PHONY: train test reference check lint types doctest fresh matrix mutants machines bench docs clean
+.PHONY: train test test-fast reference check lint types doctest fresh matrix mutants machines bench docs clean
 
 train: $(VENV)/.viz
 	$(BIN)/python examples/train_mnist.py --dataset digits
 
 test: $(VENV)/.test
 	$(PYTEST) -q -n $(JOBS)
+
+# The whole suite again with the extra fast: compiled twins take arrays of every size.
+test-fast: $(VENV)/.fast $(VENV)/.test
+	TL_FAST=all $(PYTEST) -q -n $(JOBS) --matrix docs/_build/fast.json
 
 # The whole suite again, beside what it compares with: PyTorch, JAX and others. None of it may be skipped for want of them.
 reference: $(VENV)/.reference $(VENV)/.test

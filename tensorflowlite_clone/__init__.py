@@ -83,6 +83,7 @@ if _TYPE_CHECKING:
         datasets,
         distributed,
         distributions,
+        fast,
         fft,
         futures,
         hub,

@@ -97,6 +97,7 @@ from . import cuda as cuda
 from . import datasets as datasets
 from . import distributed as distributed
 from . import distributions as distributions
+from . import fast as fast
 from . import fft as fft
 from . import futures as futures
 from . import hub as hub

@@ -15,9 +15,9 @@ from ._errors import missing_extra
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
-        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fft",
-        "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "numpy", "onnx",
-        "optim", "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing",
+        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fast",
+        "fft", "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "numpy",
+        "onnx", "optim", "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing",
         "torch_version", "transforms", "types", "utils", "version", "xpu",
     ),
     "autograd": ("forward_ad", "functional", "profiler"),

@@ -10,11 +10,15 @@ reports, so that they arrive from xdist's workers too, and are written after a c
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Compiled twins of kernels (the extra fast) are used where the environment asks for them, whatever is installed: `make test-fast`.
+os.environ.setdefault("TL_FAST", "0")
 
 import tensorflowlite_clone as tl
 import tensorflowlite_clone.distributions  # which defines operations that are loaded late, as do the next

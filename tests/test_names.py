@@ -19,8 +19,8 @@ OWN = {
 }  # fmt: skip
 #: Of the package: its own parts, other names of functions, what PyTorch loads late.
 PARTS = {
-    "as_torch", "datasets", "expit", "from_torch", "i0e", "i1", "i1e", "integrate", "numpy", "onnx", "power", "scipy", "to_torch",
-    "transforms", "view",
+    "as_torch", "datasets", "expit", "fast", "from_torch", "i0e", "i1", "i1e", "integrate", "numpy", "onnx", "power", "scipy",
+    "to_torch", "transforms", "view",
 }  # fmt: skip
 PACKAGES = [
     tl, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler, func, autograd, utils, utils.data, datasets, fft, linalg,

@@ -26,7 +26,7 @@ FILES = source.read(ROOT)
 FLOORS = {
     "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 1, "_files": 0, "_proto": 1, "_checks": 1, "_settings": 2, "_state": 1,
     "torch_version": 0, "version": 1, "_devices": 1, "xpu": 2, "mtia": 2, "mps": 2, "accelerator": 2, "hub": 2, "library": 2,
-    "multiprocessing": 2, "backends": 2, "compiler": 2, "futures": 2,
+    "multiprocessing": 2, "backends": 2, "compiler": 2, "futures": 2, "fast": 3,
     "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 6, "special": 5, "func": 5,
     "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "numpy": 6, "cpu": 6, "cuda": 6,
     "distributed": 6.5, "distributed/optim": 9, "distributed/fsdp": 9, "distributed/checkpoint": 11, "distributed/launch": 7,

@@ -38,6 +38,7 @@ from .plan import ANSWER, DTYPE, INPUT, PARAM, SHAPE, Rule, Source, take
 from .publish import publish
 from .recording import Recorded
 from .short import BFLOAT16, in_bfloat16, in_float32, is_bfloat16, leaves_half
+from .signature import code_of
 
 #: Python's and NumPy's numbers.
 RAW = (bool, int, float, complex, np.number, np.bool_)
@@ -359,7 +360,7 @@ def _describe(cls: type[Operation], forward: Any) -> None:
         cls.names = ("x", "y", "z")[: forward.nin]
     else:
         forward = forward.__func__ if isinstance(forward, staticmethod) else forward
-        code = forward.__code__
+        code = code_of(forward)
         n, k = code.co_argcount, code.co_kwonlyargcount
         cls.names = code.co_varnames[:n]
         cls.params = code.co_varnames[n : n + k]

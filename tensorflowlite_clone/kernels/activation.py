@@ -14,6 +14,7 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import CHUNK, chunked
+from .fast import twin
 from .special import ATANH_ERF, erf
 
 __all__ = [
@@ -44,12 +45,12 @@ FEW = 1024
 _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _SMALL = 2_048  # elements below which a scalar operand costs less than an array of zeros
 _SQRT_HALF = math.sqrt(0.5)
-_INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
-_TANH_A = math.sqrt(2.0 / math.pi)
-_TANH_B = 0.044715
+INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+TANH_A = math.sqrt(2.0 / math.pi)
+TANH_B = 0.044715
 
 # Phi(x) = (1 + tanh(...)) / 2: the series of atanh(erf(z)), see kernels.special, in x = sqrt(2) z.
-_ATANH_PHI = tuple(c * 0.5 ** (6 - i) * _SQRT_HALF for i, c in enumerate(ATANH_ERF))
+ATANH_PHI = tuple(c * 0.5 ** (6 - i) * _SQRT_HALF for i, c in enumerate(ATANH_ERF))
 
 
 @lru_cache(maxsize=32)
@@ -75,6 +76,7 @@ def _relu_step(out: NDArray, x: NDArray) -> None:
     np.maximum(x, _zeros(x.dtype)[: x.size].reshape(x.shape), out=out)
 
 
+@twin(_SMALL)
 def relu(x: NDArray) -> NDArray:
     """Rectified linear unit, element-wise: ``max(x, 0)``; NaN stays.
 
@@ -97,6 +99,7 @@ def _relu_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     np.multiply(g.view(bits), ans != 0, out=out.view(bits))
 
 
+@twin(_SMALL)
 def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of `relu`: ``g`` where ``ans > 0`` (and where it is NaN), exactly 0 elsewhere, whatever ``g`` is there.
 
@@ -110,6 +113,7 @@ def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     return chunked(_relu_grad_step, g, ans, cost=0.35)
 
 
+@twin(FEW)
 def leaky_relu(x: NDArray, negative_slope: float) -> NDArray:
     """Leaky rectified linear unit, element-wise: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
@@ -131,6 +135,7 @@ def leaky_relu(x: NDArray, negative_slope: float) -> NDArray:
     return chunked(step, x, cost=0.25)
 
 
+@twin(FEW)
 def leaky_relu_grad(g: NDArray, x: NDArray, negative_slope: float) -> NDArray:
     """Gradient of `leaky_relu`: ``g`` where ``x > 0``, else ``negative_slope * g``.
 
@@ -156,6 +161,7 @@ def _sigmoid_step(out: NDArray, x: NDArray) -> None:
     np.divide(1.0, out, out=out)
 
 
+@twin(FEW, "f")
 def sigmoid(x: NDArray) -> NDArray:
     """Logistic function, element-wise: ``1 / (1 + exp(-x))``.
 
@@ -171,6 +177,7 @@ def _sigmoid_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     out *= g
 
 
+@twin(FEW)
 def sigmoid_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of `sigmoid` from its result: ``g * ans * (1 - ans)``.
 
@@ -188,6 +195,7 @@ def _tanh_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     out *= g
 
 
+@twin(FEW)
 def tanh_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of the hyperbolic tangent from its result: ``g * (1 - ans^2)``.
 
@@ -206,6 +214,7 @@ def _silu_step(out: NDArray, x: NDArray) -> None:
     np.divide(x, out, out=out)
 
 
+@twin(FEW, "f")
 def silu(x: NDArray) -> NDArray:
     """Sigmoid-weighted linear unit (swish), element-wise: ``x * sigmoid(x)``.
 
@@ -227,6 +236,7 @@ def _silu_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= g
 
 
+@twin(FEW, "f")
 def silu_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `silu`: ``g * s * (1 + x * (1 - s))`` with ``s = sigmoid(x)``.
 
@@ -245,6 +255,7 @@ def _log_sigmoid_step(out: NDArray, x: NDArray) -> None:
     np.subtract(np.minimum(x, _zeros(x.dtype)[: x.size].reshape(x.shape)), out, out=out)
 
 
+@twin(FEW, "f")
 def log_sigmoid(x: NDArray) -> NDArray:
     """Logarithm of the logistic function, element-wise: ``-log(1 + exp(-x))``, also where `sigmoid` underflows.
 
@@ -260,6 +271,7 @@ def _log_sigmoid_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     np.divide(g, out, out=out)
 
 
+@twin(FEW, "f")
 def log_sigmoid_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `log_sigmoid`: ``g * sigmoid(-x)``.
 
@@ -272,6 +284,7 @@ def log_sigmoid_grad(g: NDArray, x: NDArray) -> NDArray:
 # -------------------------------------------------------------------------------------------------- softplus and elu
 
 
+@twin(FEW, "f")
 def softplus(x: NDArray, beta: float, threshold: float) -> NDArray:
     """Smooth rectifier, element-wise: ``log(1 + exp(beta * x)) / beta``, and ``x`` itself where ``beta * x > threshold``.
 
@@ -299,6 +312,7 @@ def softplus(x: NDArray, beta: float, threshold: float) -> NDArray:
     return chunked(step, x, cost=1.8)
 
 
+@twin(FEW, "f")
 def softplus_grad(g: NDArray, x: NDArray, beta: float, threshold: float) -> NDArray:
     """Gradient of `softplus`: ``g * sigmoid(beta * x)``, and ``g`` where ``beta * x > threshold``.
 
@@ -318,6 +332,7 @@ def softplus_grad(g: NDArray, x: NDArray, beta: float, threshold: float) -> NDAr
     return chunked(step, g, x, cost=1.2)
 
 
+@twin(FEW, "f")
 def elu(x: NDArray, alpha: float) -> NDArray:
     """Exponential linear unit, element-wise: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
@@ -339,6 +354,7 @@ def elu(x: NDArray, alpha: float) -> NDArray:
     return chunked(step, x, cost=1.0)
 
 
+@twin(FEW, "f")
 def elu_grad(g: NDArray, x: NDArray, alpha: float) -> NDArray:
     """Gradient of `elu`: ``g`` where ``x > 0`` or NaN, else ``g * alpha * exp(x)``.
 
@@ -366,11 +382,11 @@ def _phi(x: NDArray) -> NDArray:
         result = erf(x * _SQRT_HALF)
     else:
         s = x * x
-        result = s * _ATANH_PHI[0]
-        for c in _ATANH_PHI[1:-1]:
+        result = s * ATANH_PHI[0]
+        for c in ATANH_PHI[1:-1]:
             result += c
             result *= s
-        result += _ATANH_PHI[-1]
+        result += ATANH_PHI[-1]
         result *= x
         np.tanh(result, out=result)
     result += 1.0
@@ -382,6 +398,7 @@ def _gelu_step(out: NDArray, x: NDArray) -> None:
     out *= _phi(x)
 
 
+@twin(FEW, "f")
 def gelu(x: NDArray) -> NDArray:
     r"""Gaussian error linear unit, element-wise: :math:`x \Phi(x)`, the normal distribution function of ``x`` times ``x``.
 
@@ -400,12 +417,13 @@ def _gelu_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= -0.5
     np.exp(out, out=out)
     out *= x
-    out *= 2.0 * _INV_SQRT_2PI
+    out *= 2.0 * INV_SQRT_2PI
     out += _phi(x)
     out *= 0.5
     out *= g
 
 
+@twin(FEW, "f")
 def gelu_grad(g: NDArray, x: NDArray) -> NDArray:
     r"""Gradient of `gelu`: :math:`g (\Phi(x) + x \varphi(x))` with the normal density :math:`\varphi`.
 
@@ -417,8 +435,8 @@ def gelu_grad(g: NDArray, x: NDArray) -> NDArray:
 
 def _tanh_inner(x: NDArray, square: NDArray) -> NDArray:
     """``tanh(sqrt(2 / pi) * (x + 0.044715 x^3))``, a new array."""
-    t = square * (_TANH_A * _TANH_B)
-    t += _TANH_A
+    t = square * (TANH_A * TANH_B)
+    t += TANH_A
     t *= x
     np.tanh(t, out=t)
     return t
@@ -431,6 +449,7 @@ def _gelu_tanh_step(out: NDArray, x: NDArray) -> None:
     out *= t
 
 
+@twin(FEW, "f")
 def gelu_tanh(x: NDArray) -> NDArray:
     """Tanh approximation of `gelu`, element-wise: ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))``.
 
@@ -447,8 +466,8 @@ def _gelu_tanh_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     np.clip(square, 0.0, 1e4, out=square)  # beyond, tanh is one already, and 0 * inf would follow
     t = _tanh_inner(x, square)
     # (1 + t) / 2 * (1 + (1 - t) * x * inner'(x)), because 1 - t^2 = (1 - t)(1 + t)
-    square *= 3.0 * _TANH_A * _TANH_B
-    square += _TANH_A
+    square *= 3.0 * TANH_A * TANH_B
+    square += TANH_A
     square *= np.clip(x, -100.0, 100.0)
     np.subtract(1.0, t, out=out)
     out *= square
@@ -459,6 +478,7 @@ def _gelu_tanh_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= g
 
 
+@twin(FEW, "f")
 def gelu_tanh_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `gelu_tanh`: ``g / 2 * (1 + t) * (1 + x * (1 - t) * u')`` with ``t = tanh(u)``, ``u`` as in `gelu_tanh`.
 

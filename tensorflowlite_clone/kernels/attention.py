@@ -2,7 +2,7 @@
 
 Here: loops over heads and blocks of rows, so that no more scores exist at once than fit the cache of each thread; the backward pass
 computes them again from the logarithms of the rows' sums. Not here: the formula (``ops.nn.attention``), dropout's random bits
-(``dropout.py``), softmax alone (``softmax.py``).
+(``dropout.py``), softmax alone, exponentials of rows (``softmax.py``).
 
 Source: T. Dao et al., "FlashAttention: fast and memory-efficient exact attention with IO-awareness" (2022), sec. 3.1 and appendix B for
 what is saved and the gradients. Blocks of whole rows instead of tiles: a processor's cache holds rows, and no running maximum is needed.
@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import NDArray
-from .reduce import row_max, row_sum
+from .fast import twin
+from .softmax import exp_sums
 from .threads import parallel
 
 __all__ = ["attention", "attention_grad"]
@@ -54,6 +55,20 @@ def _mask(values: NDArray | None, lead: tuple[int, ...]) -> _Mask | None:
     own = values.shape[:-2]
     which = np.broadcast_to(np.arange(math.prod(own)).reshape(own), lead).reshape(-1)
     return _Mask(values.reshape(-1, *values.shape[-2:]), which)
+
+
+@twin(1_024, "f")
+def scores_to_weights(s: NDArray, logs: NDArray) -> None:
+    """Turn scores (heads, rows, columns) into the weights that they had, by the logarithms of the rows' sums (heads, rows, 1), in place."""
+    s -= logs
+    np.exp(s, out=s)
+
+
+@twin(1_024)
+def through_softmax(d: NDArray, p: NDArray, along: NDArray) -> None:
+    """Turn gradients of weights ``p`` into those of scores, in place; ``along``: the products of both summed by rows (heads, rows, 1)."""
+    d -= along
+    d *= p
 
 
 class _Scores:
@@ -150,11 +165,7 @@ def attention(
             for heads, rows, columns in blocks[lo:hi]:
                 p = scores.block(heads, rows, columns, memory)
                 flat = p.reshape(-1, columns)
-                top = row_max(flat)
-                top[np.isinf(top)] = 0.0
-                flat -= top[:, None]
-                np.exp(flat, out=flat)
-                sums = row_sum(flat)
+                top, sums = exp_sums(flat, flat)
                 dead = sums == 0
                 top += np.log(sums)
                 top[dead], sums[dead] = np.inf, 1.0
@@ -251,8 +262,7 @@ class _Gradients(NamedTuple):
             for heads, rows, columns in blocks:
                 g, k, v = self.g[heads, rows], scores.k[heads, :columns], scores.v[heads, :columns]
                 p = scores.block(heads, rows, columns, first)
-                p -= self.logs[heads, rows]
-                np.exp(p, out=p)
+                scores_to_weights(p, self.logs[heads, rows])
                 d = shaped(second, heads, rows, columns)
                 if self.v is not None:
                     kept = p
@@ -266,8 +276,7 @@ class _Gradients(NamedTuple):
                 if scores.keep is not None:
                     scores.drop(d, heads, rows, columns)
                     d *= self.factor
-                d -= self.along[heads, rows]
-                d *= p
+                through_softmax(d, p, self.along[heads, rows])
                 if self.bias is not None:
                     self.add_to_bias(d, heads, rows, columns)
                 if self.q is not None:

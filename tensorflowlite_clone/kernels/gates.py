@@ -10,16 +10,17 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import chunked
+from .fast import twin
 
 __all__ = ["hardswish", "hardswish_grad", "mish", "mish_grad"]
 
 
-_LINEAR = 22.0  # above, mish(x) is x in every bit of float64
+LINEAR = 22.0  # above, mish(x) is x in every bit of float64
 
 
 def _powers(x: NDArray) -> tuple[NDArray, NDArray]:
     """``e = exp(x)`` (of x cut off where mish is linear) and ``n = (1 + e)^2 - 1``, of which tanh(softplus(x)) is n / (n + 2)."""
-    e: NDArray = np.minimum(x, _LINEAR)
+    e: NDArray = np.minimum(x, LINEAR)
     np.exp(e, out=e)
     n: NDArray = e + 2.0
     n *= e
@@ -33,6 +34,7 @@ def _mish_step(out: NDArray, x: NDArray) -> None:
     out *= x
 
 
+@twin(1_024, "f")
 def mish(x: NDArray) -> NDArray:
     r"""Mish, element-wise: :math:`x \tanh(\log(1 + e^x))`, with one exponential.
 
@@ -53,11 +55,12 @@ def _mish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     slope = np.add(e, np.divide(1.0, out, out=out), out=out)  # (1 + e) / (n + 2)
     slope *= e
     slope *= 4.0
-    slope *= np.minimum(x, _LINEAR)  # beyond, the slope is 0 in all but the last bit
+    slope *= np.minimum(x, LINEAR)  # beyond, the slope is 0 in all but the last bit
     slope += n
     slope *= g
 
 
+@twin(1_024, "f")
 def mish_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `mish`.
 
@@ -76,6 +79,7 @@ def _hardswish_step(out: NDArray, x: NDArray) -> None:
     out *= x
 
 
+@twin(1_024)
 def hardswish(x: NDArray) -> NDArray:
     """Hard swish, element-wise: ``x min(max(x + 3, 0), 6) / 6``.
 
@@ -98,6 +102,7 @@ def _hardswish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out.view(bits)[...] |= g.view(bits) * above
 
 
+@twin(1_024)
 def hardswish_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `hardswish`: ``g (2 x + 3) / 6`` between -3 and 3, 0 below, ``g`` above and for NaN.
 

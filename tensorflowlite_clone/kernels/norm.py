@@ -17,6 +17,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
+from .fast import twin
 from .reduce import column_sum, power_of_two, row_sum
 from .short import in_float32
 from .threads import parallel
@@ -33,6 +34,9 @@ __all__ = [
     "layer_norm_grad_weight",
     "layer_norm_grad_x",
 ]
+
+#: Elements from which on compiled twins win.
+FEW = 1_024
 
 
 def _block_count(items: int, width: int) -> int:
@@ -94,6 +98,17 @@ def _centre(x: NDArray, out: NDArray, eps: Any) -> tuple[NDArray, NDArray, NDArr
     return out, rstd, rstd
 
 
+@twin(FEW)
+def layer_norm_rows(x: NDArray, w: NDArray | None, b: NDArray | None, eps: float, out: NDArray) -> None:
+    """Write the rows of ``x`` (n, L), normalised, times ``w`` and plus ``b`` (L,), to ``out``."""
+    o, rstd, _ = _centre(x, out, eps)
+    o *= rstd[:, None]
+    if w is not None:
+        o *= w
+    if b is not None:
+        o += b
+
+
 @in_float32
 def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normalized_ndim: int, eps: float) -> NDArray:
     r"""Layer norm over the last axes: :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon} \cdot w + b`, with the biased variance.
@@ -114,12 +129,7 @@ def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normali
     b = None if bias is None else bias.reshape(-1)
 
     def work(_block: int, lo: int, hi: int, _scratch: NDArray) -> None:
-        o, rstd, _ = _centre(rows[lo:hi], out[lo:hi], eps)
-        o *= rstd[:, None]
-        if w is not None:
-            o *= w
-        if b is not None:
-            o += b
+        layer_norm_rows(rows[lo:hi], w, b, eps, out[lo:hi])
 
     if out.size:
         _in_blocks(work, rows.shape[0], rows.shape[1], passes=8)
@@ -181,36 +191,41 @@ def _layer_norm_grads(
     rows, cotangents = _rows(x, normalized_ndim), _rows(np.asarray(g, x.dtype), normalized_ndim)
     count, length = rows.shape
     shape = x.shape[x.ndim - normalized_ndim :]
-    gx = np.empty(rows.shape if to_x else (0, 0), x.dtype)
+    gx = np.empty(rows.shape, x.dtype) if to_x else None
     blocks = _block_count(count, length) if to_parameters else 0
     gw, gb = np.zeros((blocks, length), x.dtype), np.zeros((blocks, length), x.dtype)
     w = None if weight is None else weight.reshape(-1)
 
-    def work(block: int, lo: int, hi: int, scratch: NDArray) -> None:
-        c = cotangents[lo:hi]
-        d, rstd, own = _centre(rows[lo:hi], scratch[: (hi - lo) * length].reshape(hi - lo, length), eps)
-        product = gx[lo:hi] if to_x else np.empty_like(c)
-        np.multiply(c, d, out=product)
-        if to_parameters:
-            if to_x:  # else the weight's alone is wanted
-                gb[block] = column_sum(c)
-            gw[block] = rstd @ product  # (n,) @ (n, L): the standardising factor goes into the sum
-        if to_x:
-            slope = row_sum(product) if w is None else product @ w  # sums over L of g w d
-            mean = row_sum(c) if w is None else c @ w
-            slope *= rstd
-            slope *= rstd
-            slope /= length
-            mean /= length
-            o = c if w is None else np.multiply(c, w, out=product)
-            o = np.subtract(o, mean[:, None], out=product)
-            d *= slope[:, None]
-            o -= d
-            o *= own[:, None]
+    def work(block: int, lo: int, hi: int, _scratch: NDArray) -> None:
+        into = None if gx is None else gx[lo:hi]
+        layer_norm_grad_rows(cotangents[lo:hi], rows[lo:hi], w, eps, into, gw[block] if blocks else None)
+        if blocks and to_x:  # else the weight's alone is wanted
+            gb[block] = column_sum(cotangents[lo:hi])
 
     if rows.size:
-        _in_blocks(work, count, length, passes=16, scratch=x.dtype)
-    return gx.reshape(x.shape if to_x else (0, 0)), gw.sum(axis=0).reshape(shape), gb.sum(axis=0).reshape(shape)
+        _in_blocks(work, count, length, passes=16)
+    return (np.empty((0, 0), x.dtype) if gx is None else gx.reshape(x.shape)), gw.sum(axis=0).reshape(shape), gb.sum(axis=0).reshape(shape)
+
+
+@twin(FEW)
+def layer_norm_grad_rows(g: NDArray, x: NDArray, w: NDArray | None, eps: float, gx: NDArray | None, gw: NDArray | None) -> None:
+    """Write the gradients of `layer_norm_rows` for the rows (n, L) to ``gx``, and for the weight (L,) to ``gw``, where they are given."""
+    d, rstd, own = _centre(x, np.empty_like(x), eps)
+    product = np.multiply(g, d, out=gx)
+    if gw is not None:
+        gw[...] = rstd @ product  # (n,) @ (n, L): the standardising factor goes into the sum
+    if gx is not None:
+        slope = row_sum(product) if w is None else product @ w  # sums over L of g w d
+        mean = row_sum(g) if w is None else g @ w
+        slope *= rstd
+        slope *= rstd
+        slope /= x.shape[1]
+        mean /= x.shape[1]
+        o = g if w is None else np.multiply(g, w, out=gx)
+        o = np.subtract(o, mean[:, None], out=gx)
+        d *= slope[:, None]
+        o -= d
+        o *= own[:, None]
 
 
 # ------------------------------------------------------------------------------------------------------------ batch norm
@@ -238,6 +253,7 @@ def _channel_sum(a: NDArray) -> NDArray:
     return np.asarray(row_sum(a.reshape(n * channels, size)).reshape(n, channels).sum(axis=0))
 
 
+@twin(FEW)
 @in_float32
 def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
     """Mean and biased variance of every channel, over all axes but 1.
@@ -273,6 +289,7 @@ def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
     return mean, var
 
 
+@twin(FEW)
 @in_float32
 def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, bias: NDArray | None, eps: Any) -> NDArray:
     r"""Normalise every channel: :math:`(x - \mu_c) / \sqrt{\sigma_c^2 + \epsilon} \cdot w_c + b_c`.
@@ -309,6 +326,7 @@ def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, 
     return out.reshape(x.shape)
 
 
+@twin(FEW)
 @in_float32
 def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
     r"""Gradients of batch norm with the batch's own statistics, with respect to ``x``, ``weight`` and ``bias``.
@@ -353,6 +371,7 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
     return gx.reshape(x.shape), gw, gb
 
 
+@twin(FEW)
 @in_float32
 def batch_norm_grad_weight(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray) -> NDArray:
     """The second result of `batch_norm_grad` alone.

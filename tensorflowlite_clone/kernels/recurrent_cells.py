@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 
 __all__ = ["CELLS", "GATES", "Cell"]
 
@@ -78,7 +79,8 @@ def _relu_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDA
     d[..., 0, :, :] = out != 0.0
 
 
-def _gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+@twin(2_048, "f")
+def gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
     both, new, old = a[..., :2, :, :], a[..., 2, :, :], a[..., 3, :, :]
     both += b[..., :2, :, :]
     _sigmoid(both)
@@ -94,7 +96,8 @@ def _gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, afte
     out += new
 
 
-def _gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
+@twin(2_048)
+def gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
     r, z, n, old = (kept[..., k, :, :] for k in range(4))
     d_n, d_r, d_z, d_old = (d[..., k, :, :] for k in range(4))
     rest = 1.0 - z
@@ -110,7 +113,8 @@ def _gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDAr
     d_z *= rest
 
 
-def _lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+@twin(2_048, "f")
+def lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
     i, f, g, o = (a[..., k, :, :] for k in range(4))
     a += b
     _sigmoid(a, *_sigmoids_and_tanh(a.dtype))
@@ -121,7 +125,8 @@ def _lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, aft
     out *= o
 
 
-def _lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
+@twin(2_048, "f")
+def lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
     i, f, g, o = (kept[..., k, :, :] for k in range(4))
     d_i, d_f, d_g, d_o = (d[..., k, :, :] for k in range(4))
     for gate, slope in ((i, d_i), (f, d_f), (o, d_o)):
@@ -140,8 +145,8 @@ def _lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDA
 CELLS = {
     "tanh": Cell(_tanh_step, _tanh_slopes, 1, 0),
     "relu": Cell(_relu_step, _relu_slopes, 1, 0),
-    "gru": Cell(_gru_step, _gru_slopes, 3, 4, into=slice(0, 3), onto=slice(1, 4), turned=1),
-    "lstm": Cell(_lstm_step, _lstm_slopes, 4, 4, into=slice(0, 4), onto=slice(0, 4)),
+    "gru": Cell(gru_step, gru_slopes, 3, 4, into=slice(0, 3), onto=slice(1, 4), turned=1),
+    "lstm": Cell(lstm_step, lstm_slopes, 4, 4, into=slice(0, 4), onto=slice(0, 4)),
 }
 #: How many gates the weights of each kind have.
 GATES = {kind: cell.gates for kind, cell in CELLS.items()}

@@ -18,6 +18,7 @@ import numpy as np
 from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
+from .fast import twin
 from .reduce import row_max, row_sum
 from .short import in_float32
 from .threads import parallel
@@ -38,6 +39,8 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 _PLAIN_LIMIT = {"f": 40.0, "d": 300.0}  # exp of it, times any row length, is far from overflow
 _PLAIN_SUM = 1e-6  # a smaller sum of plain exponentials lost its small terms to underflow
 _SMALL = 1_024  # elements up to which plain NumPy, on all of it at once, costs less than anything that is more clever
+#: Elements from which on compiled twins win.
+FEW = 1_024
 _COST = 1.2e-9  # seconds per element of an exponential and three passes
 
 
@@ -85,6 +88,13 @@ def _exp_rows(x: NDArray, out: NDArray) -> NDArray:
     return row_sum(out)
 
 
+@twin(FEW, "f")
+def softmax_rows(x: NDArray, out: NDArray, scale: Any) -> None:
+    """Write the softmax of each row of ``x`` (n, L) to ``out``, times ``scale``, a number or one for each row."""
+    sums = _exp_rows(x, out)
+    out *= np.divide(scale, sums, out=sums)[:, None]
+
+
 @in_float32
 def softmax(x: NDArray, axis: int) -> NDArray:
     r"""Softmax along an axis: :math:`e^{x_i} / \sum_j e^{x_j}`.
@@ -110,12 +120,17 @@ def softmax(x: NDArray, axis: int) -> NDArray:
     out = np.empty(rows.shape, x.dtype)
 
     def work(lo: int, hi: int) -> None:
-        o = out[lo:hi]
-        sums = _exp_rows(rows[lo:hi], o)
-        o *= np.divide(1.0, sums, out=sums)[:, None]
+        softmax_rows(rows[lo:hi], out[lo:hi], 1.0)
 
     _by_rows(work, rows.shape[0], rows.shape[1])
     return out.reshape(x.shape)
+
+
+@twin(FEW)
+def softmax_grad_rows(g: NDArray, ans: NDArray, out: NDArray) -> None:
+    """Write the gradient of the softmax of each row to ``out``; all (n, L)."""
+    np.subtract(g, np.einsum("ij,ij->i", g, ans)[:, None], out=out)
+    out *= ans
 
 
 @in_float32
@@ -136,12 +151,17 @@ def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     out = np.empty(rows.shape, ans.dtype)
 
     def work(lo: int, hi: int) -> None:
-        c, r = cotangents[lo:hi], rows[lo:hi]
-        np.subtract(c, np.einsum("ij,ij->i", c, r)[:, None], out=out[lo:hi])
-        out[lo:hi] *= r
+        softmax_grad_rows(cotangents[lo:hi], rows[lo:hi], out[lo:hi])
 
     _by_rows(work, rows.shape[0], rows.shape[1], cost=0.5e-9)
     return out.reshape(ans.shape)
+
+
+@twin(FEW, "f")
+def log_softmax_rows(x: NDArray, out: NDArray) -> None:
+    """Write the logarithm of the softmax of each row of ``x`` (n, L) to ``out``."""
+    np.subtract(x, row_max(x)[:, None], out=out)
+    out -= np.log(row_sum(np.exp(out)))[:, None]
 
 
 @in_float32
@@ -167,12 +187,18 @@ def log_softmax(x: NDArray, axis: int) -> NDArray:
     out = np.empty(rows.shape, x.dtype)
 
     def work(lo: int, hi: int) -> None:
-        o = out[lo:hi]
-        np.subtract(rows[lo:hi], row_max(rows[lo:hi])[:, None], out=o)
-        o -= np.log(row_sum(np.exp(o)))[:, None]
+        log_softmax_rows(rows[lo:hi], out[lo:hi])
 
     _by_rows(work, rows.shape[0], rows.shape[1])
     return out.reshape(x.shape)
+
+
+@twin(FEW, "f")
+def log_softmax_grad_rows(g: NDArray, ans: NDArray, out: NDArray) -> None:
+    """Write the gradient of `log_softmax_rows` to ``out``; all (n, L)."""
+    np.exp(ans, out=out)
+    out *= row_sum(g)[:, None]
+    np.subtract(g, out, out=out)
 
 
 @in_float32
@@ -194,10 +220,7 @@ def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     out = np.empty(rows.shape, ans.dtype)
 
     def work(lo: int, hi: int) -> None:
-        c, o = cotangents[lo:hi], out[lo:hi]
-        np.exp(rows[lo:hi], out=o)
-        o *= row_sum(c)[:, None]
-        np.subtract(c, o, out=o)
+        log_softmax_grad_rows(cotangents[lo:hi], rows[lo:hi], out[lo:hi])
 
     _by_rows(work, rows.shape[0], rows.shape[1])
     return out.reshape(ans.shape)
@@ -226,7 +249,7 @@ def logsumexp(x: NDArray, axis: int | tuple[int, ...], keepdims: bool) -> NDArra
     result = np.empty(rows.shape[0], x.dtype)
 
     def work(lo: int, hi: int) -> None:
-        shift, sums = _shifted_sums(rows[lo:hi])
+        shift, sums = exp_sums(rows[lo:hi], None)
         np.add(np.log(sums, out=sums), shift, out=result[lo:hi])
 
     _by_rows(work, rows.shape[0], rows.shape[1])
@@ -249,10 +272,11 @@ def logsumexp_grad(g: NDArray, x: NDArray, ans: NDArray) -> NDArray | None:
     return out
 
 
-def _shifted_sums(x: NDArray) -> tuple[NDArray, NDArray]:
-    """Shift and sum of exponentials of each row: ``exp(x).sum(1) == exp(shift) * sums``."""
+@twin(FEW, "f")
+def exp_sums(x: NDArray, out: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Shift and sum of exponentials of each row: ``exp(x).sum(1) == exp(shift) * sums``; the shifted exponentials go to ``out``."""
     shift = _finite_shift(row_max(x))
-    e = np.subtract(x, shift[:, None])
+    e = np.subtract(x, shift[:, None], out=out)
     return shift, row_sum(np.exp(e, out=e))
 
 
@@ -339,7 +363,7 @@ def cross_entropy(
 
     def work(lo: int, hi: int) -> None:
         z, out = logits[lo:hi], losses[lo:hi]
-        shift, sums = _shifted_sums(z)
+        shift, sums = exp_sums(z, None)
         logs = np.log(sums, out=sums)
         # shift - x first: near 0 for a confident row, where adding the logarithm last keeps its digits
         np.add(shift - z[np.arange(hi - lo), labels[lo:hi]], logs, out=out)
@@ -429,8 +453,7 @@ def cross_entropy_grad(
 
     def work(lo: int, hi: int) -> None:
         o = out[lo:hi]
-        sums = _exp_rows(logits[lo:hi], o)
-        o *= np.divide(rows_of(mass, lo, hi), sums, out=sums)[:, None]
+        softmax_rows(logits[lo:hi], o, rows_of(mass, lo, hi))
         o[np.arange(hi - lo), labels[lo:hi]] -= rows_of(hit, lo, hi)
         if label_smoothing:
             o -= np.multiply.outer(rows_of(np.asarray(spread), lo, hi), class_weights)

@@ -1,0 +1,108 @@
+"""What the files of twins share: how Numba compiles a loop, and how an element-wise loop is run.
+
+Here: the options, and the reasons for them. Not here: formulas (``maths.py``), the choice of a twin (``__init__.py``).
+
+A loop is compiled for the dtypes of a call when it is first called with them, and kept on disk: beside its file, or, where that may not be
+written, in the user's cache folder. It runs without the GIL, on one thread; several are the business of ``kernels.threads``, whose threads
+do not fight with those of BLAS as Numba's would. Without Numba the files can be read, and the loops run, slowly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..._typing import NDArray
+from ..chunks import UNIT
+from ..threads import WORTH_IT, parallel
+
+try:
+    numba: Any = import_module("numba")
+except ImportError:
+    numba = None
+
+__all__ = ["compiled", "each", "elementwise", "inlined", "inlined_sum", "plain", "samples"]
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+#: Draws an array of a shape; what `samples` are made with.
+Draw = Callable[..., NDArray]
+
+#: Numba notices a change of a loop's own file only: formulas that are inlined count by this part of the name under which it is kept.
+_STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "compiled.py"))
+
+
+def _jit(function: Loop, sums: bool, **options: bool) -> Loop:
+    """Products may be contracted with sums into one rounding; no flag touches NaN, infinity or the sign of 0."""
+    if numba is None:
+        return function
+    flags = {"contract", "reassoc"} if sums else {"contract"}
+    made: Loop = numba.njit(nogil=True, error_model="numpy", fastmath=flags, **options)(function)
+    return made
+
+
+def compiled(loop: Loop, sums: bool = False) -> Loop:
+    """A loop over arrays, kept on disk; ``sums``: as `inlined_sum`."""
+    loop.__qualname__ += _STAMP
+    return _jit(loop, sums, cache=True)
+
+
+def inlined(function: Loop) -> Loop:
+    """A formula for loops; its additions keep their order, as reductions of arguments need."""
+    return _jit(function, False, forceinline=True)
+
+
+def inlined_sum(function: Loop) -> Loop:
+    """A sum for loops, whose additions may be done in any order, without which it would not be vectorised."""
+    return _jit(function, True, forceinline=True)
+
+
+def plain(a: NDArray) -> NDArray:
+    """``a``, or a copy where it is not contiguous, aligned and writable: each of that would be compiled anew."""
+    return a if a.flags.carray else np.array(a, order="C")
+
+
+def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tuple[Any, ...] = ()) -> NDArray:
+    """A new array like the first, filled by ``loop(out, *arrays, *settings)``, an element-wise loop over flat arrays of one shape.
+
+    ``cost``: nanoseconds per element on one thread. ``settings``: numbers, which become numbers of the arrays' dtype.
+    """
+    x = arrays[0]
+    settings = tuple(map(x.dtype.type, settings)) if settings else ()
+    out = np.empty(x.shape, x.dtype)
+    flat = [plain(a).reshape(-1) for a in arrays]
+    filled, size = out.reshape(-1), x.size
+    if size * cost * 1e-9 < WORTH_IT:
+        loop(filled, *flat, *settings)
+        return out
+
+    def work(lo: int, hi: int) -> None:
+        part = slice(lo * UNIT, hi * UNIT)
+        loop(filled[part], *(a[part] for a in flat), *settings)
+
+    parallel(work, math.ceil(size / UNIT), cost=size * cost * 1e-9, blas=False)
+    return out
+
+
+def elementwise(loop: Callable[..., None], arrays: int, cost: float, *settings: tuple[float, ...]) -> Callable[..., NDArray]:
+    """The twin that is such a loop (`each`) over so many ``arrays``; ``settings``: what its further arguments may be, for `samples`."""
+
+    @samples(lambda draw, n, c: [(*(draw(*shape) for _ in range(arrays)), *s) for s in settings or ((),) for shape in ((n, c), (n,), ())])
+    def twin(*arguments: Any) -> NDArray:
+        return each(loop, *arguments[:arrays], cost=cost, settings=arguments[arrays:])
+
+    return twin
+
+
+def samples(drawn: Callable[[Draw, int, int], list[tuple[Any, ...]]]) -> Callable[[Loop], Loop]:
+    """Say with which arguments a twin is tested and compiled in advance: made from ``draw(*shape)`` and two lengths."""
+
+    def mark(twin: Loop) -> Loop:
+        twin.samples = drawn  # type: ignore[attr-defined]
+        return twin
+
+    return mark
