@@ -31,6 +31,7 @@ TOLERANCE = {"float32": 4e-6, "float64": 1e-14}
 
 
 def flatten(value):
+    value = [value[k] for k in sorted(value)] if isinstance(value, dict) else value
     return [a for v in value for a in flatten(v)] if isinstance(value, tuple | list) else [] if value is None else [np.asarray(value)]
 
 

@@ -81,12 +81,12 @@ def _declines(*_: Any, **__: Any) -> Any:
 TWINS: dict[str, Twin] = {}
 
 
-def twin(elements: int, letters: str = "fd") -> Callable[[Kernel], Kernel]:
+def twin(elements: int, letters: str = "fd", at: int = 0) -> Callable[[Kernel], Kernel]:
     """Say of a kernel that the file of its name in this folder has a compiled twin of it: same name, arguments and results.
 
-    The twin takes a call whose first argument is a plain ndarray of at least so many ``elements`` (from where on the twin was measured to
-    win) and of float32 ("f" in ``letters``) or float64 ("d"), and whose other arrays are not of another kind of floats. It may still answer
-    `NotImplemented`; the kernel does what is left.
+    The twin takes a call whose first argument (or number ``at``) is a plain ndarray of at least so many ``elements`` (from where on the
+    twin was measured to win) and of float32 ("f" in ``letters``) or float64 ("d"), and whose other arrays are not of another kind of
+    floats. It may still answer `NotImplemented`; the kernel does what is left.
 
     >>> @twin(1000)
     ... def double(x):
@@ -105,7 +105,7 @@ def twin(elements: int, letters: str = "fd") -> Callable[[Kernel], Kernel]:
 
         @wraps(kernel)
         def choose(*arguments: Any, **settings: Any) -> Any:
-            x = arguments[0]
+            x = arguments[at]
             if state.on and type(x) is ndarray and x.size >= least and (dtype := x.dtype) in dtypes:
                 for a in (*arguments, *settings.values()) if settings else arguments:
                     if isinstance(a, ndarray) and a.dtype != dtype and (a.dtype.kind in "fcV" or not a.dtype.isnative):
