@@ -21,21 +21,17 @@ from ..core.levels import all_values, concrete
 from ..core.plain import plain_array
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
-from ..kernels.scatter import put_add
+from ..kernels import scatter as kernels
 from .cast import Cast, cast
 from .index import GetItem, Slot, get_item
 from .shape import Reshape
-
-#: Elements from which places in the flattened array are worth computing.
-WORTH = 1_024
 
 
 class Gather(Linear, AxisWise):
     """``out[.., i, ..] = x[.., index[.., i, ..], ..]`` along an axis; the index has the shape of the result."""
 
     def forward(x, index, *, axis):
-        flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
-        return x[full_index(index, axis)] if flat is None else np.take(x, flat)
+        return kernels.gather(x, index, axis)
 
     def grad_x(g, index, x_shape, axis):
         return ScatterAdd.of(g, index, axis=axis, size=x_shape)
@@ -52,10 +48,7 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     shape_params = ("size",)
 
     def forward(x, index, *, axis, size):
-        flat = flat_index(index, axis, size) if index.size >= WORTH else None
-        if flat is None:
-            return put_add(tuple(size), full_index(index, axis), x)
-        return put_add((math.prod(size),), flat, x).reshape(size)
+        return kernels.scatter_add(x, index, axis, size)
 
     def grad_x(g, index, axis):
         return Gather.of(g, index, axis=axis)
@@ -86,26 +79,6 @@ class NonzeroStatic(General):
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """One axis more in front."""
         return cls.of(values[0], **{**params, "lead": params.get("lead", 0) + 1})
-
-
-def flat_index(index: Any, axis: int, shape: Any) -> Any:
-    """The places in the flattened array of ``shape``; None if some are out of range, which the other way explains."""
-    inside = all(i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)))
-    if not inside or int(index.min()) < 0 or int(index.max()) >= shape[axis]:
-        return None
-    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    places = index.astype(np.intp, copy=False)  # small integer dtypes would overflow
-    flat = places * strides[axis] if strides[axis] != 1 else places
-    if len(shape) == 1:
-        return flat
-    grid = np.ogrid[tuple(slice(n) for n in index.shape)]
-    return flat + sum(g * strides[i] for i, g in enumerate(grid) if i != axis)
-
-
-def full_index(index: Any, axis: int) -> tuple[Any, ...]:
-    """The NumPy index that an index along one axis stands for."""
-    grid = np.ogrid[tuple(slice(n) for n in index.shape)]
-    return tuple(index if i == axis else g for i, g in enumerate(grid))
 
 
 def diagnose(op: str, shape: tuple[int, ...], index: Any, axis: int) -> Exception | None:

@@ -218,3 +218,15 @@ def test_without_numba_nothing_changes():
         "    else: raise AssertionError\n"
         "tl.fast.enable(False)"
     )
+
+
+@needs_numba
+def test_loops_refuse_indices_that_are_out_of_range():
+    for name in ("gather", "scatter_add"):
+        for bad in (-1, 5):
+            index = np.zeros((5, 5), np.int64)
+            index[3, 2] = bad
+            for axis in (0, 1):
+                assert TWINS[f"scatter.{name}"].load()(np.ones((5, 5)), index, axis, *[(5, 5)] * (name == "scatter_add")) is NotImplemented
+    assert TWINS["scatter.add_rows"].load()(3, np.array([3]), np.ones((1, 20))) is NotImplemented
+    assert TWINS["scatter.add_rows"].load()(3, np.array([-4]), np.ones((1, 20))) is NotImplemented
