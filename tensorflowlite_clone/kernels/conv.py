@@ -29,6 +29,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._typing import NDArray, Shape
 from . import runs, winograd
+from .fast import twin
 from .im2col import Columns, Geometry, Padding, convolved_size, filters_first, geometry
 from .runs import Runs
 from .short import in_float32
@@ -45,6 +46,7 @@ _FEW_TAPS = 32  # see _correlate_gradient
 
 
 @in_float32
+@twin(500)
 def convolve(
     x: NDArray,
     w: NDArray,
@@ -188,6 +190,7 @@ def _is_finite(a: NDArray) -> bool:
 
 
 @in_float32
+@twin(500)
 def convolve_input_grad(
     g: NDArray, w: NDArray, *, input_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:
@@ -345,6 +348,7 @@ def _spread_winograd(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Wo
 
 
 @in_float32
+@twin(500)
 def convolve_weight_grad(
     g: NDArray, x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:

@@ -17,7 +17,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.kernels import activation, fast, norm
-from tensorflowlite_clone.kernels.fast import TWINS, Twin
+from tensorflowlite_clone.kernels.fast import TWINS, Twin, call
 
 needs_numba = pytest.mark.skipif(not tl.fast.is_available(), reason="the extra fast is not installed; pip install -e '.[fast]'")
 tl.fast.report()  # loads all kernels
@@ -51,11 +51,11 @@ def arguments(own, dtype, n, c, values):
 def compare(twin, kernel, given, tolerance, least=1.0):
     """Results, and arguments that were written to, agree: NaN, infinities and signs of zeros exactly, numbers within rounding."""
     ours, expected = copy.deepcopy(given), copy.deepcopy(given)
-    found = twin(*ours)
+    found = call(twin, ours)
     if found is NotImplemented:
         return False
     with np.errstate(all="ignore"):
-        wanted = kernel(*expected)
+        wanted = call(kernel, expected)
     pairs = zip(flatten((found, *ours)), flatten((wanted, *expected)), strict=True)
     for a, b in pairs:
         assert (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -104,7 +104,7 @@ def frozen(a):
 def writes(own, given):
     """Which arguments the kernel writes to."""
     after = tuple(a.copy() if isinstance(a, np.ndarray) else copy.deepcopy(a) for a in given)
-    own.kernel(*after)
+    call(own.kernel, after)
     return [isinstance(a, np.ndarray) and not np.array_equal(a, b) for a, b in zip(given, after, strict=True)]
 
 

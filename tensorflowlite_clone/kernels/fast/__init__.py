@@ -8,7 +8,7 @@ kernels' files; the kernels, which are the reference; what users see of it (``te
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..._typing import DType
 
-__all__ = ["TWINS", "Twin", "state", "twin"]
+__all__ = ["TWINS", "Keywords", "Twin", "call", "state", "twin"]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 #: What twins compute in; everything else, also in another order of bytes, is left to the kernels.
@@ -75,6 +75,16 @@ class Twin:
 
 def _declines(*_: Any, **__: Any) -> Any:
     return NotImplemented
+
+
+class Keywords(dict[str, Any]):
+    """The last argument of a sample: those that are given by name."""
+
+
+def call(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """Call with the arguments of a sample."""
+    *others, last = arguments
+    return function(*others, **last) if isinstance(last, Keywords) else function(*arguments)
 
 
 #: Every kernel that has a twin, by file and name: ``"activation.gelu"``.

@@ -46,7 +46,7 @@ def _tiny(draw: Draw, n: int, c: int) -> list[tuple[Any, ...]]:
 @samples(_tiny)
 def stacked(x: NDArray, y: NDArray) -> Any:
     """Twin of `product.stacked` for matrices of at most 4 rows and columns, as many in either stack."""
-    n, k, m = *x.shape[-2:], y.shape[-1]
+    (n, k), m = x.shape[-2:], y.shape[-1]
     if not 0 < n <= _TINY or not 0 < k <= _TINY or not 0 < m <= _TINY or x.shape[:-2] != y.shape[:-2] or y.shape[-2] != k:
         return NotImplemented
     count = math.prod(x.shape[:-2])
