@@ -1,8 +1,7 @@
 """Compiled twins of depthwise convolutions, in which every channel is convolved for itself: too little work for a product of matrices.
 
 Here: images of one or two axes whose channels do not mix (as many groups as channels and filters). An image of one channel is copied, with
-its padding, to where it stays in cache. There its rows are taken as one long line, on which every tap of the kernel is one shift: loops are
-long however small the image, at the price of results between the rows (and, with strides, between the windows) that nobody asked for.
+its padding, to where it stays in cache. There its rows are one long line (``lines.py``).
 Not here: all other convolutions.
 """
 
@@ -17,20 +16,10 @@ from ..._typing import NDArray, Shape
 from ..im2col import Geometry, Padding, geometry
 from ..threads import parallel
 from . import Keywords
-from .compiled import Draw, compiled, inlined, plain, samples
+from .compiled import Draw, compiled, inlined_sum, plain, samples
+from .lines import U, fill, shifts_of
 
-U = np.uint64  # indices that cannot be negative are not asked whether they count from behind
 _SECONDS = 0.08e-9  # for each product
-
-
-@inlined
-def fill(line: Any, image: Any, width: Any, top: Any, left: Any, down: Any, right: Any) -> None:
-    """An image, spread by ``down`` and ``right``, into a line of rows of some width; what lies outside is left out."""
-    for y in range(image.shape[0]):
-        start = (y * down + top) * width + left
-        if start < line.size:
-            for j in range(min(image.shape[1], (width - left - 1) // right + 1)):
-                line[U(start + j * right)] = image[y, j]
 
 
 @compiled
@@ -51,29 +40,18 @@ def _correlate(to: NDArray, line: NDArray, taps: NDArray, shifts: NDArray, bias:
             to[j] += a * line[j + u]
 
 
-def _dot(x: NDArray, y: NDArray, shift: Any) -> Any:
+@inlined_sum
+def dot(x: NDArray, y: NDArray, shift: Any) -> Any:
+    """The sum of ``x[j] * y[j + shift]``."""
     total = x.dtype.type(0)
     for j in range(U(x.size)):
         total += x[j] * y[j + shift]
     return total
 
 
-dot: Any = compiled(_dot, sums=True)
-
-
-@inlined
-def shifts_of(kh: Any, kw: Any, reach: Any, width: Any) -> Any:
-    """Where the taps of a kernel lie on the line."""
-    shifts = np.empty(kh * kw, np.int64)
-    for a in range(kh):
-        for i in range(kw):
-            shifts[a * kw + i] = a * reach[0] * width + i * reach[1]
-    return shifts
-
-
 @compiled
 def _depthwise(
-    out: NDArray, x: NDArray, w: NDArray, b: NDArray, step: Shape, reach: Shape, pad: Shape, size: Shape, lo: int, hi: int
+    out: NDArray, x: NDArray, w: NDArray, b: NDArray, lo: int, hi: int, step: Shape, reach: Shape, pad: Shape, size: Shape
 ) -> None:
     """Planes lo .. hi - 1 of (N * C, H, W) with kernels (C, kh, kw) and biases (C,)."""
     width = size[1]
@@ -90,7 +68,7 @@ def _depthwise(
 
 
 @compiled
-def _spread(out: NDArray, g: NDArray, w: NDArray, step: Shape, reach: Shape, pad: Shape, size: Shape, lo: int, hi: int) -> None:
+def _spread(out: NDArray, g: NDArray, w: NDArray, lo: int, hi: int, step: Shape, reach: Shape, pad: Shape, size: Shape) -> None:
     """The transpose of `_depthwise` in its images, of planes lo .. hi - 1: the gradient, spread by the strides, meets the kernel turned."""
     width = size[1]
     shifts = shifts_of(w.shape[1], w.shape[2], reach, width)
@@ -113,7 +91,7 @@ def _spread(out: NDArray, g: NDArray, w: NDArray, step: Shape, reach: Shape, pad
 
 
 @compiled
-def _taps(out: NDArray, g: NDArray, x: NDArray, step: Shape, reach: Shape, pad: Shape, size: Shape, lo: int, hi: int) -> None:
+def _taps(out: NDArray, g: NDArray, x: NDArray, lo: int, hi: int, step: Shape, reach: Shape, pad: Shape, size: Shape) -> None:
     """Of channels lo .. hi - 1 the sums of g (N, C, h, w) times x (N, C, H, W) that are the gradients of kernels (C, kh, kw)."""
     kh, kw, width = out.shape[1], out.shape[2], size[1]
     line, shifts = np.zeros(size[0] * width, x.dtype), shifts_of(kh, kw, reach, width)
@@ -175,7 +153,7 @@ def convolve(
     b = np.zeros(geo.filters, x.dtype) if bias is None else plain(bias)
     planes, (to, images) = geo.images * geo.channels, (_planes(a, geo.images * geo.channels) for a in (result, x))
     kernels = _planes(w, geo.filters)
-    parallel(lambda lo, hi: _depthwise(to, images, kernels, b, *plan, lo, hi), planes, cost=result.size * geo.taps * _SECONDS, blas=False)
+    parallel(lambda lo, hi: _depthwise(to, images, kernels, b, lo, hi, *plan), planes, cost=result.size * geo.taps * _SECONDS, blas=False)
     return result
 
 
@@ -191,7 +169,7 @@ def convolve_input_grad(g: NDArray, w: NDArray, *, input_size: Shape, stride: Sh
         return NotImplemented
     result, planes, kernels = np.empty(shape, g.dtype), geo.images * geo.channels, _planes(w, geo.filters)
     to, gradients = _planes(result, planes), _planes(g, planes)
-    parallel(lambda lo, hi: _spread(to, gradients, kernels, *plan, lo, hi), planes, cost=result.size * geo.taps * _SECONDS, blas=False)
+    parallel(lambda lo, hi: _spread(to, gradients, kernels, lo, hi, *plan), planes, cost=result.size * geo.taps * _SECONDS, blas=False)
     return result if np.isfinite(result).all() else NotImplemented  # zeros between the gradients met an infinity
 
 
@@ -209,6 +187,6 @@ def convolve_weight_grad(
     out = np.empty((groups, 1, *kernel_size), g.dtype)
     to, gradients, images = _planes(out, groups), _planes(g, geo.images, groups), _planes(x, geo.images, groups)
     parallel(
-        lambda lo, hi: _taps(to, gradients, images, *plan, lo, hi), groups, cost=g.size * math.prod(kernel_size) * _SECONDS, blas=False
+        lambda lo, hi: _taps(to, gradients, images, lo, hi, *plan), groups, cost=g.size * math.prod(kernel_size) * _SECONDS, blas=False
     )
     return out if np.isfinite(out).all() else NotImplemented
