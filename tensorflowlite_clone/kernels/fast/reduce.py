@@ -75,8 +75,8 @@ def _short_argmax(out: NDArray, x: NDArray, sign: Any, lo: int, hi: int) -> None
 
 def _rows(draw: Draw, n: int, c: int) -> list[tuple[Any, ...]]:
     return [
+        (draw(n, 9 * c),),
         (draw(n, c),),
-        (draw(c, n),),
         (draw(n, 3),),
         (np.repeat(draw(n, 1), c, 1),),
         (np.zeros((n, c), np.float32) * np.sign(draw(n, c)),),
