@@ -11,6 +11,7 @@ with those of NumPy within rounding. ``TL_FAST=0`` in the environment, or ``fast
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,7 +99,7 @@ def prepare(dtype: Any = np.float32) -> float:
     for own in _fast.TWINS.values():
         if kind in own.dtypes and kind not in own.ready:
             for arguments in own.load().samples(lambda *shape: rng.uniform(0.5, 1.5, shape).astype(kind), 20, 40):  # type: ignore[attr-defined]
-                own.first(kind, *arguments)
+                _fast.call(partial(own.first, kind), arguments)
             took += own.seconds.get(kind.name, 0.0)
     return took
 

@@ -29,6 +29,7 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._typing import NDArray, Shape
+from .fast import twin
 from .im2col import MIN_COLUMNS, SMALL, Geometry, Padding, Part, Runs, Windows, best_block, convolved_size, geometry, grouped, in_blocks
 from .short import in_float32
 from .threads import parallel
@@ -86,6 +87,7 @@ def _shifts(geo: Geometry, added: int) -> list[tuple[Any, ...]]:
 
 
 @in_float32
+@twin(500)
 def convolve(
     x: NDArray,
     w: NDArray,
@@ -197,6 +199,7 @@ def _correlate(geo: Geometry, added: int, parts: list[Part], x: NDArray, w: NDAr
 
 
 @in_float32
+@twin(500)
 def convolve_input_grad(
     g: NDArray, w: NDArray, *, input_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:
@@ -276,6 +279,7 @@ def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
 
 
 @in_float32
+@twin(500)
 def convolve_weight_grad(
     g: NDArray, x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> NDArray:

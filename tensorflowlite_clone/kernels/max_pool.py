@@ -18,9 +18,10 @@ import numpy as np
 
 from .._errors import DimensionError
 from .._typing import NDArray, Shape
+from .fast import twin
 from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windows
 
-__all__ = ["last_writers", "max_pool", "max_pool_grad", "max_pool_indices", "pool_gather", "pool_scatter"]
+__all__ = ["last_writers", "max_pool", "max_pool_grad", "max_pool_indices", "maxima", "maxima_grad", "pool_gather", "pool_scatter"]
 
 
 def max_pool(x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool) -> NDArray:
@@ -40,14 +41,23 @@ def max_pool(x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Shape, d
            [13., 15.]])
     """
     windows = make_windows("max_pool{}d", x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    planes = as_planes(x)
-    out = np.empty((planes.shape[0], *windows.out_size), x.dtype)
+    return maxima(as_planes(x), windows).reshape(*x.shape[:2], *windows.out_size)
+
+
+@twin(500)
+def maxima(planes: NDArray, windows: PoolGeometry) -> NDArray:
+    """`max_pool` of planes: (P, *size) -> (P, *out_size).
+
+    >>> maxima(np.arange(4.0).reshape(1, 4), make_windows("max_pool{}d", (4,), (2,), (2,), (0,), (1,), False))
+    array([[1., 3.]])
+    """
+    out = np.empty((planes.shape[0], *windows.out_size), planes.dtype)
 
     def work(some: slice) -> None:
-        windows.reduce(np.maximum, windows.covered(planes[some], lowest(x.dtype)), out[some])
+        windows.reduce(np.maximum, windows.covered(planes[some], lowest(planes.dtype)), out[some])
 
-    by_planes(work, planes.shape[0], math.prod(x.shape[2:]))
-    return out.reshape(*x.shape[:2], *windows.out_size)
+    by_planes(work, planes.shape[0], math.prod(windows.size))
+    return out
 
 
 def lowest(dtype: np.dtype[Any]) -> Any:
@@ -152,28 +162,39 @@ def max_pool_grad(
     shape = (*x.shape[:2], *windows.out_size)
     check_shape(f"max_pool{x.ndim - 2}d_grad", "g", g, shape)
     check_shape(f"max_pool{x.ndim - 2}d_grad", "ans", ans, shape)
-    planes, maxima = as_planes(x), as_planes(ans)
+    return maxima_grad(as_planes(np.ascontiguousarray(g, dtype=x.dtype)), as_planes(x), as_planes(ans), windows).reshape(x.shape)
+
+
+@twin(64)
+def maxima_grad(g: NDArray, planes: NDArray, tops: NDArray, windows: PoolGeometry) -> NDArray:
+    """The gradient of `maxima`, which were ``tops``: (P, *out_size) -> (P, *size).
+
+    >>> windows = make_windows("max_pool{}d", (4,), (2,), (2,), (0,), (1,), False)
+    >>> maxima_grad(np.array([[5.0, 7.0]]), np.arange(4.0).reshape(1, 4), np.array([[1.0, 3.0]]), windows)
+    array([[0., 5., 0., 7.]])
+    """
+    dtype = planes.dtype
     # times 0 or 1 as integers: exact for infinities and NaN too, and as fast as with floats
-    integer = np.dtype(f"i{x.dtype.itemsize}")
-    bits = as_planes(np.ascontiguousarray(g, dtype=x.dtype)).view(integer)
-    out = np.empty(planes.shape, x.dtype) if windows.tiling else np.zeros(planes.shape, x.dtype)
+    integer = np.dtype(f"i{dtype.itemsize}")
+    bits = np.ascontiguousarray(g).view(integer)
+    out = np.empty(planes.shape, dtype) if windows.tiling else np.zeros(planes.shape, dtype)
 
     def work(some: slice) -> None:
-        target = out[some] if windows.inside else np.zeros((some.stop - some.start, *windows.extent), x.dtype)
+        target = out[some] if windows.inside else np.zeros((some.stop - some.start, *windows.extent), dtype)
         part = None if windows.disjoint else np.empty(bits[some].shape, integer)
-        for tap, mask in _winners(windows, planes[some], maxima[some]):
+        for tap, mask in _winners(windows, planes[some], tops[some]):
             place = windows.place(target, tap)  # (P, *out_size), a view
             if part is None:
                 np.multiply(bits[some], mask, out=place.view(integer))
             else:
                 np.multiply(bits[some], mask, out=part)
-                place += part.view(x.dtype)
+                place += part.view(dtype)
         if not windows.inside:
             ours, theirs = windows.overlap
             out[some][theirs] = target[ours]
 
-    by_planes(work, planes.shape[0], math.prod(x.shape[2:]), cost=2.0)
-    return out.reshape(x.shape)
+    by_planes(work, planes.shape[0], math.prod(windows.size), cost=2.0)
+    return out
 
 
 # ------------------------------------------------------------------------------------------------------ gather, scatter

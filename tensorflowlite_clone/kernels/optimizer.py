@@ -16,6 +16,7 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._typing import NDArray
+from .fast import twin
 from .threads import parallel
 
 __all__ = ["adam_", "by_formula", "sgd_"]
@@ -53,7 +54,7 @@ def _in_chunks(step: Callable[..., None], arrays: list[NDArray | None], scratch:
     parallel(work, size, cost=size * passes * _PASS, blas=False)
 
 
-def _memory(state: State, name: str, p: NDArray) -> NDArray:
+def memory(state: State, name: str, p: NDArray) -> NDArray:
     """The array of that name, of the shape of ``p``; zeros at first."""
     array: NDArray | None = state.get(name)
     if array is None:
@@ -61,6 +62,7 @@ def _memory(state: State, name: str, p: NDArray) -> NDArray:
     return array
 
 
+@twin(40_000, at=1)
 def by_formula(
     formula: Callable[..., tuple[Any, State]], p: NDArray, g: NDArray, state: State, group: Settings, elementwise: bool = True
 ) -> None:
@@ -116,6 +118,7 @@ def by_formula(
     state.update({k: v for k, v in found.items() if k not in written})
 
 
+@twin(30_000)
 def sgd_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     """The formula of `optim.SGD`.
 
@@ -133,7 +136,7 @@ def sgd_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     if momentum:
         if state.get("momentum_buffer") is None:
             dampening = 0.0  # the buffer starts as d
-        b = _memory(state, "momentum_buffer", p)
+        b = memory(state, "momentum_buffer", p)
 
     def step(p: NDArray, g: NDArray, b: NDArray | None, t: NDArray, u: NDArray) -> None:
         d = np.add(np.multiply(p, decay, out=t), g, out=t) if decay else g
@@ -146,6 +149,7 @@ def sgd_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     _in_chunks(step, [p, g, b], 2, 6, "sgd_")
 
 
+@twin(4_000)
 def adam_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     """The formula of `optim.Adam`.
 
@@ -157,8 +161,8 @@ def adam_(p: NDArray, g: NDArray, state: State, group: Settings) -> None:
     array([0.9])
     """
     n = state["step"] = int(state.get("step", 0)) + 1
-    m, v = _memory(state, "exp_avg", p), _memory(state, "exp_avg_sq", p)
-    vmax = _memory(state, "max_exp_avg_sq", p) if group["amsgrad"] else None
+    m, v = memory(state, "exp_avg", p), memory(state, "exp_avg_sq", p)
+    vmax = memory(state, "max_exp_avg_sq", p) if group["amsgrad"] else None
     lr, (beta1, beta2), decay, decoupled = group["lr"], group["betas"], group["weight_decay"], group["decoupled_weight_decay"]
     # the correction of v is drawn out of the root and the quotient: one pass less
     correction = math.sqrt(1.0 - beta2**n)

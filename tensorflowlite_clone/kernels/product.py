@@ -15,10 +15,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 from .short import SHORT, in_float32
 from .threads import WORTH_IT, parallel
 
-__all__ = ["contract", "matmul", "rows_of", "stacked_product"]
+__all__ = ["contract", "matmul", "rows_of", "stacked", "stacked_product"]
 
 #: The labels of the axes of two operands and of their product, one character each: ("ab", "bc", "ac") is a matrix product.
 Spec: TypeAlias = tuple[str, str, str]
@@ -41,10 +42,11 @@ def matmul(x: NDArray, y: NDArray) -> NDArray:
     if x.ndim <= 2 and y.ndim <= 2:
         result: NDArray = np.matmul(x, y)
         return result
-    return _stacked(x, y)
+    return stacked(x, y)
 
 
-def _stacked(x: NDArray, y: NDArray) -> NDArray:
+@twin(500)
+def stacked(x: NDArray, y: NDArray) -> NDArray:
     """``x @ y`` for stacks of matrices, which NumPy takes one after the other: split over threads where there is enough to do."""
     summed = x.shape[-1]
     outer = summed == 1 == y.shape[-2]  # columns times rows: nothing is summed, and BLAS is slow at it

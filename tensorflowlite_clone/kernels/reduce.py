@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 from .short import SHORT
 
-__all__ = ["in_range", "power_of_two", "row_max", "row_sum", "sum_to"]
+__all__ = ["in_range", "power_of_two", "row_argmax", "row_max", "row_sum", "sum_to"]
 
 
 _BLAS_WORTH = 2_048  # elements below which np.sum is as fast
@@ -134,6 +135,19 @@ def _sum_runs(g: NDArray, runs: tuple[tuple[int, bool], ...]) -> NDArray:
     return g
 
 
+@twin(1_000, "f")
+def row_argmax(z: NDArray, largest: bool = True) -> NDArray:
+    """The first place of the largest, or smallest, element of each row of a matrix: of the first NaN where a row holds one.
+
+    ``z``: real array (N, L) with L > 0. Returns int64 (N,).
+
+    >>> row_argmax(np.array([[1.0, 3.0], [2.0, -1.0]]))
+    array([1, 0])
+    """
+    return np.asarray((np.argmax if largest else np.argmin)(z, axis=1), np.int64)
+
+
+@twin(1_000, "f")
 def row_max(z: NDArray) -> NDArray:
     """Maxima of the rows of a matrix, ``z.max(1)``; NaN where a row holds one.
 

@@ -1,7 +1,7 @@
-"""Scattering with accumulation: the gradients of reading by index (embedding rows, ``x[index]``).
+"""Scattering with accumulation: the gradients of reading by index (embedding rows, ``x[index]``, ``gather``).
 
-Here: sums of values into a new zero array. Not here: parsing and checking of Python indices (``ops.index``), pooling's
-scatter, which knows windows (``kernels.pool``).
+Here: sums of values into a new zero array, and reading along one axis. Not here: parsing and checking of Python indices (``ops.index``),
+pooling's scatter, which knows windows (``kernels.pool``).
 
 ``np.add.at`` with rows as items costs 10 ns per element, but over a flat array of single elements only 2: every fast path
 below turns its index into flat positions. Rows that no other index hits are copied, not added; where equally many stand
@@ -11,6 +11,7 @@ together for each row, an axis is summed (``np.add.reduceat`` would take longer 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,15 @@ import numpy as np
 from .._errors import DimensionError, ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
+from .fast import twin
 
-__all__ = ["add_rows", "put_add"]
+__all__ = ["add_rows", "flat_index", "full_index", "gather", "put_add", "scatter_add"]
 
 
 _SMALL = 512  # elements up to which looking for a faster way costs more than it saves
 _RECTANGLE_WIDTH = 8  # row length from which sums by products pay
+#: Elements from which places in the flattened array are worth computing.
+WORTH = 1_024
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
 
@@ -62,6 +66,7 @@ def _add_in_rectangle(indices: NDArray, values: NDArray, counts: NDArray, most: 
     return out
 
 
+@twin(64, at=2)
 def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
     """Sum the rows of ``values`` by index into a new array: ``out[i] = sum of values[k] over k with indices[k] == i``.
 
@@ -135,6 +140,17 @@ def _leading_arrays(index: tuple[Any, ...], ndim: int) -> list[NDArray] | None:
     return arrays if all(a.dtype.kind in "iu" for a in arrays) else None
 
 
+def _slices_along(parts: tuple[Any, ...], have: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
+    """The axis of a single vector of integers in an index that is otherwise whole slices, where the values have the full shape."""
+    axes = [i for i, p in enumerate(parts) if not isinstance(p, slice)]
+    if len(axes) != 1 or any(p != slice(None) for i, p in enumerate(parts) if i != axes[0]):
+        return None
+    axis = axes[0]
+    at = np.asarray(parts[axis])
+    return axis if at.ndim == 1 and at.dtype.kind in "iu" and have == (*shape[:axis], at.size, *shape[axis + 1 :]) else None
+
+
+@twin(64, at=2)
 def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
     """A new zero array with ``values`` added at a NumPy index, as often as the index names a place.
 
@@ -162,6 +178,11 @@ def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
         out[parts] = values
         return out
     arrays = _leading_arrays(parts, len(shape))
+    if arrays is None and (axis := _slices_along(parts, values.shape, shape)) is not None:
+        index = _checked_rows(shape[axis], parts[axis], "put_add")
+        rows = np.moveaxis(values, axis, 0).reshape(index.size, values.size // index.size)  # a copy, which is nothing beside np.add.at
+        moved = add_rows(shape[axis], index, rows).reshape(shape[axis], *shape[:axis], *shape[axis + 1 :])
+        return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
     if arrays is None:
         out = np.zeros(shape, values.dtype)
         with np.errstate(all="ignore"):
@@ -175,3 +196,70 @@ def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
     width = math.prod(trailing)
     values = np.broadcast_to(values, (*rows.shape, *trailing))
     return add_rows(math.prod(leading), rows, values.reshape(*rows.shape, width)).reshape(shape)
+
+
+# ------------------------------------------------------------------------------------------------------------ along one axis
+
+
+def flat_index(index: Any, axis: int, shape: Any) -> Any:
+    """The places in the flattened array of ``shape``; None if some are out of range, which the other way explains."""
+    inside = all(i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)))
+    if not inside or int(index.min()) < 0 or int(index.max()) >= shape[axis]:
+        return None
+    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    places = index.astype(np.intp, copy=False)  # small integer dtypes would overflow
+    flat = places * strides[axis] if strides[axis] != 1 else places
+    if len(shape) == 1:
+        return flat
+    for i, n in enumerate(index.shape):
+        if i != axis and n > 1:
+            flat = flat + ramp(n, strides[i], len(shape) - i)
+    return flat
+
+
+def full_index(index: Any, axis: int) -> tuple[Any, ...]:
+    """The NumPy index that an index along one axis stands for."""
+    return tuple(index if i == axis else ramp(n, 1, index.ndim - i) for i, n in enumerate(index.shape))
+
+
+@lru_cache(maxsize=256)
+def ramp(n: int, step: int, ndim: int) -> Any:
+    """0, ``step``, 2 ``step``... along the first of ``ndim`` axes; kept, and not to be written to."""
+    numbers = np.arange(0, n * step, step).reshape(-1, *(1,) * (ndim - 1))
+    numbers.flags.writeable = False
+    return numbers
+
+
+@twin(64)
+def gather(x: NDArray, index: NDArray, axis: int) -> NDArray:
+    """``out[.., i, ..] = x[.., index[.., i, ..], ..]`` along an axis.
+
+    ``x``: array. ``index``: integers, as many dimensions as ``x`` and, but along the axis, at most as large. The result has its shape.
+    Raises `IndexError` if an index is out of range.
+
+    >>> gather(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0, 0], [1, 0]]), 1)
+    array([[1., 1.],
+           [4., 3.]])
+    """
+    flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
+    return np.asarray(x[full_index(index, axis)] if flat is None else np.take(x, flat))
+
+
+@twin(64)
+def scatter_add(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> NDArray:
+    """Zeros of shape ``size`` with ``x`` added at ``index`` along an axis: the transpose of `gather`.
+
+    ``x``: values, of the shape of the index. Raises `IndexError` if an index is out of range.
+
+    >>> scatter_add(np.array([[1.0, 2.0]]), np.array([[1, 1]]), 1, (1, 3))
+    array([[0., 3., 0.]])
+    """
+    flat = flat_index(index, axis, size) if index.size else None
+    if flat is None:
+        return put_add(tuple(size), full_index(index, axis), x)
+    if index.size < WORTH and x.shape == index.shape:
+        out = np.zeros(math.prod(size), x.dtype)
+        with np.errstate(all="ignore"):
+            np.add.at(out, flat.reshape(-1), x.reshape(-1))
+        return out.reshape(size)
+    return put_add((math.prod(size),), flat, x).reshape(size)

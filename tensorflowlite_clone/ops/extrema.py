@@ -18,7 +18,7 @@ from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, sha
 from ..core.families import Reduction
 from ..core.publish import public, to_operand, to_operands
 from ..core.tensor import Tensor
-from ..kernels.reduce import row_max
+from ..kernels.reduce import row_argmax, row_max
 from .cast import Cast, Clone
 from .gather import Gather
 from .shape import Reshape
@@ -83,18 +83,26 @@ class _Place(Reduction):
         return np.reshape(places, (size,) + (1,) * ndim) if keepdims else places
 
 
+def _places(x: Any, axis: int | None, keepdims: bool, largest: bool) -> Any:
+    """``np.argmax`` and ``np.argmin``; along a last axis by the kernel for rows."""
+    if axis == x.ndim - 1 and x.ndim > 1 and x.size and x.dtype.kind == "f":
+        places = row_argmax(x.reshape(-1, x.shape[-1]), largest)
+        return places.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
+    return np.asarray((np.argmax if largest else np.argmin)(x, axis=axis, keepdims=keepdims), np.int64)
+
+
 class ArgMax(_Place, title="argmax"):
     """The index of the first largest element along an axis (of the flattened array without one)."""
 
     def forward(x, *, axis=None, keepdims=False):
-        return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), np.int64)
+        return _places(x, axis, keepdims, True)
 
 
 class ArgMin(_Place, title="argmin"):
     """The index of the first smallest element along an axis (of the flattened array without one)."""
 
     def forward(x, *, axis=None, keepdims=False):
-        return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
+        return _places(x, axis, keepdims, False)
 
 
 class ValuesIndices(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,21 +21,17 @@ from ..core.levels import all_values, concrete
 from ..core.plain import plain_array
 from ..core.publish import implements, public, to_operand
 from ..core.tensor import Tensor
-from ..kernels.scatter import put_add
+from ..kernels import scatter as kernels
 from .cast import Cast, cast
 from .index import GetItem, Slot, get_item
 from .shape import Reshape
-
-#: Elements from which places in the flattened array are worth computing.
-WORTH = 1_024
 
 
 class Gather(Linear, AxisWise):
     """``out[.., i, ..] = x[.., index[.., i, ..], ..]`` along an axis; the index has the shape of the result."""
 
     def forward(x, index, *, axis):
-        flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
-        return x[full_index(index, axis)] if flat is None else np.take(x, flat)
+        return kernels.gather(x, index, axis)
 
     def grad_x(g, index, x_shape, axis):
         return ScatterAdd.of(g, index, axis=axis, size=x_shape)
@@ -53,15 +48,7 @@ class ScatterAdd(Linear, AxisWise, title="scatter_add"):
     shape_params = ("size",)
 
     def forward(x, index, *, axis, size):
-        flat = flat_index(index, axis, size) if index.size else None
-        if flat is None:
-            return put_add(tuple(size), full_index(index, axis), x)
-        if index.size < WORTH and x.shape == index.shape:
-            out = np.zeros(math.prod(size), x.dtype)
-            with np.errstate(all="ignore"):
-                np.add.at(out, flat.reshape(-1), x.reshape(-1))
-            return out.reshape(size)
-        return put_add((math.prod(size),), flat, x).reshape(size)
+        return kernels.scatter_add(x, index, axis, size)
 
     def grad_x(g, index, axis):
         return Gather.of(g, index, axis=axis)
@@ -92,35 +79,6 @@ class NonzeroStatic(General):
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """One axis more in front."""
         return cls.of(values[0], **{**params, "lead": params.get("lead", 0) + 1})
-
-
-def flat_index(index: Any, axis: int, shape: Any) -> Any:
-    """The places in the flattened array of ``shape``; None if some are out of range, which the other way explains."""
-    inside = all(i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)))
-    if not inside or int(index.min()) < 0 or int(index.max()) >= shape[axis]:
-        return None
-    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    places = index.astype(np.intp, copy=False)  # small integer dtypes would overflow
-    flat = places * strides[axis] if strides[axis] != 1 else places
-    if len(shape) == 1:
-        return flat
-    for i, n in enumerate(index.shape):
-        if i != axis and n > 1:
-            flat = flat + ramp(n, strides[i], len(shape) - i)
-    return flat
-
-
-def full_index(index: Any, axis: int) -> tuple[Any, ...]:
-    """The NumPy index that an index along one axis stands for."""
-    return tuple(index if i == axis else ramp(n, 1, index.ndim - i) for i, n in enumerate(index.shape))
-
-
-@lru_cache(maxsize=256)
-def ramp(n: int, step: int, ndim: int) -> Any:
-    """0, ``step``, 2 ``step``... along the first of ``ndim`` axes; kept, and not to be written to."""
-    numbers = np.arange(0, n * step, step).reshape(-1, *(1,) * (ndim - 1))
-    numbers.flags.writeable = False
-    return numbers
 
 
 def diagnose(op: str, shape: tuple[int, ...], index: Any, axis: int) -> Exception | None:

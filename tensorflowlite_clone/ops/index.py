@@ -104,7 +104,7 @@ class GetItem(Linear, title="indexing"):
     """``x[index]``: a copy."""
 
     def forward(x, *indices, spec):
-        alone = spec[:1] == (WHOLE,) and len(indices) == 1 and all(type(s) is Slot or s == WHOLE for s in spec)
+        alone = len(indices) == 1 and all(type(s) is Slot or s == WHOLE for s in spec)
         if alone and indices[0].dtype.kind == "i" and x.flags.c_contiguous:  # row-major at once
             return np.take(x, indices[0], axis=next(i for i, s in enumerate(spec) if type(s) is Slot))
         return np.asarray(x[fill(spec, indices)], order="C")

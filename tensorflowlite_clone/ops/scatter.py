@@ -21,9 +21,10 @@ from ..core.levels import concrete, is_plainly
 from ..core.operation import fused
 from ..core.plain import filling, fitting, plain_array
 from ..core.publish import public, require_operands, to_operand
+from ..kernels.scatter import WORTH, flat_index, full_index
 from .cast import Cast, Clone, cast
 from .compare import Where
-from .gather import WORTH, Gather, ScatterAdd, check_index, diagnose, flat_index, full_index, index_operand, slices
+from .gather import Gather, ScatterAdd, check_index, diagnose, index_operand, slices
 from .index import PutItem, Slot, get_item
 from .inplace.index_put import IndexPut
 from .shape import Reshape

@@ -17,7 +17,7 @@ import pytest
 
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.kernels import activation, fast, norm
-from tensorflowlite_clone.kernels.fast import TWINS, Twin
+from tensorflowlite_clone.kernels.fast import TWINS, Twin, call
 
 needs_numba = pytest.mark.skipif(not tl.fast.is_available(), reason="the extra fast is not installed; pip install -e '.[fast]'")
 tl.fast.report()  # loads all kernels
@@ -31,6 +31,7 @@ TOLERANCE = {"float32": 4e-6, "float64": 1e-14}
 
 
 def flatten(value):
+    value = [value[k] for k in sorted(value)] if isinstance(value, dict) else value
     return [a for v in value for a in flatten(v)] if isinstance(value, tuple | list) else [] if value is None else [np.asarray(value)]
 
 
@@ -50,11 +51,11 @@ def arguments(own, dtype, n, c, values):
 def compare(twin, kernel, given, tolerance, least=1.0):
     """Results, and arguments that were written to, agree: NaN, infinities and signs of zeros exactly, numbers within rounding."""
     ours, expected = copy.deepcopy(given), copy.deepcopy(given)
-    found = twin(*ours)
+    found = call(twin, ours)
     if found is NotImplemented:
         return False
     with np.errstate(all="ignore"):
-        wanted = kernel(*expected)
+        wanted = call(kernel, expected)
     pairs = zip(flatten((found, *ours)), flatten((wanted, *expected)), strict=True)
     for a, b in pairs:
         assert (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -103,7 +104,7 @@ def frozen(a):
 def writes(own, given):
     """Which arguments the kernel writes to."""
     after = tuple(a.copy() if isinstance(a, np.ndarray) else copy.deepcopy(a) for a in given)
-    own.kernel(*after)
+    call(own.kernel, after)
     return [isinstance(a, np.ndarray) and not np.array_equal(a, b) for a, b in zip(given, after, strict=True)]
 
 
@@ -217,3 +218,15 @@ def test_without_numba_nothing_changes():
         "    else: raise AssertionError\n"
         "tl.fast.enable(False)"
     )
+
+
+@needs_numba
+def test_loops_refuse_indices_that_are_out_of_range():
+    for name in ("gather", "scatter_add"):
+        for bad in (-1, 5):
+            index = np.zeros((5, 5), np.int64)
+            index[3, 2] = bad
+            for axis in (0, 1):
+                assert TWINS[f"scatter.{name}"].load()(np.ones((5, 5)), index, axis, *[(5, 5)] * (name == "scatter_add")) is NotImplemented
+    assert TWINS["scatter.add_rows"].load()(3, np.array([3]), np.ones((1, 20))) is NotImplemented
+    assert TWINS["scatter.add_rows"].load()(3, np.array([-4]), np.ones((1, 20))) is NotImplemented

@@ -8,7 +8,7 @@ kernels' files; the kernels, which are the reference; what users see of it (``te
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..._typing import DType
 
-__all__ = ["TWINS", "Twin", "state", "twin"]
+__all__ = ["TWINS", "Keywords", "Twin", "call", "state", "twin"]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 #: What twins compute in; everything else, also in another order of bytes, is left to the kernels.
@@ -77,16 +77,26 @@ def _declines(*_: Any, **__: Any) -> Any:
     return NotImplemented
 
 
+class Keywords(dict[str, Any]):
+    """The last argument of a sample: those that are given by name."""
+
+
+def call(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """Call with the arguments of a sample."""
+    *others, last = arguments
+    return function(*others, **last) if isinstance(last, Keywords) else function(*arguments)
+
+
 #: Every kernel that has a twin, by file and name: ``"activation.gelu"``.
 TWINS: dict[str, Twin] = {}
 
 
-def twin(elements: int, letters: str = "fd") -> Callable[[Kernel], Kernel]:
+def twin(elements: int, letters: str = "fd", at: int = 0) -> Callable[[Kernel], Kernel]:
     """Say of a kernel that the file of its name in this folder has a compiled twin of it: same name, arguments and results.
 
-    The twin takes a call whose first argument is a plain ndarray of at least so many ``elements`` (from where on the twin was measured to
-    win) and of float32 ("f" in ``letters``) or float64 ("d"), and whose other arrays are not of another kind of floats. It may still answer
-    `NotImplemented`; the kernel does what is left.
+    The twin takes a call whose first argument (or number ``at``) is a plain ndarray of at least so many ``elements`` (from where on the
+    twin was measured to win) and of float32 ("f" in ``letters``) or float64 ("d"), and whose other arrays are not of another kind of
+    floats. It may still answer `NotImplemented`; the kernel does what is left.
 
     >>> @twin(1000)
     ... def double(x):
@@ -105,7 +115,7 @@ def twin(elements: int, letters: str = "fd") -> Callable[[Kernel], Kernel]:
 
         @wraps(kernel)
         def choose(*arguments: Any, **settings: Any) -> Any:
-            x = arguments[0]
+            x = arguments[at]
             if state.on and type(x) is ndarray and x.size >= least and (dtype := x.dtype) in dtypes:
                 for a in (*arguments, *settings.values()) if settings else arguments:
                     if isinstance(a, ndarray) and a.dtype != dtype and (a.dtype.kind in "fcV" or not a.dtype.isnative):

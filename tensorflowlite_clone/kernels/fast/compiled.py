@@ -33,7 +33,7 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 Draw = Callable[..., NDArray]
 
 #: Numba notices a change of a loop's own file only: formulas that are inlined count by this part of the name under which it is kept.
-_STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "compiled.py"))
+_STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "lines.py", "compiled.py"))
 
 
 def _jit(function: Loop, sums: bool, **options: bool) -> Loop:
