@@ -7,7 +7,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Two installations into one environment at a time would break it, whatever -j says.
 .NOTPARALLEL:
-.PHONY: train test test-fast reference check lint types doctest fresh matrix mutants machines bench docs clean
+.PHONY: train test test-fast reference check lint types doctest fresh matrix mutants machines bench docs docs-serve docs-test clean
 
 train: $(VENV)/.viz
 	$(BIN)/python examples/train_mnist.py --dataset digits
@@ -56,9 +56,16 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.docs
-	$(BIN)/python docs/generate.py
-	$(BIN)/pdoc --math --output-directory docs/_build tensorflowlite_clone
-	@echo "open docs/_build/tensorflowlite_clone.html"
+	$(BIN)/python docs/generate.py --check
+	PATH="$(CURDIR)/$(BIN):$$PATH" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -j $(JOBS) -q -W --keep-going docs docs/_build/html
+	@echo "open docs/_build/html/index.html, or make docs-serve for the pages that run Python"
+
+docs-serve: docs
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
+
+# The built site in Debian's Chromium, which reaches nothing but this machine.
+docs-test: docs
+	$(BIN)/python -m pytest -q -s tests/site
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

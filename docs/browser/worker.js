@@ -1,0 +1,30 @@
+// Python in a worker: the page stays responsive while it trains. Messages: {id, run: code, globals} -> {id, out} | {id, error}; what Python
+// posts by `post(dict)` arrives as {event: ...}.
+import { loadPyodide } from "./pyodide/pyodide.mjs";
+
+let python = null;
+
+async function start() {
+  python = await loadPyodide({ indexURL: new URL("./pyodide/", import.meta.url).href, stdout: (text) => postMessage({ event: "print", text }) });
+  for (const name of ["numpy.zip", "package.zip"]) {
+    const bytes = await (await fetch(new URL(`./pyodide/${name}`, import.meta.url))).arrayBuffer();
+    python.unpackArchive(new Uint8Array(bytes), "zip", { extractDir: "/lib/python3.14/site-packages" });
+  }
+  python.globals.set("post", (value) => postMessage({ event: "python", value: value.toJs({ dict_converter: Object.fromEntries }) }));
+  python.globals.set("program", await (await fetch(new URL("./program.py", import.meta.url))).text());
+  await python.runPythonAsync("exec(compile(program, 'program.py', 'exec'), globals())");
+  postMessage({ event: "ready" });
+}
+
+const ready = start().catch((error) => postMessage({ event: "failed", text: String(error) }));
+
+onmessage = async ({ data }) => {
+  await ready;
+  try {
+    for (const [name, value] of Object.entries(data.globals ?? {})) python.globals.set(name, python.toPy(value));
+    const out = await python.runPythonAsync(data.run);
+    postMessage({ id: data.id, out: out?.toJs ? out.toJs({ dict_converter: Object.fromEntries }) : out });
+  } catch (error) {
+    postMessage({ id: data.id, error: String(error.message ?? error) });
+  }
+};
