@@ -17,11 +17,11 @@ test: $(VENV)/.test
 
 # The whole suite again with the extra fast: compiled twins take arrays of every size.
 test-fast: $(VENV)/.fast $(VENV)/.test
-	TL_FAST=all $(PYTEST) -q -n $(JOBS) --matrix docs/_build/fast.json
+	TL_RANKS=0 TL_FAST=all $(PYTEST) -q -n $(JOBS) --matrix docs/_build/fast.json
 
 # The whole suite again, beside what it compares with: PyTorch, JAX and others. None of it may be skipped for want of them.
 reference: $(VENV)/.reference $(VENV)/.test
-	$(PYTEST) -q -n $(JOBS) --reference --matrix docs/_build/reference.json
+	TL_RANKS=0 $(PYTEST) -q -n $(JOBS) --reference --matrix docs/_build/reference.json
 
 check: lint types fresh test doctest
 
