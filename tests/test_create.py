@@ -139,12 +139,14 @@ def test_like_functions_have_the_visible_shape_inside_transforms():
         assert all(x.dtype == np.float64 for x in made)
 
 
-def test_copying_a_transform_s_values_is_refused():
-    for make in (tl.tensor, lambda x: tl.tensor([x[0], x[1]])):
-        with pytest.raises(TypeError, match="tensor: the value belongs to a function transform"):
-            vmap(make)(np.ones((2, 3)))
-        with pytest.raises(TypeError, match="tensor: the value belongs to a function transform"):
-            jvp(make, (np.ones(3),), (np.ones(3),))
+def test_tensors_made_of_a_transform_s_values_are_followed():
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert vmap(lambda x: tl.tensor([x[0], x[1]]))(x).tolist() == x.tolist()
+    assert jvp(lambda x: tl.tensor([x[0], x[1]]), (x[0],), (x[1],))[1].tolist() == x[1].tolist()
+    mixed = vmap(lambda t: tl.tensor([1j, t]))(tl.tensor([0.5, 1.5], dtype=tl.float64))
+    assert mixed.dtype == tl.complex128 and mixed.tolist() == [[1j, 0.5], [1j, 1.5]]
+    with pytest.raises(TypeError, match="tensor: the value belongs to a function transform"):  # a copy of it alone
+        vmap(tl.tensor)(x)
 
 
 def test_as_tensor_keeps_derivatives_inside_transforms():

@@ -229,22 +229,6 @@ def numbers_inside():
     assert func.grad(f)(np.array([1.0, 1.0])).tolist() == [2.0, 1.0]
 
 
-@says("Inside function transforms, a tensor that takes values")
-def fresh_tensors():
-    def f(make):
-        def g(x):
-            y = make(x)
-            y[0] = x[1] * 2.0
-            return y.sum()
-
-        return g
-
-    x = tl.ones(2, dtype=tl.float64)
-    assert func.grad(f(tl.zeros_like))(x).tolist() == [0.0, 2.0]
-    with pytest.raises(TypeError, match=r"make it of a value of the transform, y = tl.zeros_like\(x\)"):
-        func.grad(f(lambda x: tl.zeros(2, dtype=tl.float64)))(x)
-
-
 @says("Tensors made in `inference_mode`")
 def inference():
     with tl.inference_mode():

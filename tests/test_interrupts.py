@@ -273,7 +273,7 @@ def test_the_fast_path_is_back_after_an_interrupted_detect_anomaly():
         leaf() * 2  # whatever comes next
         x = tl.cat([leaf(), leaf()])
         assert x.requires_grad
-        assert not observe.aside
+        assert not observe.aside, (k, observe._threads, threading.get_ident(), vars(state).get("observers"), state.observers)
 
 
 @TRACED

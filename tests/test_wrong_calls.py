@@ -132,7 +132,7 @@ def test_the_package_raises_nothing_of_python_s_own_with_a_value_in_it_that_coul
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
                 cls = getattr(tl._errors, node.exc.func.id, None)
-                if cls is None or not issubclass(cls, Bounded):
+                if not isinstance(cls, type) or not issubclass(cls, Bounded):
                     quoted = [v for v in ast.walk(node.exc) if isinstance(v, ast.FormattedValue) and v.conversion == 114]
                     found += [f"{path}:{node.lineno}: {ast.unparse(v.value)}" for v in quoted if v.format_spec is None]
     assert {f.rsplit(": ", 1)[1] for f in found} <= {

@@ -47,6 +47,8 @@ def instead(what: str) -> str:
         return _STORE
     if what == "array" and name in ("array", "asarray", "asanyarray", "ascontiguousarray"):
         return _ARRAY
+    if what == "array" and re.match(r"[\w.]*\b[rc]_\[", said):
+        return f"{said:.40}: {_ARRAY}"
     if what == "array" and said.endswith("]") and not said.startswith("["):
         return _INDEX
     if what == "array" and re.search(r"\.dot\([^()]*\)$", said):

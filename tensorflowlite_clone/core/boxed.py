@@ -143,7 +143,7 @@ class Boxed(Methods):
         """Raise where ``what`` would be a number, or numbers, without the derivative."""
         if state.leaving is not None:
             state.leaving.check(what, self.followed())
-        if self.level > 0 and self.followed():
+        elif self.level > 0 and self.followed() and (state.grad_enabled or not self.rank):  # nothing is recorded that would be lost
             raise self.untraceable(what)
 
     def _read(self, by: str) -> None:

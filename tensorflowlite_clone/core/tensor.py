@@ -377,10 +377,10 @@ class Tensor(_Taped, metaclass=TensorType):
         cell.note(by, place, written if told else None, None if before is None else (id(self), before))
 
     # ---- to Python and NumPy ----------------------------------------------------------------------------------------------
-    def item(self) -> Any:
+    def item(self) -> float:
         """The value of a one-element tensor as a Python number: of its kind, whatever type checkers are told."""
         self._leave("item")
-        return self._item()
+        return self._item()  # type: ignore[no-any-return]
 
     def _item(self) -> Any:
         if self.numel() != 1:

@@ -20,6 +20,7 @@ import threading
 import time
 
 from .._lazy import public
+from .._state import freed_by_fork
 from . import watch
 from .engine import cores, engine
 
@@ -87,7 +88,7 @@ class Job:
     """The processes of one job, and the hub that hears them."""
 
     def __init__(self, command: list[str], n: int, env: dict[str, str]) -> None:
-        self.over = threading.Event()
+        self.over = freed_by_fork(threading.Event())
         self.hub = watch.Hub(n, self._ended)
         self.process = subprocess.Popen(command, env=env | {watch.VARIABLE: self.hub.address}, start_new_session=True)
         self.hub.thread.start()

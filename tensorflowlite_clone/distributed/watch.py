@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from .._state import freed_by_fork
 from ..core.where import caller, line
 from .channel import UNDER_WAY, said
 from .engine import WAITING, launched
@@ -42,7 +43,7 @@ class Line:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket, self.rest = connection, b""
-        self.lock = threading.Lock()
+        self.lock = freed_by_fork(threading.Lock())
 
     def send(self, **message: Any) -> bool:
         """Send a message; whether somebody could hear it."""
@@ -238,7 +239,7 @@ class Watch:
         self.limit = 1800.0
         self.hub: Hub | None = None
         self.line: Line | None = None
-        self.done = threading.Event()
+        self.done = freed_by_fork(threading.Event())
         self.spoken: dict[Any, float] = {}
 
     def connect(self, address: str) -> None:

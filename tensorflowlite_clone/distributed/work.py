@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import DistError
+from .._state import freed_by_fork
 
 __all__ = ["DONE", "Work", "later"]
 
@@ -21,7 +22,7 @@ class Work:
 
     def __init__(self, run: Callable[[], Any] | None = None) -> None:
         self.run = run
-        self.event = threading.Event()
+        self.event = freed_by_fork(threading.Event())
         #: How long it took, in seconds, and how long somebody has waited for it.
         self.seconds = self.waited = 0.0
         self.failure: BaseException | None = None

@@ -39,6 +39,8 @@ def in_float32(kernel: Kernel) -> Kernel:
         if short.char not in SHORT:
             return kernel(*arrays, **settings)
         wide = kernel(*(_wide(a) for a in arrays), **settings)
+        if wide is None:
+            return None
         with np.errstate(over="ignore", under="ignore"):
             return tuple(r.astype(short) for r in wide) if isinstance(wide, tuple) else wide.astype(short)
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .._state import get_default_dtype
-from ..core.registry import FUNCTIONS
 from ..core.tensor import Tensor
 from . import functional as F  # noqa: N812
 from . import init
@@ -132,8 +131,7 @@ class Flatten(Layer):
     def forward(self, input: Tensor) -> Tensor:
         """The flattened input."""
         needs_tensor(self, input, arrays=False)
-        flat: Tensor = FUNCTIONS["flatten"](input, self.start_dim, self.end_dim)
-        return flat
+        return Tensor.flatten(input, self.start_dim, self.end_dim)  # values of two faces have it
 
     def extra_repr(self) -> str:
         """The dimensions."""

@@ -94,11 +94,9 @@ def _leaves(data: Any) -> dict[type, Any]:
     return found
 
 
-def _boxes(data: Any) -> list[Any]:
-    """The tensors in nested lists."""
-    if isinstance(data, list | tuple):
-        return [b for d in data for b in _boxes(d)]
-    return [data] if isinstance(data, Boxed) else []
+def _elements(data: Any) -> list[Any]:
+    """What stands in nested lists."""
+    return [e for d in data for e in _elements(d)] if isinstance(data, list | tuple) else [data]
 
 
 def _plain(data: Any, op: str) -> Any:
@@ -197,9 +195,14 @@ def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
     tl.float32
     """
-    boxes = _boxes(data) if state.open and isinstance(data, list | tuple) else []
-    if any(b.followed() for b in boxes):
-        kind = np.result_type(*(numpy_dtype(b.dtype) for b in boxes)) if dtype is None else numpy_dtype(dtype)
+    parts = _elements(data) if state.open and isinstance(data, list | tuple) else []
+    if any(isinstance(p, Boxed) and p.followed() for p in parts):
+        kinds = [
+            np.dtype(np.complex64) if isinstance(p, complex) else numpy_dtype(p.dtype)
+            for p in parts
+            if isinstance(p, complex) or _has_dtype(p)
+        ]
+        kind = np.result_type(*kinds) if dtype is None else numpy_dtype(dtype)
         return finish(cast(operand(data, "tensor"), kind), **how)
     return finish(_values(data, "tensor", dtype), **how)
 

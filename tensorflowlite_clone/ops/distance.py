@@ -145,7 +145,7 @@ def _cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str | None = "use
     a, b = shape_of(x), shape_of(y)
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-1]:
         raise ShapeError(f"cdist: rows differ in length: x1 is {a}, x2 is {b}; they must be (..., n, k) and (..., m, k)")
-    if p == 2 and x.dtype.kind != "c" != y.dtype.kind:
+    if type(p) in (int, float) and p == 2 and x.dtype.kind != "c" != y.dtype.kind:
         return Distances.of(x, y)
     rows = Reshape.of(x, shape=(*a[:-1], 1, a[-1]))
     columns = Reshape.of(y, shape=(*b[:-2], 1, *b[-2:]))

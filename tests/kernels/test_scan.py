@@ -68,6 +68,7 @@ def test_gradients_of_products_by_division_are_those_without(of, case):
         np.testing.assert_allclose(abs(t.grad.numpy()), abs(exact), rtol=1e-4)
     else:
         assert np.all(abs(t.grad.numpy() - exact) <= 1e-5 * size + 1e-44)
-    ans = (np.prod(x, 1, keepdims=True) if of == "prod" else np.cumprod(x, 1)).astype("f4")
+    with np.errstate(over="ignore"):
+        ans = (np.prod(x, 1, keepdims=True) if of == "prod" else np.cumprod(x, 1)).astype("f4")
     kernel = prod_grad(g, x, ans) if of == "prod" else cumprod_grad(g, x, ans, 1)
     assert (kernel is None) == (case in ("a zero", "small", "large") or (case == "loses the cotangent" and of == "cumprod")), case

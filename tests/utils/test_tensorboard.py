@@ -220,6 +220,7 @@ def test_images(tmp_path):
 def test_figures_boxes_and_films(tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     with SummaryWriter(tmp_path) as writer:
+        plt.close("all")
         figures = [plt.figure(figsize=(1, 0.5), dpi=20) for _ in range(2)]
         writer.add_figure("one", figures[0], 2, close=False)
         writer.add_figure("two", figures, 2)
