@@ -40,8 +40,8 @@ _switches: list[tuple[Callable[[], None], Callable[[], None]]] = []
 lock = freed_by_fork(threading.Lock())
 #: The threads that have observers of their own, by identifier. Who they are stands in the state of each: this only sums it up.
 _threads: set[int] = set()
-#: Whether the fast path stands aside, for observers of whatever thread.
-aside = False
+#: Whether the fast path stands aside, for observers of whatever thread; None while that changes, and after an interrupt meanwhile.
+aside: bool | None = False
 
 
 def on_switch(first: Callable[[], None], last: Callable[[], None]) -> None:
@@ -69,7 +69,8 @@ def settle() -> None:
         if type(own) is not tuple:  # else some are hidden for a while, by `during`
             (_threads.add if own else _threads.discard)(threading.get_ident())
         wanted = bool(_threads or ThreadState.observers)
-        if wanted != aside:
+        if wanted is not aside:
+            aside = None
             for first, last in _switches:
                 (first if wanted else last)()
             aside = wanted
