@@ -22,7 +22,7 @@ class Work:
 
     def __init__(self, run: Callable[[], Any] | None = None) -> None:
         self.run = run
-        self.event = freed_by_fork(threading.Event())
+        self.event: threading.Event = freed_by_fork(threading.Event())
         #: How long it took, in seconds, and how long somebody has waited for it.
         self.seconds = self.waited = 0.0
         self.failure: BaseException | None = None
