@@ -15,9 +15,10 @@ train: $(VENV)/.viz
 test: $(VENV)/.test
 	$(PYTEST) -q -n $(JOBS)
 
-# The whole suite again with the extra fast: compiled twins take arrays of every size.
+# The suite with the extra fast: compiled twins take arrays of every size. TESTS="tests/kernels tests/nn": some of it.
+TESTS ?=
 test-fast: $(VENV)/.fast $(VENV)/.test
-	TL_RANKS=0 TL_FAST=all $(PYTEST) -q -n $(JOBS) --matrix docs/_build/fast.json
+	TL_RANKS=0 TL_FAST=all $(PYTEST) -q -n $(JOBS) $(if $(TESTS),$(TESTS),--matrix docs/_build/fast.json)
 
 # The whole suite again, beside what it compares with: PyTorch, JAX and others. None of it may be skipped for want of them.
 reference: $(VENV)/.reference $(VENV)/.test
