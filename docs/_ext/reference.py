@@ -68,7 +68,7 @@ class Entry:
         """The first sentence of its docstring."""
         text = (inspect.getdoc(self.thing) or "").strip().split("\n\n")[0].replace("\n", " ")
         ends = (m.start() for m in re.finditer(r"(?<=[.:;])\s", text + " "))
-        return text[: next((e for e in ends if text[:e].count("`") % 2 == 0), len(text))].rstrip(" :;")
+        return text[: next((e for e in ends if text[:e].count("``") % 2 == 0 and text[:e].count("`") % 2 == 0), len(text))].rstrip(" :;")
 
 
 def twin_of(name: str) -> str:
