@@ -88,7 +88,7 @@ DIFFERENT: dict[str, str] = {
     "nn.utils.parametrize.register_parametrization": "modules with the same parametrized names share a class: they can be stacked",
 }
 #: Words in the README's list that name something else than the function of that name, or not what differs.
-ELSEWHERE = {"log_softmax", "zeros", "zeros_like", "normal", "random", "device", "pin_memory", "tl", "np", "igamma"}
+ELSEWHERE = {"log_softmax", "normal", "random", "device", "pin_memory", "tl", "np", "igamma"}
 #: Reasons in the tables of the tests that are about the test or about PyTorch's stubs, and no difference.
 NO_DIFFERENCE = re.compile(
     r"part of the call is in single precision|the call asserts|only in PyTorch's stubs|an error whatever it is given"

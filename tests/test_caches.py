@@ -6,6 +6,7 @@ The caches are found, not listed: memoised functions, and containers that belong
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import gc
 import importlib
@@ -33,7 +34,8 @@ MEMOISED = type(functools.lru_cache(lambda: None))
 def everything():
     """Every module of the package and every class defined in it, by name."""
     for info in pkgutil.walk_packages(tl.__path__, tl.__name__ + "."):
-        importlib.import_module(info.name)
+        with contextlib.suppress(tl._errors.MissingExtraError):
+            importlib.import_module(info.name)
     found = {}
     for name, module in list(sys.modules.items()):
         if name == tl.__name__ or name.startswith(tl.__name__ + "."):

@@ -11,7 +11,7 @@ __all__ = ["ASKING", "AS_THEY_ARE", "HIDDEN", "PLACES", "RELEASES", "VALUES"]
 #: What other programs take the package for, and the releases whose names it has.
 RELEASES = {"torch": "2.13.0", "torchvision": "0.28.0"}
 #: The package's own parts, which PyTorch has other modules for, or none.
-HIDDEN = {"as_torch", "core", "datasets", "io", "kernels", "ops", "transforms"}
+HIDDEN = {"as_torch", "core", "datasets", "fast", "integrate", "io", "kernels", "numpy", "ops", "scipy", "transforms"}
 #: Modules that are what they are, for programs set attributes there.
 AS_THEY_ARE = ("torch.backends", "torch._dynamo.config", "torch._inductor.config")
 #: Modules whose functions ask their arguments for ``__torch_function__``.
