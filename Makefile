@@ -33,7 +33,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-doctest: $(VENV)/.test
+doctest: $(VENV)/.test $(VENV)/.scipy
 	$(PYTEST) -q --doctest-modules --import-mode=prepend tensorflowlite_clone
 
 fresh: $(VENV)/.dev
