@@ -141,6 +141,8 @@ def test_functions_of_one_array_take_any_number_of_dimensions(shape):
     for f in [*NUMPY_FUNCTIONS, *UFUNCS]:
         if f.__name__ in UNLIKE or getattr(f, "__module__", "numpy") != "numpy":  # np.linalg and np.fft: test_linalg.py, test_fft.py
             continue
+        if isinstance(f, np.ufunc) and getattr(np, f.__name__, None) is not f:  # SciPy's, where something has loaded it
+            continue
         try:
             expected = flat(f(x))
         except (TypeError, ValueError, IndexError):  # it needs other arguments, or other dimensions
