@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import groups
-from .harness import compare, is_noisy, run_process
+from .harness import WITH_FAST, compare, is_noisy, run_process
 from .report import costs, describe, document, environment, table, write
 from .workloads import CONTROL, GROUPS, load, names, needs
 
@@ -33,6 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's IDX files, for the workloads train_epoch*")
     parser.add_argument("--quick", action="store_true", help="3 short pairs, to see that everything runs")
     parser.add_argument("--ours-only", action="store_true", help="time this package alone; needs no PyTorch, gives no ratios")
+    parser.add_argument("--fast", action="store_true", help="this package also with its extra fast, beside the two")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/latest.json"), help="where to write the results")
     parser.add_argument("--against", type=Path, help="an earlier JSON file: name what became slower beside PyTorch")
     parser.add_argument("--page", type=Path, help="write the run as a page (Markdown), such as docs/performance.md")
@@ -66,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     for package in [options.ours] if options.ours_only else [options.ours, options.theirs]:
         if importlib.util.find_spec(package) is None:
             parser.error(f'{package} is not installed; install it with: pip install -e ".[bench]", or pass --ours-only')
+    if options.fast and importlib.util.find_spec("numba") is None:
+        parser.error('numba is not installed; install it with: pip install -e ".[fast]"')
     chosen = [CONTROL, *(n for n, x in missing.items() if n != CONTROL and not x)]
     earlier = None if options.against is None else groups.read(options.against)
     pairs, seconds = (3, 0.5) if options.quick else (options.pairs, options.seconds)
@@ -80,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
 
     say = functools.partial(print, file=sys.stderr, flush=True)
     theirs = None if options.ours_only else options.theirs
-    rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say)
+    rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say, WITH_FAST if options.fast else None)
     noisy = is_noisy(rows[0])
     print(table(rows))
     cost_table = costs(rows, lambda n: load(n).limit)

@@ -28,23 +28,34 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 #: What makes OpenBLAS use other kernels than this processor's: products at half their speed or less, as no user has them.
 KERNEL_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
+#: What the package is called with its extra: its twins of kernels are compiled (`tl.fast`). Without it they are off, installed or not.
+WITH_FAST = "tensorflowlite_clone[fast]"
 #: ``run(package, workload, seconds)`` gives the figures of one process.
 Runner = Callable[[str, str, float], dict[str, Any]]
 
 
 @dataclass
 class Row:
-    """The result of one workload: one entry per pair; ``theirs`` is empty when only ours was run."""
+    """The result of one workload: one entry per pair; ``theirs`` is empty when only ours was run, ``fast`` unless it was asked for."""
 
     name: str
     ours: list[dict[str, Any]] = field(default_factory=list)
     theirs: list[dict[str, Any]] = field(default_factory=list)
     tolerance: float = 0.0
+    fast: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def ratios(self) -> list[float]:
         """Their time by ours, pair by pair: above 1 ours is faster."""
-        return [t["seconds"] / o["seconds"] for o, t in zip(self.ours, self.theirs, strict=True)] if self.theirs else []
+        return self._ratios(self.ours)
+
+    @property
+    def fast_ratios(self) -> list[float]:
+        """Their time by ours with the extra ``fast``."""
+        return self._ratios(self.fast)
+
+    def _ratios(self, side: list[dict[str, Any]]) -> list[float]:
+        return [t["seconds"] / o["seconds"] for o, t in zip(side, self.theirs, strict=True)] if self.theirs and side else []
 
     @property
     def ratio(self) -> float | None:
@@ -59,13 +70,13 @@ class Row:
     @property
     def agrees(self) -> bool:
         """Whether all processes, of both packages, ended their checked steps with the same loss."""
-        losses: list[float] = [r["loss"] for r in (*self.ours, *self.theirs)]
+        losses: list[float] = [r["loss"] for r in (*self.ours, *self.fast, *self.theirs)]
         if not all(math.isfinite(a) for a in losses):
             return False
         return max(losses) - min(losses) <= self.tolerance * max(1.0, *(abs(a) for a in losses))
 
     def median(self, side: str, key: str) -> float | None:
-        """The median of one figure of one side (``"ours"`` or ``"theirs"``), None where that side was not run."""
+        """The median of one figure of one side (``"ours"``, ``"fast"`` or ``"theirs"``), None where that side was not run."""
         figures = [r[key] for r in getattr(self, side)]
         return float(statistics.median(figures)) if figures else None
 
@@ -75,7 +86,9 @@ class Row:
             "name": self.name, "ratio": self.ratio, "quartiles": self.quartiles, "ratios": self.ratios, "agrees": self.agrees,
             "ours_seconds": self.median("ours", "seconds"), "theirs_seconds": self.median("theirs", "seconds"),
             "ours": self.ours, "theirs": self.theirs,
-        }  # fmt: skip
+        } | (
+            {"fast": self.fast, "fast_ratio": statistics.median(self.fast_ratios)} if self.fast_ratios else {}
+        )  # fmt: skip
 
 
 def middle_half(values: list[float]) -> tuple[float, float]:
@@ -107,7 +120,7 @@ def run_process(
     """Run one worker process and read its figures.
 
     Args:
-        package: the module to run the workload under, with PyTorch's API.
+        package: the module to run the workload under, with PyTorch's API; or `WITH_FAST`.
         workload: its name.
         seconds: how long to time.
         threads: threads of both packages and their libraries; all available CPUs by default.
@@ -117,8 +130,8 @@ def run_process(
         RuntimeError: the process failed; the message carries the end of what it wrote to standard error.
     """
     threads = available_cpus() if threads is None else threads
-    env = child_environment(threads)
-    spec = {"package": package, "workload": workload, "seconds": seconds, "threads": threads, "options": dict(options or {})}
+    env = child_environment(threads) | {"TL_FAST": str(int(package == WITH_FAST))}
+    spec = {"package": package.partition("[")[0], "workload": workload, "seconds": seconds, "threads": threads, "options": dict(options or {})}
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if result.returncode:
@@ -129,7 +142,7 @@ def run_process(
 
 def compare(
     names: list[str], pairs: int, seconds: float, run: Runner, tolerance: Callable[[str], float], ours: str, theirs: str | None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None, fast: str | None = None,
 ) -> list[Row]:  # fmt: skip
     """Run all workloads in ``pairs`` rounds; within a round each workload runs once under each package, in alternating order.
 
@@ -144,14 +157,16 @@ def compare(
         ours: the package under test.
         theirs: the package to compare with; None runs ours alone.
         say: told one line after each pair.
+        fast: ours once more, with its extra.
     """
     rows = {name: Row(name, tolerance=tolerance(name)) for name in names}
     for pair in range(pairs):
         for name, row in rows.items():
-            sides = [("ours", ours)] if theirs is None else [("ours", ours), ("theirs", theirs)]
+            sides = [(side, package) for side, package in (("ours", ours), ("theirs", theirs), ("fast", fast)) if package is not None]
             for side, package in sides if pair % 2 == 0 else reversed(sides):
                 getattr(row, side).append(run(package, name, seconds))
             result = f"ratio {row.ratios[-1]:.2f}" if row.theirs else f"{row.ours[-1]['seconds'] * 1e3:.3f} ms"
+            result += f", fast {row.fast_ratios[-1]:.2f}" if row.fast_ratios else ""
             say(f"pair {pair + 1}/{pairs}  {name:20s} {result}")
     return list(rows.values())
 

@@ -1,4 +1,4 @@
-"""What the README says under "Where it differs from PyTorch on purpose": every line is asserted here, by the function named after it.
+"""What `docs/differences.md` says: every line is asserted here, by the function named after it.
 
 Here each has one short example; the sweeps over the kinds stand in other files.
 """
@@ -16,9 +16,8 @@ from tensorflowlite_clone import func, nn, optim
 from tensorflowlite_clone.autograd import Function
 from tensorflowlite_clone.utils.data import DataLoader, IterableDataset, TensorDataset, get_worker_info
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("## Where it differs from PyTorch on purpose")[1].split("\n## ")[0]
-LINES = [re.sub(r"\s+", " ", line).strip() for line in re.split(r"^\* ", SECTION, flags=re.M)[1:]]
+SECTION = (Path(__file__).parent.parent / "docs" / "differences.md").read_text(encoding="utf-8")
+LINES = [re.sub(r"\s+", " ", line).strip() for line in re.split(r"^\* ", re.sub(r"^## .*$", "", SECTION, flags=re.M), flags=re.M)[1:]]
 SAID = {}
 
 

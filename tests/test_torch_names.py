@@ -62,7 +62,7 @@ def test_what_differs_is_there(page, every):
     there = {f"{space}.{r.name}".lstrip(".") for space, rows in every.items() for r in rows if r.there}
     assert {*page.DIFFERENT} <= there
     differing = page.differences()
-    assert "PyTorch gives NaN" in " ".join(differing["where"])  # from the README
+    assert "PyTorch gives NaN" in " ".join(differing["where"])  # from the differences
     assert any("cudnn_enabled" in text for text in differing["group_norm"])  # from the signatures
     assert any(text.startswith("second derivative (at 0)") for text in differing["norm"])  # from the comparison with PyTorch
     assert not [n for n in page.ELSEWHERE - {"tl", "np", "igamma"} if not any(f"`{n}" in t or f".{n}" in t for t in page.differing_lines())]
