@@ -21,8 +21,10 @@ test-fast: $(VENV)/.fast $(VENV)/.test
 	TL_RANKS=0 TL_FAST=all $(PYTEST) -q -n $(JOBS) $(if $(TESTS),$(TESTS),--matrix docs/_build/fast.json)
 
 # The whole suite again, beside what it compares with: PyTorch, JAX and others. None of it may be skipped for want of them.
+# REST=1: without what passed in `make test` before it.
+REST ?=
 reference: $(VENV)/.reference $(VENV)/.test
-	TL_RANKS=0 $(PYTEST) -q -n $(JOBS) --reference --matrix docs/_build/reference.json
+	TL_RANKS=0 $(PYTEST) -q -n $(JOBS) --reference $(if $(REST),--rest,--matrix docs/_build/reference.json)
 
 check: lint types fresh test doctest
 

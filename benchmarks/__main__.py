@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import groups
-from .harness import WITH_FAST, compare, is_noisy, run_process
+from .harness import WITH_FAST, Row, compare, is_noisy, run_process
 from .report import costs, describe, document, environment, table, write
 from .workloads import CONTROL, GROUPS, load, names, needs
 
@@ -83,7 +83,12 @@ def main(argv: list[str] | None = None) -> int:
 
     say = functools.partial(print, file=sys.stderr, flush=True)
     theirs = None if options.ours_only else options.theirs
-    rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say, WITH_FAST if options.fast else None)
+
+    def keep(rows: list[Row]) -> None:
+        write(options.json, document(rows, machine, is_noisy(rows[0])))
+
+    fast = WITH_FAST if options.fast else None
+    rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say, fast, keep)
     noisy = is_noisy(rows[0])
     print(table(rows))
     cost_table = costs(rows, lambda n: load(n).limit)
@@ -98,7 +103,6 @@ def main(argv: list[str] | None = None) -> int:
     if earlier is not None:
         slower = groups.regressions(run_document["rows"], earlier["rows"])
         print("\n".join(["", f"slower than in {options.against}:" if slower else f"nothing slower than in {options.against}", *slower]))
-    write(options.json, run_document)
     print(f"written to {options.json}")
     if options.page is not None:
         options.page.write_text(groups.page(run_document), encoding="utf-8")

@@ -131,7 +131,13 @@ def run_process(
     """
     threads = available_cpus() if threads is None else threads
     env = child_environment(threads) | {"TL_FAST": str(int(package == WITH_FAST))}
-    spec = {"package": package.partition("[")[0], "workload": workload, "seconds": seconds, "threads": threads, "options": dict(options or {})}
+    spec = {
+        "package": package.partition("[")[0],
+        "workload": workload,
+        "seconds": seconds,
+        "threads": threads,
+        "options": dict(options or {}),
+    }
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if result.returncode:
@@ -142,7 +148,7 @@ def run_process(
 
 def compare(
     names: list[str], pairs: int, seconds: float, run: Runner, tolerance: Callable[[str], float], ours: str, theirs: str | None,
-    say: Callable[[str], None] = lambda line: None, fast: str | None = None,
+    say: Callable[[str], None] = lambda line: None, fast: str | None = None, keep: Callable[[list[Row]], None] = lambda rows: None,
 ) -> list[Row]:  # fmt: skip
     """Run all workloads in ``pairs`` rounds; within a round each workload runs once under each package, in alternating order.
 
@@ -158,16 +164,29 @@ def compare(
         theirs: the package to compare with; None runs ours alone.
         say: told one line after each pair.
         fast: ours once more, with its extra.
+        keep: told the rows after each round.
+
+    An interrupt ends the run with the rounds that are complete; before the first is, it is raised.
     """
     rows = {name: Row(name, tolerance=tolerance(name)) for name in names}
+    sides = [(side, package) for side, package in (("ours", ours), ("theirs", theirs), ("fast", fast)) if package is not None]
     for pair in range(pairs):
-        for name, row in rows.items():
-            sides = [(side, package) for side, package in (("ours", ours), ("theirs", theirs), ("fast", fast)) if package is not None]
-            for side, package in sides if pair % 2 == 0 else reversed(sides):
-                getattr(row, side).append(run(package, name, seconds))
-            result = f"ratio {row.ratios[-1]:.2f}" if row.theirs else f"{row.ours[-1]['seconds'] * 1e3:.3f} ms"
-            result += f", fast {row.fast_ratios[-1]:.2f}" if row.fast_ratios else ""
-            say(f"pair {pair + 1}/{pairs}  {name:20s} {result}")
+        try:
+            for name, row in rows.items():
+                for side, package in sides if pair % 2 == 0 else reversed(sides):
+                    getattr(row, side).append(run(package, name, seconds))
+                result = f"ratio {row.ratios[-1]:.2f}" if row.theirs else f"{row.ours[-1]['seconds'] * 1e3:.3f} ms"
+                result += f", fast {row.fast_ratios[-1]:.2f}" if row.fast_ratios else ""
+                say(f"pair {pair + 1}/{pairs}  {name:20s} {result}")
+        except KeyboardInterrupt:
+            if pair == 0:
+                raise
+            for row in rows.values():
+                for side, _ in sides:
+                    del getattr(row, side)[pair:]
+            say(f"interrupted: {pair} of {pairs} pairs")
+            break
+        keep(list(rows.values()))
     return list(rows.values())
 
 

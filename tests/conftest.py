@@ -1,9 +1,11 @@
 """What holds for all tests: machines are shared, so nothing is timed, not even by hypothesis; global state must not leak.
 
 Also here: what was not compared, because PyTorch, JAX or another reference is not installed, is said at the end of a run, and is a
-failure with ``--reference``. And the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation (``op``) is
-evidence for the cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes travel in the
-reports, so that they arrive from xdist's workers too, and are written after a complete run, or after any run with ``--matrix FILE``.
+failure with ``--reference``. A complete run leaves the names of what passed, and ``--rest`` takes what is not among them: what
+no run before had the references for. And the record of the matrix. A test marked ``covers("vjp")`` and parametrised by an operation
+(``op``) is evidence for the cell (operation, "vjp"); the fixture ``cell`` lets it say that a cell does not apply, and why. Outcomes
+travel in the reports, so that they arrive from xdist's workers too, and are written after a complete run, or after any run with
+``--matrix FILE``.
 ``docs/matrix.py`` makes the page of them.
 """
 
@@ -36,6 +38,8 @@ settings.load_profile("shared machines")
 ROOT = Path(__file__).parent.parent
 #: Where a complete run leaves its outcomes (not under version control).
 OUTCOMES = ROOT / "docs" / "_build" / "matrix.json"
+#: Where it leaves the names of the tests that passed.
+PASSED = OUTCOMES.with_name("passed.txt")
 
 
 @pytest.fixture(autouse=True)
@@ -79,11 +83,13 @@ def cell(request) -> Cell:
 def pytest_addoption(parser):
     parser.addoption("--matrix", metavar="FILE", help="write the outcomes per operation and mode to FILE, whatever part of the tests runs")
     parser.addoption("--reference", action="store_true", help="fail where a test is skipped for want of something to compare with")
+    parser.addoption("--rest", action="store_true", help="without what passed in the last complete run, but for tests marked reference")
     parser.addoption("--seed", type=int, default=0, metavar="N", help="the random numbers every test starts from")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "covers(*columns): the test is evidence for these columns of the matrix, for the operation `op`")
+    config.addinivalue_line("markers", "reference: the test compares more where PyTorch is installed, and passes without it")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Matrix(config), "matrix of operations")
 
@@ -100,11 +106,19 @@ def not_compared(reports) -> list[str]:
     return [place for place, why in reasons if any(m in why for m in missing) and names.search(why)]
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Refuse names of tests that differ from process to process: xdist compares them, and nobody could run one again."""
     named = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if named:
         raise pytest.UsageError(f"tests named by an address: {', '.join(named[:3])}; give ids=")
+    if config.getoption("--rest"):
+        if not PASSED.exists():
+            raise pytest.UsageError(f"--rest needs {PASSED.relative_to(ROOT)}, which a complete run writes (make test)")
+        passed = set(PASSED.read_text(encoding="utf-8").splitlines())
+        done = [item for item in items if item.nodeid in passed and item.get_closest_marker("reference") is None]
+        config.hook.pytest_deselected(items=done)
+        left = {*map(id, done)}
+        items[:] = [item for item in items if id(item) not in left]
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -137,8 +151,9 @@ class Matrix:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.cells: dict[tuple[str, str], set[str]] = {}
+        self.passed: list[str] = []
         self.ops = list(OPS)
-        self.partial = bool(config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False))
+        self.partial = bool(config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False) or config.option.rest)
         self.partial |= config.args_source != pytest.Config.ArgsSource.TESTPATHS and [Path(a).resolve() for a in config.args] != [
             ROOT / "tests"
         ]
@@ -147,6 +162,8 @@ class Matrix:
         self.partial |= bool(items)
 
     def pytest_runtest_logreport(self, report):
+        if report.when == "call" and report.passed:
+            self.passed.append(report.nodeid)
         cells = [tuple(value) for name, value in report.user_properties if name == "cell"]
         words = [value for name, value in report.user_properties if name == "word"]
         if not cells or not (report.when == "call" or report.outcome != "passed"):
@@ -157,6 +174,9 @@ class Matrix:
 
     def pytest_sessionfinish(self, session, exitstatus):
         path = self.config.getoption("--matrix")
+        if not self.partial and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            PASSED.parent.mkdir(parents=True, exist_ok=True)
+            PASSED.write_text("".join(f"{name}\n" for name in self.passed), encoding="utf-8")
         if path is None and (self.partial or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)):
             return
         table: dict[str, dict[str, str]] = {op: {} for op in self.ops}

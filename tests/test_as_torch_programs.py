@@ -39,6 +39,7 @@ def printed(tmp_path_factory):
     return found
 
 
+@pytest.mark.reference
 @pytest.mark.parametrize("name", ["cnn", "language_model", "vae", "policy_gradient", "gpt", "gcn"])
 def test_the_program_prints_what_pytorch_gives(printed, name):
     ours = printed["ours"][name]

@@ -308,14 +308,42 @@ def ratio_row(name, *ratios):
 
 def test_means_are_geometric_and_by_group():
     rows = [ratio_row("tiny_ops", 4.0), ratio_row("scalar_loop", 1.0), ratio_row("mlp_step", 0.5), ratio_row(CONTROL, 7.0)]
-    (tiny, n, mean, asked, worst, ratio), mlp, whole = groups.summary(rows)
-    assert (tiny, n, asked, worst, ratio) == ("tiny and small", 2, 1.5, "scalar_loop", 1.0)
-    assert mean == pytest.approx(2.0)
+    tiny, mlp, whole = groups.summary(rows)
+    assert tiny == ("tiny and small", 2, (pytest.approx(2.0), 1.5, "scalar_loop", 1.0), None)
     assert mlp[:2] == ("MLP", 1)
-    assert whole[0] == "all"
-    assert whole[2] == pytest.approx(2.0 ** (1 / 3))
+    assert whole.title == "all"
+    assert whole.plain.mean == pytest.approx(2.0 ** (1 / 3))
     assert "tiny and small" in groups.table(rows)
     assert groups.table([]) == ""
+
+
+def test_the_extra_fast_is_a_side_of_its_own():
+    seconds = {"a": 2.0, "tensorflowlite_clone[fast]": 0.5, "b": 1.0}
+    rows = compare(["tiny_ops"], 3, 0.1, lambda p, n, s: figures(seconds[p]), lambda n: 0.0, "a", "b", fast="tensorflowlite_clone[fast]")
+    assert rows[0].ratios == [0.5] * 3 and rows[0].fast_ratios == [2.0] * 3
+    run = document(rows, environment(1), False)
+    (line,) = groups.summary(run["rows"])
+    assert line.plain == (0.5, 1.5, "tiny_ops", 0.5) and line.fast == (2.0, 1.5, "tiny_ops", 2.0)
+    assert "| tiny and small | 1 | 0.50 (short) | 1.5 | tiny_ops 0.50 | 2.00 | 1.5 | tiny_ops 2.00 |" in groups.page(run)
+    assert "| tiny_ops | 0.50 | 0.50-0.50 | 2.00 | 2 | 2 |" in groups.page(run)
+    assert groups.table(run["rows"]).splitlines()[2].split()[-5:] == ["0.50", "2.00", "1.5", "tiny_ops", "2.00"]
+    assert not Row("w", [figures(1.0)], [figures(1.0)], fast=[figures(1.0, 9.0)]).agrees
+
+
+def test_an_interrupt_leaves_the_rounds_that_are_complete():
+    kept, calls = [], []
+
+    def run(package, name, seconds):
+        calls.append(name)
+        if len(calls) == 11:  # within the third round
+            raise KeyboardInterrupt
+        return figures(1.0)
+
+    rows = compare(["v", "w"], 5, 0.1, run, lambda n: 0.0, "a", "b", keep=lambda rows: kept.append([len(r.ours) for r in rows]))
+    assert [len(side) for r in rows for side in (r.ours, r.theirs)] == [2] * 4
+    assert kept == [[1, 1], [2, 2]]
+    with pytest.raises(KeyboardInterrupt):
+        compare(["v"], 5, 0.1, lambda *a: (_ for _ in ()).throw(KeyboardInterrupt), lambda n: 0.0, "a", "b")
 
 
 def test_what_became_slower_is_named_unless_it_is_noise():

@@ -49,9 +49,10 @@ def mlp_wide(torch: Any) -> Any:
 
 
 @workload(5, 3, 1e-3)
-def mlp_deep_narrow(torch: Any) -> Any:
+def mlp_deep_narrow(torch: Any, batch: int = 64, depth: int = 20, width: int = 32) -> Any:
     """20 layers of 32 units on 64 rows, with SGD: calls are what counts."""
-    return classifier(torch, layers(torch, *[32] * 20, 10), normal(torch, 64, 32), integers(torch, 10, 64), "SGD", lr=1e-2)
+    model = layers(torch, *[width] * depth, 10)
+    return classifier(torch, model, normal(torch, batch, width), integers(torch, 10, batch), "SGD", lr=1e-2)
 
 
 @workload(5, 3, 1e-3)
