@@ -49,7 +49,9 @@ OPERATORS = {
     for kind in ("", "r", "i")
     for name in (*["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"],)
 }
-ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
+#: What functions take for a tensor, by the name that each stub gives it, and what they return.
+ARRAY_IN, ARRAY_OUT = "_ArrayLike", "Tensor"
+ALIAS = f"{ARRAY_IN}: TypeAlias = Tensor | np.ndarray[Any, Any] | builtins.complex\n"
 
 
 def is_result(kind: Any) -> bool:
@@ -193,6 +195,19 @@ def functions(table: dict[str, Callable[..., Any]]) -> str:
     return "".join(definitions(name, signatures(f, method=False)) for name, f in sorted(table.items()) if name.isidentifier())
 
 
+def imported(module: str, names: list[tuple[str, str]]) -> str:
+    """An import of names by which users know them."""
+    lines = [f"{name} as {known}" for name, known in names]
+    return f"from {module} import {lines[0]}\n" if len(lines) == 1 else f"from {module} import (\n    " + ",\n    ".join(lines) + ",\n)\n"
+
+
+def apart(table: dict[str, Callable[..., Any]], dots: str) -> tuple[str, dict[str, Callable[..., Any]]]:
+    """The import of those functions that the package itself has under the same name, and the others."""
+    shared = sorted(name for name, f in table.items() if FUNCTIONS.get(name) is f)
+    others = {name: f for name, f in table.items() if name not in shared}
+    return imported(dots, [(name, name) for name in shared]) if shared else "", others
+
+
 def package_stub() -> str:
     """``tensorflowlite_clone/__init__.pyi``: the imports of ``__init__.py`` and the public functions."""
     lines = [HEAD]
@@ -201,10 +216,9 @@ def package_stub() -> str:
     lines.append("from .ops.typed import TensorOf\n")
     for node in [*tree.body, *checked]:
         if isinstance(node, ast.ImportFrom):
-            for a in node.names:
-                name = a.asname or a.name
-                if not name.startswith("_") or name == "__version__":
-                    lines.append(f"from {'.' * node.level}{node.module or ''} import {a.name} as {name}\n")
+            names = [(a.name, a.asname or a.name) for a in node.names]
+            if names := [(name, known) for name, known in names if not known.startswith("_") or known == "__version__"]:
+                lines.append(imported(f"{'.' * node.level}{node.module or ''}", names))
         elif isinstance(node, ast.Assign):
             (target,) = node.targets
             names = [n.id for n in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(n, ast.Name)]
@@ -225,8 +239,8 @@ def names_stub(module: Any) -> str:
     table = {name: getattr(module, name) for name in module.__all__}
     kinds = {name: f for name, f in table.items() if isinstance(f, type)}
     imports = "".join(f"from {f.__module__.replace('tensorflowlite_clone', '')} import {name} as {name}\n" for name, f in kinds.items())
-    table = {name: f for name, f in table.items() if name not in kinds}
-    return HEAD + "from .core.tensor import Tensor\n" + imports + results(table, ".") + "\n" + qualify(functions(table))
+    shared, table = apart({name: f for name, f in table.items() if name not in kinds}, ".")
+    return HEAD + "from .core.tensor import Tensor\n" + imports + shared + results(table, ".") + "\n" + qualify(functions(table))
 
 
 def qualify(text: str) -> str:
@@ -240,7 +254,7 @@ def qualify(text: str) -> str:
             return node
 
     text = re.sub(r":\n +\.\.\.", ": ...", ast.unparse(Builtins().visit(tree)))
-    return "import builtins\n\n" + re.sub(r"\n\n( *def|$)", r"\n\1", text) + "\n"
+    return "import builtins\n\n" + ALIAS + "\n" + re.sub(r"\n\n( *def|$)", r"\n\1", text) + "\n"
 
 
 def methods_stub() -> str:
@@ -263,7 +277,8 @@ def methods_stub() -> str:
 
 def functional_stub() -> str:
     """``nn/functional.pyi``."""
-    return HEAD + "from ..core.tensor import Tensor\n" + results(NN_FUNCTIONS, "..") + "\n" + qualify(functions(NN_FUNCTIONS))
+    shared, table = apart(NN_FUNCTIONS, "..")
+    return HEAD + "from ..core.tensor import Tensor\n" + shared + results(table, "..") + "\n" + qualify(functions(table))
 
 
 def operations_page() -> str:
