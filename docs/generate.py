@@ -201,13 +201,6 @@ def imported(module: str, names: list[tuple[str, str]]) -> str:
     return f"from {module} import {lines[0]}\n" if len(lines) == 1 else f"from {module} import (\n    " + ",\n    ".join(lines) + ",\n)\n"
 
 
-def apart(table: dict[str, Callable[..., Any]], dots: str) -> tuple[str, dict[str, Callable[..., Any]]]:
-    """The import of those functions that the package itself has under the same name, and the others."""
-    shared = sorted(name for name, f in table.items() if FUNCTIONS.get(name) is f)
-    others = {name: f for name, f in table.items() if name not in shared}
-    return imported(dots, [(name, name) for name in shared]) if shared else "", others
-
-
 def package_stub() -> str:
     """``tensorflowlite_clone/__init__.pyi``: the imports of ``__init__.py`` and the public functions."""
     lines = [HEAD]
@@ -239,8 +232,8 @@ def names_stub(module: Any) -> str:
     table = {name: getattr(module, name) for name in module.__all__}
     kinds = {name: f for name, f in table.items() if isinstance(f, type)}
     imports = "".join(f"from {f.__module__.replace('tensorflowlite_clone', '')} import {name} as {name}\n" for name, f in kinds.items())
-    shared, table = apart({name: f for name, f in table.items() if name not in kinds}, ".")
-    return HEAD + "from .core.tensor import Tensor\n" + imports + shared + results(table, ".") + "\n" + qualify(functions(table))
+    table = {name: f for name, f in table.items() if name not in kinds}
+    return HEAD + "from .core.tensor import Tensor\n" + imports + results(table, ".") + "\n" + qualify(functions(table))
 
 
 def qualify(text: str) -> str:
@@ -277,8 +270,7 @@ def methods_stub() -> str:
 
 def functional_stub() -> str:
     """``nn/functional.pyi``."""
-    shared, table = apart(NN_FUNCTIONS, "..")
-    return HEAD + "from ..core.tensor import Tensor\n" + shared + results(table, "..") + "\n" + qualify(functions(table))
+    return HEAD + "from ..core.tensor import Tensor\n" + results(NN_FUNCTIONS, "..") + "\n" + qualify(functions(NN_FUNCTIONS))
 
 
 def operations_page() -> str:

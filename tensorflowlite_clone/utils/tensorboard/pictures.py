@@ -14,7 +14,7 @@ import numpy as np
 
 from ..._errors import ArgumentError, OperandError, ShapeError
 from ..._lazy import optional
-from ..images import png_of as png
+from ..images import png_of
 from .messages import array_of
 
 Value = dict[str, Any]
@@ -64,7 +64,7 @@ def _value(tag: str, pixels: Any, encoded: bytes) -> Value:
 def image(tag: str, x: Any, dataformats: str, op: str = "add_image") -> Value:
     """One picture, or several in a grid."""
     pixels = laid_out(op, as_bytes(op, x), dataformats)
-    return _value(tag, pixels, png(pixels))
+    return _value(tag, pixels, png_of(pixels))
 
 
 def boxed(tag: str, x: Any, boxes: Any, rescale: float, dataformats: str, labels: Any) -> Value:
@@ -88,7 +88,7 @@ def boxed(tag: str, x: Any, boxes: Any, rescale: float, dataformats: str, labels
     if rescale != 1:
         picture = picture.resize((max(1, int(picture.width * rescale)), max(1, int(picture.height * rescale))))
     pixels = np.asarray(picture)
-    return _value(tag, pixels, png(pixels))
+    return _value(tag, pixels, png_of(pixels))
 
 
 def figure_pixels(figure: Any, close: bool) -> Any:
