@@ -123,10 +123,15 @@ def wrong_tags(root: Path) -> list[str]:
 
 
 # ---- files ------------------------------------------------------------------------------------------------------------------------
-def command(*words: object, cwd: Path = ROOT, **variables: str) -> str:
+def clean(**variables: str) -> dict[str, str]:
+    """The environment, without what would let a Python find another package than its own."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST_"))} | variables
+
+
+def command(*words: object, cwd: Path = ROOT) -> str:
     """What a command says; its whole output, and the end, where it fails."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST_"))} | variables
-    result = subprocess.run([*map(str, words)], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    out = subprocess.PIPE
+    result = subprocess.run([*map(str, words)], cwd=cwd, env=clean(), stdout=out, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode:
         sys.exit(f"{result.stdout}\nfailed: {' '.join(map(str, words))[:300]}")
     return result.stdout.strip()
@@ -183,23 +188,23 @@ def installed(own: Path, *wanted: str) -> None:
     command(own, "-m", "pip", "check")
 
 
-def tried(python: str, wheel: Path, sdist: Path, tests: list[str], oldest: bool) -> str:
-    """Install the wheel in a fresh environment, try it, add what tests need, run those of the sdist; a line about it."""
+def tried(python: str, wheel: Path, sdist: Path, tests: list[str], oldest: bool) -> bool:
+    """Install the wheel in a fresh environment, try it, add what tests need; whether those of the sdist pass, whose output is shown."""
     numpy = ["--only-binary", "numpy", "numpy==2.0.*"] if oldest else []
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         command(python, "-m", "venv", work / "venv")
         own = work / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         installed(own, *numpy, str(wheel))
-        line = command(own, "-I", "-c", SMOKE, version(ROOT), cwd=work)
+        print(f"== {command(own, '-I', '-c', SMOKE, version(ROOT), cwd=work)}: installed and imported; tests of the sdist:", flush=True)
         installed(own, *numpy, f"{wheel}[test]")
         with tarfile.open(sdist) as file:
             file.extractall(work / "sdist", filter="data")
         (tree,) = (work / "sdist").iterdir()
         shutil.rmtree(tree / PACKAGE)  # what is tested is what was installed
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        run = command(own, "-m", "pytest", "-q", "-n", jobs, *tests, cwd=tree, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
-        return f"{line}: {run.splitlines()[-1]}"
+        env = clean(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+        return not subprocess.run([own, "-m", "pytest", "-q", "-n", str(jobs), *tests], cwd=tree, env=env, check=False).returncode
 
 
 def main() -> int:
@@ -229,12 +234,14 @@ def main() -> int:
     print("twine check: both passed", flush=True)
     tests = [f"--ignore={name}" for name in OF_CHECKOUTS] if options.all else [f"tests/{name}" for name in SELECTION]
     found = {name: path for name in options.pythons if (path := interpreter(name))}
-    for name in options.pythons:
-        print(f"python{name}: not on PATH, NOT TESTED" if name not in found else tried(found[name], wheel, sdist, tests, False), flush=True)
-    if old := next((name for name in found if name in ("3.11", "3.12")), None):  # there are wheels of NumPy 2.0 for these
-        print(tried(found[old], wheel, sdist, tests, True), flush=True)
-    print(f"the release is right on {len(found)} of {len(options.pythons)} Pythons: {wheel.name}, {sdist.name}")
-    return 0 if found else 1
+    rows = [(name, False) for name in found]
+    rows += [(name, True) for name in found if name in ("3.11", "3.12")][:1]  # there are wheels of NumPy 2.0 for these
+    wrong = [f"{name}{' with the oldest NumPy' * oldest}" for name, oldest in rows if not tried(found[name], wheel, sdist, tests, oldest)]
+    missing = [name for name in options.pythons if name not in found]
+    for line in [f"python{name}: not on PATH, NOT TESTED" for name in missing] + [f"Python {name}: tests FAILED" for name in wrong]:
+        print(line)
+    print(f"{len(rows) - len(wrong)} of {len(rows)} environments pass: {wheel.name}, {sdist.name}")
+    return 1 if wrong or not found else 0
 
 
 if __name__ == "__main__":
