@@ -1,13 +1,13 @@
 # Each target sets up its own .venv from nothing. PYTHON=... chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Two installations into one environment at a time would break it, whatever -j says.
 .NOTPARALLEL:
-.PHONY: train test test-fast reference check lint types doctest fresh matrix mutants machines bench docs docs-serve docs-test clean
+.PHONY: train test test-fast reference check lint types doctest fresh matrix mutants machines bench docs docs-serve docs-test release-check clean
 
 train: $(VENV)/.viz
 	$(BIN)/python examples/train_mnist.py --dataset digits
@@ -69,6 +69,10 @@ docs-serve: docs
 # The built site in Debian's Chromium, which reaches nothing but this machine.
 docs-test: docs
 	$(BIN)/python -m pytest -q -s tests/site
+
+# Wheel and sdist in dist/, as users get them: built, checked, installed and tested on every Python found (tests/release.py). ALL=1: all tests.
+release-check: $(VENV)/.release
+	$(BIN)/python tests/release.py $(if $(ALL),--all)
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -49,7 +49,9 @@ OPERATORS = {
     for kind in ("", "r", "i")
     for name in (*["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"],)
 }
-ARRAY_IN, ARRAY_OUT = "Tensor | np.ndarray[Any, Any] | complex", "Tensor"
+#: What functions take for a tensor, by the name that each stub gives it, and what they return.
+ARRAY_IN, ARRAY_OUT = "_ArrayLike", "Tensor"
+ALIAS = f"{ARRAY_IN}: TypeAlias = Tensor | np.ndarray[Any, Any] | builtins.complex\n"
 
 
 def is_result(kind: Any) -> bool:
@@ -193,6 +195,12 @@ def functions(table: dict[str, Callable[..., Any]]) -> str:
     return "".join(definitions(name, signatures(f, method=False)) for name, f in sorted(table.items()) if name.isidentifier())
 
 
+def imported(module: str, names: list[tuple[str, str]]) -> str:
+    """An import of names by which users know them."""
+    lines = [f"{name} as {known}" for name, known in names]
+    return f"from {module} import {lines[0]}\n" if len(lines) == 1 else f"from {module} import (\n    " + ",\n    ".join(lines) + ",\n)\n"
+
+
 def package_stub() -> str:
     """``tensorflowlite_clone/__init__.pyi``: the imports of ``__init__.py`` and the public functions."""
     lines = [HEAD]
@@ -201,10 +209,9 @@ def package_stub() -> str:
     lines.append("from .ops.typed import TensorOf\n")
     for node in [*tree.body, *checked]:
         if isinstance(node, ast.ImportFrom):
-            for a in node.names:
-                name = a.asname or a.name
-                if not name.startswith("_") or name == "__version__":
-                    lines.append(f"from {'.' * node.level}{node.module or ''} import {a.name} as {name}\n")
+            names = [(a.name, a.asname or a.name) for a in node.names]
+            if names := [(name, known) for name, known in names if not known.startswith("_") or known == "__version__"]:
+                lines.append(imported(f"{'.' * node.level}{node.module or ''}", names))
         elif isinstance(node, ast.Assign):
             (target,) = node.targets
             names = [n.id for n in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(n, ast.Name)]
@@ -240,7 +247,7 @@ def qualify(text: str) -> str:
             return node
 
     text = re.sub(r":\n +\.\.\.", ": ...", ast.unparse(Builtins().visit(tree)))
-    return "import builtins\n\n" + re.sub(r"\n\n( *def|$)", r"\n\1", text) + "\n"
+    return "import builtins\n\n" + ALIAS + "\n" + re.sub(r"\n\n( *def|$)", r"\n\1", text) + "\n"
 
 
 def methods_stub() -> str:

@@ -16,7 +16,6 @@ NDArray: TypeAlias = np.ndarray[Any, Any]
 #: What a tensor can be made of: a number, an array, a tensor, or nested sequences of them.
 ArrayLike: TypeAlias = Any
 
-Scalar: TypeAlias = bool | int | float | complex
 Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = tuple[int, int]
 DType: TypeAlias = np.dtype[Any]

@@ -1,3 +1,3 @@
-"""The version of the package, in one place."""
+"""The version of the package, in one place; tags follow it (``tests/release.py``)."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"

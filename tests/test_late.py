@@ -104,7 +104,7 @@ def test_every_extra_that_is_asked_for_exists():
     """An error that names an extra names one that can be installed."""
 
     root = Path(tl.__file__).parent
-    extras = tomllib.loads((root.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     asked = {
         (str(path), node.args[1].value)
         for path in root.rglob("*.py")

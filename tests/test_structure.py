@@ -19,6 +19,7 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.core.registry import FUNCTIONS, NUMPY_FUNCTIONS, OPS, UFUNCS
 
 ROOT = Path(tl.__file__).parent
+HOUSE = Path(__file__).parent.parent
 PATHS = sorted(ROOT.rglob("*.py"))
 FILES = source.read(ROOT)
 
@@ -256,7 +257,7 @@ def test_everything_works_without_the_compiler():
         "import sys; sys.modules['tensorflowlite_clone.core.compile'] = None\n"
         "import pytest; sys.exit(pytest.main(['-q', '-x', '-p', 'no:cacheprovider', 'tests/test_modes.py', 'tests/core']))"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT.parent, check=False)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=HOUSE, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
 
 
@@ -268,7 +269,7 @@ def test_functions_are_not_hidden_by_the_modules_of_their_names(first):
         f"from tensorflowlite_clone.autograd.{first} import {first}\n"
         f"import tensorflowlite_clone as tl; assert tl.autograd.{first} is {first}; assert callable({first})"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT.parent, check=False)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=HOUSE, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
 
 
@@ -288,10 +289,10 @@ def test_numpy_functions_without_an_operation_raise_and_never_detach(monkeypatch
 def unknown_files(path: Path, text: str) -> list[str]:
     """Files that a text names in backquotes and that are not where it says: beside it, in the package or in the repository."""
     named = re.findall(r"`+([\w/]+\.(?:py|md))`+", text)
-    return [name for name in named if not any((place / name).exists() for place in (path.parent, ROOT, ROOT.parent))]
+    return [name for name in named if not any((place / name).exists() for place in (path.parent, ROOT, HOUSE))]
 
 
 def test_files_that_are_named_exist():
-    texts = {p: p.read_text() for p in [*PATHS, *ROOT.rglob("*.md"), *(ROOT.parent / "docs").glob("*.md"), ROOT.parent / "CONTRIBUTING.md"]}
+    texts = {p: p.read_text() for p in [*PATHS, *ROOT.rglob("*.md"), *(HOUSE / "docs").glob("*.md"), HOUSE / "CONTRIBUTING.md"]}
     assert not {str(p): unknown for p, text in texts.items() if (unknown := unknown_files(p, text))}
     assert unknown_files(ROOT / "core" / "tape.py", "see ``engine.py``, `ops/cast.py`, ``function.py``") == ["function.py"]

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Never
 import numpy as np
 
 from .._errors import DTypeError, OperandError, ShapeError, TransformError
+from .._lazy import late_method
 from .._state import state
 from .._typing import Array, OperationLike
 from .advice import instead, name_of, of_scipy
@@ -62,6 +63,7 @@ class Boxed(Methods):
     level: int
     shape: Size
     dtype: dtype
+    _repr_html_ = late_method("utils.notebook", "tensor_html", "The numbers as a table and a picture, in notebooks.")
 
     def detach(self) -> Any:
         """The values as a constant."""

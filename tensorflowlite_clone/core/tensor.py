@@ -18,7 +18,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, GraphError, OperandError, ShapeError
-from .._lazy import late_method, load
+from .._lazy import load
 from .._state import state
 from .._typing import Array, OperationLike
 from .boxed import Boxed, asked_by_product, uninterpretable
@@ -485,7 +485,6 @@ class Tensor(_Taped, metaclass=TensorType):
         return text(self.array, self._printed, notes)
 
     __str__ = __repr__
-    _repr_html_ = late_method("utils.notebook", "tensor_html", "The numbers as a table, in notebooks.")
 
 
 Tensor._results = Tensor

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._errors import OperandError, StateDictError
+from .._lazy import late_method
 from ..autograd import no_grad
 from ..core.boxed import Boxed
 from ..core.dtypes import CATEGORY
@@ -37,6 +38,18 @@ class _IncompatibleKeys(NamedTuple):
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
         return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class State(OrderedDict[str, Any]):
+    """What `Module.state_dict` gives: an ``OrderedDict``, as which it is printed, pickled and copied deeply; notebooks show a table."""
+
+    _repr_html_ = late_method("utils.notebook", "state_html", "Names, shapes and dtypes as a table, in notebooks.")
+
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (OrderedDict, *super().__reduce__()[1:])
 
 
 class Loading(OrderedDict[str, Any]):
@@ -99,7 +112,7 @@ class Stateful:
         """
         state: Any = destination
         if state is None:
-            state = OrderedDict()
+            state = State()
             state._metadata = OrderedDict()
         about = {"version": self._version}
         if hasattr(state, "_metadata"):

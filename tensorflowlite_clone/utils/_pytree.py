@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .._errors import ArgumentError
+from ..nn.state import State
 
 __all__ = [
     "LeafSpec", "TreeSpec", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_iter", "tree_leaves", "tree_map",
@@ -97,7 +98,7 @@ def _kind(tree: Any, is_leaf: Callable[[Any], bool] | None) -> Any:
     """The key of the container in the table; None for a leaf."""
     if is_leaf is not None and is_leaf(tree):
         return None
-    kind = type(tree)
+    kind = OrderedDict if isinstance(tree, State) else type(tree)
     if kind in SUPPORTED_NODES:
         return kind
     return tuple_with_names if isinstance(tree, tuple) and hasattr(kind, "_fields") else None

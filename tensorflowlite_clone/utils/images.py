@@ -123,7 +123,7 @@ def png_of(pixels: ndarray[Any, Any]) -> bytes:
     height, width, channels = pixels.shape
     color = {1: 0, 2: 4, 3: 2, 4: 6}.get(channels)
     if color is None or not height or not width or pixels.dtype != np.uint8:
-        raise ArgumentError(f"save_image: a PNG file has 1 to 4 channels and at least one pixel, uint8: got {pixels.dtype} {pixels.shape}")
+        raise ArgumentError(f"PNG: a file has 1 to 4 channels and at least one pixel, uint8: got {pixels.dtype} {pixels.shape}")
     lines = np.zeros((height, 1 + width * channels), np.uint8)
     lines[:, 1:] = pixels.reshape(height, -1)
 

@@ -1,11 +1,9 @@
-"""Pictures of graphs, and how tensors and modules show themselves in notebooks."""
+"""Pictures of graphs."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
@@ -94,52 +92,3 @@ def test_user_functions_and_operators():
 def test_wrong_arguments(wrong, error, text):
     with pytest.raises(error, match=text):
         wrong()
-
-
-# ---- notebooks --------------------------------------------------------------------------------------------------------------------
-class Balanced(HTMLParser):
-    """Counts elements, and sees that each is closed."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.counts, self.words = [], {}, []
-        self.feed(page)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        self.counts[tag] = self.counts.get(tag, 0) + 1
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-@pytest.mark.parametrize(
-    "t, cells",
-    [
-        (tl.arange(6.0).reshape(2, 3), 6), (tl.arange(3), 3), (tl.tensor([True, False]), 2), (tl.ones(100, 100), 121),
-        (tl.tensor(2.5), 0), (tl.zeros(0, 3), 0), (tl.ones(2, 3, 4), 0), (tl.tensor([1 + 2j, 3]), 2), (tl.tensor([float("nan")] * 20), 11),
-    ],
-)  # fmt: skip
-def test_tensors_in_notebooks(t, cells):
-    found = Balanced(t._repr_html_())
-    assert found.counts.get("td", 0) == cells and str(tuple(t.shape)) in t._repr_html_() and t.dtype.name in t._repr_html_()
-
-
-def test_tensors_on_the_tape_in_notebooks():
-    x = tl.ones(2, requires_grad=True)
-    assert "leaf" in x._repr_html_() and "MulBackward0" in (x * 2)._repr_html_()
-    assert "Parameter" in nn.Parameter(x.detach())._repr_html_()
-    assert "from 0 to 23, mean 11.5" in tl.arange(24).reshape(2, 3, 4)._repr_html_()
-
-
-def test_modules_in_notebooks():
-    net = nn.Sequential(nn.Linear(3, 4), nn.ModuleDict({"<b>": nn.BatchNorm1d(4)}), nn.LazyLinear(2), *[nn.ReLU() for _ in range(60)])
-    found = Balanced(net._repr_html_())
-    words = " ".join(found.words)
-    assert found.counts["details"] == 5 and "in_features=3" in words and "24 parameters" in words and "(4, 3) float32" in words
-    assert "of unknown shape" in words and "and 23 more" in words and "<b>" in words and "running_mean" in words
-    assert np.sum([w == "ReLU" for w in found.words]) == 37

@@ -17,8 +17,8 @@ from tensorflowlite_clone import nn
 from tensorflowlite_clone._errors import ArgumentError, MissingExtraError, OperandError, ShapeError
 from tensorflowlite_clone._proto import encode, varint
 from tensorflowlite_clone.utils import tensorboard
+from tensorflowlite_clone.utils.images import png_of
 from tensorflowlite_clone.utils.tensorboard import FileWriter, SummaryWriter, messages
-from tensorflowlite_clone.utils.tensorboard.pictures import png
 from tensorflowlite_clone.utils.tensorboard.records import crc32c, masked
 from tensorflowlite_clone.utils.tensorboard.summaries import default_bins
 
@@ -423,7 +423,7 @@ def test_a_png_that_pillow_reads():
     pillow = pytest.importorskip("PIL.Image")
     for channels in (1, 2, 3, 4):
         x = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
-        assert (np.asarray(pillow.open(io.BytesIO(png(x)))).reshape(x.shape) == x).all()
+        assert (np.asarray(pillow.open(io.BytesIO(png_of(x)))).reshape(x.shape) == x).all()
 
 
 #: PyTorch's methods with their arguments (2.13).

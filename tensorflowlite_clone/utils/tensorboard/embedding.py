@@ -14,8 +14,9 @@ import numpy as np
 
 from ..._errors import ArgumentError, ShapeError
 from ..._files import write_atomically
+from ..images import png_of
 from .messages import array_of
-from .pictures import as_bytes, png
+from .pictures import as_bytes
 
 OP = "add_embedding"
 CONFIGURATION = "projector_config.pbtxt"
@@ -42,7 +43,7 @@ def write_embedding(folder: str, mat: Any, metadata: Any, label_img: Any, global
     if sprite is not None:
         pixels, height, width = sprite
         entry += ["sprite {", f'  image_path: "{place}/sprite.png"', f"  single_image_dim: {width}", f"  single_image_dim: {height}", "}"]
-        _write(target, "sprite.png", png(pixels))
+        _write(target, "sprite.png", png_of(pixels))
     with open(os.path.join(folder, CONFIGURATION), "a", encoding="utf-8") as file:
         file.write("embeddings {\n" + "".join(f"  {line}\n" for line in entry) + "}\n")
 

@@ -1,34 +1,23 @@
 """Pictures, films and sounds as bytes of PNG, GIF and WAV, and the values of a summary that hold them.
 
-Here: arrays laid out and encoded. PNG is written with the standard library's zlib (the specification: w3.org/TR/png), WAV with its
-``wave``; films and boxes with captions need Pillow, figures matplotlib. Not here: other summaries (``summaries.py``).
+Here: arrays laid out and encoded. WAV is written by the standard library; films and boxes with captions need Pillow, figures matplotlib.
+Not here: PNG (``images.py``), other summaries (``summaries.py``).
 """
 
 from __future__ import annotations
 
 import io
-import struct
 import wave
-import zlib
 from typing import Any
 
 import numpy as np
 
 from ..._errors import ArgumentError, OperandError, ShapeError
 from ..._lazy import optional
+from ..images import png_of
 from .messages import array_of
 
 Value = dict[str, Any]
-
-
-def png(pixels: Any) -> bytes:
-    """The file of ``(H, W, C)`` bytes: grey (C = 1), grey and opacity (2), colours (3), colours and opacity (4)."""
-    height, width, channels = pixels.shape
-    rows = np.zeros((height, 1 + width * channels), np.uint8)  # each with the number of its filter, none
-    rows[:, 1:] = pixels.reshape(height, -1)
-    head = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks)
 
 
 def as_bytes(op: str, x: Any) -> Any:
@@ -75,7 +64,7 @@ def _value(tag: str, pixels: Any, encoded: bytes) -> Value:
 def image(tag: str, x: Any, dataformats: str, op: str = "add_image") -> Value:
     """One picture, or several in a grid."""
     pixels = laid_out(op, as_bytes(op, x), dataformats)
-    return _value(tag, pixels, png(pixels))
+    return _value(tag, pixels, png_of(pixels))
 
 
 def boxed(tag: str, x: Any, boxes: Any, rescale: float, dataformats: str, labels: Any) -> Value:
@@ -99,7 +88,7 @@ def boxed(tag: str, x: Any, boxes: Any, rescale: float, dataformats: str, labels
     if rescale != 1:
         picture = picture.resize((max(1, int(picture.width * rescale)), max(1, int(picture.height * rescale))))
     pixels = np.asarray(picture)
-    return _value(tag, pixels, png(pixels))
+    return _value(tag, pixels, png_of(pixels))
 
 
 def figure_pixels(figure: Any, close: bool) -> Any:
