@@ -129,6 +129,34 @@ def test_tensors_in_notebooks(t, cells):
     assert found.counts.get("td", 0) == cells and str(tuple(t.shape)) in t._repr_html_() and t.dtype.name in t._repr_html_()
 
 
+@pytest.mark.parametrize(
+    "t, tag",
+    [
+        (tl.arange(13), "svg"), (tl.rand(1000), "svg"), (tl.tensor([float("nan")] * 20), "svg"), (tl.rand(20, 30), "img"),
+        (tl.rand(3, 64, 64), "img"), (tl.ones(100, 100, dtype=tl.bool), "img"), (tl.full((20, 20), float("inf")), "img"),
+        (tl.ones(20, 20, dtype=tl.complex64), "img"), (tl.tensor([[1e308, -1e308]] * 100, dtype=tl.float64), "img"),
+        (tl.arange(12), None), (tl.rand(12, 12), None), (tl.ones(2, 3, 4), None),
+    ],
+)  # fmt: skip
+def test_large_tensors_are_drawn_in_notebooks(t, tag):
+    counts = Balanced(t._repr_html_()).counts
+    assert [counts.get(name, 0) for name in ("svg", "img")] == [tag == "svg", tag == "img"]
+
+
+def test_a_map_of_colours_shows_signs_and_gaps():
+    import base64
+    import struct
+    import zlib
+
+    t = tl.zeros(20, 20)
+    t[0, :3] = tl.tensor([1.0, -1.0, float("nan")])
+    png = base64.b64decode(t._repr_html_().partition("base64,")[2].partition('"')[0])
+    assert struct.unpack(">II", png[16:24]) == (20, 20)
+    start = png.index(b"IDAT") + 4
+    line = zlib.decompress(png[start : start + struct.unpack(">I", png[start - 8 : start - 4])[0]])
+    assert [tuple(line[1 + 3 * k : 4 + 3 * k]) for k in range(4)] == [(178, 24, 43), (33, 102, 172), (128, 128, 128), (247, 247, 247)]
+
+
 def test_tensors_on_the_tape_in_notebooks():
     x = tl.ones(2, requires_grad=True)
     assert "leaf" in x._repr_html_() and "MulBackward0" in (x * 2)._repr_html_()
