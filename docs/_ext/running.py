@@ -33,6 +33,7 @@ import tensorflowlite_clone as _tl
 _inline.set_matplotlib_formats("svg")
 _tl.manual_seed(0)
 warnings.simplefilter("error")
+warnings.simplefilter("ignore", PendingDeprecationWarning)  # of the kernel, when it is asked to end
 import matplotlib.pyplot as _plt
 
 _plt.rcParams.update({"figure.figsize": (6, 3.5), "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "path"})
