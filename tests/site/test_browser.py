@@ -74,6 +74,8 @@ def browser():
         "--no-sandbox",
         "--disable-gpu",
         "--disable-dev-shm-usage",
+        "--disable-renderer-backgrounding",
+        "--disable-backgrounding-occluded-windows",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ):
         options.add_argument(flag)
@@ -101,12 +103,12 @@ def axe():
     return kept.read_text(encoding="utf-8")
 
 
-def wait(browser, expression, seconds=300):
+def wait(browser, expression, seconds=900):
     """Until a variable of the page is set; what it is."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     return WebDriverWait(browser, seconds).until(
-        lambda b: b.execute_script(f"return {expression} ?? (window.failed && 'failed: ' + window.failed)")
+        lambda b: b.execute_script(f"return ({expression}) ?? (window.failed && 'failed: ' + window.failed)")
     )
 
 
