@@ -31,6 +31,7 @@ extensions = [
     "finding",
     "pictures",
     "browser",
+    "slim",
 ]
 exclude_patterns = ["_build", "reference/README.md"]
 default_role = None

@@ -55,7 +55,7 @@ def shown(app: Any, error: Exception | None) -> None:
 
 
 def montage(site: Path, target: Path) -> None:
-    """Six pictures as one, of 1200 by 640 pixels, in 64 colours."""
+    """Six pictures as one, of 1200 by 640 pixels, in 256 colours."""
     from PIL import Image
 
     figures = "".join(
@@ -77,7 +77,7 @@ def montage(site: Path, target: Path) -> None:
              "--allow-file-access-from-files", "--window-size=1200,800", f"--screenshot={shot}", page.as_uri()],
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip
-        image = Image.open(shot).convert("RGB").crop((0, 0, 1200, 640)).quantize(64, dither=Image.Dither.NONE)
+        image = Image.open(shot).convert("RGB").crop((0, 0, 1200, 640)).quantize(256, dither=Image.Dither.NONE)
         image.save(target, optimize=True)
 
 

@@ -19,7 +19,7 @@ MOST = 60e6
 
 def pages():
     """The addresses of all pages, and their text."""
-    for path in sorted(SITE.rglob("*.html")):
+    for path in sorted(p for p in SITE.rglob("*.html") if "_static" not in p.parts):
         yield path.relative_to(SITE).as_posix(), path.read_text(encoding="utf-8")
 
 
