@@ -60,15 +60,15 @@ bench: $(VENV)/.bench
 
 docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py --check
-	PATH="$(CURDIR)/$(BIN):$$PATH" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -j $(JOBS) -q -W --keep-going docs docs/_build/html
+	PATH="$(CURDIR)/$(BIN):$$PATH" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -j $(JOBS) -q -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 	@echo "open docs/_build/html/index.html, or make docs-serve for the pages that run Python"
 
 docs-serve: docs
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
 
-# The built site in Debian's Chromium, which reaches nothing but this machine.
+# The built site in Debian's Chromium, which reaches nothing but this machine. What cannot be had (Chromium, Pyodide, axe) is skipped, and said.
 docs-test: docs
-	$(BIN)/python -m pytest -q -s tests/site
+	$(BIN)/python -m pytest -q -s -rs tests/site
 
 # Wheel and sdist in dist/, as users get them: built, checked, installed and tested on every Python found (tests/release.py). ALL=1: all tests.
 release-check: $(VENV)/.release

@@ -28,10 +28,12 @@ extensions = [
     "reference",
     "formulas",
     "house",
+    "finding",
+    "pictures",
     "browser",
+    "slim",
 ]
 exclude_patterns = ["_build", "reference/README.md"]
-templates_path = ["_templates"]
 default_role = None
 nitpicky = False
 html_math_renderer = "mathml"
@@ -43,19 +45,22 @@ nb_execution_cache_path = str(HERE / "_build" / "executed")
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_code_prompt_show, nb_code_prompt_hide = "Show the data", "Hide the data"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "tensorflowlite_clone"
+html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_copy_source = html_show_sourcelink = False
+html_search_scorer = str(HERE / "_ext" / "scorer.js")
+html_copy_source = html_show_sourcelink = html_use_index = False
 html_theme_options = {
-    "logo": {"text": "tensorflowlite_clone"},
+    "logo": {"text": "tensorflowlite_clone", "image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "alt_text": ""},
     "navbar_align": "left",
     "navigation_depth": 2,
     "show_nav_level": 1,
     "show_toc_level": 2,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 8,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

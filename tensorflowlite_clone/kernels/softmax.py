@@ -283,6 +283,10 @@ def exp_sums(x: NDArray, out: NDArray | None) -> tuple[NDArray, NDArray]:
 # --------------------------------------------------------------------------------------------------------- cross-entropy
 
 
+#: Integers of 64 bits: C's "long" has 32 on Windows and in WebAssembly.
+_LONG = "".join(char for char in "lq" if np.dtype(char).itemsize == 8)
+
+
 def _labels(x: NDArray, target: NDArray, ignore_index: int) -> tuple[NDArray, NDArray | None]:
     """Labels with 0 for ignored ones, and the mask of the others (None when nothing is ignored); checked."""
     if x.ndim != 2 or target.shape != x.shape[:1]:
@@ -292,7 +296,7 @@ def _labels(x: NDArray, target: NDArray, ignore_index: int) -> tuple[NDArray, ND
     classes = x.shape[1]
     if not target.size:
         return target, None
-    if ignore_index < 0 and target.dtype.char in "lq" and np.maximum.reduce(target.view(np.uint64)) < classes:  # negative ones are large
+    if ignore_index < 0 and target.dtype.char in _LONG and np.maximum.reduce(target.view(np.uint64)) < classes:  # negative ones are large
         return target, None
     low, high = int(target.min()), int(target.max())
     if low >= 0 and high < classes and not low <= ignore_index <= high:
