@@ -6,9 +6,11 @@ A page has a fixed order: signatures, what the object is, shapes and dtypes, err
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -122,15 +124,17 @@ def write(app: Any) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "api").mkdir(parents=True)
     reference = Reference()
-    for entry in reference.entries.values():
-        (folder / f"{entry.page}.rst").write_text(page(reference, entry), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):  # where examples may write
+        pages = {entry.page: page(reference, entry) for entry in reference.entries.values()}
+    for address, text in pages.items():
+        (folder / f"{address}.rst").write_text(text, encoding="utf-8")
     index = ["Reference", "=========", "", f"What programs may use, by purpose: {len(reference.entries)} pages.", ""]
     index += [".. toctree::", "   :maxdepth: 1", "", *(f"   {slug}" for _, slug, *_ in PURPOSES), ""]
     (folder / "index.rst").write_text("\n".join(index), encoding="utf-8")
     for title, slug, guide, _, _ in PURPOSES:
         listed = [e for e in reference.entries.values() if e.purpose == slug]
-        text = [title, "=" * len(title), "", f"Explained in :doc:`the guide </{guide}>`.", "", *table(listed), ""]
-        (folder / f"{slug}.rst").write_text("\n".join(text), encoding="utf-8")
+        lines = [title, "=" * len(title), "", f"Explained in :doc:`the guide </{guide}>`.", "", *table(listed), ""]
+        (folder / f"{slug}.rst").write_text("\n".join(lines), encoding="utf-8")
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -141,7 +141,7 @@ OF_PAGES = {
         "distributed": "Tensors of any shape and dtype, the same on every process unless said otherwise.",
         "optim": "Parameters of any shape and floating dtype.",
         "autograd": "Tensors of any shape; a gradient has the shape and dtype of what it is of.",
-        "func": "Arguments and results are tensors of any shape, in lists, tuples and dicts; a gradient has its argument's shape and dtype.",
+        "func": "Arguments and results are tensors of any shape, or nests of them; a gradient has its argument's shape and dtype.",
         "files": "Tensors of any shape and dtype come back as they were.",
         "science": "Arrays or tensors, as SciPy's function of the name takes them.",
         "tensors": "A tensor of any shape and dtype.",
@@ -174,9 +174,11 @@ def errors(entry: Entry) -> list[str]:
     return []
 
 
-def without_errors(entry: Entry) -> list[str]:
-    """What is said where no call that raises is known."""
-    if is_question(entry):
+def without_errors(entry: Entry, tried: bool) -> list[str]:
+    """What is said where no call that raises is known, though wrong ones were tried."""
+    if is_question(entry) or not (inspect.isclass(entry.thing) or inspect.isroutine(entry.thing)):
         return ["None of its own."]
-    open_to_all = entry.purpose in ("pytorch", "seeing", "files", "autograd") or may_be_called(entry) or TENSORLESS.match(entry.name)
+    open_to_all = (
+        entry.purpose in ("pytorch", "seeing", "files", "autograd") or (tried and may_be_called(entry)) or TENSORLESS.match(entry.name)
+    )
     return ["None of its own."] if open_to_all else []

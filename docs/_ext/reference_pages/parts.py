@@ -118,7 +118,7 @@ class Datum:
 
 @functools.cache
 def data() -> dict[str, Datum]:
-    """Every name of the files by purpose. A record is ``== name``, lines of an example, and lines ``about:``, ``shapes:`` and ``raises KIND:``."""
+    """Every name of the files. A record is ``== name``, lines of an example, and lines ``about:``, ``shapes:`` and ``raises KIND:``."""
     found: dict[str, Datum] = {}
     for path in sorted(DATA.glob("*.txt")):
         if path.stem == "sources":
@@ -240,7 +240,7 @@ class Parts:
     def errors(self) -> list[str]:
         """What is said of errors in words."""
         found = [*self.doc.errors, *families.errors(self.entry)]
-        return found or ([] if self.raising else families.without_errors(self.entry))
+        return found or ([] if self.raising else families.without_errors(self.entry, bool(self.calls)))
 
     @functools.cached_property
     def sources(self) -> list[str]:

@@ -1,7 +1,7 @@
 """What the examples of the reference show when they run: shapes that go in and come out, dtypes that are taken, errors of wrong calls.
 
-A `Call` is a call of a page's object in one of its examples. The same call with other dtypes gives the list of dtypes, with an argument that
-cannot be gives the errors and what they say: nothing of it is written by hand. Not here: which examples there are (``parts.py``).
+A `Call` is a call of a page's object in one of its examples. The same call with other dtypes gives the list of dtypes, with an argument
+that cannot be the errors and what they say: nothing of it is written by hand. Not here: which examples there are (``parts.py``).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ ALIASES = {
 DTYPES = ("bool", "uint8", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
 
 
-def free(source: str) -> list[str]:
-    """The names that a piece of a program uses and does not make."""
-    made: set[str] = set(dir(builtins))
+def free(source: str, own: str = "") -> list[str]:
+    """The names that a piece of a program uses and neither makes nor gets from Python; ``own`` is not Python's."""
+    made: set[str] = {*dir(builtins)} - {own}
     used: dict[str, None] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name):
@@ -65,7 +65,7 @@ def imported(text: str, entry: Entry) -> str:
     thing = inspect.unwrap(entry.thing) if inspect.isfunction(entry.thing) else entry.thing
     thing = thing.fget if isinstance(thing, property) else thing
     home = getattr(thing, "__globals__", None) or vars(sys.modules.get(getattr(thing, "__module__", None) or "", builtins))
-    lines = [">>> " + _import(name, entry, home) for name in free(code)]
+    lines = [">>> " + _import(name, entry, home) for name in free(code, entry.last)]
     return "\n".join([*dict.fromkeys(lines), text])
 
 
@@ -74,7 +74,8 @@ def _import(name: str, entry: Entry, home: dict[str, Any]) -> str:
     public = sys.modules.get(f"{PACKAGE}.{entry.module}".rstrip("."))
     if name in ALIASES:
         return ALIASES[name]
-    if public is not None and name in (getattr(public, "__all__", None) or vars(public)):
+    own = home.get(name, getattr(public, name, None))
+    if public is not None and own is not None and own is getattr(public, name, None):
         return f"from {public.__name__} import {name}"
     if inspect.ismodule(home.get(name)):
         full = home[name].__name__
@@ -236,9 +237,8 @@ def dtypes(call: Call) -> list[str]:
             results.setdefault("the same" if outcome == name else outcome, []).append(name)
     refused = results.pop("refused", [])
     said = [f"{', '.join(names)} -> {kind}" for kind, names in results.items()]
-    return [
-        f"Dtypes: {'; '.join(said)}{'; ' if said and refused else ''}{f'not {chr(44).join(refused)}'.replace(',', ', ') if refused else ''}."
-    ]
+    said += [f"not {', '.join(refused)}"] if refused else []
+    return [f"Dtypes: {'; '.join(said)}."] if said else []
 
 
 def _with_dtype(call: Call, dtype: Any, all_of_them: bool) -> str | None:
