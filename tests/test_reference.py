@@ -204,3 +204,14 @@ def test_names_for_values_refuse_others():
     for entry in of_kind(families.is_enum):
         with pytest.raises(ValueError):
             entry.thing("no such value")
+
+
+def test_pages_have_one_order():
+    pytest.importorskip("sphinx", reason="Sphinx is not installed")
+    writer = importlib.import_module("reference")
+
+    order = ["Shapes and dtypes", "Errors", "Example", "Source", "Methods"]
+    for name in ("add", "nn.Linear", "optim.Adam", "distributions.Normal", "Tensor.shape", "func.jvp"):
+        found = re.findall(r"\.\. rubric:: (.*)", writer.page(reference(), reference().pages[name]))
+        assert found == [part for part in order if part in found], name
+        assert found[:4] == order[:4]

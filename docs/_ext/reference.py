@@ -100,7 +100,8 @@ def page(reference: Reference, entry: Entry) -> str:
         there = [m for m in dir(tl.tensor(0.0)) if "Tensor." + m in reference.pages]
         lines += ["", *(f"* :doc:`{m} </reference/{reference.pages['Tensor.' + m].page}>`" for m in there)]
     elif inspect.isclass(thing):
-        lines += ["", indented(members(reference, thing, near))]
+        methods = members(reference, thing, near)
+        lines += ["", "    .. rubric:: Methods", "", indented(methods)] if methods else []
     return "\n".join([*lines, "", f"Explained in :doc:`the guide </{guide}>`.", ""])
 
 

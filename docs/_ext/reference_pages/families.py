@@ -131,6 +131,9 @@ OF_NAMES = [
     ("datasets.", "``data[i]`` is a pair: an image and the number of its class, int."),
     ("utils.data.", "Examples of any kind; in a batch, tensors of one shape get a new first dimension and keep their dtype."),
     ("optim.lr_scheduler", "No tensors. Rates are floats; epochs are whole numbers, counted by calls of ``step``."),
+    ("Tensor.", "A tensor of any shape and dtype."),
+    ("save", "Tensors of any shape and dtype, which come back as they were."),
+    ("load", "Tensors of any shape and dtype, as they were saved."),
     ("nn.init.", "Any -> same; the tensor is filled in place and keeps its dtype."),
     ("nn.utils.", "Parameters of any shape and floating dtype, which they keep unless said otherwise."),
 ]  # fmt: skip
@@ -144,7 +147,7 @@ OF_PAGES = {
         "func": "Arguments and results are tensors of any shape, or nests of them; a gradient has its argument's shape and dtype.",
         "files": "Tensors of any shape and dtype come back as they were.",
         "science": "Arrays or tensors, as SciPy's function of the name takes them.",
-        "tensors": "A tensor of any shape and dtype.",
+        "tensors": NOTHING[0],
         "seeing": NOTHING[0],
         "pytorch": NOTHING[0],
     }.items()

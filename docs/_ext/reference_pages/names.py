@@ -100,14 +100,17 @@ class Reference:
         for module in ["", *modules]:
             for name, thing in published(module):
                 key = self._key(thing)
-                base = twin_of(name)
+                base = twin_of(name) if module in ("", "nn.functional") else name  # elsewhere `f` is an older name of `f_`
                 entry = by_object.get(key) or (self.pages.get(base) if base != name else None)
                 if entry is None:
                     entry = by_object[key] = self.entries[name] = Entry(name, thing)
                     entry.purpose = modules[module] if module else self._purpose(thing, files, modules)
                 elif name not in entry.names:
                     entry.names.append(name)
-                    if not module and not name.endswith("_") and len(name) < len(entry.name):  # asin, not arcsin
+                    old = module and re.match(r"The old(er)? name of", inspect.getdoc(entry.thing) or "")
+                    if old:
+                        entry.thing = thing
+                    if old or (not module and not name.endswith("_") and len(name) < len(entry.name)):  # asin, not arcsin
                         del self.entries[entry.name]
                         self.entries[name], entry.name = entry, name
                         entry.names.sort(key=lambda n: n != name)

@@ -89,7 +89,8 @@ class Docstring:
         kept: list[str] = []
         for s in sentences(paragraph):
             if re.match(r"Shapes?: ", s):
-                self.shapes.append(_capital(re.sub(r"^Shapes?: ", "", s)))
+                said = re.sub(r"^Shapes?: ", "", s)
+                self.shapes.append("Operands broadcast." if said == "broadcast." else said[:1].upper() + said[1:])
             elif s.startswith("Raises "):
                 self.errors.append(s)
             elif s.startswith("Source: ") or (CITED.match(s) and YEAR.search(s)):
@@ -100,10 +101,6 @@ class Docstring:
             self.prose.append(paragraph)
         elif kept:
             self.prose.append(" ".join(kept))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 @dataclass

@@ -65,8 +65,12 @@ def imported(text: str, entry: Entry) -> str:
     thing = inspect.unwrap(entry.thing) if inspect.isfunction(entry.thing) else entry.thing
     thing = thing.fget if isinstance(thing, property) else thing
     home = getattr(thing, "__globals__", None) or vars(sys.modules.get(getattr(thing, "__module__", None) or "", builtins))
-    lines = [">>> " + _import(name, entry, home) for name in free(code, entry.last)]
-    return "\n".join([*dict.fromkeys(lines), text])
+    lines: dict[str, list[str]] = {}
+    for name in free(code, entry.last):
+        head, word, last = _import(name, entry, home).rpartition(" import ")
+        lines.setdefault(head + word, []).append(last)
+    shown = [f">>> {head}{', '.join(names)}" for head, names in lines.items() if head] + [f">>> {plain}" for plain in lines.get("", ())]
+    return "\n".join([*sorted(shown, key=lambda line: line.startswith(">>> from")), text])
 
 
 def _import(name: str, entry: Entry, home: dict[str, Any]) -> str:
@@ -75,6 +79,8 @@ def _import(name: str, entry: Entry, home: dict[str, Any]) -> str:
     if name in ALIASES:
         return ALIASES[name]
     own = home.get(name, getattr(public, name, None))
+    if name in home and getattr(tl, name, None) is own:
+        return f"from {PACKAGE} import {name}"
     if public is not None and own is not None and own is getattr(public, name, None):
         return f"from {public.__name__} import {name}"
     if inspect.ismodule(home.get(name)):
@@ -217,7 +223,7 @@ def shapes(found: list[Call], entry: Entry) -> list[str]:
         return []
     call = best[0]
     into, out = call.tensors, flat(call.result)
-    if not into and not out:
+    if not out and (not into or call.kind == "class"):
         return [] if families.is_module(entry) or families.is_optimizer(entry) else families.NOTHING
     shown = [", ".join(map(shape, ts[:5])) + (", ..." if len(ts) > 5 else "") for ts in (into, out)]
     last = shown[1] or f"``{type(call.result).__name__}``"
