@@ -196,9 +196,10 @@ def get_default_dtype() -> DType:
 def set_default_dtype(d: DTypeLike) -> None:
     """Make ``d`` (float16, bfloat16, float32 or float64) the dtype of floats made from Python numbers.
 
-    >>> set_default_dtype(np.float64); get_default_dtype()
-    dtype('float64')
-    >>> set_default_dtype(np.float32)
+    >>> import tensorflowlite_clone as tl
+    >>> tl.set_default_dtype(tl.float64); tl.get_default_dtype()
+    tl.float64
+    >>> tl.set_default_dtype(tl.float32)
     """
     dtype = np.dtype(d)
     if dtype.kind != "f" and dtype.name != "bfloat16":
