@@ -21,7 +21,8 @@ GROUPS = {
     "tiny": ("tiny and small", 1.5), "mlp": ("MLP", 1.5), "convolution": ("convolution", 0.9), "sequence": ("sequence", 1.0),
     "embedding": ("embedding and graphs", 1.0), "elementwise": ("elementwise", 1.0), "reductions": ("reductions, softmax, norms", 0.8),
     "indexing": ("indexing, scatter, gather, sort, scan", 1.0), "algebra": ("linear algebra, FFT, distances", 1.0),
-    "optimizers": ("optimizers, second order, per-sample", 1.7), "science": ("science", 1.0), "files": ("data loading, files", 3.0),
+    "optimizers": ("optimizers, second order, per-sample", 1.7), "science": ("science", 1.0),
+    "gradbench": ("benchmarks of derivatives", 1.0), "files": ("data loading, files", 3.0),
     "jobs": ("whole jobs", 1.5),
 }  # fmt: skip
 
