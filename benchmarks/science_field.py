@@ -470,7 +470,7 @@ Made by `python -m benchmarks.science_field --write`. The problems of these page
 optimistix and `jax.scipy` (compiled, float64), or PyTorch with torchdiffeq where it is installed. Times of one thread's processor, without
 imports. JAX's first run traces and compiles; here the first run loads SciPy's solvers. What runs once, or anew for every model that is
 tried, is faster here, stiff reactions and sparse systems always; what runs a thousand times in the same shape is 5 to 500 times as fast
-compiled, most of all loops over few numbers. The BFGS of `jax.scipy` stops short of the Gaussian process's maximum; ours is as published.
+compiled, most of all loops over few numbers. The BFGS of `jax.scipy` stops short of the Gaussian process's maximum; ours is right.
 
 """
 
