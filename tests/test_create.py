@@ -145,8 +145,22 @@ def test_tensors_made_of_a_transform_s_values_are_followed():
     assert jvp(lambda x: tl.tensor([x[0], x[1]]), (x[0],), (x[1],))[1].tolist() == x[1].tolist()
     mixed = vmap(lambda t: tl.tensor([1j, t]))(tl.tensor([0.5, 1.5], dtype=tl.float64))
     assert mixed.dtype == tl.complex128 and mixed.tolist() == [[1j, 0.5], [1j, 1.5]]
-    with pytest.raises(TypeError, match="tensor: the value belongs to a function transform"):  # a copy of it alone
-        vmap(tl.tensor)(x)
+
+
+def test_a_copy_of_a_followed_value_is_followed_and_its_own():
+    def f(x):
+        y = tl.tensor(x)
+        y *= 3.0
+        return (y * x).sum() + tl.tensor(x, dtype=tl.float64).sum()
+
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(grad(f)(x), 6 * x + 1)
+    np.testing.assert_array_equal(jvp(f, (x,), (np.ones(2),))[1], 6 * x.sum() + 2)
+    np.testing.assert_array_equal(vmap(grad(f))(np.stack([x, -x])), np.stack([6 * x + 1, -6 * x + 1]))
+    np.testing.assert_array_equal(vmap(tl.tensor)(np.stack([x, -x])), np.stack([x, -x]))
+    assert tl.tensor(tl.tensor(x)).requires_grad is False
+    with pytest.warns(UserWarning, match="is a constant"):
+        assert not tl.tensor(tl.tensor(x, requires_grad=True)).requires_grad
 
 
 def test_as_tensor_keeps_derivatives_inside_transforms():

@@ -22,7 +22,8 @@ GROUPS = {
     "sequence": ("sequence", 1.0, 1.4), "embedding": ("embedding and graphs", 1.0, 1.5), "elementwise": ("elementwise", 1.0, 1.3),
     "reductions": ("reductions, softmax, norms", 0.8, 1.3), "indexing": ("indexing, scatter, gather, sort, scan", 1.0, 1.5),
     "algebra": ("linear algebra, FFT, distances", 1.0, 1.2), "optimizers": ("optimizers, second order, per-sample", 1.7, 2.5),
-    "science": ("science", 1.0, 1.4), "files": ("data loading, files", 3.0, 3.0), "jobs": ("whole jobs", 1.5, 2.0),
+    "science": ("science", 1.0, 1.4), "gradbench": ("benchmarks of derivatives", 1.0, 1.0),
+    "files": ("data loading, files", 3.0, 3.0), "jobs": ("whole jobs", 1.5, 2.0),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The page of solvers: ``solvers.md``, digits of NIST's 27 problems and evaluations for the 35 of Moré, Garbow and Hillstrom.
+"""The page of solvers: ``solvers.md``: digits of NIST's 27 problems, evaluations for the 35 of Moré, Garbow and Hillstrom, DETEST's 25.
 
 python docs/science/solvers.py    # write the page
 """
@@ -15,16 +15,20 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests"))
 
+import detest
 import mgh
 import nist
+import scipy.integrate
 import scipy.optimize
 
 from tensorflowlite_clone import optim
+from tensorflowlite_clone.func import jvp, vjp
+from tensorflowlite_clone.integrate import odeint
 
 NIST = """\
 # Solvers on published problems
 
-Made by `python docs/science/solvers.py`. The tests ask for the same (`tests/optim/test_fits.py`).
+Made by `python docs/science/solvers.py`. The tests ask for the same (`tests/optim/test_fits.py`, `tests/integrate/test_detest.py`).
 
 ## NIST's nonlinear regressions
 
@@ -46,6 +50,18 @@ sum, by `minimize` ("BFGS", default tolerances). Bold: a sum that is not one of 
 
 | problem | least | `least_squares` | SciPy's own | `minimize` | SciPy's own |
 | --- | --- | --- | --- | --- | --- |
+"""
+
+DETEST = """
+## DETEST: initial value problems
+
+The 25 problems of Hull, Enright, Fellen and Sedgwick (1972), from 0 to 20: errors at the end by `integrate.odeint`, relative to the largest
+number at either end, for a tolerance `rtol` (`atol` is a thousandth of it). The end is known from a closed form, or from SciPy's DOP853 at
+1e-13, which the closed forms and the published values confirm. The last columns are errors of derivatives of the end in a direction of the
+start (forward mode) and of the gradient along it (reverse mode), by DOP853 at 1e-9, against differences. Orbits (D) multiply errors.
+
+| problem | numbers | DOP853, 1e-6 | DOP853, 1e-9 | RK45, 1e-6 | Radau, 1e-6 | BDF, 1e-6 | forward | reverse |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -95,12 +111,38 @@ def mgh_row(name: str, p: Any) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
+def detest_row(name: str, p: Any) -> str:
+    """One problem."""
+
+    def end(start: Any, method: str, rtol: float) -> Any:
+        return odeint(p.f, start, np.array([0.0, detest.END]), method=method, rtol=rtol, atol=1e-3 * rtol)[-1]
+
+    def precise(start: Any) -> Any:
+        return scipy.integrate.solve_ivp(p.f, (0.0, detest.END), start, method="DOP853", rtol=1e-13, atol=1e-15).y[:, -1]
+
+    exact = precise(p.start) if p.exact is None else p.exact()
+    scale = max(np.abs(exact).max(), np.abs(p.start).max())
+    ways = [("DOP853", 1e-6), ("DOP853", 1e-9), ("RK45", 1e-6), ("Radau", 1e-6), ("BDF", 1e-6)]
+    errors = [np.abs(end(p.start, *way) - exact).max() / scale for way in ways]
+    rng, h = np.random.default_rng(0), 1e-3 if name != "D5" else 1e-5
+    d, g = 0.1 * rng.normal(size=p.start.shape), rng.normal(size=p.start.shape)
+    ahead = [precise(p.start + s * h * d) for s in (-2, -1, 1, 2)]
+    slope = (8 * (ahead[2] - ahead[1]) - (ahead[3] - ahead[0])) / (12 * h)
+    f = lambda y: end(y, "DOP853", 1e-9)  # noqa: E731
+    least = max(np.abs(slope).max(), 1e-3 * np.abs(d).max())
+    errors.append(np.abs(jvp(f, (p.start,), (d,))[1] - slope).max() / least)
+    errors.append(abs(vjp(f, p.start)[1](g)[0] @ d - g @ slope) / least)
+    return f"| {name} | {len(p.start)} | {' | '.join(f'{e:.0e}' for e in errors)} |"
+
+
 def page() -> str:
     """The whole page."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rows = [nist_row(*item) for item in nist.PROBLEMS.items()]
-        return NIST + "\n".join(rows) + "\n" + MGH + "\n".join(mgh_row(*item) for item in mgh.PROBLEMS.items()) + "\n"
+        rows += [MGH + mgh_row(*item) if k == 0 else mgh_row(*item) for k, item in enumerate(mgh.PROBLEMS.items())]
+        rows += [DETEST + detest_row(*item) if k == 0 else detest_row(*item) for k, item in enumerate(detest.PROBLEMS.items())]
+        return NIST + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

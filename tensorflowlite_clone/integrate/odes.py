@@ -58,8 +58,9 @@ def odeint(
         options: ``first_step``, ``max_step`` and whatever else the method of SciPy takes.
 
     The result has the dtype of ``y0``; everything is computed in float64. Derivatives are those of the solution, within the tolerances:
-    in reverse mode by the adjoint equations, in forward mode by the variational ones. Under `vmap` examples share their steps (those of
-    stiff methods, and with times of their own, go one by one).
+    in reverse mode by the adjoint equations, in forward mode by the variational ones. Under `vmap` examples share their steps. Those of
+    stiff methods go one by one: one system of all would have its Jacobian's blocks factorised together, and take the steps of the worst;
+    so do examples with times of their own.
 
     Raises `ArgumentError` for a method, an adjoint or times that cannot be, `ShapeError` where f does not give what y0 is,
     `TransformError` where f depends on a followed value that is no argument, or for the derivative of the time of an event that only

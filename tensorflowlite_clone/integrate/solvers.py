@@ -13,7 +13,7 @@ import numpy as np
 from .._errors import ArgumentError
 from .._lazy import optional
 from .._typing import Array
-from .systems import System
+from .systems import How, System
 
 #: Explicit methods of fixed steps: at which parts of a step, from which slopes (rows), with which weights.
 TABLEAUS: dict[str, tuple[list[float], list[list[float]], list[float]]] = {
@@ -87,11 +87,20 @@ def integrate(system: System, fun: Callable[..., Array], t0: float, t1: float, y
 
 def step(system: System, i: int, part: int, y: Array, *params: Array) -> Array:
     """One explicit step, the ``part``-th of interval ``i``; of followed operations."""
-    places, rows, weights = TABLEAUS[system.how.method]
+    return _step(system.how, lambda place, y: system.rhs(place, y, *params), i, part, y)
+
+
+def plain_step(system: System, i: int, part: int, y: Array, params: Sequence[Array]) -> Array:
+    """`step` on ndarrays."""
+    return _step(system.how, lambda place, y: system.value(place, y, params), i, part, y)
+
+
+def _step(how: How, slope: Callable[..., Array], i: int, part: int, y: Array) -> Array:
+    places, rows, weights = TABLEAUS[how.method]
     slopes: list[Array] = []
-    h = 1 / system.how.steps
+    h = 1 / how.steps
     for c, row in zip(places, rows, strict=True):
-        slopes.append(system.rhs((i, (part + c) * h), _moved(y, h, row, slopes), *params))
+        slopes.append(slope((i, (part + c) * h), _moved(y, h, row, slopes)))
     return _moved(y, h, weights, slopes)
 
 
@@ -109,16 +118,6 @@ def _march(system: System, y: Array, m: int, params: Sequence[Array]) -> Array:
         for part in range(system.how.steps):
             ys.append(plain_step(system, i, part, ys[-1], params))
     return np.array(ys)
-
-
-def plain_step(system: System, i: int, part: int, y: Array, params: Sequence[Array]) -> Array:
-    """`step` on ndarrays."""
-    places, rows, weights = TABLEAUS[system.how.method]
-    slopes: list[Array] = []
-    h = 1 / system.how.steps
-    for c, row in zip(places, rows, strict=True):
-        slopes.append(system.value((i, (part + c) * h), _moved(y, h, row, slopes), params))
-    return _moved(y, h, weights, slopes)
 
 
 def check(method: str, adjoint: str) -> None:

@@ -165,6 +165,18 @@ def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
     return array
 
 
+def _copied(data: ArrayLike, op: str, dtype: DTypeLike) -> Any:
+    """`_values`, but inside transforms what is followed stays so."""
+    parts = _elements(data) if state.open and isinstance(data, list | tuple | Boxed) else []
+    if not any(isinstance(p, Boxed) and p.followed() for p in parts):
+        return _values(data, op, dtype)
+    kinds = [
+        np.dtype(np.complex64) if isinstance(p, complex) else numpy_dtype(p.dtype) for p in parts if isinstance(p, complex) or _has_dtype(p)
+    ]
+    made: Any = cast(operand(data, op), np.result_type(*kinds) if dtype is None else numpy_dtype(dtype))
+    return made.clone() if made is data else made
+
+
 #: What NumPy makes of Python's floats and complex numbers.
 WIDE = (np.dtype(np.float64), np.dtype(np.complex128))
 
@@ -190,23 +202,15 @@ def _supported(array: ndarray[Any, Any], data: Any, op: str, dtype: DTypeLike) -
 def _tensor(data: ArrayLike, *, dtype: DTypeLike = None, **how: How) -> Array:
     """A new tensor with a copy of ``data``: numbers, nested sequences, an array or a tensor.
 
-    Python floats become the default dtype, integers int64, booleans bool; arrays and NumPy's scalars keep their dtype. Raises
-    `ArgumentError` for lists of different lengths, `DTypeError` for ``requires_grad`` of integers.
+    Python floats become the default dtype, integers int64, booleans bool; arrays and NumPy's scalars keep their dtype. Inside function
+    transforms followed values, alone or in lists, are followed; elsewhere the copy of a tensor is a constant. Raises `ArgumentError` for
+    lists of different lengths, `DTypeError` for ``requires_grad`` of integers.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.tensor([[1.0, 2.0], [3.0, 4.0]]).dtype
     tl.float32
     """
-    parts = _elements(data) if state.open and isinstance(data, list | tuple) else []
-    if any(isinstance(p, Boxed) and p.followed() for p in parts):
-        kinds = [
-            np.dtype(np.complex64) if isinstance(p, complex) else numpy_dtype(p.dtype)
-            for p in parts
-            if isinstance(p, complex) or _has_dtype(p)
-        ]
-        kind = np.result_type(*kinds) if dtype is None else numpy_dtype(dtype)
-        return finish(cast(operand(data, "tensor"), kind), **how)
-    return finish(_values(data, "tensor", dtype), **how)
+    return finish(_copied(data, "tensor", dtype), **how)
 
 
 @public("scalar_tensor", method=False)
@@ -221,7 +225,7 @@ def _as_tensor(data: ArrayLike, dtype: DTypeLike = None, device: Any = None) -> 
     if isinstance(data, Boxed):
         return data if dtype is None or data.dtype == numpy_dtype(dtype) else data.to(numpy_dtype(dtype))
     shared = isinstance(data, ndarray)
-    array = _supported(array_of(data, "as_tensor"), data, "as_tensor", dtype) if shared else _values(data, "as_tensor", dtype)
+    array = _supported(array_of(data, "as_tensor"), data, "as_tensor", dtype) if shared else _copied(data, "as_tensor", dtype)
     return finish(array, False, device)
 
 

@@ -1,11 +1,13 @@
-"""`scipy.fft` with derivatives: NumPy's transforms, which have them, and the cosine and sine transforms of types 1 to 4.
+"""`scipy.fft` with derivatives: NumPy's transforms, which have them, and the cosine and sine transforms.
 
-Not here: Hankel transforms, and n-dimensional sine transforms.
+Normalised to be orthogonal, a transform is SciPy's own, its tangent the same and its adjoint its inverse; other norms are weights before
+and behind. Not here: Hankel transforms.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,111 +20,61 @@ from ..func.primitives import primitive
 from .names import others, published
 
 sp = optional("scipy.fft", "scipy", "tl.scipy.fft")
-fft, ifft, rfft, irfft, fft2, ifft2, rfft2, irfft2 = (
-    getattr(np.fft, n) for n in ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "rfft2", "irfft2")
-)
-fftn, ifftn, rfftn, irfftn, fftfreq, rfftfreq = (getattr(np.fft, n) for n in ("fftn", "ifftn", "rfftn", "irfftn", "fftfreq", "rfftfreq"))
-fftshift, ifftshift = np.fft.fftshift, np.fft.ifftshift
-#: The type of the inverse, and of the transpose.
+OURS = "dct idct dst idst dctn idctn dstn idstn"
+NUMPYS = "fft ifft rfft irfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn fftshift ifftshift"
+globals().update({name: getattr(np.fft, name) for name in [*NUMPYS.split(), "fftfreq", "rfftfreq"]})
+#: The type of the inverse.
 INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
+#: By kind and type: which numbers the orthogonal transform weighs otherwise, of type 1 before and behind, 2 behind, 3 before.
+WEIGHED = {("c", 1): [0, -1], ("c", 2): [0], ("c", 3): [0], ("s", 2): [-1], ("s", 3): [-1]}
 
 
-def _weights(n: int, kind: int, first: float, last: float | None = None) -> Array:
-    w = np.ones(n)
-    w[0] = first
-    if kind == 1:
-        w[-1] = first if last is None else last
-    return w
+def _orthogonal(kind: str) -> Any:
+    def transposed(g: Array, type: int) -> Array:
+        out: Array = call(g, INVERSE[type])
+        return out
+
+    plain = getattr(sp, f"d{kind}t")
+    call: Any = primitive(
+        lambda x, type: plain(x, type, axis=-1, norm="ortho"),
+        vjp=lambda g, ans, x, type: (transposed(g, type), None),
+        jvp=lambda ts, ans, x, type: call(ts[0], type),
+        vmap="broadcast",
+        name=f"scipy.fft.d{kind}t",
+    )
+    return call
 
 
-def _turned(g: Array, kind: int) -> Array:
-    """The transpose of the transform of ``kind`` along the last axis, which is another one up to weights."""
-    n = shape_of(g)[-1]
-    if kind == 1:
-        w = _weights(n, 1, 0.5)
-        return _cosine(g * (1 / w), 1) * w
-    if kind == 2:
-        return _cosine(g * _weights(n, 2, 2.0), 3)
-    return _cosine(g, 2) * _weights(n, 3, 0.5) if kind == 3 else _cosine(g, 4)
+ORTHOGONAL = {kind: _orthogonal(kind) for kind in "cs"}
 
 
-#: The cosine transform along the last axis, not normalised.
-_cosine: Any = primitive(
-    lambda x, kind: sp.dct(x, kind, axis=-1),
-    vjp=lambda g, ans, x, kind: (_turned(g, kind), None),
-    jvp=lambda ts, ans, x, kind: _cosine(ts[0], kind),
-    vmap="broadcast",
-    name="scipy.fft.dct",
-)
-
-
-def _transform(x: Any, kind: int, n: int | None, axis: int, norm: str | None, inverse: bool, sine: bool) -> Any:
-    name = f"scipy.fft.{'i' if inverse else ''}d{'s' if sine else 'c'}t"
-    if kind not in INVERSE or (sine and kind == 1):
-        raise ArgumentError(f"{name}: type must be {'2, 3 or 4' if sine else '1, 2, 3 or 4'}: got {kind!r}")
-    norm = {None: "backward", "backward": "backward", "forward": "forward", "ortho": "ortho"}.get(norm, "")
-    if not norm:
-        raise ArgumentError(f"{name}: norm must be None, 'backward', 'forward' or 'ortho'")
-    x = np.moveaxis(x, axis, -1)
+def _transform(kind: str, inverse: bool, x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: Any = None, **_: Any) -> Any:
+    name = f"scipy.fft.{'i' if inverse else ''}d{kind}t"
+    if type not in INVERSE or norm not in (None, "backward", "forward", "ortho"):
+        raise ArgumentError(f"{name}: type must be 1, 2, 3 or 4 and norm None, 'backward', 'forward' or 'ortho': got {type!r}, {norm!r}")
+    x, type = np.moveaxis(x, axis, -1), INVERSE[type] if inverse else type
     m = shape_of(x)[-1]
     if n is not None and n != m:
         x = x[..., :n] if n < m else np.pad(x, [(0, 0)] * (len(shape_of(x)) - 1) + [(0, n - m)])
         m = n
-    length = 2 * (m - 1) if kind == 1 else 2 * m
-    kind = INVERSE[kind] if inverse else kind
-    scaled = {"ortho": 1 / math.sqrt(length), "forward": 1.0 if inverse else 1 / length, "backward": 1 / length if inverse else 1.0}[norm]
-    alternating = 1.0 - 2.0 * (np.arange(m) % 2)
-    if sine:
-        x = x * alternating if kind == 2 else np.flip(x, -1)
-    if norm == "ortho" and kind in (1, 3):
-        x = x * _weights(m, kind, math.sqrt(2))
-    out = _cosine(x, kind) * scaled
-    if norm == "ortho" and kind in (1, 2):
-        out = out * _weights(m, kind, 1 / math.sqrt(2))
-    if sine:
-        out = np.flip(out, -1) if kind == 2 else out * alternating
-    return np.moveaxis(out, -1, axis)
+    weights, scale = np.ones(m, x.dtype if x.dtype.kind in "fc" else np.float64), 1.0
+    if norm != "ortho":
+        length = 2 * (m + (type == 1) * (1 if kind == "s" else -1))
+        scale = length ** (-0.5 if inverse == (norm != "forward") else 0.5)
+        weights[WEIGHED.get((kind, type), [])] = math.sqrt(2)
+    out = ORTHOGONAL[kind](x / weights if type != 2 else x, type)
+    return np.moveaxis(out * (scale * weights if type != 3 else scale), -1, axis)
 
 
-def dct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None, **_: Any) -> Any:
-    """The cosine transform."""
-    return _transform(x, type, n, axis, norm, False, False)
-
-
-def idct(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None, **_: Any) -> Any:
-    """The inverse of `dct`."""
-    return _transform(x, type, n, axis, norm, True, False)
-
-
-def dst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None, **_: Any) -> Any:
-    """The sine transform."""
-    return _transform(x, type, n, axis, norm, False, True)
-
-
-def idst(x: Any, type: int = 2, n: int | None = None, axis: int = -1, norm: str | None = None, **_: Any) -> Any:
-    """The inverse of `dst`."""
-    return _transform(x, type, n, axis, norm, True, True)
-
-
-def dctn(x: Any, type: int = 2, axes: Any = None, norm: str | None = None) -> Any:
-    """`dct` along several axes, or all."""
+def _all_axes(one: Any, x: Any, type: int = 2, axes: Any = None, norm: Any = None) -> Any:
     for axis in range(len(shape_of(x))) if axes is None else axes:
-        x = dct(x, type, axis=axis, norm=norm)
+        x = one(x, type, axis=axis, norm=norm)
     return x
 
 
-def idctn(x: Any, type: int = 2, axes: Any = None, norm: str | None = None) -> Any:
-    """The inverse of `dctn`."""
-    for axis in range(len(shape_of(x))) if axes is None else axes:
-        x = idct(x, type, axis=axis, norm=norm)
-    return x
-
-
-published(
-    globals(),
-    "fft",
-    """
-    fft ifft rfft irfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn dct idct dst idst dctn idctn fftshift ifftshift
-""",
-)
+for _kind in "cs":
+    for _back in (False, True):
+        _name, _one = f"{'i' if _back else ''}d{_kind}t", partial(_transform, _kind, _back)
+        globals().update({_name: _one, f"{_name}n": partial(_all_axes, _one)})
+published(globals(), "fft", f"{OURS} {NUMPYS}")
 __getattr__ = others("fft", "np.fft has more")

@@ -12,8 +12,6 @@ PROBABILITIES = tl.tensor([0.1, 0.5, 0.98], dtype=tl.float64)
 T = tl.tensor(0.41, dtype=tl.float64)
 
 COPIES = {
-    "tensor": lambda t: tl.tensor(t),
-    "as_tensor of a list": lambda t: tl.as_tensor([t, t]),
     "scalar_tensor": lambda t: tl.scalar_tensor(t),
     "full": lambda t: tl.full((2,), t),
     "full_like": lambda t: tl.full_like(X, t),
@@ -50,6 +48,10 @@ def test_a_copy_of_a_constant_inside_a_transform_is_no_error():
 
 
 FOLLOWED = {
+    "tensor": (lambda t: tl.tensor(t) * X, lambda t: t * X),
+    "tensor of a list": (lambda t: tl.tensor([t, 2.0]), lambda t: tl.stack([t, 2.0 + 0.0 * t])),
+    "as_tensor of a list": (lambda t: tl.as_tensor([t, t]), lambda t: tl.stack([t, t])),
+    "new_tensor": (lambda t: X.new_tensor(t) * X, lambda t: t * X),
     "hardtanh": (lambda t: F.hardtanh(X, -t, t), lambda t: X.clamp(-t, t)),
     "hardtanh, one bound": (lambda t: F.hardtanh(X, -1.0, t), lambda t: X.clamp(-1.0, t)),
     "logit": (lambda t: tl.logit(PROBABILITIES, eps=t / 4), lambda t: tl.logit(PROBABILITIES.clamp(t / 4, 1 - t / 4))),

@@ -31,8 +31,9 @@ CASES = [
     ("linalg.solve_discrete_lyapunov", (A / 5, Q), {}), ("linalg.solve_discrete_are", (A, B, Q, np.eye(2)), {}),
     ("linalg.solve_continuous_are", (A, B, Q, np.eye(2)), {}), ("linalg.block_diag", (A, B), {}), ("linalg.toeplitz", (X[:4], X[4:9]), {}),
     *[(f"fft.{f}", (X,), {"type": k, "norm": n}) for f in ("dct", "idct", "dst", "idst") for k in (1, 2, 3, 4)
-      for n in (None, "ortho", "forward") if k > 1 or "c" in f],
-    ("fft.dctn", (IMAGE,), {}), ("fft.idctn", (IMAGE,), {"norm": "ortho"}), ("signal.lfilter", FILTER, {}),
+      for n in (None, "ortho", "forward")],
+    ("fft.dctn", (IMAGE,), {}), ("fft.idstn", (IMAGE,), {"type": 1}), ("fft.dct", (X,), {"n": 15}), ("fft.dst", (X,), {"n": 7, "type": 3}),
+    ("fft.idctn", (IMAGE,), {"norm": "ortho"}), ("signal.lfilter", FILTER, {}),
     ("signal.lfilter", FILTER, {"zi": np.array([0.3, 0.2])}), ("signal.sosfilt", (np.array([[1, 0.2, 0.1, 1, -0.3, 0.2], [1, 0, 0, 1,
     0.1, 0]]), X), {}),
     ("signal.fftconvolve", (X, X[:5]), {"mode": "same"}), ("signal.convolve", (IMAGE, IMAGE[:3, :3]), {}), ("signal.correlate", (X,

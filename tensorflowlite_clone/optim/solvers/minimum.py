@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..._errors import ArgumentError, TransformError
-from ...core.levels import varies
+from ..._errors import ArgumentError
 from ...func.jacobians import hessian, hvp
-from ...func.reverse import grad, value_and_grad
-from ...func.tree import flatten
-from .problem import Vector, numbers, reduced, scipy_optimize, solved
+from ...func.reverse import value_and_grad
+from .constraints import Constraints
+from .problem import Vector, numbers, scipy_optimize, solved
 
 #: The methods that take no gradient, and those that take a Hessian or its products.
 WITHOUT_GRADIENT = ("nelder-mead", "powell", "cobyla", "cobyqa")
@@ -47,15 +47,20 @@ def minimize(
         jac, hess, hessp: functions of ``(x, *args)`` (``hessp(x, p, *args)``) that take and give nested values, or SciPy's names, in the
             place of ours.
         bounds: SciPy's, or ``(lower, upper)`` whose sides are numbers, vectors or nested; two pairs for two numbers are SciPy's.
-        constraints: SciPy's, of the flat vector.
+        constraints: SciPy's, one or several: dicts (``type``, ``fun``, ``args``, ``jac``) and `NonlinearConstraint`, whose functions see
+            ``x`` as ``fun`` does, `LinearConstraint` of the flat vector. What is to be differentiated stands in ``args`` of the dict, or is
+            a side or the matrix. Jacobians, and Hessians for "trust-constr", are ours unless ``jac`` and ``hess`` are functions.
         linear: how derivatives solve for the Hessian, as in `func.implicit`.
 
-    Returns SciPy's result, ``x`` nested like ``x0``. ``x`` is differentiable in ``args``, to every order, as the zero of the gradient;
-    a variable that ends on a bound (to 1e-7) stays there, whatever its slope is: that is the derivative of the reduced problem. The
-    derivatives are as exact as ``x``: set ``tol`` to what they need.
+    Returns SciPy's result, ``x`` nested like ``x0``. ``x`` is differentiable in ``args``, to every order, as the zero of the gradient, or
+    under constraints of the conditions of Karush, Kuhn and Tucker, whose multipliers follow from ``x``. A variable that ends on a bound
+    (to 1e-7) stays there and a constraint that ends in equality (to 1e-6) stays so, whatever its multiplier is: that is the derivative of
+    the reduced problem. Where a multiplier is 0 the minimum has a kink, and this is one of its sides. The derivatives are as exact as
+    ``x``: set ``tol`` to what they need.
 
-    Raises, where a derivative is asked for, `LinAlgError` for a singular Hessian and `TransformError` where the solver has not converged
-    or there are constraints; `MissingExtraError` without SciPy.
+    Raises, where a derivative is asked for, `LinAlgError` where the Hessian is singular in the directions left free, or gradients of
+    constraints that are met with equality depend on one another, and `TransformError` where the solver has not converged; `ArgumentError`
+    for a constraint that is none, `MissingExtraError` without SciPy.
 
     >>> import numpy as np; from tensorflowlite_clone.func import grad
     >>> def best(a):
@@ -64,14 +69,15 @@ def minimize(
     (0.5, 5e-05)
     """
     optimize = scipy_optimize("minimize")
-    name = str(method or ("SLSQP" if constraints else "L-BFGS-B" if bounds is not None else "BFGS")).lower()
     if jac is True:
         raise ArgumentError("optim.minimize: jac=True is not needed: the gradient follows from fun; let fun give the value alone")
-    followed = any(map(varies, flatten((x0, args))[0]))
-    if followed and constraints:
-        raise TransformError("optim.minimize: there is no derivative of a minimum under constraints; put them into fun, or use bounds")
+    given = Constraints(constraints)
+    name = str(method or ("SLSQP" if given else "L-BFGS-B" if bounds is not None else "BFGS")).lower()
+    if given and linear == "cg":
+        raise ArgumentError("optim.minimize: linear='cg' is for positive definite systems, under constraints they are not; use 'gmres'")
+    args = args if isinstance(args, tuple) else (args,)
 
-    def run(vector: Vector, *args: Any) -> Any:
+    def run(vector: Vector, args: Any, params: Any) -> Any:
         def f(v: Any) -> Any:
             return fun(vector.tree(v), *args)
 
@@ -105,14 +111,15 @@ def minimize(
             vector.start,
             method=method,
             bounds=None if sides is None else optimize.Bounds(*sides),
-            constraints=constraints,
+            constraints=given.for_scipy(optimize, vector, params, name == "trust-constr"),
             tol=tol,
             callback=vector.callback(callback),
             options=options,
             **settings,
         )
 
-    def condition(vector: Vector, v: Any, *args: Any) -> Any:
-        return reduced(v, grad(lambda u: fun(vector.tree(u), *args))(v), vector.limits(bounds, "minimize", pairs=True))
+    def asked(what: Callable[..., Any], vector: Vector, x: Any, args: Any, params: Any) -> Any:
+        return what(vector, x, lambda u: fun(vector.tree(u), *args), vector.limits(bounds, "minimize", pairs=True), params)
 
-    return solved("minimize", run, condition, x0, args, linear)
+    beside = partial(asked, given.multipliers) if given else None
+    return solved("minimize", run, partial(asked, given.condition), x0, (args, given.params), linear, beside)

@@ -101,15 +101,18 @@ class Vector:
         return np.array(np.broadcast_to(np.asarray(side, float).ravel() if np.ndim(side) else side, self.start.shape), float)
 
 
-def reduced(x: Any, slope: Any, limits: tuple[NDArray, NDArray] | None) -> Any:
+def met(x: Any, low: Any, high: Any, near: float = ON_BOUND) -> tuple[Any, Any, tuple[Any, Any]]:
+    """Where ``x`` is on a lower bound, where on an upper one, and the bounds with 0 for infinite ones."""
+    ends = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
+    return x <= low + near * (1 + np.abs(ends[0])), x >= high - near * (1 + np.abs(ends[1])), ends
+
+
+def reduced(x: Any, slope: Any, limits: tuple[Any, Any] | None, near: float = ON_BOUND) -> Any:
     """The condition for a minimum in ``x``: no slope, but for variables on a bound, which stay there."""
     if limits is None:
         return slope
-    low, high = limits
-    bound = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
-    below = x <= low + ON_BOUND * (1 + np.abs(bound[0]))
-    above = x >= high - ON_BOUND * (1 + np.abs(bound[1]))
-    return np.where(below, x - bound[0], np.where(above, x - bound[1], slope))
+    below, above, ends = met(x, *limits, near)
+    return np.where(below, x - ends[0], np.where(above, x - ends[1], slope))
 
 
 def solved(
@@ -119,10 +122,12 @@ def solved(
     x0: Any,
     args: Any,
     linear: str = "auto",
+    beside: Callable[..., NDArray] | None = None,
 ) -> Any:
     """SciPy's result with nested ``x``, differentiable in ``args``.
 
     ``run(vector, *args)`` gives SciPy's result for the `Vector` of unknowns, ``condition(vector, x, *args)`` is 0 at the solution ``x``.
+    With ``beside(vector, x, *args)``, further unknowns that the solver does not give, the condition is one of both, ``(x, others)``.
     """
     args = args if isinstance(args, tuple) else (args,)
     leaves = flatten((x0, args))[0]
@@ -133,33 +138,37 @@ def solved(
         result.x = vector.nested(np.asarray(result.x))
         return result
     strict, kept = any(map(varies, leaves)), []
+    beside = beside if strict else None
 
     def solver(x0: Any, *args: Any) -> Any:
         vector = Vector(x0, tensors)
         shown = map_leaves(lambda x: boxed(x) if isinstance(x, ndarray) else x, args) if tensors else args
         result = run(vector, *shown)
-        if strict and not result.get("success", True) and not _near(lambda v: condition(vector, v, *shown), np.asarray(result.x)):
+        x = np.asarray(result.x, np.float64)
+        found = x if beside is None else (x, beside(vector, x, *shown))
+        if strict and not result.get("success", True) and not _near(lambda v: condition(vector, v, *shown), found):
             raise TransformError(
                 f"optim.{op}: there is no derivative, as the solver has not converged: {result.get('message')}; start elsewhere, or set "
                 f"options"
             )
         kept.append(result)
         facts = {k: np.asarray(v) for k, v in result.items() if k != "x" and isinstance(v, ndarray | np.generic | bool | int | float)}
-        return np.asarray(result.x, np.float64), facts
+        return found, facts
 
     shape = Vector(map_leaves(lambda x: np.zeros(x.shape) if isinstance(x, Boxed) else x, x0), tensors)
     followed = implicit(lambda x, x0, *args: condition(shape, x, *args), solver, linear=linear, has_aux=True, name=f"optim.{op}")
     x, facts = followed(x0, *args)
     result = type(kept[-1])({**kept[-1], **facts})
-    result.x = shape.nested(x)
+    result.x = shape.nested(x if beside is None else x[0])
     return result
 
 
-def _near(condition: Callable[[Any], Any], x: NDArray) -> bool:
+def _near(condition: Callable[[Any], Any], found: Any) -> bool:
     """Whether a step of Newton's method would not leave ``x``, whatever the solver says: where it asked for more digits than there are."""
+    x, nested = ravel_pytree(found)
 
     def flat(v: Any) -> Any:
-        return ravel(condition(v))
+        return ravel(condition(nested(v)))
 
     try:
         step = np.linalg.solve(numbers(jacfwd(flat)(x)), numbers(flat(x)))
