@@ -1,7 +1,7 @@
 """Pictures, films and sounds as bytes of PNG, GIF and WAV, and the values of a summary that hold them.
 
 Here: arrays laid out and encoded. WAV is written by the standard library; films and boxes with captions need Pillow, figures matplotlib.
-Not here: PNG (``images.py``), other summaries (``summaries.py``).
+Not here: PNG (``utils/images.py``), other summaries (``summaries.py``).
 """
 
 from __future__ import annotations
