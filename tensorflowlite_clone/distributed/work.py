@@ -14,7 +14,7 @@ from typing import Any
 from .._errors import DistError
 from .._state import freed_by_fork
 
-__all__ = ["DONE", "Work", "later"]
+__all__ = ["DONE", "Work", "finish", "later"]
 
 
 class Work:
@@ -73,6 +73,12 @@ _thread: list[threading.Thread] = []
 def _loop() -> None:
     while True:
         _queue.get()._carry_out()
+
+
+def finish() -> None:
+    """Wait until all is carried out that was asked for."""
+    if _thread and _thread[0].is_alive():
+        later(lambda: None).event.wait()
 
 
 def later(run: Callable[[], Any]) -> Work:
