@@ -131,13 +131,7 @@ def run_process(
     """
     threads = available_cpus() if threads is None else threads
     env = child_environment(threads) | {"TL_FAST": str(int(package == WITH_FAST))}
-    spec = {
-        "package": package.partition("[")[0],
-        "workload": workload,
-        "seconds": seconds,
-        "threads": threads,
-        "options": dict(options or {}),
-    }
+    spec = {"package": package.partition("[")[0], "workload": workload, "seconds": seconds, "threads": threads, "options": dict(options or {})}
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if result.returncode:

@@ -3,8 +3,8 @@
     python -m tensorflowlite_clone.distributed.launch -n 2 benchmarks/ranks.py
     python -m tensorflowlite_clone.distributed.launch -n 4 benchmarks/ranks.py --only steps
 
-All is measured in one job, in turns (ours, MPI's, ours...; all ranks, one rank while the others sleep...), on rank 0: medians, and the least.
-Not here: what a job of many machines would take (``simulate_ranks.py``), memory (``larger_than_memory.py``).
+All is measured in one job, in turns (ours, MPI's, ours...; all ranks, one rank while the others sleep...), on rank 0: medians, and the
+least. Not here: what a job of many machines would take (``simulate_ranks.py``), memory (``larger_than_memory.py``).
 """
 
 from __future__ import annotations
@@ -110,9 +110,10 @@ def steps(scale: float) -> None:
             least = {k: 1e3 * min(v) for k, v in found.items()}
             total = sum(p.nbytes for p in module.parameters())
             print(
-                f"{name}: batch {batch} on each of {size} ranks: a step takes {middle['ranks']:.1f} ms (least {least['ranks']:.1f}); one process "
-                f"with {batch} {middle['part']:.1f} ({least['part']:.1f}), with all {size * batch} {middle['whole']:.1f} ({least['whole']:.1f}); "
-                f"ranks / (whole / {size}) = {size * middle['ranks'] / middle['whole']:.2f} ({size * least['ranks'] / least['whole']:.2f}); "
+                f"{name}: batch {batch} on each of {size} ranks: a step takes {middle['ranks']:.1f} ms (least {least['ranks']:.1f}); "
+                f"one process with {batch} {middle['part']:.1f} ({least['part']:.1f}), with all {size * batch} {middle['whole']:.1f} "
+                f"({least['whole']:.1f}); ranks / (whole / {size}) = {size * middle['ranks'] / middle['whole']:.2f} "
+                f"({size * least['ranks'] / least['whole']:.2f}); "
                 f"hidden behind backward {np.median(shares) if shares else 1:.0%}; copied {copied} of {total} bytes of gradients",
                 flush=True,
             )

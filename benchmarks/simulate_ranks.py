@@ -117,8 +117,8 @@ def table(machine: Machine, tokens: int = 8192) -> list[str]:
     return lines
 
 
-#: Measured by ``ranks.py`` on 2 processors: for each number of ranks, what exchanges take (latency and bandwidth of `ring`, from all_reduce of
-#: 64 KiB and 8 MiB).
+#: Measured by ``ranks.py`` on 2 processors: for each number of ranks, what exchanges take: latency and bandwidth of `ring`, from all_reduce
+#: of 64 KiB and 8 MiB.
 EXCHANGES: dict[int, tuple[float, float]] = {1: (0.0, 1e12)}
 #: Name, ranks, milliseconds of one process's step on one rank's part of the batch, bytes of the buckets, milliseconds of a rank's step.
 MEASURED: list[tuple[str, int, float, list[float], float]] = []

@@ -40,6 +40,10 @@ class What:
         self.code, self.large = zlib.crc32(self.said.encode()).to_bytes(4, "little"), nbytes >= LARGE
 
 
+#: No call.
+NOTHING = What("", None, (), "", 0)
+
+
 class Call(NamedTuple):
     """A call, as the watch sees it; ``number`` is below 0 where it has no place in an order: -2 where any of
     ``ranks`` would do, -1 where all have to come."""
@@ -85,7 +89,7 @@ class Channel:
         #: How many calls were begun, and ended: one is under way while these differ; and the next that is checked in any case.
         self.count = self.over = 0
         self.due = 1
-        self.ring: list[tuple[What | None, Place]] = [(None, NOWHERE)] * (RING + 1)
+        self.ring: list[tuple[What, Place]] = [(NOTHING, NOWHERE)] * (RING + 1)
         #: Of the calls up to number ``checked``; behind an error all begins anew, at ``first``.
         self.digest = self.checked = self.first = 0
         #: What was called here already; and how `all_reduce` does again what it has done.
@@ -121,18 +125,19 @@ class Channel:
         """The last call that was begun."""
         number = self.count
         what, place = self.ring[number & RING]
-        return None if what is None else Call(self.name, number, what.said, place, self.group.ranks, self.over >= number)
+        return None if what is NOTHING else Call(self.name, number, what.said, place, self.group.ranks, self.over >= number)
 
     def calls(self, after: int) -> dict[int, tuple[str, str]]:
         """What the latest calls were, and where they were made: those with numbers above ``after``."""
         numbers = range(max(after, self.first, self.count - RING) + 1, self.count + 1)
-        return {n: (what.said, line(place)) for n in numbers for what, place in (self.ring[n & RING],) if what is not None}
+        return {n: (what.said, line(place)) for n in numbers for what, place in (self.ring[n & RING],) if what is not NOTHING}
 
     def check(self) -> None:
         """Compare the digest with those of the others; raises `DistError` on every process where they differ."""
         sent, count = self.sent, self.count
-        calls = [self.ring[number & RING][0] for number in range(self.checked + 1, count + 1)]
-        self.digest = digest = zlib.crc32(b"".join([what.code for what in calls if what is not None]), self.digest)
+        ring, start, stop = self.ring, self.checked + 1 & RING, count + 1 & RING
+        calls = ring[start:stop] if start < stop else ring[start:] + ring[:stop]
+        self.digest = digest = zlib.crc32(b"".join([what.code for what, _ in calls]), self.digest)
         self.checked = count
         self.due = count + 1 if count < ALWAYS else (count | EVERY - 1) + 1
         sent[:] = (digest, -digest, count, -count)
@@ -177,7 +182,7 @@ class Channel:
 
     def _disagree(self) -> None:
         """Find the first call in which processes differ, and raise."""
-        op = "" if (what := self.ring[self.count & RING][0]) is None else what.said.partition("(")[0]
+        op = self.ring[self.count & RING][0].said.partition("(")[0]
         everyone: list[dict[int, tuple[str, str]]] = self.side.allgather(self.calls(0))
         numbers = sorted(set().union(*everyone))
         for number in numbers:

@@ -1,7 +1,8 @@
 """Exchanges of tensors between the processes of a group, with the names of ``torch.distributed``; in a group of one all stays as it is.
 
 MPI works on the memory of the tensors (or arrays) themselves; a copy is made only of what does not lie in one piece, and of short floats,
-which MPI cannot add. Not here: messages between two (``pairs.py``), objects (``objects.py``), versions with derivatives (``nn/functional.py``).
+which MPI cannot add. Not here: messages between two (``pairs.py``), objects (``objects.py``), versions with derivatives
+(``nn/functional.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from numpy import ndarray
 from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import NDArray
 from ..core.tensor import Tensor
-from ..core.where import INSIDE, Place, caller, here
+from ..core.versions import Change
+from ..core.where import caller, here
 from .channel import RING, Channel
 from .engine import WAITING
 from .group import GroupMember, ProcessGroup, ReduceOp, the_group
@@ -112,13 +114,34 @@ def all_reduce(tensor: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op:
     [1.0, 1.0]
     >>> dist.destroy_process_group()
     """
-    g = GroupMember.WORLD if group is None else group
-    kind = type(tensor)
+    kind, g = type(tensor), GroupMember.WORLD if group is None else group
     a: Any = tensor if kind is ndarray else tensor.array if kind is Tensor else None
     if type(a) is ndarray and type(g) is ProcessGroup and not async_op:
-        plan = g.now.plans.get((op, a.dtype, a.shape))
-        if plan is not None and a.flags.carray:
-            return _again(g.now, plan, a, tensor, kind is Tensor)
+        plan = g.plans.get((op, a.dtype, a.shape))
+        if plan is not None and a.flags.carray:  # it was reduced before: the same as below, with nothing to find out
+            frame, c = sys._getframe(1), plan.channel
+            if frame.f_code is not plan.code or frame.f_lasti != plan.instruction:
+                plan.move(frame)
+            if kind is Tensor:
+                cell = tensor.version
+                if cell is not None and cell.known is plan.change and not cell.shared:
+                    cell.count += 1
+                else:
+                    plan.note(tensor)
+            number = c.count + 1
+            c.ring[number & RING] = plan.entry
+            c.count = number
+            try:
+                if number >= c.due or plan.large:
+                    c.check()
+                plan.exchange(plan.in_place, [a, plan.count, plan.datatype], plan.how)
+                if plan.mean:
+                    np.divide(a, plan.mean, a)
+            except c.mpi.Exception as error:
+                raise c.failed("Allreduce", error) from error
+            finally:
+                c.over = c.count
+            return None
     g, a = the_group("all_reduce", group), array_of("all_reduce", tensor)
     if g.comm is None:
         _reduction("all_reduce", op, a.dtype)
@@ -130,33 +153,32 @@ def all_reduce(tensor: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op:
         c.run("Allreduce", c.mpi.IN_PLACE, buffer, how)
         back()
         if buffer is a and not WAITING.asleep:
-            what = c.known["all_reduce", a.dtype, a.shape, op.name]
-            mean = g._size if op is ReduceOp.AVG else 0
-            c.plans[op, a.dtype, a.shape] = (what, c.comm.Allreduce, c.mpi.IN_PLACE, c.mpi._typedict[a.dtype.char], how, mean)
+            c.plans[op, a.dtype, a.shape] = _Plan(c, a, op, how, sys._getframe(0))
 
     return _carry(g, "all_reduce", a, op.name, run, (tensor,), async_op)
 
 
-def _again(c: Channel, plan: Any, a: NDArray, tensor: Any, taped: bool) -> None:
-    """`all_reduce` of what was reduced before, as `Channel.call` and `_carry` do it, with nothing to find out: small ones take microseconds."""
-    what, exchange, in_place, datatype, how, mean = plan
-    frame = sys._getframe(2)
-    place = (frame.f_code, frame.f_lasti) if frame.f_code.co_filename not in INSIDE else caller(frame)
-    if taped:
-        tensor.changed("all_reduce", place)
-    number = c.count + 1
-    c.ring[number & RING] = (what, place)
-    c.count = number
-    try:
-        if number >= c.due or what.large:
-            c.check()
-        exchange(in_place, [a, datatype], how)
-        if mean:
-            np.divide(a, mean, a)
-    except c.mpi.Exception as error:
-        raise c.failed("Allreduce", error) from error
-    finally:
-        c.over = c.count
+class _Plan:
+    """How `all_reduce` does again what it has done: a small exchange takes as long as a few of Python's calls."""
+
+    def __init__(self, c: Channel, a: NDArray, op: ReduceOp, how: Any, frame: Any) -> None:
+        self.channel, self.what = c, c.known["all_reduce", a.dtype, a.shape, op.name]
+        self.exchange, self.in_place, self.how, self.large = c.comm.Allreduce, c.mpi.IN_PLACE, how, self.what.large
+        self.count, self.datatype, self.mean = a.size, c.mpi._typedict[a.dtype.char], c.group.size() if op is ReduceOp.AVG else 0
+        self.move(frame)
+
+    def move(self, frame: Any) -> None:
+        """From now on it is called from this place."""
+        self.code, self.instruction = frame.f_code, frame.f_lasti
+        place = caller(frame)
+        self.entry, self.change = (self.what, place), Change(0, "all_reduce", place, None)
+
+    def note(self, tensor: Any) -> None:
+        """Count the change of a tensor, so that the next is known to be the same again."""
+        tensor.changed("all_reduce", self.change.place)
+        cell = tensor.version
+        if not cell.shared and cell.known.before is None:
+            cell.known = self.change
 
 
 def broadcast(tensor: Any, src: int | None = None, group: Any = None, async_op: bool = False, group_src: Any = None) -> Work | None:

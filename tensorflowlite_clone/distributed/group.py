@@ -61,6 +61,7 @@ class ProcessGroup:
         #: For calls that the program waits for, and for those that go on beside it: each in an order of its own.
         self.now, self.later = Channel(self, "now"), Channel(self, "later")
         self.pairs = Channel(self, "pairs", ordered=False)
+        self.plans = self.now.plans
         #: How many groups were made of these processes: part of their names.
         self.made = 0
 
@@ -156,9 +157,11 @@ def init_process_group(
     if not seconds > 0:
         raise ArgumentError(f"init_process_group: timeout must be above 0: got {timeout!r:.40}; pass a timedelta")
     found = launched()
-    comm = None
+    comm, place = None, here()
     if found is not None and found[1] > 1:
-        mpi = engine()
+        with marked("init_process_group()", list(range(found[1])), place):
+            watch.meet(seconds)
+            mpi = engine()
         if mpi.COMM_WORLD.size != found[1]:
             raise AbsentError(
                 f"init_process_group: the launcher belongs to another MPI: it has started {found[1]} processes ({found[0]}), and the "
@@ -180,7 +183,7 @@ def init_process_group(
             f"init_process_group: the launcher has made this rank {0 if comm is None else comm.rank}: rank is {rank}; leave it out"
         )
     ranks = list(range(size))
-    with marked("init_process_group()", ranks, here()):
+    with marked("init_process_group()", ranks, place):
         if comm is not None:
             watch.begin(comm, seconds)
             comm = comm.Dup()

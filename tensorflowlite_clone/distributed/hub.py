@@ -85,8 +85,9 @@ class Hub:
         self.token = os.urandom(16).hex()
         self.lines: dict[int, Line] = {}
         self.states: dict[int, Message] = {}
-        #: Ranks whose programs have ended, who died, who has failed and why, whose connection has ended, for whatever reason.
+        #: Ranks whose programs have ended, which are about to begin a group, who died, who has failed and why, whose connection has ended, for whatever reason.
         self.left: set[int] = set()
+        self.joined: set[int] = set()
         self.died: set[int] = set()
         self.failed: dict[int, str] = {}
         self.gone: set[int] = set()
@@ -170,6 +171,11 @@ class Hub:
             self.limit = message["limit"]
         if "state" in message:
             self.states[rank] = message["state"]
+        if "joins" in message:
+            self.joined.add(rank)
+            if len(self.joined) == self.size:
+                for other in self.lines.values():
+                    other.send(all=True)
         if "left" in message:
             self.left.add(rank)
             self._compare(rank, message["left"])

@@ -46,7 +46,7 @@ def kind_of(text: str) -> str | None:
 
 
 def find_mpiexec(given: str | None = None) -> tuple[str, str | None]:
-    """The launcher, the given one, or beside this Python, or else on the path, and its kind; ends the program with a message where there is none."""
+    """The launcher: the given one, that beside this Python, or one on the path, and its kind; ends the program where there is none."""
     beside = [os.path.join(folder, "mpiexec") for folder in (os.path.dirname(sys.executable), os.path.join(sys.prefix, "bin"))]
     found = given or next((p for p in beside if os.access(p, os.X_OK)), None) or shutil.which("mpiexec") or shutil.which("mpirun")
     if found is None:

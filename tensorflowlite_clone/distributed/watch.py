@@ -22,7 +22,7 @@ from ..core.where import caller, line
 from .channel import CHANNELS, ENDED, MARKED
 from .engine import WAITING, launched
 from .hub import ANSWER, STUCK, Hub, Line, Message, told
-from .work import finish
+from .work import UNSEEN, finish
 
 #: How the launcher tells the processes where its hub is: "host port token size".
 VARIABLE = "TL_DISTRIBUTED_HUB"
@@ -40,7 +40,7 @@ class Watch:
         self.limit = 1800.0
         self.hub: Hub | None = None
         self.line: Line | None = None
-        self.done = freed_by_fork(threading.Event())
+        self.done, self.joined = freed_by_fork(threading.Event()), freed_by_fork(threading.Event())
         #: Of each channel, the last call that was seen under way, and since when; of each call, when it is spoken of next.
         self.seen: dict[str, tuple[int, float]] = {}
         self.spoken: dict[Any, float] = {}
@@ -100,6 +100,8 @@ class Watch:
                 self._exit(message["end"])
             if "ask" in message:
                 line_.send(state=self.state())
+            if "all" in message:
+                self.joined.set()
             if "done" in message:
                 self.done.set()
                 return True
@@ -148,6 +150,8 @@ class Watch:
     def leave(self) -> None:
         """This program has ended: wait for the others, as MPI would, but within sight of the hub."""
         finish()
+        if UNSEEN and (error := UNSEEN[0].failure) is not None:
+            self._failed(type(error), error, error.__traceback__)
         if self.line is not None and self.line.send(left=_not_compared(), state=self.state()):
             self.done.wait()
 
@@ -192,6 +196,14 @@ def listen() -> None:
         _watch.append(Watch(rank, size))
         _watch[0].connect(os.environ[VARIABLE])
         _watch[0].start()
+
+
+def meet(limit: float) -> None:
+    """Wait, within sight of the hub, until all processes are about to begin a group: MPI, which waits for them next, lets no thread go on."""
+    if _watch and _watch[0].line is not None:
+        _watch[0].limit = limit
+        _watch[0].line.send(limit=limit, joins=True)
+        _watch[0].joined.wait()
 
 
 def begin(comm: Any, limit: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ class Work:
             raise DistError(f"Work.wait: it is not done after {seconds:g} s; wait longer, or without a timeout")
         self.waited += time.perf_counter() - start
         if self.failure is not None:
+            self._seen()
             raise self.failure
         return True
 
@@ -50,7 +52,12 @@ class Work:
 
     def exception(self) -> BaseException | None:
         """What went wrong."""
+        self._seen()
         return self.failure
+
+    def _seen(self) -> None:
+        if self in UNSEEN:
+            UNSEEN.remove(self)
 
     def _carry_out(self) -> None:
         start = time.perf_counter()
@@ -59,11 +66,14 @@ class Work:
                 self.run()
         except BaseException as error:  # whoever waits gets it
             self.failure = error
+            UNSEEN.append(self)
         self.run = None
         self.seconds = time.perf_counter() - start
         self.event.set()
 
 
+#: Those that went wrong, and nobody knows: the first few.
+UNSEEN: deque[Work] = deque(maxlen=16)
 #: What is done already.
 DONE = Work()
 _queue: queue.SimpleQueue[Work] = queue.SimpleQueue()

@@ -73,6 +73,7 @@ class File:
 
     def _look(self, path: str, write: bool) -> dict[str, str]:
         """Map the file; its metadata."""
+        file: Any
         with open(path, "r+b" if write else "rb") as file:
             self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
             #: The arrays, by name.
