@@ -89,6 +89,8 @@ PROGRAMS = {
         "other roots": ("dist.broadcast(x, rank)  # a", "src=0|src=1|{a}"),
         "another order": (
             "y = tl.ones(2)\nfor t in ((x, y) if rank else (y, x)): dist.all_reduce(t)  # a", "(4,)|(2,)|{a}"),
+        "another shape beside the program, for which nobody waits": (
+            "dist.all_reduce(tl.ones(4 + rank), async_op=True)  # a", "do not make the same calls|rank 0|(4,)|rank 1|(5,)|{a}"),
         "one more object": (
             "if rank: dist.all_gather_object([None] * 2, 1)  # a\ndist.all_reduce(x)  # b",
             "rank 1 calls all_gather_object|{a}|rank 0 calls all_reduce|{b}"),
@@ -149,6 +151,25 @@ def test_they_end_and_say_why(ranks, kind):
         found = list(several.map(run, PROGRAMS[kind].items()))
     faults = [f"{name}: ended with {o.status}, did not say {missing}:\n{o.err}" for name, o, missing in found if missing or o.status == 0]
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("if first: dist.init_process_group(timeout=300)  # b", "rank 1 has left, and rank 0 waits for it in init_process_group|{b}"),
+        (
+            "if first: dist.init_process_group(timeout=3)  # b\ntime.sleep(900)",
+            "rank 0 has waited for 3 s, its limit, in init_process_group|{b}",
+        ),
+    ],
+    ids=["leaves", "is late"],
+)
+def test_a_rank_that_does_not_begin_the_group_is_named(ranks, program, words):
+    path = ranks.file(
+        program, head="import os, time\nimport tensorflowlite_clone.distributed as dist\nfirst = os.environ['PMI_RANK'] == '0'\n"
+    )
+    outcome = finish(start(2, path))
+    assert outcome.status and not unsaid(path.read_text(), words, outcome), outcome.err
 
 
 def test_plain_mpiexec_names_the_failure_too(ranks):
