@@ -161,7 +161,7 @@ def init_process_group(
     if found is not None and found[1] > 1:
         with marked("init_process_group()", list(range(found[1])), place):
             watch.meet(seconds)
-            mpi = engine()
+            mpi = engine(seconds)
         if mpi.COMM_WORLD.size != found[1]:
             raise AbsentError(
                 f"init_process_group: the launcher belongs to another MPI: it has started {found[1]} processes ({found[0]}), and the "

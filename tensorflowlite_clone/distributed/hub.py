@@ -85,7 +85,8 @@ class Hub:
         self.token = os.urandom(16).hex()
         self.lines: dict[int, Line] = {}
         self.states: dict[int, Message] = {}
-        #: Ranks whose programs have ended, which are about to begin a group, who died, who has failed and why, whose connection has ended, for whatever reason.
+        #: Ranks whose programs have ended, which are about to begin a group, who died, who has failed and why, whose connection has ended,
+        #: for whatever reason.
         self.left: set[int] = set()
         self.joined: set[int] = set()
         self.died: set[int] = set()

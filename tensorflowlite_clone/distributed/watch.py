@@ -20,14 +20,12 @@ from typing import Any
 from .._state import freed_by_fork
 from ..core.where import caller, line
 from .channel import CHANNELS, ENDED, MARKED
-from .engine import WAITING, launched
+from .engine import GRACE, WAITING, launched
 from .hub import ANSWER, STUCK, Hub, Line, Message, told
 from .work import UNSEEN, finish
 
 #: How the launcher tells the processes where its hub is: "host port token size".
 VARIABLE = "TL_DISTRIBUTED_HUB"
-#: How much longer than its limit a process waits for the hub.
-GRACE = 10.0
 #: Files whose frames stand before those of a program in a traceback.
 HIDDEN = {"<frozen runpy>", os.path.join(os.path.dirname(__file__), "launch.py")}
 
@@ -199,7 +197,7 @@ def listen() -> None:
 
 
 def meet(limit: float) -> None:
-    """Wait, within sight of the hub, until all processes are about to begin a group: MPI, which waits for them next, lets no thread go on."""
+    """Wait, within sight of the hub, until all processes are about to begin a group: MPI, which waits next, lets no thread go on."""
     if _watch and _watch[0].line is not None:
         _watch[0].limit = limit
         _watch[0].line.send(limit=limit, joins=True)

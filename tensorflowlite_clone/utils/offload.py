@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, FileFormatError, OperandError, StateDictError
+from .._lazy import load
 from .._typing import NDArray
 from ..core.tensor import Taped, Tensor
-from ..io.safetensors import read_parts
-from ..io.structure import CHECKSUM
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 
@@ -64,7 +63,7 @@ class File:
         Raises `FileFormatError` where it is damaged, or where its arrays do not stand as memory needs them.
         """
         found = cls.__new__(cls)
-        if CHECKSUM not in found._look(path, False) and os.access(path, os.W_OK):
+        if load("io.structure").CHECKSUM not in found._look(path, False) and os.access(path, os.W_OK):
             found._look(path, True)
         copied = [n for n, a in found.arrays.items() if a.flags.owndata and a.nbytes]
         if copied:
@@ -73,15 +72,14 @@ class File:
 
     def _look(self, path: str, write: bool) -> dict[str, str]:
         """Map the file; its metadata."""
-        file: Any
         with open(path, "r+b" if write else "rb") as file:
             self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
             #: The arrays, by name.
             self.arrays: dict[str, NDArray]
-            self.arrays, entries, metadata = read_parts(file, self.map)
+            self.arrays, entries, metadata = load("io.safetensors").read_parts(file, self.map)
         begin = 8 + int.from_bytes(self.map[:8], "little")
         self.places = {n: (begin + e["data_offsets"][0], begin + e["data_offsets"][1]) for n, e in entries.items()}
-        return metadata
+        return dict(metadata)
 
     def release(self, names: Any = None) -> None:
         """Give the memory of these arrays (None: of all) back: what was written is in the file, and is read again when it is looked at."""
@@ -94,11 +92,11 @@ class File:
                 self.map.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
-def offload(module: Module, path: Any, load: bool = False) -> Module:
+def offload(module: Module, path: Any, existing: bool = False) -> Module:
     """Let the parameters of ``module`` be in the file ``path``, which is made anew, instead of in memory; the module is returned.
 
-    With ``load=True`` they are those that the safetensors file holds already: nothing is read before it is looked at. Of a model in several
-    files each module is given its own.
+    With ``existing=True`` they are those that the safetensors file holds already: nothing is read before it is looked at. Of a model in
+    several files each module is given its own.
 
     They are moved one by one, so a model whose parameters are windows onto files that `tl.load` has mapped (``mmap=True``) is moved without
     ever being in memory. After each module that has parameters of its own, forward, their memory is given back; in backward, once their
@@ -119,9 +117,9 @@ def offload(module: Module, path: Any, load: bool = False) -> Module:
     if not named:
         raise ArgumentError(f"offload: {type(module).__name__} has no parameters; there is nothing to move")
     shapes = {n: (tuple(p.array.shape), p.array.dtype) for n, p in named.items()}
-    file = File.of(os.fspath(path)) if load else File(os.fspath(path), shapes)
+    file = File.of(os.fspath(path)) if existing else File(os.fspath(path), shapes)
     for name, p in named.items():
-        if not load:
+        if not existing:
             file.arrays[name][...] = p.array
         elif (a := file.arrays.get(name)) is None or (a.shape, a.dtype) != shapes[name]:
             held = "nothing of that name" if a is None else f"{a.dtype} {a.shape}"

@@ -44,21 +44,21 @@ def test_files_that_are_there_already(tmp_path):
     path, model, x = tmp_path / "model.safetensors", build(), tl.randn(4, 5)
     expected = model(x)
     offload(model, path)
-    again = offload(nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.LayerNorm(7), nn.Linear(7, 3)), path, load=True)
+    again = offload(nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.LayerNorm(7), nn.Linear(7, 3)), path, existing=True)
     tl.testing.assert_close(again(x), expected, rtol=0, atol=0)
     again(x).sum().backward()
     optim.SGD(again.parameters(), lr=0.1).step()
     assert tl.equal(tl.load(path)["0.weight"], again[0].weight) and not tl.equal(again(x), expected)
     # what has a checksum can be looked at alone
     tl.save(build().state_dict(), path)
-    looked = offload(build(), path, load=True)
+    looked = offload(build(), path, existing=True)
     assert looked(x).shape == (4, 3) and not looked[0].weight.array.flags.writeable
     for wrong, words in (
         (nn.Linear(5, 7), "holds nothing of that name"),
         (nn.Sequential(nn.Linear(5, 6)), r"0.weight is float32 \(6, 5\), and"),
     ):
         with pytest.raises(RuntimeError, match=words):
-            offload(wrong, path, load=True)
+            offload(wrong, path, existing=True)
 
 
 def test_dtypes_of_several_sizes_stand_aligned(tmp_path):
