@@ -59,8 +59,8 @@ class Watch:
     def state(self) -> Message:
         """Where this process is: its calls, and the line of its main thread."""
         calls, now = [], time.monotonic()
-        latest = [c.last() for c in list(CHANNELS.values())]
-        for call in [*(c for c in latest if c is not None), *list(MARKED.values())]:
+        latest = [c.last() for c in CHANNELS.copy().values()]
+        for call in [*(c for c in latest if c is not None), *MARKED.copy().values()]:
             since = now if call.done or call.since is None else call.since
             if not call.done and call.since is None:
                 number, since = self.seen.get(call.channel, (0, now))
@@ -76,6 +76,15 @@ class Watch:
 
     def _run(self) -> None:
         selector = selectors.DefaultSelector()
+        while True:
+            try:
+                self._until_the_end(selector)
+                return
+            except Exception:  # a watch that ends would let the job hang
+                _say(f"tensorflowlite_clone.distributed: the watch of rank {self.rank} has failed, and goes on: {traceback.format_exc()}")
+                time.sleep(0.25)
+
+    def _until_the_end(self, selector: selectors.BaseSelector) -> None:
         while True:
             if self.line is None:  # the hub is not found yet
                 time.sleep(0.1)
@@ -121,7 +130,7 @@ class Watch:
     def _alone(self, why: str) -> None:
         """End this process, which hears from nobody."""
         where = told(self.rank, self.state(), False, False)
-        os.write(2, f"tensorflowlite_clone.distributed: rank {self.rank} ends: {why}; {where}\n".encode())
+        _say(f"tensorflowlite_clone.distributed: rank {self.rank} ends: {why}; {where}")
         self._exit(1)
 
     def _exit(self, code: int) -> None:
@@ -139,7 +148,7 @@ class Watch:
         start = next((i for i, name in enumerate(files) if name not in HIDDEN), 0)  # how the launcher has come to the program is left out
         del found.stack[:start]
         text = "".join(found.format())
-        os.write(2, "".join(f"[rank {self.rank}] {part}\n" for part in text.splitlines()).encode())
+        _say("\n".join(f"[rank {self.rank}] {part}" for part in text.splitlines()))
         if self.line is not None:
             self.line.send(failed=f"{kind.__name__}: {error!s:.1500}", state=self.state())
             time.sleep(ANSWER + 3.0)  # until the hub has ended it
@@ -168,7 +177,7 @@ def _reach(address: str, seconds: float) -> socket.socket:
 def _not_compared() -> dict[str, Any]:
     """By channel, the calls that were not compared with those of others yet."""
     found: dict[str, Any] = {}
-    for name, calls in [*ENDED, *((c.name, c.calls(c.checked)) for c in list(CHANNELS.values()))]:
+    for name, calls in [*ENDED, *((c.name, c.calls(c.checked)) for c in CHANNELS.copy().values())]:
         while name in found:  # of a group that was ended and begun again
             name += "'"
         found[name] = calls
@@ -222,7 +231,8 @@ def begin(comm: Any, limit: float) -> None:
 
 
 def _say(report: str) -> None:
-    os.write(2, (report + "\n").encode())
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        os.write(2, (report + "\n").encode())
 
 
 def _after_fork() -> None:
