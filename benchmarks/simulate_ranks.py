@@ -6,7 +6,9 @@
 Each rank computes forward, then backward layer by layer, from the last. When the gradients of a bucket are there it is handed to the
 exchange, which does one bucket at a time and begins it when all ranks have handed it over; a rank is a little slower or faster than others,
 drawn from a seed. All ranks exchange in a ring, so a bucket of b bytes takes 2 (n - 1) (latency + b / n / bandwidth). In shards, layers are
-gathered before forward and before backward, and gradients scattered. Not here: measuring (the numbers are given).
+gathered before forward and before backward, and gradients scattered. Ranks of one machine share its processors: where there are more ranks
+than processors all take longer, and what an exchange takes is taken from computing. Not here: measuring (``ranks.py``; the numbers are
+given).
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ class Machine:
     #: How different ranks are (standard deviation), and hours until one machine fails.
     jitter: float = 0.03
     mtbf_hours: float = 20_000.0
+    #: How many processors the ranks share (0: each has its own), and which part of an exchange a processor does itself.
+    processors: int = 0
+    own: float = 0.0
 
 
 def ring(n: int, size: float, machine: Machine) -> float:
@@ -43,31 +48,30 @@ def ring(n: int, size: float, machine: Machine) -> float:
 def step(n: int, compute: float, sizes: list[float], machine: Machine, shards: bool = False, seed: int = 0) -> float:
     """Seconds of a step: ``compute`` on one machine (a third of it forward), of gradients of these bytes, the last layers first."""
     draw, count = random.Random(seed), len(sizes)
-    speeds = [max(0.5, draw.gauss(1.0, machine.jitter)) for _ in range(min(n, 64))]  # more of them change the slowest little
-    events: list[tuple[float, int, int, int]] = []  # when, a number that orders equals, rank, bucket that is complete
+    crowd = max(1.0, n / machine.processors) if machine.processors else 1.0
+    speeds = [crowd * max(0.5, draw.gauss(1.0, machine.jitter)) for _ in range(min(n, 64))]  # more of them change the slowest little
     total = sum(sizes) or 1.0
-    for r, speed in enumerate(speeds):
-        gathered = sum(ring(n, s, machine) / 2 for s in sizes) if shards else 0.0
-        now = compute / 3 * speed
-        # gathering goes on beside the layer before: what is longer counts
-        now = max(now, gathered) if shards else now
-        for i, size in enumerate(sizes):
-            part = 2 / 3 * compute * speed * size / total
-            now += max(part, ring(n, size, machine) / 2) if shards else part
-            heapq.heappush(events, (now, i * len(speeds) + r, r, i))
-    arrived, free, end = [0] * count, 0.0, 0.0
-    ready: dict[int, float] = {}
-    following = 0
+    # in shards the next layer is gathered beside a layer: what is longer counts
+    gathered = [ring(n, s, machine) / 2 if shards else 0.0 for s in sizes]
+    pieces = [[max(2 / 3 * compute * speed * s / total, g) for s, g in zip(sizes, gathered, strict=True)] for speed in speeds]
+    #: When a rank has computed a bucket: when, the bucket (earlier ones first), the rank; and what exchanges have taken from its computing.
+    events = [(max(compute / 3 * speed, sum(gathered)) + pieces[r][0], 0, r) for r, speed in enumerate(speeds)]
+    heapq.heapify(events)
+    taken, arrived, free, end = [0.0] * len(speeds), [0] * count, 0.0, 0.0
     while events:
-        now, _, _, bucket = heapq.heappop(events)
-        arrived[bucket] += 1
+        now, bucket, r = heapq.heappop(events)
+        if taken[r]:
+            heapq.heappush(events, (now + taken[r], bucket, r))
+            taken[r] = 0.0
+            continue
         end = max(end, now)
+        arrived[bucket] += 1
+        if bucket + 1 < count:
+            heapq.heappush(events, (now + pieces[r][bucket + 1], bucket + 1, r))
         if arrived[bucket] == len(speeds):
-            ready[bucket] = now
-        while following in ready:
-            begin = max(free, ready[following])
-            free = begin + ring(n, sizes[following], machine) * (0.5 if shards else 1.0)
-            following += 1
+            takes = ring(n, sizes[bucket], machine) * (0.5 if shards else 1.0)
+            free = max(free, now) + takes
+            taken = [t + machine.own * takes for t in taken]
     return max(end, free)
 
 
@@ -113,21 +117,25 @@ def table(machine: Machine, tokens: int = 8192) -> list[str]:
     return lines
 
 
-#: Measured where other programs shared 2 processors, so it is processor time, the least of 40 steps: name, ranks, milliseconds of one
-#: process's step on one rank's part of the batch, bytes of gradients, and milliseconds of a rank's step.
-MEASURED: list[tuple[str, int, float, float, float]] = [
-    ("mlp", 1, 8.7, 2.14e6, 8.7),
-    ("cnn", 1, 23.1, 4.80e6, 23.1),
-    ("mlp", 2, 8.7, 2.14e6, 12.0),
-    ("cnn", 2, 23.1, 4.80e6, 34.9),
+#: For each number of ranks of one machine of 2 processors, what exchanges take: latency and bandwidth of `ring`, from the least times of
+#: all_reduce of 64 KiB and 1 MiB (``ranks.py``).
+EXCHANGES: dict[int, tuple[float, float]] = {1: (0.0, 1e12), 2: (5e-6, 1.8e9)}
+#: Measured where other programs shared the processors, so it is processor time, the least of 40 steps: name, ranks, milliseconds of one
+#: process's step on one rank's part of the batch, bytes of the buckets, milliseconds of a rank's step.
+MEASURED: list[tuple[str, int, float, list[float], float]] = [
+    ("mlp", 1, 8.7, [1.07e6, 1.07e6], 8.7),
+    ("cnn", 1, 23.1, [2.4e6, 2.4e6], 23.1),
+    ("mlp", 2, 8.7, [1.07e6, 1.07e6], 12.0),
+    ("cnn", 2, 23.1, [2.4e6, 2.4e6], 34.9),
 ]
 
 
 def check() -> None:
     """Steps that were measured beside those that are predicted."""
-    inside = Machine(bandwidth=2.0e9, latency=2e-4, jitter=0.05)
-    for name, n, alone, size, found in MEASURED:
-        told = 1e3 * step(n, alone / 1e3, [size / 2, size / 2], inside)
+    for name, n, alone, sizes, found in MEASURED:
+        latency, bandwidth = EXCHANGES[n]
+        inside = Machine(bandwidth=bandwidth, latency=latency, jitter=0.0, processors=2, own=1.0)
+        told = 1e3 * step(n, alone / 1e3, sizes, inside)
         print(f"{name:4} on {n}: measured {found:6.1f} ms, predicted {told:6.1f} ms ({told / found - 1:+.0%})")
 
 

@@ -6,7 +6,7 @@
 group of one, without any engine, in which every exchange leaves things as they are, so the same program runs. Who waits too long, dies,
 leaves or calls something else is named (``channel.py``, ``watch.py``).
 
-Here are the names. Groups are in ``group.py``, exchanges in ``collectives.py`` and ``objects.py``; with derivatives in
+Here are the names. Groups are in ``group.py``, exchanges in ``collectives.py``, ``pairs.py`` and ``objects.py``; with derivatives in
 ``nn/functional.py``; ``optim.py`` shares states of optimizers, ``fsdp.py`` parameters too, ``checkpoint.py`` saves what is shared,
 ``launch.py`` starts programs. Not here: `DistributedDataParallel` (``nn/parallel/``), processes without MPI (``multiprocessing.py``).
 """
@@ -24,15 +24,11 @@ from .collectives import (
     barrier,
     broadcast,
     gather,
-    irecv,
-    isend,
     monitored_barrier,
-    recv,
     reduce,
     reduce_scatter,
     reduce_scatter_tensor,
     scatter,
-    send,
 )
 from .group import (
     Backend,
@@ -61,6 +57,7 @@ from .group import (
     new_group,
 )
 from .objects import all_gather_object, broadcast_object_list, gather_object, scatter_object_list
+from .pairs import irecv, isend, recv, send
 from .work import Work
 
 __all__ = [

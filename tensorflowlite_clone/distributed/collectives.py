@@ -1,66 +1,36 @@
 """Exchanges of tensors between the processes of a group, with the names of ``torch.distributed``; in a group of one all stays as it is.
 
 MPI works on the memory of the tensors (or arrays) themselves; a copy is made only of what does not lie in one piece, and of short floats,
-which MPI cannot add. Not here: objects (``objects.py``), versions with derivatives (``nn/functional.py``).
+which MPI cannot add. Not here: messages between two (``pairs.py``), objects (``objects.py``), versions with derivatives
+(``nn/functional.py``).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .._errors import ArgumentError, DTypeError, OperandError, ShapeError, TransformError
+from .._errors import ArgumentError, DTypeError, ShapeError
 from .._typing import NDArray
-from ..core.boxed import Boxed
-from ..core.tensor import Taped
-from ..core.where import Place, here
-from .channel import Call, Channel
-from .group import ProcessGroup, ReduceOp, the_group
+from ..core.tensor import Tensor
+from ..core.versions import Change
+from ..core.where import caller, here
+from .channel import RING, Channel
+from .engine import WAITING
+from .group import GroupMember, ProcessGroup, ReduceOp, the_group
+from .memory import NUMBERS, array_of, changed, is_number, plain, room_for
 from .work import DONE, Work, later
 
-#: What MPI can add, by NumPy's letters; what it can only move goes as bytes.
-NUMBERS = "bhilqBHILQfdFD"
 _OPS = {
     ReduceOp.SUM: "SUM", ReduceOp.AVG: "SUM", ReduceOp.PRODUCT: "PROD", ReduceOp.MIN: "MIN", ReduceOp.MAX: "MAX",
     ReduceOp.BAND: "BAND", ReduceOp.BOR: "BOR", ReduceOp.BXOR: "BXOR",
 }  # fmt: skip
 #: What sums and products of truth values are.
 _TRUTHS = {"SUM": "BOR", "MAX": "BOR", "PROD": "BAND", "MIN": "BAND"}
-
-
-def array_of(op: str, tensor: Any) -> NDArray:
-    """The memory of a tensor or an array."""
-    a: Any = tensor.array if isinstance(tensor, Taped) else tensor
-    if type(a) is not ndarray:
-        if isinstance(a, Boxed):
-            raise TransformError(f"{op}: a value inside a function transform has no memory to exchange; use distributed.nn.functional.{op}")
-        raise OperandError(f"{op}: needs tensors: got {type(a).__name__} {a!r:.40}; pass a tensor, or use {op}_object")
-    return a
-
-
-def _changed(op: str, tensor: Any, place: Place) -> None:
-    """Count the change of a tensor, for whoever has saved it."""
-    if isinstance(tensor, Taped):
-        tensor.changed(op, place)
-
-
-def _plain(a: NDArray) -> NDArray:
-    """The same numbers in one piece, as MPI can move them."""
-    a = np.ascontiguousarray(a)
-    return a if a.dtype.char in NUMBERS else a.view(np.uint8)
-
-
-def _room(a: NDArray) -> tuple[NDArray, NDArray | None]:
-    """Where MPI writes what ``a`` shall be, as `_plain`; and the array of the same shape to copy from afterwards, if that is not ``a``."""
-    if a.flags.c_contiguous and a.flags.writeable:
-        return (a if a.dtype.char in NUMBERS else a.reshape(-1).view(np.uint8)), None
-    if not a.flags.writeable:
-        raise ArgumentError(f"distributed: the memory of a tensor {a.shape} can only be read; pass a copy of it")
-    made = np.empty(a.shape, a.dtype)
-    return _room(made)[0], made
 
 
 def _carry(
@@ -71,19 +41,11 @@ def _carry(
         return DONE if async_op else None
     place = here()
     for t in written:
-        _changed(op, t, place)
-    if not async_op:
-        call = group.now.begin(op, a.dtype, a.shape, more, a.nbytes, place)
-        run(group.now)
-        call.done = True
-        return None
-
-    def beside() -> None:
-        call = group.later.begin(op, a.dtype, a.shape, more, a.nbytes, place)
-        run(group.later)
-        call.done = True
-
-    return later(beside)
+        changed(op, t, place)
+    if async_op:
+        return later(lambda: group.later.call(run, op, a.dtype, a.shape, more, a.nbytes, place))
+    group.now.call(run, op, a.dtype, a.shape, more, a.nbytes, place)
+    return None
 
 
 def _reduction(op: str, kind: Any, dtype: Any) -> str:
@@ -105,9 +67,10 @@ def _reducer(op: str, a: NDArray, kind: Any, size: int) -> tuple[NDArray, str, C
     """What MPI reduces in place of ``a``, how, and what is done afterwards."""
     name = _reduction(op, kind, a.dtype)
     letter = a.dtype.char
-    if letter in NUMBERS and a.flags.c_contiguous and a.flags.writeable:
+    if is_number(a.dtype) and a.flags.c_contiguous and a.flags.writeable:
         return a, name, (lambda: np.divide(a, size, out=a)) if kind is ReduceOp.AVG else _nothing  # type: ignore[return-value]
-    wide: NDArray = np.ascontiguousarray(a.view(np.uint8) if letter == "?" else a if letter in NUMBERS else a.astype(np.float32))
+    wide = a.view(np.uint8) if letter == "?" else a.astype(a.dtype.newbyteorder("=") if letter in NUMBERS else np.float32)
+    wide = np.ascontiguousarray(wide)
     wide = wide.copy() if wide.base is not None or wide is a else wide
 
     def back() -> None:
@@ -120,10 +83,6 @@ def _reducer(op: str, a: NDArray, kind: Any, size: int) -> tuple[NDArray, str, C
 
 def _nothing() -> None:
     """Nothing is left to do."""
-
-
-def _keep(memory: NDArray) -> None:
-    """Memory that lives until here."""
 
 
 # ---- the same for all -------------------------------------------------------------------------------------------------------------------
@@ -155,6 +114,34 @@ def all_reduce(tensor: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op:
     [1.0, 1.0]
     >>> dist.destroy_process_group()
     """
+    kind, g = type(tensor), GroupMember.WORLD if group is None else group
+    a: Any = tensor if kind is ndarray else tensor.array if kind is Tensor else None
+    if type(a) is ndarray and type(g) is ProcessGroup and not async_op:
+        plan = g.plans.get((op, a.dtype, a.shape))
+        if plan is not None and a.flags.carray:  # it was reduced before: the same as below, with nothing to find out
+            frame, c = sys._getframe(1), plan.channel
+            if frame.f_code is not plan.code or frame.f_lasti != plan.instruction:
+                plan.move(frame)
+            if kind is Tensor:
+                cell = tensor.version
+                if cell is not None and cell.known is plan.change and not cell.shared:
+                    cell.count += 1
+                else:
+                    plan.note(tensor)
+            number = c.count + 1
+            c.ring[number & RING] = plan.entry
+            c.count = number
+            try:
+                if number >= c.due or plan.large:
+                    c.check()
+                plan.exchange(plan.in_place, [a, plan.count, plan.datatype], plan.how)
+                if plan.mean:
+                    np.divide(a, plan.mean, a)
+            except c.mpi.Exception as error:
+                raise c.failed("Allreduce", error) from error
+            finally:
+                c.over = c.count
+            return None
     g, a = the_group("all_reduce", group), array_of("all_reduce", tensor)
     if g.comm is None:
         _reduction("all_reduce", op, a.dtype)
@@ -162,10 +149,36 @@ def all_reduce(tensor: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op:
     buffer, name, back = _reducer("all_reduce", a, op, g._size)
 
     def run(c: Channel) -> None:
-        c.run("Allreduce", c.mpi.IN_PLACE, buffer, getattr(c.mpi, name))
+        how = getattr(c.mpi, name)
+        c.run("Allreduce", c.mpi.IN_PLACE, buffer, how)
         back()
+        if buffer is a and not WAITING.asleep:
+            c.plans[op, a.dtype, a.shape] = _Plan(c, a, op, how, sys._getframe(0))
 
     return _carry(g, "all_reduce", a, op.name, run, (tensor,), async_op)
+
+
+class _Plan:
+    """How `all_reduce` does again what it has done: a small exchange takes as long as a few of Python's calls."""
+
+    def __init__(self, c: Channel, a: NDArray, op: ReduceOp, how: Any, frame: Any) -> None:
+        self.channel, self.what = c, c.known["all_reduce", a.dtype, a.shape, op.name]
+        self.exchange, self.in_place, self.how, self.large = c.comm.Allreduce, c.mpi.IN_PLACE, how, self.what.large
+        self.count, self.datatype, self.mean = a.size, c.mpi._typedict[a.dtype.char], c.group.size() if op is ReduceOp.AVG else 0
+        self.move(frame)
+
+    def move(self, frame: Any) -> None:
+        """From now on it is called from this place."""
+        self.code, self.instruction = frame.f_code, frame.f_lasti
+        place = caller(frame)
+        self.entry, self.change = (self.what, place), Change(0, "all_reduce", place, None)
+
+    def note(self, tensor: Any) -> None:
+        """Count the change of a tensor, so that the next is known to be the same again."""
+        tensor.changed("all_reduce", self.change.place)
+        cell = tensor.version
+        if not cell.shared and cell.known.before is None:
+            cell.known = self.change
 
 
 def broadcast(tensor: Any, src: int | None = None, group: Any = None, async_op: bool = False, group_src: Any = None) -> Work | None:
@@ -174,7 +187,7 @@ def broadcast(tensor: Any, src: int | None = None, group: Any = None, async_op: 
     root = g.root("broadcast", src, group_src)
     if g.comm is None:
         return DONE if async_op else None
-    (buffer, copy) = (_plain(a), None) if g._rank == root else _room(a)
+    (buffer, copy) = (plain(a), None) if g._rank == root else room_for(a)
 
     def run(c: Channel) -> None:
         c.run("Bcast", buffer, root)
@@ -231,7 +244,7 @@ def all_gather(tensor_list: Any, tensor: Any, group: Any = None, async_op: bool 
         outputs[0][...] = a
         return DONE if async_op else None
     found: NDArray = np.empty((g._size, *a.shape), a.dtype)
-    sent, room = _plain(a), _room(found)[0]
+    sent, room = plain(a), room_for(found)[0]
 
     def run(c: Channel) -> None:
         c.run("Allgather", sent, room)
@@ -256,7 +269,7 @@ def all_gather_into_tensor(output_tensor: Any, input_tensor: Any, group: Any = N
     if g.comm is None:
         out[...] = a.reshape(out.shape)
         return DONE if async_op else None
-    sent, (room, copy) = _plain(a), _room(out)
+    sent, (room, copy) = plain(a), room_for(out)
 
     def run(c: Channel) -> None:
         c.run("Allgather", sent, room)
@@ -286,7 +299,7 @@ def _reduce_scatter(name: str, g: ProcessGroup, output: Any, a: NDArray, whole: 
         a[...] = whole.reshape(a.shape)
         return DONE if async_op else None
     kind = _reduction(name, op, a.dtype)
-    dtype = a.dtype if a.dtype.char in NUMBERS else np.uint8 if a.dtype.kind == "b" else np.float32
+    dtype = a.dtype.newbyteorder("=") if a.dtype.char in NUMBERS else np.uint8 if a.dtype.kind == "b" else np.float32
     sent = np.ascontiguousarray(whole, dtype)
     target = a if a.dtype == dtype and a.flags.c_contiguous and a.flags.writeable else np.empty(a.shape, dtype)
 
@@ -369,7 +382,7 @@ def gather(
         _spread(outputs, a[None])
         return DONE if async_op else None
     found: NDArray | None = np.empty((g._size, *a.shape), a.dtype) if g._rank == root else None
-    sent, room = _plain(a), None if found is None else _room(found)[0]
+    sent, room = plain(a), None if found is None else room_for(found)[0]
 
     def run(c: Channel) -> None:
         c.run("Gather", sent, room, root)
@@ -389,7 +402,7 @@ def scatter(
     if g.comm is None:
         a[...] = inputs[0] if inputs else a
         return DONE if async_op else None
-    sent, (room, copy) = _plain(np.stack(inputs)) if inputs else None, _room(a)
+    sent, (room, copy) = plain(np.stack(inputs)) if inputs else None, room_for(a)
 
     def run(c: Channel) -> None:
         c.run("Scatter", sent, room, root)
@@ -397,76 +410,3 @@ def scatter(
             a[...] = copy
 
     return _carry(g, "scatter", a, f"src={root}", run, (tensor,), async_op)
-
-
-# ---- from one to one ---------------------------------------------------------------------------------------------------------------------
-class _Transfer(Work):
-    """A message under way between two processes."""
-
-    def __init__(self, call: Call, request: Any, finish: Callable[[], None]) -> None:
-        super().__init__(None)
-        self.call, self.request, self.finish = call, request, finish
-        self.over = False
-
-    def wait(self, timeout: Any = None) -> bool:
-        """True when the message has gone, or come."""
-        if not self.over:
-            self.call.channel.waiting(self.request, self.call)
-            self.over = self.call.done = True
-            self.finish()
-        return True
-
-    def is_completed(self) -> bool:
-        """Whether it has gone, or come."""
-        return self.over or (bool(self.request.Test()) and self.wait())
-
-
-def _pair(op: str, group: Any, peer: int | None, group_peer: Any) -> tuple[ProcessGroup, int]:
-    g = the_group(op, group)
-    if g.comm is None:
-        raise ArgumentError(f"{op}: there is no other process to exchange with: the group has one")
-    return g, g.root(op, peer, group_peer, None)
-
-
-def isend(tensor: Any, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: Any = None) -> Work:
-    """Send a tensor to the process ``dst``; a `Work` to wait for before ``tensor`` is changed."""
-    g, peer = _pair("isend", group, dst, group_dst)
-    a = array_of("isend", tensor)
-    sent = _plain(a)
-    call = g.pairs.note("send", a.dtype, a.shape, f"dst={peer}, tag={tag}", here(), [g.ranks[peer]])
-    return _Transfer(call, g.pairs.comm.Isend(sent, peer, tag), lambda: _keep(sent))
-
-
-def irecv(tensor: Any, src: int | None = None, group: Any = None, tag: int = 0, group_src: Any = None) -> Work:
-    """Receive a tensor from the process ``src`` (None: from any); a `Work` to wait for."""
-    anyone = src is None and group_src is None
-    g, peer = _pair("irecv", group, 0 if anyone else src, group_src)
-    a, place = array_of("irecv", tensor), here()
-    room, copy = _room(a)
-    _changed("recv", tensor, place)
-    ranks = [r for r in g.ranks if r != g.ranks[g._rank]] if anyone else [g.ranks[peer]]
-    call = g.pairs.note("recv", a.dtype, a.shape, f"src={'any' if anyone else peer}, tag={tag}", place, ranks)
-    request = g.pairs.comm.Irecv(room, g.pairs.mpi.ANY_SOURCE if anyone else peer, tag)
-
-    def finish() -> None:
-        got = g.pairs.status.Get_count(g.pairs.mpi.BYTE)
-        if got != a.nbytes:
-            raise ShapeError(
-                f"recv: a message of {got} bytes has come from rank {g.pairs.status.source}: {a.dtype} {a.shape} has {a.nbytes}"
-            )
-        if copy is not None:
-            a[...] = copy
-
-    return _Transfer(call, request, finish)
-
-
-def send(tensor: Any, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: Any = None) -> None:
-    """Send a tensor to the process ``dst``, and wait until it has gone."""
-    isend(tensor, dst, group, tag, group_dst).wait()
-
-
-def recv(tensor: Any, src: int | None = None, group: Any = None, tag: int = 0, group_src: Any = None) -> int:
-    """Receive a tensor from the process ``src`` (None: from any), and wait until it has come; the rank that has sent it."""
-    g = the_group("recv", group)
-    irecv(tensor, src, group, tag, group_src).wait()
-    return int(g.ranks[g.pairs.status.source])

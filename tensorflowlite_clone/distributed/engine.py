@@ -5,7 +5,9 @@ Not here: groups (``group.py``), calls (``channel.py``).
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 from .._errors import MissingExtraError
 from .._lazy import optional
 
+#: How much longer than its limit a process waits for others to end the job.
+GRACE = 10.0
 #: Where launchers of MPI say how many processes they start, and which of them this one is.
 LAUNCHERS = {
     "PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",
@@ -28,8 +32,15 @@ def launched() -> tuple[str, int, int] | None:
     return None
 
 
-def engine() -> Any:
-    """mpi4py's module ``MPI``; raises `MissingExtraError` where it is not installed, or has no library to load."""
+def engine(limit: float = 0.0) -> Any:
+    """mpi4py's module ``MPI``; raises `MissingExtraError` where it is not installed, or has no library to load.
+
+    When it is loaded first it waits for the other processes, and lets no thread of Python go on: after ``limit`` seconds, if that is not 0,
+    this process ends, and says where it has waited.
+    """
+    watched = bool(limit) and "mpi4py.MPI" not in sys.modules
+    if watched:
+        faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=2)
     try:
         return optional("mpi4py.MPI", "mpi", "init_process_group")
     except RuntimeError as error:  # mpi4py is there, but no library
@@ -37,6 +48,9 @@ def engine() -> Any:
             f"init_process_group: mpi4py has found no MPI library ({error}); install one that pip knows: "
             f'pip install "tensorflowlite_clone[mpi]", or load the module of your cluster'
         ) from error
+    finally:
+        if watched:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def cores() -> int:

@@ -67,12 +67,14 @@ class _Sharded:
         """Put the whole together."""
         if self.present:
             return
-        self.present, flat, channel = True, self.memory.flat, self.group.now
+        self.present, flat = True, self.memory.flat
         flat[self.slice] = self.shard.array
         if self.group.comm is not None:
-            call = channel.begin("fully_shard.unshard", flat.dtype, self.shape, "", flat.nbytes)
-            channel.run("Allgatherv", channel.mpi.IN_PLACE, [flat, (self.counts, self.starts)])
-            call.done = True
+            self._exchange("unshard", lambda c: c.run("Allgatherv", c.mpi.IN_PLACE, [flat, (self.counts, self.starts)]))
+
+    def _exchange(self, what: str, run: Any) -> None:
+        flat = self.memory.flat
+        self.group.now.call(run, f"fully_shard.{what}", flat.dtype, self.shape, "", flat.nbytes)
 
     def drop(self) -> None:
         """Give the whole back."""
@@ -86,13 +88,11 @@ class _Sharded:
 
     def _reduce(self, whole: Any) -> None:
         """The shard gets its part of the mean of all gradients."""
-        g, channel = np.ascontiguousarray(whole.grad.array).reshape(-1), self.group.now
+        g = np.ascontiguousarray(whole.grad.array).reshape(-1)
         whole._grad = None
         mine = g[self.slice].copy()
         if self.group.comm is not None:
-            call = channel.begin("fully_shard.reduce", g.dtype, self.shape, "", g.nbytes)
-            channel.run("Reduce_scatter", g, mine, self.counts, channel.mpi.SUM)
-            call.done = True
+            self._exchange("reduce", lambda c: c.run("Reduce_scatter", g, mine, self.counts, c.mpi.SUM))
             mine /= self.group.size()
         if self.shard.grad is None:
             self.shard._grad = Tensor.wrap(mine, 0)

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._errors import AbsentError, ArgumentError, GraphError
+from ..core.where import here
 from . import watch
-from .channel import Channel
+from .channel import LARGE, Channel, marked
 from .engine import engine, launched
 
 default_pg_timeout = datetime.timedelta(minutes=30)
@@ -36,6 +37,7 @@ class ReduceOp(Enum):
     """How numbers of several processes become one."""
 
     SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = range(9)
+    __hash__ = object.__hash__  # a member is itself alone; that of Enum asks for its name, which takes longer than a small exchange
 
 
 class GroupMember:
@@ -58,7 +60,10 @@ class ProcessGroup:
         self._size: int = len(ranks)
         #: For calls that the program waits for, and for those that go on beside it: each in an order of its own.
         self.now, self.later = Channel(self, "now"), Channel(self, "later")
-        self.pairs = Channel(self, "pairs")
+        self.pairs = Channel(self, "pairs", ordered=False)
+        self.plans = self.now.plans
+        #: How many groups were made of these processes: part of their names.
+        self.made = 0
 
     def rank(self) -> int:
         """The place of this process in the group."""
@@ -78,6 +83,11 @@ class ProcessGroup:
         if rank not in self.ranks:
             raise ArgumentError(f"{op}: rank {rank} is not in the group: its ranks are {self.ranks}; pass one of them")
         return self.ranks.index(rank)
+
+    def end(self) -> None:
+        """No more calls come."""
+        for channel in (self.now, self.later):
+            channel.end()
 
     def __repr__(self) -> str:
         return f"<ProcessGroup {self.name!r} of {self._size}: this is rank {self._rank}>"
@@ -147,16 +157,18 @@ def init_process_group(
     if not seconds > 0:
         raise ArgumentError(f"init_process_group: timeout must be above 0: got {timeout!r:.40}; pass a timedelta")
     found = launched()
-    comm = None
+    comm, place = None, here()
     if found is not None and found[1] > 1:
-        mpi = engine()
+        with marked("init_process_group()", list(range(found[1])), place):
+            watch.meet(seconds)
+            mpi = engine(seconds)
         if mpi.COMM_WORLD.size != found[1]:
             raise AbsentError(
                 f"init_process_group: the launcher belongs to another MPI: it has started {found[1]} processes ({found[0]}), and the "
                 f"library of this Python, {mpi.Get_library_version().split(chr(10))[0][:60]!r}, sees {mpi.COMM_WORLD.size}; start with "
                 f"python -m tensorflowlite_clone.distributed.launch -n {found[1]} ..."
             )
-        comm = mpi.COMM_WORLD.Dup()
+        comm = mpi.COMM_WORLD
     size = 1 if comm is None else comm.size
     wanted = int(os.environ.get("WORLD_SIZE", size)) if world_size == -1 else int(world_size)
     if wanted != size:
@@ -170,15 +182,21 @@ def init_process_group(
         raise AbsentError(
             f"init_process_group: the launcher has made this rank {0 if comm is None else comm.rank}: rank is {rank}; leave it out"
         )
-    if comm is not None:
-        watch.begin(comm, seconds)
-    group = ProcessGroup(backend or "mpi", comm, list(range(size)), group_name or "world")
+    ranks = list(range(size))
+    with marked("init_process_group()", ranks, place):
+        if comm is not None:
+            watch.begin(comm, seconds)
+            comm = comm.Dup()
+        group = ProcessGroup(backend or "mpi", comm, ranks, group_name or "world")
     GroupMember.WORLD = group
     _world.append(_World(group, [group]))
 
 
 def destroy_process_group(group: Any = None) -> None:
     """End a group; all of them, if none is named."""
+    ended = [g for w in _world for g in w.groups if group in (None, w.group, g)]
+    for g in ended:
+        g.end()
     if group is None or (_world and group is _world[0].group):
         _world.clear()
         GroupMember.WORLD = None
@@ -206,14 +224,16 @@ def new_group(
     members = list(range(world.size())) if ranks is None else sorted({int(r) for r in ranks})
     if not members or not 0 <= members[0] <= members[-1] < world.size():
         raise ArgumentError(f"new_group: ranks must be from 0 to {world.size() - 1}: got {members}")
-    comm = None
+    comm, world.made = None, world.made + 1
     if world.comm is not None:
-        call = world.now.begin("new_group", np.dtype("i8"), tuple(members), "", 1 << 30)
-        comm = world.comm.Split(0 if world.rank() in members else engine().UNDEFINED, world.rank())
-        call.done = True
+        color = 0 if world.rank() in members else engine().UNDEFINED
+        what = ("new_group", np.dtype("i8"), tuple(members), "", LARGE)
+        comm = world.now.call(lambda c: world.comm.Split(color, world.rank()), *what)
         if world.rank() not in members:
             return GroupMember.NON_GROUP_MEMBER
-    made = ProcessGroup(backend or world.backend, comm if len(members) > 1 else None, members, f"group of ranks {members}")
+    name = f"group {world.made} of ranks {members}"
+    with marked("new_group()", members, here()):
+        made = ProcessGroup(backend or world.backend, comm if len(members) > 1 else None, members, name)
     _world[0].groups.append(made)
     return made
 

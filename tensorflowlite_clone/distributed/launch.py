@@ -1,7 +1,7 @@
 """Start a program in several processes: ``python -m tensorflowlite_clone.distributed.launch -n 4 train.py --its --arguments``.
 
 Finds the ``mpiexec`` that belongs to the MPI of this Python (beside the interpreter first), says so where it belongs to another, divides
-the processors among the processes, and hears all of them (``watch.py``): a process that fails, dies or leaves the others waiting ends the
+the processors among the processes, and hears all of them (``hub.py``): a process that fails, dies or leaves the others waiting ends the
 job with a report. Ctrl-C ends it. Under ``mpiexec -n 4 python train.py`` the same program runs; MPI's own launcher then ends the job when a
 process dies, without saying who waited where. Not here: the group that the program begins (``group.py``).
 """
@@ -19,10 +19,11 @@ import sys
 import threading
 import time
 
-from .._lazy import public
+from .._lazy import optional, public
 from .._state import freed_by_fork
 from . import watch
 from .engine import cores, engine
+from .hub import ANSWER, Hub
 
 __all__ = ["main"]
 __dir__ = public(globals())
@@ -44,10 +45,10 @@ def kind_of(text: str) -> str | None:
     return next((kind for kind, words in KINDS.items() if any(w in lower for w in words)), None)
 
 
-def find_mpiexec() -> tuple[str, str | None]:
-    """The launcher, beside this Python or else on the path, and its kind; ends the program with a message where there is none."""
+def find_mpiexec(given: str | None = None) -> tuple[str, str | None]:
+    """The launcher: the given one, that beside this Python, or one on the path, and its kind; ends the program where there is none."""
     beside = [os.path.join(folder, "mpiexec") for folder in (os.path.dirname(sys.executable), os.path.join(sys.prefix, "bin"))]
-    found = next((p for p in beside if os.access(p, os.X_OK)), None) or shutil.which("mpiexec") or shutil.which("mpirun")
+    found = given or next((p for p in beside if os.access(p, os.X_OK)), None) or shutil.which("mpiexec") or shutil.which("mpirun")
     if found is None:
         raise SystemExit(
             'launch: there is no mpiexec beside this Python nor on the path; install one: pip install "tensorflowlite_clone[mpi]"'
@@ -59,17 +60,12 @@ def find_mpiexec() -> tuple[str, str | None]:
     return found, kind_of(said.stdout + said.stderr)
 
 
-def check_library(mpiexec: str, kind: str | None) -> None:
-    """End the program where the launcher belongs to another MPI than the library of this Python."""
-    code = "from mpi4py import MPI; print(MPI.Get_library_version())"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    if asked.returncode:
-        last = (asked.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise SystemExit(f'launch: mpi4py does not load ({last}); install it with its MPI: pip install "tensorflowlite_clone[mpi]"')
-    library = kind_of(asked.stdout)
+def check_library(mpiexec: str, kind: str | None, version: str) -> None:
+    """End the program where the launcher belongs to another MPI than the library of this Python, which says that it has this version."""
+    library = kind_of(version)
     if kind is not None and library is not None and kind != library:
         raise SystemExit(
-            f"launch: {mpiexec} is of {kind}, and the library that mpi4py loads is {asked.stdout.splitlines()[0].strip()}: each process "
+            f"launch: {mpiexec} is of {kind}, and the library that mpi4py loads is {version.splitlines()[0].strip()}: each process "
             f"would be alone; put the mpiexec of {library} first on the path (--mpiexec), or install mpi4py for {kind}"
         )
 
@@ -89,7 +85,7 @@ class Job:
 
     def __init__(self, command: list[str], n: int, env: dict[str, str]) -> None:
         self.over = freed_by_fork(threading.Event())
-        self.hub = watch.Hub(n, self._ended)
+        self.hub = Hub(n, self._ended)
         self.process = subprocess.Popen(command, env=env | {watch.VARIABLE: self.hub.address}, start_new_session=True)
         self.hub.thread.start()
 
@@ -103,6 +99,7 @@ class Job:
         try:
             while self.process.poll() is None:
                 if self.over.wait(0.1):
+                    self.hub.empty.wait(2 * LEAVE)
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         self.process.wait(LEAVE)
                     self.kill()
@@ -142,8 +139,7 @@ def run(arguments: list[str]) -> None:
         for sign in (signal.SIGINT, signal.SIGUSR1):  # the second tells of others that have ended
             signal.signal(sign, signal.SIG_IGN)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if status < 0:
-            time.sleep(LEAVE + watch.ANSWER)
+        watch.ended(status, LEAVE + ANSWER)
         os._exit(status if status >= 0 else 128 - status)
     watch.listen()
     if arguments[0] == "-m":
@@ -174,9 +170,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"-n must be at least 1: got {args.nproc}")
     if not args.module and not os.path.isfile(args.program):
         parser.error(f"there is no program {args.program}")
-    engine()  # says what to install
-    mpiexec, kind = (args.mpiexec, None) if args.mpiexec else find_mpiexec()
-    check_library(mpiexec, kind)
+    optional("mpi4py", "mpi", "launch").rc.initialize = False  # this process is none of the job
+    library = engine().Get_library_version()
+    mpiexec, kind = find_mpiexec(args.mpiexec)
+    check_library(mpiexec, kind, library)
     hosts = [] if args.hosts is None else ["-hosts" if kind == "MPICH" else "-host", args.hosts]
     # processes that are left when one has died end by themselves, once it is said who waits where
     options = ["-disable-auto-cleanup"] if kind == "MPICH" else ["--oversubscribe"] if kind == "Open MPI" else []

@@ -22,10 +22,7 @@ def _pickled(obj: Any) -> NDArray:
 
 
 def _call(op: str, group: Any, more: str, run: Callable[[Channel], Any]) -> Any:
-    call = group.now.begin(op, _BYTES, (), more, 0)
-    found = run(group.now)
-    call.done = True
-    return found
+    return group.now.call(run, op, _BYTES, (), more)
 
 
 def _gathered(c: Channel, obj: Any) -> list[Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from .._errors import DistError
 from .._state import freed_by_fork
 
-__all__ = ["DONE", "Work", "later"]
+__all__ = ["DONE", "Work", "finish", "later"]
 
 
 class Work:
@@ -37,6 +38,7 @@ class Work:
             raise DistError(f"Work.wait: it is not done after {seconds:g} s; wait longer, or without a timeout")
         self.waited += time.perf_counter() - start
         if self.failure is not None:
+            self._seen()
             raise self.failure
         return True
 
@@ -50,7 +52,12 @@ class Work:
 
     def exception(self) -> BaseException | None:
         """What went wrong."""
+        self._seen()
         return self.failure
+
+    def _seen(self) -> None:
+        if self in UNSEEN:
+            UNSEEN.remove(self)
 
     def _carry_out(self) -> None:
         start = time.perf_counter()
@@ -59,11 +66,14 @@ class Work:
                 self.run()
         except BaseException as error:  # whoever waits gets it
             self.failure = error
+            UNSEEN.append(self)
         self.run = None
         self.seconds = time.perf_counter() - start
         self.event.set()
 
 
+#: Those that went wrong, and nobody knows: the first few.
+UNSEEN: deque[Work] = deque(maxlen=16)
 #: What is done already.
 DONE = Work()
 _queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -73,6 +83,12 @@ _thread: list[threading.Thread] = []
 def _loop() -> None:
     while True:
         _queue.get()._carry_out()
+
+
+def finish() -> None:
+    """Wait until all is carried out that was asked for."""
+    if _thread and _thread[0].is_alive():
+        later(lambda: None).event.wait()
 
 
 def later(run: Callable[[], Any]) -> Work:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import ArgumentError, OperandError
+from .._errors import ArgumentError, FileFormatError, OperandError, StateDictError
+from .._lazy import load
 from .._typing import NDArray
 from ..core.tensor import Taped, Tensor
 from ..nn.module import Module
@@ -42,7 +43,7 @@ class File:
     def __init__(self, path: str, shapes: dict[str, tuple[tuple[int, ...], Any]]) -> None:
         entries: dict[str, Any] = {}
         end = 0
-        for name, (shape, dtype) in shapes.items():
+        for name, (shape, dtype) in sorted(shapes.items(), key=lambda item: -item[1][1].itemsize):  # so that all are aligned
             code = CODES.get(dtype.str[1:])
             if code is None:
                 raise ArgumentError(f"offload: files hold no {dtype}: {name} is {dtype}; keep it in memory")
@@ -52,12 +53,33 @@ class File:
         header += b" " * (-(len(header) + 8) % PAGE)  # so that data begin on a page
         with open(path, "wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
-            file.truncate(8 + len(header) + max(end, 1))
-        with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 0)
-        self.places = {n: (8 + len(header) + e["data_offsets"][0], 8 + len(header) + e["data_offsets"][1]) for n, e in entries.items()}
-        #: The arrays, by name.
-        self.arrays: dict[str, NDArray] = {n: np.ndarray(shape, dtype, self.map, self.places[n][0]) for n, (shape, dtype) in shapes.items()}
+            file.truncate(8 + len(header) + end)
+        self._look(path, True)
+
+    @classmethod
+    def of(cls, path: str) -> File:
+        """A file that is there already; one with a checksum, as `tl.save` writes, can only be read, as can what the system protects.
+
+        Raises `FileFormatError` where it is damaged, or where its arrays do not stand as memory needs them.
+        """
+        found = cls.__new__(cls)
+        if load("io.structure").CHECKSUM not in found._look(path, False) and os.access(path, os.W_OK):
+            found._look(path, True)
+        copied = [n for n, a in found.arrays.items() if a.flags.owndata and a.nbytes]
+        if copied:
+            raise FileFormatError(f"offload: {path}: {copied[0]} does not begin at a multiple of the size of its elements; save it anew")
+        return found
+
+    def _look(self, path: str, write: bool) -> dict[str, str]:
+        """Map the file; its metadata."""
+        with open(path, "r+b" if write else "rb") as file:
+            self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
+            #: The arrays, by name.
+            self.arrays: dict[str, NDArray]
+            self.arrays, entries, metadata = load("io.safetensors").read_parts(file, self.map)
+        begin = 8 + int.from_bytes(self.map[:8], "little")
+        self.places = {n: (begin + e["data_offsets"][0], begin + e["data_offsets"][1]) for n, e in entries.items()}
+        return dict(metadata)
 
     def release(self, names: Any = None) -> None:
         """Give the memory of these arrays (None: of all) back: what was written is in the file, and is read again when it is looked at."""
@@ -70,14 +92,18 @@ class File:
                 self.map.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
-def offload(module: Module, path: Any) -> Module:
+def offload(module: Module, path: Any, existing: bool = False) -> Module:
     """Let the parameters of ``module`` be in the file ``path``, which is made anew, instead of in memory; the module is returned.
+
+    With ``existing=True`` they are those that the safetensors file holds already: nothing is read before it is looked at. Of a model in
+    several files each module is given its own.
 
     They are moved one by one, so a model whose parameters are windows onto files that `tl.load` has mapped (``mmap=True``) is moved without
     ever being in memory. After each module that has parameters of its own, forward, their memory is given back; in backward, once their
     gradients are there. An optimizer steps them in place, in the file; `tl.load` reads it.
 
-    Raises `OperandError` for what is no module, `ArgumentError` for one without parameters, or of a dtype that files cannot hold.
+    Raises `OperandError` for what is no module, `ArgumentError` for one without parameters, or of a dtype that files cannot hold,
+    `StateDictError` for a file that holds others.
 
     >>> import os, tempfile, tensorflowlite_clone as tl
     >>> layer = tl.nn.Linear(2, 1)
@@ -90,9 +116,14 @@ def offload(module: Module, path: Any) -> Module:
     named = dict(module.named_parameters())
     if not named:
         raise ArgumentError(f"offload: {type(module).__name__} has no parameters; there is nothing to move")
-    file = File(os.fspath(path), {n: (tuple(p.array.shape), p.array.dtype) for n, p in named.items()})
+    shapes = {n: (tuple(p.array.shape), p.array.dtype) for n, p in named.items()}
+    file = File.of(os.fspath(path)) if existing else File(os.fspath(path), shapes)
     for name, p in named.items():
-        file.arrays[name][...] = p.array
+        if not existing:
+            file.arrays[name][...] = p.array
+        elif (a := file.arrays.get(name)) is None or (a.shape, a.dtype) != shapes[name]:
+            held = "nothing of that name" if a is None else f"{a.dtype} {a.shape}"
+            raise StateDictError(f"offload: {name} is {p.array.dtype} {shapes[name][0]}, and {os.fspath(path)} holds {held}")
         p.array = file.arrays[name]
         p.offloaded = _Release(file, [name])  # type: ignore[attr-defined]
         file.release([name])

@@ -40,6 +40,36 @@ def test_training_is_that_in_memory(name, tmp_path):
     assert all(tl.equal(saved[key], value) for key, value in found[1].items())
 
 
+def test_files_that_are_there_already(tmp_path):
+    path, model, x = tmp_path / "model.safetensors", build(), tl.randn(4, 5)
+    expected = model(x)
+    offload(model, path)
+    again = offload(nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.LayerNorm(7), nn.Linear(7, 3)), path, existing=True)
+    tl.testing.assert_close(again(x), expected, rtol=0, atol=0)
+    again(x).sum().backward()
+    optim.SGD(again.parameters(), lr=0.1).step()
+    assert tl.equal(tl.load(path)["0.weight"], again[0].weight) and not tl.equal(again(x), expected)
+    # what has a checksum can be looked at alone
+    tl.save(build().state_dict(), path)
+    looked = offload(build(), path, existing=True)
+    assert looked(x).shape == (4, 3) and not looked[0].weight.array.flags.writeable
+    for wrong, words in (
+        (nn.Linear(5, 7), "holds nothing of that name"),
+        (nn.Sequential(nn.Linear(5, 6)), r"0.weight is float32 \(6, 5\), and"),
+    ):
+        with pytest.raises(RuntimeError, match=words):
+            offload(wrong, path, existing=True)
+
+
+def test_dtypes_of_several_sizes_stand_aligned(tmp_path):
+    model = nn.ParameterDict({"a": nn.Parameter(tl.ones(3).half()), "b": nn.Parameter(tl.ones(2).double()), "c": nn.Parameter(tl.ones(5))})
+    offload(model, tmp_path / "a")
+    with tl.no_grad():
+        for p in model.values():
+            p.mul_(2)
+    assert all(tl.equal(value, tl.full_like(value, 2)) and model[key].array.flags.aligned for key, value in tl.load(tmp_path / "a").items())
+
+
 def test_what_cannot_be_moved_is_refused(tmp_path):
     with pytest.raises(TypeError, match="must be a module"):
         offload(3, tmp_path / "a")

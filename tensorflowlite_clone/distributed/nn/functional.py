@@ -18,6 +18,7 @@ from ...autograd.function import Function
 from ...core.tensor import Tensor
 from .. import collectives
 from ..group import ProcessGroup, ReduceOp, the_group
+from ..memory import array_of
 
 __all__ = ["all_gather", "all_reduce", "all_to_all", "all_to_all_single", "broadcast", "gather", "reduce", "reduce_scatter", "scatter"]
 
@@ -88,7 +89,7 @@ class _Exchange(Function):
 
     @staticmethod
     def forward(x: Tensor, name: str, root: int, group: ProcessGroup) -> Tensor:
-        return Tensor.wrap(MAPS[name][0](collectives.array_of(name, x), root, group), 0)
+        return Tensor.wrap(MAPS[name][0](array_of(name, x), root, group), 0)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
