@@ -333,10 +333,14 @@ class Tensor(_Taped, metaclass=TensorType):
 
     # ---- shared memory ------------------------------------------------------------------------------------------------------
     def memory_cell(self) -> Cell:
-        """The version cell, made on first need."""
-        if self.version is None:
-            self.version = Cell()
-        return self.version
+        """The version cell of this memory alone, made on first need."""
+        cell = self.version
+        if cell is None:
+            cell = self.version = Cell()
+        elif cell.common is not None:
+            cell.common.append(None)
+            cell = self.version = Cell.at(cell.count, cell.known)
+        return cell
 
     def shared_cell(self) -> Cell:
         """The version cell, marked as that of memory which others share."""
