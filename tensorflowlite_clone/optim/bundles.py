@@ -27,7 +27,7 @@ from .state import Remembered, States, Watch
 from .stepping import State, apply
 
 #: Parameters of so many elements or fewer are small; fewer than so many are not bundled.
-SMALL, FEW = 4096, 8
+SMALL, FEW = 4096, 3
 
 
 class _Memory(bytearray):

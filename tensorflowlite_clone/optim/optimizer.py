@@ -216,7 +216,9 @@ class Optimizer(Hooked):
         name, place, settings, params = f"{self._name()}.step", here(), as_numbers(group), group["params"]
         bundles, done = None, frozenset[int]()
         if self.elementwise and len(params) >= FEW and type(self).update is Optimizer.update:
-            bundles = vars(self).setdefault("_bundles", Bundles())
+            bundles = vars(self).get("_bundles")
+            if bundles is None:
+                bundles = vars(self)["_bundles"] = Bundles()
             done = bundles.step(self, group, settings, name, place)
             if len(done) == len(params):
                 return True
