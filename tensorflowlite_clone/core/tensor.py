@@ -334,13 +334,9 @@ class Tensor(_Taped, metaclass=TensorType):
     # ---- shared memory ------------------------------------------------------------------------------------------------------
     def memory_cell(self) -> Cell:
         """The version cell of this memory alone, made on first need."""
-        cell = self.version
-        if cell is None:
-            cell = self.version = Cell()
-        elif cell.common is not None:
-            cell.common.append(None)
-            cell = self.version = Cell.at(cell.count, cell.known)
-        return cell
+        if self.version is None or self.version.common is not None:
+            self.version = Cell() if self.version is None else self.version.parted()
+        return self.version
 
     def shared_cell(self) -> Cell:
         """The version cell, marked as that of memory which others share."""

@@ -117,6 +117,12 @@ class Cell:
         cell.count, cell.known = count, known
         return cell
 
+    def parted(self) -> Cell:
+        """A cell of its own for one of the tensors that have this one in common."""
+        if self.common is not None:
+            self.common.append(None)
+        return Cell.at(self.count, self.known)
+
     @property
     def last(self) -> Change | None:
         """The latest change, if it is known."""
