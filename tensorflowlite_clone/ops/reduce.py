@@ -39,7 +39,7 @@ def narrow(result: Any, x: Any) -> Any:
 def fast_sum(x: Any, axis: Axes, keepdims: bool) -> Any:
     """``np.sum``; for larger float arrays along some of their axes by matrix products, which are several times faster."""
     if axis is None or x.size < WORTH or x.dtype.char not in "fd":
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)  # what `np.sum` calls
+        return x.sum(axis=axis, keepdims=keepdims)
     axes = normalize_axes(axis, x.ndim, "sum") or ()
     total = sum_to(x, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
     if keepdims:
