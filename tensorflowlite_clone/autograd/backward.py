@@ -190,6 +190,9 @@ def _as_gradient(g: Array, level: int, dtype: DType | None) -> Tensor:
 
 def _start(outputs: Any, given: Any, op: str, create_graph: bool) -> tuple[list[Tensor], list[Array]]:
     """What the walk starts from, and with which gradients; stand-ins with the nodes of edges in their places."""
+    if given is None and isinstance(outputs, Taped) and not create_graph:  # the loss of a training step
+        require_node(outputs, op)
+        return [outputs], [seed_for(outputs, None, op)]
     roots = _sequence(outputs, op)
     if any(isinstance(root, GradientEdge) for root in roots):
         several = isinstance(given, list | tuple)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextvars import Context
 from itertools import combinations
 from typing import Any
 
@@ -33,6 +34,9 @@ from .versions import Cell
 from .where import caller, know_inside
 
 MAX_ARRAYS = 5
+#: A context without NumPy's warnings; to run a function in a copy of it takes a tenth of what `np.errstate` does.
+QUIET = Context()
+QUIET.run(np.seterr, all="ignore")
 ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)
 
 
@@ -124,7 +128,7 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any, cal
         "new_node": op.__new__, "F32": float32,
         "op": op, "slow": slow, "forward": op.forward, "uneven": op.uneven,
         "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
-        "shape_of": shape_of, "explain": explain, "errstate": np.errstate, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
+        "shape_of": shape_of, "explain": explain, "quiet": QUIET.copy, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
         scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in range(1 << len(op.names))]
@@ -153,11 +157,12 @@ def _call_source(op: type[Operation], order: Any) -> str:
     lines += _fetch(op)
     lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    try:"]
     arrays = ", ".join(f"d{i}" for i in range(k))
-    call = f"ans = forward({arrays}{keywords})"
+    begin = "quiet().run({}, " if op.quiet else "{}("
+    call = f"{begin.format('forward')}{arrays}{keywords})"
     if _even(op):
         lines[-1:-1] = ["    same = mask != 3 or d0.shape == d1.shape"]
-        call += f" if same else uneven({arrays})" * (op.uneven is not None)
-    lines += ["        with errstate(all='ignore'): " + call if op.quiet else "        " + call]
+        call += f" if same else {begin.format('uneven')}{arrays})" * (op.uneven is not None)
+    lines += [f"        ans = {call}"]
     values = f"({arrays},), dict({keywords[2:]})"
     lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
     result = f"plain_result(op, ans, dict({keywords[2:]})) if isinstance(ans, Boxed) else as_ndarray(ans)"

@@ -251,7 +251,9 @@ def seed_for(root: Tensor, gradient: Any, op: str) -> Array:
                 f"{op}: gradient can be left out only for a real scalar: the tensor is {root.dtype}; "
                 f"make the loss real (loss.abs(), loss.real) or pass gradient=, a complex tensor of shape {root.shape}"
             )
-        return np.ones(root.shape, root.dtype)
+        seed = np.empty(root.array.shape, root.array.dtype)
+        seed.fill(1)
+        return seed
     if not isinstance(gradient, Boxed):
         gradient = np.asarray(gradient)
     if gradient.shape != root.shape:

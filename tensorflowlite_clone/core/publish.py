@@ -216,12 +216,16 @@ def to_operands(name: str, *given: Any) -> list[Any]:
 
     A float beside floating tensors is of their dtype, as in `result_type`: of the default dtype it would lose digits beside float64.
     """
-    boxed = any(isinstance(a, Boxed) for a in given)
+    boxed = [isinstance(a, Boxed) for a in given]
+    if all(boxed):
+        return [*given]
     if any(type(a) is float for a in given) and any(isinstance(a, Boxed | ndarray) for a in given):
         dtype = result_type(*(plain_array(a, name) if isinstance(a, ndarray) else a for a in given))
         given = tuple([np.asarray(a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
     which = ["input", *(f"operand {i}" for i in range(2, len(given) + 1))]
-    return [plain_array(a, name) if boxed and isinstance(a, ndarray) else to_operand(a, name, w) for a, w in zip(given, which, strict=True)]
+    return [
+        plain_array(a, name) if any(boxed) and isinstance(a, ndarray) else to_operand(a, name, w) for a, w in zip(given, which, strict=True)
+    ]
 
 
 def to_operand(x: Any, name: str, which: str = "input") -> Any:

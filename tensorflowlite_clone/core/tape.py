@@ -103,10 +103,10 @@ class Leaf(TapeNode):
                 if isinstance(g, Boxed):
                     tensor._grad = self._boxed(g, tensor).clone()  # the same gradient may go to several leaves
                 else:
-                    dtype = tensor.dtype
-                    tensor._grad = tensor.wrap(g if owned and g.dtype == dtype else np.array(g, dtype), tensor.level)
+                    own = g if owned and g.dtype == tensor.array.dtype else np.array(g, tensor.dtype)
+                    tensor._grad = tensor.wrap(own, tensor.level)
                 return
-            if before.shape != g.shape:
+            if before.array.shape != g.shape:
                 raise ShapeError(
                     f"backward: the grad of a leaf must have its shape: it is {before.shape}, the leaf has become {tensor.shape} since; "
                     f"set grad to None"

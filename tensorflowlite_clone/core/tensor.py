@@ -333,9 +333,9 @@ class Tensor(_Taped, metaclass=TensorType):
 
     # ---- shared memory ------------------------------------------------------------------------------------------------------
     def memory_cell(self) -> Cell:
-        """The version cell, made on first need."""
-        if self.version is None:
-            self.version = Cell()
+        """The version cell of this memory alone, made on first need."""
+        if self.version is None or self.version.common is not None:
+            self.version = Cell() if self.version is None else self.version.parted()
         return self.version
 
     def shared_cell(self) -> Cell:

@@ -105,13 +105,23 @@ class Cell:
     kept: list[Kept] | None = None
     #: The latest change; where there are views, all of them (up to a limit).
     known: Change | Changes | None = None
+    #: Whether it is that of several tensors, which have no memory in common and are changed together (the parameters of a bundle in
+    #: ``optim``), until one of them is changed alone, or others look at its memory: then that one gets a cell of its own, and the list,
+    #: which the cells of a bundle share, an entry. None for a cell of one memory.
+    common: list[None] | None = None
 
     @classmethod
-    def at(cls, count: int) -> Cell:
+    def at(cls, count: int, known: Change | Changes | None = None) -> Cell:
         """A cell of new memory that goes on counting from ``count``."""
         cell = cls()
-        cell.count = count
+        cell.count, cell.known = count, known
         return cell
+
+    def parted(self) -> Cell:
+        """A cell of its own for one of the tensors that have this one in common."""
+        if self.common is not None:
+            self.common.append(None)
+        return Cell.at(self.count, self.known)
 
     @property
     def last(self) -> Change | None:

@@ -8,6 +8,7 @@ NumPy reduces a short contiguous row at 60 ns of overhead per row. A matrix prod
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from .._typing import NDArray
 from .fast import twin
 from .short import SHORT
 
-__all__ = ["in_range", "power_of_two", "row_argmax", "row_max", "row_sum", "sum_to"]
+__all__ = ["in_range", "power_of_two", "row_argmax", "row_max", "row_sum", "spread", "sum_to"]
 
 
 _BLAS_WORTH = 2_048  # elements below which np.sum is as fast
@@ -26,6 +27,7 @@ _BLAS_LIMIT = 4_096  # terms per BLAS partial sum: keeps the rounding error that
 _COLUMNS_AT_MOST = 12  # row length up to which running over the columns wins
 _ROWS_AT_LEAST = 1_024
 _REDUCEAT_AT_MOST = 2_048
+_WRITTEN_OUT = 4_096  # elements up to which a copy costs less than `np.broadcast_to`
 
 
 @lru_cache(maxsize=64)
@@ -78,6 +80,23 @@ def column_sum(a: NDArray) -> NDArray:
         np.matmul(_ones(_BLAS_LIMIT, a.dtype), whole[i], out=partial[i])
     np.sum(a[blocks * _BLAS_LIMIT :], axis=0, out=partial[blocks])
     return np.asarray(partial.sum(axis=0))
+
+
+def spread(g: NDArray, shape: tuple[int, ...], axis: int | tuple[int, ...] | None, keepdims: bool) -> NDArray:
+    """``g``, which was reduced from ``shape`` over ``axis``, at each element that it came from; read-only where that is large.
+
+    >>> spread(np.array([1.0, 2.0]), (2, 3), 1, False)
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    if axis is not None and not keepdims:
+        axes, n = axis if isinstance(axis, tuple) else (axis,), len(shape)
+        g = g.reshape([1 if i in axes or i - n in axes else m for i, m in enumerate(shape)])
+    if math.prod(shape) > _WRITTEN_OUT:
+        return np.broadcast_to(g, shape)
+    out = np.empty(shape, g.dtype)
+    out[...] = g
+    return out
 
 
 def sum_to(g: NDArray, shape: tuple[int, ...]) -> NDArray:

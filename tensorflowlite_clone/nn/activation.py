@@ -27,8 +27,12 @@ class _Activation(Layer):
 
     def forward(self, input: Tensor) -> Tensor:
         """The activation of ``input``, in its shape."""
+        function, settings = getattr(F, self._function), self.settings
+        if not (settings or self.inplace):
+            plain: Tensor = function(input)
+            return plain
         options = {"inplace": True} if self.inplace else {}
-        result: Tensor = getattr(F, self._function)(input, *[getattr(self, s) for s in self.settings], **options)
+        result: Tensor = function(input, *[getattr(self, s) for s in settings], **options)
         return result
 
     def extra_repr(self) -> str:

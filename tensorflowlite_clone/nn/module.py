@@ -25,6 +25,20 @@ from .state import Stateful, moved_in
 KINDS = ("parameter", "buffer", "module")
 
 
+class _Entry:
+    """Reads what a module has under a name. Without it Python searches the class first, fails, and then asks `Module.__getattr__`."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: Any, owner: type) -> Any:
+        if module is None:
+            raise AttributeError(f"type object {owner.__name__!r} has no attribute {self.name!r}")
+        return module.__getattr__(self.name)
+
+
 class Module(Stateful, Convertible, Hookable):
     """The base class of everything that has parameters.
 
@@ -51,6 +65,12 @@ class Module(Stateful, Convertible, Hookable):
 
     #: Whether the constructor goes on to the next class with its arguments; else it takes none.
     call_super_init: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, kind in vars(cls).get("__annotations__", {}).items():
+            if kind == "Parameter" and name not in vars(cls):
+                setattr(cls, name, _Entry(name))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if (args or kwargs) and not self.call_super_init:

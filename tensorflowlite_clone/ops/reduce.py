@@ -15,7 +15,7 @@ from ..core.families import Linear, Reduction
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
-from ..kernels.reduce import in_range, power_of_two, sum_to
+from ..kernels.reduce import in_range, power_of_two, spread, sum_to
 from ..kernels.scan import prod_grad
 from ..kernels.short import SHORT
 from .cast import Cast, cast
@@ -39,7 +39,7 @@ def narrow(result: Any, x: Any) -> Any:
 def fast_sum(x: Any, axis: Axes, keepdims: bool) -> Any:
     """``np.sum``; for larger float arrays along some of their axes by matrix products, which are several times faster."""
     if axis is None or x.size < WORTH or x.dtype.char not in "fd":
-        return np.sum(x, axis=axis, keepdims=keepdims)
+        return x.sum(axis=axis, keepdims=keepdims)
     axes = normalize_axes(axis, x.ndim, "sum") or ()
     total = sum_to(x, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
     if keepdims:
@@ -53,6 +53,7 @@ class Sum(Linear, Reduction):
     def forward(x, *, axis=None, keepdims=False):
         return narrow(fast_sum(wide(x), axis, keepdims), x)
 
+    @fused(lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims))
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape), x_shape)
 
@@ -73,6 +74,7 @@ class Mean(Linear, Reduction):
             mean = fast_sum(v / scale, axis, keepdims) / n * _fitting(scale, mean)
         return narrow(mean, x)
 
+    @fused(lambda g, x_shape, axis, keepdims: spread(g * (1.0 / max(count(x_shape, axis), 1)), x_shape, axis, keepdims))
     def grad_x(g, x_shape, axis, keepdims):
         return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
 
@@ -298,7 +300,8 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
-    return cast(Sum.of(x, axis=axes_or_all(x, dim, "sum"), keepdims=keepdim), dtype)  # integers are summed in 64 bits
+    total = Sum.of(x, axis=axes_or_all(x, dim, "sum"), keepdims=keepdim)
+    return total if dtype is None else cast(total, dtype)  # integers are summed in 64 bits
 
 
 @public("mean", out="dtype")

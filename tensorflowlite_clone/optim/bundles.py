@@ -12,22 +12,22 @@ Not here: how a formula is applied (``stepping.py``).
 from __future__ import annotations
 
 import sys
+import weakref
 from collections import defaultdict
-from operator import is_
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
 from .._typing import NDArray
 from ..core.tensor import Taped, Tensor
-from ..core.versions import Change
+from ..core.versions import Cell, Change
 from ..core.where import Place
 from .settings import Group
-from .state import Remembered, Watch
+from .state import Remembered, States, Watch
 from .stepping import State, apply
 
 #: Parameters of so many elements or fewer are small; fewer than so many are not bundled.
-SMALL, FEW = 4096, 8
+SMALL, FEW = 4096, 3
 
 
 class _Memory(bytearray):
@@ -46,8 +46,16 @@ def _held(t: Any) -> int:
     return sys.getrefcount(t.array)
 
 
-#: What `_held` says of a tensor that is alone with its array; 0 where the interpreter does not count.
-_ALONE = _held(Tensor.wrap(np.zeros(1), 0)) if getattr(sys, "getrefcount", None) else 0
+def _known(entries: State, name: str) -> int:
+    """How many know an entry; the same number for all that nobody else has."""
+    return sys.getrefcount(entries[name]) + weakref.getweakrefcount(entries[name])
+
+
+#: What `_held` says of a tensor that is alone with its array, `_known` of an entry that its dict alone has; 0 where the interpreter does
+#: not count.
+_ALONE, _UNKNOWN = (
+    (_held(Tensor.wrap(np.zeros(1), 0)), _known({"": Tensor.wrap(np.zeros(1), 0)}, "")) if getattr(sys, "getrefcount", None) else (0, 0)
+)
 
 
 def _movable(t: Any, shape: tuple[int, ...], dtype: Any) -> bool:
@@ -67,18 +75,37 @@ class Bundle:
         self.params, self.states, self.ids = params, states, frozenset(map(id, params))
         self.names = [k for k, v in states[0].items() if isinstance(v, Taped)]
         self.counts = [k for k in states[0] if k not in self.names]
+        #: Whether somebody else has changed one of the states, or may have an entry, and the numbers that they have in common.
+        self.watch = Watch(any(_known(s, k) != _UNKNOWN for s in states for k in self.names))
         columns = [params, *([s[k] for s in states] for k in self.names)]
         flat = [_gathered(tensors) for tensors in columns]
         self.values: NDArray = flat[0]
         self.memory: State = {
             **dict(zip(self.names, (Tensor.wrap(a, 0) for a in flat[1:]), strict=True)), **{k: states[0][k] for k in self.counts},
         }  # fmt: skip
-        self.tensors = [t for tensors in columns for t in tensors]
-        self.arrays = [t.array for t in self.tensors]
-        #: Whether somebody else has changed one of the states, and the numbers that they have in common.
-        self.watch = Watch()
+        self.arrays = [p.array for p in params]
+        self.entries = [t for tensors in columns[1:] for t in tensors]
+        self.entry_arrays = [t.array for t in self.entries]
+        #: The version cells that parameters have in common, by version, and that of each; another for one that keeps its own.
+        self.common: dict[int, Cell] = {}
+        #: Not empty where some have left, or never had, the common cells.
+        self.left: list[None] = []
+        self.cells = [self._cell(p) for p in params]
         for s in states:
             s.watched_by(self.watch)
+
+    def _cell(self, p: Any) -> Cell:
+        """The cell that ``p`` has in common with those of its version; a new one, that it does not get, where others look at its memory."""
+        cell = p.memory_cell()
+        if cell.shared is not None or cell.inside or cell.kept:
+            self.left.append(None)
+            return Cell()
+        common = self.common.get(cell.count)
+        if common is None:
+            common = self.common[cell.count] = Cell.at(cell.count, cell.known)
+            common.common = self.left
+        p.version = common
+        return common
 
     def gather(self, name: str, place: Place) -> bool:
         """Gather the gradients for a step; whether everything is as it was left, and all have one."""
@@ -86,7 +113,9 @@ class Bundle:
         try:
             gradients = [p._grad.array for p in self.params]
             # Lists compare by identity first; what is no longer the same is not asked whether it is equal, or is no number to say so.
-            if self.watch.changed or [t.array for t in self.tensors] != self.arrays or [*map(type, gradients)].count(np.ndarray) != count:
+            if self.watch.changed or [p.array for p in self.params] != self.arrays:
+                return False
+            if self.watch.looked and [t.array for t in self.entries] != self.entry_arrays:
                 return False
             if [g.dtype for g in gradients].count(dtype) != count:
                 return False
@@ -94,7 +123,9 @@ class Bundle:
             return False
         try:  # a third of the time of concatenate
             self.gradient = np.frombuffer(bytearray().join(gradients), dtype)
-        except TypeError:  # not C contiguous
+        except TypeError:  # not C contiguous, or no array
+            if [*map(type, gradients)].count(np.ndarray) != count:
+                return False
             self.gradient = np.concatenate(gradients, axis=None)
         if self.gradient.size != self.values.size:
             return False
@@ -103,16 +134,13 @@ class Bundle:
 
     def count_change(self, name: str, place: Place) -> None:
         """Count the change that a step is, of each parameter."""
-        last, change = -1, Change(-1, name, place, None)
-        for p in self.params:
-            cell = p.version
-            if cell is None or cell.shared is not None:
-                p.changed(name, place)
-                continue
+        if self.left:
+            for p, cell in zip(self.params, self.cells, strict=True):
+                if p.version is not cell:
+                    p.changed(name, place)
+        for cell in self.common.values():
             cell.count = count = cell.count + 1
-            if count != last:
-                last, change = count, Change(count, name, place, None)
-            cell.known = change
+            cell.known = Change(count, name, place, None)
 
     def end(self) -> None:
         """Leave the states to themselves."""
@@ -130,6 +158,18 @@ class Bundle:
             for i, s in enumerate(self.states):
                 s[k] = value if parts is None else Tensor.wrap(parts[i], 0)
         return not new
+
+
+def _kind(p: Any, states: States) -> Any:
+    """What is the same for all parameters of a bundle; None for one that cannot be in any."""
+    if p.grad is None or not 1 < p.array.size <= SMALL or p.array.dtype.kind != "f" or p.level:
+        return None
+    s = states[p]
+    if not isinstance(s, Remembered):
+        return None
+    if not all(_movable(t, p.array.shape, p.array.dtype) for t in (p, *(v for v in s.values() if isinstance(v, Taped)))):
+        return None
+    return p.array.dtype.char, *((k, None if isinstance(v, Taped) else v) for k, v in s.items())
 
 
 def _gathered(tensors: list[Any]) -> NDArray:
@@ -157,9 +197,9 @@ class Bundles:
 
     def __init__(self) -> None:
         self.of_group: dict[int, list[Bundle]] = {}
-        #: The state as it was when bundles were made, and the values in it.
+        #: The state that the optimizer had when bundles were made, and how often it had changed.
         self.state: Any = None
-        self.states: list[State] = []
+        self.changes = 0
         #: For each group, how many steps to wait until bundles are made, and how many the next time.
         self.waiting: dict[int, tuple[int, int]] = {}
 
@@ -169,7 +209,8 @@ class Bundles:
         bundles = self.of_group.get(id(group))
         if not bundles:
             return done
-        same = owner.state is self.state and len(owner.state) == len(self.states) and all(map(is_, owner.state.values(), self.states))
+        states: Any = owner.state
+        same = states is self.state and states.changes == self.changes
         for bundle in bundles[:]:
             gathered = same and bundle.gather(name, place)
             if not gathered or not bundle.step(owner.formula, settings):
@@ -183,7 +224,8 @@ class Bundles:
     def make(self, owner: _Owner, group: Group, done: frozenset[int]) -> None:
         """Bundle the small parameters of a group that are in none, now or some steps later."""
         loose = len(group["params"]) - len(done)
-        if loose < FEW or not _ALONE:
+        states: Any = owner.state
+        if loose < FEW or not _ALONE or not isinstance(states, States):
             return
         left, following = self.waiting.get(id(group), (1, 1))
         self.waiting[id(group)] = (left - 1, following) if left else (2 * following, min(2 * following, 1024))
@@ -191,15 +233,9 @@ class Bundles:
             return
         kinds: dict[Any, list[Any]] = {}
         for p in group["params"]:
-            if id(p) in done or p.grad is None or not 1 < p.array.size <= SMALL or p.array.dtype.kind != "f" or p.level:
-                continue
-            s: Any = owner.state[p]
-            if not isinstance(s, Remembered):
-                continue
-            arrays = [v for v in s.values() if isinstance(v, Taped)]
-            if all(_movable(t, p.array.shape, p.array.dtype) for t in (p, *arrays)):
-                kind = (p.array.dtype.char, *((k, None if isinstance(v, Taped) else v) for k, v in s.items()))
+            kind = None if id(p) in done else _kind(p, states)
+            if kind is not None:
                 kinds.setdefault(kind, []).append(p)
-        made = [Bundle(ps, [cast(Remembered, owner.state[p]) for p in ps]) for ps in kinds.values() if len(ps) >= FEW]
+        made = [Bundle(ps, [cast(Remembered, states[p]) for p in ps]) for ps in kinds.values() if len(ps) >= FEW]
         self.of_group[id(group)] = self.of_group.get(id(group), []) + made
-        self.state, self.states = owner.state, list(owner.state.values())
+        self.state, self.changes = states, states.changes

@@ -23,7 +23,7 @@ from .bundles import FEW, Bundles
 from .hooks import Hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from .rows import gradient_for, step_rows
 from .settings import Group, Ranges, as_numbers, required, setting, within
-from .state import LoadedState, Remembered, Shapes
+from .state import LoadedState, Remembered, Shapes, States
 from .stepping import State, apply, as_complex, as_parts, record
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
@@ -72,7 +72,7 @@ class Optimizer(Hooked):
             raise ArgumentError(f"{self._name()}: fused and {other} cannot both be True; leave one of them out, fused changes nothing here")
         self.defaults = defaults
         #: What the algorithm remembers, by parameter; a parameter without entries gets an empty dict that is kept.
-        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(Remembered)
+        self.state: defaultdict[Any, dict[str, Any]] = States(Remembered)
         self.param_groups: list[Group] = []
         self._told = False
         if isinstance(params, Taped):
@@ -174,7 +174,10 @@ class Optimizer(Hooked):
         """Forget the gradients (or, with ``set_to_none=False``, make them zeros)."""
         for group in self.param_groups:
             for p in group["params"]:
-                forget_gradient(p, set_to_none)
+                if set_to_none:
+                    p._grad = None  # what `forget_gradient` would do, without a call
+                else:
+                    forget_gradient(p, False)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; ``closure``, if given, computes the loss again first and is returned.
@@ -213,7 +216,9 @@ class Optimizer(Hooked):
         name, place, settings, params = f"{self._name()}.step", here(), as_numbers(group), group["params"]
         bundles, done = None, frozenset[int]()
         if self.elementwise and len(params) >= FEW and type(self).update is Optimizer.update:
-            bundles = vars(self).setdefault("_bundles", Bundles())
+            bundles = vars(self).get("_bundles")
+            if bundles is None:
+                bundles = vars(self)["_bundles"] = Bundles()
             done = bundles.step(self, group, settings, name, place)
             if len(done) == len(params):
                 return True

@@ -47,10 +47,10 @@ class Remembered(dict[str, Any]):
 
 
 class Watch:
-    """What several dicts have in common: whether one has changed, and numbers that are written into each when it is looked at."""
+    """What several dicts have in common: whether one has changed, or may have been looked at; and numbers, written into one that is."""
 
-    def __init__(self) -> None:
-        self.changed, self.numbers = False, dict[str, Any]()
+    def __init__(self, looked: bool = False) -> None:
+        self.changed, self.looked, self.numbers = False, looked, dict[str, Any]()
 
 
 def _telling(name: str) -> Any:
@@ -72,6 +72,7 @@ def _looking(name: str) -> Any:
 
     @wraps(look)
     def looked(self: Watched, *args: Any) -> Any:
+        self.watch.looked = True
         dict.update(self, self.watch.numbers)
         return look(self, *args)
 
@@ -99,11 +100,40 @@ class Watched(Remembered):
         self.__class__ = Remembered  # type: ignore[assignment]
 
 
-for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+#: The methods of dicts that change them.
+CHANGING = ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update")
+for _name in CHANGING:
     setattr(Watched, _name, _telling(_name))
 #: With ``__iter__``, `dict` of one and ``**`` ask for each value, too.
 for _name in ("__eq__", "__getitem__", "__iter__", "__ne__", "__or__", "__repr__", "__ror__", "copy", "get", "items", "values"):
     setattr(Watched, _name, _looking(_name))
+
+
+class States(defaultdict[Any, dict[str, Any]]):
+    """What is remembered of all parameters, which counts how often that of one was put in, replaced or taken out.
+
+    >>> states = States(Remembered)
+    >>> states["p"]["step"] = 1
+    >>> states.pop("p"), states.changes
+    ({'step': 1}, 2)
+    """
+
+    changes = 0
+
+
+def _counting(name: str) -> Any:
+    change = getattr(defaultdict, name)
+
+    @wraps(change)
+    def counted(self: States, *args: Any, **kwargs: Any) -> Any:
+        self.changes += 1
+        return change(self, *args, **kwargs)
+
+    return counted
+
+
+for _name in CHANGING:
+    setattr(States, _name, _counting(_name))
 
 
 class _Owner(Protocol):
@@ -123,7 +153,7 @@ class LoadedState:
     def __init__(self, owner: _Owner, state_dict: Any) -> None:
         self.owner, self.given = owner, state_dict
 
-    def checked(self) -> tuple[list[dict[str, Any]], defaultdict[Any, dict[str, Any]]]:
+    def checked(self) -> tuple[list[dict[str, Any]], States]:
         """The groups and the state to put into force, with arrays of their own; raises if anything does not fit."""
         name = self.owner._name()
         if not isinstance(self.given, Mapping):
@@ -169,9 +199,9 @@ class LoadedState:
             groups.append(group)
         return groups, params
 
-    def _state(self, given: Any, params: dict[int, Tensor], groups: list[dict[str, Any]]) -> defaultdict[Any, dict[str, Any]]:
+    def _state(self, given: Any, params: dict[int, Tensor], groups: list[dict[str, Any]]) -> States:
         """What is remembered, by parameter."""
-        state: defaultdict[Any, dict[str, Any]] = defaultdict(Remembered)
+        state = States(Remembered)
         group_of = {id(p): g for g in groups for p in g["params"]}
         for number, entries in given.items():
             known = (isinstance(number, str) and number.isdecimal()) or is_integer(number)

@@ -522,3 +522,16 @@ def test_parameters_that_are_assigned_are_shared(library):
     with pytest.raises(RuntimeError):
         taker.load_state_dict({"weight": T.nn.Parameter(T.zeros(2, 2)), "bias": T.nn.Parameter(T.zeros(3))}, assign=True)
     assert taker.bias is giver.bias
+
+
+def test_parameters_of_layers_are_read_where_they_stand():
+    """The classes of layers have something under the names of their parameters, which nobody sees."""
+    layer = nn.Linear(2, 3)
+    assert not hasattr(nn.Linear, "weight") and layer.weight is layer._parameters["weight"]
+    layer._parameters["weight"] = other = nn.Parameter(tl.ones(3, 2))
+    assert layer.weight is other
+    del layer.weight
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'weight'"):
+        layer.weight  # noqa: B018
+    layer.weight = tl.zeros(3, 2)  # no parameter any more
+    assert layer.weight is vars(layer)["weight"]

@@ -5,6 +5,7 @@ Not here: how long that takes (``benchmarks/small_parameters.py``).
 
 from __future__ import annotations
 
+import collections
 import copy
 import pickle
 import sys
@@ -287,3 +288,125 @@ def test_gradients_of_any_layout_and_kind(monkeypatch):
             optimizer.step()
 
     both(monkeypatch, program)
+
+
+def grown():
+    """Parameters in bundles and their optimizer."""
+    ps, optimizer = made()
+    for step in range(6):
+        give(ps, step)
+        optimizer.step()
+    assert bundled(optimizer) == len(SHAPES)
+    return ps, optimizer
+
+
+def test_versions_are_of_each_parameter(monkeypatch):
+    """A step counts once for all that nobody else looks at; what happens to one is not a change of others."""
+    versions = []
+
+    def program(ps, optimizer):
+        with tl.no_grad():
+            ps[5].mul_(0.5)  # its version is another
+        for step in range(9):
+            give(ps, step)
+            optimizer.step()
+            if step == 5:
+                view, twin = ps[6].view(-1), ps[7].detach()
+                loss = (ps[1] * ps[1]).sum() + (ps[3] * ps[3]).sum() + (ps[6] * ps[6]).sum()
+                with tl.no_grad():
+                    ps[2].mul_(2.0)
+                twin.add_(1.0)
+                loss.backward()
+                versions.append(view._version)
+        versions.append([p._version for p in ps])
+
+    assert both(monkeypatch, program) == len(SHAPES)
+    assert versions[:2] == versions[2:] and len({*versions[1]}) > 1
+
+
+@pytest.mark.parametrize("way", [lambda p: p.detach(), lambda p: p.view(-1), lambda p: p])
+def test_whoever_looks_at_a_parameter_is_told_of_steps(way):
+    ps, optimizer = grown()
+    seen = way(ps[3])
+    loss = (seen * tl.ones(7, dtype=tl.float64, requires_grad=True) * seen.detach()).sum()
+    give(ps, 7)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match=r"changed in place.*Adam\.step at"):
+        loss.backward()
+
+
+def test_a_parameter_changed_alone_is_noticed_and_later_steps_of_it():
+    ps, optimizer = grown()
+    loss, other = (ps[3] * ps[3]).sum(), (ps[1] * ps[1]).sum()
+    with tl.no_grad():
+        ps[3].mul_(2.0)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+    other.backward()  # that one was not changed
+    loss = (ps[3] * ps[3]).sum()
+    give(ps, 7)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match=r"changed in place.*Adam\.step at"):
+        loss.backward()
+    assert bundled(optimizer) == len(SHAPES)
+
+
+def test_entries_of_the_state_that_somebody_has_from_before(monkeypatch):
+    """An entry is looked for where it may have been replaced; who has it, has it from a look into the state, now or before."""
+
+    def program(ps, optimizer):
+        for step in range(12):
+            give(ps, step)
+            optimizer.step()
+            if step == 0:
+                before = optimizer.state[ps[4]]["exp_avg"]
+            if step == 5:
+                before.data = tl.ones(3, 4, dtype=tl.float64)
+            if step == 9:
+                optimizer.state[ps[1]]["exp_avg_sq"].data = tl.ones(5, dtype=tl.float64)
+
+    both(monkeypatch, program)
+
+
+def test_states_are_looked_at_anew_when_one_is_replaced(monkeypatch):
+    def program(ps, optimizer):
+        for step in range(30):
+            give(ps, step)
+            optimizer.step()
+            if step == 5:  # equal, but another
+                optimizer.state[ps[0]] = copy.copy(optimizer.state[ps[0]])
+            if step == 6:
+                optimizer.state[ps[0]]["step"] = 50
+            if step == 15:
+                optimizer.state.clear()
+            if step == 24:
+                optimizer.state = type(optimizer.state)(dict, optimizer.state)
+
+    both(monkeypatch, program)
+
+
+def test_a_state_of_another_kind_is_not_bundled():
+    ps, optimizer = made()
+    optimizer.state = collections.defaultdict(dict)
+    for step in range(6):
+        give(ps, step)
+        optimizer.step()
+    assert bundled(optimizer) == 0 and optimizer.state[ps[0]]["step"] == 6
+
+
+def test_gradients_that_are_no_arrays():
+    ps, optimizer = grown()
+    give(ps, 7)
+    ps[0]._grad = tl.Tensor.wrap(tl.Tensor.wrap(ps[0].grad.array, 1), 2)
+    with pytest.raises(RuntimeError, match="belongs to a function transform"):
+        optimizer.step()
+
+
+def test_zero_grad_forgets_or_fills():
+    ps, optimizer = made()
+    give(ps, 0)
+    held = ps[0].grad
+    optimizer.zero_grad(set_to_none=False)
+    assert ps[0].grad is held and held.tolist() == tl.zeros(3, 4).tolist()
+    optimizer.zero_grad()
+    assert all(p.grad is None for p in ps)
