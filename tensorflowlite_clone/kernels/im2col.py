@@ -120,6 +120,11 @@ class Geometry(_Fields):
         product = columns * ((k + 3) * (o + 3) * 0.02 if k > 1 else 1.4 * o)
         return self.groups * (product + k * (columns * 0.07 + lines * 6 + 5) + o * self.length * (0.15 if added else 0.05))
 
+    @cached_property
+    def costs(self) -> tuple[float, ...]:
+        """`cost` for every number of added axes."""
+        return tuple(map(self.cost, range(len(self.kernel) + 1)))
+
     def parts(self, added: int) -> list[Part]:
         """What an image is divided into where its windows would not stay in the cache: groups of channels, and rows of outputs."""
         return _parts(self, added, BLOCK_BYTES, PART_BYTES, MIN_COLUMNS)
@@ -183,46 +188,6 @@ def geometry(n: int, channels: int, size: Shape, w_shape: Shape, stride: Shape, 
     return Geometry(n, channels, filters, groups, size, kernel, out_size, stride, padding, dilation)
 
 
-class _Copies(NamedTuple):
-    """How windows are copied: what part of the buffer, for each copied tap, comes from what part of the images."""
-
-    pairs: list[tuple[tuple[slice, ...], int, tuple[slice, ...]]]  # of the buffer; which pixels of a line; of those
-    apart: int  # into how many parts lines are divided first
-    rows: slice  # of the images, that are seen
-    whole: bool  # whether the buffer is filled
-
-
-@lru_cache(maxsize=512)
-def _copies(geo: Geometry, added: int) -> _Copies:
-    """Every s-th pixel of a line is slow to copy: where many taps need it, lines are first divided into s lines of every s-th pixel."""
-    step, inner, last = geo.stride[-1], geo.inner(added), len(geo.kernel) - 1
-    apart = step if added <= last and step > 1 and math.prod(geo.kernel) >= 2 * math.prod(geo.stride) else 1
-    found, whole = [], True
-    for tap in itertools.product(*map(range, geo.kernel[added:])):
-        ours, theirs, phase = [], [], 0
-        for axis, (n, size, (before, _)) in enumerate(zip(inner, geo.size, geo.padding, strict=True)):
-            first, by = -before, 1
-            if axis >= added:
-                first, by = first + tap[axis - added] * geo.dilation[axis], geo.stride[axis]
-            start = max(0, -(first // by))  # the first of ours that lies inside
-            stop = max(start, min(n, (size - 1 - first) // by + 1))
-            whole = whole and stop - start == n
-            ours.append(slice(start, stop))
-            begin = first + start * by
-            if axis == last and apart > 1:
-                phase, begin, by = begin % by, begin // by, 1
-            theirs.append(slice(begin, begin + max(0, (stop - start - 1) * by + 1) if stop > start else begin, by))
-        found.append((tuple(ours), phase, tuple(theirs)))
-    filled = [theirs[0] for _, _, theirs in found if theirs[0].stop > theirs[0].start]
-    rows = slice(min((s.start for s in filled), default=0), max((s.stop for s in filled), default=0))
-    if apart > 1 and last:
-        found = [
-            (ours, phase, (slice(max(0, t.start - rows.start), max(0, t.stop - rows.start), t.step), *theirs))
-            for ours, phase, (t, *theirs) in found
-        ]
-    return _Copies(found, apart, rows, whole)
-
-
 def best_block(rows: int, summed: int, least: int) -> int:
     """How many columns a product of (rows, summed) and (summed, columns) should take at a time; 0 for all.
 
@@ -243,6 +208,8 @@ def in_blocks(rows: tuple[int, ...], columns: int, block: int, dtype: np.dtype[A
     width = columns if count == 1 else -(-columns // (16 * count)) * 16
     step = count * width
     memory = np.zeros((*rows, step + (16 if step * dtype.itemsize % 2048 == 0 else 0)), dtype)
+    if count == 1:
+        return memory[..., :columns], memory[None, ..., :columns]
     blocks = as_strided(memory, (count, *rows, width), (width * dtype.itemsize, *memory.strides))
     return memory[..., :columns], blocks
 
