@@ -51,5 +51,7 @@ def _of_reals(x: NDArray, axes: tuple[int, ...], norm: Any) -> NDArray:
     mirrored = half[(*before, slice(n - h, 0, -1))]
     for axis in others:  # place 0 stays, 1 is opposite of the last
         mirrored = np.take(mirrored, -np.arange(x.shape[axis]), axis=axis)
-    np.conjugate(mirrored, out=out[(*before, slice(h, None))])
+    rest = out[(*before, slice(h, None))]
+    rest.real = mirrored.real
+    np.subtract(0.0, mirrored.imag, out=rest.imag)  # the conjugates, without a zero of the other sign
     return out
