@@ -12,8 +12,9 @@ import os as _os
 import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-# OpenBLAS's threads spin while they wait and take the cores from the kernels' own threads; 2^4 cycles instead of 2^26 is enough.
-_os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+# OpenBLAS's threads spin while they wait, 2^26 cycles, and take the cores from the kernels' own threads. 2^18, a tenth of a millisecond,
+# last from one product of a network to the next; to wake them costs half as much as a product.
+_os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
     from .kernels.threads import let_blas_sleep as _let_blas_sleep
 

@@ -20,7 +20,7 @@ from .._state import state
 from .._typing import Array
 from .boxed import Boxed
 from .hooks import Awaited, Showing
-from .tape import Leaf
+from .tape import Leaf, Placed
 from .tensor import Taped, Tensor
 from .watchers import AWAITED, STEPS, WATCHED
 
@@ -158,8 +158,10 @@ class Walk:
                 if known is not None:
                     _add(known, gx)
                 elif reach is None or key in reach:
-                    # A leaf takes a rule's fresh result, in nobody else's hands, as its own.
-                    fresh = [parent, gx, type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None]
+                    if type(gx) is Placed:
+                        fresh = [parent, gx.whole(), True]
+                    else:  # a leaf takes a rule's fresh result, in nobody else's hands, as its own
+                        fresh = [parent, gx, type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None]
                     if entry is None:
                         entry, following = fresh, key
                         continue
@@ -187,7 +189,7 @@ class Walk:
         elif plan is None:
             grads = node.step(g)
         else:
-            grads = plan.step(node, g)
+            grads = tuple([gx.whole() if type(gx) is Placed else gx for gx in plan.step(node, g)])
         for observer in self.observers:
             observer.derived(node, g, grads)
         if watchers is not None:
@@ -211,7 +213,7 @@ def _add(entry: list[Any], g: Any) -> None:
     if entry[2] and type(g) is ndarray:
         np.add(entry[1], g, out=entry[1])
     else:
-        total = entry[1] = entry[1] + g
+        total = entry[1] = g.added(*entry[1:]) if type(g) is Placed else entry[1] + g
         entry[2] = type(total) is ndarray
 
 

@@ -18,7 +18,7 @@ from numpy import ndarray
 
 from .._errors import GraphError, ShapeError
 from .._state import freed_by_fork, next_serial
-from .._typing import Array
+from .._typing import Array, Shape
 from .boxed import Boxed
 from .broadcast import conjugated
 from .where import NOWHERE, line, place_of
@@ -193,3 +193,27 @@ class Cotangents:
         for i, g in other.items.items():
             items[i] = items[i] + g if i in items else g
         return Cotangents(items)
+
+
+class Placed:
+    """A gradient that is zero but in a window, where it is ``part``: the parts of one array add up in one buffer, however many they are."""
+
+    __slots__ = ("part", "shape", "spec")
+
+    def __init__(self, part: Array, spec: tuple[Any, ...], shape: Shape) -> None:
+        self.part, self.spec, self.shape = part, spec, shape
+
+    def whole(self) -> Array:
+        """All of it, as an array."""
+        out = np.zeros(self.shape, self.part.dtype)
+        out[self.spec] = self.part
+        return out
+
+    def added(self, total: Any, owned: bool) -> Array:
+        """``total`` plus this, in the memory of ``total`` where that is ``owned``, elsewhere in a copy."""
+        if not isinstance(total, ndarray | np.generic) or total.dtype != self.part.dtype:
+            return total + self.whole()
+        out = total if owned else np.array(total)
+        window = out[(*self.spec, ...)]
+        np.add(window, self.part, out=window)
+        return out

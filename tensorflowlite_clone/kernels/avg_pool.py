@@ -18,6 +18,8 @@ from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windo
 
 __all__ = ["avg_pool", "avg_pool_grad"]
 
+_FEW_TAPS = 9  # places of a window up to which going through them costs less than one axis after the other
+
 
 def _divisors(windows: PoolGeometry, count_include_pad: bool, divisor_override: int | None) -> float | NDArray:
     """What each window's sum is divided by: one number, or an array (*out_size)."""
@@ -121,6 +123,10 @@ def avg_pool_grad(
     def work(some: slice) -> None:
         shares = np.empty_like(gradients[some])
         _divide(gradients[some], divisor, shares)
+        if windows.tiling and math.prod(kernel_size) <= _FEW_TAPS:  # no pixel is in two windows, or in none
+            for tap in windows.taps():
+                windows.place(out[some], tap)[...] = shares
+            return
         for axis in reversed(range(len(kernel_size))):  # (P, *out_size) -> (P, *extent)
             narrow, axes = shares, shares.shape
             shares = np.zeros((*axes[: axis + 1], windows.extent[axis], *axes[axis + 2 :]), g.dtype)

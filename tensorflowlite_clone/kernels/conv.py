@@ -41,12 +41,12 @@ _Work: TypeAlias = Callable[[int, int], None]
 
 def _best(geo: Geometry) -> int:
     """How many axes' taps are added after the product."""
-    return min(range(len(geo.kernel) + 1), key=geo.cost)
+    return geo.costs.index(min(geo.costs))
 
 
 def _seconds(geo: Geometry, added: int) -> float:
     """Estimate of the time for all images on one core."""
-    return geo.images * geo.cost(added) * 1e-9
+    return geo.images * geo.costs[added] * 1e-9
 
 
 def _pieces(parts: list[Part], lo: int, hi: int) -> Iterator[tuple[Part, range, int]]:

@@ -120,6 +120,11 @@ class Geometry(_Fields):
         product = columns * ((k + 3) * (o + 3) * 0.02 if k > 1 else 1.4 * o)
         return self.groups * (product + k * (columns * 0.07 + lines * 6 + 5) + o * self.length * (0.15 if added else 0.05))
 
+    @cached_property
+    def costs(self) -> tuple[float, ...]:
+        """`cost` for every number of added axes."""
+        return tuple(map(self.cost, range(len(self.kernel) + 1)))
+
     def parts(self, added: int) -> list[Part]:
         """What an image is divided into where its windows would not stay in the cache: groups of channels, and rows of outputs."""
         return _parts(self, added, BLOCK_BYTES, PART_BYTES, MIN_COLUMNS)
@@ -203,6 +208,8 @@ def in_blocks(rows: tuple[int, ...], columns: int, block: int, dtype: np.dtype[A
     width = columns if count == 1 else -(-columns // (16 * count)) * 16
     step = count * width
     memory = np.zeros((*rows, step + (16 if step * dtype.itemsize % 2048 == 0 else 0)), dtype)
+    if count == 1:
+        return memory[..., :columns], memory[None, ..., :columns]
     blocks = as_strided(memory, (count, *rows, width), (width * dtype.itemsize, *memory.strides))
     return memory[..., :columns], blocks
 

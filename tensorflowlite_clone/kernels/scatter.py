@@ -11,7 +11,7 @@ together for each row, an axis is summed (``np.add.reduceat`` would take longer 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from .._errors import DimensionError, ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
 from .fast import twin
+from .threads import joined
 
 __all__ = ["add_rows", "flat_index", "full_index", "gather", "put_add", "scatter_add"]
 
@@ -28,6 +29,7 @@ _SMALL = 512  # elements up to which looking for a faster way costs more than it
 _RECTANGLE_WIDTH = 8  # row length from which sums by products pay
 #: Elements from which places in the flattened array are worth computing.
 WORTH = 1_024
+_PLACE = 4e-9  # seconds for each place that is read or added to, on one thread
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
 
@@ -241,6 +243,14 @@ def gather(x: NDArray, index: NDArray, axis: int) -> NDArray:
     array([[1., 1.],
            [4., 3.]])
     """
+    if not axis or x.ndim != index.ndim or index.shape[0] > x.shape[0]:
+        return _gathered(x, index, axis)
+    one = partial(_gathered, axis=axis)
+    return np.asarray(joined(one, x[: index.shape[0]], index, axis=0, cost=index.size * _PLACE, blas=False))
+
+
+def _gathered(x: NDArray, index: NDArray, axis: int) -> NDArray:
+    """`gather` on one thread."""
     flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
     return np.asarray(x[full_index(index, axis)] if flat is None else np.take(x, flat))
 
@@ -254,6 +264,17 @@ def scatter_add(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) ->
     >>> scatter_add(np.array([[1.0, 2.0]]), np.array([[1, 1]]), 1, (1, 3))
     array([[0., 3., 0.]])
     """
+    if not axis or x.shape != index.shape or index.shape[0] != size[0]:
+        return _scattered(x, index, axis, tuple(size))
+
+    def some(x: NDArray, index: NDArray) -> NDArray:
+        return _scattered(x, index, axis, (len(x), *size[1:]))
+
+    return np.asarray(joined(some, x, index, axis=0, cost=index.size * _PLACE, blas=False))
+
+
+def _scattered(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> NDArray:
+    """`scatter_add` on one thread."""
     flat = flat_index(index, axis, size) if index.size else None
     if flat is None:
         return put_add(tuple(size), full_index(index, axis), x)

@@ -28,8 +28,9 @@ def sparse_product(values: NDArray, dense: NDArray, rows: NDArray, cols: NDArray
     if not values.size or not out.size:
         return out
     if (np.diff(rows) < 0).any():
-        order = np.argsort(rows, kind="stable")
+        order = np.argsort(rows.astype(np.uint16) if size <= 65_536 else rows, kind="stable")  # of 16 bits, that is a radix sort
         values, rows, cols = values[order], rows[order], cols[order]
+    dense = dense.astype(out.dtype, copy=False)
     starts = np.flatnonzero(np.diff(rows, prepend=-1))  # where a row begins
     most = max(_PIECE // dense.shape[1], 1)
     first = 0
@@ -37,7 +38,8 @@ def sparse_product(values: NDArray, dense: NDArray, rows: NDArray, cols: NDArray
         # as many whole rows as fit, and one at least
         last = max(int(np.searchsorted(starts, starts[first] + most, side="right")) - 1, first + 1)
         begin, end = starts[first], starts[last] if last < len(starts) else len(rows)
-        products = values[begin:end, None] * dense[cols[begin:end]]
+        products = np.take(dense, cols[begin:end], axis=0)
+        products *= values[begin:end, None]
         out[rows[starts[first:last]]] = np.add.reduceat(products, starts[first:last] - begin, axis=0)
         first = last
     return out

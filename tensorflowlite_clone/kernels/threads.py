@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._errors import ArgumentError
 from .._state import freed_by_fork
+from .blas import functions
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["WORTH_IT", "get_num_threads", "let_blas_sleep", "on_one_blas_thread", "parallel", "set_num_threads"]
+__all__ = ["WORTH_IT", "get_num_threads", "joined", "let_blas_sleep", "on_one_blas_thread", "parallel", "set_num_threads"]
 
 T = TypeVar("T")
 WORTH_IT = 300e-6  # seconds of work below which the 20-50 us of a dispatch do not pay
@@ -41,37 +42,15 @@ def _available_cpus() -> int:
 # --------------------------------------------------------------------------------------------------- BLAS's own threads
 
 
-def _files(folder: str, part: str) -> list[str]:
-    """The paths of the files of ``folder`` that have ``part`` in their names; none where there is no such folder."""
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    return [os.path.join(folder, name) for name in names if part in name]
-
-
 def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """The pair (get, set) of the number of threads of the OpenBLAS inside NumPy; None where there is no such pair."""
     import ctypes
 
-    import numpy as np
-
-    folder = os.path.dirname(np.__file__)  # not by pathlib, which would be a tenth of the time that importing the package takes
-    extensions = _files(os.path.join(folder, "_core"), "_multiarray_umath")
-    for path in extensions + _files(os.path.join(os.path.dirname(folder), "numpy.libs"), "openblas"):
-        try:  # asking the extension module finds what it was linked with; Windows needs the library itself
-            library: Any = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for name in (
-            "scipy_openblas_{}_num_threads64_",
-            "scipy_openblas_{}_num_threads",
-            "openblas_{}_num_threads64_",
-            "openblas_{}_num_threads",
-        ):
-            getter, setter = (getattr(library, name.format(verb), None) for verb in ("get", "set"))
-            if getter is not None and setter is not None:
-                getter.argtypes, getter.restype = [], ctypes.c_int
-                setter.argtypes, setter.restype = [ctypes.c_int], None
-                _read_timeout_again(library)
-                return getter, setter
+    for library, _, (getter, setter) in functions("openblas_get_num_threads", "openblas_set_num_threads"):
+        getter.argtypes, getter.restype = [], ctypes.c_int
+        setter.argtypes, setter.restype = [ctypes.c_int], None
+        _read_timeout_again(library)
+        return getter, setter
     return None
 
 
@@ -162,7 +141,7 @@ def let_blas_sleep() -> None:
 def on_one_blas_thread(call: Callable[..., T], *arguments: Any) -> T:
     """``call(*arguments)`` while BLAS is held at one thread, where that is possible: for small products next to a `parallel` call.
 
-    OpenBLAS's threads go on spinning for some 10 ms after they were used, on the very cores that our threads then need.
+    OpenBLAS's threads go on spinning for a while after they were used, on the very cores that our threads then need.
 
     >>> on_one_blas_thread(max, 1, 2)
     2
@@ -296,6 +275,30 @@ def parallel(work: Callable[[int, int], None], n: int, *, cost: float, blas: boo
         work(0, n)
     else:
         on_one_blas_thread(_run_slices, work, slices)
+
+
+def joined(f: Callable[..., Any], *arrays: Any, axis: int, cost: float, blas: bool = True) -> Any:
+    """``f(*arrays)``, an array, computed for parts of an axis that ``f`` leaves alone, and joined; in one part where threads do not pay.
+
+    ``cost`` and ``blas`` are as in `parallel`.
+
+    >>> import numpy as np
+    >>> joined(lambda a: 2 * a, np.arange(3), axis=0, cost=1.0).tolist()
+    [0, 2, 4]
+    """
+    if cost < WORTH_IT:
+        return f(*arrays)
+    import numpy as np
+
+    before: tuple[slice, ...] = (slice(None),) * axis
+    parts: dict[int, Any] = {}
+
+    def work(lo: int, hi: int) -> None:
+        parts[lo] = f(*(a[(*before, slice(lo, hi))] for a in arrays))
+
+    parallel(work, arrays[0].shape[axis], cost=cost, blas=blas)
+    found = [parts[lo] for lo in sorted(parts)]
+    return np.concatenate(found, axis) if len(found) > 1 else found[0] if found else f(*arrays)
 
 
 def _run_slices(work: Callable[[int, int], None], slices: list[tuple[int, int]]) -> None:

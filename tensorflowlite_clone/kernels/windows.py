@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +24,7 @@ _CHUNK = 262_144  # pixels in the planes taken together: few enough for the cach
 _SECONDS_PER_PIXEL = 2e-9  # one core, maximum or average
 
 
-class PoolGeometry(NamedTuple):
-    """How windows lie on a plane; checked by `make_windows`."""
-
+class _Fields(NamedTuple):
     size: Shape
     kernel: Shape
     stride: Shape
@@ -33,30 +32,34 @@ class PoolGeometry(NamedTuple):
     dilation: Shape
     out_size: Shape
 
-    @property
+
+class PoolGeometry(_Fields):
+    """How windows lie on a plane, checked by `make_windows`; what follows from it is computed once."""
+
+    @cached_property
     def extent(self) -> Shape:
         """The size of what the windows cover, from the first padded pixel on."""
         return tuple(
             (o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(self.out_size, self.stride, self.dilation, self.kernel, strict=True)
         )
 
-    @property
+    @cached_property
     def inside(self) -> bool:
         """Whether all windows lie inside the plane."""
         return not any(self.padding) and all(covered <= n for covered, n in zip(self.extent, self.size, strict=True))
 
-    @property
+    @cached_property
     def disjoint(self) -> bool:
         """Whether no pixel is in two windows."""
         return all(s > d * (k - 1) for s, d, k in zip(self.stride, self.dilation, self.kernel, strict=True))
 
-    @property
+    @cached_property
     def tiling(self) -> bool:
         """Whether every pixel is in exactly one window."""
         undilated = max(self.dilation) == 1
         return self.inside and self.disjoint and undilated and self.stride == self.kernel and self.extent == self.size
 
-    @property
+    @cached_property
     def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         """Where the plane lies in the covered part, and the covered part in the plane."""
         ours, theirs = [], []
@@ -127,6 +130,7 @@ def pool_output_size(
     return make_windows("pool{}d", size, kernel_size, stride, padding, dilation or (1,) * len(size), ceil_mode).out_size
 
 
+@lru_cache(maxsize=256)
 def make_windows(op: str, size: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool) -> PoolGeometry:
     """Check the parameters and bring them together; ``op`` is a name with ``{}`` for the number of dimensions."""
     name = op.format(len(size))

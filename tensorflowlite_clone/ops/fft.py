@@ -19,6 +19,7 @@ from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
 from ..core.publish import checked, implements, to_operand
 from ..core.signature import How, code_of
+from ..kernels import fourier as kernels
 from .cast import cast
 from .create import finish
 from .index import Slice, SlicePut
@@ -36,7 +37,7 @@ class FourierTransform(Linear, AxisWise, title="fft"):
     def forward(x, *, axis, inverse, norm):
         if not axis:
             return x.astype(np.result_type(x, np.complex64))
-        return (np.fft.ifftn if inverse else np.fft.fftn)(x, axes=axis, norm=norm)
+        return kernels.transform(x, axis, inverse, norm)
 
     def grad_x(g, x_dtype, axis, inverse, norm):
         spectrum = FourierTransform.of(g, axis=axis, inverse=inverse, norm=norm)
@@ -49,7 +50,7 @@ class RealFourierTransform(Linear, AxisWise, title="rfft"):
     promotion = "inexact"
 
     def forward(x, *, axis, norm):
-        return np.fft.rfft(x, axis=axis, norm=norm)
+        return kernels.shared(lambda x: np.fft.rfft(x, axis=axis, norm=norm), x, (axis,))
 
     def grad_x(g, x_shape, axis, norm):
         # Re sum_k g_k exp(-2 pi i j k / n): the inverse counts all but the first and, for even n, the last value twice.
@@ -67,7 +68,7 @@ class HalfSpectrumToReal(Linear, AxisWise, title="irfft"):
     promotion = "inexact"
 
     def forward(x, *, axis, n, norm):
-        return np.fft.irfft(x, n, axis, norm)
+        return kernels.shared(lambda x: np.fft.irfft(x, n, axis, norm), x, (axis,))
 
     def grad_x(g, x_dtype, axis, n, norm):
         half = np.conjugate(RealFourierTransform.of(g, axis=axis, norm=OPPOSITE[norm]))

@@ -25,6 +25,7 @@ from ..core.levels import concrete
 from ..core.operation import fused
 from ..core.plain import array_of
 from ..core.registry import install_method
+from ..core.tape import Placed
 from ..core.tensor import Taped
 from ..core.where import stacklevel
 from ..kernels.scatter import add_rows, put_add
@@ -68,6 +69,7 @@ class Slice(Linear, title="indexing"):
         out = x[spec]
         return out if type(out) is ndarray else x[(*spec, ...)]  # one element: a view of it, not NumPy's copy
 
+    @fused(lambda g, x_shape, spec: Placed(g, spec, x_shape))
     def grad_x(g, x_shape, spec):
         return SlicePut.of(g, spec=spec, shape=x_shape)
 

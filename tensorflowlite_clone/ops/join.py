@@ -15,13 +15,14 @@ from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
 from .._state import get_default_dtype
 from .._typing import Array
 from ..core.boxed import Boxed
-from ..core.broadcast import normalize_axis, shape_of
+from ..core.broadcast import normalize_axis, shape_of, spread_all
 from ..core.families import AxisWise, Linear
 from ..core.levels import concrete
+from ..core.operation import fused
 from ..core.publish import OPERANDS, implements, public, to_operand
 from ..core.tensor import Taped
 from .grid import _atleast_1d, _atleast_2d, _atleast_3d, _meshgrid
-from .index import get_item
+from .index import Slice, get_item
 from .shape import Reshape
 
 
@@ -65,6 +66,30 @@ class Append(Linear, AxisWise, title="cat"):
         return Concatenate.diagnose(args, params)
 
 
+class Stack(Linear, AxisWise, title="stack"):
+    """Plain tensors of one shape along a new axis: one node in the place of a `Reshape` for each and a `Concatenate`."""
+
+    promotion = "same"
+
+    def forward(*xs, axis):
+        return np.stack(xs, axis)
+
+    @fused(lambda g, axis, index: _layers(g, axis, index))
+    def grad_xs(g, axis, index):
+        return [g[(*(slice(None),) * axis, i)] for i in index]
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """The new axis is one further behind the hidden one."""
+        return cls.of(*spread_all(values, mapped, size), axis=params["axis"] + 1)
+
+
+def _layers(g: Array, axis: int, index: tuple[int, ...]) -> list[Array]:
+    """Some layers of a stack; those of one element as arrays too."""
+    before = (slice(None),) * axis
+    return [g[(*before, i, ...)] for i in index]
+
+
 def _sequence(tensors: Any, op: str) -> list[Array]:
     if not isinstance(tensors, Sequence | tuple):
         raise OperandError(f"{op}: needs a sequence of tensors: got {type(tensors).__name__}; pass a list or tuple of tensors")
@@ -74,6 +99,11 @@ def _sequence(tensors: Any, op: str) -> list[Array]:
         if not isinstance(t, OPERANDS):
             raise OperandError(f"{op}: needs a sequence of tensors: tensors[{i}] is a {type(t).__name__}; convert it with tl.tensor(...)")
     return list(tensors)
+
+
+def _plain(xs: list[Array]) -> bool:
+    """Whether all are tensors that hold arrays."""
+    return all(isinstance(x, Taped) and type(x.array) is np.ndarray for x in xs)
 
 
 @public("cat", "concat", "concatenate", method=False, out=True)
@@ -93,7 +123,7 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     if len(like) > 1 and (0,) in shapes:  # as in PyTorch, empty vectors fit anywhere
         empty = (*like[:axis], 0, *like[axis + 1 :])
         xs = [Reshape.of(x, shape=empty) if s == (0,) else x for x, s in zip(xs, shapes, strict=True)]
-    if len(xs) == 2 and all(isinstance(x, Taped) and type(x.array) is np.ndarray for x in xs):
+    if len(xs) == 2 and _plain(xs):
         return Append.of(*xs, axis=axis)
     return Concatenate.of(*xs, axis=axis)
 
@@ -112,6 +142,8 @@ def _stack(tensors: Sequence[Array], dim: int = 0) -> Array:
         if shape_of(x) != shape:
             raise ShapeError(f"stack: shapes differ: tensors[0] is {shape}, tensors[{i}] is {shape_of(x)}; all must be equal")
     axis = normalize_axis(dim, len(shape) + 1, "stack")
+    if _plain(xs):
+        return Stack.of(*xs, axis=axis)
     one = (*shape[:axis], 1, *shape[axis:])
     return Concatenate.of(*[Reshape.of(x, shape=one) for x in xs], axis=axis)
 
@@ -152,7 +184,7 @@ def _column_stack(tensors: Sequence[Array]) -> Array:
 def _parts(x: Array, axis: int, ends: Sequence[int]) -> tuple[Array, ...]:
     """The slices of ``x`` along ``axis`` between the places ``0, *ends``."""
     before = (slice(None),) * axis
-    return tuple(get_item(x, (*before, slice(a, b))) for a, b in zip([0, *ends[:-1]], ends, strict=True))
+    return tuple(Slice.of(x, spec=(*before, slice(a, b))) for a, b in zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _axis(x: Array, dim: int, op: str) -> tuple[int, int]:

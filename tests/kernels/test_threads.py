@@ -449,7 +449,7 @@ def test_waiting_workers_do_not_keep_the_program_alive():
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
 
 
-@pytest.mark.parametrize(("chosen", "expected"), [(None, 4), ("20", 20)])
+@pytest.mark.parametrize(("chosen", "expected"), [(None, 18), ("20", 20)])
 @pytest.mark.parametrize("first", ["numpy", "tensorflowlite_clone"])
 def test_blas_threads_sleep_whichever_is_imported_first(first, chosen, expected):
     program = f"""

@@ -8,6 +8,7 @@ A, B = normal(2, 3), normal(1, 3)
 SAMPLES = {
     "Concatenate": [sample(A, B, axis=0), sample(A, normal(2, 1), A, axis=1), sample(normal(2), axis=0)],
     "Append": [sample(A, B, axis=0), sample(A, normal(2, 1), axis=1), sample(normal(2), normal(0), axis=0)],
+    "Stack": [sample(A, normal(2, 3), axis=0), sample(A, A, A, axis=2), sample(normal(), normal(), axis=0)],
 }
 
 CALLS = [

@@ -29,6 +29,12 @@ SAMPLES = {
         sample(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0]), smooth=False),
         sample(np.array(0.3), np.array(1.0)),
     ],
+    "BinaryCrossEntropyWithLogits": [
+        sample(normal(4, 3), uniform(4, 3, low=0.1, high=0.9, seed=3)),
+        sample(normal(4, 1), uniform(3, low=0.1, high=0.9, seed=3)),
+        sample(np.array(0.3), np.array(1.0)),
+        sample(np.zeros((0, 2)), np.zeros((0, 2))),
+    ],
     "Huber": [
         sample(distinct(3, 4), width=0.55),
         sample(normal(), width=1.0),

@@ -17,6 +17,7 @@ from ...core.broadcast import normalize_axis, several, shape_of
 from ...core.publish import implements, public, to_operands
 from ...core.tensor import Tensor
 from ...kernels import linalg as kernels
+from ...kernels.triangular import substitute
 from ..cast import Clone, contiguous
 from ..compare import Where
 from ..diagonal import Tril, Triu
@@ -37,9 +38,9 @@ class Inverse(MatrixFunction, title="linalg.inv"):
         if within is not None and deficient(x):
             raise np.linalg.LinAlgError
         if check:
-            return np.linalg.inv(x)
+            return kernels.in_parts(np.linalg.inv, x)
         try:
-            return np.linalg.inv(x)
+            return kernels.in_parts(np.linalg.inv, x)
         except np.linalg.LinAlgError:
             return _inverses(x)
 
@@ -72,7 +73,7 @@ class Solve(MatrixFunction, title="linalg.solve"):
     def forward(a, b, *, within=None):
         if within is not None and deficient(a):
             raise np.linalg.LinAlgError
-        return np.linalg.solve(a, b)
+        return kernels.in_parts(np.linalg.solve, a, b)
 
     def grad_a(g, a, ans, within):
         return -np.matmul(Solve.of(transposed(a), g, within=within), transposed(ans))
@@ -93,7 +94,7 @@ class SolveTriangular(MatrixFunction, title="linalg.solve_triangular"):
     """The solution X of ``A X = B`` where only A's upper (or lower) triangle counts; with ``unit``, ones stand on its diagonal."""
 
     def forward(a, b, *, upper, unit=False):
-        return _substitute(a, b, upper, unit)
+        return substitute(a, b, upper, unit)
 
     def grad_a(g, a, ans, upper, unit):
         h = -np.matmul(SolveTriangular.of(transposed(a), g, upper=not upper, unit=unit), transposed(ans))
@@ -116,29 +117,6 @@ class SolveTriangular(MatrixFunction, title="linalg.solve_triangular"):
             f"{cls.title()}: singular: {where_in(index)} has a zero on the diagonal, at {int(zeros[0])}: A is {a.dtype} {a.shape}; "
             f"every diagonal element must differ from zero, or pass unitriangular=True"
         )
-
-
-#: Sizes up to which a triangular system goes to NumPy's solver in one piece.
-_PIECE = 48
-
-
-def _substitute(a: Any, b: Any, upper: bool, unit: bool) -> Any:
-    """Half of the unknowns after the other, with a product in between, as NumPy has LAPACK's general solver alone, which is cubic.
-
-    That meets an upper triangle without exchanging rows or eliminating, and so substitutes backwards.
-    """
-    n = a.shape[-1]
-    if n > _PIECE:
-        half = n // 2
-        now, then = (slice(half, n), slice(half)) if upper else (slice(half), slice(half, n))
-        x = _substitute(a[..., now, now], b[..., now, :], upper, unit)
-        y = _substitute(a[..., then, then], b[..., then, :] - np.matmul(a[..., then, now], x), upper, unit)
-        return np.concatenate([y, x] if upper else [x, y], -2)
-    if not upper:
-        a, b = a[..., ::-1, ::-1], b[..., ::-1, :]
-    a = np.triu(a, 1) + np.eye(a.shape[-1], dtype=a.dtype) if unit else np.triu(a)
-    x = np.linalg.solve(a, b)
-    return x if upper else x[..., ::-1, :]
 
 
 class ZeroPivot(MatrixFunction, title="linalg.inv_ex"):

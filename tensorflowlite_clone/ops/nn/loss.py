@@ -16,14 +16,16 @@ from ..._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of, spread, spread_all
 from ...core.families import Elementwise, General, Inexact
-from ...core.levels import number
+from ...core.levels import all_values, number
 from ...core.operation import fused
 from ...core.publish import public, to_operand, to_operands
 from ...core.tensor import Taped
+from ...kernels import activation
 from ...kernels import softmax as kernels
 from ..activation import LogSigmoid
 from ..arithmetic import Divide
 from ..cast import Cast, Connected
+from ..exponential import Sigmoid
 from ..gather import Gather
 from ..shape import Reshape
 from ..softmax import LogSoftmax, Softmax
@@ -43,6 +45,9 @@ class CrossEntropy(General):
     def grad_x(g, x, target, weight, ignore_index, reduction, label_smoothing):
         dtype, classes = np.dtype(x.dtype), x.shape[1]
         column = np.expand_dims(target, 1)
+        if weight is None and not label_smoothing and np.all(np.not_equal(all_values(target), ignore_index)):  # all count alike
+            share = np.expand_dims(g, 1) if reduction == "none" else g * (1.0 / max(x.shape[0], 1)) if reduction == "mean" else g
+            return share * (Softmax.of(x, axis=1) - Cast.of(np.equal(column, np.arange(classes)), dtype=dtype))
         counts = np.not_equal(column, ignore_index)  # (N, 1)
         onehot = Cast.of(np.logical_and(counts, np.equal(column, np.arange(classes))), dtype=dtype)  # (N, C)
         weights = np.ones(classes, dtype) if weight is None else weight
@@ -133,6 +138,30 @@ class BinaryCrossEntropy(Inexact, title="binary_cross_entropy"):
 
     def grad_y(g, x):
         return g * (LogClamped.of(1.0 - x) - LogClamped.of(x))
+
+
+class BinaryCrossEntropyWithLogits(Inexact, title="binary_cross_entropy_with_logits"):
+    """``(1 - y) x - log sigmoid(x)``: `BinaryCrossEntropy` of ``sigmoid(x)``, stable, as one node."""
+
+    real_only = True
+
+    def forward(x, y):
+        return (1.0 - y) * x - activation.log_sigmoid(x)
+
+    @fused(lambda g, x, y: _pull(g, x, y))
+    def grad_x(g, x, y):
+        return g * (Sigmoid.of(x) - y)
+
+    def grad_y(g, x):
+        return -g * x
+
+
+def _pull(g: Any, x: Any, y: Any) -> Any:
+    """The gradient of `BinaryCrossEntropyWithLogits` for the logits, in one piece of memory."""
+    p = activation.sigmoid(x)
+    if p.shape != g.shape or p.shape != y.shape:
+        return g * (p - y)
+    return np.multiply(np.subtract(p, y, out=p), g, out=p)
 
 
 class Huber(Elementwise, title="huber_loss"):
@@ -385,11 +414,11 @@ def _bce_with_logits(
     reduction = older("binary_cross_entropy_with_logits", size_average, reduce, reduction)
     op = "binary_cross_entropy_with_logits"
     input, target = pair(op, input, target)
-    log_p = LogSigmoid.of(input)
-    if pos_weight is not None:
-        pos_weight = broadcastable("binary_cross_entropy_with_logits", pos_weight, input, "pos_weight")
-    scale = 1.0 if pos_weight is None else 1.0 + (pos_weight - 1.0) * target
-    losses = (1.0 - target) * input - scale * log_p
+    if pos_weight is None:
+        losses = BinaryCrossEntropyWithLogits.of(input, target)
+    else:
+        more = broadcastable(op, pos_weight, input, "pos_weight") - 1.0
+        losses = (1.0 - target) * input - (1.0 + more * target) * LogSigmoid.of(input)
     return reduced(losses if weight is None else losses * broadcastable(op, weight, input), reduction, op)
 
 
