@@ -12,12 +12,44 @@ from string import ascii_letters
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 
-__all__ = ["det_derivative", "exponential", "exponential_derivative", "first_zero", "lu", "magnitude", "permutation_of"]
+__all__ = [
+    "det_derivative",
+    "exponential",
+    "exponential_derivative",
+    "first_zero",
+    "inverse",
+    "lu",
+    "magnitude",
+    "permutation_of",
+    "solve",
+]
 
 
 #: Columns that are eliminated one by one before the rest is updated by one matrix product.
 PANEL = 32
+
+
+# ---- what NumPy has, for the sake of the twins --------------------------------------------------------------------------------
+@twin(64)
+def solve(a: NDArray, b: NDArray) -> NDArray:
+    """``a^-1 b``: (..., n, n), (..., n, k) -> (..., n, k). Raises `LinAlgError` for a singular matrix.
+
+    >>> solve(np.array([[2.0]]), np.array([[4.0]]))
+    array([[2.]])
+    """
+    return np.linalg.solve(a, b)
+
+
+@twin(64)
+def inverse(x: NDArray) -> NDArray:
+    """``x^-1``: (..., n, n) -> same. Raises `LinAlgError` for a singular matrix.
+
+    >>> inverse(np.array([[2.0]]))
+    array([[0.5]])
+    """
+    return np.linalg.inv(x)
 
 
 # ---- LU -----------------------------------------------------------------------------------------------------------------------
