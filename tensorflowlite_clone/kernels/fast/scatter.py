@@ -111,8 +111,6 @@ _HOW: dict[Any, int] = {np.multiply: _MULTIPLY, np.maximum: _MAXIMUM, np.minimum
 @inlined
 def _combined(a: Any, b: Any, how: Any) -> Any:
     """Two numbers; NaN win extrema."""
-    if how == _ADD:
-        return a + b
     if how == _MULTIPLY:
         return a * b
     if how == _MAXIMUM:
@@ -123,43 +121,50 @@ def _combined(a: Any, b: Any, how: Any) -> Any:
 @compiled
 def _along(whole: NDArray, part: NDArray, index: NDArray, lo: int, hi: int, how: int) -> bool:
     """Of layers lo .. hi - 1 of (before, n, behind) and (before, m, behind): ``part = whole[index]``, or ``whole[index]`` changed by it."""
-    n = U(whole.shape[1])
-    for o in range(lo, hi):
-        if whole.shape[2] == 1:
-            line, at, numbers = whole[o].reshape(-1), index[o].reshape(-1), part[o].reshape(-1)
-            for j in range(at.size):
-                k = U(at[j])
+    n, m = U(whole.shape[1]), part.shape[1]
+    if whole.shape[2] == 1:  # by places in flat memory: a slice for each layer would take as long as a hundred elements
+        line, numbers, at = whole.reshape(-1), part.reshape(-1), index.reshape(-1)
+        for o in range(lo, hi):
+            first = U(o) * n
+            for j in range(o * m, (o + 1) * m):
+                k = U(at[U(j)])
                 if k >= n:
                     return False
-                if how:
-                    line[k] = _combined(line[k], numbers[j], how)
+                k += first
+                if how == _READ:
+                    numbers[U(j)] = line[k]
+                elif how == _ADD:
+                    line[k] += numbers[U(j)]
                 else:
-                    numbers[j] = line[k]
-        else:
-            layer = whole[o]
-            for j in range(index.shape[1]):
-                at, numbers = index[o, j], part[o, j]
-                for i in range(at.size):
-                    k = U(at[i])
-                    if k >= n:
-                        return False
-                    if how:
-                        layer[k, i] = _combined(layer[k, i], numbers[i], how)
-                    else:
-                        numbers[i] = layer[k, i]
+                    line[k] = _combined(line[k], numbers[U(j)], how)
+        return True
+    for o in range(lo, hi):
+        layer = whole[o]
+        for j in range(m):
+            at, numbers = index[o, j], part[o, j]
+            for i in range(at.size):
+                k = U(at[i])
+                if k >= n:
+                    return False
+                if how == _READ:
+                    numbers[i] = layer[k, i]
+                elif how == _ADD:
+                    layer[k, i] += numbers[i]
+                else:
+                    layer[k, i] = _combined(layer[k, i], numbers[i], how)
     return True
 
 
 def _run(whole: NDArray, part: NDArray, index: NDArray, axis: int, how: int) -> bool:
     """Whether `_along` could read or write everything; on several threads where that pays."""
-    layers = [a.reshape(_layers(a.shape, axis)) for a in (whole, part, index)]
+    layers, some, at = (a.reshape(_layers(a.shape, axis)) for a in (whole, part, index))
     bad: list[bool] = []
 
     def work(lo: int, hi: int) -> None:
-        if not _along(*layers, lo, hi, how):
+        if not _along(layers, some, at, lo, hi, how):
             bad.append(True)
 
-    parallel(work, layers[0].shape[0], cost=index.size * 1.2e-9, blas=False)
+    parallel(work, len(layers), cost=index.size * 1.2e-9, blas=False)
     return not bad
 
 
