@@ -74,6 +74,7 @@ LOOPLESS = (
     "Fold",
     "LayerNorm",
     "BatchNorm",
+    "GroupNorm",
     "MaxPool",
     "MaxPoolPlaces",
     "PoolGather",

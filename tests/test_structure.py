@@ -226,6 +226,14 @@ def test_unknown_names_in_rules_are_an_error_when_the_class_is_made():
                 def grad_x(g, z):
                     return g * z
 
+        with pytest.raises(TypeError, match=r"WrongTogether\.gradients: unknown name 'z'; a rule can use g, ans, x, x_shape"):
+
+            class WrongTogether(Elementwise):
+                forward = np.negative
+
+                def gradients(g, z, index):
+                    return [g * z]
+
         with pytest.raises(TypeError, match="no such array"):
 
             class AlsoWrong(Elementwise):

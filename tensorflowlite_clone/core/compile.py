@@ -325,7 +325,7 @@ def _compiled_plan(op: type[Operation], mask: int, needs: int) -> Plan | None:
 def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
     """The first-order step of a plan, written out."""
     op: Any = plan.op
-    scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast}
+    scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast, "joint": plan.joint and plan.joint.rule}
     scope |= {f"rule{m}": step.rule for m, step in enumerate(plan.steps)} | {f"kernel{m}": step.kernel for m, step in enumerate(plan.steps)}
     exec(compile(_step_source(plan), f"<compiled {op.__name__} step {plan.mask},{plan.needs}>", "exec"), scope)
     step: Callable[[Any, Any], Any] = scope["step"]
@@ -339,21 +339,32 @@ def _step_source(plan: Plan) -> str:
     several = op.broadcasts and len(op.names) > 1
     if several:
         lines += ["    shapes = node.shapes"]
+    joint, one_by_one = plan.joint, []
     for m, (rule, kernel, cotangents, positions, _) in enumerate(plan.steps):
-        # The rule names its cotangent or does not need it: `source` puts cotangents first.
-        arguments = ", ".join([*(["g"] if cotangents else []), *(f"s{j}" for j in positions)])
+        arguments = _arguments(cotangents, positions)
         if rule is no_gradient:
-            lines += [f"    g{m} = None"]
-        elif kernel is None:
-            lines += [f"    g{m} = rule{m}({arguments})"]
+            one_by_one += [f"    g{m} = None"]
+        elif kernel is None or joint is not None:
+            one_by_one += [f"    g{m} = rule{m}({arguments})"]
         else:
-            lines += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
+            one_by_one += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
+    if joint is None:
+        lines += one_by_one
+    else:
+        call = f"joint({_arguments(joint.cotangents, joint.values)}, index={joint.which})"
+        lines += [f"    if type(g) is ndarray: {', '.join(f'g{m}' for m in range(len(plan.steps)))}, = {call}", "    else:"]
+        lines += ["    " + line for line in one_by_one]
     wanted = [m for m, step in enumerate(plan.steps) if step.rule is not no_gradient]
     if several and wanted:
         lines += ["    if shapes is not None:"]
         for m in wanted:
             lines += [f"        if g{m}.shape != shapes[{m}]: g{m} = unbroadcast(g{m}, shapes[{m}])"]
     return "\n".join([*lines, f"    return ({', '.join(f'g{m}' for m in range(len(plan.steps)))},)"])
+
+
+def _arguments(cotangents: tuple[int, ...], positions: tuple[int, ...]) -> str:
+    """Those of a rule: its cotangent, unless it does not need it (`source` puts cotangents first), and what was saved."""
+    return ", ".join([*(["g"] if cotangents else []), *(f"s{j}" for j in positions)])
 
 
 def _unpack(plan: Plan) -> list[str]:

@@ -72,6 +72,9 @@ class Operation(Recorded, metaclass=OperationType):
     forward: ClassVar[Callable[..., Any]]
     #: What the public function calls its first arrays.
     called: ClassVar[tuple[str, str]] = ("input", "other")
+    #: A kernel that gives several gradients at once, where one pass over memory serves them all: on plain arrays, to first order. Its
+    #: parameters are named as those of a rule, and ``index``, the numbers of the arrays whose gradients it returns, in a list.
+    gradients: ClassVar[Rule | None] = None
     #: Names of several outputs; None where there is one.
     outputs: ClassVar[tuple[str, ...] | None] = None
     #: The family for several outputs, where this one is for operations with one.
@@ -260,16 +263,21 @@ class Operation(Recorded, metaclass=OperationType):
         """The rule for array ``i``, which cotangents it takes, and where its other values come from."""
         fixed = len(cls.names)
         rule = cls.rules[cls.names[i] if i < fixed else str(cls.rest)]
+        return rule, *cls.sources_of(rule, i >= fixed)
+
+    @classmethod
+    def sources_of(cls, rule: Rule, several: bool) -> tuple[tuple[int, ...], tuple[Source, ...]]:
+        """Which cotangents a rule takes, and where its other values come from; of one for ``several`` arrays `Plan` says the index."""
         cotangents, sources = [], []
         for name in _parameters(rule):
-            if name == "index" and i >= fixed:  # which of them: `Plan` says it
+            if name == "index" and several:
                 continue
             kind, key = cls.source(name)
             if kind == "cotangent":
                 cotangents.append(key)
             else:
                 sources.append((kind, key))
-        return rule, tuple(cotangents), tuple(sources)
+        return tuple(cotangents), tuple(sources)
 
     @classmethod
     def source(cls, name: str) -> Source:
@@ -375,32 +383,39 @@ def _describe(cls: type[Operation], forward: Any) -> None:
     for array, rule in cls.rules.items():
         if array not in cls.names and array != cls.rest:
             raise TypeError(f"{cls.__name__}.grad_{array}: no such array; forward takes {', '.join(cls.names)}")
-        seen_value = False
-        for name in _parameters(rule):
-            if name == "index" and array == cls.rest:
-                continue
-            try:
-                kind, _ = cls.source(name)
-            except KeyError:
-                if name in ("g", "ans"):
-                    raise TypeError(
-                        f"{cls.__name__}.grad_{array}: {name!r} belongs to operations with one result; here every output has its own: "
-                        f"{', '.join(('g_' if name == 'g' else '') + o for o in cls.outputs or ())}"
-                    ) from None
-                known = ["g", "ans"] if cls.outputs is None else [p + o for o in cls.outputs for p in ("g_", "")]
-                known += [n for a in cls.names for n in (a, f"{a}_shape")] + list(cls.params)
-                raise TypeError(f"{cls.__name__}.grad_{array}: unknown name {name!r}; a rule can use {', '.join(known)}") from None
-            if kind == "cotangent" and name[2:] in cls.constant_outputs:
-                raise TypeError(f"{cls.__name__}.grad_{array}: {name!r} is always 0: {name[2:]!r} is one of constant_outputs; leave it out")
-            if kind == "cotangent" and seen_value:
-                raise TypeError(f"{cls.__name__}.grad_{array}: cotangents (g...) come first in a rule's parameters")
-            seen_value = seen_value or kind != "cotangent"
+        _check_parameters(cls, f"grad_{array}", rule, array == cls.rest)
+    if cls.gradients is not None:
+        _check_parameters(cls, "gradients", cls.gradients, True)
     cls.differentiable_mask = sum(1 << i for i, n in enumerate(cls.names) if n in cls.rules)
     if cls.rest in cls.rules:
         cls.differentiable_mask |= -1 << len(cls.names)
     if not {*cls.flat} <= cls.rules.keys():
         raise TypeError(f"{cls.__name__}: flat = {cls.flat!r} must be a tuple of arrays with a rule: {', '.join(cls.rules)}")
     cls.flat_mask = sum(1 << cls.names.index(n) for n in cls.flat)
+
+
+def _check_parameters(cls: type[Operation], title: str, rule: Rule, several: bool) -> None:
+    """Refuse a rule, or a kernel for several, that asks for what there is not; ``several``: it is told an ``index``."""
+    where, seen_value = f"{cls.__name__}.{title}", False
+    for name in _parameters(rule):
+        if name == "index" and several:
+            continue
+        try:
+            kind, _ = cls.source(name)
+        except KeyError:
+            if name in ("g", "ans"):
+                raise TypeError(
+                    f"{where}: {name!r} belongs to operations with one result; here every output has its own: "
+                    f"{', '.join(('g_' if name == 'g' else '') + o for o in cls.outputs or ())}"
+                ) from None
+            known = ["g", "ans"] if cls.outputs is None else [p + o for o in cls.outputs for p in ("g_", "")]
+            known += [n for a in cls.names for n in (a, f"{a}_shape")] + list(cls.params)
+            raise TypeError(f"{where}: unknown name {name!r}; a rule can use {', '.join(known)}") from None
+        if kind == "cotangent" and name[2:] in cls.constant_outputs:
+            raise TypeError(f"{where}: {name!r} is always 0: {name[2:]!r} is one of constant_outputs; leave it out")
+        if kind == "cotangent" and seen_value:
+            raise TypeError(f"{where}: cotangents (g...) come first in a rule's parameters")
+        seen_value = seen_value or kind != "cotangent"
 
 
 def _check_outputs(cls: type[Operation]) -> None:

@@ -38,6 +38,10 @@ class Step(NamedTuple):
     values: tuple[int, ...]
     which: tuple[int, ...] | None
 
+    def operands(self, gs: tuple[Array, ...], values: list[Any]) -> list[Any]:
+        """What the rule takes."""
+        return [gs[k] for k in self.cotangents] + [values[j] for j in self.values]
+
     def only(self, wanted: tuple[bool, ...]) -> Step:
         """The same step for the ``wanted`` ones of its parents."""
         if all(wanted):
@@ -53,7 +57,7 @@ class Plan:
     ``mask`` says which arrays are tensors of the recording level, ``needs`` which of them need a gradient (bit i: array i).
     """
 
-    __slots__ = ("answers", "arrays", "count", "frees", "mask", "narrow", "needs", "op", "save", "step", "steps")
+    __slots__ = ("answers", "arrays", "count", "frees", "joint", "mask", "narrow", "needs", "op", "save", "step", "steps")
 
     #: Set by ``compile.py``: writes out the step of a plan.
     write: ClassVar[Callable[[Plan], Callable[[Any, Any], Any]] | None] = None
@@ -72,6 +76,12 @@ class Plan:
             save += [s for s in sources if s not in save]
             values = tuple(map(save.index, sources))
             steps.append(Step(rule, getattr(rule, "kernel", None), cotangents, values, index if i >= fixed else None))
+        #: The one kernel for several gradients, where the operation has one.
+        self.joint: Step | None = None
+        if op.gradients is not None and len(self.arrays) > 1:
+            cotangents, sources = op.sources_of(op.gradients, True)
+            save += [s for s in sources if s not in save]
+            self.joint = Step(op.gradients, None, cotangents, tuple(map(save.index, sources)), self.arrays)
         self.op, self.mask, self.needs, self.count = op, mask, needs, count
         self.narrow: dict[tuple[bool, ...], Plan] = {}
         self.save = tuple(save)
@@ -90,10 +100,13 @@ class Plan:
 
     def apply(self, gs: tuple[Array, ...], values: list[Any], kernels: bool = False) -> list[Array]:
         """What the rules, or with ``kernels`` their fast paths on plain arrays, make of cotangents and saved values."""
+        if kernels and (joint := self.joint) is not None:
+            operands, k = joint.operands(gs, values), len(joint.cotangents)
+            if not any(map(_is_boxed, operands)):
+                return list(joint.rule(*map(np.asarray, operands[:k]), *operands[k:], index=joint.which))
         grads: list[Array] = []
         for step in self.steps:
-            rule = step.rule
-            operands = [gs[k] for k in step.cotangents] + [values[j] for j in step.values]
+            rule, operands = step.rule, step.operands(gs, values)
             if kernels and step.kernel is not None and not any(map(_is_boxed, operands)):
                 rule, k = step.kernel, len(step.cotangents)
                 operands[:k] = map(np.asarray, operands[:k])
@@ -116,6 +129,7 @@ class Plan:
         if plan is None:
             plan = Plan(self.op, self.mask, self.needs, self.count)
             plan.steps = tuple(s.only(wanted[m:] if s.which is not None else wanted[m : m + 1]) for m, s in enumerate(plan.steps))
+            plan.joint = self.joint and self.joint.only(wanted)
             if Plan.write is not None and not isinstance(self.step, MethodType):
                 plan.step = Plan.write(plan)
             remember(self.narrow, wanted, plan)

@@ -13,10 +13,11 @@ import numpy as np
 
 from .._errors import ArgumentError
 from .._typing import NDArray, Shape
+from .fast import twin
 from .short import in_float32
 from .windows import PoolGeometry, as_planes, by_planes, check_shape, make_windows
 
-__all__ = ["avg_pool", "avg_pool_grad"]
+__all__ = ["avg_pool", "avg_pool_grad", "means", "shares"]
 
 _FEW_TAPS = 9  # places of a window up to which going through them costs less than one axis after the other
 
@@ -78,7 +79,12 @@ def avg_pool(
     """
     windows = make_windows("avg_pool{}d", x.shape[2:], kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode)
     divisor = _divisors(windows, count_include_pad, divisor_override)
-    planes = as_planes(x)
+    return means(as_planes(x), windows, divisor).reshape(*x.shape[:2], *windows.out_size)
+
+
+@twin(500)
+def means(planes: NDArray, windows: PoolGeometry, divisor: float | NDArray) -> NDArray:
+    """Sums over windows of planes, zero outside, by ``divisor``: (P, *size) -> (P, *out_size)."""
     out = np.empty((planes.shape[0], *windows.out_size), planes.dtype)
 
     def work(some: slice) -> None:
@@ -86,8 +92,8 @@ def avg_pool(
         _divide(out[some], divisor, out[some])
 
     with np.errstate(over="ignore", invalid="ignore"):
-        by_planes(work, planes.shape[0], math.prod(x.shape[2:]))
-        return out.reshape(*x.shape[:2], *windows.out_size)
+        by_planes(work, planes.shape[0], math.prod(windows.size))
+        return out
 
 
 @in_float32
@@ -117,27 +123,32 @@ def avg_pool_grad(
     windows = make_windows("avg_pool{}d_grad", input_size, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode)
     check_shape(f"avg_pool{len(input_size)}d_grad", "g", g, (*g.shape[:2], *windows.out_size))
     divisor = _divisors(windows, count_include_pad, divisor_override)
-    gradients = as_planes(g)
-    out = np.empty((gradients.shape[0], *input_size), g.dtype)
+    return shares(as_planes(g), windows, divisor).reshape(*g.shape[:2], *input_size)
+
+
+@twin(128)
+def shares(g: NDArray, windows: PoolGeometry, divisor: float | NDArray) -> NDArray:
+    """The transpose of `means`: (P, *out_size) -> (P, *size)."""
+    out = np.empty((g.shape[0], *windows.size), g.dtype)
 
     def work(some: slice) -> None:
-        shares = np.empty_like(gradients[some])
-        _divide(gradients[some], divisor, shares)
-        if windows.tiling and math.prod(kernel_size) <= _FEW_TAPS:  # no pixel is in two windows, or in none
+        parts = np.empty_like(g[some])
+        _divide(g[some], divisor, parts)
+        if windows.tiling and math.prod(windows.kernel) <= _FEW_TAPS:  # no pixel is in two windows, or in none
             for tap in windows.taps():
-                windows.place(out[some], tap)[...] = shares
+                windows.place(out[some], tap)[...] = parts
             return
-        for axis in reversed(range(len(kernel_size))):  # (P, *out_size) -> (P, *extent)
-            narrow, axes = shares, shares.shape
-            shares = np.zeros((*axes[: axis + 1], windows.extent[axis], *axes[axis + 2 :]), g.dtype)
-            for i in range(kernel_size[axis]):
-                place = windows.line(shares, axis, i)
+        for axis in reversed(range(len(windows.kernel))):  # (P, *out_size) -> (P, *extent)
+            narrow, axes = parts, parts.shape
+            parts = np.zeros((*axes[: axis + 1], windows.extent[axis], *axes[axis + 2 :]), g.dtype)
+            for i in range(windows.kernel[axis]):
+                place = windows.line(parts, axis, i)
                 np.add(place, narrow, out=place)
         ours, theirs = windows.overlap
-        if shares[ours].shape != out[some].shape:
+        if parts[ours].shape != out[some].shape:
             out[some] = 0  # the rest that no window reads
-        out[some][theirs] = shares[ours]
+        out[some][theirs] = parts[ours]
 
     with np.errstate(over="ignore", invalid="ignore"):
-        by_planes(work, gradients.shape[0], math.prod(input_size))
-        return out.reshape(*g.shape[:2], *input_size)
+        by_planes(work, g.shape[0], math.prod(windows.size))
+        return out

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import CHUNK
+from .fast import twin
 from .reduce import power_of_two
 from .short import in_float32
 from .threads import parallel
@@ -29,6 +30,7 @@ _LEAST = {"f": 1e-30, "d": 1e-290}  # a smaller square lost digits to underflow
 _MOST = 1e37  # below it squares are numbers of float32
 
 
+@twin(1_024, "f")
 @in_float32
 def distances(x: NDArray, y: NDArray) -> NDArray:
     """``|x_i - y_j|`` for all pairs: (..., n, k), (..., m, k) -> (..., n, m); one dtype, float32 or float64; leading axes broadcast.
@@ -56,6 +58,7 @@ def distances(x: NDArray, y: NDArray) -> NDArray:
     return out.reshape(*stack, *out.shape[1:])
 
 
+@twin(512, "f")
 @in_float32
 def distances_grad(g: NDArray, x: NDArray, y: NDArray, ans: NDArray) -> NDArray:
     """Gradient of `distances` for ``x``: ``sum_j q_ij (x_i - y_j)`` with ``q = g / ans``, 0 where the distance is.

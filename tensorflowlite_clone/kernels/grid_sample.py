@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 from .short import in_float32
 from .threads import parallel
 
@@ -230,6 +231,7 @@ def _flat(values: NDArray, layout: Layout) -> NDArray:
 
 
 # ---- the three kernels -------------------------------------------------------------------------------------------------------------
+@twin(256)
 @in_float32
 def sample(x: NDArray, grid: NDArray, *, s: Sampling) -> NDArray:
     """Values of images at the points: x (*lead, C, *sizes), grid (*lead, *out, d) -> (*lead, C, *out); leading axes broadcast.
@@ -266,6 +268,7 @@ def sample(x: NDArray, grid: NDArray, *, s: Sampling) -> NDArray:
     return np.ascontiguousarray(images).reshape(*layout.lead, channels, *layout.out)
 
 
+@twin(256)
 @in_float32
 def spread(g: NDArray, grid: NDArray, *, s: Sampling) -> NDArray:
     """The transpose of `sample` in the images: g (*lead, C, *out), grid (*lead, *out, d) -> (*lead, C, *sizes)."""
@@ -300,6 +303,7 @@ def _add_channels(out: NDArray, places: NDArray, shares: NDArray, values: NDArra
         np.add.at(out[c], places, (shares * values[c]).reshape(-1))
 
 
+@twin(256)
 @in_float32
 def place_gradients(g: NDArray, x: NDArray, grid: NDArray, *, s: Sampling) -> NDArray:
     """``sum_c g`` times the derivative of `sample` by each coordinate of the points: of the joint leading shape (*lead, *out, d)."""

@@ -14,9 +14,20 @@ from typing import Any
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 from .threads import joined
 
-__all__ = ["det_derivative", "exponential", "exponential_derivative", "first_zero", "in_parts", "lu", "magnitude", "permutation_of"]
+__all__ = [
+    "det_derivative",
+    "exponential",
+    "exponential_derivative",
+    "first_zero",
+    "inverse",
+    "lu",
+    "magnitude",
+    "permutation_of",
+    "solve",
+]
 
 
 #: Columns that are eliminated one by one before the rest is updated by one matrix product.
@@ -33,6 +44,27 @@ def in_parts(f: Callable[..., Any], *stacks: NDArray) -> Any:
     if not lead or any(a.shape[:-2] != lead for a in stacks):
         return f(*stacks)
     return joined(f, *stacks, axis=0, cost=math.prod(lead) * (2e-6 + 0.3e-9 * n**3))
+
+
+# ---- what NumPy has, for the sake of the twins --------------------------------------------------------------------------------
+@twin(64)
+def solve(a: NDArray, b: NDArray) -> NDArray:
+    """``a^-1 b``: (..., n, n), (..., n, k) -> (..., n, k). Raises `LinAlgError` for a singular matrix.
+
+    >>> solve(np.array([[2.0]]), np.array([[4.0]]))
+    array([[2.]])
+    """
+    return in_parts(np.linalg.solve, a, b)  # type: ignore[no-any-return]
+
+
+@twin(64)
+def inverse(x: NDArray) -> NDArray:
+    """``x^-1``: (..., n, n) -> same. Raises `LinAlgError` for a singular matrix.
+
+    >>> inverse(np.array([[2.0]]))
+    array([[0.5]])
+    """
+    return in_parts(np.linalg.inv, x)  # type: ignore[no-any-return]
 
 
 # ---- LU -----------------------------------------------------------------------------------------------------------------------

@@ -30,20 +30,17 @@ __all__ = [
     "batch_norm_stats",
     "layer_norm",
     "layer_norm_grad",
-    "layer_norm_grad_bias",
-    "layer_norm_grad_weight",
-    "layer_norm_grad_x",
 ]
 
 #: Elements from which on compiled twins win.
 FEW = 1_024
 
 
-def _block_count(items: int, width: int) -> int:
+def block_count(items: int, width: int) -> int:
     return -(-items // max(1, CHUNK // max(width, 1)))
 
 
-def _in_blocks(
+def in_blocks(
     work: Callable[[int, int, int, NDArray], None], items: int, width: int, passes: int, scratch: np.dtype[Any] | None = None
 ) -> None:
     """Call ``work(block, lo, hi, buffer)`` on blocks of items of ``width`` elements that fit the cache.
@@ -52,7 +49,7 @@ def _in_blocks(
     has one block's elements of dtype ``scratch`` (none without it) and is each thread's own.
     """
     block = max(1, CHUNK // max(width, 1))
-    blocks = _block_count(items, width)
+    blocks = block_count(items, width)
 
     def slices(lo: int, hi: int) -> None:
         buffer = np.empty(0 if scratch is None else min(block, items) * width, scratch)
@@ -77,15 +74,18 @@ def _rows(x: NDArray, normalized_ndim: int) -> NDArray:
     return np.ascontiguousarray(x).reshape(count, length)
 
 
-def _centre(x: NDArray, out: NDArray, eps: Any) -> tuple[NDArray, NDArray, NDArray]:
-    """Write rows minus their means to ``out``; return it, the reciprocal standard deviations (n,), and those of ``x`` itself.
+def centred(x: NDArray, out: NDArray, eps: Any, centre: bool = True) -> tuple[NDArray, NDArray, NDArray]:
+    """Write rows minus their means (or, without ``centre``, 0) to ``out``; return it, their reciprocal deviations (n,), and those of ``x``.
 
     The last two differ where squares would leave the range: there ``out`` holds rows divided by a power of two.
     """
     length = x.shape[1]
-    mean = row_sum(x)
-    mean /= length
-    np.subtract(x, mean[:, None], out=out)
+    if centre:
+        mean = row_sum(x)
+        mean /= length
+        np.subtract(x, mean[:, None], out=out)
+    else:
+        np.copyto(out, x)
     rstd: NDArray = np.einsum("ij,ij->i", out, out)
     rstd /= length
     rstd += eps
@@ -93,15 +93,15 @@ def _centre(x: NDArray, out: NDArray, eps: Any) -> tuple[NDArray, NDArray, NDArr
     np.divide(1.0, rstd, out=rstd)
     if rstd.size and not rstd.min() > 0 and np.isfinite(x).all():
         scale = power_of_two(x, 1)
-        _, rstd, own = _centre(x / scale, out, eps / np.square(scale[:, 0]))
+        _, rstd, own = centred(x / scale, out, eps / np.square(scale[:, 0]), centre)
         return out, rstd, own / scale[:, 0]
     return out, rstd, rstd
 
 
 @twin(FEW)
-def layer_norm_rows(x: NDArray, w: NDArray | None, b: NDArray | None, eps: float, out: NDArray) -> None:
+def layer_norm_rows(x: NDArray, w: NDArray | None, b: NDArray | None, eps: float, out: NDArray, centre: bool = True) -> None:
     """Write the rows of ``x`` (n, L), normalised, times ``w`` and plus ``b`` (L,), to ``out``."""
-    o, rstd, _ = _centre(x, out, eps)
+    o, rstd, _ = centred(x, out, eps, centre)
     o *= rstd[:, None]
     if w is not None:
         o *= w
@@ -110,8 +110,10 @@ def layer_norm_rows(x: NDArray, w: NDArray | None, b: NDArray | None, eps: float
 
 
 @in_float32
-def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normalized_ndim: int, eps: float) -> NDArray:
+def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normalized_ndim: int, eps: float, centre: bool = True) -> NDArray:
     r"""Layer norm over the last axes: :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon} \cdot w + b`, with the biased variance.
+
+    Without ``centre`` :math:`\mu` is 0: that is RMS norm.
 
     ``x``: float array (..., *normalized); the result has its shape and dtype. ``weight``: array of the normalised shape, or None for ones.
     ``bias``: array of the normalised shape, or None for zeros. ``normalized_ndim``: how many trailing axes form one group. ``eps``: added
@@ -129,100 +131,80 @@ def layer_norm(x: NDArray, weight: NDArray | None, bias: NDArray | None, normali
     b = None if bias is None else bias.reshape(-1)
 
     def work(_block: int, lo: int, hi: int, _scratch: NDArray) -> None:
-        layer_norm_rows(rows[lo:hi], w, b, eps, out[lo:hi])
+        layer_norm_rows(rows[lo:hi], w, b, eps, out[lo:hi], centre)
 
     if out.size:
-        _in_blocks(work, rows.shape[0], rows.shape[1], passes=8)
+        in_blocks(work, rows.shape[0], rows.shape[1], passes=8)
     return out.reshape(x.shape)
 
 
-def layer_norm_grad(g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float) -> tuple[NDArray, NDArray, NDArray]:
-    r"""Gradients of `layer_norm` with respect to ``x``, ``weight`` and ``bias``.
+@in_float32
+def layer_norm_grad(
+    g: NDArray,
+    x: NDArray,
+    weight: NDArray | None,
+    normalized_ndim: int,
+    eps: float,
+    index: tuple[int, ...] = (0, 1, 2),
+    centre: bool = True,
+) -> tuple[NDArray, ...]:
+    r"""Gradients of `layer_norm` with respect to ``x``, ``weight`` and ``bias``, those whose numbers are in ``index``.
 
     With :math:`\hat x` the standardised rows and :math:`r = 1 / \sqrt{\sigma^2 + \epsilon}`:
     :math:`\bar x = r (g w - \mathrm{mean}(g w) - \hat x \, \mathrm{mean}(g w \hat x)), \; \bar w = \sum g \hat x, \; \bar b = \sum g`.
 
     ``g``: cotangent of the shape of ``x``. ``x``: float array (..., *normalized). ``weight``: array of the normalised shape, or None for
-    ones. ``normalized_ndim``: how many trailing axes form one group. ``eps``: added to the variance. Returns ``(gx, gw, gb)``: of the shape
-    of ``x``, and twice of the normalised shape. Raises `ShapeError` if ``normalized_ndim`` is not in ``[1, x.ndim]``.
+    ones. ``normalized_ndim``: how many trailing axes form one group. ``eps``: added to the variance. The gradients have the shape of ``x``
+    and, twice, the normalised shape. Raises `ShapeError` if ``normalized_ndim`` is not in ``[1, x.ndim]``.
 
     >>> gx, gw, gb = layer_norm_grad(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), None, 1, 0.0)
     >>> gx, gw, gb
     (array([[0., 0.]]), array([-1.,  0.]), array([1., 0.]))
     """
-    return _layer_norm_grads(g, x, weight, normalized_ndim, eps, to_x=True, to_parameters=True)
-
-
-def layer_norm_grad_x(g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float) -> NDArray:
-    """The first result of `layer_norm_grad` alone.
-
-    >>> layer_norm_grad_x(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), None, 1, 0.0)
-    array([[0., 0.]])
-    """
-    return _layer_norm_grads(g, x, weight, normalized_ndim, eps, to_x=True, to_parameters=False)[0]
-
-
-def layer_norm_grad_weight(g: NDArray, x: NDArray, normalized_ndim: int, eps: float) -> NDArray:
-    """The second result of `layer_norm_grad` alone.
-
-    >>> layer_norm_grad_weight(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), 1, 0.0)
-    array([-1.,  0.])
-    """
-    return _layer_norm_grads(g, x, None, normalized_ndim, eps, to_x=False, to_parameters=True)[1]
-
-
-@in_float32
-def layer_norm_grad_bias(g: NDArray, normalized_ndim: int) -> NDArray:
-    """The third result of `layer_norm_grad` alone: the sum of ``g`` over the axes that are not normalised.
-
-    >>> layer_norm_grad_bias(np.array([[1.0, 0.0], [2.0, 1.0]]), 1)
-    array([3., 1.])
-    """
-    g = np.asarray(g)
-    with np.errstate(all="ignore"):
-        return column_sum(_rows(g, normalized_ndim)).reshape(g.shape[g.ndim - normalized_ndim :])
-
-
-@in_float32
-def _layer_norm_grads(
-    g: NDArray, x: NDArray, weight: NDArray | None, normalized_ndim: int, eps: float, *, to_x: bool, to_parameters: bool
-) -> tuple[NDArray, NDArray, NDArray]:
-    """What `layer_norm_grad` returns, with empty arrays where nothing was asked for."""
     rows, cotangents = _rows(x, normalized_ndim), _rows(np.asarray(g, x.dtype), normalized_ndim)
     count, length = rows.shape
-    shape = x.shape[x.ndim - normalized_ndim :]
-    gx = np.empty(rows.shape, x.dtype) if to_x else None
-    blocks = _block_count(count, length) if to_parameters else 0
-    gw, gb = np.zeros((blocks, length), x.dtype), np.zeros((blocks, length), x.dtype)
+    blocks = block_count(count, length)
+    outs: list[NDArray | None] = [None, None, None]
+    for i in index:
+        outs[i] = np.zeros((blocks, length), x.dtype) if i else np.empty(rows.shape, x.dtype)
     w = None if weight is None else weight.reshape(-1)
 
     def work(block: int, lo: int, hi: int, _scratch: NDArray) -> None:
-        into = None if gx is None else gx[lo:hi]
-        layer_norm_grad_rows(cotangents[lo:hi], rows[lo:hi], w, eps, into, gw[block] if blocks else None)
-        if blocks and to_x:  # else the weight's alone is wanted
-            gb[block] = column_sum(cotangents[lo:hi])
+        gx, gw, gb = outs
+        layer_norm_grad_rows(
+            cotangents[lo:hi], rows[lo:hi], w, eps,
+            None if gx is None else gx[lo:hi], None if gw is None else gw[block], None if gb is None else gb[block], centre,
+        )  # fmt: skip
 
     if rows.size:
-        _in_blocks(work, count, length, passes=16)
-    return (np.empty((0, 0), x.dtype) if gx is None else gx.reshape(x.shape)), gw.sum(axis=0).reshape(shape), gb.sum(axis=0).reshape(shape)
+        in_blocks(work, count, length, passes=16)
+    shape = x.shape[x.ndim - normalized_ndim :]
+    return tuple([a.reshape(x.shape) if i == 0 else a.sum(axis=0).reshape(shape) for i, a in enumerate(outs) if a is not None])
 
 
 @twin(FEW)
-def layer_norm_grad_rows(g: NDArray, x: NDArray, w: NDArray | None, eps: float, gx: NDArray | None, gw: NDArray | None) -> None:
-    """Write the gradients of `layer_norm_rows` for the rows (n, L) to ``gx``, and for the weight (L,) to ``gw``, where they are given."""
-    d, rstd, own = _centre(x, np.empty_like(x), eps)
+def layer_norm_grad_rows(
+    g: NDArray, x: NDArray, w: NDArray | None, eps: float, gx: NDArray | None, gw: NDArray | None, gb: NDArray | None, centre: bool = True
+) -> None:
+    """Write the gradients of `layer_norm_rows` for the rows (n, L) to ``gx``, for weight and bias (L,) to ``gw``, ``gb``, if given."""
+    if gb is not None:
+        gb[...] = column_sum(g)
+    if gx is gw is None:
+        return
+    d, rstd, own = centred(x, np.empty_like(x), eps, centre)
     product = np.multiply(g, d, out=gx)
     if gw is not None:
         gw[...] = rstd @ product  # (n,) @ (n, L): the standardising factor goes into the sum
     if gx is not None:
         slope = row_sum(product) if w is None else product @ w  # sums over L of g w d
-        mean = row_sum(g) if w is None else g @ w
         slope *= rstd
         slope *= rstd
         slope /= x.shape[1]
-        mean /= x.shape[1]
-        o = g if w is None else np.multiply(g, w, out=gx)
-        o = np.subtract(o, mean[:, None], out=gx)
+        if centre:
+            mean = row_sum(g) if w is None else g @ w
+            mean /= x.shape[1]
+        o = np.multiply(g, w, out=gx) if w is not None else g
+        o = np.subtract(o, mean[:, None] if centre else gx.dtype.type(0), out=gx)
         d *= slope[:, None]
         o -= d
         o *= own[:, None]
@@ -268,7 +250,7 @@ def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
     images = _images(x)
     n, channels = images.shape[:2]
     width = images.size // n if n else 0
-    blocks = _block_count(n, width)
+    blocks = block_count(n, width)
     sums = np.zeros((blocks, channels), x.dtype)
     count = images.size // channels if channels else 0
 
@@ -281,10 +263,10 @@ def batch_norm_stats(x: NDArray) -> tuple[NDArray, NDArray]:
         sums[block] = np.einsum("nc,nc->c", d, d) if d.ndim == 2 else np.einsum("ncs,ncs->nc", d, d).sum(axis=0)
 
     with np.errstate(all="ignore"):
-        _in_blocks(add, n, width, passes=1)
+        in_blocks(add, n, width, passes=1)
         mean = sums.sum(axis=0) / x.dtype.type(count)
         centre = _per_channel(mean, images)
-        _in_blocks(add_squares, n, width, passes=3, scratch=x.dtype)
+        in_blocks(add_squares, n, width, passes=3, scratch=x.dtype)
         var = sums.sum(axis=0) / x.dtype.type(count)
     return mean, var
 
@@ -322,7 +304,7 @@ def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, 
         if shift is not None:
             o += shift
 
-    _in_blocks(work, n, images.size // n if n else 0, passes=3)
+    in_blocks(work, n, images.size // n if n else 0, passes=3)
     return out.reshape(x.shape)
 
 
@@ -367,7 +349,7 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
         scaled = np.multiply(cotangents[lo:hi], factor, out=scratch[: o.size].reshape(o.shape))
         np.subtract(scaled, o, out=o)
 
-    _in_blocks(work, n, width, passes=6, scratch=x.dtype)
+    in_blocks(work, n, width, passes=6, scratch=x.dtype)
     return gx.reshape(x.shape), gw, gb
 
 
@@ -402,7 +384,7 @@ def _gradient_sums(cotangents: NDArray, images: NDArray, centre: NDArray) -> tup
     """Per channel, the sums of the cotangents and of their products with the centred images."""
     n, channels = images.shape[:2]
     width = images.size // n if n else 0
-    blocks = _block_count(n, width)
+    blocks = block_count(n, width)
     sums, products = np.zeros((blocks, channels), images.dtype), np.zeros((blocks, channels), images.dtype)
 
     def add(block: int, lo: int, hi: int, scratch: NDArray) -> None:
@@ -412,6 +394,6 @@ def _gradient_sums(cotangents: NDArray, images: NDArray, centre: NDArray) -> tup
         d *= c
         products[block] = _channel_sum(d)
 
-    _in_blocks(add, n, width, passes=4, scratch=images.dtype)
+    in_blocks(add, n, width, passes=4, scratch=images.dtype)
     with np.errstate(all="ignore"):
         return sums.sum(axis=0), products.sum(axis=0)

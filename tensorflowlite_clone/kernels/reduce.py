@@ -18,7 +18,7 @@ from .._typing import NDArray
 from .fast import twin
 from .short import SHORT
 
-__all__ = ["in_range", "power_of_two", "row_argmax", "row_max", "row_sum", "spread", "sum_to"]
+__all__ = ["column_argmax", "column_sum", "in_range", "power_of_two", "row_argmax", "row_max", "row_sum", "spread", "sum_to"]
 
 
 _BLAS_WORTH = 2_048  # elements below which np.sum is as fast
@@ -162,6 +162,16 @@ def row_argmax(z: NDArray, largest: bool = True) -> NDArray:
 
     >>> row_argmax(np.array([[1.0, 3.0], [2.0, -1.0]]))
     array([1, 0])
+    """
+    return np.asarray((np.argmax if largest else np.argmin)(z, axis=1), np.int64)
+
+
+@twin(2_048, "f")
+def column_argmax(z: NDArray, largest: bool = True) -> NDArray:
+    """As `row_argmax`, along axis 1 of a real array (before, n, behind) with n > 0: int64 (before, behind).
+
+    >>> column_argmax(np.array([[[1.0, 3.0], [2.0, -1.0]]]))
+    array([[1, 0]])
     """
     return np.asarray((np.argmax if largest else np.argmin)(z, axis=1), np.int64)
 

@@ -18,20 +18,24 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import CHUNK
+from .fast import twin
 from .threads import parallel
 
-__all__ = ["cumprod_grad", "cumsum", "prod_grad"]
+__all__ = ["cumprod", "cumprod_grad", "cumsum", "prod_grad", "prod_rows"]
 
 _WORTH = 8_192  # elements below which NumPy is as fast
 _ROW = 1_024  # elements of the rows that are worth a call each
 
 
-def cumsum(x: NDArray, axis: int) -> NDArray:
-    """Running sums along an axis, in the dtype of ``x``.
+@twin(4_096)
+def cumsum(x: NDArray, axis: int, reverse: bool = False) -> NDArray:
+    """Running sums along an axis, in the dtype of ``x``; from the end if ``reverse``.
 
     >>> cumsum(np.array([1.0, 2.0, 3.0]), 0)
     array([1., 3., 6.])
     """
+    if reverse:
+        return np.flip(cumsum(np.flip(x, axis), axis), axis)
     n = x.shape[axis]
     if x.size < _WORTH or x.dtype.char not in "fd" or n < 32:
         return np.cumsum(x, axis=axis, dtype=x.dtype)
@@ -82,6 +86,17 @@ def _along_rows(x: NDArray) -> NDArray:
     return out
 
 
+@twin(4_096)
+def cumprod(x: NDArray, axis: int) -> NDArray:
+    """Running products along an axis, in the dtype of ``x``.
+
+    >>> cumprod(np.array([1.0, 2.0, 3.0]), 0)
+    array([1., 2., 6.])
+    """
+    return np.cumprod(x, axis=axis, dtype=x.dtype)
+
+
+@twin(4_096, "f", at=1)
 def cumprod_grad(g: NDArray, x: NDArray, ans: NDArray, axis: int) -> NDArray | None:
     """Gradient of running products, ``sum_{i >= k} g_i ans_i / x_k``; None where a part of it leaves the range of the dtype.
 
@@ -95,10 +110,11 @@ def cumprod_grad(g: NDArray, x: NDArray, ans: NDArray, axis: int) -> NDArray | N
         lost = np.abs(parts) < _least(x.dtype)
         if lost.any() and (lost & (g != 0)).any():
             return None
-        out: NDArray = np.flip(cumsum(np.flip(parts, axis), axis), axis) / x
+        out: NDArray = cumsum(parts, axis, True) / x
     return out if np.isfinite(out).all() else None
 
 
+@twin(1_024, "f", at=1)
 def prod_grad(g: NDArray, x: NDArray, ans: NDArray) -> NDArray | None:
     """Gradient of products, ``g ans / x``, of which ``g`` and ``ans`` broadcast to ``x``; None where that leaves the range of the dtype.
 
@@ -113,6 +129,16 @@ def prod_grad(g: NDArray, x: NDArray, ans: NDArray) -> NDArray | None:
             return None
         out *= g
     return out
+
+
+@twin(1_024, "f")
+def prod_rows(x: NDArray) -> NDArray:
+    """The products of the rows of a contiguous matrix, ``x.prod(1)``; by ``reduceat``, which is three times as fast.
+
+    >>> prod_rows(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([ 2., 12.])
+    """
+    return np.multiply.reduceat(x.reshape(-1), np.arange(0, x.size, x.shape[1]))
 
 
 def _least(dtype: np.dtype[Any]) -> float:

@@ -22,7 +22,7 @@ from .chunks import CHUNK
 from .fast import twin
 from .threads import joined
 
-__all__ = ["add_rows", "flat_index", "full_index", "gather", "put_add", "scatter_add"]
+__all__ = ["add_rows", "combine", "flat_index", "full_index", "gather", "put_add", "scatter_add"]
 
 
 _SMALL = 512  # elements up to which looking for a faster way costs more than it saves
@@ -284,3 +284,19 @@ def _scattered(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> 
             np.add.at(out, flat.reshape(-1), x.reshape(-1))
         return out.reshape(size)
     return put_add((math.prod(size),), flat, x).reshape(size)
+
+
+@twin(64, at=4)
+def combine(ufunc: np.ufunc, out: NDArray, index: NDArray, axis: int, x: NDArray) -> None:
+    """Combine ``out``, in row-major order, with ``x`` at ``index`` along an axis, in place: NumPy is ten times faster on vectors.
+
+    >>> out = np.ones(2)
+    >>> combine(np.maximum, out, np.array([1, 1]), 0, np.array([3.0, 2.0]))
+    >>> out
+    array([1., 3.])
+    """
+    flat = flat_index(index, axis, out.shape) if index.size >= WORTH else None
+    if flat is None:
+        ufunc.at(out, full_index(index, axis), x)
+    else:
+        ufunc.at(out.reshape(-1), flat.reshape(-1), np.ascontiguousarray(x).reshape(-1))

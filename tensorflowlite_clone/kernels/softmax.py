@@ -45,9 +45,9 @@ _COST = 1.2e-9  # seconds per element of an exponential and three passes
 
 
 def _by_rows(work: Callable[[int, int], None], rows: int, length: int, cost: float = _COST) -> None:
-    """Call ``work(lo, hi)`` on blocks of rows that fit the cache, the same ones on any number of threads."""
-    block = max(1, CHUNK // max(length, 1))
-    if rows <= block:
+    """Call ``work(lo, hi)`` on blocks of rows that fit the cache, the same ones on any number of threads, and enough to share them out."""
+    block = max(1, min(CHUNK // max(length, 1), -(-rows // 8)))
+    if rows * length <= CHUNK:
         with np.errstate(all="ignore"):
             work(0, rows)
         return

@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from .._typing import NDArray
+from .fast import twin
 
 __all__ = ["sampled_product", "sparse_product"]
 
 _PIECE = 1 << 17  # products at a time
 
 
+@twin(256, at=1)
 def sparse_product(values: NDArray, dense: NDArray, rows: NDArray, cols: NDArray, size: int) -> NDArray:
     """The matrix with ``values`` (E) at ``rows`` and ``cols`` (E), of ``size`` rows, times ``dense`` (n, k): (size, k).
 
@@ -45,6 +47,7 @@ def sparse_product(values: NDArray, dense: NDArray, rows: NDArray, cols: NDArray
     return out
 
 
+@twin(256)
 def sampled_product(a: NDArray, b: NDArray, rows: NDArray, cols: NDArray) -> NDArray:
     """The elements at ``rows`` and ``cols`` (E) of ``a @ b.T``, for ``a`` (m, k) and ``b`` (n, k): (E).
 

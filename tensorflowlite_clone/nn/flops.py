@@ -75,7 +75,8 @@ def _per_input(n: int) -> Callable[..., int]:
 FORMULAS: dict[str, Callable[[list[Shape], dict[str, Any], Shape], int]] = {
     "MatMul": _matmul, "AffineMap": _affine, "Convolve": _convolve, "ConvolveInputGrad": _convolve_back,
     "ConvolveWeightGrad": _weight_back, "Contract": _contract, "Attention": _attention, "Recurrence": _recurrence, "LayerNorm": _normal,
-    "BatchNorm": _normal, "MaxPool": _windows, "AvgPool": _windows, "AdaptiveAvgPool": _per_input(1), "Softmax": _per_input(5),
+    "BatchNorm": _normal, "GroupNorm": _normal, "MaxPool": _windows, "AvgPool": _windows,
+    "AdaptiveAvgPool": _per_input(1), "Softmax": _per_input(5),
     "LogSoftmax": _per_input(5), "LogSumExp": _per_input(4), "Sum": _per_input(1), "Mean": _per_input(1), "Product": _per_input(1),
     "Variance": _per_input(4), "Deviation": _per_input(4), "Norm2": _per_input(2), "CumSum": _per_input(1),
     "CrossEntropy": _per_input(6), "Resample": lambda args, params, out: 2 * prod(out) * 2 ** len(params["lines"]),

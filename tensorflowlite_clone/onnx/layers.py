@@ -197,10 +197,23 @@ def layer_norm(call: Call) -> Value:
     """Standardised over the last axes."""
     x, n = call[0], call.params["n"]
     w, b = call[1], call[2]
+    if not call.params["centre"]:  # RMS norm
+        out = x / (x * x).reduce("ReduceMean", list(range(-n, 0)), True).op("Add", call.params["eps"]).op("Sqrt")
+        return out if w is None else out * w
     if w is None:
         tail = call.shape(0)[len(call.shape(0)) - n :]
         w = call.graph.number(1, x.dtype).op("Expand", call.graph.ints(tail))
     return x.op("LayerNormalization", w, b, axis=-n, epsilon=float(call.params["eps"]))
+
+
+@rule("GroupNorm")
+def group_norm(call: Call) -> Value:
+    """Standardised by groups of channels, which become rows; then the affine map by channels."""
+    x, shape, groups = call[0], call.shape(0), call.params["groups"]
+    length = math.prod(shape[1:]) // groups
+    ones = call.graph.number(1, x.dtype).op("Expand", call.graph.ints([length]))
+    rows = x.reshape([shape[0], groups, length]).op("LayerNormalization", ones, None, axis=-1, epsilon=float(call.params["eps"]))
+    return _affine(rows.reshape(call.result_shape()), call)
 
 
 @rule("BatchNorm")
@@ -209,6 +222,11 @@ def batch_norm(call: Call) -> Value:
     x, axes = call[0], [0, *range(2, call.array(0).ndim)]
     d = x - x.reduce("ReduceMean", axes, True)
     out = d / ((d * d).reduce("ReduceMean", axes, True).op("Add", call.params["eps"])).op("Sqrt")
+    return _affine(out, call)
+
+
+def _affine(out: Value, call: Call) -> Value:
+    """Times the weight and plus the bias of each channel, where there are any."""
     shape = [1, -1, *[1] * (call.array(0).ndim - 2)]
     out = out if call[1] is None else out * call[1].reshape(shape)
     return out if call[2] is None else out + call[2].reshape(shape)

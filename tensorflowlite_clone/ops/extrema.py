@@ -18,7 +18,7 @@ from ..core.broadcast import expand_reduced, normalize_axes, normalize_axis, sha
 from ..core.families import Reduction
 from ..core.publish import public, to_operand, to_operands
 from ..core.tensor import Tensor
-from ..kernels.reduce import row_argmax, row_max
+from ..kernels.reduce import column_argmax, row_argmax, row_max
 from .cast import Cast, Clone
 from .gather import Gather
 from .shape import Reshape
@@ -84,11 +84,16 @@ class _Place(Reduction):
 
 
 def _places(x: Any, axis: int | None, keepdims: bool, largest: bool) -> Any:
-    """``np.argmax`` and ``np.argmin``; along a last axis by the kernel for rows."""
-    if axis == x.ndim - 1 and x.ndim > 1 and x.size and x.dtype.kind == "f":
+    """``np.argmax`` and ``np.argmin``; along an axis of floats by the kernels for rows and columns."""
+    if axis is None or x.ndim < 2 or not x.size or x.dtype.kind != "f":
+        return np.asarray((np.argmax if largest else np.argmin)(x, axis=axis, keepdims=keepdims), np.int64)
+    axis %= x.ndim
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    if after:
+        places = column_argmax(x.reshape(math.prod(before), x.shape[axis], -1), largest)
+    else:
         places = row_argmax(x.reshape(-1, x.shape[-1]), largest)
-        return places.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
-    return np.asarray((np.argmax if largest else np.argmin)(x, axis=axis, keepdims=keepdims), np.int64)
+    return places.reshape((*before, 1, *after) if keepdims else (*before, *after))
 
 
 class ArgMax(_Place, title="argmax"):

@@ -16,7 +16,7 @@ from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
 from ..kernels.reduce import in_range, power_of_two, spread, sum_to
-from ..kernels.scan import prod_grad
+from ..kernels.scan import prod_grad, prod_rows
 from ..kernels.short import SHORT
 from .cast import Cast, cast
 from .complex import PairsOfParts
@@ -96,12 +96,11 @@ class Product(Reduction, title="prod"):
 
 
 def _product(x: Any, axis: Axes, keepdims: bool) -> Any:
-    """``np.prod``; along rows ``reduceat``, which is three times as fast."""
+    """``np.prod``; along rows faster."""
     last = x.ndim - 1
     if x.size < WORTH or x.dtype.char not in "fd" or axis not in (last, (last,)) or not last or not x.flags.c_contiguous:
         return np.prod(x, axis=axis, keepdims=keepdims)
-    rows = np.multiply.reduceat(x.reshape(-1), np.arange(0, x.size, x.shape[-1]))
-    return rows.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
+    return prod_rows(x.reshape(-1, x.shape[-1])).reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
 
 
 def _by_division(g: Any, x: Any, ans: Any, axis: Axes, keepdims: bool) -> Any:

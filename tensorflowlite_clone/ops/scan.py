@@ -28,7 +28,7 @@ class CumSum(Linear, AxisWise, title="cumsum"):
     def forward(x, *, axis):
         return narrow(kernels.cumsum(wide(x), axis), x)
 
-    @fused(lambda g, axis: np.flip(narrow(kernels.cumsum(np.flip(wide(g), axis), axis), g), axis))
+    @fused(lambda g, axis: narrow(kernels.cumsum(wide(g), axis, True), g))
     def grad_x(g, axis):
         return np.flip(CumSum.of(np.flip(g, axis), axis=axis), axis)
 
@@ -39,7 +39,7 @@ class CumProd(AxisWise, title="cumprod"):
     quiet = True
 
     def forward(x, *, axis):
-        return narrow(np.cumprod(wide(x), axis=axis, dtype=wide(x).dtype), x)
+        return narrow(kernels.cumprod(wide(x), axis), x)
 
     @fused(lambda g, x, ans, axis: _by_division(g, x, ans, axis))
     def grad_x(g, x, ans, axis):

@@ -13,9 +13,6 @@ from tensorflowlite_clone.kernels.norm import (
     batch_norm_stats,
     layer_norm,
     layer_norm_grad,
-    layer_norm_grad_bias,
-    layer_norm_grad_weight,
-    layer_norm_grad_x,
 )
 
 EPS = 1e-3
@@ -66,9 +63,26 @@ def test_layer_norm_gradients_equal_central_differences(shape: tuple[int, ...], 
     lead = tuple(range(x.ndim - nd))
     np.testing.assert_allclose(gw, (g * layer_oracle(x, None, None, nd)).sum(lead), rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(gb, g.sum(lead), rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(layer_norm_grad_x(g, x, w, nd, EPS), gx, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(layer_norm_grad_weight(g, x, nd, EPS), gw, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(layer_norm_grad_bias(g, nd), gb, rtol=1e-12, atol=1e-12)
+    for index in ((0,), (1,), (2,), (0, 2), (1, 2)):
+        for some, i in zip(layer_norm_grad(g, x, w, nd, EPS, index), index, strict=True):
+            np.testing.assert_allclose(some, (gx, gw, gb)[i], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-5)])
+def test_without_the_mean_it_is_rms_norm(affine: bool, dtype: Any, tolerance: float) -> None:
+    torch = pytest.importorskip("torch")
+    for shape, nd in LAYER:
+        x, g = (draw(shape, s).astype(dtype) for s in (0, 3))
+        w = draw(shape[-nd:], 1).astype(dtype) if affine else None
+        leaves = [torch.tensor(a, requires_grad=True) for a in (x, w) if a is not None]
+        y = torch.nn.functional.rms_norm(leaves[0], shape[-nd:], leaves[1] if affine else None, EPS)
+        y.backward(torch.tensor(g))
+        np.testing.assert_allclose(layer_norm(x, w, None, nd, EPS, False), y.detach().numpy(), rtol=tolerance, atol=tolerance)
+        for ours, leaf in zip(layer_norm_grad(g, x, w, nd, EPS, (0, 1)[: 1 + affine], False), leaves, strict=True):
+            np.testing.assert_allclose(ours, leaf.grad.numpy(), rtol=10 * tolerance, atol=20 * tolerance)
+    far = (draw((4, 8)) * 1e30).astype(np.float32)
+    np.testing.assert_allclose(layer_norm(far, None, None, 1, 0.0, False), layer_norm(far / 1e30, None, None, 1, 0.0, False), rtol=1e-5)
 
 
 def batch_grad(g: np.ndarray, x: np.ndarray, w: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -158,7 +172,7 @@ def test_norms_in_float16_keep_the_dtype() -> None:
     w = np.ones(6, np.float16)
     for result in (layer_norm(x, w, w, 1, EPS), *layer_norm_grad(x, x, w, 1, EPS), *batch_norm_stats(x), *batch_grad(x, x, w)):
         assert result.dtype == np.float16 and np.isfinite(result).all()
-    assert layer_norm_grad_bias(x, 1).dtype == np.float16
+    assert [a.dtype for a in layer_norm_grad(x, x, None, 1, EPS, (2,))] == [np.float16]
 
 
 def test_norms_of_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Samples for ``ops/nn/norm.py``."""
+"""Samples for ``ops/nn/norm.py`` and ``ops/nn/scale.py``."""
 
 import numpy as np
 
@@ -8,7 +8,11 @@ X = normal(3, 4, 5)
 SAMPLES = {
     "LayerNorm": [
         sample(X, normal(5), normal(5, seed=1), n=1, eps=1e-5), sample(X, None, None, n=1, eps=1e-5),
-        sample(X, normal(4, 5), None, n=2, eps=1e-3), sample(X, None, normal(5), n=1, eps=1e-5),
+        sample(X, normal(4, 5), None, n=2, eps=1e-3), sample(X, None, normal(5), n=1, eps=1e-5), sample(X, normal(5), None, n=1, eps=1e-5, centre=False), sample(X, None, None, n=2, eps=1e-3, centre=False),
+    ],
+    "GroupNorm": [
+        sample(X, normal(4), normal(4, seed=1), groups=2, eps=1e-5), sample(normal(6, 4), normal(4), None, groups=2, eps=1e-3),
+        sample(X, None, normal(4), groups=4, eps=1e-5), sample(normal(2, 3, 2, 2), None, None, groups=1, eps=1e-5),
     ],
     "BatchNorm": [
         sample(X, normal(4), normal(4, seed=1), eps=1e-5), sample(normal(6, 3), normal(3), None, eps=1e-3), sample(X, None, normal(4), eps=1e-5),

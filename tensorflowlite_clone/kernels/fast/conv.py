@@ -17,7 +17,7 @@ from ..im2col import Geometry, Padding, geometry
 from ..threads import parallel
 from . import Keywords
 from .compiled import Draw, compiled, inlined_sum, plain, samples
-from .lines import U, fill, shifts_of
+from .lines import U, cut, fill, pictures, shifts_of, two_axes
 
 _SECONDS = 0.08e-9  # for each product
 
@@ -81,13 +81,7 @@ def _spread(out: NDArray, g: NDArray, w: NDArray, lo: int, hi: int, step: Shape,
         first = shifts[-1]  # of the gradient, behind as many zeros as a kernel reaches back
         fill(line[first:], g[p], width, 0, 0, step[0], step[1])
         _correlate(results, line, taps, shifts, g.dtype.type(0))
-        for y in range(out.shape[1]):
-            start = (y + pad[0]) * width + pad[1]
-            inside = min(out.shape[2], width - pad[1]) if y + pad[0] < size[0] else 0
-            for j in range(inside):
-                out[p, y, j] = results[U(start + j)]
-            for j in range(inside, out.shape[2]):
-                out[p, y, j] = 0
+        cut(out[p], results, size, pad)
 
 
 @compiled
@@ -110,15 +104,9 @@ def _plan(geo: Geometry) -> Any:
     axes = len(geo.size)
     if not geo.groups == geo.channels == geo.filters or axes not in (1, 2) or min(map(min, geo.padding)) < 0 or 0 in geo.kernel:
         return None
-    one: Shape = (1,) * (2 - axes)
-    pad = (0,) * (2 - axes) + tuple(before for before, _ in geo.padding)
     padded = (before + n + after for n, (before, after) in zip(geo.size, geo.padding, strict=True))
-    return (*one, *geo.stride), (*one, *geo.dilation), pad, (*one, *padded)
-
-
-def _planes(a: NDArray, *lead: int) -> NDArray:
-    """(.., [H,] W) -> (*lead, H, W)."""
-    return plain(a).reshape(*lead, *((1,) * (3 - a.ndim + 1)), *a.shape[2:])
+    one = two_axes(axes, geo.stride, geo.dilation, padded)
+    return *one[:2], *two_axes(axes, (before for before, _ in geo.padding), missing=0), one[2]
 
 
 _OPTIONS: list[dict[str, Any]] = [
@@ -152,8 +140,8 @@ def convolve(
         return NotImplemented
     result = np.empty(shape, x.dtype) if out is None else out
     b = np.zeros(geo.filters, x.dtype) if bias is None else plain(bias)
-    planes, (to, images) = geo.images * geo.channels, (_planes(a, geo.images * geo.channels) for a in (result, x))
-    kernels = _planes(w, geo.filters)
+    planes, (to, images) = geo.images * geo.channels, (pictures(a, 2, geo.images * geo.channels) for a in (result, x))
+    kernels = pictures(w, 2, geo.filters)
     parallel(lambda lo, hi: _depthwise(to, images, kernels, b, lo, hi, *plan), planes, cost=result.size * geo.taps * _SECONDS, blas=False)
     return result
 
@@ -168,8 +156,8 @@ def convolve_input_grad(g: NDArray, w: NDArray, *, input_size: Shape, stride: Sh
     plan, shape = _plan(geo), (geo.images, geo.channels, *input_size)
     if plan is None or g.shape != (geo.images, geo.filters, *geo.out_size) or 0 in g.shape:
         return NotImplemented
-    result, planes, kernels = np.empty(shape, g.dtype), geo.images * geo.channels, _planes(w, geo.filters)
-    to, gradients = _planes(result, planes), _planes(g, planes)
+    result, planes, kernels = np.empty(shape, g.dtype), geo.images * geo.channels, pictures(w, 2, geo.filters)
+    to, gradients = pictures(result, 2, planes), pictures(g, 2, planes)
     parallel(lambda lo, hi: _spread(to, gradients, kernels, lo, hi, *plan), planes, cost=result.size * geo.taps * _SECONDS, blas=False)
     return result if np.isfinite(result).all() else NotImplemented  # zeros between the gradients met an infinity
 
@@ -186,7 +174,7 @@ def convolve_weight_grad(
     if plan is None or g.shape != (geo.images, geo.filters, *geo.out_size) or 0 in g.shape:
         return NotImplemented
     out = np.empty((groups, 1, *kernel_size), g.dtype)
-    to, gradients, images = _planes(out, groups), _planes(g, geo.images, groups), _planes(x, geo.images, groups)
+    to, gradients, images = pictures(out, 2, groups), pictures(g, 2, geo.images, groups), pictures(x, 2, geo.images, groups)
     parallel(
         lambda lo, hi: _taps(to, gradients, images, lo, hi, *plan), groups, cost=g.size * math.prod(kernel_size) * _SECONDS, blas=False
     )

@@ -14,8 +14,8 @@ from ..._typing import NDArray, Shape
 from .. import max_pool
 from ..threads import parallel
 from ..windows import PoolGeometry, make_windows
-from .compiled import Draw, compiled, inlined, plain, samples
-from .lines import U, fill, shifts_of
+from .compiled import Draw, compiled, inlined, samples
+from .lines import U, cut, fill, pictures, shifts_of, two_axes
 
 _SECONDS = 0.15e-9  # for each pixel and place in a window
 
@@ -115,24 +115,13 @@ def _maxima_grad(
                     a, b = max(0, -((y * step[0] - pad[0]) // reach[0])), max(0, -((j * step[1] - pad[1]) // reach[1]))
                     t = a * kernel[1] + b
                 total[U(start + shifts[U(t)])] += g[p, y, j]
-        for y in range(out.shape[1]):
-            start = (y + pad[0]) * width + pad[1]
-            inside = min(out.shape[2], width - pad[1]) if y + pad[0] < size[0] else 0
-            for j in range(inside):
-                out[p, y, j] = total[U(start + j)]
-            for j in range(inside, out.shape[2]):
-                out[p, y, j] = 0
+        cut(out[p], total, size, pad)
 
 
 def _plan(windows: PoolGeometry) -> Any:
     """Kernel, stride, dilation, padding and covered size, of two axes each."""
-    one, none = (1,) * (2 - len(windows.size)), (0,) * (2 - len(windows.size))
-    return (*one, *windows.kernel), (*one, *windows.stride), (*one, *windows.dilation), (*none, *windows.padding), (*one, *windows.extent)
-
-
-def _planes(a: NDArray) -> NDArray:
-    """(P, [H,] W) -> (P, H, W)."""
-    return plain(a).reshape(a.shape[0], *(1,) * (3 - a.ndim), *a.shape[1:])
+    one = two_axes(len(windows.size), windows.kernel, windows.stride, windows.dilation, windows.extent)
+    return *one[:3], *two_axes(len(windows.size), windows.padding, missing=0), one[3]
 
 
 def _windows(draw: Draw, n: int, c: int) -> list[tuple[NDArray, PoolGeometry]]:
@@ -152,7 +141,8 @@ def maxima(planes: NDArray, windows: PoolGeometry) -> Any:
     if len(windows.size) > 2 or not planes.size:
         return NotImplemented
     out = np.empty((planes.shape[0], *windows.out_size), planes.dtype)
-    to, x, cost = _planes(out), _planes(planes), planes.size * sum(windows.kernel) * _SECONDS
+    to, x = pictures(out, 1, len(out)), pictures(planes, 1, len(planes))
+    cost = planes.size * sum(windows.kernel) * _SECONDS
     if windows.kernel == windows.stride == (2, 2) and windows.inside and max(windows.dilation) == 1:
         parallel(lambda lo, hi: _tiles(to, x, lo, hi), len(x), cost=cost, blas=False)
     else:
@@ -166,7 +156,7 @@ def maxima_grad(g: NDArray, planes: NDArray, tops: NDArray, windows: PoolGeometr
     if len(windows.size) > 2 or not g.size:
         return NotImplemented
     out = np.empty(planes.shape, planes.dtype)
-    to, gradients, x = _planes(out), _planes(g), _planes(planes)
+    to, gradients, x = pictures(out, 1, len(out)), pictures(g, 1, len(g)), pictures(planes, 1, len(planes))
     cost = planes.size * np.prod(windows.kernel) * _SECONDS
     parallel(lambda lo, hi: _maxima_grad(to, gradients, x, lo, hi, *_plan(windows)), len(x), cost=cost, blas=False)
     return out

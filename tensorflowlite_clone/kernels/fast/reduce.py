@@ -19,6 +19,7 @@ from .compiled import Draw, compiled, inlined, plain, samples
 Int = np.int32
 _MAGNITUDE, _INFINITY, _NAN, _LOWEST, _SHIFT, _ZERO = Int(0x7FFFFFFF), Int(0x7F800000), Int(0x7FC00000), Int(-(2**31)), Int(31), Int(0)
 _LONGEST = 200  # elements of a row from which NumPy is as fast
+_NARROWEST = 8  # columns from which running over the rows pays
 _FEW = 4  # elements of a row up to which NumPy takes columns, and vectors are of no use
 
 
@@ -108,4 +109,43 @@ def row_argmax(z: NDArray, largest: bool = True) -> Any:
     else:
         bits, flip = x.view(Int), _ZERO if largest else _LOWEST
         parallel(lambda lo, hi: _row_argmax(out, x, bits, flip, lo, hi), rows, cost=rows * (6 + 0.25 * length) * 1e-9, blas=False)
+    return out
+
+
+@compiled
+def _column_argmax(out: NDArray, z: NDArray, sign: Any, lo: int, hi: int, width: int) -> None:
+    """Along axis 1 of (before, n, behind): pieces lo .. hi - 1 of the columns, of which ``width`` are one; row by row, without a branch."""
+    pieces = -(-z.shape[2] // width)
+    best, place = np.empty(width, np.float32), np.empty(width, Int)
+    for p in range(lo, hi):
+        o, left = p // pieces, p % pieces * width
+        right = min(left + width, z.shape[2])
+        top, at = best[: right - left], place[: right - left]
+        for j in range(top.size):
+            top[j] = sign * z[o, 0, left + j]
+            at[j] = 0
+        for i in range(1, z.shape[1]):
+            row, number = z[o, i, left:right], Int(i)
+            for j in range(top.size):
+                v, b = sign * row[j], top[j]
+                better = (v > b) | ((v != v) & (b == b))
+                top[j] = v if better else b
+                at[j] = number if better else at[j]
+        for j in range(top.size):
+            out[o, left + j] = at[j]
+
+
+@samples(lambda draw, n, c: [(x, largest) for x in (draw(1, n, c), draw(2, n, c), np.round(draw(3, 9, c))) for largest in (True, False)])
+def column_argmax(z: NDArray, largest: bool = True) -> Any:
+    """Twin of `reduce.column_argmax`."""
+    before, n, behind = z.shape
+    if not z.size or behind < _NARROWEST or n >= 2**31:
+        return NotImplemented
+    out, x, width = np.empty((before, behind), np.int64), plain(z), 256
+    pieces = before * -(-behind // width)
+    if pieces == 1:  # two, for two threads
+        width = -(-behind // 32) * 16
+        pieces = -(-behind // width)
+    sign = np.float32(1 if largest else -1)
+    parallel(lambda lo, hi: _column_argmax(out, x, sign, lo, hi, width), pieces, cost=z.size * 0.4e-9, blas=False)
     return out

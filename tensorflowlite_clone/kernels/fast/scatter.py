@@ -13,12 +13,11 @@ import numpy as np
 
 from ..._typing import NDArray
 from ..threads import parallel
-from .compiled import Draw, compiled, plain, samples
+from .compiled import Draw, compiled, inlined, plain, samples
+from .lines import U  # one comparison finds indices that are negative or too large
 
-U = np.uint64  # one comparison finds indices that are negative or too large
 
-
-def _places(draw: Draw, *shape: int, below: int) -> NDArray:
+def places(draw: Draw, *shape: int, below: int) -> NDArray:
     """Random indices."""
     return (np.fmin(np.abs(draw(*shape)), 99.0) * 7).astype(np.int64) % below
 
@@ -59,7 +58,7 @@ def _add(out: NDArray, index: NDArray, values: NDArray) -> Any:
 
 
 def _row_samples(draw: Draw, n: int, c: int) -> list[tuple[Any, ...]]:
-    at = _places(draw, n + 3, below=n + 1)
+    at = places(draw, n + 3, below=n + 1)
     return [(n + 1, at, draw(n + 3, c)), (n, at.reshape(1, -1) % n - n, draw(1, n + 3, 1))]
 
 
@@ -76,7 +75,7 @@ def add_rows(rows: int, indices: NDArray, values: NDArray) -> Any:
 
 def _slice_samples(draw: Draw, n: int, c: int) -> list[tuple[Any, ...]]:
     every = slice(None)
-    rows, columns = _places(draw, n + 3, below=n), _places(draw, c + 2, below=c) - c
+    rows, columns = places(draw, n + 3, below=n), places(draw, c + 2, below=c) - c
     return [
         ((n, c), rows, draw(n + 3, c)), ((n, c), (every, columns), draw(n, c + 2)), ((2, n, c), (every, rows, every), draw(2, n + 3, c)),
         ((n, c), (rows, every), draw(1, c)), ((n, c), (slice(0, 1), columns), draw(1, c + 2)),
@@ -105,83 +104,104 @@ def _layers(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
-@compiled
-def _gather(out: NDArray, x: NDArray, index: NDArray, lo: int, hi: int) -> bool:
-    """Layers lo .. hi - 1 of (before, n, behind)."""
-    n = U(x.shape[1])
-    for o in range(lo, hi):
-        if x.shape[2] == 1:
-            line, at, to = x[o].reshape(-1), index[o].reshape(-1), out[o].reshape(-1)
-            for j in range(at.size):
-                k = U(at[j])
-                if k >= n:
-                    return False
-                to[j] = line[k]
-        else:
-            layer = x[o]
-            for j in range(index.shape[1]):
-                at, to = index[o, j], out[o, j]
-                for i in range(at.size):
-                    k = U(at[i])
-                    if k >= n:
-                        return False
-                    to[i] = layer[k, i]
-    return True
+_READ, _ADD, _MULTIPLY, _MAXIMUM, _MINIMUM = range(5)
+_HOW: dict[Any, int] = {np.multiply: _MULTIPLY, np.maximum: _MAXIMUM, np.minimum: _MINIMUM}
+
+
+@inlined
+def _combined(a: Any, b: Any, how: Any) -> Any:
+    """Two numbers; NaN win extrema."""
+    if how == _MULTIPLY:
+        return a * b
+    if how == _MAXIMUM:
+        return b if (b > a) | (b != b) else a
+    return b if (b < a) | (b != b) else a
 
 
 @compiled
-def _scatter_add(out: NDArray, x: NDArray, index: NDArray, lo: int, hi: int) -> bool:
-    """Layers lo .. hi - 1 of (before, n, behind)."""
-    n = U(out.shape[1])
-    for o in range(lo, hi):
-        if x.shape[2] == 1:
-            line, at, value = out[o].reshape(-1), index[o].reshape(-1), x[o].reshape(-1)
-            for j in range(at.size):
-                k = U(at[j])
+def _along(whole: NDArray, part: NDArray, index: NDArray, lo: int, hi: int, how: int) -> bool:
+    """Of layers lo .. hi - 1 of (before, n, behind) and (before, m, behind): ``part = whole[index]``, or ``whole[index]`` changed by it."""
+    n, m = U(whole.shape[1]), part.shape[1]
+    if whole.shape[2] == 1:  # by places in flat memory: a slice for each layer would take as long as a hundred elements
+        line, numbers, at = whole.reshape(-1), part.reshape(-1), index.reshape(-1)
+        for o in range(lo, hi):
+            first = U(o) * n
+            for j in range(o * m, (o + 1) * m):
+                k = U(at[U(j)])
                 if k >= n:
                     return False
-                line[k] += value[j]
-        else:
-            layer = out[o]
-            for j in range(index.shape[1]):
-                at, value = index[o, j], x[o, j]
-                for i in range(at.size):
-                    k = U(at[i])
-                    if k >= n:
-                        return False
-                    layer[k, i] += value[i]
+                k += first
+                if how == _READ:
+                    numbers[U(j)] = line[k]
+                elif how == _ADD:
+                    line[k] += numbers[U(j)]
+                else:
+                    line[k] = _combined(line[k], numbers[U(j)], how)
+        return True
+    for o in range(lo, hi):
+        layer = whole[o]
+        for j in range(m):
+            at, numbers = index[o, j], part[o, j]
+            for i in range(at.size):
+                k = U(at[i])
+                if k >= n:
+                    return False
+                if how == _READ:
+                    numbers[i] = layer[k, i]
+                elif how == _ADD:
+                    layer[k, i] += numbers[i]
+                else:
+                    layer[k, i] = _combined(layer[k, i], numbers[i], how)
     return True
 
 
-def _run(loop: Any, out: NDArray, x: NDArray, index: NDArray, shape: tuple[int, ...], axis: int) -> Any:
-    """``loop`` over the layers of an array of ``shape`` along whose axis the index reads or writes."""
-    lead = (*shape[:axis], index.shape[axis], *shape[axis + 1 :])
-    if index.dtype != np.int64 or index.shape != lead or not index.size:
-        return NotImplemented
-    layers, bad = [a.reshape(_layers(a.shape, axis)) for a in (out, plain(x), plain(index))], []
+def _run(whole: NDArray, part: NDArray, index: NDArray, axis: int, how: int) -> bool:
+    """Whether `_along` could read or write everything; on several threads where that pays."""
+    layers, some, at = (a.reshape(_layers(a.shape, axis)) for a in (whole, part, index))
+    bad: list[bool] = []
 
     def work(lo: int, hi: int) -> None:
-        if not loop(*layers, lo, hi):
+        if not _along(layers, some, at, lo, hi, how):
             bad.append(True)
 
-    parallel(work, layers[0].shape[0], cost=index.size * 1.2e-9, blas=False)
-    return NotImplemented if bad else out
+    parallel(work, len(layers), cost=index.size * 1.2e-9, blas=False)
+    return not bad
+
+
+def _fits(index: NDArray, shape: tuple[int, ...], axis: int) -> bool:
+    """Whether an index is as large as an array of ``shape``, but along the axis."""
+    lead = (*shape[:axis], index.shape[axis], *shape[axis + 1 :])
+    return bool(index.dtype == np.int64 and index.shape == lead and index.size)
 
 
 def _axis_samples(draw: Draw, n: int, c: int) -> list[tuple[Any, ...]]:
     shapes = [((n, c), 0), ((n, c), 1), ((2, n, c), 1), ((c,), 0)]
-    return [(draw(*shape), _places(draw, *shape, below=shape[axis]), axis) for shape, axis in shapes]
+    return [(draw(*shape), places(draw, *shape, below=shape[axis]), axis) for shape, axis in shapes]
 
 
 @samples(_axis_samples)
 def gather(x: NDArray, index: NDArray, axis: int) -> Any:
     """Twin of `scatter.gather`."""
-    return _run(_gather, np.empty(index.shape, x.dtype), x, index, x.shape, axis)
+    if not _fits(index, x.shape, axis):
+        return NotImplemented
+    out = np.empty(index.shape, x.dtype)
+    return out if _run(plain(x), out, plain(index), axis, _READ) else NotImplemented
 
 
 @samples(lambda draw, n, c: [(x, at, axis, x.shape) for x, at, axis in _axis_samples(draw, n, c)])
 def scatter_add(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> Any:
     """Twin of `scatter.scatter_add`."""
-    if x.shape != index.shape:
+    if x.shape != index.shape or not _fits(index, size, axis):
         return NotImplemented
-    return _run(_scatter_add, np.zeros(size, x.dtype), x, index, tuple(size), axis)
+    out = np.zeros(size, x.dtype)
+    return out if _run(out, plain(x), plain(index), axis, _ADD) else NotImplemented
+
+
+@samples(lambda draw, n, c: [(f, draw(*x.shape), at, axis, x) for x, at, axis in _axis_samples(draw, n, c) for f in _HOW])
+def combine(ufunc: np.ufunc, out: NDArray, index: NDArray, axis: int, x: NDArray) -> Any:
+    """Twin of `scatter.combine`."""
+    how, inside = _HOW.get(ufunc), index.size and index.dtype == np.int64 and index.view(np.uint64).max() < out.shape[axis]
+    if how is None or not inside or x.shape != index.shape or not _fits(index, out.shape, axis) or not out.flags.carray:
+        return NotImplemented
+    _run(out, plain(x), plain(index), axis, how)
+    return None

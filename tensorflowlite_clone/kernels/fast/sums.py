@@ -10,7 +10,7 @@ from typing import Any
 from ..._typing import NDArray
 from .compiled import inlined, inlined_sum
 
-__all__ = ["centred_dot", "dot", "row_sum", "squares", "two_sums"]
+__all__ = ["dot", "row_sum", "squares", "two_sums"]
 
 #: Terms per partial sum, as in ``kernels/reduce.py``.
 _TERMS = 4_096
@@ -51,15 +51,6 @@ def squares(row: NDArray, mean: Any) -> Any:
     for j in range(row.size):
         d = row[j] - mean
         s += d * d
-    return s
-
-
-@inlined_sum
-def centred_dot(a: NDArray, b: NDArray, mean: Any) -> Any:
-    """The sum of the products of ``a`` with the distances of ``b`` from a number."""
-    s = a.dtype.type(0)
-    for j in range(a.size):
-        s += a[j] * (b[j] - mean)
     return s
 
 

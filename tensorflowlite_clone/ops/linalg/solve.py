@@ -38,9 +38,9 @@ class Inverse(MatrixFunction, title="linalg.inv"):
         if within is not None and deficient(x):
             raise np.linalg.LinAlgError
         if check:
-            return kernels.in_parts(np.linalg.inv, x)
+            return kernels.inverse(x)
         try:
-            return kernels.in_parts(np.linalg.inv, x)
+            return kernels.inverse(x)
         except np.linalg.LinAlgError:
             return _inverses(x)
 
@@ -73,7 +73,11 @@ class Solve(MatrixFunction, title="linalg.solve"):
     def forward(a, b, *, within=None):
         if within is not None and deficient(a):
             raise np.linalg.LinAlgError
-        return kernels.in_parts(np.linalg.solve, a, b)
+        return kernels.solve(a, b)
+
+    def gradients(g, a, ans, within, index):
+        h = Solve.of(transposed(a), g, within=within)
+        return [h if i else -np.matmul(h, transposed(ans)) for i in index]
 
     def grad_a(g, a, ans, within):
         return -np.matmul(Solve.of(transposed(a), g, within=within), transposed(ans))
@@ -95,6 +99,11 @@ class SolveTriangular(MatrixFunction, title="linalg.solve_triangular"):
 
     def forward(a, b, *, upper, unit=False):
         return substitute(a, b, upper, unit)
+
+    def gradients(g, a, ans, upper, unit, index):
+        h = SolveTriangular.of(transposed(a), g, upper=not upper, unit=unit)
+        found = -np.matmul(h, transposed(ans)) if 0 in index else None
+        return [h if i else Triu.of(found, k=int(unit)) if upper else Tril.of(found, k=-int(unit)) for i in index]
 
     def grad_a(g, a, ans, upper, unit):
         h = -np.matmul(SolveTriangular.of(transposed(a), g, upper=not upper, unit=unit), transposed(ans))

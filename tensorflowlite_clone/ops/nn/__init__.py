@@ -24,10 +24,11 @@ from . import (
     outside,
     pool,
     recurrent,
+    scale,
     shuffle,
 )
 
 __all__ = [
     "adaptive_pool", "attention", "bags", "cells", "composed", "conv", "ctc", "dropout", "embedding", "fold", "grid_sample",
-    "interpolate", "layered", "loss", "margin_loss", "multihead", "norm", "outside", "pool", "recurrent", "shuffle",
+    "interpolate", "layered", "loss", "margin_loss", "multihead", "norm", "outside", "pool", "recurrent", "scale", "shuffle",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
-"""Normalisation: layer, batch, group, instance, RMS and local response norm, and vectors scaled to length one.
+"""Normalisation: layer, batch, group, instance and RMS norm.
 
-`LayerNorm` and `BatchNorm` are one node each, with kernels for first order; their rules' bodies are the formulas in plain NumPy.
-Not here: norms of vectors and matrices (``ops/reduce.py``), the layers that keep weights and running statistics (``nn/normalization.py``).
+`LayerNorm`, `BatchNorm` and `GroupNorm` are one node each, with kernels for first order; the bodies of their rules are formulas in NumPy.
+Not here: vectors of length one (``scale.py``), norms of vectors and matrices (``ops/reduce.py``), the layers that keep weights and running
+statistics (``nn/normalization.py``).
 """
 
 from __future__ import annotations
@@ -15,25 +16,28 @@ from numpy import ndarray
 from ..._errors import ArgumentError, ShapeError, TransformError
 from ..._typing import Array
 from ...core.boxed import Boxed
-from ...core.broadcast import normalize_axis, shape_of, spread, spread_all
+from ...core.broadcast import shape_of, spread, spread_all
 from ...core.families import General
 from ...core.levels import all_values, number, untaped
 from ...core.operation import fused
 from ...core.publish import public, to_operand
 from ...core.tensor import Taped
+from ...kernels import group_norm as group_kernels
 from ...kernels import norm as kernels
 from ...kernels.reduce import power_of_two
 from ..cast import Clone, Connected, cast
 from ..reduce import Mean, Norm2, count, wide
 from ..shape import Reshape
 from .images import fold_axis, unfold_axis
-from .pool import AvgPool
 
 
-def _standardised(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """``(x - mean) / sqrt(var + eps)`` over axes, and ``1 / sqrt(var + eps)``; of float16 in float32, as squares may leave its range."""
+def _standardised(x: Array, axes: tuple[int, ...], eps: float, centre: bool = True) -> tuple[Array, Array]:
+    """``(x - mean) / sqrt(var + eps)`` over axes, and ``1 / sqrt(var + eps)``; of float16 in float32, as squares may leave its range.
+
+    Without ``centre`` the mean counts as 0.
+    """
     x = cast(x, np.float32) if x.dtype == np.float16 else x
-    centred = x - Mean.of(x, axis=axes, keepdims=True)
+    centred = x - Mean.of(x, axis=axes, keepdims=True) if centre else x
     rstd = 1.0 / _root_mean_square(centred, axes, eps)
     return centred * rstd, rstd
 
@@ -46,10 +50,10 @@ def _root_mean_square(x: Array, axes: tuple[int, ...], eps: float) -> Array:
     return np.hypot(Norm2.of(x, axis=axes, keepdims=True) * (1.0 / math.sqrt(max(count(shape_of(x), axes), 1))), math.sqrt(eps))
 
 
-def _through(g: Array, standard: Array, rstd: Array, axes: tuple[int, ...]) -> Array:
+def _through(g: Array, standard: Array, rstd: Array, axes: tuple[int, ...], centre: bool = True) -> Array:
     """The gradient of the standardisation."""
-    along = Mean.of(g * standard, axis=axes, keepdims=True)
-    return cast((g - Mean.of(g, axis=axes, keepdims=True) - standard * along) * rstd, g.dtype)
+    along = g - standard * Mean.of(g * standard, axis=axes, keepdims=True)
+    return cast((along - Mean.of(g, axis=axes, keepdims=True) if centre else along) * rstd, g.dtype)
 
 
 def _last(x: Array, n: int) -> tuple[int, ...]:
@@ -62,27 +66,33 @@ def _first(x: Array, n: int) -> tuple[int, ...]:
 
 
 class LayerNorm(General):
-    """Standardisation over the last ``n`` axes, times weight, plus bias (each of those axes' shape, or None)."""
+    """Standardisation over the last ``n`` axes, times weight, plus bias (each of those axes' shape, or None).
+
+    Without ``centre`` no mean is subtracted: RMS norm.
+    """
 
     optional = ("w", "b")
     flat = ("b",)
     real_only = True
     promotion = "same"
 
-    def forward(x, w, b, *, n, eps):
-        return kernels.layer_norm(x, w, b, n, eps)
+    def forward(x, w, b, *, n, eps, centre=True):
+        return kernels.layer_norm(x, w, b, n, eps, centre)
 
-    @fused(lambda g, x, w, n, eps: kernels.layer_norm_grad_x(g, x, w, n, eps))
-    def grad_x(g, x, w, n, eps):
+    def gradients(g, x, w, n, eps, centre, index):
+        return kernels.layer_norm_grad(g, x, w, n, eps, index, centre)
+
+    @fused(lambda g, x, w, n, eps, centre: kernels.layer_norm_grad(g, x, w, n, eps, (0,), centre)[0])
+    def grad_x(g, x, w, n, eps, centre):
         axes = _last(x, n)
-        standard, rstd = _standardised(x, axes, eps)
-        return _through(g if w is None else g * w, standard, rstd, axes)
+        standard, rstd = _standardised(x, axes, eps, centre)
+        return _through(g if w is None else g * w, standard, rstd, axes, centre)
 
-    @fused(lambda g, x, n, eps: kernels.layer_norm_grad_weight(g, x, n, eps))
-    def grad_w(g, x, n, eps):
-        return cast(np.sum(g * _standardised(x, _last(x, n), eps)[0], axis=_first(x, n)), g.dtype)
+    @fused(lambda g, x, n, eps, centre: kernels.layer_norm_grad(g, x, None, n, eps, (1,), centre)[0])
+    def grad_w(g, x, n, eps, centre):
+        return cast(np.sum(g * _standardised(x, _last(x, n), eps, centre)[0], axis=_first(x, n)), g.dtype)
 
-    @fused(lambda g, n: kernels.layer_norm_grad_bias(g, n))
+    @fused(lambda g, n: kernels.layer_norm_grad(g, g, None, n, 0.0, (2,))[0])
     def grad_b(g, n):
         return np.sum(g, axis=_first(g, n))
 
@@ -126,11 +136,12 @@ def _scaled(x: Any, eps: float) -> tuple[Any, ...]:
     return x, *kernels.batch_norm_stats(x), eps / np.square(flat), scale
 
 
-def _batch_norm_grad(g: Any, x: Any, w: Any, mean: Any, var: Any, eps: float) -> Any:
+def _batch_norm_grads(g: Any, x: Any, w: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
     if np.isfinite(var).all():
-        return kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, eps), w)[0]
+        return kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, eps), w)
     x, mean, var, least, scale = _scaled(x, eps)
-    return kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, least), w)[0] / scale
+    gx, gw, gb = kernels.batch_norm_grad(g, x, mean, _reciprocal_deviation(var, least), w)
+    return gx / scale, gw, gb
 
 
 def _batch_norm_grad_weight(g: Any, x: Any, mean: Any, var: Any, eps: Any) -> Any:
@@ -160,7 +171,11 @@ class BatchNorm(General):
         scaled, centre, spread, least, _ = _scaled(wide(x), eps)
         return kernels.batch_norm(scaled, centre, spread, w, b, least).astype(x.dtype), mean, var
 
-    @fused(_batch_norm_grad)
+    def gradients(g_out, x, w, mean, var, eps, index):
+        found = _batch_norm_grads(g_out, x, w, mean, var, eps)
+        return [found[i] for i in index]
+
+    @fused(lambda g_out, x, w, mean, var, eps: _batch_norm_grads(g_out, x, w, mean, var, eps)[0])
     def grad_x(g_out, x, w, mean, var, eps):
         axes = _other_axes(x)
         standard, rstd = _standardised(x, axes, eps)
@@ -187,6 +202,54 @@ class BatchNorm(General):
         w, b = (None if v is None else fold_axis(v, 0) for v in spread_all((w, b), mapped[1:], size))
         out, mean, var = cls.of(fold_axis(x, 1), w, b, **params)
         return unfold_axis(out, 1, size), unfold_axis(mean, 0, size), unfold_axis(var, 0, size)
+
+
+def _grouped(x: Array, groups: int) -> Array:
+    """(N, C, ...) -> (N, groups, ...)"""
+    shape = shape_of(x)
+    return np.reshape(x, (shape[0], groups, math.prod(shape[1:]) // groups))
+
+
+class GroupNorm(General):
+    """Standardisation of each of ``groups`` groups of channels of every example, times weight, plus bias (C) or None."""
+
+    optional = ("w", "b")
+    flat = ("b",)
+    real_only = True
+    promotion = "same"
+
+    def forward(x, w, b, *, groups, eps):
+        return group_kernels.group_norm(x, w, b, groups, eps)
+
+    def gradients(g, x, w, groups, eps, index):
+        return group_kernels.group_norm_grad(g, x, w, groups, eps, index)
+
+    @fused(lambda g, x, w, groups, eps: group_kernels.group_norm_grad(g, x, w, groups, eps, (0,))[0])
+    def grad_x(g, x, w, groups, eps):
+        standard, rstd = _standardised(_grouped(x, groups), (2,), eps)
+        through = _through(_grouped(g if w is None else g * _per_channel(w, x), groups), standard, rstd, (2,))
+        return np.reshape(through, shape_of(x))
+
+    @fused(lambda g, x, groups, eps: group_kernels.group_norm_grad(g, x, None, groups, eps, (1,))[0])
+    def grad_w(g, x, groups, eps):
+        standard = np.reshape(_standardised(_grouped(x, groups), (2,), eps)[0], shape_of(x))
+        return cast(np.sum(g * standard, axis=_other_axes(x)), g.dtype)
+
+    @fused(kernels.batch_norm_grad_bias)
+    def grad_b(g):
+        return np.sum(g, axis=_other_axes(g))
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """More examples, or, where each entry has a weight or bias of its own, more channels and groups."""
+        if not size:  # nothing to fold
+            return super().batch(size, values, mapped, params)
+        own = mapped[1] or mapped[2]
+        x, w, b = spread_all(values, mapped, size) if own else values
+        if not own:
+            return unfold_axis(cls.of(fold_axis(x, 0), w, b, **params), 0, size)
+        w, b = (None if v is None else fold_axis(v, 0) for v in (w, b))
+        return unfold_axis(cls.of(fold_axis(x, 1), w, b, **{**params, "groups": params["groups"] * size}), 1, size)
 
 
 def _affine_each(x: Array, w: Array | None, b: Array | None, each_w: bool, each_b: bool) -> Array:
@@ -360,8 +423,7 @@ def _group_norm(input: Array, num_groups: int, weight: Array | None = None, bias
         raise ShapeError(
             f"group_norm: needs more than one value per group: the input is {shape}, num_groups is {num_groups}; use fewer groups"
         )
-    rows = Reshape.of(x, shape=(shape[0], num_groups, math.prod(shape[1:]) // num_groups))
-    return _affine(Reshape.of(LayerNorm.of(rows, None, None, n=1, eps=eps), shape=shape), weight, bias)
+    return GroupNorm.of(x, weight, bias, groups=num_groups, eps=eps)
 
 
 @public("instance_norm", nn=True, method=False)
@@ -432,53 +494,4 @@ def _rms_norm(input: Array, normalized_shape: Any, weight: Array | None = None, 
     shape = _normalized_shape("rms_norm", normalized_shape, shape_of(x))
     _fits("rms_norm", "weight", weight, shape, f"normalized_shape is {shape}")
     small = float(np.finfo(x.dtype).eps) if eps is None else eps
-    v = cast(x, np.float32) if x.dtype == np.float16 else x  # squares of float16 may leave its range
-    scaled = cast(v / _root_mean_square(v, _last(v, len(shape)), small), x.dtype)
-    return scaled if weight is None else scaled * weight
-
-
-@public("normalize", nn=True, method=False, out=True)
-def _normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Array:
-    """``x / max(|x|_p, eps)``: vectors along ``dim`` scaled to length one.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.normalize(tl.tensor([[3.0, -4.0]]), p=1).mul(7).tolist()
-    [[3.0, -4.0]]
-    """
-    x = to_operand(input, "normalize")
-    if x.dtype == np.float16:  # whose quotients may leave its range
-        return cast(_normalize(cast(x, np.float32), p, dim, eps), np.float16)
-    axis = normalize_axis(dim, len(shape_of(x)), "normalize")
-    length = x.norm(p, axis, True)
-    return x / np.broadcast_to(length.clamp(min=eps), shape_of(x))
-
-
-@public("local_response_norm", nn=True, method=False)
-def _local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
-    """``x_c / (k + alpha mean(x_j^2))^beta``, with the mean over the ``size`` channels j around c (zeros beyond the first and last).
-
-    Shape: (N, C, ...) -> same. Raises `ShapeError` for fewer than 3 dimensions.
-
-    >>> import tensorflowlite_clone as tl
-    >>> tl.nn.functional.local_response_norm(tl.ones(1, 1, 2), 1, alpha=3.0, beta=0.5).tolist()
-    [[[0.5, 0.5]]]
-
-    Source: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet classification with deep convolutional neural networks" (2012), sec. 3.3.
-    """
-    x = to_operand(input, "local_response_norm")
-    shape = shape_of(x)
-    if len(shape) >= 3 and size >= 1 and 0 in shape:
-        return Clone.of(x)
-    if len(shape) < 3 or size < 1:
-        raise ShapeError(
-            f"local_response_norm: needs (N, C, ...) with 3 dimensions or more, size >= 1: the input is {shape}, size is {size}"
-        )
-    if x.dtype == np.float16:  # whose squares may leave its range
-        return cast(_local_response_norm(cast(x, np.float32), size, alpha, beta, k), np.float16)
-    planes = Reshape.of(x * x, shape=(shape[0], 1, shape[1], math.prod(shape[2:])))  # the channels are one axis of an image
-    before, after = size // 2, (size - 1) // 2
-    padded = np.pad(planes, ((0, 0), (0, 0), (before, after), (0, 0)))
-    means = AvgPool.of(
-        padded, kernel_size=(size, 1), stride=(1, 1), padding=(0, 0), ceil_mode=False, count_include_pad=True, divisor_override=None
-    )
-    return x / np.power(Reshape.of(means, shape=shape) * alpha + k, beta)
+    return LayerNorm.of(x, weight, None, n=len(shape), eps=small, centre=False)
