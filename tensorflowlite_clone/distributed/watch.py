@@ -18,7 +18,7 @@ import traceback
 from typing import Any
 
 from .._state import freed_by_fork
-from ..core.where import caller, line
+from ..core.where import NOWHERE, caller, line
 from .channel import CHANNELS, ENDED, MARKED
 from .engine import GRACE, WAITING, launched
 from .hub import ANSWER, STUCK, Hub, Line, Message, told
@@ -58,6 +58,18 @@ class Watch:
 
     def state(self) -> Message:
         """Where this process is: its calls, and the line of its main thread."""
+        calls = self.calls()
+        time.sleep(0)  # Python has just changed to this thread, so the frames of the others stand still for the next milliseconds
+        main = threading.main_thread().ident
+        frame = sys._current_frames().get(main) if main is not None else None
+        try:
+            place = caller(frame)
+        except AttributeError:  # of a frame that has ended meanwhile Python 3.11 tells anything
+            place = NOWHERE
+        return {"rank": self.rank, "calls": calls, "at": line(place)}
+
+    def calls(self) -> list[Message]:
+        """The last call of each channel, and what else this process waits in."""
         calls, now = [], time.monotonic()
         latest = [c.last() for c in CHANNELS.copy().values()]
         for call in [*(c for c in latest if c is not None), *MARKED.copy().values()]:
@@ -70,9 +82,7 @@ class Watch:
                 "channel": call.channel, "number": call.number, "said": call.said, "at": line(call.place), "done": call.done,
                 "waited": now - since, "ranks": list(call.ranks),
             })  # fmt: skip
-        main = threading.main_thread().ident
-        frame = sys._current_frames().get(main) if main is not None else None
-        return {"rank": self.rank, "calls": calls, "at": line(caller(frame))}
+        return calls
 
     def _run(self) -> None:
         selector = selectors.DefaultSelector()
@@ -116,14 +126,13 @@ class Watch:
 
     def _look(self) -> None:
         """Speak of calls that wait for long."""
-        state = self.state()
-        waiting = {(c["channel"], c["number"], c["said"]): c["waited"] for c in state["calls"] if not c["done"]}
+        waiting = {(c["channel"], c["number"], c["said"]): c["waited"] for c in self.calls() if not c["done"]}
         self.spoken = {key: at for key, at in self.spoken.items() if key in waiting}
         for key, waited in waiting.items():
             if waited > self.spoken.get(key, STUCK):
                 self.spoken[key] = min(2 * waited, max(self.limit, waited + 0.25))
                 if self.line is not None:
-                    self.line.send(stuck=True, state=state)
+                    self.line.send(stuck=True, state=self.state())
             if waited > self.limit + GRACE:
                 self._alone(f"it has waited for more than {self.limit:g} s, its limit, and nobody has answered")
 
