@@ -116,10 +116,8 @@ class Walk:
         special = bool(self.create_graph or self.observers or self.awaited or len(STEPS))
         entry: list[Any] | None = None  # what comes next, if it is in hand, and its key
         following = 0
-        while True:
+        while entry is not None or heap:
             if entry is None:
-                if not heap:
-                    return
                 following = heappop(heap)
                 entry = waiting.pop(following)
             node, g, owned = entry
@@ -158,10 +156,9 @@ class Walk:
                 if known is not None:
                     _add(known, gx)
                 elif reach is None or key in reach:
-                    if type(gx) is Placed:
-                        fresh = [parent, gx.whole(), True]
-                    else:  # a leaf takes a rule's fresh result, in nobody else's hands, as its own
-                        fresh = [parent, gx, type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None]
+                    placed = type(gx) is Placed  # a leaf takes a rule's fresh result, in nobody else's hands, as its own
+                    own = placed or (type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None)
+                    fresh = [parent, gx.whole() if placed else gx, own]
                     if entry is None:
                         entry, following = fresh, key
                         continue
