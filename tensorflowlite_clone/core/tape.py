@@ -213,7 +213,7 @@ class Placed:
         """``total`` plus this, in the memory of ``total`` where that is ``owned``, elsewhere in a copy."""
         if not isinstance(total, ndarray | np.generic) or total.dtype != self.part.dtype:
             return total + self.whole()
-        out = total if owned else np.array(total)
+        out: Any = total if owned else np.array(total)
         window = out[(*self.spec, ...)]
         np.add(window, self.part, out=window)
         return out

@@ -55,7 +55,7 @@ class Constraints:
             f = lambda v, c=c, args=args: _value(c, vector, v, args)  # noqa: E731
             given = c if isinstance(c, dict) else vars(c)
             own, second = given.get("jac"), given.get("hess")
-            jac = lambda v, f=f: numbers(jacfwd(f)(v))  # noqa: E731
+            jac: Any = lambda v, f=f: numbers(jacfwd(f)(v))  # noqa: E731
             if callable(own):
                 jac = lambda v, own=own, args=args: np.atleast_2d(numbers(own(vector.tree(v), *args)))  # noqa: E731
             bent: Any = lambda v, w, f=f: numbers(hessian(lambda u: np.sum(w * f(u)))(v))  # noqa: E731
