@@ -390,9 +390,16 @@ def _std(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
 
 
 class VarMean(NamedTuple):
-    """Variance (or standard deviation) and mean."""
+    """Variance and mean."""
 
     var: Tensor
+    mean: Tensor
+
+
+class StdMean(NamedTuple):
+    """Standard deviation and mean."""
+
+    std: Tensor
     mean: Tensor
 
 
@@ -405,9 +412,9 @@ def _var_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool
 
 
 @public("std_mean", method=False)
-def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> VarMean:
+def _std_mean(input: Array, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: float | None = None) -> StdMean:
     """Standard deviation and mean over ``dim``."""
-    return VarMean(
+    return StdMean(
         _std(input, dim, unbiased, keepdim, correction=correction), _mean(input, None if isinstance(dim, bool) else dim, keepdim)
     )
 
