@@ -22,6 +22,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.core import families as kinds
 
+pytest.importorskip("scipy", reason="SciPy is not installed")  # some pages are of its functions
 sys.path.append(str(Path(__file__).parent.parent / "docs" / "_ext"))
 from purposes import PURPOSES
 from reference_pages import families, parts, trying

@@ -137,7 +137,7 @@ def test_the_package_raises_nothing_of_python_s_own_with_a_value_in_it_that_coul
                     found += [f"{path}:{node.lineno}: {ast.unparse(v.value)}" for v in quoted if v.format_spec is None]
     assert {f.rsplit(": ", 1)[1] for f in found} <= {
         "name", "key", "fact", "__name__", "self.__name__", "target", "package", "outputs", "constant", "array", "type(self).__name__",
-        "name[2:]", "cls.flat",
+        "name[2:]", "cls.flat", "self.name", "owner.__name__",
     }, "\n".join(found)  # names of attributes, fields and modules  # fmt: skip
 
 
