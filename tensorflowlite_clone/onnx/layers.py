@@ -209,11 +209,11 @@ def layer_norm(call: Call) -> Value:
 @rule("GroupNorm")
 def group_norm(call: Call) -> Value:
     """Standardised by groups of channels, which become rows; then the affine map by channels."""
-    x, shape, groups = call[0], call.shape(0), call.params["groups"]
-    length = math.prod(shape[1:]) // groups
-    ones = call.graph.number(1, x.dtype).op("Expand", call.graph.ints([length]))
-    rows = x.reshape([shape[0], groups, length]).op("LayerNormalization", ones, None, axis=-1, epsilon=float(call.params["eps"]))
-    return _affine(rows.reshape(call.result_shape()), call)
+    x = call[0]
+    rows = x.reshape([0, call.params["groups"], -1])  # 0: the size that x has there
+    d = rows - rows.reduce("ReduceMean", [2], True)
+    out = d / ((d * d).reduce("ReduceMean", [2], True).op("Add", call.params["eps"])).op("Sqrt")
+    return _affine(out.op("Reshape", x.op("Shape", dtype=INT64)), call)
 
 
 @rule("BatchNorm")
