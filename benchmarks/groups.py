@@ -125,7 +125,8 @@ def page(run: dict[str, Any]) -> str:
         "[operation_speed.md](operation_speed.md).",
         "",
         f"Machine: {machine['cpu']}, {machine['threads']} threads, Python {machine['python']}, NumPy {machine['numpy']},",
-        f"{machine['blas']}; packages {versions}; {machine['time'][:10]}; {len(rows[0]['ours'])} pairs of processes each."
+        f"{machine['blas']}; packages {versions}; {machine['time'][:10]}; {len(rows[0]['ours'])} pairs of processes each;"
+        f" {sum(row['name'] != CONTROL for row in rows)} of {len(names()) - 1} workloads."
         + ("" if control is None else f" The control, which should be 1: {control['ratio']:.2f}."),
         *(["", "**The machine was noisy**: no ratio can be trusted further than the control's spread."] if run["noisy"] else []),
         "",

@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "tensorflowlite_clone"
 #: Bytes that a wheel may have.
-LIMIT = 1_600_000
+LIMIT = 1_700_000
 #: Files of the package that readers of its source want, and users do not.
 NOT_IN_WHEELS = re.compile(r"/README\.md$")
 #: What must be there though no import would miss it at once.

@@ -1,7 +1,8 @@
-"""The code in the README and the guides runs as it stands there and prints what it says; links lead somewhere; commands exist."""
+"""The code in the README runs as it stands there and prints what it says; links lead somewhere; commands exist; figures were measured."""
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -42,3 +43,12 @@ def test_the_targets_of_make_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z]+)\b", README):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_the_figures_are_those_of_the_benchmarks():
+    from benchmarks import groups
+
+    run = json.loads((ROOT / "benchmarks" / "results" / "one_thread.json").read_text(encoding="utf-8"))
+    for line in groups.summary(run["rows"]):
+        assert f"| {line.title} | {line.number} | {line.plain.mean:.2f} | {line.fast.mean:.2f} |" in README
+    assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == groups.page(run)
