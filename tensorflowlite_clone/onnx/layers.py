@@ -211,18 +211,20 @@ def group_norm(call: Call) -> Value:
     """Standardised by groups of channels, which become rows; then the affine map by channels."""
     x = call[0]
     rows = x.reshape([0, call.params["groups"], -1])  # 0: the size that x has there
-    d = rows - rows.reduce("ReduceMean", [2], True)
-    out = d / ((d * d).reduce("ReduceMean", [2], True).op("Add", call.params["eps"])).op("Sqrt")
-    return _affine(out.op("Reshape", x.op("Shape", dtype=INT64)), call)
+    return _affine(_standardised(rows, [2], call).op("Reshape", x.op("Shape", dtype=INT64)), call)
 
 
 @rule("BatchNorm")
 def batch_norm(call: Call) -> Value:
     """Standardised with the statistics of the batch, as modules without running ones are."""
     x, axes = call[0], [0, *range(2, call.array(0).ndim)]
+    return _affine(_standardised(x, axes, call), call)
+
+
+def _standardised(x: Value, axes: list[int], call: Call) -> Value:
+    """With mean 0 and variance 1 over the axes."""
     d = x - x.reduce("ReduceMean", axes, True)
-    out = d / ((d * d).reduce("ReduceMean", axes, True).op("Add", call.params["eps"])).op("Sqrt")
-    return _affine(out, call)
+    return d / ((d * d).reduce("ReduceMean", axes, True).op("Add", call.params["eps"])).op("Sqrt")
 
 
 def _affine(out: Value, call: Call) -> Value:

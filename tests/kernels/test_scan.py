@@ -24,7 +24,8 @@ from tensorflowlite_clone.kernels.scan import cumprod_grad, cumsum, prod_grad
 def test_running_sums_are_as_exact_as_numpys(shape, axis, dtype):
     x = np.random.default_rng(0).normal(size=shape).astype(dtype)
     exact = np.cumsum(x.astype("g"), axis=axis)
-    bound = 2 * abs(np.cumsum(x, axis=axis) - exact).max(initial=0) + np.finfo(dtype).eps * abs(exact).max(initial=0)
+    often = 2 if tl.fast.is_enabled() else 1  # the twin adds one after the other, as NumPy does, and rounds as it happens
+    bound = often * abs(np.cumsum(x, axis=axis) - exact).max(initial=0) + np.finfo(dtype).eps * abs(exact).max(initial=0)
     for given in (x, np.flip(x, axis)[..., ::-1][..., ::-1]):
         found = cumsum(given, axis)
         assert found.dtype == dtype and found.shape == shape
