@@ -37,8 +37,6 @@ from .threads import parallel
 
 __all__ = ["convolve", "convolve_input_grad", "convolve_weight_grad", "convolved_size"]
 
-FEW = 32_768  # elements of all windows up to which they are copied at once
-
 _Work: TypeAlias = Callable[[int, int], None]
 
 
@@ -131,7 +129,7 @@ def convolve(
             rows = np.matmul(_by_groups(x, groups), w.reshape(groups, -1, geo.taps).swapaxes(1, 2))
             y = out.reshape(geo.images, groups, -1)
             np.add(rows.swapaxes(0, 1), 0 if bias is None else bias.reshape(groups, -1), out=y)
-        elif groups == 1 and geo.images * geo.taps * geo.length <= FEW:
+        elif geo.is_small:
             _at_once(geo, x, w, out, bias)
         elif geo.is_product and geo.length >= MIN_COLUMNS:
             parallel(_multiply(geo, x, w, out, bias), geo.images, cost=_seconds(geo, 0))
@@ -146,8 +144,9 @@ def _at_once(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray 
     """All windows of a few small images in one copy, and a product: nothing of it need be cut, shared among threads, or kept."""
     if any(map(any, geo.padding)):
         inside, ends = [before for before, _ in geo.padding], [n + sum(p) for n, p in zip(geo.size, geo.padding, strict=True)]
-        padded = np.zeros((geo.images, geo.channels, *ends), x.dtype)
-        padded[(..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))] = x
+        padded: NDArray = np.zeros((geo.images, geo.channels, *ends), x.dtype)
+        middle: tuple[Any, ...] = (..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))
+        padded[middle] = x
         x = padded
     x = np.ascontiguousarray(x)
     pixels = x.strides[2:]

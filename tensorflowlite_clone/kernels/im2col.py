@@ -30,6 +30,7 @@ Index: TypeAlias = tuple[Any, ...]
 BLOCK_BYTES = 512 * 1024  # windows and products of a few images, which stay in a core's L2 cache
 PART_BYTES = 2 * 1024 * 1024  # of one image that has more: its parts overlap
 SMALL = 1_000_000  # multiplications up to which OpenBLAS takes matrices to be small
+FEW = 32_768  # elements of all windows up to which they are copied at once
 MIN_COLUMNS = 128  # a matrix product wants this many columns
 
 
@@ -83,6 +84,11 @@ class Geometry(_Fields):
     def is_whole(self) -> bool:
         """Whether the one window of an image is the image."""
         return self.length == 1 and self.size == self.kernel and not any(map(any, self.padding))
+
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether all windows together are few, on images of which nothing is cut off (padding below 0, as gradients have it)."""
+        return self.groups == 1 and self.images * self.taps * self.length <= FEW and min(map(min, self.padding), default=0) >= 0
 
     @cached_property
     def step_one(self) -> bool:
