@@ -40,6 +40,8 @@ class FourierTransform(Linear, AxisWise, title="fft"):
         return kernels.transform(x, axis, inverse, norm)
 
     def grad_x(g, x_dtype, axis, inverse, norm):
+        if type(g) is np.ndarray and g.dtype.kind == "c" != x_dtype.kind and axis:
+            return kernels.real_part(g, axis, inverse, norm)
         spectrum = FourierTransform.of(g, axis=axis, inverse=inverse, norm=norm)
         return spectrum if x_dtype.kind == "c" else np.real(spectrum)
 
