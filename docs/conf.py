@@ -35,6 +35,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "reference/README.md"]
 default_role = None
+toc_object_entries_show_parents = "hide"
 nitpicky = False
 html_math_renderer = "mathml"
 
