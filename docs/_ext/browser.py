@@ -94,6 +94,8 @@ def copied(app: Any, error: Exception | None) -> None:
     target = Path(app.outdir) / "browser"
     for name in ("worker.js", "page.js", "program.py"):
         shutil.copy(Path(app.srcdir) / "browser" / name, target / name)
+    if not app.config.browser_python:
+        return
     cache = Path(app.srcdir) / "_build" / "pyodide"
     try:
         fetch(cache)
@@ -106,6 +108,7 @@ def copied(app: Any, error: Exception | None) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx asks for this."""
+    app.add_config_value("browser_python", True, "", bool)
     app.connect("build-finished", copied)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

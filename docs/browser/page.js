@@ -56,6 +56,9 @@ export function plot(canvas, values) {
     c.fillRect(pad, y(power), w - pad, 0.5);
   }
   c.globalAlpha = 1;
+  c.strokeStyle = getComputedStyle(canvas).getPropertyValue("--pst-color-primary");
+  c.lineWidth = 1.5;
+  c.lineJoin = "round";
   c.beginPath();
   logs.forEach((v, i) => c[i ? "lineTo" : "moveTo"](x(i), y(v)));
   c.stroke();
