@@ -64,7 +64,7 @@ docs: SITE = docs/_build/$(if $(QUICK),quick,html)
 docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -j $(JOBS) -q -W --keep-going -d $(SITE)-doctrees \
-	  $(if $(QUICK),-D nb_execution_mode=off -D browser_python=0) docs $(SITE)
+	  $(if $(QUICK),-D nb_execution_mode=off -D suppress_warnings=myst-nb.lexer -D browser_python=0) docs $(SITE)
 	@echo "open $(SITE)/index.html, or make docs-serve for the pages that run Python"
 
 docs-serve: docs
