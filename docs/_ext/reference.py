@@ -16,14 +16,15 @@ from typing import Any
 
 from purposes import PURPOSES
 from reference_pages.names import PACKAGE, Entry, Reference, signature
-from reference_pages.parts import Parts
+from reference_pages.parts import Parts, listed
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import tensorflowlite_clone as tl
 
 
 def escaped(text: str) -> str:
-    """Prose of which no star, bar or underscore is markup; code, examples and roles stay as they are."""
+    """Prose of which no star, bar, underscore or initial ("F. Gers", no list) is markup; code, examples and roles stay as they are."""
+    text = re.sub(r"^([A-Z]\. )", r"\\\1", text, flags=re.M)
     parts = re.split(r"(``.*?``|:doc:`[^`]*`|^ *>>>.*(?:\n(?! *\n).*)*)", text, flags=re.M)
     return "".join(p if i % 2 else re.sub(r"[*|]|(?<=\w)_(?!\w)", r"\\\g<0>", p) for i, p in enumerate(parts))
 
@@ -110,8 +111,9 @@ def table(entries: list[Entry]) -> list[str]:
     lines = [".. list-table::", "   :widths: 30 70", "   :class: reference-list", ""]
     for e in sorted(entries, key=lambda e: e.name.lower()):
         also = [n for n in e.names if n != e.name and not n.endswith("_")]
+        said = (*listed(e).about, e.first)[0]
         first = (
-            escaped(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", e.first)).rstrip(".")
+            escaped(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", said)).rstrip(".")
             + "."
             + (f" Also ``{'``, ``'.join(also)}``." if also else "")
         )

@@ -37,9 +37,20 @@ ANSWERS: dict[str, Callable[..., Any]] = {name: own[name] for name in own if isi
 ROOT_PI = math.sqrt(math.pi)
 
 
+def _number(x: Any, others: list[np.dtype[Any]], whole: bool) -> Array:
+    """A Python number as an array that does not widen the others, as NumPy has it; what counts something (``whole``) stays an integer."""
+    weak = type(x) in (float, complex) or (type(x) is int and not whole)
+    return np.asarray(x, np.result_type(*others, x) if weak else None)
+
+
+def _floor(k: Any) -> Any:
+    return math.floor(k) * 1.0 if isinstance(k, int | float) else np.floor(k)
+
+
 def _ufunc(name: str, *slopes: Callable[..., Any] | None) -> Any:
     """SciPy's ufunc as a primitive; ``slopes``, one for each operand, are functions of the result and all operands, or None."""
-    outputs = getattr(sp, name).nout
+    plain = getattr(sp, name)
+    outputs, whole = plain.nout, {k for loop in plain.types for k, c in enumerate(loop.partition("-")[0]) if c in "lqi"}
 
     def jvp(ts: tuple[Any, ...], ans: Any, *xs: Array) -> Any:
         moved: list[Any] = [0.0] * outputs
@@ -61,14 +72,16 @@ def _ufunc(name: str, *slopes: Callable[..., Any] | None) -> Any:
             None if f is None else np.real(f) if x.dtype.kind != "c" == f.dtype.kind else f for f, x in zip(found, xs, strict=True)
         )
 
-    call = primitive(getattr(sp, name), vjp=vjp, jvp=jvp, vmap="broadcast", name=f"scipy.special.{name}")
+    call = primitive(plain, vjp=vjp, jvp=jvp, vmap="broadcast", name=f"scipy.special.{name}")
 
-    @functools.wraps(getattr(sp, name), updated=())
+    @functools.wraps(plain, updated=())
     def checked(*xs: Any) -> Any:
         for k, (x, slope) in enumerate(zip(xs, slopes, strict=True)):
             if slope is None and varies(x):
                 raise TransformError(f"scipy.special.{name}: its derivative in argument {k} is not known here; detach that argument")
-        return call(*(x if isinstance(x, Boxed) else np.asarray(x) for x in xs))
+        others = [np.dtype(x.dtype) for x in xs if hasattr(x, "dtype")]
+        others = [np.dtype(f"f{t.itemsize // 2}") if t.kind == "c" else t for t in others]
+        return call(*(x if isinstance(x, Boxed) else _number(x, others, k in whole) for k, x in enumerate(xs)))
 
     ANSWERS[name] = checked
     return checked
@@ -152,11 +165,11 @@ ANSWERS |= {
     "chdtri": lambda v, p: 2 * gammainccinv(v / 2, p),
     "gdtr": lambda a, b, x: gammainc(b, a * x),
     "gdtrc": lambda a, b, x: gammaincc(b, a * x),
-    "pdtr": lambda k, m: gammaincc(np.floor(k) + 1.0, m),
-    "pdtrc": lambda k, m: gammainc(np.floor(k) + 1.0, m),
-    "bdtr": lambda k, n, p: betainc(n - np.floor(k), np.floor(k) + 1.0, 1 - p),
-    "bdtrc": lambda k, n, p: betainc(np.floor(k) + 1.0, n - np.floor(k), p),
-    "nbdtr": lambda k, n, p: betainc(n, np.floor(k) + 1.0, p),
+    "pdtr": lambda k, m: gammaincc(_floor(k) + 1.0, m),
+    "pdtrc": lambda k, m: gammainc(_floor(k) + 1.0, m),
+    "bdtr": lambda k, n, p: betainc(n - _floor(k), _floor(k) + 1.0, 1 - p),
+    "bdtrc": lambda k, n, p: betainc(_floor(k) + 1.0, n - _floor(k), p),
+    "nbdtr": lambda k, n, p: betainc(n, _floor(k) + 1.0, p),
     "fdtr": lambda m, n, x: betainc(m / 2, n / 2, m * x / (m * x + n)),
     "fdtrc": lambda m, n, x: betainc(n / 2, m / 2, n / (m * x + n)),
 }
@@ -284,10 +297,16 @@ def _axes(x: Any, axis: Any) -> Any:
     return tuple(range(len(shape_of(x)))) if axis is None else axis
 
 
+def _along(f: Callable[..., Any]) -> Callable[..., Any]:
+    def along(x: Any, axis: Any = None) -> Any:
+        return f(x, axis) if axis is not None else np.reshape(f(np.reshape(x, -1), 0), shape_of(x))
+
+    return along
+
+
 ANSWERS |= {name: own[name] for name in ("polygamma", "multigammaln", "zeta")}
 ANSWERS["logsumexp"] = lambda a, axis=None, keepdims=False: own["logsumexp"](a, _axes(a, axis), keepdims)
-for _name in ("softmax", "log_softmax"):
-    ANSWERS[_name] = lambda x, axis=None, f=own[_name]: f(x, axis) if axis is not None else np.reshape(f(np.reshape(x, -1), 0), shape_of(x))
+ANSWERS |= {name: _along(own[name]) for name in ("softmax", "log_softmax")}
 #: By name, what takes plain arrays, too.
 globals().update({name: either(getattr(sp, name), answer) for name, answer in ANSWERS.items()})
 __getattr__ = others("special", "call the ufunc of this name, or write its formula")

@@ -70,6 +70,15 @@ def difference(f, x):
     return (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
 
 
+@pytest.mark.parametrize("name", [n for n, ds in DOMAINS.items() if len(ds) > 1 and ds[0] != DEGREES])
+def test_numbers_of_python_do_not_widen(name):
+    *numbers, last = operands(name)
+    x = tl.tensor(last[:3].astype(np.float32), requires_grad=True)
+    ans = getattr(S, name)(*(float(a[0]) for a in numbers), x)
+    ans.sum().backward()
+    assert ans.dtype == x.grad.dtype == tl.float32
+
+
 CASES = [(n, k) for n, ds in DOMAINS.items() for k, d in enumerate(ds) if callable(d) and k not in KEPT.get(n, ())]
 
 
