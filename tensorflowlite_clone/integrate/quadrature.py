@@ -19,9 +19,10 @@ from ..core.broadcast import shape_of
 from ..core.levels import all_values, off_tape
 from ..core.tensor import Tensor
 from ..func import jvp, vjp, vmap
+from ..func.implicitly import in_tensors
 from ..func.primitives import primitive
-from ..func.tree import ravel, ravel_pytree
-from .packing import Arguments, are_tensors
+from ..func.tree import flatten, ravel, ravel_pytree
+from .packing import Arguments
 from .systems import plain
 
 
@@ -61,7 +62,7 @@ def quad(
     Source: SciPy's `quad_vec`, a globally adaptive Gauss-Kronrod rule.
     """
     arguments = Arguments(args if isinstance(args, tuple) else (args,))
-    tensors = are_tensors(a, b, args)
+    tensors = in_tensors(flatten((a, b, args))[0])
     limits = [_limit(x) for x in (a, b)]
 
     def integrand(x: Any, *params: Array) -> Any:
