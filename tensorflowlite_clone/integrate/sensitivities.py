@@ -19,7 +19,7 @@ import numpy as np
 from .._typing import Array
 from .solvers import initial_value, integrate, key_of, solve
 from .steps import STIFF, blocks
-from .systems import System
+from .systems import System, plain
 
 #: Nodes and weights on (0, 1), exact to degree 9, for the integrals over a step.
 NODES, WEIGHTS = ((np.polynomial.legendre.leggauss(5)[0] + 1) / 2, np.polynomial.legendre.leggauss(5)[1] / 2)
@@ -45,7 +45,7 @@ def pull_back(system: System, y0: Array, ts: Array, params: Sequence[Array], g: 
                     adjoint = adjoint + g[:, j]
             block.collect(sums)
     if how.timed and not how.fixed and m > 1:
-        flows = np.array([system.value(t, y, params) for t, y in zip(ts, ys, strict=True)])
+        flows = np.array([plain(system.rhs(t, y, *params)) for t, y in zip(ts, ys, strict=True)])
         times = np.einsum("kin,in->ki", g, flows)
         times[:, 0] = -(adjoint @ flows[0])
     return [adjoint + g[:, 0] * (m > 1), times, *(s.astype(p.dtype) for s, p in zip(sums, params, strict=True))]
@@ -56,7 +56,7 @@ def push_forward(system: System, y0: Array, ts: Array, params: Sequence[Array], 
     dy0, dts, *dparams = dx
     (k, n), m, how = dy0.shape, len(ts), system.how
     ys, dense = _solved(system, y0, ts, params)
-    flows = np.array([system.value(t, y, params) for t, y in zip(ts, ys, strict=True)]) if how.timed and not how.fixed else None
+    flows = np.array([plain(system.rhs(t, y, *params)) for t, y in zip(ts, ys, strict=True)]) if how.timed and not how.fixed else None
     tangent = dy0 if flows is None else dy0 - dts[:, :1] * flows[0]
     if how.implicit and n > STIFF:
         starts = [np.concatenate([y0, t]) for t in tangent]
@@ -92,7 +92,7 @@ def _interval(system: System, between: Any, ys: Array, ts: Array, params: Sequen
     if alone:
         start, atol = np.concatenate([start, ys[1]]), np.concatenate([atol, np.broadcast_to(system.tolerance(ys[1], params), (n,))])
     else:
-        between = between or initial_value(system, ys[0], *ts, params, dense=True).sol
+        between = between or initial_value(system, ys[0], ts[0], ts[1], params, dense=True).sol
         more["jac"] = lambda t, _: np.kron(np.eye(k), -system.jacobian(t, between(t), params).T)
 
     def backwards(t: float, a: Array) -> Array:

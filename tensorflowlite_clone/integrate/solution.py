@@ -36,7 +36,7 @@ def _solve_jvp(tangents: tuple[Any, ...], ans: Array, system: System, *x: Array)
     return tangent_of(system, tangents[1:], *x)
 
 
-def _solve_vmap(size: int, flags: tuple[bool, ...], system: System, *x: Array) -> Array:
+def _solve_vmap(size: int, flags: tuple[bool, ...], system: System, *x: Array) -> Any:
     if _alone(system, flags[1:]):
         return NotImplemented
     out = solution(*_joint(system, size, flags[1:], x))
@@ -61,7 +61,7 @@ def _push_jvp(tangents: tuple[Any, ...], ans: Array, system: System, dx: tuple[A
     return tangent_of(system, tuple(ddx), *x) + second
 
 
-def _push_vmap(size: int, flags: tuple[Any, ...], system: System, dx: tuple[Array, ...], *x: Array) -> Array:
+def _push_vmap(size: int, flags: tuple[Any, ...], system: System, dx: tuple[Array, ...], *x: Array) -> Any:
     if _alone(system, flags[2:]) and any(flags[2:]):
         return NotImplemented
     dx = tuple(_spread(size, flags[1], dx))
@@ -94,10 +94,9 @@ def _pull_jvp(tangents: tuple[Any, ...], ans: Any, system: System, g: Array, *x:
     return tuple(a + h for a, h in zip(adjoint_of(system, dg, *x), pull(g), strict=True))
 
 
-def _pull_vmap(size: int, flags: tuple[bool, ...], system: System, g: Array, *x: Array) -> tuple[Array, ...]:
+def _pull_vmap(size: int, flags: tuple[bool, ...], system: System, g: Array, *x: Array) -> Any:
     if not any(flags[2:]):
-        shared: tuple[Array, ...] = adjoint_of(system, g, *x)
-        return shared
+        return adjoint_of(system, g, *x)
     if _alone(system, flags[2:]):
         return NotImplemented
     joint, *x0 = _joint(system, size, flags[2:], x)

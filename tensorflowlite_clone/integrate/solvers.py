@@ -13,7 +13,7 @@ import numpy as np
 from .._errors import ArgumentError
 from .._lazy import optional
 from .._typing import Array
-from .systems import System
+from .systems import ChangedError, System
 
 #: Explicit methods of fixed steps: the weights of slopes in stages (rows) and in the result, and at which parts of a step stages are.
 TABLEAUS: dict[str, tuple[Array, Array, Array]] = {
@@ -77,7 +77,10 @@ def integrate(system: System, fun: Callable[..., Array], t0: float, t1: float, y
         return fun(t, y)
 
     try:
-        found = solve_ivp(followed, (t0, t1), y0, method=how.method, rtol=rtol, atol=atol, **how.options, **more)
+        try:
+            found = solve_ivp(followed, (t0, t1), y0, method=how.method, rtol=rtol, atol=atol, **how.options, **more)
+        except ChangedError:
+            found = solve_ivp(followed, (t0, t1), y0, method=how.method, rtol=rtol, atol=atol, **how.options, **more)
     except RuntimeError as error:
         if "Failed to converge" not in str(error):
             raise

@@ -176,7 +176,7 @@ def blocks(
     size = max(1, BLOCK // (len(c) * n * {Collocation: n * len(c), Explicit: n, Taped: 1}[kind]))
     for i in [0] if dense is not None else order(range(len(ts) - 1)):
         asked = ts if dense is not None else ts[i : i + 2]
-        between = dense or initial_value(system, ys[i], *asked, params, dense=True).sol
+        between = dense or initial_value(system, ys[i], asked[0], asked[1], params, dense=True).sol
         low, high = sorted((asked[0], asked[-1]))
         inner = between.ts[(between.ts > low) & (between.ts < high)]
         grid = np.unique(np.concatenate([inner, asked]))[:: 1 if asked[0] == low else -1]
