@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,9 +41,9 @@ ANSWERS: dict[str, Callable[..., Any]] = vars(f)
 ROOT_PI, TAU = math.sqrt(math.pi), 2 * math.pi
 
 
-def _ufunc(name: str, *slopes: Callable[..., Any] | None) -> None:
-    """Enter SciPy's ufunc as a primitive; ``slopes``, one for each operand, are functions of the result and all operands, or None."""
-    several = getattr(sp, name).nout > 1
+def _ufunc(name: str, plain: Any, *slopes: Callable[..., Any] | None) -> Any:
+    """A ufunc as a primitive; ``slopes``, one for each operand, are functions of the result and all operands, or None."""
+    several = getattr(plain, "nout", 1) > 1
 
     def rows(ans: Any, xs: tuple[Array, ...]) -> list[Any]:
         """By operand the slopes of all results."""
@@ -60,16 +61,16 @@ def _ufunc(name: str, *slopes: Callable[..., Any] | None) -> None:
 
         return tuple(None if row is None else pulled(row, x) for row, x in zip(rows(ans, xs), xs, strict=True))
 
-    call = primitive(getattr(sp, name), vjp=vjp, jvp=jvp, vmap="broadcast", name=f"scipy.special.{name}")
+    call = primitive(plain, vjp=vjp, jvp=jvp, vmap="broadcast", name=f"scipy.special.{name}")
 
-    @functools.wraps(getattr(sp, name), updated=())
+    @functools.wraps(plain, updated=())
     def checked(*xs: Any) -> Any:
         for k, (x, slope) in enumerate(zip(xs, slopes, strict=True)):
             if slope is None and varies(x):
                 raise TransformError(f"scipy.special.{name}: its derivative in argument {k} is not known here; detach that argument")
         return call(*(x if isinstance(x, Boxed) else np.asarray(x) for x in xs))
 
-    ANSWERS[name] = checked
+    return checked
 
 
 def _down(n: Any) -> Any:
@@ -109,8 +110,40 @@ def _student_slope(ans: Array, v: Array, t: Array) -> Any:
     return -np.sign(t) * (_beta_slope(v / 2, half, x, 0) / 2 + by_x) / 2
 
 
-def _elliptic_slope(ans: Array, phi: Array, m: Array) -> Any:
-    return (f.ellipeinc(phi, m) / (2 * m) - np.sin(2 * phi) / (4 * np.sqrt(1 - m * np.sin(phi) ** 2))) / (1 - m) - ans / (2 * m)
+def _sine_squares(power: int, phi: Array, m: Array) -> Array:
+    """The integral of ``sin^2 / (1 - m sin^2)^(power / 2)``, by Carlson's R_D: the slopes of both integrals in m are made of it."""
+    turns = np.rint(phi / math.pi)
+    s = np.sin(phi - turns * math.pi)
+    rest = 1 - m * s * s
+    part, whole = ((rest, 1.0), (1 - m, 1.0)) if power == 1 else ((1.0, rest), (1.0, 1 - m))
+    out: Array = (s**3 * sp.elliprd(1 - s * s, *part) + 2 * turns * sp.elliprd(0.0, *whole)) / 3
+    return out
+
+
+def _sine_square(phi: Array, m: Array, power: int) -> Any:
+    s = np.sin(phi) ** 2
+    return s / (1 - m * s) ** (power / 2)
+
+
+def _by_m(there: Any, phi: Array, m: Array, factor: float) -> Any:
+    """``there / m``; at 0 ``factor`` times the integral of sin^4."""
+    at_0 = factor * (3 * phi / 8 - np.sin(2 * phi) / 4 + np.sin(4 * phi) / 32)
+    return np.where(m == 0, at_0, there / np.where(m == 0, 1.0, m))
+
+
+def _second(y: Array, phi: Array, m: Array) -> Any:
+    """Twice the second slope of F in m, by its differential equation."""
+    ends = np.sin(2 * phi) / (4 * (1 - m * np.sin(phi) ** 2) ** 1.5)
+    return _by_m((f.ellipkinc(phi, m) / 2 - (1 - 2 * m) * y - ends) / (1 - m), phi, m, 1.5)
+
+
+FIRST = _ufunc(
+    "ellipeinc",
+    partial(_sine_squares, 1),
+    lambda y, phi, m: _sine_square(phi, m, 1),
+    lambda y, phi, m: _by_m((THIRD(phi, m) - y) / 2, phi, m, 0.5),
+)
+THIRD = _ufunc("ellipkinc", partial(_sine_squares, 3), lambda y, phi, m: _sine_square(phi, m, 3), _second)
 
 
 # fmt: off
@@ -171,8 +204,8 @@ SLOPES: dict[str, tuple[Callable[..., Any] | None, ...]] = {
     "ellipk": (lambda y, m: math.pi / 8 * f.hyp2f1(1.5, 1.5, 2.0, m),),
     "ellipe": (lambda y, m: -math.pi / 8 * f.hyp2f1(0.5, 1.5, 2.0, m),),
     "ellipkm1": (lambda y, p: (p * y - f.ellipe(1 - p)) / (2 * p * (1 - p)),),
-    "ellipkinc": (lambda y, phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2), _elliptic_slope),
-    "ellipeinc": (lambda y, phi, m: np.sqrt(1 - m * np.sin(phi) ** 2), lambda y, phi, m: (y - f.ellipkinc(phi, m)) / (2 * m)),
+    "ellipkinc": (lambda y, phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2), lambda y, phi, m: THIRD(phi, m) / 2),
+    "ellipeinc": (lambda y, phi, m: np.sqrt(1 - m * np.sin(phi) ** 2), lambda y, phi, m: -FIRST(phi, m) / 2),
     # polynomials
     "eval_gegenbauer": (None, None, lambda y, n, a, x: _some(n) * 2.0 * a * f.eval_gegenbauer(_down(n), a + 1.0, x)),
     "eval_legendre": (None, lambda y, n, x: _some(n) * f.eval_gegenbauer(_down(n), 1.5, x)),
@@ -191,7 +224,7 @@ SLOPES: dict[str, tuple[Callable[..., Any] | None, ...]] = {
     "powm1": (lambda y, x, a: a * x ** (a - 1), lambda y, x, a: (y + 1) * np.log(x)),
 }
 for _name, _slopes in SLOPES.items():
-    _ufunc(_name, *_slopes)
+    ANSWERS[_name] = _ufunc(_name, getattr(sp, _name), *_slopes)
 
 #: What is made of these.
 ANSWERS |= {name: own[f"bessel_{name}"] for name in ("j0", "j1", "y0", "y1")}
