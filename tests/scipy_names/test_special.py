@@ -37,7 +37,7 @@ DOMAINS = {
     "erfcx": (span(-3, 3),), "dawsn": (P,), "ndtr": (span(-3, 3),), "ndtri": (UNIT,), "log_ndtr": (span(-9, 3),), "ndtri_exp": (span(-9,
     -0.1),),
     "exp1": (P,), "expi": (span(0.1, 9),), "expn": (ORDERS, span(0.1, 9)), "spence": (P,), "ellipk": (UNIT,), "ellipe": (UNIT,),
-    "ellipkm1": (UNIT,), "ellipkinc": (span(0.5, 1.5), UNIT), "ellipeinc": (span(0.5, 1.5), UNIT), "j0": (P,), "j1": (P,), "y0": (P,),
+    "ellipkm1": (UNIT,), "ellipkinc": (span(-5, 5), span(-2, 0.95)), "ellipeinc": (span(-5, 5), span(-2, 0.95)), "j0": (P,), "j1": (P,), "y0": (P,),
     "y1": (P,),
     "k0": (P,), "k1": (P,), "k0e": (P,), "k1e": (P,), "i0": (span(-4, 4),), "i1": (span(-4, 4),), "i0e": (P,), "i1e": (P,),
     **{n: (ORDERS, span(0.5, 9)) for n in ("jv", "yv", "iv", "kv", "jve", "yve", "ive", "kve", "struve", "jn", "kn", "yn")},
