@@ -134,8 +134,98 @@ def test_counts_and_vectors():
     np.testing.assert_allclose(ours.logpdf(B.T, np.zeros(4), Q), theirs.logpdf(B.T, np.zeros(4), Q), rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", [*LAWS, "poisson", "binom", "bernoulli", "nbinom"])
+def test_laws_take_shapes_by_name_and_all_that_scipys_have(name):
+    shapes = {**LAWS, "poisson": (2.5,), "binom": (6, 0.3), "bernoulli": (0.3,), "nbinom": (4.0, 0.4)}[name]
+    ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+    names = (theirs.shapes or "").replace(",", " ").split()
+    density, z = ("logpmf" if hasattr(theirs, "pmf") else "logpdf"), np.array([-1.0, 0.0, 0.4, 1.0, 2.0, 7.0])
+    for method in (density, density[3:], "cdf", "sf"):
+        expected = getattr(theirs, method)(z, *shapes, loc=0.0)
+        with np.errstate(all="ignore"):
+            for given in (z, tl.tensor(z)):  # SciPy's own, and our formulas, also outside of the support and between counts
+                found = getattr(ours, method)(given, **dict(zip(names, shapes, strict=True)))
+                np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-9, atol=1e-15, err_msg=method)
+        np.testing.assert_allclose(getattr(ours(*shapes), method)(z), expected, rtol=1e-12)
+    for k, shape in enumerate(names):
+        if name in ("binom",) and shape == "n":
+            continue
+        line = (  # noqa: E731
+            lambda a, k=k, shape=shape: np.sum(
+                getattr(ours, density)(
+                    np.array([0.0, 1.0]), *shapes[:k], **{shape: a}, **dict(zip(names[k + 1 :], shapes[k + 1 :], strict=True))
+                )
+            )
+        )
+        inside = np.isfinite(getattr(theirs, density)(np.array([0.0, 1.0]), *shapes)).all()
+        if inside:
+            assert grad(line)(np.array(shapes[k])) == pytest.approx(difference(lambda t, k=k: line(shapes[k] + t)), rel=1e-6, abs=1e-9)  # noqa: B023
+    for call in (
+        lambda d: d.mean(*shapes),
+        lambda d: d(*shapes).var(),
+        lambda d: d(*shapes, loc=1).interval(0.9),
+        lambda d: d.entropy(*shapes),
+    ):
+        np.testing.assert_allclose(call(ours), call(theirs), rtol=1e-12)
+    assert ours.rvs(*shapes, size=3, random_state=0).tolist() == ours(*shapes).rvs(size=3, random_state=0).tolist()
+    for call in (lambda a: ours.mean(*shapes, loc=a), lambda a: ours(*shapes, loc=a).std()):
+        with pytest.raises(RuntimeError, match=rf"scipy\.stats\.{name}\.\w+: it has no derivative here; write its formula"):
+            grad(call)(np.array(0.5))
+    for wrong in (lambda: ours.cdf(tl.tensor(z), *shapes, mean=1.0), lambda: ours.cdf(tl.tensor(z), *shapes, 1, 2, 3)):
+        with pytest.raises(TypeError, match=rf"{name}\.cdf: takes .*loc"):
+            wrong()
+
+
+def test_vectors_are_those_of_scipy():
+    x, mean, alpha = np.array([0.2, 0.3, 0.5]), np.array([0.1, -0.4, 0.2]), np.array([1.5, 2.0, 0.7])
+    cov = np.array([[2.0, 0.3, 0.1], [0.3, 1.0, 0.2], [0.1, 0.2, 1.5]])
+    normal = [
+        (x, mean, cov), (np.stack([x, mean]), mean, cov), (x, None, cov), (x, mean, 2.0), (x, mean, np.array([1.0, 2.0, 3.0])),
+        (x, 0.1, 2.0), (np.array(0.3), 0.1, 2.0), (x, None, 1.0),
+    ]  # fmt: skip
+    for name, cases in {
+        "multivariate_normal": normal,
+        "dirichlet": [(x, alpha), (x[:2], alpha), (np.stack([x, x[::-1]], 1), alpha)],
+    }.items():
+        ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+        for first, *rest in cases:
+            expected = theirs.logpdf(first, *rest)
+            for found in (
+                ours.logpdf(first, *rest),
+                ours.logpdf(tl.tensor(first), *rest),
+                ours(*rest).logpdf(first),
+                np.log(ours.pdf(first, *rest)),
+            ):
+                np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-10)
+                assert np.shape(found) == np.shape(expected)
+            line = lambda t: np.sum(theirs.logpdf(first * np.exp(0 * t), *rest[:-1], rest[-1] * np.exp(t)))  # noqa: B023, E731
+            own = lambda t: np.sum(ours.logpdf(first, *rest[:-1], rest[-1] * np.exp(t)))  # noqa: B023, E731
+            assert grad(own)(np.array(0.0)) == pytest.approx(difference(line), rel=1e-7)
+        assert ours(*cases[0][1:]).rvs(random_state=0).shape == theirs(*cases[0][1:]).rvs(random_state=0).shape
+
+
+@pytest.mark.parametrize("name", ["zscore", "gmean", "hmean", "sem", "variation", "skew", "kurtosis", "entropy"])
+def test_moments_of_samples(name):
+    ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+    a, d = np.random.default_rng(3).uniform(0.5, 2.0, (5, 3)), np.random.default_rng(4).normal(size=(5, 3))
+    more = {
+        "zscore": [{"ddof": 1}], "sem": [{"ddof": 0}], "variation": [{"ddof": 1}], "skew": [{"bias": False}],
+        "kurtosis": [{"bias": False}, {"fisher": False}], "entropy": [{"qk": np.exp(d)}, {"base": 2}],
+    }.get(name, [])  # fmt: skip
+    for how in [{}, {"axis": 1}, {"axis": None}, *more]:
+        if name == "entropy" and how == {"axis": None}:
+            continue
+        np.testing.assert_allclose(np.asarray(ours(tl.tensor(a), **how)), theirs(a, **how), rtol=1e-12)
+        assert np.array_equal(ours(a, **how), theirs(a, **how))
+        line = lambda t: theirs(a + t * d, **how)  # noqa: B023, E731
+        np.testing.assert_allclose(jvp(lambda x: ours(x, **how), (a,), (d,))[1], difference(line), rtol=1e-7, atol=1e-8)  # noqa: B023
+        w = np.cos(np.arange(np.size(line(0.0)))).reshape(np.shape(line(0.0)))
+        pulled = grad(lambda x: np.sum(w * ours(x, **how)))(a)  # noqa: B023
+        np.testing.assert_allclose(np.sum(pulled * d), np.sum(w * difference(line)), rtol=1e-7, atol=1e-8)
+
+
 @pytest.mark.parametrize(
-    "name", ["signal.hilbert", "linalg.logm", "fft.hfft", "stats.zscore", "ndimage.gaussian_filter1d", "interpolate.pchip_interpolate"]
+    "name", ["signal.hilbert", "linalg.logm", "fft.hfft", "stats.rankdata", "ndimage.gaussian_filter1d", "interpolate.pchip_interpolate"]
 )
 def test_others_are_refused_by_name(name):
     module, _, last = name.partition(".")
