@@ -34,7 +34,8 @@ PURPOSES: list[tuple[str, str, str, str, str]] = [
     ("Loading data: utils.data, datasets, transforms", "data", "guide/data",
      "utils.data utils.data.distributed datasets transforms transforms.functional", ""),
     ("Science: integrate, scipy, numpy", "science", "science/index",
-     "integrate scipy.linalg scipy.fft scipy.signal scipy.ndimage scipy.interpolate scipy.stats", "integrate/ scipy/ numpy"),
+     "integrate scipy.linalg scipy.fft scipy.signal scipy.ndimage scipy.interpolate scipy.stats scipy.integrate "
+     "scipy.optimize", "integrate/ scipy/ numpy"),
     ("Several processes: distributed", "distributed", "distributed",
      "distributed distributed.nn distributed.optim distributed.fsdp distributed.checkpoint utils.offload", "distributed/"),
     ("Distributions", "distributions", "guide/distributions",

@@ -10,9 +10,11 @@ from tensorflowlite_clone.func import grad, jacfwd, jacrev, jvp, vmap
 
 pytest.importorskip("scipy")
 import scipy.fft
+import scipy.integrate
 import scipy.interpolate
 import scipy.linalg
 import scipy.ndimage
+import scipy.optimize
 import scipy.signal
 import scipy.stats
 
@@ -231,3 +233,59 @@ def test_others_are_refused_by_name(name):
     module, _, last = name.partition(".")
     with pytest.raises(RuntimeError, match=rf"scipy\.{module}\.{last}: it has no derivative here"):
         grad(lambda x: np.sum(getattr(getattr(tl.scipy, module), last)(x, 1, 1)))(Q)
+
+
+def ivp(world, p, t_span=(0.0, 2.0), t_eval=None, **how):
+    def fun(t, y, a, b):
+        return [a * y[0] - b * y[0] * y[1], -y[1] + t * y[0] * y[1]]
+
+    return world.integrate.solve_ivp(fun, t_span, [1.0, p[2]], t_eval=t_eval, args=(p[0], p[1]), rtol=1e-11, atol=1e-13, **how)
+
+
+@pytest.mark.parametrize("times", [None, np.linspace(0.0, 2.0, 4), np.array([0.3, 1.1])])
+@pytest.mark.parametrize("method", ["RK45", "Radau"])
+def test_initial_value_problems_by_scipys_name(times, method):
+    p, d = np.array([1.1, 0.4, 0.7]), np.array([0.5, -1.0, 0.3])
+    plain, expected = ivp(tl.scipy, p, t_eval=times, method=method), ivp(scipy, p, t_eval=times, method=method)
+    assert np.array_equal(plain.y, expected.y) and type(plain) is type(expected)
+    final = (lambda s: s.y[:, -1]) if times is None else (lambda s: s.y)
+    line = lambda t: final(ivp(scipy, p + t * d, t_eval=times, method=method))  # noqa: E731
+    value, slope = jvp(lambda q: final(ivp(tl.scipy, q, t_eval=times, method=method)), (p,), (d,))
+    np.testing.assert_allclose(value, final(expected), rtol=1e-8)
+    np.testing.assert_allclose(slope, difference(line), rtol=1e-5, atol=1e-7)
+    w = np.cos(np.arange(value.size)).reshape(value.shape)
+    pulled = grad(lambda q: np.sum(w * final(ivp(tl.scipy, q, t_eval=times, method=method))))(p)
+    np.testing.assert_allclose(pulled @ d, np.sum(w * slope), rtol=1e-6)
+    for wrong in ({"dense_output": True}, {"events": lambda t, y, a, b: y[0]}):
+        with pytest.raises(ValueError, match="solve_ivp: dense_output and events have no derivative here"):
+            grad(lambda q: np.sum(ivp(tl.scipy, q, **wrong).y))(p)  # noqa: B023
+
+
+def test_solvers_by_scipys_name():
+    for name in ("minimize", "root", "least_squares", "curve_fit", "fixed_point"):
+        assert getattr(tl.scipy.optimize, name) is getattr(tl.optim, name)
+    assert tl.scipy.integrate.quad is tl.integrate.quad
+    f = lambda x, p: np.stack([x[0] ** 2 + x[1] - p[0], x[0] - x[1] * p[1]])  # noqa: E731
+    p, d = np.array([1.5, 0.8]), np.array([0.3, -1.0])
+    line = lambda t: scipy.optimize.fsolve(f, [1.0, 1.0], (p + t * d,), xtol=1e-13)  # noqa: E731
+    value, slope = jvp(lambda q: tl.scipy.optimize.fsolve(f, [1.0, 1.0], (q,), xtol=1e-13), (p,), (d,))
+    np.testing.assert_allclose(value, line(0.0), rtol=1e-10)
+    np.testing.assert_allclose(slope, difference(line), rtol=1e-6)
+    assert tl.scipy.optimize.fsolve(lambda x: x**2 - 2.0, 1.0).shape == (1,)
+    for call, said in ((lambda q: tl.scipy.optimize.brentq(lambda x, q: x - q, 0, 1, (q[0],)), "minimize, root"),
+                       (lambda q: tl.scipy.integrate.simpson(q), "quad, solve_ivp")):  # fmt: skip
+        with pytest.raises(RuntimeError, match=rf"it has no derivative here; {said}.* have derivatives"):
+            grad(call)(p)
+
+
+@pytest.mark.parametrize("name", ["trapezoid", "cumulative_trapezoid"])
+def test_integrals_of_samples(name):
+    ours, theirs = getattr(tl.scipy.integrate, name), getattr(scipy.integrate, name)
+    y, d, x = RNG.normal(size=(4, 5)), RNG.normal(size=(4, 5)), np.cumsum(RNG.uniform(0.1, 1.0, 5))
+    hows = [{}, {"x": x}, {"dx": 0.3}, {"axis": 0}, {"x": np.tile(x, (4, 1))}, {"x": x[:4], "axis": 0}]
+    for how in [*hows, *([{"initial": 0, **h} for h in hows] if name[0] == "c" else [])]:
+        np.testing.assert_allclose(np.asarray(ours(tl.tensor(y), **how)), theirs(y, **how), rtol=1e-12)
+        assert np.array_equal(ours(y, **how), theirs(y, **how))
+        np.testing.assert_allclose(jvp(lambda a: ours(a, **how), (y,), (d,))[1], theirs(d, **how), rtol=1e-10)  # noqa: B023
+    step = lambda t: theirs(y, x + t * d[0])  # noqa: E731
+    np.testing.assert_allclose(jvp(lambda a: ours(y, a), (x,), (d[0],))[1], difference(step), rtol=1e-8, atol=1e-10)
