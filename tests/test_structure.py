@@ -31,7 +31,7 @@ FLOORS = {
     "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 6, "special": 5, "func": 5,
     "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "numpy": 6, "cpu": 6, "cuda": 6,
     "distributed": 6.5, "distributed/optim": 9, "distributed/fsdp": 9, "distributed/checkpoint": 11, "distributed/launch": 7,
-    "nn": 7, "integrate": 7, "scipy": 7, "distributions": 8,
+    "nn": 7, "integrate": 7, "distributions": 8, "scipy": 9,
     "jit": 8, "optim": 8, "profiler": 9, "utils": 9, "io": 10, "onnx": 10, "transforms": 10, "datasets": 10,
     "serialization": 11, "as_torch": 12, "__init__": 13,
 }  # fmt: skip
