@@ -35,6 +35,9 @@ INTERNAL = frozenset({
 })  # fmt: skip
 
 
+SEQUENCES = frozenset({list, tuple})
+
+
 def asked_by_product(frame: Any) -> bool:
     """Whether it is SciPy's product with a sparse matrix that wants an array, which leaves what is none to the other operand."""
     return frame.f_code.co_name == "_matmul_dispatch" and str(frame.f_globals.get("__name__")).startswith("scipy.sparse")
@@ -103,7 +106,7 @@ class Boxed(Methods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         handler = UFUNCS.get(ufunc) or answer_to_ufunc(ufunc)
-        if handler is not None and method == "__call__" and not kwargs and not any(type(a) in (list, tuple) for a in args):
+        if handler is not None and method == "__call__" and not kwargs and SEQUENCES.isdisjoint(map(type, args)):
             return handler(*args)
         if kwargs.get("out") is not None:
             if method == "__call__" and kwargs.get("where", True) is not True and len(kwargs["out"]) == 1:  # elsewhere it stays as it is

@@ -46,11 +46,9 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     return g if g.shape == shape else np.reshape(g, shape)
 
 
-def expand_reduced(g: Array, axis: Axes, keepdims: bool, shape: Shape) -> Array:
-    """Give the result ``g`` of a reduction of ``shape`` over ``axis`` its reduced axes back, with length 1."""
-    if axis is None:
-        return np.reshape(g, (1,) * len(shape)) if shape else g
-    return g if keepdims else np.expand_dims(g, axis)
+def expand_reduced(g: Array, axis: Axes, keepdims: bool) -> Array:
+    """Give the result ``g`` of a reduction over ``axis`` its reduced axes back, with length 1; of all axes it broadcasts as it is."""
+    return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
 def normalize_axis(axis: int, ndim: int, op: str) -> int:
@@ -112,7 +110,7 @@ def align(values: Sequence[Array], mapped: Sequence[bool], size: int) -> list[Ar
     ``values[i]`` has the hidden axis of length ``size`` in front where ``mapped[i]``; ones are inserted behind it
     until all values have the same number of visible axes.
     """
-    ndims = [len(getattr(v, "shape", ())) - m for v, m in zip(values, mapped, strict=True)]
+    ndims = [len(getattr(v, "shape", ())) - m for v, m in zip(values, mapped)]  # noqa: B905  (strict= costs as much as the rest)
     ndim = max(ndims)
     out = list(values)
     for i, n in enumerate(ndims):

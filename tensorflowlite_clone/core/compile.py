@@ -11,14 +11,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from contextvars import Context
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
-from .._state import next_serial, state
+from .._state import QUIET, next_serial, state
 from . import observe, registry
 from .boxed import Boxed
 from .broadcast import as_ndarray, shape_of, unbroadcast
@@ -31,12 +29,10 @@ from .recording import Recorded
 from .short import OVERFLOW, TINY
 from .tensor import Taped, Tensor
 from .versions import Cell
+from .views import look
 from .where import caller, know_inside
 
 MAX_ARRAYS = 5
-#: A context without NumPy's warnings; to run a function in a copy of it takes a tenth of what `np.errstate` does.
-QUIET = Context()
-QUIET.run(np.seterr, all="ignore")
 ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)
 
 
@@ -48,7 +44,7 @@ _aside = False
 def install() -> None:
     """Let every operation compile itself when it is first recorded."""
     Recorded.specialise = specialise
-    Plan.write = staticmethod(_written_step)
+    Plan.write = staticmethod(_write)
     observe.on_switch(_stand_aside, _come_back)
 
 
@@ -127,11 +123,13 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any, cal
         "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
         "new_node": op.__new__, "F32": float32,
         "op": op, "slow": slow, "forward": op.forward, "uneven": op.uneven,
-        "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result,
+        "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result, "look": look,
         "shape_of": shape_of, "explain": explain, "quiet": QUIET.copy, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
-        scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in range(1 << len(op.names))]
+        masks = range(1 << len(op.names))
+        scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in masks]
+        scope[f"nested_{needs}"] = [_compiled_plan(op, mask, needs, boxes=True) for mask in masks]
     source = _call_source(op, order)
     for i, name in enumerate(called):
         source = re.sub(rf"\ba{i}\b", name, source)
@@ -155,23 +153,25 @@ def _call_source(op: type[Operation], order: Any) -> str:
     star = ", *" if op.params else ""
     lines = [f"def call({', '.join(positional)}{star}{params}):"]
     lines += _fetch(op)
-    lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    try:"]
+    lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    if plain:", "        try:"]
     arrays = ", ".join(f"d{i}" for i in range(k))
     begin = "quiet().run({}, " if op.quiet else "{}("
     call = f"{begin.format('forward')}{arrays}{keywords})"
     if _even(op):
-        lines[-1:-1] = ["    same = mask != 3 or d0.shape == d1.shape"]
+        lines[-2:-2] = ["    same = plain and (mask != 3 or d0.shape == d1.shape)"]
         call += f" if same else {begin.format('uneven')}{arrays})" * (op.uneven is not None)
-    lines += [f"        ans = {call}"]
-    values = f"({arrays},), dict({keywords[2:]})"
-    lines += ["    except ERRORS as error:", f"        raise explain(op, {values}, error) from error"]
-    result = f"plain_result(op, ans, dict({keywords[2:]})) if isinstance(ans, Boxed) else as_ndarray(ans)"
-    lines += [f"    if type(ans) is not ndarray: ans = {result}"]
-    kind = "".join(f"a{i}._results if mask & {1 << i} else " for i in range(k - 1)) + f"a{k - 1}._results"
+    lines += [f"            ans = {call}"]
+    params = f"dict({keywords[2:]})"
+    lines += ["        except ERRORS as error:", f"            raise explain(op, ({arrays},), {params}, error) from error"]
+    result = f"plain_result(op, ans, {params}) if isinstance(ans, Boxed) else as_ndarray(ans)"
+    lines += [f"        if type(ans) is not ndarray: ans = {result}", f"    else: ans = op.of({arrays}{keywords})"]
+    own = [f"mask & {1 << i} and a{i}.level == level" for i in range(k)]
+    kind = "".join(f"a{i}._results if {own[i]} else " for i in range(k - 1)) + f"a{k - 1}._results"
     lines += [f"    out = new({kind} if level else Tensor)", "    out.array = ans", "    out.level = level", "    out._grad = None"]
     lines += ["    out.version = out.views = None"]
     if op.is_view:
-        lines += ["    if mask & 1: a0.show(out)"]
+        lines += [f"    if {'plain' if k == 1 else f'plain and {own[0]}'}: a0.show(out)"]
+        lines += [f"    elif {'not plain' if k == 1 else own[0]}: look(a0, out, op, {params})"]
     differentiable = [i for i in range(k) if op.differentiable_mask >> i & 1]
     some = " or ".join(f"n{i} is not None" for i in differentiable)
     lines += [f"    if ({some}) and state.grad_enabled:", "        node = out.node = new_node(op)", "        node.seq = next_serial()"]
@@ -181,67 +181,84 @@ def _call_source(op: type[Operation], order: Any) -> str:
 
 
 def _fetch(op: type[Operation]) -> list[str]:
-    """Lines that take ``d`` (array), ``n`` (node) and ``v`` (version) out of every operand, and leave ``mask`` 0 for the slow path."""
+    """Lines that take ``d`` (what it holds), ``n`` (node) and ``v`` (version) out of every operand.
+
+    They leave ``mask`` 0 for the slow path; else the bits of the tensors of ``level`` and of constants below it, and in ``plain`` whether
+    all that is held are arrays. Boxes among it go one level down, by ``op.of``.
+    """
     k = len(op.names)
     promoted = [i for i, n in enumerate(op.names) if op.promotion and (op.promoted is None or n in op.promoted)]
     take = [f"d{i} = a{i}.array; n{i} = a{i}.node; v{i} = a{i}.version" for i in range(k)]
     number = "d{i} = a{i}; n{i} = v{i} = None"
-    inexact = "({} or d{}.dtype.kind == 'f')"
+    computes = " and ({0} is F32 or {0}.char != 'E')"  # bfloat16 is for the slow path
+    inexact = " and ({} or {}.kind == 'f')"
     if k == 1:
-        check = ""
+        check = "" if op.is_view or op.any_dtype else computes.format("d0.dtype")
         if op.real_only:
-            check = " and d0.dtype.kind == 'f'"
+            check = " and d0.dtype.kind == 'f'" + check
         elif op.promotion == "inexact":
-            check = " and " + inexact.format("n0 is not None", 0)
-        if not (op.is_view or op.any_dtype or op.real_only):
-            check += " and (d0.dtype is F32 or d0.dtype.kind != 'V')"
+            check = inexact.format("n0 is not None", "d0.dtype") + check
         return [
             "    mask = 0",
             "    if isinstance(a0, Taped):",
             f"        {take[0]}",
-            f"        if type(d0) is ndarray{check}: mask = 1; level = a0.level",
+            f"        {f'if {check[5:]}: ' if check else ''}mask = 1; level = a0.level; plain = type(d0) is ndarray",
         ]
     if k == 2 and promoted == [0, 1]:
-        check = " and " + inexact.format("n0 is not None or n1 is not None", 0) if op.promotion == "inexact" else ""
-        check = " and d0.dtype.kind == 'f'" if op.real_only else check + " and (d0.dtype is F32 or d0.dtype.kind != 'V')"
+        check = computes.format("d0.dtype")
+        if op.real_only:
+            check = " and d0.dtype.kind == 'f'" + check
+        elif op.promotion == "inexact":
+            check = inexact.format("n0 is not None or n1 is not None", "d0.dtype") + check
+        below = "a{0}.level < a{1}.level"
+        alike = "(d0.dtype is d1.dtype or d0.dtype == d1.dtype)"
         lines = [
             "    mask = 0",
             "    if isinstance(a0, Taped):",
             f"        {take[0]}",
             "        if isinstance(a1, Taped):",
             f"            {take[1]}",
+            f"            if {alike}{check}:",
+            "                plain = type(d0) is ndarray and type(d1) is ndarray",
+            "                if a0.level == a1.level: mask = 3; level = a0.level",
         ]
-        lines += [
-            "            if type(d0) is ndarray and type(d1) is ndarray and d0.dtype is d1.dtype and a0.level == a1.level"
-            + check
-            + ": mask = 3; level = a0.level"
-        ]
+        for i in (1, 0):  # a constant beside a value that a transform follows
+            constant = f"n{i} is None and type(d{i}) is ndarray"
+            lines += [f"                elif {below.format(i, 1 - i)} and {constant}: mask = 3; level = a{1 - i}.level"]
+        lines += [f"        elif isinstance(a1, Boxed) and {below.format(1, 0)}:", f"            {number.format(i=1)}"]
+        lines += [f"            if {alike}{check}: mask = 1; level = a0.level; plain = False"]
+        other = f"    elif isinstance(a1, Taped) and isinstance(a0, Boxed) and {below.format(0, 1)}:"
+        reverse = [other, f"        {take[1]}; {number.format(i=0)}"]
+        reverse += [f"        if {alike}{check}: mask = 2; level = a1.level; plain = False"]
         if op.numbers_allowed:
             # float16 beside a number outside its range is for the slow path: see ``short.py``.
-            fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.kind == 'f' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
-            lines += [f"        elif (type(a1) is float or type(a1) is int) and type(d0) is ndarray and {fits.format(0, 1)}:"]
-            lines += [f"            {number.format(i=1)}; mask = 1; level = a0.level"]
+            fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
+            single = "mask = {0}; level = a{1}.level; plain = type(d{1}) is ndarray"
+            lines += [f"        elif (type(a1) is float or type(a1) is int) and {fits.format(0, 1)}:"]
+            lines += [f"            {number.format(i=1)}; {single.format(1, 0)}"]
             lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {take[1]}"]
-            lines += [f"        if type(d1) is ndarray and {fits.format(1, 0)}: {number.format(i=0)}; mask = 2; level = a1.level"]
-        return lines
-    lines = ["    mask = 0; level = None; dtype = None"]
+            lines += [f"        if {fits.format(1, 0)}: {number.format(i=0)}; {single.format(2, 1)}"]
+        return lines + reverse
+    lines = ["    mask = 0; level = -2; dtype = None; known = plain = True"]  # -2: below all levels
     for i in range(k):
-        same = f" and (dtype is None or d{i}.dtype is dtype)" if i in promoted else ""
-        remember = f"; dtype = d{i}.dtype" if i in promoted else ""
         lines += [
             f"    if isinstance(a{i}, Taped):",
-            f"        {take[i]}",
-            f"        if type(d{i}) is ndarray and (level is None or a{i}.level == level){same} and mask >= 0:",
-            f"            mask |= {1 << i}; level = a{i}.level{remember}",
-            "        else: mask = -1",
-            *_constants(op, i, i not in promoted, number.format(i=i)),
-            "    else: mask = -1",
+            f"        {take[i]}; mask |= {1 << i}",
+            f"        if a{i}.level > level: level = a{i}.level",
+            f"        if type(d{i}) is not ndarray: plain = False",
         ]
-    refused = "dtype.kind != 'f'" if op.promotion == "inexact" or op.real_only else "dtype.kind == 'V'"
-    tail = f" or (dtype is not None and dtype is not F32 and {refused})"
+        if i in promoted:
+            lines += [
+                f"        if dtype is None: dtype = d{i}.dtype",
+                f"        elif d{i}.dtype is not dtype and d{i}.dtype != dtype: known = False",
+            ]
+        lines += [*_constants(op, i, i not in promoted, number.format(i=i)), "    else: known = False"]
+    refused = "dtype.char == 'E'" + " or dtype.kind != 'f'" * (op.promotion == "inexact" or op.real_only)
+    tail = [f"(dtype is not None and dtype is not F32 and ({refused}))"]
     if op.real_only and not promoted:
-        tail += "".join(f" or (d{i} is not None and d{i}.dtype.kind == 'c')" for i in range(k))
-    return [*lines, f"    if mask < 0{tail}: mask = 0"]
+        tail += [f"(d{i} is not None and d{i}.dtype.kind == 'c')" for i in range(k)]
+    tail += [f"(mask & {1 << i} and a{i}.level != level and (n{i} is not None or type(d{i}) is not ndarray))" for i in range(k)]
+    return [*lines, f"    if not known or {' or '.join(tail)}: mask = 0"]
 
 
 def _even(op: type[Operation]) -> bool:
@@ -295,7 +312,7 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
             lines += place
         else:  # a number that is saved cannot change
             lines += [f"if mask & {sum(1 << i for i in set(inputs))}:", *("    " + line for line in place)]
-    lines += [f"node.plan = plans_{needs}[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
+    lines += [f"node.plan = (plans_{needs} if plain else nested_{needs})[mask]", f"node.parents = ({', '.join(f'n{i}' for i in parents)},)"]
     lines += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})"]
     recorded = f"({', '.join(versions)}{',' if versions else ''})"
     if plan.answers:
@@ -313,38 +330,62 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
     return [indent + line for line in lines]
 
 
-def _compiled_plan(op: type[Operation], mask: int, needs: int) -> Plan | None:
-    """The plan of one case with its step written out; None where a needed array is not a tensor."""
+def _compiled_plan(op: type[Operation], mask: int, needs: int, boxes: bool = False) -> Plan | None:
+    """The plan of one case, its steps to be written out; None where a needed array is not a tensor.
+
+    ``boxes`` says that some of what is held are boxes.
+    """
     if needs & ~mask:
         return None
     plan = Plan(op, mask, needs, len(op.names))
-    plan.step = _written_step(plan)
+    plan.boxes = boxes
+    _write(plan)
     return plan
 
 
-def _written_step(plan: Plan) -> Callable[[Any, Any], Any]:
-    """The first-order step of a plan, written out."""
+def _write(plan: Plan) -> None:
+    """Let a plan write out its steps: that on arrays now, those of which most programs have no use when they are first called."""
+    plan.step = _later(plan, "step", "boxes") if plan.boxes else _written(plan, "arrays")
+    if not plan.op.flat_mask:
+        plan.replay = _later(plan, "replay", "replay")
+
+
+def _later(plan: Plan, name: str, form: str) -> Callable[..., Any]:
+    def first(*args: Any) -> Any:
+        written = _written(plan, form)
+        setattr(plan, name, written)
+        return written(*args)
+
+    return first
+
+
+def _written(plan: Plan, form: str) -> Callable[..., Any]:
+    """A step of a plan, written out."""
     op: Any = plan.op
-    scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast, "joint": plan.joint and plan.joint.rule}
+    scope: dict[str, Any] = {"ndarray": ndarray, "unbroadcast": unbroadcast, "joint": plan.joint and plan.joint.rule, "wrap": Tensor.wrap}
     scope |= {f"rule{m}": step.rule for m, step in enumerate(plan.steps)} | {f"kernel{m}": step.kernel for m, step in enumerate(plan.steps)}
-    exec(compile(_step_source(plan), f"<compiled {op.__name__} step {plan.mask},{plan.needs}>", "exec"), scope)
-    step: Callable[[Any, Any], Any] = scope["step"]
+    exec(compile(_step_source(plan, form), f"<compiled {op.__name__} {form} {plan.mask},{plan.needs}>", "exec"), scope)
+    step: Callable[..., Any] = scope["step"]
     return step
 
 
-def _step_source(plan: Plan) -> str:
-    """The text of ``step``: unpack what was saved, compare versions, run the rules (or their kernels), sum back what was broadcast."""
+def _step_source(plan: Plan, form: str = "arrays") -> str:
+    """The text of ``step``: unpack what was saved, compare versions, run the rules (or their kernels), sum back what was broadcast.
+
+    In the form "arrays" kernels take the place of rules; "boxes" is for where some of what is held are boxes, and "replay" runs the
+    rules on tensors, which record it.
+    """
     op = plan.op
-    lines = ["def step(node, g):", *_unpack(plan)]
+    lines = [f"def step(node, g{', level' * (form == 'replay')}):", *_unpack(plan, form == "replay")]
     several = op.broadcasts and len(op.names) > 1
     if several:
         lines += ["    shapes = node.shapes"]
-    joint, one_by_one = plan.joint, []
+    joint, one_by_one = plan.joint if form == "arrays" else None, []
     for m, (rule, kernel, cotangents, positions, _) in enumerate(plan.steps):
         arguments = _arguments(cotangents, positions)
         if rule is no_gradient:
             one_by_one += [f"    g{m} = None"]
-        elif kernel is None or joint is not None:
+        elif kernel is None or joint is not None or form != "arrays":
             one_by_one += [f"    g{m} = rule{m}({arguments})"]
         else:
             one_by_one += [f"    g{m} = kernel{m}({arguments}) if type(g) is ndarray else rule{m}({arguments})"]
@@ -367,12 +408,12 @@ def _arguments(cotangents: tuple[int, ...], positions: tuple[int, ...]) -> str:
     return ", ".join([*(["g"] if cotangents else []), *(f"s{j}" for j in positions)])
 
 
-def _unpack(plan: Plan) -> list[str]:
-    """Lines that take out of the node what it saved, after comparing versions, as the rules see it."""
+def _unpack(plan: Plan, replay: bool) -> list[str]:
+    """Lines that take out of the node what it saved, after comparing versions, as the rules see it: to ``replay``, as tensors."""
     if not plan.save:
         return []
     unpack = f"{', '.join(f's{j}' for j in range(len(plan.save)))}, = node.saved"
-    lines = [f"    {unpack}"]
+    lines = ["    if node.saved is None: raise node.released()"] * replay + [f"    {unpack}"]
     tensors = [j for j, s in enumerate(plan.save) if plan.is_tensor(s)]
     answers = [j for j, s in enumerate(plan.save) if s[0] == ANSWER]
     if tensors or answers:
@@ -384,4 +425,6 @@ def _unpack(plan: Plan) -> list[str]:
             lines += [f"    if {' or '.join(changed)}: node.check_versions(); {unpack}"]
         else:
             lines += [f"    if (({fresh}) if versions is None else ({' or '.join(changed)})): node.check_versions(); {unpack}"]
+    if replay:
+        return lines + [f"    s{j} = wrap(s{j}, level); s{j}.node = node" for j in answers]
     return lines + [f"    s{j} = s{j}.array" for j in tensors]

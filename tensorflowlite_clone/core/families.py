@@ -13,7 +13,6 @@ import numpy as np
 from .._typing import Array
 from .boxed import Boxed
 from .broadcast import align, normalize_axis, shape_of, spread_all
-from .levels import everything
 from .operation import Operation
 from .plan import Rule, Source
 from .transpose import batch_by_loop, jvp_by_transposition
@@ -42,9 +41,9 @@ class LinedUp(General):
         return cls.of(*(values if len(values) == 1 else align(values, mapped, size)), **params)
 
     @classmethod
-    def moving(cls, tangents: list[Array | None]) -> list[tuple[str, Array]]:
-        """The arrays that have both a tangent and a rule."""
-        return [(n, t) for n, t in zip(cls.names, tangents, strict=True) if t is not None and n in cls.rules]
+    def moving(cls, tangents: list[Array | None]) -> list[tuple[int, Array]]:
+        """The arrays that have both a tangent and a rule, by number."""
+        return [(i, t) for i, t in enumerate(tangents) if t is not None and cls.differentiable_mask >> i & 1]
 
 
 class Elementwise(LinedUp):
@@ -70,7 +69,7 @@ class Elementwise(LinedUp):
         """The rule applied to the tangent."""
         ans = cls.of(*primals, **params)
         with np.errstate(all="ignore"):  # as in the backward pass: an infinite slope is a result, not a warning
-            return ans, _total([cls.run_rule(n, (t,), primals, ans, params) for n, t in cls.moving(tangents)], ans)
+            return ans, _total([cls.run_rule(i, (t,), primals, ans, params) for i, t in cls.moving(tangents)], ans)
 
 
 class Inexact(Elementwise):
@@ -112,8 +111,8 @@ class ElementwiseTuple(LinedUp):
         with np.errstate(all="ignore"):
             for k, (name, ans) in enumerate(zip(cls.outputs or (), answers, strict=True)):
                 moving = [] if name in cls.constant_outputs else cls.moving(tangents)
-                gs = [(n, (*nothing[:k], t, *nothing[k + 1 :])) for n, t in moving]
-                moved.append(_total([cls.run_rule(n, g, primals, answers, params) for n, g in gs], ans))
+                gs = [(i, (*nothing[:k], t, *nothing[k + 1 :])) for i, t in moving]
+                moved.append(_total([cls.run_rule(i, g, primals, answers, params) for i, g in gs], ans))
         return answers, tuple(moved)
 
 
@@ -258,8 +257,10 @@ def zero_wins(rule: Rule) -> Rule:
 
 def has_nan(x: Array) -> bool:
     """Whether NaN is among the values of ``x``, or of what its boxes hold."""
-    squares = (np.vdot(a, a) for a in everything(x) if not isinstance(a, Boxed))
-    return any(bool(s != s) for s in squares)
+    if isinstance(x, Boxed):
+        return any(map(has_nan, x.parts()))
+    square = np.vdot(x, x)
+    return bool(square != square)
 
 
 def shift_axes(axis: Any, ndim: int, op: str) -> Any:

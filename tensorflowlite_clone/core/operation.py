@@ -26,7 +26,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import OperandError
-from .._state import state
+from .._state import QUIET, state
 from .._typing import Array
 from . import registry
 from .boxed import Boxed
@@ -117,7 +117,7 @@ class Operation(Recorded, metaclass=OperationType):
     defaults: ClassVar[dict[str, Any]] = {}
     rules: ClassVar[dict[str, Rule]] = {}
     #: What `rule_for` gave, by array.
-    lines: ClassVar[dict[str, tuple[Rule, tuple[int, ...], tuple[Source, ...]]]]
+    lines: ClassVar[dict[int, tuple[Rule, tuple[int, ...], tuple[Source, ...]]]]
     public_names: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = ""
 
@@ -152,12 +152,10 @@ class Operation(Recorded, metaclass=OperationType):
         """Carry out the operation: plain arrays in, plain arrays out; boxes in, the highest box handles it."""
         top, unusual = None, False
         for a in args:
-            if type(a) is ndarray:
-                continue
             if isinstance(a, Boxed):
-                if top is None or (a.level, a.rank) > (top.level, top.rank):
+                if top is None or a.level > top.level or (a.level == top.level and a.rank > top.rank):
                     top = a
-            elif not isinstance(a, RAW):
+            elif type(a) is not ndarray and not isinstance(a, RAW):
                 unusual = True
         if unusual:
             args = tuple(_operand(cls, i, a) for i, a in enumerate(args))
@@ -193,11 +191,7 @@ class Operation(Recorded, metaclass=OperationType):
         for observer in observers:
             observer.computing(cls, args, params)
         try:
-            if cls.quiet or observers:
-                with np.errstate(all="ignore"):
-                    ans = cls.forward(*args, **params)
-            else:
-                ans = cls.forward(*args, **params)
+            ans = QUIET.copy().run(cls.forward, *args, **params) if cls.quiet or observers else cls.forward(*args, **params)
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise explain(cls, args, params, error) from error
         if type(ans) is not ndarray:
@@ -303,14 +297,13 @@ class Operation(Recorded, metaclass=OperationType):
         raise KeyError(name)
 
     @classmethod
-    def run_rule(cls, name: str, gs: tuple[Array, ...], primals: list[Array], ans: Any, params: dict[str, Any]) -> Array:
-        """Evaluate one rule outside the tape (forward mode of diagonal Jacobians)."""
-        line = cls.lines.get(name)
+    def run_rule(cls, i: int, gs: tuple[Array, ...], primals: list[Array], ans: Any, params: dict[str, Any]) -> Array:
+        """Evaluate the rule of array ``i`` outside the tape (forward mode of diagonal Jacobians)."""
+        line = cls.lines.get(i)
         if line is None:
-            line = cls.lines[name] = cls.rule_for(cls.names.index(name))
+            line = cls.lines[i] = cls.rule_for(i)
         rule, cotangents, sources = line
-        values = [take(s, ans, tuple(primals), primals, params) for s in sources]
-        return rule(*[gs[k] for k in cotangents], *values)
+        return rule(*[gs[k] for k in cotangents], *[take(s, ans, primals, primals, params) for s in sources])
 
     # ---- derived modes, which the families have -----------------------------------------------------------------------------
     @classmethod

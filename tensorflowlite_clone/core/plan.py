@@ -54,13 +54,28 @@ class Step(NamedTuple):
 class Plan:
     """What one operation saves and which rules it runs when certain of its arrays need gradients.
 
-    ``mask`` says which arrays are tensors of the recording level, ``needs`` which of them need a gradient (bit i: array i).
+    ``mask`` says which arrays are tensors, of the recording level or constant, ``needs`` which of them need a gradient (bit i: array i).
     """
 
-    __slots__ = ("answers", "arrays", "count", "frees", "joint", "mask", "narrow", "needs", "op", "save", "step", "steps")
+    __slots__ = (
+        "answers",
+        "arrays",
+        "boxes",
+        "count",
+        "frees",
+        "joint",
+        "mask",
+        "narrow",
+        "needs",
+        "op",
+        "replay",
+        "save",
+        "step",
+        "steps",
+    )
 
-    #: Set by ``compile.py``: writes out the step of a plan.
-    write: ClassVar[Callable[[Plan], Callable[[Any, Any], Any]] | None] = None
+    #: Set by ``compile.py``: writes out the steps of a plan.
+    write: ClassVar[Callable[[Plan], None] | None] = None
 
     def __init__(self, op: OperationLike, mask: int, needs: int, count: int) -> None:
         save: list[Source] = []
@@ -91,12 +106,20 @@ class Plan:
         self.frees = self.answers or any(kind == INPUT and self._has_values(key) for kind, key in save)
         #: What the engine calls with a node and its cotangent: `run`, or what the compiler wrote in its place.
         self.step: Callable[[Any, Any], Any] = self.run
+        #: The same, recorded on tensors of a level, for ``create_graph``.
+        self.replay: Callable[[Any, Any, int], Any] = self.record
+        #: Whether a compiled plan is for tensors some of which hold boxes.
+        self.boxes = False
 
     def run(self, node: Any, g: Array) -> tuple[Array, ...]:
         """The gradients for the parents of ``node``, on what the tensors hold."""
         values = [self.lower(s, v) for s, v in zip(self.save, node.opened(), strict=True)]
         fitted: tuple[Array, ...] = node.fit(self.apply(node.cotangents(g), values, kernels=True))
         return fitted
+
+    def record(self, node: Any, g: Array, level: int) -> tuple[Array, ...]:
+        """The gradients for the parents of ``node`` as recorded operations on tensors of ``level``."""
+        return node.connected(node.fit(self.apply(node.cotangents(g), node.reopened(level))), level)  # type: ignore[no-any-return]
 
     def apply(self, gs: tuple[Array, ...], values: list[Any], kernels: bool = False) -> list[Array]:
         """What the rules, or with ``kernels`` their fast paths on plain arrays, make of cotangents and saved values."""
@@ -131,7 +154,8 @@ class Plan:
             plan.steps = tuple(s.only(wanted[m:] if s.which is not None else wanted[m : m + 1]) for m, s in enumerate(plan.steps))
             plan.joint = self.joint and self.joint.only(wanted)
             if Plan.write is not None and not isinstance(self.step, MethodType):
-                plan.step = Plan.write(plan)
+                plan.boxes = self.boxes
+                Plan.write(plan)
             remember(self.narrow, wanted, plan)
         return plan
 
@@ -140,14 +164,14 @@ class Plan:
         return bool(values >> key.start if isinstance(key, slice) else values >> key & 1)
 
     def lower(self, source: Source, value: Any) -> Any:
-        """A saved value as the first-order rules see it: tensors of the recording level give what they hold."""
+        """A saved value as the first-order rules see it: tensors of the recording level, and constant ones, give what they hold."""
         kind, key = source
         if kind == INPUT and isinstance(key, slice):
             return tuple(a.array if m == "1" else a for a, m in zip(value, digits(self.mask, self.count)[key.start :], strict=True))
         return value.array if self.is_tensor(source) else value
 
     def is_tensor(self, source: Source) -> bool:
-        """Whether the saved value of ``source`` is a tensor of the recording level."""
+        """Whether the saved value of ``source`` is a tensor of the recording level, or a constant one."""
         return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
 
 

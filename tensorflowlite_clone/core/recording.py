@@ -18,7 +18,6 @@ from .._state import next_serial, state
 from .._typing import Array, DType, Shape
 from . import observe
 from .broadcast import shape_of, unbroadcast
-from .levels import constant_value
 from .plan import ANSWER, INPUT, PARAM, Plan, Source, mask_of, remember, take
 from .saved import SavingNode, version_of
 from .tape import Select, Still
@@ -69,13 +68,13 @@ class Recorded(SavingNode):
         op: Any = cls
         data, own, on_tape = [], [], []
         for i, a in enumerate(args):
-            if isinstance(a, Taped) and a.level == level:
+            if isinstance(a, Taped) and (a.level == level or (a.node is None and type(a.array) is ndarray)):
                 data.append(a.array)
-                own.append(i)
+                own.append(i)  # a constant, too: the first-order rules see what it holds
                 if a.node is not None:
                     on_tape.append(i)
             else:
-                data.append(constant_value(a))
+                data.append(a)
         ans = cls.of(*data, **params)
         needs = mask_of(on_tape, len(args)) & cls.differentiable_mask if on_tape else 0
         several = cls.outputs is not None
@@ -117,18 +116,22 @@ class Recorded(SavingNode):
 
     def replay(self, g: Array, level: int, plan: Plan | None = None) -> tuple[Array, ...]:
         """The gradients for the parents, or those in ``plan``, as recorded tensor operations, for ``create_graph``."""
+        return (plan or self.plan).replay(self, g, level)  # type: ignore[no-any-return]
+
+    def reopened(self, level: int) -> list[Array]:
+        """The saved values, results as tensors of ``level`` that know this node."""
         values = []
         for (kind, key), value in zip(self.plan.save, self.opened(), strict=True):
             if kind == ANSWER:
                 value = Tensor.wrap(value, level)
                 value.node = self if self.outputs is None else self.select(key)
             values.append(value)
-        gs = self.cotangents(g)
-        grads = self.fit((plan or self.plan).apply(gs, values))
-        return self._connected(grads, level) if self.flat_mask else grads
+        return values
 
-    def _connected(self, grads: tuple[Array, ...], level: int) -> tuple[Array, ...]:
+    def connected(self, grads: tuple[Array, ...], level: int) -> tuple[Array, ...]:
         """The gradients, where the class calls them ``flat`` connected to the operands that they are those of."""
+        if not self.flat_mask:
+            return grads
         connected = list(grads)
         for m, (i, g) in enumerate(zip(self.plan.arrays, grads, strict=True)):
             if g is not None and self.flat_mask >> i & 1:

@@ -56,7 +56,7 @@ class AMin(Reduction, title="amin"):
 
 def _shared(g: Array, x: Array, ans: Array, axis: Any, keepdims: bool, nan_shares: bool = True) -> Array:
     """``g`` in equal parts for the elements equal to ``ans``: for the NaNs where that is NaN, or (not ``nan_shares``) NaN for all."""
-    top, g = expand_reduced(ans, axis, keepdims, x.shape), expand_reduced(g, axis, keepdims, x.shape)
+    top, g = expand_reduced(ans, axis, keepdims), expand_reduced(g, axis, keepdims)
     missing = np.isnan(top)
     same = np.equal(x, top)
     if nan_shares:

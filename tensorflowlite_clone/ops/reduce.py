@@ -11,7 +11,7 @@ import numpy as np
 from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
-from ..core.families import Linear, Reduction
+from ..core.families import AxisWise, Linear, Reduction, shift_axes
 from ..core.operation import fused
 from ..core.publish import public, to_operand
 from ..core.tensor import Tensor
@@ -55,7 +55,25 @@ class Sum(Linear, Reduction):
 
     @fused(lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims))
     def grad_x(g, x_shape, axis, keepdims):
-        return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape), x_shape)
+        return Spread.of(g, axis=axis, keepdims=keepdims, shape=x_shape)
+
+
+class Spread(Linear, AxisWise, title="sum"):
+    """Each sum at all the elements of ``shape`` that it was made of: the transpose of `Sum`, one node, and no view."""
+
+    shape_params = ("shape",)
+
+    def forward(x, *, axis, keepdims, shape):
+        return spread(x, shape, axis, keepdims)
+
+    def grad_x(g, axis, keepdims):
+        return Sum.of(g, axis=axis, keepdims=keepdims)
+
+    @classmethod
+    def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
+        """Axes are those of the whole, of which the hidden one becomes the first."""
+        axis, shape = params["axis"], params["shape"]
+        return cls.of(*values, axis=shift_axes(axis, len(shape), "sum"), keepdims=params["keepdims"], shape=(size, *shape))
 
 
 class Mean(Linear, Reduction):
@@ -76,7 +94,7 @@ class Mean(Linear, Reduction):
 
     @fused(lambda g, x_shape, axis, keepdims: spread(g * (1.0 / max(count(x_shape, axis), 1)), x_shape, axis, keepdims))
     def grad_x(g, x_shape, axis, keepdims):
-        return np.broadcast_to(expand_reduced(g, axis, keepdims, x_shape) * (1.0 / max(count(x_shape, axis), 1)), x_shape)
+        return Spread.of(g * (1.0 / max(count(x_shape, axis), 1)), axis=axis, keepdims=keepdims, shape=x_shape)
 
 
 class Product(Reduction, title="prod"):
@@ -92,7 +110,7 @@ class Product(Reduction, title="prod"):
 
     @fused(lambda g, x, ans, axis, keepdims: _by_division(g, x, ans, axis, keepdims))
     def grad_x(g, x, ans, axis, keepdims):
-        return expand_reduced(g, axis, keepdims, x.shape) * products_of_others(x, axis)
+        return expand_reduced(g, axis, keepdims) * products_of_others(x, axis)
 
 
 def _product(x: Any, axis: Axes, keepdims: bool) -> Any:
@@ -104,7 +122,7 @@ def _product(x: Any, axis: Axes, keepdims: bool) -> Any:
 
 
 def _by_division(g: Any, x: Any, ans: Any, axis: Axes, keepdims: bool) -> Any:
-    g, ans = (expand_reduced(a, axis, keepdims, x.shape) for a in (g, ans))
+    g, ans = (expand_reduced(a, axis, keepdims) for a in (g, ans))
     found = prod_grad(g, x, ans)
     return g * products_of_others(x, axis) if found is None else found
 
@@ -126,7 +144,7 @@ class Variance(Reduction, title="var"):
         n = count(x.shape, axis)
         centred = x - np.mean(x, axis=axis, keepdims=True)
         scale = 2.0 / (n - correction) if n > correction else math.nan
-        return expand_reduced(g, axis, keepdims, x.shape) * centred * scale
+        return expand_reduced(g, axis, keepdims) * centred * scale
 
 
 class Deviation(Reduction, title="std"):
@@ -152,9 +170,9 @@ class Deviation(Reduction, title="std"):
 
     def grad_x(g, x, ans, axis, correction, keepdims):
         n = count(x.shape, axis)
-        deviation = expand_reduced(ans, axis, keepdims, x.shape)
+        deviation = expand_reduced(ans, axis, keepdims)
         slope = (x - np.mean(x, axis=axis, keepdims=True)) / np.where(np.equal(deviation, 0.0), np.inf, deviation)
-        return expand_reduced(g, axis, keepdims, x.shape) * slope * (1.0 / (n - correction) if n > correction else math.nan)
+        return expand_reduced(g, axis, keepdims) * slope * (1.0 / (n - correction) if n > correction else math.nan)
 
 
 class Norm(Reduction):
@@ -172,11 +190,11 @@ class Norm(Reduction):
         return narrow(np.sum((v / scale) ** p, axis=axis, keepdims=keepdims) ** (1.0 / p) * _fitting(scale, total), x)
 
     def grad_x(g, x, ans, p, axis, keepdims):
-        total = expand_reduced(ans, axis, keepdims, x.shape)
+        total = expand_reduced(ans, axis, keepdims)
         safe = np.where(np.equal(total, 0.0), 1.0, total)
         magnitude = np.absolute(x)
         share = np.where(np.equal(magnitude, 0.0), safe, magnitude) / safe
-        return expand_reduced(g, axis, keepdims, x.shape) * np.sign(x) * np.power(share, p - 1.0)
+        return expand_reduced(g, axis, keepdims) * np.sign(x) * np.power(share, p - 1.0)
 
 
 class Norm2(Reduction, title="norm"):
@@ -195,8 +213,8 @@ class Norm2(Reduction, title="norm"):
         return narrow(np.sqrt(fast_sum(v * v, axis, keepdims)) * _fitting(scale, total), x)
 
     def grad_x(g, x, ans, axis, keepdims):
-        total = expand_reduced(ans, axis, keepdims, x.shape)
-        return expand_reduced(g, axis, keepdims, x.shape) * (x / np.where(np.equal(total, 0.0), np.inf, total))
+        total = expand_reduced(ans, axis, keepdims)
+        return expand_reduced(g, axis, keepdims) * (x / np.where(np.equal(total, 0.0), np.inf, total))
 
 
 class AnyTrue(Reduction, title="any"):

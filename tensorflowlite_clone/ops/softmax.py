@@ -64,7 +64,7 @@ class LogSumExp(Reduction, title="logsumexp"):
 
 def _weights(g: Any, x: Any, x_dtype: Any, ans: Any, axis: Axes, keepdims: bool) -> Any:
     if x.dtype.kind == "f":
-        found = kernels.logsumexp_grad(expand_reduced(g, axis, keepdims, x.shape), x, expand_reduced(ans, axis, keepdims, x.shape))
+        found = kernels.logsumexp_grad(expand_reduced(g, axis, keepdims), x, expand_reduced(ans, axis, keepdims))
         if found is not None:
             return found
     return _shares(g, x, x_dtype, ans, axis, keepdims)
@@ -72,14 +72,14 @@ def _weights(g: Any, x: Any, x_dtype: Any, ans: Any, axis: Axes, keepdims: bool)
 
 def _shares(g: Array, x: Array, x_dtype: Any, ans: Array, axis: Axes, keepdims: bool) -> Array:
     """``g`` times the softmax of ``x``, also where that is infinite."""
-    total = expand_reduced(ans, axis, keepdims, x.shape)
+    total = expand_reduced(ans, axis, keepdims)
     # An infinite total would give inf - inf: there the elements that are as infinite share the weight.
     infinite = np.isinf(total)
     equal = Cast.of(np.equal(x, total), dtype=x_dtype)
     number = np.sum(equal, axis=axis, keepdims=True)
     shares = equal / np.where(np.equal(number, 0.0), 1.0, number)
     weights = np.exp(np.where(infinite, 0.0, x) - np.where(infinite, 0.0, total))
-    return expand_reduced(g, axis, keepdims, x.shape) * np.where(infinite, shares, weights)
+    return expand_reduced(g, axis, keepdims) * np.where(infinite, shares, weights)
 
 
 def _complex_logsumexp(x: Any, axis: Axes, keepdims: bool) -> Any:

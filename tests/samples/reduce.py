@@ -11,6 +11,8 @@ ZEROS = np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 4.0], [1.0, 2.0, 3.0]])
 SAMPLES = {name: [sample(X, **a) for a in AXES] + [sample(normal(), axis=None, keepdims=False)] for name in ("Sum", "Mean")}
 SAMPLES["Sum"].append(sample(np.zeros((0, 3)), axis=(0,), keepdims=False, smooth=False))
 SAMPLES |= {
+    "Spread": [sample(X[:, 0], axis=(1,), keepdims=False, shape=X.shape), sample(X[:1, :, :1], axis=(0, 2), keepdims=True, shape=X.shape)]
+    + [sample(normal(), axis=None, keepdims=False, shape=s) for s in ((2, 3), ())],
     "Product": [sample(positive(2, 3, 2), **a) for a in AXES]
     + [sample(ZEROS, axis=(1,), keepdims=False), sample(ZEROS, axis=None, keepdims=True)],
     "Variance": [sample(X, correction=1, **a) for a in AXES] + [sample(X, axis=(1,), correction=0, keepdims=False)],

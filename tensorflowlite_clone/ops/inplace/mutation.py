@@ -270,8 +270,8 @@ def _put_back(view: Any) -> tuple[Any, Any]:
 def _embedded(op: Any, value: Any, base: Any, params: Any) -> Any:
     """An array like ``base`` with ``value`` where the view ``op`` of it looks: the adjoint of looking, of numbers as pairs of real ones."""
     if base.dtype == value.dtype:
-        return op.run_rule(op.names[0], (value,), [base], None, params)
-    return np.conjugate(op.run_rule(op.names[0], (np.conjugate(value),), [base], None, params))  # rules pair without a conjugate
+        return op.run_rule(0, (value,), [base], None, params)
+    return np.conjugate(op.run_rule(0, (np.conjugate(value),), [base], None, params))  # rules pair without a conjugate
 
 
 def _refresh(box: Any, written: ndarray[Any, Any], name: str) -> None:
