@@ -35,7 +35,8 @@ PURPOSES: list[tuple[str, str, str, str, str]] = [
      "utils.data utils.data.distributed datasets transforms transforms.functional", ""),
     ("Science: integrate, numpy", "science", "science/index", "integrate", "integrate/ numpy"),
     ("SciPy's functions: scipy", "scipy", "science/index",
-     "scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize scipy.signal scipy.special scipy.stats", "scipy/"),
+     "scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize scipy.signal scipy.special "
+      "scipy.stats", "scipy/"),
     ("Several processes: distributed", "distributed", "distributed",
      "distributed distributed.nn distributed.optim distributed.fsdp distributed.checkpoint utils.offload", "distributed/"),
     ("Distributions", "distributions", "guide/distributions",
