@@ -61,9 +61,8 @@ def affine(x: NDArray, w: NDArray, b: NDArray | None) -> NDArray:
     elif 1 < n <= 64 and 4 * n <= k and x.dtype.char == "f" and w.ndim == 2 and n <= w.shape[0] and n * w.shape[0] >= 2_048:
         turned = (w @ x.T).T  # (m, k) @ (k, n) -> (n, m)
         out = np.empty(turned.shape, turned.dtype)
-        if b is not None:
-            return np.add(turned, b, out=out)
-        out[...] = turned
+        np.add(turned, 0 if b is None else b, out=out)
+        return out
     else:
         out = x @ w.T
     if b is not None:

@@ -125,7 +125,9 @@ def _plain_arrays(batch: Any) -> list[ndarray[Any, Any]] | None:
         if any(type(t) is not Tensor or t.node is not None for t in batch):
             return None
         batch = [t.array for t in batch]
-    shape, dtype = getattr(batch[0], "shape", None), getattr(batch[0], "dtype", None)
+    if type(batch[0]) is not ndarray:
+        return None
+    shape, dtype = batch[0].shape, batch[0].dtype
     alike = all(type(a) is ndarray and a.dtype is dtype and a.shape == shape for a in batch)
     return batch if alike and dtype.char in PLAIN and dtype.isnative else None
 
