@@ -62,7 +62,8 @@ SOLVERS = {
         ).x, W, np.array(1.2),
     ),
     "minimize with a side": (
-        lambda a, s: optim.minimize(corner, np.ones(2), a, constraints=LinearConstraint([[1.0, 2.0]], s, np.inf), tol=1e-14).x, W, np.array(4.0),
+        lambda a, s: optim.minimize(corner, np.ones(2), a, constraints=LinearConstraint([[1.0, 2.0]], s, np.inf), tol=1e-14).x,
+        W, np.array(4.0),
     ),
     "least_squares": (lambda x, y: optim.least_squares(decay, np.ones(2), args=(x, y), **TIGHT).x, X, Y),
     "least_squares, robust": (
@@ -72,7 +73,8 @@ SOLVERS = {
         lambda x, y: optim.least_squares(decay, np.ones(2), bounds=(0, [1.5, 9]), args=(x, y), **TIGHT).x[1:], X, Y,
     ),
     "curve_fit": (
-        lambda x, y, s: optim.curve_fit(lambda x, a, b: a * np.exp(-b * x), x, y, [1.0, 1.0], s, method="trf", **TIGHT)[0], X, Y, 1 + 0.2 * X,
+        lambda x, y, s: optim.curve_fit(lambda x, a, b: a * np.exp(-b * x), x, y, [1.0, 1.0], s, method="trf", **TIGHT)[0],
+        X, Y, 1 + 0.2 * X,
     ),
     "implicit": (
         implicit(lambda x, A, b: A @ x - b + 0 * np.sum(x), lambda A, b: np.linalg.solve(A, b)), A, V,
@@ -86,9 +88,10 @@ SOLVERS = {
         }.items()
     },
     "odeint, events": (lambda y, k: odeint(field, y, TIMES, k, events=hit, **FAR)[1][0], np.array([0.3, 1.0]), np.array([-0.9, 0.4])),
-    "odeint, states at events": (lambda y, k: odeint(field, y, TIMES, k, events=hit, **FAR)[2][0], np.array([0.3, 1.0]), np.array([-0.9, 0.4])),
+    "odeint, states at events": (lambda y, k: odeint(field, y, TIMES, k, events=hit, **FAR)[2][0], V[:2] + 1.2, V[:2] - 1),
     "quad": (
-        lambda a, b, k: quad(lambda x, k: np.exp(-k * x) * np.cos(x), a, b, k, epsabs=1e-13, epsrel=1e-13)[0], np.array(0.1), np.array(2.0), W,
+        lambda a, b, k: quad(lambda x, k: np.exp(-k * x) * np.cos(x), a, b, k, epsabs=1e-13, epsrel=1e-13)[0],
+        np.array(0.1), np.array(2.0), W,
     ),
     "quad to infinity": (lambda k: quad(lambda x, k: np.exp(-k * x**2), 0.0, np.inf, k, epsabs=1e-12, epsrel=1e-12)[0], W),
     "sparse.solve": (lambda v, b: sparse.solve(matrix(v), b), np.array([2.0, 0.5, 3.0, -0.4, 1.5]), V),

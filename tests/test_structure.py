@@ -46,11 +46,11 @@ CORE = [
 
 #: The scientific layer: NumPy's face, SciPy's names, solvers, differential equations, sparse matrices, and what they stand on.
 LAYER = [
-    "numpy.py", "func/faces.py", "func/ndarray.py", "func/primitives.py", "func/implicitly.py", "func/sparse_algebra.py", "func/colouring.py",
-    "integrate/*.py", "optim/solvers/*.py", "scipy/*.py",
+    "numpy.py", "func/faces.py", "func/ndarray.py", "func/primitives.py", "func/implicitly.py", "func/sparse_algebra.py",
+    "func/colouring.py", "integrate/*.py", "optim/solvers/*.py", "scipy/*.py",
 ]  # fmt: skip
 #: How many lines of code it may have.
-LAYER_LINES = 2965
+LAYER_LINES = 3000
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.
 LATE: dict[tuple[str, str], str] = {}

@@ -8,6 +8,7 @@ import pytest
 from numpy_modes import MODES, check
 
 import tensorflowlite_clone.numpy as np
+from tensorflowlite_clone._errors import OperandError, TransformError
 
 X = numpy.array([0.7, -1.2, 0.4, 2.1])
 M = numpy.array([[0.7, -1.2, 0.4, 2.1], [1.3, 0.9, -0.6, -1.7], [0.2, 1.6, -2.3, 0.55]])
@@ -62,7 +63,8 @@ return np.square(x) + np.cbrt(np.abs(x)) + np.sinh(x) - np.tanh(x) + np.log1p(np
 return np.power(np.abs(x), 1.5) + np.float_power(np.abs(x), x) + np.exp2(x) + np.reciprocal(x)
 return np.sinc(x) + np.i0(x) + np.unwrap(x * 3) + np.degrees(x) + np.deg2rad(x)
 return np.mod(x, 1.0) + np.fmod(x, 1.0) + np.remainder(x, 2.0) + np.modf(x)[0]
-return np.polyval(x, np.linspace(-1, 1, 3)) + np.polynomial.polynomial.polyval(0.5, x)
+return np.polyval(x, np.linspace(-1, 1, 3)) + divmod(x[:3], 0.37)[1]
+return np.polynomial.polynomial.polyval(0.5, x)
 a, b, *rest = x; return np.array([a * b, *rest])
 s = 0; p = 1
 for xi in x[1:]: s, p = s + p * xi, p * xi
@@ -83,11 +85,11 @@ a = np.zeros(4); a[1:] += x[:-1]; a[:-1] -= x[1:]; return a
 a = np.zeros((2, 2, 2)); a[..., 0] = x.reshape(2, 2); a[1, ...] *= 2; return a.sum(axis=(0, 2))
 a = np.zeros((3, 4)); a[1] = x; a[[0, 2]] = [x * 2, x * 3]; return a.mean(axis=0)
 a = np.zeros((3, 4)); a.T[2] = x[:3]; a.flat[0] = x[3]; return a
-a = np.zeros(4, dtype=complex); a.real = x; a.imag[0] = x[1]; return np.abs(a)
+a = np.zeros(4, dtype=complex); a.real = x; a.imag = x[::-1]; return np.abs(a)
+a = np.zeros(4, dtype=complex); a.imag[:2] = x[:2]; return np.abs(a)
+a = x * (1 + 0j); a.imag[0] = x[1]; a.real[1:] *= 2; return np.abs(a)
 a = np.arange(12.0).reshape(3, 4); a[:, 1] = x[:3]; return a @ x
 a = x.copy(); a[a < 0] *= -1; return a
-a = x.tolist() if False else x; return np.sum(a)
-m = np.ma if False else np; return m.mean(x)
 for _ in range(3): x = x / (1 + x**2)
 return x
 t = (x[0], x[1]); return np.subtract(*t) * np.array(t)
@@ -112,39 +114,39 @@ return np.take_along_axis(x, np.array([3, 0, 1]), 0) + np.choose([0, 1, 0], [x[:
 return np.tril(np.outer(x, x)) + np.triu(A, 1) * x + np.tri(4) * x[0]
 return np.logaddexp(x, 0.3) + np.logaddexp.reduce(x) + np.add.reduce(x) + np.multiply.accumulate(x) + np.maximum.reduce(x)
 return np.add.outer(x, x[:2]) + np.multiply.outer(x, A[0][:2])
-return np.isclose(x, 0.7) * x + np.isfinite(x) * x + (np.abs(x) < 1) * x + ~(x > 0) * x
+return np.isclose(x, 0.35) * x + np.isfinite(x) * x + (np.abs(x) < 1) * x + ~(x > 0) * x
 return np.linalg.multi_dot([A, A, x]) + np.linalg.solve(A, np.stack([x, x**2], 1))[:, 1]
 return np.sqrt(np.einsum('ij,ij->i', M * x, M)) + np.count_nonzero(x > 0) * x[:3]
 """
 
 EXPRESSIONS = """
 x.sum(0).cumsum() | x.sum(keepdims=True) | x.sum(axis=(1,), keepdims=True) * x | x.mean(axis=-2) | x.mean((0, 1)) | x.mean(dtype=float)
-x.mean(0, keepdims=True) - x | x.std(axis=(0, 1)) | x.std(0, ddof=2) | x.std(where=x > -5) | x.var(axis=-1, ddof=0) | x.var((0, 1), ddof=1)
-x.var(0)[::-1] | x.max(axis=-1) | x.max(0, keepdims=True) * x | x.max(0, initial=0.5) | x.min(axis=(0, 1), keepdims=True) | x.min(-1)
-x.prod(-1) | x.prod((0, 1)) | x.prod(initial=2.0) | x.argmax(-1) + x.sum(1) | x.argmin() * x | x.argmin(0, keepdims=True) * x
-x[0].argmax() * x | x.cumsum(-1)[..., ::2] | x.cumsum(axis=None) | x.cumprod(1) | x.cumprod(-2)[1:] | x[1].cumsum() | x.T.cumsum(0)
-x.repeat(2, -1) | x.repeat([2, 0, 1, 1], axis=1) | x[0].repeat(3) | x.T.repeat(2) | x.transpose(None) | x.transpose([1, 0])
-x[None].transpose(2, 0, 1) | x[None].transpose(-1, -2, -3) | x[..., None].T | x[0].T | x.T.T * x | x.reshape(2, 3, 2) | x.reshape(1, -1)
-x.reshape([3, 4]) | x.reshape(-1, 2, order='F') | x.T.reshape(2, 6) | x[:, 1:3].reshape(-1) | x.reshape(12)[::-1] | x.reshape(())if False else x
-x.T.ravel() | x.T.ravel('F') | x.ravel(order='K') | x[::-1].ravel() | x.T.flatten() | x[:, ::2].flatten('F') | x.flatten()[5:]
-x.size / x | x[0].size + x | x.T.shape[0] * x | x.shape == (3, 4) and x | len(x.T) - x | x.ndim ** x if False else x | x[0].ndim + x
+x.mean(0, keepdims=True) - x | x.std(axis=(0, 1)) | x.std(0, ddof=2) | x.std(where=x > -5) | x.var(axis=-1, ddof=0)
+x.var((0, 1), ddof=1) | x.var(0)[::-1] | x.max(axis=-1) | x.max(0, keepdims=True) * x | x.max(0, initial=0.5)
+x.min(axis=(0, 1), keepdims=True) | x.min(-1) | x.prod(-1) | x.prod((0, 1)) | x.prod(initial=2.0) | x.argmax(-1) + x.sum(1)
+x.argmin() * x | x.argmin(0, keepdims=True) * x | x[0].argmax() * x | x.cumsum(-1)[..., ::2] | x.cumsum(axis=None) | x.cumprod(1)
+x.cumprod(-2)[1:] | x[1].cumsum() | x.T.cumsum(0) | x.repeat(2, -1) | x.repeat([2, 0, 1, 1], axis=1) | x[0].repeat(3) | x.T.repeat(2)
+x.transpose(None) | x.transpose([1, 0]) | x[None].transpose(2, 0, 1) | x[None].transpose(-1, -2, -3) | x[..., None].T | x[0].T | x.T.T * x
+x.reshape(2, 3, 2) | x.reshape(1, -1) | x.reshape([3, 4]) | x.reshape(-1, 2, order='F') | x.T.reshape(2, 6) | x[:, 1:3].reshape(-1)
+x.reshape(12)[::-1] | x.T.ravel() | x.T.ravel('F') | x.ravel(order='K') | x[::-1].ravel() | x.T.flatten() | x[:, ::2].flatten('F')
+x.flatten()[5:] | x.size / x | x[0].size + x | x.T.shape[0] * x | x.shape == (3, 4) and x | len(x.T) - x | x[0].ndim + x
 x[:, :1].squeeze() | x[:, :1].squeeze(-1) | x[None, :, None].squeeze((0, 2)) | x.swapaxes(-1, -2) | x[None].swapaxes(0, 2)
 x.diagonal(-1) | x.diagonal(0, 1, 0) | x.T.diagonal(axis1=0, axis2=1) | x.trace() * x | x.trace(-1) | x.T.trace(1) | x.dot(x[0])
 x.T.dot(x)[0] | x.dot(2.0) | x[:, :3].dot(x[:, :3]) | x[0] @ x.T | x[0].dot(x[1]) | x.take(5) | x.take(-1) | x.take([[0, 1], [2, 3]])
 x.take([0, -1], axis=0) | x.take([9, 20], mode='clip') | x.take(1, -1) | x.compress([1, 0, 1], 0) | x.clip(-0.5) | x.clip(None, 0.5)
-x.clip(x.mean(), x.max()) | x.clip(min=-1, max=1)[0] | x.round(2) - x | x.astype(complex).real | x.astype(np.double) * x | x.astype('f8')
+x.clip(x.mean(), x.max()) | x.clip(min=-1, max=1)[0] | x.round(-2) - x | x.astype(complex).real | x.astype(np.double) * x | x.astype('f8')
 x.astype(int) * x | x.copy()[0] | x.copy('C') | x.conj().T @ x | x.real.T | x.imag.sum() + x | x.flat[-1] | x.flat[[0, 5]] | x.flat[::3]
-sum(x.flat) | max(x.flat) | [v * 2 for v in x.flat][3] | x.T.flat[2:4] | x.flat[x.argmax()] if False else x | x.argsort(-1) + x
-x.argsort(0)[0] + x | x[0][x[0].argsort()] | x.argsort(axis=None)[:4] * x | x[0].searchsorted([0.1, 0.2]) * x[:, :2] | x.view()[1]
-x[0].argpartition(1)[0] * x | (x > 0).any() * x | (x < 9).all() * x | (x > 0).sum(1) @ x | (x > 0).cumsum(1) * x | (x == x).mean() * x
-(x > 0).astype(int) * x | (x > 0) * x | (x > 0) @ x.T | x * (x > 0).T.T | ~(x > 0) * x | x[(x > 0).all(1)].sum() + x
-x[x[:, 0] > 0.5] | x[[True, False, True]] | x[:, [False, True, True, False]] | x[[2, 0]][:, [1, 3]] | x[np.ix_([0, 2], [1, 3])]
-x[..., -1] | x[-1, ...] | x[::-1, ::-1] | x[1:, None, :2] | x[0, 1:][::-1] | x[[0, 1, 2], [3, 2, 1]] | x[(1, 2)] | x[1][2] * x | x[slice(0, 2)]
-x.__len__() * x | x.__neg__() | x.__abs__() | abs(x) ** 0.5 | +x | x.__matmul__(x.T) | 2 ** x | 1 / x | x // 1 | x % 1 | divmod(x, 1)[1]
-5 - x | x.__rsub__(1.0) | round(1.26, 1) * x | x.max() - x.min() | x.ptp() if hasattr(x, 'ptp') else x | x.sum() / x.size | x.mean(0) @ x[0]
-x.T.copy('F').T | x.T.max(axis=0) | x.T.std(ddof=1) | x.itemsize + x | x.dtype.name == 'float64' and x | x.strides if False else x
-x[x > 0].sum() | x[x > 0].mean() * x | (x**2).sum(axis=1, keepdims=True) ** 0.5 | (x - x.min()) / (x.max() - x.min()) | x / x.sum(1)[:, None]
-x.T.tolist() if False else x | x.nonzero()[0].size + x | x.repeat(2, axis=0).reshape(3, 2, 4).sum(1) | x[0].outer if False else x | x.mean(1).var()
+sum(x.flat) | max(x.flat) | [v * 2 for v in x.flat][3] | x.T.flat[2:4] | x.argsort(-1) + x | x.argsort(0)[0] + x | x[0][x[0].argsort()]
+x.argsort(axis=None)[:4] * x | x[0].searchsorted([0.1, 0.2]) * x[:, :2] | x.view()[1] | x[0].argpartition(1)[0] * x | (x > 0).any() * x
+(x < 9).all() * x | (x > 0).sum(1) @ x | (x > 0).cumsum(1) * x | (x == x).mean() * x | (x > 0).astype(int) * x | (x > 0) * x
+(x > 0) @ x.T | x * (x > 0).T.T | ~(x > 0) * x | x[(x > 0).all(1)].sum() + x | x[x[:, 0] > 0.5] | x[[True, False, True]]
+x[:, [False, True, True, False]] | x[[2, 0]][:, [1, 3]] | x[np.ix_([0, 2], [1, 3])] | x[..., -1] | x[-1, ...] | x[::-1, ::-1]
+x[1:, None, :2] | x[0, 1:][::-1] | x[[0, 1, 2], [3, 2, 1]] | x[(1, 2)] | x[1][2] * x | x[slice(0, 2)] | x.__len__() * x | x.__neg__()
+x.__abs__() | abs(x) ** 0.5 | +x | x.__matmul__(x.T) | 2 ** x | 1 / x | x // 1 | x % 1 | divmod(x, 1)[1] | 5 - x | x.__rsub__(1.0)
+round(1.26, 1) * x | x.max() - x.min() | x.ptp() if hasattr(x, 'ptp') else x | x.sum() / x.size | x.mean(0) @ x[0] | x.T.copy('F').T
+x.T.max(axis=0) | x.T.std(ddof=1) | x.itemsize + x | x.dtype.name == 'float64' and x | x[x > 0].sum() | x[x > 0].mean() * x
+(x**2).sum(axis=1, keepdims=True) ** 0.5 | (x - x.min()) / (x.max() - x.min()) | x / x.sum(0)[None] | x.nonzero()[0].size + x
+x.repeat(2, axis=0).reshape(3, 2, 4).sum(1) | x.mean(1).var()
 """
 
 
@@ -161,11 +163,13 @@ def programs():
 
 
 PROGRAMS = programs()
-METHODS = [e.strip() for line in EXPRESSIONS.strip().splitlines() for e in line.split("|") if "if False" not in e]
+METHODS = [e.strip() for line in EXPRESSIONS.strip().splitlines() for e in line.split("|")]
 #: Shapes that depend on values differ from example to example.
 SELECTING = ("x[x > 0]", "x[x[:, 0]", "a[a < 0]", "x[(x > 0).all(1)]", "nonzero()[0]", "count_nonzero")
 #: Branches and loops on values, and indices that Python computes.
-BRANCHING = ("if t > 0", "min(x)", "max(x.flat)", "max(x)")
+#: What has no derivative here, and says so: modules of NumPy's that make arrays of what they get, parts of a constant.
+REFUSED = ("np.polynomial", "a.imag[:2]")
+BRANCHING = ("if t > 0", "min(x)", "max(x.flat)", "max(x)", "A[0][order]", "real_if_close")
 
 
 def made(text):
@@ -176,11 +180,15 @@ def made(text):
 
 
 def run(f, x, mode, text):
+    if any(part in text for part in REFUSED):
+        with pytest.raises((TransformError, OperandError), match=r"np\.stack|out-of-place"):
+            check(f, x, mode)
+        return
     if "vmap" in mode and any(part in text for part in (*SELECTING, *BRANCHING)):
         try:
             check(f, x, mode)
         except Exception as error:  # it says what to write
-            assert any(word in str(error) for word in ("where", "one of them", "examples", "vmap")), error  # noqa: PT017
+            assert any(word in str(error) for word in ("where", "one of them", "examples", "vmap", "np.stack")), error
     else:
         check(f, x, mode)
 
