@@ -88,6 +88,8 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str) -> tupl
     """
     if axis is None:
         return None
+    if type(axis) is int and ndim:
+        return (normalize_axis(axis, ndim, op),)
     axes = tuple(sorted(normalize_axis(a, ndim, op) for a in several(axis)))
     if len(set(axes)) != len(axes):
         raise ArgumentError(f"{op}: a dimension appears more than once: dim is {axis}; name each dimension once")

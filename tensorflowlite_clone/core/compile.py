@@ -14,12 +14,13 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from .._state import QUIET, next_serial, state
 from . import observe, registry
 from .boxed import Boxed
-from .broadcast import as_ndarray, shape_of, unbroadcast
+from .broadcast import shape_of, unbroadcast
 from .dtypes import float32
 from .explain import explain, plain_result
 from .operation import Operation
@@ -123,7 +124,7 @@ def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any, cal
         "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
         "new_node": op.__new__, "F32": float32,
         "op": op, "slow": slow, "forward": op.forward, "uneven": op.uneven,
-        "as_ndarray": as_ndarray, "Boxed": Boxed, "plain_result": plain_result, "look": look,
+        "asarray": np.asarray, "generic": np.generic, "Boxed": Boxed, "plain_result": plain_result, "look": look,
         "shape_of": shape_of, "explain": explain, "quiet": QUIET.copy, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
@@ -163,7 +164,7 @@ def _call_source(op: type[Operation], order: Any) -> str:
     lines += [f"            ans = {call}"]
     params = f"dict({keywords[2:]})"
     lines += ["        except ERRORS as error:", f"            raise explain(op, ({arrays},), {params}, error) from error"]
-    result = f"plain_result(op, ans, {params}) if isinstance(ans, Boxed) else as_ndarray(ans)"
+    result = f"asarray(ans) if isinstance(ans, generic) else plain_result(op, ans, {params})"
     lines += [f"        if type(ans) is not ndarray: ans = {result}", f"    else: ans = op.of({arrays}{keywords})"]
     own = [f"mask & {1 << i} and a{i}.level == level" for i in range(k)]
     kind = "".join(f"a{i}._results if {own[i]} else " for i in range(k - 1)) + f"a{k - 1}._results"
@@ -180,79 +181,87 @@ def _call_source(op: type[Operation], order: Any) -> str:
     return "\n".join(lines)
 
 
+#: What the lines that fetch operands say: of a tensor, of another operand, of dtypes that are computed in (bfloat16 is none).
+TAKE = "d{0} = a{0}.array; n{0} = a{0}.node; v{0} = a{0}.version"
+GIVEN = "d{0} = a{0}; n{0} = v{0} = None"
+COMPUTES = "(d{0}.dtype is F32 or d{0}.dtype.char != 'E')"
+
+
 def _fetch(op: type[Operation]) -> list[str]:
     """Lines that take ``d`` (what it holds), ``n`` (node) and ``v`` (version) out of every operand.
 
     They leave ``mask`` 0 for the slow path; else the bits of the tensors of ``level`` and of constants below it, and in ``plain`` whether
     all that is held are arrays. Boxes among it go one level down, by ``op.of``.
     """
-    k = len(op.names)
     promoted = [i for i, n in enumerate(op.names) if op.promotion and (op.promoted is None or n in op.promoted)]
-    take = [f"d{i} = a{i}.array; n{i} = a{i}.node; v{i} = a{i}.version" for i in range(k)]
-    number = "d{i} = a{i}; n{i} = v{i} = None"
-    computes = " and ({0} is F32 or {0}.char != 'E')"  # bfloat16 is for the slow path
-    inexact = " and ({} or {}.kind == 'f')"
-    if k == 1:
-        check = "" if op.is_view or op.any_dtype else computes.format("d0.dtype")
-        if op.real_only:
-            check = " and d0.dtype.kind == 'f'" + check
-        elif op.promotion == "inexact":
-            check = inexact.format("n0 is not None", "d0.dtype") + check
+    if len(op.names) == 1:
+        checks = ["d0.dtype.kind == 'f'"] * op.real_only
+        if op.promotion == "inexact" and not op.real_only:
+            checks = ["(n0 is not None or d0.dtype.kind == 'f')"]
+        if not (op.is_view or op.any_dtype):
+            checks += [COMPUTES.format(0)]
+        test = f"if {' and '.join(checks)}: " if checks else ""
         return [
             "    mask = 0",
             "    if isinstance(a0, Taped):",
-            f"        {take[0]}",
-            f"        {f'if {check[5:]}: ' if check else ''}mask = 1; level = a0.level; plain = type(d0) is ndarray",
+            f"        {TAKE.format(0)}",
+            f"        {test}mask = 1; level = a0.level; plain = type(d0) is ndarray",
         ]
-    if k == 2 and promoted == [0, 1]:
-        check = computes.format("d0.dtype")
-        if op.real_only:
-            check = " and d0.dtype.kind == 'f'" + check
-        elif op.promotion == "inexact":
-            check = inexact.format("n0 is not None or n1 is not None", "d0.dtype") + check
-        below = "a{0}.level < a{1}.level"
-        alike = "(d0.dtype is d1.dtype or d0.dtype == d1.dtype)"
-        lines = [
-            "    mask = 0",
-            "    if isinstance(a0, Taped):",
-            f"        {take[0]}",
-            "        if isinstance(a1, Taped):",
-            f"            {take[1]}",
-            f"            if {alike}{check}:",
-            "                plain = type(d0) is ndarray and type(d1) is ndarray",
-            "                if a0.level == a1.level: mask = 3; level = a0.level",
-        ]
-        for i in (1, 0):  # a constant beside a value that a transform follows
-            constant = f"n{i} is None and type(d{i}) is ndarray"
-            lines += [f"                elif {below.format(i, 1 - i)} and {constant}: mask = 3; level = a{1 - i}.level"]
-        lines += [f"        elif isinstance(a1, Boxed) and {below.format(1, 0)}:", f"            {number.format(i=1)}"]
-        lines += [f"            if {alike}{check}: mask = 1; level = a0.level; plain = False"]
-        other = f"    elif isinstance(a1, Taped) and isinstance(a0, Boxed) and {below.format(0, 1)}:"
-        reverse = [other, f"        {take[1]}; {number.format(i=0)}"]
-        reverse += [f"        if {alike}{check}: mask = 2; level = a1.level; plain = False"]
-        if op.numbers_allowed:
-            # float16 beside a number outside its range is for the slow path: see ``short.py``.
-            fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
-            single = "mask = {0}; level = a{1}.level; plain = type(d{1}) is ndarray"
-            lines += [f"        elif (type(a1) is float or type(a1) is int) and {fits.format(0, 1)}:"]
-            lines += [f"            {number.format(i=1)}; {single.format(1, 0)}"]
-            lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {take[1]}"]
-            lines += [f"        if {fits.format(1, 0)}: {number.format(i=0)}; {single.format(2, 1)}"]
-        return lines + reverse
+    return _fetch_two(op) if promoted == [0, 1] == [*range(len(op.names))] else _fetch_several(op, promoted)
+
+
+def _fetch_two(op: type[Operation]) -> list[str]:
+    """The same for two operands of one dtype, of which one may be a number, or a value of an outer transform."""
+    alike = "(d0.dtype is d1.dtype or d0.dtype == d1.dtype) and "
+    if op.real_only:
+        alike += "d0.dtype.kind == 'f' and "
+    elif op.promotion == "inexact":
+        alike += "(n0 is not None or n1 is not None or d0.dtype.kind == 'f') and "
+    alike += COMPUTES.format(0)
+    below = "a{0}.level < a{1}.level"
+    lines = [
+        "    mask = 0",
+        "    if isinstance(a0, Taped):",
+        f"        {TAKE.format(0)}",
+        "        if isinstance(a1, Taped):",
+        f"            {TAKE.format(1)}",
+        f"            if {alike}:",
+        "                plain = type(d0) is ndarray and type(d1) is ndarray",
+        "                if a0.level == a1.level: mask = 3; level = a0.level",
+    ]
+    for i in (1, 0):  # a constant beside a value that a transform follows
+        constant = f"n{i} is None and type(d{i}) is ndarray"
+        lines += [f"                elif {below.format(i, 1 - i)} and {constant}: mask = 3; level = a{1 - i}.level"]
+    lines += [f"        elif isinstance(a1, Boxed) and {below.format(1, 0)}:", f"            {GIVEN.format(1)}"]
+    lines += [f"            if {alike}: mask = 1; level = a0.level; plain = False"]
+    reverse = [f"    elif isinstance(a1, Taped) and isinstance(a0, Boxed) and {below.format(0, 1)}:"]
+    reverse += [f"        {TAKE.format(1)}; {GIVEN.format(0)}", f"        if {alike}: mask = 2; level = a1.level; plain = False"]
+    if op.numbers_allowed:
+        # float16 beside a number outside its range is for the slow path: see ``short.py``.
+        fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
+        single = "mask = {0}; level = a{1}.level; plain = type(d{1}) is ndarray"
+        lines += [f"        elif (type(a1) is float or type(a1) is int) and {fits.format(0, 1)}:"]
+        lines += [f"            {GIVEN.format(1)}; {single.format(1, 0)}"]
+        lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {TAKE.format(1)}"]
+        lines += [f"        if {fits.format(1, 0)}: {GIVEN.format(0)}; {single.format(2, 1)}"]
+    return lines + reverse
+
+
+def _fetch_several(op: type[Operation], promoted: list[int]) -> list[str]:
+    """The same for any operands, of which those in ``promoted`` have one dtype."""
+    k = len(op.names)
     lines = ["    mask = 0; level = -2; dtype = None; known = plain = True"]  # -2: below all levels
     for i in range(k):
         lines += [
             f"    if isinstance(a{i}, Taped):",
-            f"        {take[i]}; mask |= {1 << i}",
+            f"        {TAKE.format(i)}; mask |= {1 << i}",
             f"        if a{i}.level > level: level = a{i}.level",
             f"        if type(d{i}) is not ndarray: plain = False",
         ]
         if i in promoted:
-            lines += [
-                f"        if dtype is None: dtype = d{i}.dtype",
-                f"        elif d{i}.dtype is not dtype and d{i}.dtype != dtype: known = False",
-            ]
-        lines += [*_constants(op, i, i not in promoted, number.format(i=i)), "    else: known = False"]
+            same = f"d{i}.dtype is not dtype and d{i}.dtype != dtype"
+            lines += [f"        if dtype is None: dtype = d{i}.dtype", f"        elif {same}: known = False"]
+        lines += [*_constants(op, i, i not in promoted, GIVEN.format(i)), "    else: known = False"]
     refused = "dtype.char == 'E'" + " or dtype.kind != 'f'" * (op.promotion == "inexact" or op.real_only)
     tail = [f"(dtype is not None and dtype is not F32 and ({refused}))"]
     if op.real_only and not promoted:

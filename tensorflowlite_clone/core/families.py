@@ -259,7 +259,7 @@ def has_nan(x: Array) -> bool:
     """Whether NaN is among the values of ``x``, or of what its boxes hold."""
     if isinstance(x, Boxed):
         return any(map(has_nan, x.parts()))
-    square = np.vdot(x, x)
+    square = np.vdot(x, x) if x.ndim else x  # squares do not cancel, so NaN shows: one fast pass over the memory
     return bool(square != square)
 
 

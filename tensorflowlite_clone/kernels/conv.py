@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -35,6 +36,8 @@ from .short import in_float32
 from .threads import parallel
 
 __all__ = ["convolve", "convolve_input_grad", "convolve_weight_grad", "convolved_size"]
+
+FEW = 32_768  # elements of all windows up to which they are copied at once
 
 _Work: TypeAlias = Callable[[int, int], None]
 
@@ -128,6 +131,8 @@ def convolve(
             rows = np.matmul(_by_groups(x, groups), w.reshape(groups, -1, geo.taps).swapaxes(1, 2))
             y = out.reshape(geo.images, groups, -1)
             np.add(rows.swapaxes(0, 1), 0 if bias is None else bias.reshape(groups, -1), out=y)
+        elif groups == 1 and geo.images * geo.taps * geo.length <= FEW:
+            _at_once(geo, x, w, out, bias)
         elif geo.is_product and geo.length >= MIN_COLUMNS:
             parallel(_multiply(geo, x, w, out, bias), geo.images, cost=_seconds(geo, 0))
         else:
@@ -135,6 +140,24 @@ def convolve(
             parts = geo.parts(added)
             parallel(_correlate(geo, added, parts, x, w, out, bias), geo.images * len(parts), cost=_seconds(geo, added))
     return out
+
+
+def _at_once(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> None:
+    """All windows of a few small images in one copy, and a product: nothing of it need be cut, shared among threads, or kept."""
+    if any(map(any, geo.padding)):
+        inside, ends = [before for before, _ in geo.padding], [n + sum(p) for n, p in zip(geo.size, geo.padding, strict=True)]
+        padded = np.zeros((geo.images, geo.channels, *ends), x.dtype)
+        padded[(..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))] = x
+        x = padded
+    x = np.ascontiguousarray(x)
+    pixels = x.strides[2:]
+    taps, steps = (tuple(map(operator.mul, pixels, distances)) for distances in (geo.dilation, geo.stride))
+    shape = (geo.images, geo.channels, *geo.kernel, *geo.out_size)
+    windows = np.ndarray(shape, x.dtype, x, 0, x.strides[:2] + taps + steps)  # as `as_strided`, in a fifth of the time
+    y = out.reshape(geo.images, geo.filters, geo.length)
+    np.matmul(w.reshape(geo.filters, geo.taps), windows.copy().reshape(geo.images, geo.taps, geo.length), out=y)
+    if bias is not None:
+        y += bias[:, None]
 
 
 def _multiply(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:

@@ -91,7 +91,7 @@ def _layers(g: Array, axis: int, index: tuple[int, ...]) -> list[Array]:
 
 
 def _sequence(tensors: Any, op: str) -> list[Array]:
-    if not isinstance(tensors, Sequence | tuple):
+    if not isinstance(tensors, (list, tuple)) and not isinstance(tensors, Sequence):
         raise OperandError(f"{op}: needs a sequence of tensors: got {type(tensors).__name__}; pass a list or tuple of tensors")
     if not len(tensors):
         raise ArgumentError(f"{op}: got an empty sequence; pass at least one tensor")
@@ -115,6 +115,8 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     (3, 2)
     """
     xs = _sequence(tensors, "cat")
+    if len(xs) == 2 and _plain(xs) and xs[0].array.ndim == xs[1].array.ndim > 0:
+        return Append.of(*xs, axis=normalize_axis(dim, xs[0].array.ndim, "cat"))
     shapes = [shape_of(x) for x in xs]
     if not all(shapes):
         raise ShapeError("cat: 0-d tensors have no dimension to join along; use stack, or unsqueeze(0) them first")
@@ -123,8 +125,6 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     if len(like) > 1 and (0,) in shapes:  # as in PyTorch, empty vectors fit anywhere
         empty = (*like[:axis], 0, *like[axis + 1 :])
         xs = [Reshape.of(x, shape=empty) if s == (0,) else x for x, s in zip(xs, shapes, strict=True)]
-    if len(xs) == 2 and _plain(xs):
-        return Append.of(*xs, axis=axis)
     return Concatenate.of(*xs, axis=axis)
 
 

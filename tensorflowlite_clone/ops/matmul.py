@@ -116,24 +116,23 @@ def matmul(input: Array, other: Array) -> Array:
     """
     if not (isinstance(input, Boxed) and isinstance(other, Boxed)):
         input, other = to_operands("matmul", input, other)
-    nx, ny = len(shape_of(input)), len(shape_of(other))
+    xs, ys = shape_of(input), shape_of(other)
+    nx, ny = len(xs), len(ys)
     if nx >= 2 and ny >= 2:
         return MatMul.of(input, other)
     if not nx or not ny:
-        raise ShapeError(
-            f"matmul: both operands need at least 1 dimension: they are {shape_of(input)} and {shape_of(other)}; use * for numbers"
-        )
-    if shape_of(input)[-1] != shape_of(other)[-1 if ny == 1 else -2]:
+        raise ShapeError(f"matmul: both operands need at least 1 dimension: they are {xs} and {ys}; use * for numbers")
+    if xs[-1] != ys[-1 if ny == 1 else -2]:
         inner = "x.shape[-1] must equal " + ("y.shape[-1]" if ny == 1 else "y.shape[-2]")
-        raise ShapeError(f"matmul: inner dimensions differ: x is {shape_of(input)}, y is {shape_of(other)}; {inner}")
+        raise ShapeError(f"matmul: inner dimensions differ: x is {xs}, y is {ys}; {inner}")
     if nx == ny == 1:
         return Contract.of(input, other, spec=("a", "a", ""))
     if ny == 1 and nx == 2:
         return MatVec.of(input, other)
     if nx == 1 and ny == 2:
         return MatVec.of(np.swapaxes(other, 0, 1), input)
-    x = Reshape.of(input, shape=(1, *shape_of(input))) if nx == 1 else input
-    y = Reshape.of(other, shape=(*shape_of(other), 1)) if ny == 1 else other
+    x = Reshape.of(input, shape=(1, *xs)) if nx == 1 else input
+    y = Reshape.of(other, shape=(*ys, 1)) if ny == 1 else other
     out = MatMul.of(x, y)
     shape = list(shape_of(out))
     if ny == 1:
@@ -150,7 +149,7 @@ def _beside(b: Any, product: Any) -> Any:
     return product(load("sparse").matmul) if type(b).__module__.startswith("scipy.sparse") else NotImplemented
 
 
-install_method("__matmul__", lambda a, b: _beside(b, lambda f: f(a, b)))
+install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, Boxed) else _beside(b, lambda f: f(a, b)))
 install_method("__rmatmul__", lambda a, b: _beside(b, lambda f: f(b, a)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
+from ..core.boxed import Boxed
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.families import AxisWise, Linear, Reduction, shift_axes
 from ..core.operation import fused
@@ -51,6 +52,8 @@ class Sum(Linear, Reduction):
     """Sum over axes."""
 
     def forward(x, *, axis=None, keepdims=False):
+        if x.size < WORTH and x.dtype.char in "fd":
+            return np.add.reduce(x, axis, None, None, keepdims)
         return narrow(fast_sum(wide(x), axis, keepdims), x)
 
     @fused(lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims))
@@ -301,7 +304,9 @@ def _inexact_only(x: Array, op: str, fix: str = "x.float()") -> None:
 
 def axes_or_all(input: Array, dim: Dims, op: str) -> Axes:
     """The axes that ``dim`` names, all of them if it names none."""
-    return normalize_axes(dim if not isinstance(dim, list | tuple) or len(dim) else None, len(shape_of(input)), op)
+    if dim is None or (isinstance(dim, list | tuple) and not dim):
+        return None
+    return normalize_axes(dim, len(shape_of(input)), op)
 
 
 @public("sum", out="dtype")
@@ -312,7 +317,7 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     >>> tl.ones(2, 3).sum(dim=1).tolist()
     [3.0, 3.0]
     """
-    x = to_operand(input, "sum")
+    x = input if isinstance(input, Boxed) else to_operand(input, "sum")
     if dtype is None and x.dtype.kind in "biu":
         dtype = np.int64
     if dtype is not None and x.dtype != dtype:
