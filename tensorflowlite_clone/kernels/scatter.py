@@ -11,7 +11,6 @@ together for each row, an axis is summed (``np.add.reduceat`` would take longer 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -30,7 +29,6 @@ _SMALL = 512  # elements up to which looking for a faster way costs more than it
 _RECTANGLE_WIDTH = 8  # row length from which sums by products pay
 #: Elements from which places in the flattened array are worth computing.
 WORTH = 1_024
-_BLOCK = 65_536  # places at a time: what is computed of them stays in cache
 _PLACE = 4e-9  # seconds for each place that is read or added to, on one thread
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
@@ -247,22 +245,8 @@ def gather(x: NDArray, index: NDArray, axis: int) -> NDArray:
     """
     if not axis or x.ndim != index.ndim or index.shape[0] > x.shape[0]:
         return _gathered(x, index, axis)
-    one = partial(_in_blocks, partial(_gathered, axis=axis))
+    one = partial(_gathered, axis=axis)
     return np.asarray(joined(one, x[: index.shape[0]], index, axis=0, cost=index.size * _PLACE, blas=False))
-
-
-def _in_blocks(f: Callable[[NDArray, NDArray], NDArray], x: NDArray, index: NDArray) -> NDArray:
-    """``f(x, index)``, which treats each of the leading layers for itself, block by block of them."""
-    n = len(index)
-    step = max(1, _BLOCK * n // max(index.size, 1))
-    if step >= n:
-        return f(x, index)
-    first = f(x[:step], index[:step])
-    out = np.empty((n, *first.shape[1:]), first.dtype)
-    out[:step] = first
-    for i in range(step, n, step):
-        out[i : i + step] = f(x[i : i + step], index[i : i + step])
-    return out
 
 
 def _gathered(x: NDArray, index: NDArray, axis: int) -> NDArray:
@@ -286,7 +270,7 @@ def scatter_add(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) ->
     def some(x: NDArray, index: NDArray) -> NDArray:
         return _scattered(x, index, axis, (len(x), *size[1:]))
 
-    return np.asarray(joined(partial(_in_blocks, some), x, index, axis=0, cost=index.size * _PLACE, blas=False))
+    return np.asarray(joined(some, x, index, axis=0, cost=index.size * _PLACE, blas=False))
 
 
 def _scattered(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> NDArray:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorflowlite_clone.kernels.scatter import add_rows, gather, put_add, scatter_add
+from tensorflowlite_clone.kernels.scatter import add_rows, put_add
 
 
 def add_at(shape: tuple[int, ...], index: Any, values: np.ndarray) -> np.ndarray:
@@ -167,29 +167,3 @@ def test_sums_put_beside_each_other_are_exact_and_keep_to_their_rows(rows, n, wi
     values[1] = np.nan
     bad = np.isin(np.arange(rows), indices[:2])
     np.testing.assert_array_equal(np.isfinite(add_rows(rows, indices, values)).all(1), ~bad)
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
-@pytest.mark.parametrize(
-    ("shape", "index", "axis"),
-    [
-        ((300, 500), (300, 500), 1),
-        ((300, 500), (250, 700), 1),
-        ((70, 30, 40), (70, 30, 90), 2),
-        ((9, 20_000), (9, 20_000), 1),
-        ((700, 3, 2), (700, 90, 2), 1),
-    ],
-)
-def test_large_gathers_and_scatters_go_by_blocks(shape, index, axis, dtype):
-    rng = np.random.default_rng(0)
-    x, places = rng.integers(-9, 10, shape).astype(dtype), rng.integers(0, shape[axis], index)
-    expected = x[tuple(places if i == axis else a for i, a in enumerate(np.ogrid[tuple(map(slice, index))]))]
-    for layout in (x, np.asfortranarray(x)):
-        np.testing.assert_array_equal(gather(layout, places, axis), expected)
-    values = rng.integers(-9, 10, index).astype(dtype)
-    found = scatter_add(values, places, axis, shape)
-    assert found.dtype == dtype and found.shape == shape
-    assert (found * x).sum(dtype="f8") == (values * expected).sum(dtype="f8")
-    for f in (lambda: gather(x, places + shape[axis], axis), lambda: scatter_add(values, places + shape[axis], axis, shape)):
-        with pytest.raises(IndexError):
-            f()
