@@ -5,7 +5,7 @@ Not here: what an operation is (``operation.py``), how it is recorded (``recordi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import MethodType
 from typing import Any, ClassVar, NamedTuple
@@ -234,7 +234,7 @@ def places(mask: int) -> list[int]:
     return [i for i, bit in enumerate(bin(mask)[:1:-1]) if bit == "1"]
 
 
-def take(source: Source, ans: Any, args: tuple[Array, ...], data: list[Array], params: dict[str, Any]) -> Any:
+def take(source: Source, ans: Any, args: Sequence[Array], data: list[Array], params: dict[str, Any]) -> Any:
     """The value to save for ``source``."""
     kind, key = source
     if kind == ANSWER:

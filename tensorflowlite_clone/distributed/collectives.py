@@ -115,9 +115,9 @@ def all_reduce(tensor: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op:
     >>> dist.destroy_process_group()
     """
     a: Any = tensor.array if type(tensor) is Tensor else tensor
-    plan = _latest
+    plan: Any = _latest
     if a is not plan.array or op is not plan.op or group is not plan.group or a.dtype is not plan.dtype or not plan.flags.carray:
-        plan = _planned(a, op, group)  # type: ignore[assignment]
+        plan = _planned(a, op, group)
     if plan is not None and not async_op:  # it was reduced before: the same as below, with nothing to find out
         frame, c, exchange = sys._getframe(1), plan.channel, plan.exchange
         if frame.f_lasti != plan.instruction or frame.f_code is not plan.code:
@@ -193,7 +193,7 @@ _latest.forget()
 _KEPT = 64 << 10
 
 
-def _planned(a: Any, op: Any, group: Any) -> _Plan | None:
+def _planned(a: Any, op: Any, group: Any) -> Any:
     """The plan of a call that was made before with another array like this one, or by another plan than the latest."""
     global _latest
     g = GroupMember.WORLD if group is None else group

@@ -147,7 +147,8 @@ def _at_once(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray 
     if any(map(any, geo.padding)):
         inside, ends = [before for before, _ in geo.padding], [n + sum(p) for n, p in zip(geo.size, geo.padding, strict=True)]
         padded = np.zeros((geo.images, geo.channels, *ends), x.dtype)
-        padded[(..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))] = x
+        middle: Any = (..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))
+        padded[middle] = x
         x = padded
     x = np.ascontiguousarray(x)
     pixels = x.strides[2:]

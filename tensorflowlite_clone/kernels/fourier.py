@@ -1,6 +1,6 @@
 """NumPy's Fourier transforms, shared among threads; of real numbers, half of what is computed for complex ones.
 
-Here: `transform`, `real_part` and `shared`. Not here: which transform, and its derivative (``ops/fft.py``).
+Here: `transform`, its `gradient`, `real_part` and `shared`. Not here: which transform, and its derivative (``ops/fft.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from .._typing import NDArray
 from .threads import joined
 
-__all__ = ["real_part", "shared", "transform"]
+__all__ = ["gradient", "real_part", "shared", "transform"]
 
 _SECONDS = 4e-9  # per number and axis, on one thread
 
@@ -56,6 +56,18 @@ def _of_reals(x: NDArray, axes: tuple[int, ...], norm: Any) -> NDArray:
     rest.real = mirrored.real
     np.subtract(0.0, mirrored.imag, out=rest.imag)  # the conjugates, without a zero of the other sign
     return out
+
+
+def gradient(g: NDArray, dtype: Any, axes: tuple[int, ...], inverse: bool, norm: Any) -> Any:
+    """The transform of ``g``, and only its real part where ``dtype``, that of what was transformed, is real.
+
+    >>> gradient(np.array([1.0, 2j]), np.dtype("f8"), (0,), False, "backward").tolist()
+    [1.0, 1.0]
+    """
+    if dtype.kind == "c" or not axes:
+        ans = transform(g, axes, inverse, norm) if axes else g
+        return ans if dtype.kind == "c" else ans.real
+    return real_part(g, axes, inverse, norm)
 
 
 def real_part(x: NDArray, axes: tuple[int, ...], inverse: bool, norm: Any) -> Any:

@@ -156,7 +156,7 @@ FIRST = _ufunc(
     lambda y, phi, m: _sine_square(phi, m, 1),
     lambda y, phi, m: _by_m((THIRD(phi, m) - y) / 2, phi, m, 0.5),
 )
-THIRD = _ufunc("ellipkinc", partial(_sine_squares, 3), lambda y, phi, m: _sine_square(phi, m, 3), _second)
+THIRD: Any = _ufunc("ellipkinc", partial(_sine_squares, 3), lambda y, phi, m: _sine_square(phi, m, 3), _second)
 
 
 # fmt: off
