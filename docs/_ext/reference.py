@@ -24,7 +24,7 @@ import tensorflowlite_clone as tl
 
 def escaped(text: str) -> str:
     """Prose of which no star, bar, underscore or initial ("F. Gers", "(O) -> (N, O)": no lists) is markup; code and roles stay."""
-    text = re.sub(r"^([A-Z]\. |\(\w\) )", r"\\\1", text, flags=re.M)
+    text = re.sub(r"^( *)([A-Z]\. |\(\w\) )", r"\1\\\2", text, flags=re.M)
     parts = re.split(r"(``.*?``|:doc:`[^`]*`|^ *>>>.*(?:\n(?! *\n).*)*)", text, flags=re.M)
     return "".join(p if i % 2 else re.sub(r"[*|]|(?<=\w)_(?!\w)", r"\\\g<0>", p) for i, p in enumerate(parts))
 
