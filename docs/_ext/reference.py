@@ -23,15 +23,19 @@ import tensorflowlite_clone as tl
 
 
 def escaped(text: str) -> str:
-    """Prose of which no star, bar, underscore or initial ("F. Gers", "(O) -> (N, O)": no lists) is markup; code and roles stay."""
-    text = re.sub(r"^([A-Z]\. |\(\w\) )", r"\\\1", text, flags=re.M)
+    """Prose of which no star, bar or underscore is markup; code, examples and roles stay as they are."""
     parts = re.split(r"(``.*?``|:doc:`[^`]*`|^ *>>>.*(?:\n(?! *\n).*)*)", text, flags=re.M)
     return "".join(p if i % 2 else re.sub(r"[*|]|(?<=\w)_(?!\w)", r"\\\g<0>", p) for i, p in enumerate(parts))
 
 
+def unlisted(text: str) -> str:
+    """Text of which no line begins a list by an initial or a shape: "F. Gers", "(O) -> (N, O)"."""
+    return re.sub(r"^( *)([A-Z]\. |\(\w\) )", r"\1\\\2", text, flags=re.M)
+
+
 def body(reference: Reference, text: str, near: str) -> str:
     """A docstring as reStructuredText."""
-    return str(GoogleDocstring(escaped(reference.linked(inspect.cleandoc(text), near)), Config(napoleon_use_rtype=False)))
+    return unlisted(str(GoogleDocstring(escaped(reference.linked(inspect.cleandoc(text), near)), Config(napoleon_use_rtype=False))))
 
 
 def indented(text: str, by: int = 4) -> str:
@@ -74,7 +78,7 @@ def sections(reference: Reference, parts: Parts, near: str) -> str:
     """Everything below the signatures, in the order that all pages have."""
 
     def said(lines: list[str]) -> list[str]:
-        found = [escaped(reference.linked(line, near)) for line in lines]
+        found = [unlisted(escaped(reference.linked(line, near))) for line in lines]
         return found if len(found) == 1 else [f"* {line}" for line in found]
 
     lines = [body(reference, "\n\n".join(parts.doc.prose), near), ""]
