@@ -58,10 +58,14 @@ machines: $(VENV)/.test
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
+# QUICK=1: the same pages, into docs/_build/quick, without running their programs and without Python for the browser.
+QUICK ?=
+docs: SITE = docs/_build/$(if $(QUICK),quick,html)
 docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py --check
-	PATH="$(CURDIR)/$(BIN):$$PATH" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -j $(JOBS) -q -W --keep-going -d docs/_build/doctrees docs docs/_build/html
-	@echo "open docs/_build/html/index.html, or make docs-serve for the pages that run Python"
+	PATH="$(CURDIR)/$(BIN):$$PATH" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -j $(JOBS) -q -W --keep-going -d $(SITE)-doctrees \
+	  $(if $(QUICK),-D nb_execution_mode=off -D suppress_warnings=myst-nb.lexer -D browser_python=0) docs $(SITE)
+	@echo "open $(SITE)/index.html, or make docs-serve for the pages that run Python"
 
 docs-serve: docs
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000

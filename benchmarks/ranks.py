@@ -4,14 +4,22 @@
     python -m tensorflowlite_clone.distributed.launch -n 4 benchmarks/ranks.py --only steps
 
 All is measured in one job, in turns (ours, MPI's, ours...; all ranks, one rank while the others sleep...), on rank 0: medians, and the
-least. Not here: what a job of many machines would take (``simulate_ranks.py``), memory (``larger_than_memory.py``).
+least. A small exchange is called some times in a row, so that the clock is not what is measured. The steps:
+
+* ``part``: one process alone, with the batch of one rank, on the threads of a rank (one, where each rank has one processor);
+* ``beside``: all ranks at once, each as in ``part``, without a word between them: what sharing the machine costs;
+* ``ranks``: all ranks, with `DistributedDataParallel`: what is asked for;
+* ``whole``: one process alone, with the batch of all, on the threads of a rank: what ``ranks`` is to be a part of;
+* ``threads``: the same with as many threads as there are ranks: what one process makes of the machine.
+
+Not here: what a job of many machines would take (``simulate_ranks.py``), memory (``larger_than_memory.py``).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
-from collections.abc import Callable
 
 import numpy as np
 from mpi4py import MPI
@@ -20,38 +28,39 @@ import tensorflowlite_clone as tl
 import tensorflowlite_clone.distributed as dist
 from tensorflowlite_clone import nn, optim
 
-SIZES = [4 << 10, 64 << 10, 1 << 20, 8 << 20, 64 << 20]
-
-
-def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of each call, in ``rounds`` rounds."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for k in range(rounds):
-        for name in [*calls][:: 1 if k % 2 else -1]:
-            begun = time.perf_counter()
-            calls[name]()
-            found[name].append(time.perf_counter() - begun)
-    return {name: np.array(times[len(times) // 10 :]) for name, times in found.items()}
+SIZES = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20]
 
 
 def reductions(scale: float) -> None:
     comm = MPI.COMM_WORLD.Dup()
     for size in SIZES:
-        raw, array, tensor = (np.zeros(size // 4, np.float32) for _ in range(3))
-        t = tl.tensor(tensor)
-        calls = {
-            "MPI": lambda raw=raw: comm.Allreduce(MPI.IN_PLACE, raw),
-            "array": lambda array=array: dist.all_reduce(array),
-            "tensor": lambda t=t: dist.all_reduce(t),
-        }
-        found = in_turns(calls, int(scale * min(6000, max(40, 4e9 / size / 200))))
+        raw, array = (np.zeros(size // 4, np.float32) for _ in range(2))
+        tensor = tl.zeros(size // 4)
+
+        def mpi(n: int, raw: np.ndarray = raw) -> None:
+            for _ in range(n):
+                comm.Allreduce(MPI.IN_PLACE, raw)
+
+        def ours(n: int, x: object) -> None:
+            for _ in range(n):
+                dist.all_reduce(x)
+
+        calls = {"MPI": mpi, "array": lambda n, x=array: ours(n, x), "tensor": lambda n, x=tensor: ours(n, x)}
+        found: dict[str, list[float]] = {name: [] for name in calls}
+        row = max(1, min(128, (1 << 20) // size))
+        rounds = max(10, int(scale * min(400, 2e10 / size / 200)))
+        for k in range(rounds):
+            for name in [*calls][:: 1 if k % 2 else -1]:
+                begun = time.perf_counter()
+                calls[name](row)
+                if k >= rounds // 10:
+                    found[name].append((time.perf_counter() - begun) / row)
         if dist.get_rank() == 0:
-            us = {name: 1e6 * np.median(times) for name, times in found.items()}
-            least = {name: 1e6 * times.min() for name, times in found.items()}
+            us, least = ({name: 1e6 * float(f(times)) for name, times in found.items()} for f in (np.median, np.min))
             ratios = ", ".join(
                 f"{name} {us[name] / us['MPI']:.3f} (least {least[name] / least['MPI']:.3f})" for name in ("array", "tensor")
             )
-            print(f"all_reduce {size >> 10:6} KiB: MPI {us['MPI']:9.1f} us (least {least['MPI']:.1f}); ratio: {ratios}", flush=True)
+            print(f"all_reduce {size >> 10:6} KiB: MPI {us['MPI']:9.2f} us (least {least['MPI']:.2f}); ratio: {ratios}", flush=True)
 
 
 def models() -> dict[str, tuple[nn.Module, tuple[int, ...], int]]:
@@ -66,12 +75,7 @@ def models() -> dict[str, tuple[nn.Module, tuple[int, ...], int]]:
 
 def steps(scale: float) -> None:
     rank, size, comm = dist.get_rank(), dist.get_world_size(), MPI.COMM_WORLD.Dup()
-
-    def alone(f: Callable[[], object]) -> None:
-        if rank == 0:
-            f()
-            return
-        time.sleep(1e-4)
+    threads = tl.get_num_threads()
 
     def meet() -> None:
         request = comm.Ibarrier()
@@ -90,31 +94,38 @@ def steps(scale: float) -> None:
             optimizer.step()
 
         # ``module`` alone exchanges nothing: its hooks wait for a pass that begins in ``model``
-        found: dict[str, list[float]] = {"part": [], "whole": [], "ranks": []}
-        shares, copied = [], 0
-        for _ in range(int(40 * scale)):
-            for kind, run, n in (("part", module, batch), ("whole", module, size * batch), ("ranks", model, batch)):
+        kinds = {
+            "part": (module, batch), "beside": (module, batch), "ranks": (model, batch), "whole": (module, size * batch),
+            "threads": (module, size * batch),
+        }  # fmt: skip
+        found: dict[str, list[float]] = {kind: [] for kind in kinds}
+        shares, exchanges, copied, rounds = [], [], 0, max(8, int(40 * scale))
+        for k in range(rounds):
+            for kind, (run, n) in kinds.items():
+                tl.set_num_threads(size * threads if kind == "threads" else threads)
                 meet()
                 begun = time.perf_counter()
-                if kind == "ranks":
+                if rank == 0 or kind in ("beside", "ranks"):
                     step(run, n)
-                    reducer = model._reducer
-                    if reducer is not None:
-                        shares.append(1 - reducer.waited / max(reducer.seconds, 1e-9))
-                        copied = reducer.copied
-                else:
-                    alone(lambda run=run, n=n: step(run, n))
-                found[kind].append(time.perf_counter() - begun)
+                if k >= rounds // 8:
+                    found[kind].append(time.perf_counter() - begun)
+                if kind == "ranks" and (reducer := model._reducer) is not None:
+                    shares.append(1 - reducer.waited / max(reducer.seconds, 1e-9))
+                    exchanges.append(reducer.seconds)
+                    copied = reducer.copied
+        tl.set_num_threads(threads)
         if rank == 0:
-            middle = {k: 1e3 * float(np.median(v)) for k, v in found.items()}
-            least = {k: 1e3 * min(v) for k, v in found.items()}
             total = sum(p.nbytes for p in module.parameters())
+            print(f"{name}: batch {batch} on each of {size} ranks, {threads} thread(s) each; load {os.getloadavg()[0]:.1f}")
+            for what, f in (("median", np.median), ("least", np.min)):
+                ms = {kind: 1e3 * float(f(times)) for kind, times in found.items()}
+                told = ", ".join(f"{kind} {t:.2f}" for kind, t in ms.items())
+                ratios = ", ".join(f"ranks / {k} {t:.2f}" for k, t in (("(whole / n)", ms["whole"] / size), ("beside", ms["beside"])))
+                print(f"  {what} ms: {told}; {ratios}, threads / ranks {ms['threads'] / ms['ranks']:.2f}")
+            hidden = np.median(shares) if shares else 1
             print(
-                f"{name}: batch {batch} on each of {size} ranks: a step takes {middle['ranks']:.1f} ms (least {least['ranks']:.1f}); "
-                f"one process with {batch} {middle['part']:.1f} ({least['part']:.1f}), with all {size * batch} {middle['whole']:.1f} "
-                f"({least['whole']:.1f}); ranks / (whole / {size}) = {size * middle['ranks'] / middle['whole']:.2f} "
-                f"({size * least['ranks'] / least['whole']:.2f}); "
-                f"hidden behind backward {np.median(shares) if shares else 1:.0%}; copied {copied} of {total} bytes of gradients",
+                f"  exchanges {1e3 * np.median(exchanges or [0]):.2f} ms, hidden behind backward {hidden:.0%}; copied {copied} of {total} "
+                f"bytes of gradients",
                 flush=True,
             )
 

@@ -293,12 +293,26 @@ def pendulum_jax() -> Run:
     return lambda: flat(*both(np.array(SWING)))
 
 
+def pendulum_torch() -> Run:
+    torch: Any = importlib.import_module("torch")
+    odeint: Any = importlib.import_module("torchdiffeq").odeint
+    torch.set_num_threads(1)
+    times = torch.tensor([0.0, 1.0], dtype=torch.float64)
+
+    def end(y: Any) -> Any:
+        return odeint(lambda t, y: motion(torch, torch.func, y), y, times, method="dopri8", rtol=1e-8, atol=1e-8)[-1]
+
+    start = torch.tensor(SWING)
+    return lambda: flat(end(start), torch.autograd.functional.jacobian(end, start))
+
+
 problem(
     "pendulum",
     "a double pendulum from its Lagrangian after a second, and its slope in the start",
     1e-4,
     ours=pendulum_ours,
     JAX=pendulum_jax,
+    PyTorch=pendulum_torch,
 )
 
 

@@ -35,6 +35,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "reference/README.md"]
 default_role = None
+toc_object_entries_show_parents = "hide"
 nitpicky = False
 html_math_renderer = "mathml"
 
@@ -62,6 +63,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "header_links_before_dropdown": 8,
     "navbar_end": ["theme-switcher"],
+    "primary_sidebar_end": [],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],

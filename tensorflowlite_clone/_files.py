@@ -12,8 +12,11 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 
-def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str) -> None:
+def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str, needed: bool = True) -> None:
     """Let ``write`` fill a file beside the target, flush it to the disk, and rename it; whatever interrupts this, the old file stays.
+
+    ``needed=False`` says that no other file depends on this one. If it replaces none either, nothing is lost with it, and it is left to the
+    system when it comes to the disk: that takes longer than all else.
 
     A link stays a link, and an old file's permissions, and owner where that is allowed, become the new one's (another name of the same
     file, a hard link, keeps the old content). A pipe, a terminal, ``/dev/null`` are written to as they are.
@@ -41,6 +44,7 @@ def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str) -> No
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{op}: the folder does not exist: {folder}; create it first")
     part = os.path.join(folder, f".{base.encode(errors='ignore')[:100].decode(errors='ignore')}.{os.urandom(6).hex()}.part")
+    flushed = needed or status is not None
     private = 0o666 if status is None else 0o600  # nobody else reads it before it has the old file's permissions
     try:
         file = open(part, "xb", opener=lambda name, flags: os.open(name, flags, private))  # noqa: SIM115
@@ -52,8 +56,9 @@ def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str) -> No
     try:
         with file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if flushed:
+                file.flush()
+                os.fsync(file.fileno())
         if status is not None:
             _take_over(part, status)
         os.replace(part, target)
@@ -61,7 +66,9 @@ def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str) -> No
         with contextlib.suppress(OSError):
             os.remove(part)
         raise
-    if os.name == "posix":  # the rename itself is on the disk only when the folder is; some folders cannot be opened, some disks cannot say
+    if (
+        flushed and os.name == "posix"
+    ):  # the rename itself is on the disk only when the folder is; some folders cannot be opened, some disks cannot say
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)
             try:

@@ -30,7 +30,7 @@ LATER = {
         "allowed", "choose", "exchange", "npz", "opcodes", "opened", "pickled", "pytorch", "safetensors", "shards", "structure",
         "tensors",
     ),
-    "scipy": ("fft", "interpolate", "linalg", "ndimage", "signal", "special", "stats"),
+    "scipy": ("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "special", "stats"),
     "utils": ("dlpack", "offload", "tensorboard"),
 }  # fmt: skip
 

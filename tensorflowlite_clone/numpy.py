@@ -34,7 +34,7 @@ MAKERS = {
 #: Functions that take a sequence of arrays, which may differ in shape.
 SEQUENCES = {
     "block", "broadcast_arrays", "column_stack", "concat", "concatenate", "dstack", "einsum", "hstack", "ix_", "lexsort", "meshgrid",
-    "piecewise", "select", "stack", "vstack",
+    "multi_dot", "piecewise", "select", "stack", "vstack",
 }  # fmt: skip
 
 

@@ -21,6 +21,15 @@ def read(root: Path) -> Files:
     return {p.relative_to(root).as_posix(): ast.parse(p.read_text()) for p in sorted(root.rglob("*.py"))}
 
 
+def lines_of_code(text: str) -> int:
+    """How many lines of ``text`` are neither empty nor comments nor docstrings."""
+    tree, lines = ast.parse(text), text.splitlines()
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    docs = [n.body[0] for n in ast.walk(tree) if isinstance(n, kinds) and ast.get_docstring(n) is not None]
+    inside = {i for d in docs for i in range(d.lineno, (d.end_lineno or d.lineno) + 1)}
+    return sum(i not in inside and line.strip() != "" and not line.strip().startswith("#") for i, line in enumerate(lines, 1))
+
+
 class Import(NamedTuple):
     """One import: the file it stands in, the line, the full name, and when it runs: "load", "call" (in a function) or "types"."""
 

@@ -54,8 +54,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]] = 
     "kv": (lambda mp, v, x: mp.besselk(v, x), (shifted(6, 0.3), span(0.01, 50, 1e-3, 100.0)), (1,)),
     "ellipk": (lambda mp, m: mp.ellipk(m), (span(-3, 1, 1e-9, 1 - 1e-9, -1e3),), (0,)),
     "ellipe": (lambda mp, m: mp.ellipe(m), (span(-3, 1, 1e-9, 1 - 1e-6, -1e3),), (0,)),
-    "ellipkinc": (lambda mp, p, m: mp.ellipf(p, m), (span(0.01, 1.55), span(0.01, 0.99)), (0, 1)),
-    "ellipeinc": (lambda mp, p, m: mp.ellipe(p, m), (span(0.01, 1.55), span(0.01, 0.99)), (0, 1)),
+    "ellipkinc": (lambda mp, p, m: mp.ellipf(p, m), (span(-5, 5, 0.7), span(-2, 0.99, 0.0, 1e-9)), (0, 1)),
+    "ellipeinc": (lambda mp, p, m: mp.ellipe(p, m), (span(-5, 5, 0.7), span(-2, 0.99, 0.0, 1e-9)), (0, 1)),
     "hyp1f1": (lambda mp, a, b, z: mp.hyp1f1(a, b, z), (shifted(5, 0.5), shifted(5, 1.5), span(-8, 8, 0.0)), (2,)),
     "hyp0f1": (lambda mp, v, z: mp.hyp0f1(v, z), (shifted(5, 0.5), span(-20, 20, 1e-9)), (1,)),
     "hyp2f1": (

@@ -6,6 +6,7 @@ Most run in processes of their own: this one may have PyTorch. What the names do
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -210,6 +211,7 @@ from torchvision import datasets, transforms
 from torchvision.datasets.vision import VisionDataset
 import tensorflowlite_clone as tl
 import os
+import re
 def double(image):
     return 2 * image
 rng = np.random.default_rng(0)
@@ -296,3 +298,48 @@ def test_names_that_programs_touch(tmp_path):
 def test_a_program_from_the_standard_input():
     out, err = run("-", "--lr", "1", input="import sys, torch\nprint(torch.ones(1), sys.argv, '__file__' in globals())\n")
     assert (out, err) == ("tensor([1.]) ['-', '--lr', '1'] False\n", "")
+
+
+FUNCTORCH = """
+import warnings; warnings.simplefilter("ignore")
+import numpy as np, torch
+from functorch import combine_state_for_ensemble, grad, hessian, jacrev, make_functional, make_functional_with_buffers, vmap
+torch.set_default_dtype(torch.float64)
+r = np.random.RandomState(0)
+
+def made(*layers):
+    net = torch.nn.Sequential(*layers)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(torch.from_numpy(r.randn(*p.shape)))
+    return net.eval()
+
+x, y = torch.from_numpy(r.randn(5, 2)), torch.from_numpy(r.randn(5, 1))
+net = made(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+f, params, buffers = make_functional_with_buffers(net)
+loss = lambda p, b, x, y: torch.nn.functional.mse_loss(f(p, b, x[None]), y[None])
+found = vmap(grad(loss), (None, None, 0, 0))(params, buffers, x, y)
+print([round(g.norm().item(), 9) for g in found], len(buffers), params[0] is net[0].weight)
+g, p = make_functional(made(torch.nn.Linear(2, 1)))
+print([round(j.sum().item(), 9) for j in vmap(jacrev(g), (None, 0))(p, x)], tuple(hessian(lambda p: g(p, x).pow(2).sum())(p)[0][0].shape))
+ensemble, p, b = combine_state_for_ensemble([made(torch.nn.Linear(2, 3)) for _ in range(2)])
+print(vmap(ensemble, (0, 0, None))(p, b, x).sum().item().__round__(9), make_functional(net[0], True)[1][0].requires_grad)
+try:
+    make_functional(net)
+except RuntimeError as error:
+    print("make_functional_with_buffers" in str(error))
+g, p = make_functional(net[0])
+net[0].weight.data.zero_()
+print([round(d.sum().item(), 9) for d in torch.autograd.grad(g(p, x).sum(), p)])
+"""
+
+
+def test_functorch_is_that_of_torch(tmp_path):
+    pytest.importorskip("torch")
+    script = tmp_path / "script.py"
+    script.write_text(FUNCTORCH)
+    theirs = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+    ours = run(script)[0]
+    assert re.findall(r"[^-\d.]+", ours) == re.findall(r"[^-\d.]+", theirs)
+    numbers = [[float(v) for v in re.findall(r"-?\d+\.?\d*", text)] for text in (ours, theirs)]
+    assert numbers[0] == pytest.approx(numbers[1], abs=1e-8) and len(numbers[0]) > 15

@@ -217,6 +217,16 @@ def computed_anew():
     assert w.grad.tolist() == [2.0, 2.0]
 
 
+@says("Writing through `x.data` counts as a change")
+def changes_through_data():
+    for write in (lambda x: x.data.mul_(2.0), lambda x: setattr(x, "data", tl.zeros(1, dtype=tl.float64))):
+        x = leaf(3.0)
+        y = x * x
+        write(x)
+        with pytest.raises(RuntimeError, match="changed in place"):
+            y.sum().backward()
+
+
 @says("Inside function transforms, one element of a value")
 def numbers_inside():
     def f(x):

@@ -191,7 +191,7 @@ BAD_CALLS = {
     "parameter name": (
         lambda: nn.Linear(1, 1).register_parameter("a.b", None), (ValueError, KeyError), "register_parameter", "'a.b'", "rename",
     ),
-    "no forward": (lambda: nn.Module()(1), (TypeError, NotImplementedError), "Module: has no forward", "", r"define forward\(self"),
+    "no forward": (lambda: nn.Module()(1), NotImplementedError, "Module: has no forward", "", r"define forward\(self"),
     "integer module": (lambda: nn.Linear(1, 1).to(tl.int64), (TypeError, ValueError), "to: modules", "int64", "float32 or float64"),
     "state dict type": (
         lambda: nn.Linear(1, 1).load_state_dict(3), TypeError, "load_state_dict: expected a dict", "int", r"state_dict\(\)",

@@ -31,6 +31,7 @@ PARTS = [
     lambda d: (tl.tensor(True), True),
     lambda d: ([0, 1], [0, 1]),
     lambda d: (range(2), [0, 1]),
+    lambda d: ((0, 1), [0, 1]),
     lambda d: (np.array([[0], [1]]),) * 2,
     lambda d: (tl.tensor([1, 0, -1]), np.array([1, 0, -1])),
     lambda d: (np.array([True, False, True]),) * 2,
@@ -49,7 +50,7 @@ def drawn(seed):
         # NumPy takes an Ellipsis that stands for no dimension as a gap between index arrays; PyTorch and we do not.
         free = len(shape) - sum(not (p is None or p is Ellipsis or isinstance(p, bool)) for p in theirs)
         theirs = tuple(q for p in theirs for q in ([slice(None)] * free if p is Ellipsis else [p]))
-    if len(ours) == 1 and len(theirs) == 1 and draw.random() < 0.5:
+    if len(ours) == 1 and len(theirs) == 1 and draw.random() < 0.5 and not isinstance(ours[0], tuple):
         ours, theirs = ours[0], theirs[0]
     return shape, ours, theirs
 
@@ -252,6 +253,7 @@ TORCH_PARTS = [
     lambda d, n: [d.randrange(-n, n)] * 2,
     lambda d, n: [slice(d.choice([None, 0, 1]), None, d.choice([None, 1, 2]))] * 2,
     lambda d, n: [[d.randrange(n), d.randrange(n)]] * 2,
+    lambda d, n: [(d.randrange(n), d.randrange(n))] * 2,
     lambda d, n: np.array([[d.randrange(n)], [d.randrange(n)]]),
     lambda d, n: np.array(d.randrange(n)),
     lambda d, n: np.isin(np.arange(n), d.sample(range(n), 2)),
@@ -302,3 +304,48 @@ def test_drawn_indices_against_pytorch(start):
                 found = x.index_put(index, tl.tensor(v), accumulate=accumulate)
                 expected = t.index_put(theirs, torch.tensor(v), accumulate=accumulate)
                 np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), err_msg=str(theirs))
+
+
+#: Elements of a list that stands alone in an index, for an axis of size n, as we get them and as PyTorch gets them.
+IN_A_LIST = [
+    lambda d, n: (d.randrange(-n, n),) * 2,
+    lambda d, n: (slice(d.choice([None, 1]), None),) * 2,
+    lambda d, n: (None, None),
+    lambda d, n: (Ellipsis, Ellipsis),
+    lambda d, n: ([d.randrange(n), d.randrange(n)],) * 2,
+    lambda d, n: ((d.randrange(n), d.randrange(n)),) * 2,
+    lambda d, n: (np.array([d.randrange(n), d.randrange(n)]),) * 2,
+    lambda d, n: (lambda torch, places: (tl.tensor(places), torch.tensor(places)))(pytest.importorskip("torch"), d.randrange(n)),
+    lambda d, n: (lambda torch, places: (tl.tensor(places), torch.tensor(places)))(pytest.importorskip("torch"), [d.randrange(n)] * 2),
+]
+
+
+@pytest.mark.parametrize("start", range(0, 400, 100))
+@pytest.mark.filterwarnings("ignore:indexing", "ignore:Using a non-tuple")
+def test_drawn_lists_stand_for_tuples_where_they_do_in_pytorch(start):
+    torch = pytest.importorskip("torch")
+    a = np.arange(24.0).reshape(2, 3, 4)
+    for seed in range(start, start + 100):
+        d = random.Random(seed)
+        ours, theirs = map(list, zip(*[d.choice(IN_A_LIST)(d, n) for n in a.shape[: d.randint(1, 3)]], strict=True))
+        x, t = tl.tensor(a), torch.tensor(a)
+        if sum(p is Ellipsis for p in theirs) > 1:
+            continue  # PyTorch takes the second for nothing, NumPy and we refuse it
+        try:
+            expected = t[theirs]
+        except (IndexError, TypeError):
+            with pytest.raises((IndexError, ValueError)):
+                x[ours]
+            continue
+        np.testing.assert_array_equal(x[ours].numpy(), expected.numpy(), strict=True, err_msg=str(theirs))
+        t[theirs], x[ours] = -1.0, -1.0
+        np.testing.assert_array_equal(x.numpy(), t.numpy(), err_msg=str(theirs))
+
+
+def test_a_list_for_a_tuple_warns_and_long_ones_and_those_in_numpys_transforms_are_index_arrays():
+    x, pairs = tl.arange(6.0).reshape(2, 3), [[0, 1], [1, 2]]
+    with pytest.warns(UserWarning, match=r"taken for a tuple.*x\[tuple\(index\)\].*x\[tl.tensor\(index\)\]") as found:
+        assert x[pairs].tolist() == [1.0, 5.0]
+    assert found[0].filename == __file__
+    assert x[[[0, 1]] * 32].shape == (32, 2, 3) and x[[0, 1]].shape == (2, 3)
+    assert grad(lambda a: a[[[0, 1], [1, 1]]].sum())(np.ones((2, 3))).tolist() == [[1.0] * 3, [3.0] * 3]

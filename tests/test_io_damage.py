@@ -369,13 +369,16 @@ def test_a_failure_at_any_step_leaves_the_old_file_and_nothing_else(tmp_path, mo
     assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]
 
 
-def test_the_file_is_on_the_disk_before_it_is_renamed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("old", ["x", "x.index.json", None])
+def test_what_is_given_up_for_a_file_is_so_once_that_is_on_the_disk(tmp_path, monkeypatch, old):
+    if old:
+        (tmp_path / old).touch()
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1])
     save([1], tmp_path / "x")
-    assert calls[:2] == ["fsync", "replace"]
+    assert calls == (["fsync", "replace", "fsync"] if old else ["replace"])
 
 
 PROGRAM = """

@@ -112,10 +112,11 @@ def test_views_share_memory(view):
     assert np.shares_memory(getattr(v, "array", v), x.array)
 
 
-def test_a_gradient_reaches_a_leaf_without_a_copy():
-    """The fresh array that a rule made is the leaf's ``grad``: a step needs no second one."""
+@pytest.mark.parametrize("f", [tl.sin, lambda x: tl.softmax(x.reshape(-1, 64), 1)], ids=["sin", "softmax of a view"])
+def test_a_gradient_reaches_a_leaf_without_a_copy(f):
+    """The fresh array that a rule made is the leaf's ``grad``, in whatever shape: a step needs no second one."""
     x = leaf(1 << 16)
-    y = tl.sin(x).sum()
+    y = f(x).sum()
     tracemalloc.start()
     try:
         y.backward()
@@ -123,6 +124,25 @@ def test_a_gradient_reaches_a_leaf_without_a_copy():
     finally:
         tracemalloc.stop()
     assert peak < 2.5 * x.nbytes  # cos(x) and its product with the cotangent
+
+
+def test_gradients_that_are_views_of_one_array_or_of_one_that_is_kept_are_copies():
+    kept = np.ones((2, 6))
+
+    class Halves(tl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y, z):
+            return x + y + z
+
+        @staticmethod
+        def backward(ctx, g):
+            one = np.ones((2, 3))
+            return tl.from_numpy(one[0]), tl.from_numpy(one[1]), tl.from_numpy(kept[0, ::2])
+
+    leaves = [leaf(3) for _ in range(3)]
+    Halves.apply(*leaves).sum().backward()
+    grads = [t.grad.numpy() for t in leaves]
+    assert not any(np.shares_memory(a, b) for a in grads for b in (kept, *grads) if a is not b)
 
 
 # ---- retain_graph ---------------------------------------------------------------------------------------------------------------

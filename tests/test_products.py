@@ -11,7 +11,7 @@ from tensorflowlite_clone._errors import ArgumentError, OperandError, ShapeError
 from tensorflowlite_clone.core.registry import OPS
 from tensorflowlite_clone.core.transpose import LOOPED
 from tensorflowlite_clone.func import grad, jvp, vmap
-from tensorflowlite_clone.kernels.product import contract, matmul
+from tensorflowlite_clone.kernels.product import affine, contract, matmul
 from tensorflowlite_clone.ops.einsum import _plan
 from tensorflowlite_clone.ops.products import _splits, multi_dot
 
@@ -296,3 +296,20 @@ def test_distances_of_equal_points_have_no_nan_gradient():
     x = tl.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]], requires_grad=True)
     (tl.cdist(x, x).sum() + tl.pdist(x).sum()).backward()
     assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "F"])
+@pytest.mark.parametrize("sizes", [(1, 300, 256), (2, 64, 1024), (16, 64, 128), (32, 128, 64), (64, 256, 64), (65, 300, 70), (16, 60, 128)])
+def test_affine_maps_of_few_and_many_rows(sizes, dtype):
+    n, k, m = sizes
+    x, w, b = (normal(*s, seed=i).astype(dtype) for i, s in enumerate([(n, k), (m, k), (m,)]))
+    expected = x.astype("D") @ w.astype("D").T
+    size = abs(x.astype("D")) @ abs(w.astype("D")).T + abs(b)
+    for bias in (None, b):
+        for left, right in ((x, w), (np.asfortranarray(x), w), (x[:, ::-1], np.asfortranarray(w[:, ::-1]))):
+            found = affine(left, right, bias)
+            assert found.dtype == dtype and found.flags.c_contiguous
+            assert np.all(abs(found - (expected if bias is None else expected + b)) <= 8 * np.sqrt(k) * np.finfo(dtype).eps * size)
+    for wrong in ((x, w[:, 1:], b), (x, w, b[1:])):
+        with pytest.raises(ValueError):
+            affine(*wrong)

@@ -17,6 +17,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
@@ -71,6 +72,18 @@ def test_examples_run_as_they_are_shown(slug, tmp_path, monkeypatch):
                 tl.manual_seed(0)
                 runner.run(test, out=told.append)
     assert not runner.failures, "\n".join(told)
+
+
+@pytest.mark.parametrize("module", tl.scipy.__all__)
+def test_what_has_derivatives_of_scipys_names_has_a_page(module):
+    ours, scipys = getattr(tl.scipy, module), importlib.import_module(f"scipy.{module}")
+    lost = []
+    for name in scipys.__all__:
+        thing = getattr(ours, name)
+        refuses = getattr(getattr(thing, "__code__", None), "co_qualname", "").startswith("others.")
+        if not refuses and thing is not getattr(scipys, name) and not inspect.ismodule(thing) and thing is not getattr(np.fft, name, None):
+            lost += [name] if f"scipy.{module}.{name}" not in reference().pages else []
+    assert not lost
 
 
 def test_an_example_that_prints_something_else_fails():

@@ -31,7 +31,7 @@ FLOORS = {
     "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 6, "special": 5, "func": 5,
     "random": 5, "testing": 5, "amp": 5, "overrides": 5, "autograd": 6, "numpy": 6, "cpu": 6, "cuda": 6,
     "distributed": 6.5, "distributed/optim": 9, "distributed/fsdp": 9, "distributed/checkpoint": 11, "distributed/launch": 7,
-    "nn": 7, "integrate": 7, "scipy": 7, "distributions": 8,
+    "nn": 7, "integrate": 7, "distributions": 8, "scipy": 9,
     "jit": 8, "optim": 8, "profiler": 9, "utils": 9, "io": 10, "onnx": 10, "transforms": 10, "datasets": 10,
     "serialization": 11, "as_torch": 12, "__init__": 13,
 }  # fmt: skip
@@ -43,6 +43,14 @@ CORE = [
     "registry", "advice", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
     "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "compile",
 ]  # fmt: skip
+
+#: The scientific layer: NumPy's face, SciPy's names, solvers, differential equations, sparse matrices, and what they stand on.
+LAYER = [
+    "numpy.py", "func/faces.py", "func/ndarray.py", "func/primitives.py", "func/implicitly.py", "func/sparse_algebra.py",
+    "func/colouring.py", "integrate/*.py", "optim/solvers/*.py", "scipy/*.py",
+]  # fmt: skip
+#: How many lines of code it may have.
+LAYER_LINES = 3200
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.
 LATE: dict[tuple[str, str], str] = {}
@@ -174,6 +182,14 @@ def test_functions_fit_on_a_screen():
     assert not [f for path, tree in FILES.items() for f in long_functions(path, (ROOT / path).read_text(), tree)]
     text = "def f():\n" + "    x = 1\n" * 61 + "def g():\n" + "    x = 1\n    # why\n\n" * 60
     assert long_functions("a.py", text, ast.parse(text)) == ["a.py:1: f has 61 lines"]
+
+
+def test_the_scientific_layer_stays_small():
+    """Solvers are SciPy's: what is ours is the rule, the names and the shapes."""
+    paths = [p for pattern in LAYER for p in ROOT.glob(pattern)]
+    assert len(paths) > 30
+    assert sum(source.lines_of_code(p.read_text()) for p in paths) <= LAYER_LINES
+    assert source.lines_of_code('"""What.\n\nMore.\n"""\n\n# why\nx = 1  # what\n\n\ndef f():\n    """What."""\n    return x\n') == 3
 
 
 def test_nothing_is_looked_up_by_a_name_that_is_known_when_it_is_written():

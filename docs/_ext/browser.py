@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 PYODIDE, CARRIER = "314.0.3", "open-webui==0.12.4"
 RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+#: What of NumPy's wheel is for those who test it or build something on it.
+UNUSED = re.compile(r"/tests/|^numpy/f2py/|^numpy/conftest|/include/|/lib/.*\.a$|\.(pyi|pxd|pyx|h|c|a|ini|pc)$|/RECORD$")
+#: Is there once all is there, of this version and without what is not used.
+COMPLETE = f"complete-{PYODIDE}-{zlib.crc32(UNUSED.pattern.encode()):08x}"
 ROOT = Path(__file__).resolve().parents[2]
 #: Compile what is in the folder "in" and leave what was compiled in "out", both of the host.
 COMPILE = """
@@ -58,7 +64,7 @@ def fetch(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        if not (folder / f"complete-{PYODIDE}").exists():
+        if not (folder / COMPLETE).exists():
             archive = run("npm", "pack", "--silent", f"pyodide@{PYODIDE}", cwd=work).split()[-1]
             with tarfile.open(work / archive) as t:
                 t.extractall(work, filter="data")
@@ -73,9 +79,9 @@ def fetch(folder: Path) -> None:
             (folder / "compile.mjs").write_text(COMPILE)
             (work / "numpy.whl").write_bytes(wheel)
             with zipfile.ZipFile(work / "numpy.whl") as z:
-                z.extractall(work / "numpy", [n for n in z.namelist() if "/tests/" not in n])
+                z.extractall(work / "numpy", [n for n in z.namelist() if not UNUSED.search(n)])
             compiled(work / "numpy", folder, folder / "numpy.zip")
-            (folder / f"complete-{PYODIDE}").touch()
+            (folder / COMPLETE).touch()
         package = work / "package-source" / "tensorflowlite_clone"
         shutil.copytree(ROOT / "tensorflowlite_clone", package, ignore=shutil.ignore_patterns("__pycache__", "*.pyi", "as_torch"))
         compiled(package.parent, folder, folder / "package.zip")
@@ -88,6 +94,8 @@ def copied(app: Any, error: Exception | None) -> None:
     target = Path(app.outdir) / "browser"
     for name in ("worker.js", "page.js", "program.py"):
         shutil.copy(Path(app.srcdir) / "browser" / name, target / name)
+    if not app.config.browser_python:
+        return
     cache = Path(app.srcdir) / "_build" / "pyodide"
     try:
         fetch(cache)
@@ -100,6 +108,7 @@ def copied(app: Any, error: Exception | None) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx asks for this."""
+    app.add_config_value("browser_python", True, "", bool)
     app.connect("build-finished", copied)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

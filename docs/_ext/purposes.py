@@ -33,8 +33,10 @@ PURPOSES: list[tuple[str, str, str, str, str]] = [
     ("Schedules: optim.lr_scheduler", "schedules", "guide/training", "optim.lr_scheduler", ""),
     ("Loading data: utils.data, datasets, transforms", "data", "guide/data",
      "utils.data utils.data.distributed datasets transforms transforms.functional", ""),
-    ("Science: integrate, scipy, numpy", "science", "science/index",
-     "integrate scipy.linalg scipy.fft scipy.signal scipy.ndimage scipy.interpolate scipy.stats", "integrate/ scipy/ numpy"),
+    ("Science: integrate, numpy", "science", "science/index", "integrate", "integrate/ numpy"),
+    ("SciPy's functions: scipy", "scipy", "science/index",
+     "scipy.fft scipy.integrate scipy.interpolate scipy.linalg scipy.ndimage scipy.optimize scipy.signal scipy.special "
+      "scipy.stats", "scipy/"),
     ("Several processes: distributed", "distributed", "distributed",
      "distributed distributed.nn distributed.optim distributed.fsdp distributed.checkpoint utils.offload", "distributed/"),
     ("Distributions", "distributions", "guide/distributions",

@@ -16,7 +16,7 @@ from typing import Any
 
 from purposes import PURPOSES
 from reference_pages.names import PACKAGE, Entry, Reference, signature
-from reference_pages.parts import Parts
+from reference_pages.parts import Parts, listed
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import tensorflowlite_clone as tl
@@ -28,9 +28,14 @@ def escaped(text: str) -> str:
     return "".join(p if i % 2 else re.sub(r"[*|]|(?<=\w)_(?!\w)", r"\\\g<0>", p) for i, p in enumerate(parts))
 
 
+def unlisted(text: str) -> str:
+    """Text of which no line begins a list by an initial or a shape: "F. Gers", "(O) -> (N, O)"."""
+    return re.sub(r"^( *)([A-Z]\. |\(\w\) )", r"\1\\\2", text, flags=re.M)
+
+
 def body(reference: Reference, text: str, near: str) -> str:
     """A docstring as reStructuredText."""
-    return str(GoogleDocstring(escaped(reference.linked(inspect.cleandoc(text), near)), Config(napoleon_use_rtype=False)))
+    return unlisted(str(GoogleDocstring(escaped(reference.linked(inspect.cleandoc(text), near)), Config(napoleon_use_rtype=False))))
 
 
 def indented(text: str, by: int = 4) -> str:
@@ -73,7 +78,7 @@ def sections(reference: Reference, parts: Parts, near: str) -> str:
     """Everything below the signatures, in the order that all pages have."""
 
     def said(lines: list[str]) -> list[str]:
-        found = [escaped(reference.linked(line, near)) for line in lines]
+        found = [unlisted(escaped(reference.linked(line, near))) for line in lines]
         return found if len(found) == 1 else [f"* {line}" for line in found]
 
     lines = [body(reference, "\n\n".join(parts.doc.prose), near), ""]
@@ -110,8 +115,9 @@ def table(entries: list[Entry]) -> list[str]:
     lines = [".. list-table::", "   :widths: 30 70", "   :class: reference-list", ""]
     for e in sorted(entries, key=lambda e: e.name.lower()):
         also = [n for n in e.names if n != e.name and not n.endswith("_")]
+        said = (*listed(e).about, e.first)[0]
         first = (
-            escaped(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", e.first)).rstrip(".")
+            escaped(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", said)).rstrip(".")
             + "."
             + (f" Also ``{'``, ``'.join(also)}``." if also else "")
         )

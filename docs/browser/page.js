@@ -28,6 +28,17 @@ export class Python {
 
 const ink = (element) => getComputedStyle(element).color;
 
+// What will be drawn, in words, until it is.
+export function hint(canvas, text) {
+  const c = canvas.getContext("2d");
+  c.fillStyle = ink(canvas);
+  c.font = "14px sans-serif";
+  c.textAlign = "center";
+  c.globalAlpha = 0.7;
+  c.fillText(text, canvas.width / 2, canvas.height / 2);
+  c.globalAlpha = 1;
+}
+
 // A line through values; the axis of losses is logarithmic.
 export function plot(canvas, values) {
   const c = canvas.getContext("2d"), w = canvas.width, h = canvas.height, pad = 26;
@@ -38,12 +49,16 @@ export function plot(canvas, values) {
   const x = (i) => pad + ((w - pad - 4) * i) / (values.length - 1), y = (v) => h - 14 - ((h - 22) * (v - low)) / (high - low);
   c.strokeStyle = c.fillStyle = ink(canvas);
   c.font = "11px sans-serif";
+  c.textAlign = "left";
   c.globalAlpha = 0.4;
   for (let power = low; power <= high; power++) {
     c.fillText(10 ** power < 0.01 ? `1e${power}` : String(10 ** power), 0, y(power) + 4);
     c.fillRect(pad, y(power), w - pad, 0.5);
   }
   c.globalAlpha = 1;
+  c.strokeStyle = getComputedStyle(canvas).getPropertyValue("--pst-color-primary");
+  c.lineWidth = 1.5;
+  c.lineJoin = "round";
   c.beginPath();
   logs.forEach((v, i) => c[i ? "lineTo" : "moveTo"](x(i), y(v)));
   c.stroke();

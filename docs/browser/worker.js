@@ -23,13 +23,18 @@ async function start() {
 
 const ready = start().catch((error) => postMessage({ event: "failed", text: String(error) }));
 
-onmessage = async ({ data }) => {
-  await ready;
+async function answer({ id, run, globals }) {
   try {
-    for (const [name, value] of Object.entries(data.globals ?? {})) python.globals.set(name, python.toPy(value));
-    const out = await python.runPythonAsync(data.run);
-    postMessage({ id: data.id, out: out?.toJs ? out.toJs({ dict_converter: Object.fromEntries }) : out });
+    for (const [name, value] of Object.entries(globals ?? {})) python.globals.set(name, python.toPy(value));
+    const out = await python.runPythonAsync(run);
+    postMessage({ id, out: out?.toJs ? out.toJs({ dict_converter: Object.fromEntries }) : out });
   } catch (error) {
-    postMessage({ id: data.id, error: String(error.message ?? error) });
+    postMessage({ id, error: String(error.message ?? error) });
   }
+}
+
+// One after the other: what a message sets must not reach the program of another.
+let last = ready;
+onmessage = ({ data }) => {
+  last = last.then(() => answer(data));
 };

@@ -9,7 +9,7 @@ from __future__ import annotations
 __all__ = ["ASKING", "AS_THEY_ARE", "HIDDEN", "PLACES", "RELEASES", "VALUES"]
 
 #: What other programs take the package for, and the releases whose names it has.
-RELEASES = {"torch": "2.13.0", "torchvision": "0.28.0"}
+RELEASES = {"torch": "2.13.0", "torchvision": "0.28.0", "functorch": "2.13.0"}
 #: The package's own parts, which PyTorch has other modules for, or none.
 HIDDEN = {"as_torch", "core", "datasets", "fast", "integrate", "io", "kernels", "numpy", "ops", "scipy", "transforms"}
 #: Modules that are what they are, for programs set attributes there.
@@ -39,7 +39,7 @@ PLACES = {
     "torch._functorch.vmap": "func",
     "torch._functorch.eager_transforms": "func",
     "torch._functorch.functional_call": "func",
-    "torch._functorch.make_functional": "func",
+    "torch._functorch.make_functional": "as_torch.functorch func",
     "torch._C": "as_torch.internals",
     "torch._tensor": "",
     "torch._dynamo": "compiler",
@@ -85,6 +85,8 @@ PLACES = {
     "torch.utils.hooks": "core.watchers",
     "torch.utils.model_zoo": "hub",
     "torch.utils.tensorboard.writer": "utils.tensorboard",
+    "functorch": "as_torch.functorch func",
+    "functorch.experimental": "func",
     "torchvision": ".",
     "torchvision.datasets": "datasets.as_torchvision datasets",
     "torchvision.datasets.folder": "datasets.folder datasets",

@@ -20,7 +20,11 @@ from .where import know_inside, storing
 #: The import that lets a program make arrays of what is followed.
 IMPORT = "import tensorflowlite_clone.numpy as np"
 #: Functions that have another name here.
-OTHERS = {"expm": "matrix_exp", "pinvh": "pinv"}
+OTHERS = {"expm": "matrix_exp", "pinvh": "pinv", "solve_ivp": "odeint"} | dict.fromkeys(
+    ["brentq", "brenth", "bisect", "ridder", "toms748", "newton", "fsolve", "root_scalar"], "root"
+)
+#: Spaces of SciPy's whose names have derivatives in the space of the same name here.
+SPACES = ("fft", "interpolate", "linalg", "ndimage", "signal", "special", "stats")
 _ARRAY = f"np.array([...]): join what is followed with np.stack([...]) or np.concatenate, or let the program {IMPORT}, whose np.array does"
 _INDEX = "to index an ndarray x with it, make x a tensor: tl.tensor(x)[i]"
 _STORE = (
@@ -69,6 +73,7 @@ def _user(frame: FrameType | None) -> tuple[FrameType | None, str | None]:
         module = str(frame.f_globals.get("__name__", "")).split(".")
         if module[0] == "scipy":
             space, name = ".".join(module[:2]), frame.f_code.co_name
+            name = frame.f_code.co_qualname.split(".")[-2] if name == "__init__" else name
             if hasattr(sys.modules.get(space), name) or library is None:
                 library = f"{space}.{name}"
         elif module[0] != "numpy" and frame.f_code.co_filename not in inside:
@@ -96,7 +101,10 @@ def of_scipy(name: str) -> str:
             own = own or (f"tl.{module}.{last}" if hasattr(load(module), last) else None)
         except ImportError:
             continue
-    fix = f"use {own}" if own else "compute it outside of the transform, or write its rule, an autograd.Function"
+    if own and space in ("integrate", "optimize"):
+        own += ", and give it what is to be differentiated as args"
+    there = f"let the program import tensorflowlite_clone.scipy, whose {space} has derivatives, or " if space in SPACES else ""
+    fix = f"use {own}" if own else f"{there}compute it outside of the transform, or write its rule, an autograd.Function"
     return f"{name} computes on plain arrays; {fix}"
 
 

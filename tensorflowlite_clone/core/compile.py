@@ -355,8 +355,7 @@ def _compiled_plan(op: type[Operation], mask: int, needs: int, boxes: bool = Fal
 def _write(plan: Plan) -> None:
     """Let a plan write out its steps: that on arrays now, those of which most programs have no use when they are first called."""
     plan.step = _later(plan, "step", "boxes") if plan.boxes else _written(plan, "arrays")
-    op: Any = plan.op
-    if not op.flat_mask:
+    if not plan.op.flat_mask:
         plan.replay = _later(plan, "replay", "replay")
 
 

@@ -7,6 +7,7 @@ engine itself allocated are changed in place. Saved values are dropped as they a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextvars import copy_context
 from heapq import heapify, heappop, heappush
@@ -157,7 +158,7 @@ class Walk:
                     _add(known, gx)
                 elif reach is None or key in reach:
                     placed = type(gx) is Placed  # a leaf takes a rule's fresh result, in nobody else's hands, as its own
-                    own = placed or (type(parent) is Leaf and gx is not g and type(gx) is ndarray and gx.base is None)
+                    own = placed or (type(parent) is Leaf and gx is not g and type(gx) is ndarray and (gx.base is None or _alone(gx)))
                     fresh = [parent, gx.whole() if placed else gx, own]
                     if entry is None:
                         entry, following = fresh, key
@@ -203,6 +204,21 @@ class Walk:
                     self._reached.add(found.seq)
                     stack.extend(found.parents)
         return node.seq in self._reached
+
+
+def _holders(g: ndarray) -> int:
+    """How many hold what ``g`` is a view of; the same number for all views that alone do."""
+    return sys.getrefcount(g.base)
+
+
+#: What `_holders` says of those; -1 where the interpreter does not count.
+_ONE = _holders(np.zeros(2).reshape(1, 2)) if hasattr(sys, "getrefcount") else -1
+
+
+def _alone(g: ndarray) -> bool:
+    """Whether a view is of a whole array that nobody else holds: a rule's fresh result, in another shape."""
+    whole = type(g.base) is ndarray and g.base.size == g.size and g.base.flags.owndata and g.flags.writeable
+    return whole and _ONE > 0 and _holders(g) == _ONE
 
 
 def _add(entry: list[Any], g: Any) -> None:

@@ -45,10 +45,10 @@ def here() -> Place:
 
 
 def storing(frame: FrameType) -> bool:
-    """Whether ``frame`` is carrying out an assignment ``a[i] = x``."""
-    from opcode import opmap
+    """Whether ``frame`` is carrying out an assignment ``a[i] = x``, or ``a[i:j] = x``, which is one of its own from Python 3.12 on."""
+    from opcode import opname
 
-    return frame.f_code.co_code[frame.f_lasti] == opmap["STORE_SUBSCR"]
+    return opname[frame.f_code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
 
 
 def stacklevel() -> int:

@@ -25,7 +25,7 @@ from ..core.where import NOWHERE, Place, here, line
 from .engine import WAITING, engine
 
 #: Which calls are checked: the first so many, every so-many-th after them (a power of 2), those of so many bytes and more.
-ALWAYS, EVERY, LARGE = 64, 128, 4 << 20
+ALWAYS, EVERY, LARGE = 64, 256, 4 << 20
 #: How many of the latest calls are remembered, less one: more than there are between two checks.
 RING = 2 * EVERY - 1
 
@@ -81,11 +81,11 @@ def marked(said: str, ranks: Sequence[int], place: Place, anyone: bool = False) 
 class Channel:
     """The calls of a group that are in one order: those of the program (now), or those that go on beside it (later)."""
 
-    def __init__(self, group: Any, name: str, ordered: bool = True) -> None:
+    def __init__(self, group: Any, name: str, comm: Any) -> None:
         self.name, self.group = f"{group.name}/{name}", group
-        self.comm: Any = None if group.comm is None else group.comm.Dup()
-        self.side: Any = None if group.comm is None or not ordered else group.comm.Dup()
-        self.mpi: Any = None if group.comm is None else engine()
+        #: What MPI calls a communicator, and one for checks, so that no check meets with a call.
+        self.comm, self.side = comm, comm and comm.Dup()
+        self.mpi: Any = comm and engine()
         #: How many calls were begun, and ended: one is under way while these differ; and the next that is checked in any case.
         self.count = self.over = 0
         self.due = 1
@@ -137,7 +137,9 @@ class Channel:
         sent, count = self.sent, self.count
         ring, start, stop = self.ring, self.checked + 1 & RING, count + 1 & RING
         calls = ring[start:stop] if start < stop else ring[start:] + ring[:stop]
-        self.digest = digest = zlib.crc32(b"".join([what.code for what, _ in calls]), self.digest)
+        same = calls.count(calls[0]) == len(calls)  # as in a loop
+        codes = calls[0][0].code * len(calls) if same else b"".join([what.code for what, _ in calls])
+        self.digest = digest = zlib.crc32(codes, self.digest)
         self.checked = count
         self.due = count + 1 if count < ALWAYS else (count | EVERY - 1) + 1
         sent[:] = (digest, -digest, count, -count)
@@ -175,10 +177,16 @@ class Channel:
 
     def end(self) -> None:
         """No more calls come; what was called is compared when the programs have ended."""
+        for plan in self.plans.values():
+            plan.forget()
+        self.plans.clear()
         if CHANNELS.get(self.name) is self:
             del CHANNELS[self.name]
             if len(ENDED) < 64:
                 ENDED.append((self.name, self.calls(self.checked)))
+        if self.mpi is not None and not self.mpi.Is_finalized():
+            self.comm.Free()
+            self.side.Free()
 
     def _disagree(self) -> None:
         """Find the first call in which processes differ, and raise."""

@@ -114,34 +114,33 @@ def all_reduce(tensor: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op:
     [1.0, 1.0]
     >>> dist.destroy_process_group()
     """
-    kind, g = type(tensor), GroupMember.WORLD if group is None else group
-    a: Any = tensor if kind is ndarray else tensor.array if kind is Tensor else None
-    if type(a) is ndarray and type(g) is ProcessGroup and not async_op:
-        plan = g.plans.get((op, a.dtype, a.shape))
-        if plan is not None and a.flags.carray:  # it was reduced before: the same as below, with nothing to find out
-            frame, c = sys._getframe(1), plan.channel
-            if frame.f_code is not plan.code or frame.f_lasti != plan.instruction:
-                plan.move(frame)
-            if kind is Tensor:
-                cell = tensor.version
-                if cell is not None and cell.known is plan.change and not cell.shared:
-                    cell.count += 1
-                else:
-                    plan.note(tensor)
-            number = c.count + 1
-            c.ring[number & RING] = plan.entry
-            c.count = number
-            try:
-                if number >= c.due or plan.large:
-                    c.check()
-                plan.exchange(plan.in_place, [a, plan.count, plan.datatype], plan.how)
-                if plan.mean:
-                    np.divide(a, plan.mean, a)
-            except c.mpi.Exception as error:
-                raise c.failed("Allreduce", error) from error
-            finally:
-                c.over = c.count
-            return None
+    a: Any = tensor.array if type(tensor) is Tensor else tensor
+    plan: Any = _latest
+    if a is not plan.array or op is not plan.op or group is not plan.group or a.dtype is not plan.dtype or not plan.flags.carray:
+        plan = _planned(a, op, group)
+    if plan is not None and not async_op:  # it was reduced before: the same as below, with nothing to find out
+        frame, c, exchange = sys._getframe(1), plan.channel, plan.exchange
+        if frame.f_lasti != plan.instruction or frame.f_code is not plan.code:
+            plan.move(frame)
+        if a is not tensor:
+            cell = tensor.version
+            if cell is not None and cell.known is plan.change and not cell.shared:
+                cell.count += 1
+            else:
+                plan.note(tensor)
+        c.count = number = c.count + 1
+        c.ring[number & RING] = plan.entry
+        try:
+            if number >= c.due:
+                c.check()
+            exchange(*(plan.message or (plan.in_place, (a, plan.size, plan.datatype), plan.how)))
+            if plan.mean:
+                np.divide(a, plan.mean, a)
+        except c.mpi.Exception as error:
+            raise c.failed("Allreduce", error) from error
+        finally:
+            c.over = c.count
+        return None
     g, a = the_group("all_reduce", group), array_of("all_reduce", tensor)
     if g.comm is None:
         _reduction("all_reduce", op, a.dtype)
@@ -162,10 +161,16 @@ class _Plan:
     """How `all_reduce` does again what it has done: a small exchange takes as long as a few of Python's calls."""
 
     def __init__(self, c: Channel, a: NDArray, op: ReduceOp, how: Any, frame: Any) -> None:
-        self.channel, self.what = c, c.known["all_reduce", a.dtype, a.shape, op.name]
-        self.exchange, self.in_place, self.how, self.large = c.comm.Allreduce, c.mpi.IN_PLACE, how, self.what.large
-        self.count, self.datatype, self.mean = a.size, c.mpi._typedict[a.dtype.char], c.group.size() if op is ReduceOp.AVG else 0
+        self.channel, self.what, self.op, self.dtype = c, c.known["all_reduce", a.dtype, a.shape, op.name], op, a.dtype
+        self.exchange, self.in_place, self.how = c.comm.Allreduce, c.mpi.IN_PLACE, how
+        self.size, self.datatype, self.mean = a.size, c.mpi._typedict[a.dtype.char], c.group.size() if op is ReduceOp.AVG else 0
+        #: The array of the latest call, if it is small and has its memory to itself, and what MPI takes for it; the group as it was named.
+        self.array, self.message, self.group, self.flags = _NONE, None, None, None
         self.move(frame)
+
+    def forget(self) -> None:
+        """Let go of the array."""
+        self.array, self.message = _NONE, None
 
     def move(self, frame: Any) -> None:
         """From now on it is called from this place."""
@@ -179,6 +184,32 @@ class _Plan:
         cell = tensor.version
         if not cell.shared and cell.known.before is None:
             cell.known = self.change
+
+
+#: The plan of the latest call: calls that are repeated find it without a look into any table.
+_latest = _Plan.__new__(_Plan)
+_latest.forget()
+#: So many bytes are kept alive by it, at most.
+_KEPT = 64 << 10
+
+
+def _planned(a: Any, op: Any, group: Any) -> Any:
+    """The plan of a call that was made before with another array like this one, or by another plan than the latest."""
+    global _latest
+    g = GroupMember.WORLD if group is None else group
+    if type(a) is not ndarray or type(g) is not ProcessGroup:
+        return None
+    plan = g.plans.get((op, a.dtype, a.shape))
+    if plan is None or not a.flags.carray:
+        return None
+    _latest.forget()
+    if plan.what.large:
+        plan.channel.due = 0  # it is checked
+    if a.nbytes <= _KEPT and a.base is None:
+        plan.array, plan.group, plan.flags = a, group, a.flags
+        plan.message = (plan.in_place, (plan.channel.mpi.buffer(a), plan.size, plan.datatype), plan.how)
+        _latest = plan
+    return plan
 
 
 def broadcast(tensor: Any, src: int | None = None, group: Any = None, async_op: bool = False, group_src: Any = None) -> Work | None:

@@ -62,9 +62,12 @@ class Waiting:
     """How a process waits: with its processor in its hands, which is fastest, or asleep in between where several share one."""
 
     asleep = False
+    #: Whether all processes are on this machine.
+    near = False
 
-    def decide(self, local: int) -> None:
+    def decide(self, local: int, size: int) -> None:
         """Choose by how many processes are on this machine; TL_DISTRIBUTED_WAIT ("sleep" or "spin") chooses otherwise."""
+        self.near = local == size
         self.asleep = os.environ.get("TL_DISTRIBUTED_WAIT", "sleep" if local > cores() else "spin") == "sleep"
 
     def until(self, test: Callable[[], bool]) -> None:

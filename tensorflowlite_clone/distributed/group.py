@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._errors import AbsentError, ArgumentError, GraphError
+from .._errors import AbsentError, ArgumentError, DistError, GraphError
 from ..core.where import here
 from . import watch
 from .channel import LARGE, Channel, marked
 from .engine import engine, launched
+from .work import finish
 
 default_pg_timeout = datetime.timedelta(minutes=30)
 
@@ -59,11 +60,10 @@ class ProcessGroup:
         self._rank: int = 0 if comm is None else comm.rank
         self._size: int = len(ranks)
         #: For calls that the program waits for, and for those that go on beside it: each in an order of its own.
-        self.now, self.later = Channel(self, "now"), Channel(self, "later")
-        self.pairs = Channel(self, "pairs", ordered=False)
+        self.now, self.later = Channel(self, "now", comm), Channel(self, "later", comm and comm.Dup())
         self.plans = self.now.plans
-        #: How many groups were made of these processes: part of their names.
-        self.made = 0
+        #: How many groups were made of these processes: part of their names; and whether this one was destroyed.
+        self.made, self.ended = 0, False
 
     def rank(self) -> int:
         """The place of this process in the group."""
@@ -85,9 +85,10 @@ class ProcessGroup:
         return self.ranks.index(rank)
 
     def end(self) -> None:
-        """No more calls come."""
+        """No more calls come: what MPI keeps for them is given back, of which it has enough for some hundred groups."""
         for channel in (self.now, self.later):
             channel.end()
+        self.ended = True
 
     def __repr__(self) -> str:
         return f"<ProcessGroup {self.name!r} of {self._size}: this is rank {self._rank}>"
@@ -193,7 +194,8 @@ def init_process_group(
 
 
 def destroy_process_group(group: Any = None) -> None:
-    """End a group; all of them, if none is named."""
+    """End a group, when what goes on beside the program is done; all of them, if none is named."""
+    finish()
     ended = [g for w in _world for g in w.groups if group in (None, w.group, g)]
     for g in ended:
         g.end()
@@ -212,6 +214,8 @@ def the_group(name: str, group: Any = None) -> ProcessGroup:
         return _world[0].group
     if not isinstance(group, ProcessGroup):
         raise ArgumentError(f"{name}: this process is in no such group: got {group!r:.40}; ask get_rank() before the call")
+    if group.ended:
+        raise _NotBegunError(f"{name}: {group!r} was destroyed; make a new_group")
     return group
 
 
@@ -224,18 +228,27 @@ def new_group(
     members = list(range(world.size())) if ranks is None else sorted({int(r) for r in ranks})
     if not members or not 0 <= members[0] <= members[-1] < world.size():
         raise ArgumentError(f"new_group: ranks must be from 0 to {world.size() - 1}: got {members}")
-    comm, world.made = None, world.made + 1
+    world.made += 1
+    failures = () if world.comm is None else engine().Exception
+    try:
+        made = _made(world, members, f"group {world.made} of ranks {members}", backend or world.backend)
+    except failures as error:
+        raise DistError(f"new_group: MPI makes no more groups ({error}); call destroy_process_group for those not needed") from error
+    if made is not GroupMember.NON_GROUP_MEMBER:
+        _world[0].groups.append(made)
+    return made
+
+
+def _made(world: ProcessGroup, members: list[int], name: str, backend: str) -> Any:
+    comm = None
     if world.comm is not None:
-        color = 0 if world.rank() in members else engine().UNDEFINED
+        color = 0 if world.rank() in members and len(members) > 1 else engine().UNDEFINED
         what = ("new_group", np.dtype("i8"), tuple(members), "", LARGE)
         comm = world.now.call(lambda c: world.comm.Split(color, world.rank()), *what)
         if world.rank() not in members:
             return GroupMember.NON_GROUP_MEMBER
-    name = f"group {world.made} of ranks {members}"
     with marked("new_group()", members, here()):
-        made = ProcessGroup(backend or world.backend, comm if len(members) > 1 else None, members, name)
-    _world[0].groups.append(made)
-    return made
+        return ProcessGroup(backend, comm or None, members, name)
 
 
 def get_rank(group: Any = None) -> int:

@@ -59,7 +59,7 @@ def isend(tensor: Any, dst: int | None = None, group: Any = None, tag: int = 0, 
     a = array_of("isend", tensor)
     sent = plain(a)
     said = What("send", a.dtype, a.shape, f"dst={peer}, tag={tag}", 0).said
-    return _Transfer(g.pairs, g.pairs.comm.Isend(sent, peer, tag), lambda status: _keep(sent), said, [g.ranks[peer]], here())
+    return _Transfer(g.now, g.now.comm.Isend(sent, peer, tag), lambda status: _keep(sent), said, [g.ranks[peer]], here())
 
 
 def irecv(tensor: Any, src: int | None = None, group: Any = None, tag: int = 0, group_src: Any = None) -> Work:
@@ -71,16 +71,16 @@ def irecv(tensor: Any, src: int | None = None, group: Any = None, tag: int = 0, 
     changed("recv", tensor, place)
     ranks = [r for r in g.ranks if r != g.ranks[g._rank]] if anyone else [g.ranks[peer]]
     said = What("recv", a.dtype, a.shape, f"src={'any' if anyone else peer}, tag={tag}", 0).said
-    request = g.pairs.comm.Irecv(room, g.pairs.mpi.ANY_SOURCE if anyone else peer, tag)
+    request = g.now.comm.Irecv(room, g.now.mpi.ANY_SOURCE if anyone else peer, tag)
 
     def finish(status: Any) -> None:
-        got = status.Get_count(g.pairs.mpi.BYTE)
+        got = status.Get_count(g.now.mpi.BYTE)
         if got != a.nbytes:
             raise ShapeError(f"recv: a message of {got} bytes has come from rank {status.source}: {a.dtype} {a.shape} has {a.nbytes}")
         if copy is not None:
             a[...] = copy
 
-    return _Transfer(g.pairs, request, finish, said, ranks, place)
+    return _Transfer(g.now, request, finish, said, ranks, place)
 
 
 def send(tensor: Any, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: Any = None) -> None:

@@ -57,8 +57,8 @@ class NDArrayMethods:
     size = property(lambda self: math.prod(self.shape))
     T = property(lambda self: np.transpose(self))
     nbytes = property(lambda self: math.prod(self.shape) * self.dtype.itemsize)
-    real = property(lambda self: np.real(self), lambda self, value: set_item(np.real(self), ..., value))
-    imag = property(lambda self: np.imag(self), lambda self, value: set_item(np.imag(self), ..., value))
+    real = property(lambda self: np.real(self), lambda self, value: _set_part(self, value, False))
+    imag = property(lambda self: np.imag(self), lambda self, value: _set_part(self, value, True))
 
     def reshape(self: Any, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
         """The elements in another shape, as `np.reshape`; the sizes may stand one by one."""
@@ -98,8 +98,24 @@ class NDArrayMethods:
         """As `np.put`."""
         np.put(self, indices, values, mode)
 
+    def __divmod__(self: Any, other: Any) -> Any:
+        return np.divmod(self, other)
+
+    def __rdivmod__(self: Any, other: Any) -> Any:
+        return np.divmod(other, self)
+
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         set_item(self, index, operand(value, "x[index] = value") if isinstance(value, list | tuple) else value)
+
+
+def _set_part(x: Any, value: Any, imaginary: bool) -> None:
+    """``x.real = value`` or ``x.imag = value``, as a write into the whole, which takes followed values where its parts may not."""
+    if x.dtype.kind != "c":
+        if imaginary:
+            raise TypeError("x.imag = value: the array is real and has no imaginary part to set; make it complex, x.astype(complex)")
+        set_item(x, ..., value)
+    else:
+        set_item(x, ..., np.real(x) + 1j * value if imaginary else value + 1j * np.imag(x))
 
 
 def _by_numpy(function: Callable[..., Any]) -> Callable[..., Any]:

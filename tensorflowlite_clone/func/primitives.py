@@ -53,7 +53,7 @@ def primitive(
             of the arguments, zeros for constants. One of the two rules is enough for both modes.
         vmap: "loop", one call for each example; "broadcast" for a function and rules that take leading axes as NumPy's operations do;
             or a function ``(size, mapped, *args, **kwargs)`` of all examples, whose arguments have them along axis 0 where ``mapped``,
-            nested like them, says so, and all of whose results have.
+            nested like them, says so, and all of whose results have; it may return NotImplemented, for "loop".
         name: what messages call it; its own name if it has one.
 
     A rule of operations that transforms follow (NumPy's functions, other primitives) gives derivatives of every order in every nesting.
@@ -191,16 +191,16 @@ class Call:
 
     def batch(self, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> tuple[Array, ...]:
         """All examples, which lie along the first axis of the operands where ``mapped``."""
-        how = self.facts.vmap
-        if how == "loop":
-            outs: tuple[Array, ...] = batch_by_loop(self, size, values, mapped, params)
-            return outs
+        how, found = self.facts.vmap, NotImplemented
+        if callable(how):
+            flags = self.args(mapped, [False] * len(self.leaves))
+            found = how(size, flags, *self.args(list(map(constant_value, values))), **self.kwargs)
         if how == "broadcast":
             outs = self.of(*align(values, mapped, size))
+        elif found is NotImplemented:
+            outs = batch_by_loop(self, size, values, mapped, params)
         else:
-            assert callable(how)
-            flags = self.args(mapped, [False] * len(self.leaves))
-            outs = self._arrays(how(size, flags, *self.args(list(map(constant_value, values))), **self.kwargs), values, boxes=True)
+            outs = self._arrays(found, values, boxes=True)
         for o in outs:
             if shape_of(o)[:1] != (size,):
                 raise ShapeError(

@@ -178,9 +178,9 @@ def _conj(x: Array) -> Array:
 def _columns(f: Any) -> Any:
     """How examples go together: those of the dense operand as columns, matrices of their own one by one."""
 
-    def mapped(size: int, flags: tuple[bool, ...], pattern: Pattern, values: Array, x: Array) -> Array:
+    def mapped(size: int, flags: tuple[bool, ...], pattern: Pattern, values: Array, x: Array) -> Any:
         if flags[1]:
-            return np.stack([f()(pattern, values[i], x[i] if flags[2] else x) for i in range(size)])
+            return NotImplemented
         k = x.shape[2]
         out = f()(pattern, values, np.reshape(np.moveaxis(x, 0, 1), (x.shape[1], size * k)))
         return np.moveaxis(np.reshape(out, (out.shape[0], size, k)), 1, 0)

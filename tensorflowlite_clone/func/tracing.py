@@ -1,7 +1,7 @@
 """`trace`: run a function once and write down the operations that its arguments go through.
 
-Here: the box that writes (`Traced`), what is written (`Step`), and in which module it happened. Not here: what is made of it: models of
-ONNX (``onnx/``), graphs for TensorBoard (``utils/tensorboard/graph.py``).
+Here: the box that writes (`Traced`), what is written (`Step`), in which module it happened, and doing it again. Not here: what else is made
+of it: models of ONNX (``onnx/``), graphs for TensorBoard (``utils/tensorboard/graph.py``).
 
 It is a transform like the others: a value inside holds the array, every operation is carried out as usual, and its result is again such a
 value. So changes in place, views and nested calls mean what they mean everywhere, and what does not depend on the arguments is a constant.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy import ndarray
 
 from .._errors import OperandError
@@ -23,7 +24,8 @@ from ..core.plain import plain_array
 from ..core.size import SIZES, Size
 from ..core.tensor import Taped, Tensor
 from ..core.views import lineage_of, look
-from .arguments import raised_height
+from .arguments import Kind, begin, raised_height
+from .faces import FACES, Faced
 from .tree import flatten, unflatten
 
 
@@ -58,10 +60,11 @@ class Trace:
         #: What was asked of values (``bool``, ``item``...): the answer is fixed in what was written down.
         self.asked: list[str] = []
 
-    def box(self, array: Any) -> Traced:
+    def box(self, array: Any, kind: Any = None) -> Traced:
         """A new value."""
         self.arrays.append(array)
-        return Traced(array, Symbol(len(self.arrays) - 1), self)
+        out: Traced = (kind or Traced)(array, Symbol(len(self.arrays) - 1), self)
+        return out
 
     def symbol_of(self, x: Any) -> Any:
         """The number of a value, or a constant."""
@@ -93,13 +96,13 @@ class Traced(Inside):
 
     def constant(self, array: Any) -> Traced:
         """``array`` as a value; it is written down as the result of no operation."""
-        out = self.story.box(array)
+        out = self.story.box(array, type(self))
         self.story.steps.append(Step(None, (array,), {}, (out.symbol,), tuple(self.story.path)))
         return out
 
     def twin(self) -> Traced:
         """Another box of the same value."""
-        return Traced(self.value, self.symbol, self.story)
+        return type(self)(self.value, self.symbol, self.story)
 
     def become(self, result: Array, by: str = "", before: Any = None) -> None:
         """Take over the value."""
@@ -120,7 +123,7 @@ class Traced(Inside):
         values = [a.value if isinstance(a, Traced) and a.level == self.level else story.symbol_of(a) for a in args]
         ans = kind.of(*values, **params)
         several = isinstance(ans, tuple)
-        outs = tuple(story.box(a) for a in (ans if several else (ans,)))
+        outs = tuple(story.box(a, type(self)) for a in (ans if several else (ans,)))
         symbols = tuple(story.symbol_of(a) for a in args)
         story.steps.append(Step(op, symbols, params, tuple(o.symbol for o in outs), tuple(story.path)))
         if op.is_view and not several:
@@ -173,6 +176,15 @@ class Traced(Inside):
         return f"Traced({int(self.symbol)}, {self.value!r})"
 
 
+class ArrayTraced(Faced, Traced):
+    """A traced value with the methods of ndarrays."""
+
+    __slots__ = ()
+
+
+FACES[Traced] = ArrayTraced
+
+
 def trace(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Trace:
     """What ``function(*args, **kwargs)`` does, where the tensors and arrays in ``args`` (which may be nested) are followed.
 
@@ -202,3 +214,43 @@ def trace(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, A
             )
         found.outputs.append(found.symbol_of(out))
     return found
+
+
+def replay(function: Callable[..., Any], arrays: Sequence[Array]) -> Callable[..., Array] | None:
+    """What ``function``, of ndarrays and with one result, did with ``arrays``, as a function of others of their shapes, without its boxes.
+
+    None where it cannot be done again: because it asked for values (``if x > 0``), or left what can be followed.
+
+    >>> again = replay(lambda x: x * np.sin(x), [np.array(0.0)]); float(again(np.array(2.0)).round(6))
+    1.818595
+    """
+    with raised_height(record=False, kind=Kind(arrays)) as level:
+        story = Trace(level)
+        try:
+            out = function(*begin([story.box(a) for a in arrays], True))
+        except Exception:  # whatever a user's function does not do with values that are followed
+            return None
+    target = story.symbol_of(out)
+    if story.asked or not isinstance(target, Symbol | ndarray):
+        return None
+    if not isinstance(target, Symbol):
+        return lambda *arrays: target
+    needed, lines = {target}, []
+    known = list(story.arrays)
+    for s in reversed(story.steps):
+        if s.op is not None and needed.intersection(s.results):
+            needed.update(a for a in s.args if isinstance(a, Symbol))
+            lines.append((getattr(s.op, "forward", s.op.of), s.args, s.params, s.results))
+
+    def again(*arrays: Array) -> Array:
+        values = known.copy()
+        values[: len(arrays)] = arrays
+        with np.errstate(all="ignore"):
+            for forward, args, params, results in reversed(lines):
+                out = forward(*[values[a] if type(a) is Symbol else a for a in args], **params)
+                for r, o in zip(results, out if type(out) is tuple else (out,), strict=True):
+                    values[r] = o if type(o) is ndarray else np.asarray(o)
+        found: Array = values[target]
+        return found
+
+    return again

@@ -25,21 +25,13 @@ from .systems import System, plain
 GRAZING = 1e-7
 
 
-class Event:
-    """One function of several, with the system along whose solution its zeros are looked for."""
-
-    def __init__(self, system: System, functions: Sequence[Callable[..., Any]], k: int) -> None:
-        self.system, self.functions, self.k = system, functions, k
-
-    def values(self, times: Array, y0: Array, ts: Array, *params: Array) -> tuple[Array, Array]:
-        """g along the solution at ``times``, and dg/dt there."""
-        g, rhs = self.functions[self.k], self.system.rhs
-        ys = states(self.system, times, y0, ts, *params)
-        found = [
-            jvp(lambda t, y: g(t, y, *params), (times[i], ys[i]), (np.ones(()), rhs(times[i], ys[i], *params)))
-            for i in range(times.shape[0])
-        ]
-        return tuple(np.stack(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
+def _values(system: System, g: Callable[..., Any], times: Array, y0: Array, ts: Array, *params: Array) -> tuple[Array, Array]:
+    """g along the solution at ``times``, and dg/dt there."""
+    found = [
+        jvp(lambda t, y: g(t, y, *params), (times[i], y), (np.ones(()), system.rhs(times[i], y, *params)))
+        for i, y in enumerate(states(system, times, y0, ts, *params))
+    ]
+    return tuple(np.stack(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
 
 
 def states(system: System, times: Array, y0: Array, ts: Array, *params: Array) -> Array:
@@ -49,41 +41,40 @@ def states(system: System, times: Array, y0: Array, ts: Array, *params: Array) -
     return solution(system, y0, np.concatenate([ts[:1], times]), *params)[1:]
 
 
-def _times(event: Event, y0: Array, ts: Array, *params: Array) -> Array:
-    """The zeros up to the last of ``ts``, or to the first end."""
+def _times(system: System, functions: tuple[Any, ...], k: int, y0: Array, ts: Array, *params: Array) -> Array:
+    """The zeros of function k up to the last of ``ts``, or to the first end."""
 
     def follow(g: Callable[..., Any]) -> Callable[..., Any]:
         run = lambda t, y: float(plain(g(t, y, *params)))  # noqa: E731
         vars(run).update(vars(g))
         return run
 
-    found = initial_value(event.system, y0, ts[0], ts[-1], params, events=[*map(follow, event.functions)]).t_events[event.k]
+    found = initial_value(system, y0, ts[0], ts[-1], params, events=[*map(follow, functions)]).t_events[k]
     return found[np.abs(found - ts[0]) > 1e-13 * abs(ts[-1] - ts[0])]
 
 
-def _times_vjp(g: Array, ans: Array, event: Event, *x: Array) -> tuple[Any, ...]:
+def _times_vjp(g: Array, ans: Array, system: System, functions: Any, k: int, *x: Array) -> tuple[Any, ...]:
     if not ans.shape[0]:
-        return (None, *(np.zeros(a.shape, a.dtype) for a in x))
-    slopes = _slopes(event, ans, x)
-    _, pull = vjp(lambda *x: event.values(ans, *x)[0], *x)
-    return (None, *pull(-g / slopes))
+        return (None, None, None, *(np.zeros(a.shape, a.dtype) for a in x))
+    slopes = _slopes(system, functions[k], k, ans, x)
+    return (None, None, None, *vjp(lambda *x: _values(system, functions[k], ans, *x)[0], *x)[1](-g / slopes))
 
 
-def _times_jvp(tangents: tuple[Any, ...], ans: Array, event: Event, *x: Array) -> Array:
+def _times_jvp(tangents: tuple[Any, ...], ans: Array, system: System, functions: Any, k: int, *x: Array) -> Array:
     if not ans.shape[0]:
         return np.zeros(0)
-    slopes = _slopes(event, ans, x)
-    return -jvp(lambda *x: event.values(ans, *x)[0], x, tuple(tangents[1:]))[1] / slopes
+    slopes = _slopes(system, functions[k], k, ans, x)
+    return -jvp(lambda *x: _values(system, functions[k], ans, *x)[0], x, tuple(tangents[3:]))[1] / slopes
 
 
-def _slopes(event: Event, times: Array, x: Sequence[Array]) -> Array:
-    slopes = event.values(times, *x)[1]
+def _slopes(system: System, g: Callable[..., Any], k: int, times: Array, x: Sequence[Array]) -> Array:
+    slopes = _values(system, g, times, *x)[1]
     y0, ts, *params = x
-    start = event.functions[event.k](ts[0], y0, *params)
+    start = g(ts[0], y0, *params)
     least, span = np.abs(all_values(slopes)), np.abs(all_values(ts)).max()
     if (least <= GRAZING * np.maximum(least.max(initial=0), np.max(np.abs(all_values(start))) / max(span, 1e-300))).any():
         raise TransformError(
-            f"odeint: event {event.k} only touches zero at one of the times {all_values(times)!r:.80}: its slopes there are "
+            f"odeint: event {k} only touches zero at one of the times {all_values(times)!r:.80}: its slopes there are "
             f"{all_values(slopes)!r:.80}; such a time has no derivative: detach it, or give the event a direction"
         )
     return slopes
@@ -95,7 +86,7 @@ event_times = primitive(_times, vjp=_times_vjp, jvp=_times_jvp, name="odeint")
 def with_events(system: System, events: Sequence[Any], y0: Array, ts: Array, *params: Array) -> tuple[Array, list[Array], list[Array]]:
     """The solution at ``ts``, as far as it goes; the times of all events and the states there."""
     timed = System(system.rhs, replace(system.how, timed=True))  # of which the times of events follow
-    times = [event_times(Event(timed, events, k), y0, ts, *params) for k in range(len(events))]
+    times = [event_times(timed, tuple(events), k, y0, ts, *params) for k in range(len(events))]
     ends = [all_values(t) for t, g in zip(times, events, strict=True) if g.terminal and t.shape[0]]
     count = ts.shape[0]
     if ends:

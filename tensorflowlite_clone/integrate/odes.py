@@ -17,10 +17,11 @@ from ..core.boxed import Boxed
 from ..core.levels import all_values, mapped, off_tape, varies
 from ..core.tensor import Tensor
 from ..func import functional_call
+from ..func.implicitly import in_tensors
 from ..func.tree import flatten
 from . import solvers
 from .events import with_events
-from .packing import Arguments, Packing, are_tensors, plain_values
+from .packing import Arguments, Packing, plain_values
 from .solution import solution
 from .systems import How, System
 
@@ -84,7 +85,7 @@ def odeint(
         f = _called
         args = (module, {**dict(module.named_parameters()), **dict(module.named_buffers())}, *args)
     ts = _times(ts)
-    tensors = are_tensors(y0, args)
+    tensors = in_tensors(flatten((y0, args))[0])
     arguments, packing = Arguments(args), Packing(y0, "odeint", tensors)
     timed = isinstance(ts, Boxed)
     followed = timed or any(isinstance(x, Boxed) and (varies(x) or mapped(x)) for x in [*flatten(y0)[0], *arguments.params])

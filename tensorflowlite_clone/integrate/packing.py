@@ -13,12 +13,11 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import OperandError, ShapeError, TransformError
-from .._state import state
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import is_plain, off_tape
-from ..core.tensor import Taped, Tensor
+from ..core.tensor import Tensor
 from ..func.tree import flatten, flatten_as, unflatten
 
 FLOAT64 = np.dtype(np.float64)
@@ -92,14 +91,6 @@ class Arguments:
             leaves[i] = Tensor.wrap(p, 0) if tensors and not isinstance(p, Boxed) else p
         args: tuple[Any, ...] = unflatten(self.tree, leaves)
         return args
-
-
-def are_tensors(*trees: Any) -> bool:
-    """Whether a program is written for tensors: it gave one, or does inside a transform."""
-    leaves = flatten(trees)[0]
-    if state.numpy is not None and any(isinstance(x, Boxed) and x.level for x in leaves):
-        return not state.numpy
-    return any(isinstance(x, Taped) and x.level == 0 for x in leaves)
 
 
 def plain_values(x: Any, what: str, op: str) -> Any:

@@ -19,8 +19,10 @@ from ..core.broadcast import shape_of
 from ..core.levels import all_values, off_tape
 from ..core.tensor import Tensor
 from ..func import jvp, vjp, vmap
+from ..func.implicitly import in_tensors
 from ..func.primitives import primitive
-from .packing import Arguments, are_tensors
+from ..func.tree import flatten, ravel, ravel_pytree
+from .packing import Arguments
 from .systems import plain
 
 
@@ -60,7 +62,7 @@ def quad(
     Source: SciPy's `quad_vec`, a globally adaptive Gauss-Kronrod rule.
     """
     arguments = Arguments(args if isinstance(args, tuple) else (args,))
-    tensors = are_tensors(a, b, args)
+    tensors = in_tensors(flatten((a, b, args))[0])
     limits = [_limit(x) for x in (a, b)]
 
     def integrand(x: Any, *params: Array) -> Any:
@@ -69,19 +71,8 @@ def quad(
         return f(x, *arguments.filled(params, tensors))
 
     settings = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points}
-    value, error = integral(Integrand(integrand, settings), *limits, *arguments.params)
+    value, error = integral(integrand, *limits, *arguments.params, **settings)
     return (Tensor.wrap(value, 0), Tensor.wrap(error, 0)) if tensors and not isinstance(value, Boxed) else (value, error)
-
-
-class Integrand:
-    """A function of x and parameters, in followed operations, with what `quad` was told."""
-
-    def __init__(self, f: Callable[..., Any], settings: dict[str, Any]) -> None:
-        self.f, self.settings = f, settings
-
-    def another(self, f: Callable[..., Any]) -> Integrand:
-        """Another integrand, integrated alike."""
-        return Integrand(f, self.settings)
 
 
 def _limit(x: Any) -> Any:
@@ -92,66 +83,44 @@ def _limit(x: Any) -> Any:
     return np.reshape(x.astype(np.float64), ())
 
 
-def _integrate(integrand: Integrand, a: Array, b: Array, *params: Array) -> tuple[Array, Array]:
-    settings = dict(integrand.settings)
-    value, error = optional("scipy.integrate", "scipy", "quad").quad_vec(
-        lambda x: plain(integrand.f(x, *params)), float(a), float(b), norm="max", quadrature="gk21", **settings
-    )
+def _integrate(f: Callable[..., Any], a: Array, b: Array, *params: Array, **settings: Any) -> tuple[Array, Array]:
+    quad_vec = optional("scipy.integrate", "scipy", "quad").quad_vec
+    value, error = quad_vec(lambda x: plain(f(x, *params)), float(a), float(b), norm="max", quadrature="gk21", **settings)
     return np.asarray(value), np.asarray(error)
 
 
-def _integrate_jvp(tangents: tuple[Any, ...], ans: Any, integrand: Integrand, a: Array, b: Array, *params: Array) -> tuple[Any, Any]:
-    _, da, db, *dparams = tangents
-    k = len(params)
-    moved = ans[0] * 0
+def _integrate_jvp(ts: Any, ans: Any, f: Callable[..., Any], a: Array, b: Array, *params: Array, **settings: Any) -> tuple[Any, Any]:
+    _, da, db, *dparams = ts
+    k, moved = len(params), ans[0] * 0
     if k:
 
         def slope(x: Any, *values: Array) -> Array:
-            return jvp(lambda *ps: integrand.f(x, *ps), values[:k], values[k:])[1]
+            return jvp(lambda *ps: f(x, *ps), values[:k], values[k:])[1]
 
-        moved = integral(integrand.another(slope), a, b, *params, *dparams)[0]
-    return moved + _at(integrand, b, params) * db - _at(integrand, a, params) * da, ans[1] * 0
+        moved = integral(slope, a, b, *params, *dparams, **settings)[0]
+    return moved + _at(f, b, params) * db - _at(f, a, params) * da, ans[1] * 0
 
 
-def _integrate_vjp(gs: Any, ans: Any, integrand: Integrand, a: Array, b: Array, *params: Array) -> tuple[Any, ...]:
-    g, k = gs[0], len(params)
-    found: list[Any] = []
-    if k:
-        shapes = [p.shape for p in params]
+def _integrate_vjp(gs: Any, ans: Any, f: Callable[..., Any], a: Array, b: Array, *params: Array, **settings: Any) -> tuple[Any, ...]:
+    def pulled(x: Any, g: Array, *params: Array) -> Array:
+        return ravel(vjp(lambda *ps: f(x, *ps), *params)[1](g))
 
-        def pulled(x: Any, g: Array, *ps: Array) -> Array:
-            grads = vjp(lambda *ps: np.asarray(integrand.f(x, *ps)) if not ps else integrand.f(x, *ps), *ps)[1](g)
-            return np.concatenate([np.reshape(r, -1) for r in grads])
-
-        flat = integral(integrand.another(pulled), a, b, g, *params)[0]
-        at = 0
-        for shape in shapes:
-            size = int(np.prod(shape))
-            found.append(np.reshape(flat[at : at + size], shape))
-            at += size
-    ends = [np.real(np.sum(np.conj(g) * _at(integrand, x, params))) for x in (a, b)]
+    ends = [np.real(np.sum(np.conj(gs[0]) * _at(f, x, params))) for x in (a, b)]
+    found = ravel_pytree(params)[1](integral(pulled, a, b, gs[0], *params, **settings)[0]) if params else ()
     return (None, -ends[0], ends[1], *found)
 
 
-def _at(integrand: Integrand, x: Array, params: Sequence[Array]) -> Any:
+def _at(f: Callable[..., Any], x: Array, params: Sequence[Array]) -> Any:
     """The integrand at a limit; 0 at an infinite one, which has no derivative."""
-    return integrand.f(x, *params) if np.isfinite(all_values(x)).all() else np.zeros(())
+    return f(x, *params) if np.isfinite(all_values(x)).all() else np.zeros(())
 
 
-def _integrate_vmap(size: int, flags: Any, integrand: Integrand, a: Array, b: Array, *params: Array) -> tuple[Array, Array]:
+def _integrate_vmap(size: int, flags: Any, f: Callable[..., Any], a: Array, b: Array, *params: Array, **settings: Any) -> Any:
     _, own_a, own_b, *own = flags
     if own_a or own_b:
-        each = [
-            integral(integrand, a[i] if own_a else a, b[i] if own_b else b, *[p[i] if o else p for p, o in zip(params, own, strict=True)])
-            for i in range(size)
-        ]
-        return np.stack([v for v, _ in each]), np.stack([e for _, e in each])
+        return NotImplemented
     dims = tuple(0 if o else None for o in own)
-
-    def all_of_them(x: Any, *params: Array) -> Array:
-        return vmap(lambda *ps: integrand.f(x, *ps), in_dims=dims)(*params)
-
-    value, error = integral(integrand.another(all_of_them), a, b, *params)
+    value, error = integral(lambda x, *params: vmap(lambda *ps: f(x, *ps), in_dims=dims)(*params), a, b, *params, **settings)
     return value, np.broadcast_to(error, (size, *error.shape))
 
 

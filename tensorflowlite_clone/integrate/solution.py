@@ -36,11 +36,10 @@ def _solve_jvp(tangents: tuple[Any, ...], ans: Array, system: System, *x: Array)
     return tangent_of(system, tangents[1:], *x)
 
 
-def _solve_vmap(size: int, flags: tuple[bool, ...], system: System, *x: Array) -> Array:
+def _solve_vmap(size: int, flags: tuple[bool, ...], system: System, *x: Array) -> Any:
     if _alone(system, flags[1:]):
-        return _one_by_one(solution, size, flags[1:], system, x)
-    y0, ts, *params = _spread(size, flags[1:], x)
-    out = solution(Joint(system, size), np.reshape(y0, -1), ts, *params)
+        return NotImplemented
+    out = solution(*_joint(system, size, flags[1:], x))
     return np.moveaxis(np.reshape(out, (out.shape[0], size, -1)), 1, 0)
 
 
@@ -62,17 +61,17 @@ def _push_jvp(tangents: tuple[Any, ...], ans: Array, system: System, dx: tuple[A
     return tangent_of(system, tuple(ddx), *x) + second
 
 
-def _push_vmap(size: int, flags: tuple[Any, ...], system: System, dx: tuple[Array, ...], *x: Array) -> Array:
-    dx = tuple(d if own else np.broadcast_to(d, (size, *d.shape)) for d, own in zip(dx, flags[1], strict=True))
+def _push_vmap(size: int, flags: tuple[Any, ...], system: System, dx: tuple[Array, ...], *x: Array) -> Any:
+    if _alone(system, flags[2:]) and any(flags[2:]):
+        return NotImplemented
+    dx = tuple(_spread(size, flags[1], dx))
     if not any(flags[2:]):
         return tangent_of(system, dx, *x)
-    if _alone(system, flags[2:]):
-        return np.stack([tangent_of(system, tuple(d[i] for d in dx), *_example(x, flags[2:], i)) for i in range(size)])
-    y0, ts, *params = _spread(size, flags[2:], x)
     lead = len(dx[0].shape) - 2
     dy0, dts, *dparams = (np.moveaxis(d, 0, lead) for d in dx)  # (*lead, size, ...)
     dy0 = np.reshape(dy0, (*dy0.shape[:-2], dy0.shape[-2] * dy0.shape[-1]))
-    out = tangent_of(Joint(system, size), (dy0, dts[..., 0, :], *dparams), np.reshape(y0, -1), ts, *params)
+    joint, *x0 = _joint(system, size, flags[2:], x)
+    out = tangent_of(joint, (dy0, dts[..., 0, :], *dparams), *x0)
     return np.moveaxis(np.reshape(out, (*out.shape[:-1], size, -1)), -2, 0)
 
 
@@ -95,22 +94,19 @@ def _pull_jvp(tangents: tuple[Any, ...], ans: Any, system: System, g: Array, *x:
     return tuple(a + h for a, h in zip(adjoint_of(system, dg, *x), pull(g), strict=True))
 
 
-def _pull_vmap(size: int, flags: tuple[bool, ...], system: System, g: Array, *x: Array) -> tuple[Array, ...]:
+def _pull_vmap(size: int, flags: tuple[bool, ...], system: System, g: Array, *x: Array) -> Any:
     if not any(flags[2:]):
-        shared: tuple[Array, ...] = adjoint_of(system, g, *x)
-        return shared
+        return adjoint_of(system, g, *x)
     if _alone(system, flags[2:]):
-        each: tuple[Array, ...] = _one_by_one(adjoint_of, size, flags[1:], system, (g, *x))
-        return each
-    y0, ts, *params = _spread(size, flags[2:], x)
-    g = g if flags[1] else np.broadcast_to(g, (size, *g.shape))
-    g = np.moveaxis(g, 0, -2)  # (*lead, times, size, n)
+        return NotImplemented
+    joint, *x0 = _joint(system, size, flags[2:], x)
+    g = np.moveaxis(_spread(size, flags[1:2], [g])[0], 0, -2)  # (*lead, times, size, n)
     lead = len(g.shape) - 3
     g = np.reshape(g, (*g.shape[:-2], g.shape[-2] * g.shape[-1]))
-    gy, _, *others = adjoint_of(Joint(system, size), g, np.reshape(y0, -1), ts, *params)
+    gy, _, *others = adjoint_of(joint, g, *x0)
     gy = np.reshape(gy, (*gy.shape[:-1], size, -1))
     first, *rest = (np.moveaxis(a, lead, 0) for a in (gy, *others))
-    return (first, np.zeros((*first.shape[:-1], ts.shape[0])), *rest)  # where times have derivatives, examples go one by one
+    return (first, np.zeros((*first.shape[:-1], x[1].shape[0])), *rest)  # where times have derivatives, examples go one by one
 
 
 def _alone(system: System, flags: Sequence[bool]) -> bool:
@@ -118,18 +114,15 @@ def _alone(system: System, flags: Sequence[bool]) -> bool:
     return system.how.implicit or (system.how.timed and not system.how.fixed) or flags[1]
 
 
-def _one_by_one(func: Any, size: int, flags: Sequence[bool], system: System, arrays: Sequence[Array]) -> Any:
-    found = [func(system, *_example(arrays, flags, i)) for i in range(size)]
-    return tuple(map(np.stack, zip(*found, strict=True))) if isinstance(found[0], tuple) else np.stack(found)
-
-
-def _example(arrays: Sequence[Array], flags: Sequence[bool], i: int) -> list[Array]:
-    return [a[i] if own else a for a, own in zip(arrays, flags, strict=True)]
+def _joint(system: System, size: int, flags: Sequence[bool], x: Sequence[Array]) -> tuple[Any, ...]:
+    """All examples as one system, with its arguments: all have the examples in front, but for the times, which they share."""
+    y0, ts, *params = _spread(size, [flags[0], True, *flags[2:]], x)
+    return Joint(system, size), np.reshape(y0, -1), ts, *params
 
 
 def _spread(size: int, flags: Sequence[bool], x: Sequence[Array]) -> list[Array]:
-    """The arguments with all examples in front, but for the times, which they share."""
-    return [a if own or k == 1 else np.broadcast_to(a, (size, *a.shape)) for k, (a, own) in enumerate(zip(x, flags, strict=True))]
+    """Arrays with the examples in front, which those with a flag have."""
+    return [a if own else np.broadcast_to(a, (size, *a.shape)) for a, own in zip(x, flags, strict=True)]
 
 
 solution: Any = primitive(_solve, vjp=_solve_vjp, jvp=_solve_jvp, vmap=_solve_vmap, name="odeint")

@@ -13,15 +13,18 @@ import numpy as np
 from .._errors import ArgumentError
 from .._lazy import optional
 from .._typing import Array
-from .systems import How, System
+from .systems import ChangedError, System
 
-#: Explicit methods of fixed steps: at which parts of a step, from which slopes (rows), with which weights.
-TABLEAUS: dict[str, tuple[list[float], list[list[float]], list[float]]] = {
-    "euler": ([0], [[]], [1]),
-    "midpoint": ([0, 1 / 2], [[], [1 / 2]], [0, 1]),
-    "heun": ([0, 1], [[], [1]], [1 / 2, 1 / 2]),
-    "heun3": ([0, 1 / 3, 2 / 3], [[], [1 / 3], [0, 2 / 3]], [1 / 4, 0, 3 / 4]),
-    "rk4": ([0, 1 / 2, 1 / 2, 1], [[], [1 / 2], [0, 1 / 2], [0, 0, 1]], [1 / 6, 1 / 3, 1 / 3, 1 / 6]),
+#: Explicit methods of fixed steps: the weights of slopes in stages (rows) and in the result, and at which parts of a step stages are.
+TABLEAUS: dict[str, tuple[Array, Array, Array]] = {
+    name: (np.tril(np.array(rows, float), -1), np.array(weights, float), np.array(places, float))
+    for name, rows, weights, places in [
+        ("euler", [[0]], [1], [0]),
+        ("midpoint", [[0, 0], [1 / 2, 0]], [0, 1], [0, 1 / 2]),
+        ("heun", [[0, 0], [1, 0]], [1 / 2, 1 / 2], [0, 1]),
+        ("heun3", [[0, 0, 0], [1 / 3, 0, 0], [0, 2 / 3, 0]], [1 / 4, 0, 3 / 4], [0, 1 / 3, 2 / 3]),
+        ("rk4", np.diag([1 / 2, 1 / 2, 1], -1), [1 / 6, 1 / 3, 1 / 3, 1 / 6], [0, 1 / 2, 1 / 2, 1]),
+    ]
 }
 ADAPTIVE = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 ADJOINTS = ("dense", "checkpoint", "backsolve")
@@ -30,19 +33,21 @@ ADJOINTS = ("dense", "checkpoint", "backsolve")
 def solve(system: System, y0: Array, ts: Array, params: Sequence[Array]) -> Array:
     """The values at ``ts``: (times, n)."""
     how = system.how
+    dense: Any = None
     if len(ts) == 1:
-        return np.array(y0[None])
-    if how.fixed:
-        ys = _march(system, y0, len(ts), params)[:: how.steps]
-        if how.keep:
-            system.solved[key_of(y0, ts, *params)] = ys, None
-        return ys
-    keep = how.keep and how.adjoint == "dense"
-    found = initial_value(system, y0, ts[0], ts[-1], params, dense=keep, t_eval=None if keep else ts)
-    ys = np.array(found.sol(ts).T if keep else found.y.T)
-    ys[0] = y0
+        ys = np.array(y0[None])
+    elif how.fixed:
+        each = [y0]
+        for i in range(len(ts) - 1):
+            each.append(march(system, i, each[-1], params)[-1])
+        ys = np.array(each)
+    else:
+        keep = how.keep and how.adjoint == "dense"
+        found = initial_value(system, y0, ts[0], ts[-1], params, dense=keep, t_eval=None if keep else ts)
+        ys, dense = np.array(found.sol(ts).T if keep else found.y.T), found.sol
+        ys[0] = y0
     if how.keep:
-        system.solved[key_of(y0, ts, *params)] = ys, found.sol
+        system.solved[key_of(y0, ts, *params)] = ys, dense
     return ys
 
 
@@ -72,7 +77,10 @@ def integrate(system: System, fun: Callable[..., Array], t0: float, t1: float, y
         return fun(t, y)
 
     try:
-        found = solve_ivp(followed, (t0, t1), y0, method=how.method, rtol=rtol, atol=atol, **how.options, **more)
+        try:
+            found = solve_ivp(followed, (t0, t1), y0, method=how.method, rtol=rtol, atol=atol, **how.options, **more)
+        except ChangedError:
+            found = solve_ivp(followed, (t0, t1), y0, method=how.method, rtol=rtol, atol=atol, **how.options, **more)
     except RuntimeError as error:
         if "Failed to converge" not in str(error):
             raise
@@ -85,39 +93,29 @@ def integrate(system: System, fun: Callable[..., Array], t0: float, t1: float, y
     return found
 
 
-def step(system: System, i: int, part: int, y: Array, *params: Array) -> Array:
-    """One explicit step, the ``part``-th of interval ``i``; of followed operations."""
-    return _step(system.how, lambda place, y: system.rhs(place, y, *params), i, part, y)
+def march(system: System, i: int, y: Array, params: Sequence[Array]) -> Array:
+    """The values from the beginning of interval ``i`` on, behind each of its fixed steps: (steps + 1, n)."""
+    steps, ys = system.how.steps, [y]
+    for part in range(steps):
+        ys.append(step(lambda t, y: system.value(t, y, params), TABLEAUS[system.how.method], (i, part / steps), 1 / steps, ys[-1]))
+    return np.array(ys)
 
 
-def plain_step(system: System, i: int, part: int, y: Array, params: Sequence[Array]) -> Array:
-    """`step` on ndarrays."""
-    return _step(system.how, lambda place, y: system.value(place, y, params), i, part, y)
-
-
-def _step(how: How, slope: Callable[..., Array], i: int, part: int, y: Array) -> Array:
-    places, rows, weights = TABLEAUS[how.method]
+def step(slope: Callable[..., Array], tableau: tuple[Array, Array, Array], t: Any, h: float, y: Array) -> Array:
+    """One explicit step of length ``h``; of followed operations. ``t`` is a time, or an interval and a place in it."""
+    a, b, c = tableau
     slopes: list[Array] = []
-    h = 1 / how.steps
-    for c, row in zip(places, rows, strict=True):
-        slopes.append(slope((i, (part + c) * h), _moved(y, h, row, slopes)))
-    return _moved(y, h, weights, slopes)
+    for row, part in zip(a, c.tolist(), strict=True):
+        at = (t[0], t[1] + part * h) if type(t) is tuple else t + part * h
+        slopes.append(slope(at, _moved(y, h, row, slopes)))
+    return _moved(y, h, b, slopes)
 
 
-def _moved(y: Array, h: float, weights: Sequence[float], slopes: Sequence[Array]) -> Array:
-    for w, s in zip(weights, slopes, strict=True):
+def _moved(y: Array, h: float, weights: Array, slopes: Sequence[Array]) -> Array:
+    for w, s in zip(weights.tolist(), slopes, strict=False):
         if w:
             y = y + (w * h) * s
     return y
-
-
-def _march(system: System, y: Array, m: int, params: Sequence[Array]) -> Array:
-    """The values after every step: ((m - 1) steps + 1, n)."""
-    ys = [y]
-    for i in range(m - 1):
-        for part in range(system.how.steps):
-            ys.append(plain_step(system, i, part, ys[-1], params))
-    return np.array(ys)
 
 
 def check(method: str, adjoint: str) -> None:

@@ -15,12 +15,14 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import TransformError
+from .._state import state
 from .._typing import Array
 from ..core.levels import all_values, mapped, strip, varies
 from ..func import jacfwd, jvp, vmap
 from ..func.arguments import raised_height
 from ..func.batched import Batched, Map
 from ..func.reverse import Pullback
+from ..func.tracing import replay
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,43 @@ class How:
         return self.method in ("Radau", "BDF", "LSODA")
 
 
+class ChangedError(Exception):
+    """A function does no longer what it did when it was written down."""
+
+
+class Again:
+    """A function of arrays that is a transform, or has one inside: most calls repeat what it did the first time, without the boxes.
+
+    The next two calls are compared with the function itself, then one of many; a function of other things than its arguments is found.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.count = function, 0
+        #: What it did, as a function; None where that cannot be repeated, False before the first call.
+        self.run: Any = False
+
+    def __call__(self, t: Any, *arrays: Array) -> Array:
+        """Its value, an ndarray."""
+        if callable(self.run):
+            self.count += 1
+            out = self.run(np.asarray(t), *arrays)
+            if self.count > 2 and self.count % 64:
+                return out
+            own = plain(self.function(t, *arrays))
+            if np.allclose(out, own, rtol=1e-9, atol=1e-12 * np.abs(own).max(initial=0), equal_nan=True):
+                return own
+            self.run = None
+            if self.count > 2:
+                raise ChangedError
+            return own
+        before = state.highest
+        out = self.function(t, *arrays)
+        out = out if type(out) is ndarray else plain(out)
+        if self.run is False:
+            self.run = replay(self.function, [np.asarray(t), *arrays]) if state.highest != before and type(t) is not tuple else None
+        return out
+
+
 class System:
     """``dy/dt = rhs(t, y, *params)`` for a vector y; ``t`` is whatever the solver counts in."""
 
@@ -58,15 +97,15 @@ class System:
         self.solved: dict[bytes, tuple[Array, Any]] = {}
         #: Whether the right-hand side takes many times at once; None before it was tried.
         self.mappable: bool | None = None
+        self.value_again, self.jacobian_again = Again(rhs), Again(lambda t, y, *ps: jacfwd(lambda y: rhs(t, y, *ps))(y))
 
     def value(self, t: Any, y: Array, params: Sequence[Array]) -> Array:
         """The right-hand side as an ndarray."""
-        out = self.rhs(t, y, *params)
-        return out if type(out) is ndarray else plain(out)
+        return self.value_again(t, y, *params)
 
     def jacobian(self, t: Any, y: Array, params: Sequence[Array]) -> Array:
         """``d rhs / d y``, a matrix."""
-        return plain(jacfwd(lambda y: self.rhs(t, y, *params))(y))
+        return self.jacobian_again(t, y, *params)
 
     def pull_state(self, t: Any, y: Array, params: Sequence[Array], cotangents: Array) -> Array:
         """What (k, n) ``cotangents`` of the right-hand side come to for y: (k, n)."""

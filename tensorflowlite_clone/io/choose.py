@@ -55,8 +55,8 @@ def write(obj: Any, f: Any, options: tuple[Any, ...], max_shard_size: Any, for_t
             form.write(file, arrays, structure)
 
     if named:
-        write_atomically(name, fill, "save")
-        shards.forget(name)
+        write_atomically(name, fill, "save", needed=os.path.lexists(f"{name}.index.json"))
+        shards.forget(name)  # what the index told of is removed
     else:
         opened.write_to_open_file(f, fill)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import CHUNK, chunked
-from .fast import twin
+from .fast import EARLY, twin
 from .special import ATANH_ERF, erf
 
 __all__ = [
@@ -99,7 +99,7 @@ def _relu_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     np.multiply(g.view(bits), ans != 0, out=out.view(bits))
 
 
-@twin(_SMALL)
+@twin(EARLY)
 def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of `relu`: ``g`` where ``ans > 0`` (and where it is NaN), exactly 0 elsewhere, whatever ``g`` is there.
 
@@ -113,7 +113,7 @@ def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     return chunked(_relu_grad_step, g, ans, cost=0.35)
 
 
-@twin(FEW)
+@twin(EARLY)
 def leaky_relu(x: NDArray, negative_slope: float) -> NDArray:
     """Leaky rectified linear unit, element-wise: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
@@ -135,7 +135,7 @@ def leaky_relu(x: NDArray, negative_slope: float) -> NDArray:
     return chunked(step, x, cost=0.25)
 
 
-@twin(FEW)
+@twin(EARLY)
 def leaky_relu_grad(g: NDArray, x: NDArray, negative_slope: float) -> NDArray:
     """Gradient of `leaky_relu`: ``g`` where ``x > 0``, else ``negative_slope * g``.
 
@@ -161,7 +161,7 @@ def _sigmoid_step(out: NDArray, x: NDArray) -> None:
     np.divide(1.0, out, out=out)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def sigmoid(x: NDArray) -> NDArray:
     """Logistic function, element-wise: ``1 / (1 + exp(-x))``.
 
@@ -177,7 +177,7 @@ def _sigmoid_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     out *= g
 
 
-@twin(FEW)
+@twin(FEW // 2)
 def sigmoid_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of `sigmoid` from its result: ``g * ans * (1 - ans)``.
 
@@ -195,7 +195,7 @@ def _tanh_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
     out *= g
 
 
-@twin(FEW)
+@twin(FEW // 2)
 def tanh_grad(g: NDArray, ans: NDArray) -> NDArray:
     """Gradient of the hyperbolic tangent from its result: ``g * (1 - ans^2)``.
 
@@ -214,7 +214,7 @@ def _silu_step(out: NDArray, x: NDArray) -> None:
     np.divide(x, out, out=out)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def silu(x: NDArray) -> NDArray:
     """Sigmoid-weighted linear unit (swish), element-wise: ``x * sigmoid(x)``.
 
@@ -236,7 +236,7 @@ def _silu_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= g
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def silu_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `silu`: ``g * s * (1 + x * (1 - s))`` with ``s = sigmoid(x)``.
 
@@ -255,7 +255,7 @@ def _log_sigmoid_step(out: NDArray, x: NDArray) -> None:
     np.subtract(np.minimum(x, _zeros(x.dtype)[: x.size].reshape(x.shape)), out, out=out)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def log_sigmoid(x: NDArray) -> NDArray:
     """Logarithm of the logistic function, element-wise: ``-log(1 + exp(-x))``, also where `sigmoid` underflows.
 
@@ -271,7 +271,7 @@ def _log_sigmoid_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     np.divide(g, out, out=out)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def log_sigmoid_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `log_sigmoid`: ``g * sigmoid(-x)``.
 
@@ -284,7 +284,7 @@ def log_sigmoid_grad(g: NDArray, x: NDArray) -> NDArray:
 # -------------------------------------------------------------------------------------------------- softplus and elu
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def softplus(x: NDArray, beta: float, threshold: float) -> NDArray:
     """Smooth rectifier, element-wise: ``log(1 + exp(beta * x)) / beta``, and ``x`` itself where ``beta * x > threshold``.
 
@@ -312,7 +312,7 @@ def softplus(x: NDArray, beta: float, threshold: float) -> NDArray:
     return chunked(step, x, cost=1.8)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def softplus_grad(g: NDArray, x: NDArray, beta: float, threshold: float) -> NDArray:
     """Gradient of `softplus`: ``g * sigmoid(beta * x)``, and ``g`` where ``beta * x > threshold``.
 
@@ -332,7 +332,7 @@ def softplus_grad(g: NDArray, x: NDArray, beta: float, threshold: float) -> NDAr
     return chunked(step, g, x, cost=1.2)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def elu(x: NDArray, alpha: float) -> NDArray:
     """Exponential linear unit, element-wise: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
@@ -354,7 +354,7 @@ def elu(x: NDArray, alpha: float) -> NDArray:
     return chunked(step, x, cost=1.0)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def elu_grad(g: NDArray, x: NDArray, alpha: float) -> NDArray:
     """Gradient of `elu`: ``g`` where ``x > 0`` or NaN, else ``g * alpha * exp(x)``.
 
@@ -398,7 +398,7 @@ def _gelu_step(out: NDArray, x: NDArray) -> None:
     out *= _phi(x)
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def gelu(x: NDArray) -> NDArray:
     r"""Gaussian error linear unit, element-wise: :math:`x \Phi(x)`, the normal distribution function of ``x`` times ``x``.
 
@@ -423,7 +423,7 @@ def _gelu_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= g
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def gelu_grad(g: NDArray, x: NDArray) -> NDArray:
     r"""Gradient of `gelu`: :math:`g (\Phi(x) + x \varphi(x))` with the normal density :math:`\varphi`.
 
@@ -449,7 +449,7 @@ def _gelu_tanh_step(out: NDArray, x: NDArray) -> None:
     out *= t
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def gelu_tanh(x: NDArray) -> NDArray:
     """Tanh approximation of `gelu`, element-wise: ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))``.
 
@@ -478,7 +478,7 @@ def _gelu_tanh_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out *= g
 
 
-@twin(FEW, "f")
+@twin(EARLY, "f")
 def gelu_tanh_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `gelu_tanh`: ``g / 2 * (1 + t) * (1 + x * (1 - t) * u')`` with ``t = tanh(u)``, ``u`` as in `gelu_tanh`.
 

@@ -144,8 +144,8 @@ def _at_once(geo: Geometry, x: NDArray, w: NDArray, out: NDArray, bias: NDArray 
     """All windows of a few small images in one copy, and a product: nothing of it need be cut, shared among threads, or kept."""
     if any(map(any, geo.padding)):
         inside, ends = [before for before, _ in geo.padding], [n + sum(p) for n, p in zip(geo.size, geo.padding, strict=True)]
-        padded: NDArray = np.zeros((geo.images, geo.channels, *ends), x.dtype)
-        middle: tuple[Any, ...] = (..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))
+        padded = np.zeros((geo.images, geo.channels, *ends), x.dtype)
+        middle: Any = (..., *(slice(i, i + n) for i, n in zip(inside, geo.size, strict=True)))
         padded[middle] = x
         x = padded
     x = np.ascontiguousarray(x)

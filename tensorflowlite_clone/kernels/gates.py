@@ -10,7 +10,7 @@ import numpy as np
 
 from .._typing import NDArray
 from .chunks import chunked
-from .fast import twin
+from .fast import EARLY, twin
 
 __all__ = ["hardswish", "hardswish_grad", "mish", "mish_grad"]
 
@@ -34,7 +34,7 @@ def _mish_step(out: NDArray, x: NDArray) -> None:
     out *= x
 
 
-@twin(1_024, "f")
+@twin(EARLY, "f")
 def mish(x: NDArray) -> NDArray:
     r"""Mish, element-wise: :math:`x \tanh(\log(1 + e^x))`, with one exponential.
 
@@ -60,7 +60,7 @@ def _mish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     slope *= g
 
 
-@twin(1_024, "f")
+@twin(EARLY, "f")
 def mish_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `mish`.
 
@@ -79,7 +79,7 @@ def _hardswish_step(out: NDArray, x: NDArray) -> None:
     out *= x
 
 
-@twin(1_024)
+@twin(EARLY)
 def hardswish(x: NDArray) -> NDArray:
     """Hard swish, element-wise: ``x min(max(x + 3, 0), 6) / 6``.
 
@@ -102,7 +102,7 @@ def _hardswish_grad_step(out: NDArray, g: NDArray, x: NDArray) -> None:
     out.view(bits)[...] |= g.view(bits) * above
 
 
-@twin(1_024)
+@twin(EARLY)
 def hardswish_grad(g: NDArray, x: NDArray) -> NDArray:
     """Gradient of `hardswish`: ``g (2 x + 3) / 6`` between -3 and 3, 0 below, ``g`` above and for NaN.
 

@@ -18,7 +18,7 @@ import numpy as np
 from .._errors import ArgumentError, DimensionError, ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
-from .fast import twin
+from .fast import EARLY, twin
 from .reduce import row_max, row_sum
 from .short import in_float32
 from .threads import parallel
@@ -95,6 +95,7 @@ def softmax_rows(x: NDArray, out: NDArray, scale: Any) -> None:
     out *= np.divide(scale, sums, out=sums)[:, None]
 
 
+@twin(EARLY, "f")
 @in_float32
 def softmax(x: NDArray, axis: int) -> NDArray:
     r"""Softmax along an axis: :math:`e^{x_i} / \sum_j e^{x_j}`.
@@ -133,6 +134,7 @@ def softmax_grad_rows(g: NDArray, ans: NDArray, out: NDArray) -> None:
     out *= ans
 
 
+@twin(EARLY, "f")
 @in_float32
 def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     """Gradient of `softmax` from its result: ``ans * (g - sum(g * ans, axis))``.
@@ -164,6 +166,7 @@ def log_softmax_rows(x: NDArray, out: NDArray) -> None:
     out -= np.log(row_sum(np.exp(out)))[:, None]
 
 
+@twin(EARLY, "f")
 @in_float32
 def log_softmax(x: NDArray, axis: int) -> NDArray:
     r"""Logarithm of `softmax`: :math:`x_i - \log \sum_j e^{x_j}`, also where the softmax underflows.
@@ -201,6 +204,7 @@ def log_softmax_grad_rows(g: NDArray, ans: NDArray, out: NDArray) -> None:
     np.subtract(g, out, out=out)
 
 
+@twin(EARLY, "f")
 @in_float32
 def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     """Gradient of `log_softmax` from its result: ``g - exp(ans) * sum(g, axis)``.
@@ -336,6 +340,7 @@ def _check_reduction(reduction: str) -> None:
         raise ArgumentError(f"cross_entropy: unknown reduction: reduction is {reduction!r}; use 'none', 'mean' or 'sum'")
 
 
+@twin(64, "f")
 @in_float32
 def cross_entropy(
     x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float
@@ -408,6 +413,7 @@ def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray:
         return np.asarray(np.add.reduce(losses) / x.dtype.type(divisor))
 
 
+@twin(64, "f", at=1)
 @in_float32
 def cross_entropy_grad(
     g: NDArray, x: NDArray, target: NDArray, weight: NDArray | None, ignore_index: int, reduction: Reduction, label_smoothing: float

@@ -73,20 +73,23 @@ class _ConvNd(Layer):
 
     def forward(self, input: Tensor) -> Tensor:
         """The convolved input."""
-        input, padding = self._padded(input)
-        result: Tensor = getattr(F, self._function)(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The input convolved with another weight: what subclasses call that standardise or mask theirs. PyTorch's name."""
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input, padding = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), (0,) * self.spatial
+        result: Tensor = getattr(F, self._function)(input, weight, bias, self.stride, padding, self.dilation, self.groups)
         return result
 
-    def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
-        """The input padded as ``padding_mode`` says, and the padding left for the convolution."""
-        if self.padding_mode == "zeros":
-            return input, self.padding
+    @property
+    def _reversed_padding_repeated_twice(self) -> tuple[int, ...]:
+        """The padding as `nn.functional.pad` takes it: of the last dimension first, at both ends. PyTorch's name."""
         if self.padding == "same":
             totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-            pads = [side for t in reversed(totals) for side in (t // 2, t - t // 2)]
-        else:
-            pads = [side for p in reversed(self.padding if not isinstance(self.padding, str) else (0,) * self.spatial) for side in (p, p)]
-        return F.pad(input, pads, mode=self.padding_mode), 0
+            return tuple(side for t in reversed(totals) for side in (t // 2, t - t // 2))
+        return tuple(p for p in reversed(self.padding if not isinstance(self.padding, str) else (0,) * self.spatial) for _ in range(2))
 
     def extra_repr(self) -> str:
         """Channels, kernel and what differs from the defaults."""

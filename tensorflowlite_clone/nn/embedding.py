@@ -58,6 +58,10 @@ class _Table(Layer):
     def reset_parameters(self) -> None:
         """Draw the table again."""
         init.normal_(self.weight)
+        self._fill_padding_idx_with_zero()
+
+    def _fill_padding_idx_with_zero(self) -> None:
+        """Zeros for the row of the padding: for subclasses that draw the table otherwise. PyTorch's name."""
         if self.padding_idx is not None:
             with no_grad():
                 self.weight[self.padding_idx] = 0.0

@@ -258,7 +258,7 @@ class _LazyNormBase(_Lazy):
 
     def initialize_parameters(self: Any, input: Tensor) -> None:
         """Learn ``num_features`` from the input, or from a state that was loaded."""
-        self._check(input)
+        self._check_input_dim(input)
         known = [t for t in (self.weight, self.running_mean) if t is not None and not is_lazy(t)]
         if known and not self.has_uninitialized_params():
             self.num_features = known[0].shape[0]

@@ -88,7 +88,7 @@ class Module(Stateful, Convertible, Hookable):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it."""
-        raise TypeError(f"{type(self).__name__}: has no forward method; define forward(self, ...) in the class")
+        raise NotImplementedError(f"{type(self).__name__}: has no forward method; define forward(self, ...) in the class")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` (between the hooks, if there are any); an error that passes says in which module it happened."""

@@ -86,7 +86,7 @@ class _NormBase(_Affine):
         self.reset_running_stats()
         super().reset_parameters()
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         needs_tensor(self, input)
         if len(input.shape) not in self._dimensions:
             wanted = " or ".join(f"{d}-d" for d in self._dimensions)
@@ -121,7 +121,7 @@ class _BatchNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input; in training the running statistics move towards the batch's."""
-        self._check(input)
+        self._check_input_dim(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         counted = self.num_batches_tracked if self.training else None
         if self.momentum is None and counted is not None:  # the average of all batches so far
@@ -192,7 +192,7 @@ class SyncBatchNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
-    def _check(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         needs_tensor(self, input)
         if len(input.shape) < 2 or input.shape[1] == 0:
             raise ShapeError(f"{type(self).__name__}: input must be (N, C, ...), C > 0: it is {tuple(input.shape)}; add dimensions")
@@ -203,7 +203,7 @@ class SyncBatchNorm(_BatchNorm):
         dist = load("distributed") if use_batch and "tensorflowlite_clone.distributed" in sys.modules else None
         if dist is None or not dist.is_initialized() or dist.get_world_size(self.process_group) == 1:
             return super().forward(input)
-        self._check(input)
+        self._check_input_dim(input)
         exchanged, size = partial(load("distributed.nn").all_reduce, group=self.process_group), input.shape[1]
         axes, shape = (0, *range(2, len(input.shape))), (1, -1) + (1,) * (len(input.shape) - 2)
         count = np.full(1, input.numel() // size, input.dtype)
@@ -267,7 +267,7 @@ class _InstanceNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input, (N, C, ...) or one example (C, ...)."""
-        self._check(input)
+        self._check_input_dim(input)
         if len(input.shape) == self._dimensions[0]:
             return self.forward(input.unsqueeze(0)).squeeze(0)
         c = input.shape[1]

@@ -264,10 +264,9 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
     """
     if not isinstance(ndarray_, ndarray):
         raise OperandError(f"from_numpy: needs an ndarray: got {type(ndarray_).__name__}; use tl.tensor(...)")
-    array = array_of(ndarray_, "from_numpy")
-    if not array.dtype.isnative:
+    if not ndarray_.dtype.isnative:
         raise DTypeError("from_numpy: the array has foreign byte order, which tensors cannot share; use tl.tensor(...), which copies")
-    return Tensor.wrap(plain_array(array, "from_numpy"), 0)
+    return Tensor.wrap(plain_array(ndarray_, "from_numpy"), 0)
 
 
 # ---- filled -----------------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from .._typing import Array, DType, DTypeLike
 from ..core.broadcast import conjugated, normalize_axis, several, shape_of
 from ..core.dtypes import inexact_type
 from ..core.families import AxisWise, Linear
+from ..core.operation import fused
 from ..core.publish import checked, implements, to_operand
 from ..core.signature import How, code_of
 from ..kernels import fourier as kernels
@@ -39,6 +40,7 @@ class FourierTransform(Linear, AxisWise, title="fft"):
             return x.astype(np.result_type(x, np.complex64))
         return kernels.transform(x, axis, inverse, norm)
 
+    @fused(lambda g, x_dtype, axis, inverse, norm: kernels.gradient(g, x_dtype, axis, inverse, norm))
     def grad_x(g, x_dtype, axis, inverse, norm):
         spectrum = FourierTransform.of(g, axis=axis, inverse=inverse, norm=norm)
         return spectrum if x_dtype.kind == "c" else np.real(spectrum)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from operator import index as operator_index
 from typing import Any, NamedTuple
 
@@ -295,6 +296,13 @@ def _numbers_beside_arrays(x: Array, spec: list[Any], arrays: list[Array]) -> In
 
 def _parts(index: Any, shape: tuple[int, ...], level: int | None) -> list[Any]:
     """What an index into an array of ``shape`` is made of, with a slice for each dimension that Ellipsis or nothing stands for."""
+    if isinstance(index, list) and not state.numpy and _stands_for_tuple(index):
+        warnings.warn(
+            "indexing: a list with more than numbers in it is taken for a tuple, as in PyTorch: one part for each dimension; "
+            "write x[tuple(index)], or x[tl.tensor(index)] for places in the first dimension",
+            stacklevel=stacklevel(),
+        )
+        index = tuple(index)
     parts = [_as_index(p, level) for p in (index if isinstance(index, tuple) else (index,))]
     used = sum(_consumes(p) for p in parts)
     dots = [i for i, p in enumerate(parts) if p is Ellipsis]
@@ -307,6 +315,11 @@ def _parts(index: Any, shape: tuple[int, ...], level: int | None) -> list[Any]:
     return parts
 
 
+def _stands_for_tuple(index: list[Any]) -> bool:
+    """Whether PyTorch reads this list as one part of an index for each of its elements; NumPy did, with this rule, until 1.23."""
+    return len(index) < 32 and any(p is None or p is Ellipsis or isinstance(p, slice | Sequence | ndarray | Boxed) for p in index)
+
+
 def _as_index(p: Any, level: int | None) -> Any:
     if p is None or p is Ellipsis or isinstance(p, slice):
         return slice(*(None if v is None else operator_index(v) for v in (p.start, p.stop, p.step))) if isinstance(p, slice) else p
@@ -316,7 +329,7 @@ def _as_index(p: Any, level: int | None) -> Any:
         return int(p)
     if isinstance(p, Taped) and isinstance(p.array, ndarray) and (p.level != level or not p.array.ndim or p.array.dtype.kind == "b"):
         p = p.array
-    if isinstance(p, list | range):
+    if isinstance(p, list | range | tuple):
         p = np.asarray(p) if len(p) else np.zeros(0, np.int64)
     if isinstance(p, ndarray) and type(p) is not ndarray:
         p = array_of(p, "indexing")

@@ -23,7 +23,6 @@ from ..core.publish import OPERANDS, implements, public, to_operand, to_operands
 from ..core.registry import install_method
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
-from ..kernels.short import SHORT
 from .cast import cast
 from .einsum import Contract
 from .shape import Reshape
@@ -161,10 +160,7 @@ class AffineMap(Bilinear, title="linear"):
     addend = "b"
 
     def forward(x, w, b):
-        flat = x if x.ndim == 2 else kernels.rows_of(x)
-        out = flat @ w.T if x.dtype.char not in SHORT else kernels.matmul(flat, w.T)
-        if b is not None:
-            out += b
+        out = kernels.affine(x if x.ndim == 2 else kernels.rows_of(x), w, b)
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], w.shape[0])
 
     @fused(lambda g, w: kernels.matmul(kernels.rows_of(g), w).reshape(*g.shape[:-1], w.shape[1]))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._checks import integer
-from .._errors import ArgumentError, GraphError, OperandError, TransformError
+from .._errors import ArgumentError, DeviceError, GraphError, OperandError, TransformError
 from .._state import get_default_dtype, state
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
@@ -158,9 +158,7 @@ def _is_storage(obj: Any) -> bool:
 @public("cuda", function=False)
 def _cuda(input: Array, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Never:
     """Refuse: there is only the CPU."""
-    raise ArgumentError(
-        f"cuda: there is only the CPU, the tensor ({input.dtype} {shape_of(input)}) stays there; ask tl.cuda.is_available()"
-    )
+    raise DeviceError(f"cuda: there is only the CPU, the tensor ({input.dtype} {shape_of(input)}) stays there; ask tl.cuda.is_available()")
 
 
 @public("pin_memory", function=False)

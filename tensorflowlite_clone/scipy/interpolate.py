@@ -12,7 +12,7 @@ import numpy as np
 from .._errors import ArgumentError
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import all_values
+from ..core.levels import all_values, mapped
 from ..core.tensor import Tensor
 from .names import others
 
@@ -65,7 +65,10 @@ class CubicSpline:
     def __call__(self, x: Any, nu: int = 0) -> Any:
         """The ``nu``-th derivative of the spline at ``x``, (*x.shape, ...)."""
         x = x if hasattr(x, "shape") else np.asarray(x, dtype=float)
-        piece = np.searchsorted(all_values(self.x)[1:-1], x, side="right")
+        if mapped(self.x):
+            piece = np.sum(self.x[1:-1] <= np.expand_dims(x, -1), -1)
+        else:
+            piece = np.searchsorted(all_values(self.x)[1:-1], x, side="right")
         wrap = isinstance(piece, Boxed)
 
         def picked(of: Any) -> Any:

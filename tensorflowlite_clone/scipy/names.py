@@ -33,6 +33,18 @@ def either(plain: Callable[..., Any], followed: Callable[..., Any]) -> Callable[
     return function
 
 
+def refusing(function: Callable[..., Any], name: str, advice: str) -> Callable[..., Any]:
+    """A function of SciPy's, whose derivative is not here, that refuses followed values by its name."""
+
+    @functools.wraps(function, updated=())
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Boxed) and not is_plain(x) for x in flatten((args, kwargs))[0]):
+            raise TransformError(f"scipy.{name}: it has no derivative here; {advice}, or give it one with tl.func.primitive")
+        return function(*args, **kwargs)
+
+    return called
+
+
 def others(module: str, advice: str) -> Callable[[str], Any]:
     """``__getattr__`` of the module: SciPy's own, whose functions refuse followed values by name, with ``advice``."""
     scipy = optional(f"scipy.{module}", "scipy", f"tl.scipy.{module}")
@@ -43,13 +55,6 @@ def others(module: str, advice: str) -> Callable[[str], Any]:
         found = getattr(scipy, name)
         if not callable(found) or isinstance(found, type):
             return found
-
-        @functools.wraps(found)
-        def refusing(*args: Any, **kwargs: Any) -> Any:
-            if any(isinstance(x, Boxed) and not is_plain(x) for x in flatten((args, kwargs))[0]):
-                raise TransformError(f"scipy.{module}.{name}: it has no derivative here; {advice}, or give it one with tl.func.primitive")
-            return found(*args, **kwargs)
-
-        return refusing
+        return refusing(found, f"{module}.{name}", advice)
 
     return __getattr__

@@ -1,102 +1,203 @@
-"""`scipy.stats` with derivatives: densities, areas and quantiles of the distributions that likelihoods are made of.
+"""`scipy.stats` with derivatives: densities, areas and quantiles of the distributions that likelihoods are made of, and moments of samples.
 
-Here: each as formulas of the standardised value; location and scale are shared. Not here: samples (``tl.distributions``), tests, moments.
+Here: each as formulas of the standardised value; location and scale are shared. Not here: samples (``tl.distributions``), tests.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .._errors import OperandError, TransformError
+from .._lazy import optional
+from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
+from ..core.levels import is_plain
+from ..func.tree import flatten
 from . import special
-from .names import others
+from .names import others, published, refusing
 
+_scipy = optional("scipy.stats", "scipy", "tl.scipy.stats")
+ADVICE = "write its formula with tl.scipy.special, see tl.distributions"
 lgamma, xlogy, xlog1py = special.gammaln, special.xlogy, special.xlog1py
 LOG_ROOT = math.log(2 * math.pi) / 2
 
 
+def _or_plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of SciPy's distribution where all arguments are plain."""
+
+    @functools.wraps(method)
+    def called(self: Any, *args: Any, **how: Any) -> Any:
+        if any(isinstance(v, Boxed) for v in flatten((args, how))[0]):
+            return method(self, *args, **how)
+        return getattr(self.plain, method.__name__)(*args, **how)
+
+    return called
+
+
 class Law:
-    """A distribution: ``logpdf(x, *shapes, loc=0, scale=1)`` and so on, as SciPy's; called, it keeps shapes, loc and scale."""
+    """A distribution: ``logpdf(x, *shapes, loc=0, scale=1)`` and so on, as SciPy's; called, it keeps shapes, loc and scale.
 
-    def __init__(self, count: int, logpdf: Callable[..., Any], cdf: Any = None, sf: Any = None, ppf: Any = None) -> None:
-        self.count, self._given = count, (logpdf, cdf, sf, ppf)
+    Shapes go by position or name. Plain arguments, and what is not here (``rvs``, ``mean``, ``interval``...), are SciPy's own. Raises
+    `OperandError` for arguments that the distribution has not, and `TransformError` for followed values where SciPy's own is asked.
+    """
 
-    def _split(self, args: tuple[Any, ...], loc: Any, scale: Any) -> tuple[tuple[Any, ...], Any, Any]:
+    def __init__(self, name: str, logpdf: Callable[..., Any], cdf: Any = None, sf: Any = None, ppf: Any = None, most: Any = None) -> None:
+        self.name, self._given, self._most = name, (logpdf, cdf, sf, ppf), most
+        self.plain = getattr(_scipy, name)
+        self.shapes = tuple((self.plain.shapes or "").replace(",", " ").split())
+        self._names = (*self.shapes, "loc", *([] if hasattr(self.plain, "pmf") else ["scale"]))
+
+    def _parameters(self, method: str, args: tuple[Any, ...], how: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Shapes, location and scale, of which the latter two may stand behind the shapes."""
-        shapes, rest = args[: self.count], args[self.count :]
-        return shapes, (*rest, loc)[0], (*rest[1:], scale)[0]
+        given = dict(zip(self._names, args, strict=False))
+        if len(args) > len(self._names) or given.keys() & how.keys() or not {*self.shapes} <= {*given, *how} <= {*self._names}:
+            raise OperandError(
+                f"scipy.stats.{self.name}.{method}: takes {', '.join(self._names)}, the last ones optional, by position or name: "
+                f"got {len(args)} by position and {sorted(how)}"
+            )
+        given |= how
+        return [given[n] for n in self.shapes], given.get("loc", 0.0), given.get("scale", 1.0)
 
-    def _standard(self, x: Any, args: tuple[Any, ...], loc: Any, scale: Any) -> tuple[Any, tuple[Any, ...], Any]:
-        shapes, loc, scale = self._split(args, loc, scale)
+    def _standard(self, method: str, x: Any, args: tuple[Any, ...], how: dict[str, Any]) -> tuple[Any, list[Any], Any]:
+        shapes, loc, scale = self._parameters(method, args, how)
         x = np.asarray(x, dtype=float) if isinstance(x, int | float | list) else x
         return (x - loc) / scale, shapes, scale
 
-    def logpdf(self, x: Any, *args: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+    @_or_plain
+    def logpdf(self, x: Any, *args: Any, **how: Any) -> Any:
         """The logarithm of the density."""
-        z, shapes, scale = self._standard(x, args, loc, scale)
+        z, shapes, scale = self._standard("logpdf", x, args, how)
         return self._given[0](z, *shapes) - np.log(scale)
 
+    @_or_plain
     def pdf(self, x: Any, *args: Any, **how: Any) -> Any:
         """The density."""
         return np.exp(self.logpdf(x, *args, **how))
 
-    logpmf, pmf = logpdf, pdf
+    @_or_plain
+    def logpmf(self, k: Any, *args: Any, **how: Any) -> Any:
+        """The logarithm of the probability."""
+        k, shapes, _ = self._standard("logpmf", k, args, how)
+        counts = (np.floor(k) == k) & (k >= 0)
+        counts = counts if self._most is None else counts & (k <= self._most(*shapes))
+        return np.where(counts, self._given[0](np.where(counts, k, 0.0), *shapes), -math.inf)
 
-    def cdf(self, x: Any, *args: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+    @_or_plain
+    def pmf(self, k: Any, *args: Any, **how: Any) -> Any:
+        """The probability."""
+        return np.exp(self.logpmf(k, *args, **how))
+
+    @_or_plain
+    def cdf(self, x: Any, *args: Any, **how: Any) -> Any:
         """The area below x."""
-        z, shapes, _ = self._standard(x, args, loc, scale)
+        z, shapes, _ = self._standard("cdf", x, args, how)
         _, cdf, sf, _ = self._given
+        z = z if self._most is None else np.minimum(z, self._most(*shapes))
         return cdf(z, *shapes) if cdf else 1 - sf(z, *shapes)
 
-    def sf(self, x: Any, *args: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+    @_or_plain
+    def sf(self, x: Any, *args: Any, **how: Any) -> Any:
         """The area above x."""
-        z, shapes, _ = self._standard(x, args, loc, scale)
-        _, cdf, sf, _ = self._given
-        return sf(z, *shapes) if sf else 1 - cdf(z, *shapes)
+        z, shapes, _ = self._standard("sf", x, args, how)
+        sf = self._given[2]
+        return sf(z, *shapes) if sf else 1 - self.cdf(x, *args, **how)
 
+    @_or_plain
     def logcdf(self, x: Any, *args: Any, **how: Any) -> Any:
         """The logarithm of the area below x."""
         if self is norm:
-            return special.log_ndtr(self._standard(x, args, how.get("loc", 0.0), how.get("scale", 1.0))[0])
+            return special.log_ndtr(self._standard("logcdf", x, args, how)[0])
         return np.log(self.cdf(x, *args, **how))
 
+    @_or_plain
     def logsf(self, x: Any, *args: Any, **how: Any) -> Any:
         """The logarithm of the area above x."""
         if self is norm:
-            return special.log_ndtr(-self._standard(x, args, how.get("loc", 0.0), how.get("scale", 1.0))[0])
+            return special.log_ndtr(-self._standard("logsf", x, args, how)[0])
         return np.log(self.sf(x, *args, **how))
 
-    def ppf(self, q: Any, *args: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+    @_or_plain
+    def ppf(self, q: Any, *args: Any, **how: Any) -> Any:
         """The value with the area q below it."""
-        shapes, loc, scale = self._split(args, loc, scale)
+        shapes, loc, scale = self._parameters("ppf", args, how)
+        if self._given[3] is None:
+            raise TransformError(f"scipy.stats.{self.name}.ppf: it has no derivative here; solve cdf(x) = q by tl.optim.root")
         return loc + scale * self._given[3](q, *shapes)
 
+    @_or_plain
     def isf(self, q: Any, *args: Any, **how: Any) -> Any:
         """The value with the area q above it."""
         return self.ppf(1 - q, *args, **how)
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "plain":
+            raise AttributeError(name)
+        return refusing(getattr(self.plain, name), f"stats.{self.name}.{name}", ADVICE)
+
     def __call__(self, *args: Any, **how: Any) -> Frozen:
         """This distribution with these shapes, location and scale."""
+        self._parameters("__call__", args, how)
         return Frozen(self, args, how)
 
 
 class Frozen:
     """A distribution with its parameters."""
 
-    def __init__(self, law: Law, args: tuple[Any, ...], how: dict[str, Any]) -> None:
-        self.law, self.args, self.kwds = law, args, how
+    def __init__(self, law: Any, args: tuple[Any, ...], how: dict[str, Any]) -> None:
+        self.dist, self.args, self.kwds = law, args, how
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self.law, name)
-        return lambda x: method(x, *self.args, **self.kwds)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in vars(type(self.dist)):
+            return lambda x: getattr(self.dist, name)(x, *self.args, **self.kwds)
+        if any(isinstance(v, Boxed) and not is_plain(v) for v in flatten((self.args, self.kwds))[0]):
+            raise TransformError(f"scipy.stats.{self.dist.name}.{name}: it has no derivative here; {ADVICE}")
+        return getattr(self.dist.plain(*self.args, **self.kwds), name)
+
+
+class Vectors:
+    """A distribution of vectors: ``logpdf`` and ``pdf``; what else there is, and plain arguments, are SciPy's own.
+
+    Raises `LinAlgError` for a covariance that is not positive definite, `TransformError` for followed values where SciPy's own is asked.
+
+    >>> import tensorflowlite_clone as tl
+    >>> Vectors("multivariate_normal", _normal_logpdf)(tl.zeros(2), tl.eye(2)).logpdf(tl.zeros(2))
+    tensor(-1.8379)
+    """
+
+    def __init__(self, name: str, logpdf: Callable[..., Any]) -> None:
+        self.name, self._logpdf, self.plain = name, logpdf, getattr(_scipy, name)
+
+    @_or_plain
+    def logpdf(self, x: Any, *args: Any, **how: Any) -> Any:
+        """The logarithm of the density."""
+        return self._logpdf(x, *args, **how)
+
+    @_or_plain
+    def pdf(self, x: Any, *args: Any, **how: Any) -> Any:
+        """The density."""
+        return np.exp(self._logpdf(x, *args, **how))
+
+    __getattr__ = Law.__getattr__
+
+    def __call__(self, *args: Any, **how: Any) -> Frozen:
+        """This distribution with these parameters."""
+        return Frozen(self, args, how)
 
 
 def _above(z: Any, value: Any) -> Any:
     return np.where(z >= 0, value, -math.inf)
+
+
+def _above_0(z: Any, formula: Callable[[Any], Any], otherwise: float) -> Any:
+    """The formula where z is positive; elsewhere it is asked for 1, and its value not taken."""
+    return np.where(z > 0, formula(np.where(z > 0, z, 1.0)), otherwise)
 
 
 def _gamma_logpdf(z: Any, a: Any) -> Any:
@@ -114,74 +215,139 @@ def _t_logpdf(z: Any, v: Any) -> Any:
 
 
 # fmt: off
-norm = Law(0, lambda z: -z * z / 2 - LOG_ROOT, special.ndtr, lambda z: special.ndtr(-z), special.ndtri)
-expon = Law(0, lambda z: _above(z, -z), lambda z: -np.expm1(-np.maximum(z, 0.0)), None, lambda q: -np.log1p(-q))
-uniform = Law(0, lambda z: np.where((z >= 0) & (z <= 1), 0.0 * z, -math.inf), lambda z: np.clip(z, 0.0, 1.0), None, lambda q: q)
-logistic = Law(0, lambda z: -z - 2 * np.logaddexp(0.0, -z), special.expit, lambda z: special.expit(-z), special.logit)
+norm = Law("norm", lambda z: -z * z / 2 - LOG_ROOT, special.ndtr, lambda z: special.ndtr(-z), special.ndtri)
+expon = Law("expon", lambda z: _above(z, -z), lambda z: -np.expm1(-np.maximum(z, 0.0)), None, lambda q: -np.log1p(-q))
+uniform = Law("uniform", lambda z: np.where((z >= 0) & (z <= 1), 0.0 * z, -math.inf), lambda z: np.clip(z, 0.0, 1.0), None, lambda q: q)
+logistic = Law("logistic", lambda z: -z - 2 * np.logaddexp(0.0, -z), special.expit, lambda z: special.expit(-z), special.logit)
 laplace = Law(
-    0, lambda z: -np.abs(z) - math.log(2),
+    "laplace", lambda z: -np.abs(z) - math.log(2),
     lambda z: np.where(z < 0, np.exp(np.minimum(z, 0.0)) / 2, 1 - np.exp(-np.maximum(z, 0.0)) / 2), None,
     lambda q: -np.sign(q - 0.5) * np.log1p(-2 * np.abs(q - 0.5)),
 )
 cauchy = Law(
-    0, lambda z: -np.log1p(z * z) - math.log(math.pi), lambda z: 0.5 + np.arctan(z) / math.pi, None, lambda q: np.tan(math.pi * (q - 0.5))
+    "cauchy", lambda z: -np.log1p(z * z) - math.log(math.pi), lambda z: 0.5 + np.arctan(z) / math.pi, None,
+    lambda q: np.tan(math.pi * (q - 0.5)),
 )
-gumbel_r = Law(0, lambda z: -z - np.exp(-z), lambda z: np.exp(-np.exp(-z)), None, lambda q: -np.log(-np.log(q)))
+gumbel_r = Law("gumbel_r", lambda z: -z - np.exp(-z), lambda z: np.exp(-np.exp(-z)), None, lambda q: -np.log(-np.log(q)))
 halfnorm = Law(
-    0, lambda z: _above(z, -z * z / 2 - LOG_ROOT + math.log(2)), lambda z: 2 * special.ndtr(np.maximum(z, 0.0)) - 1, None,
+    "halfnorm", lambda z: _above(z, -z * z / 2 - LOG_ROOT + math.log(2)), lambda z: 2 * special.ndtr(np.maximum(z, 0.0)) - 1, None,
     lambda q: special.ndtri((1 + q) / 2),
 )
 halfcauchy = Law(
-    0, lambda z: _above(z, -np.log1p(z * z) + math.log(2 / math.pi)), lambda z: 2 / math.pi * np.arctan(np.maximum(z, 0.0)), None,
-    lambda q: np.tan(math.pi / 2 * q),
+    "halfcauchy", lambda z: _above(z, -np.log1p(z * z) + math.log(2 / math.pi)),
+    lambda z: 2 / math.pi * np.arctan(np.maximum(z, 0.0)), None, lambda q: np.tan(math.pi / 2 * q),
 )
 gamma = Law(
-    1, _gamma_logpdf, lambda z, a: special.gammainc(a, np.maximum(z, 0.0)), lambda z, a: special.gammaincc(a, np.maximum(z, 0.0)),
+    "gamma", _gamma_logpdf, lambda z, a: special.gammainc(a, np.maximum(z, 0.0)), lambda z, a: special.gammaincc(a, np.maximum(z, 0.0)),
     lambda q, a: special.gammaincinv(a, q),
 )
 chi2 = Law(
-    1, lambda z, v: _gamma_logpdf(z / 2, v / 2) - math.log(2), lambda z, v: special.gammainc(v / 2, np.maximum(z, 0.0) / 2),
+    "chi2", lambda z, v: _gamma_logpdf(z / 2, v / 2) - math.log(2), lambda z, v: special.gammainc(v / 2, np.maximum(z, 0.0) / 2),
     lambda z, v: special.gammaincc(v / 2, np.maximum(z, 0.0) / 2), lambda q, v: 2 * special.gammaincinv(v / 2, q),
 )
-beta = Law(2, _beta_logpdf, lambda z, a, b: special.betainc(a, b, np.clip(z, 0.0, 1.0)), None, lambda q, a, b: special.betaincinv(a, b, q))
-t = Law(1, _t_logpdf, lambda z, v: special.stdtr(v, z), lambda z, v: special.stdtr(v, -z))
+beta = Law(
+    "beta", _beta_logpdf, lambda z, a, b: special.betainc(a, b, np.clip(z, 0.0, 1.0)), None, lambda q, a, b: special.betaincinv(a, b, q)
+)
+t = Law("t", _t_logpdf, lambda z, v: special.stdtr(v, z), lambda z, v: special.stdtr(v, -z))
 lognorm = Law(
-    1, lambda z, s: -((np.log(z) / s) ** 2) / 2 - LOG_ROOT - np.log(s * z), lambda z, s: special.ndtr(np.log(z) / s), None,
+    "lognorm", lambda z, s: _above_0(z, lambda z: -((np.log(z) / s) ** 2) / 2 - LOG_ROOT - np.log(s * z), -math.inf),
+    lambda z, s: _above_0(z, lambda z: special.ndtr(np.log(z) / s), 0.0), None,
     lambda q, s: np.exp(s * special.ndtri(q)),
 )
 weibull_min = Law(
-    1, lambda z, c: np.log(c * 1.0) + xlogy(c - 1.0, z) - z**c, lambda z, c: -np.expm1(-(z**c)), None,
+    "weibull_min", lambda z, c: _above_0(z, lambda z: np.log(c * 1.0) + xlogy(c - 1.0, z) - z**c, -math.inf),
+    lambda z, c: _above_0(z, lambda z: -np.expm1(-(z**c)), 0.0), None,
     lambda q, c: (-np.log1p(-q)) ** (1 / c),
 )
-poisson = Law(1, lambda k, m: xlogy(k, m) - m - lgamma(k + 1.0), lambda k, m: special.pdtr(k, m))
+poisson = Law("poisson", lambda k, m: xlogy(k, m) - m - lgamma(k + 1.0), lambda k, m: special.pdtr(k, m))
 binom = Law(
-    2, lambda k, n, p: lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0) + xlogy(k, p) + xlog1py(n - k, -p),
-    lambda k, n, p: special.bdtr(k, n, p),
+    "binom", lambda k, n, p: lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0) + xlogy(k, p) + xlog1py(n - k, -p),
+    lambda k, n, p: special.bdtr(k, n, p), most=lambda n, p: n,
 )
-bernoulli = Law(1, lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p))
+bernoulli = Law(
+    "bernoulli", lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p),
+    lambda k, p: np.where(k < 0, 0.0 * k, np.where(k < 1, 1 - p + 0.0 * k, 1.0 + 0.0 * k)), most=lambda p: 1,
+)
 nbinom = Law(
-    2, lambda k, n, p: lgamma(k + n) - lgamma(k + 1.0) - lgamma(n) + xlogy(n, p) + xlog1py(k, -p),
+    "nbinom", lambda k, n, p: lgamma(k + n) - lgamma(k + 1.0) - lgamma(n) + xlogy(n, p) + xlog1py(k, -p),
     lambda k, n, p: special.betainc(n, np.floor(k) + 1.0, p),
 )
 # fmt: on
 
 
-class multivariate_normal:  # noqa: N801  (SciPy's name)
-    """The normal distribution of vectors, ``multivariate_normal.logpdf(x, mean, cov)``."""
-
-    @staticmethod
-    def logpdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
-        """The logarithm of the density at x, (..., n)."""
-        n = shape_of(x)[-1]
-        cov = cov * np.eye(n) if len(shape_of(cov)) == 0 else cov
-        factor = np.linalg.cholesky(cov)
-        white = np.linalg.solve(factor, np.expand_dims(x - mean, -1))[..., 0]
-        return -np.sum(white * white, -1) / 2 - np.sum(np.log(np.diagonal(factor))) - n * LOG_ROOT
-
-    @staticmethod
-    def pdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
-        """The density."""
-        return np.exp(multivariate_normal.logpdf(x, mean, cov))
+def _normal_logpdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = False) -> Any:
+    mean, x = (np.asarray(v, dtype=float) if isinstance(v, int | float | list) else v for v in (0.0 if mean is None else mean, x))
+    cov = np.asarray(cov, dtype=float) if isinstance(cov, int | float | list) else cov
+    n = shape_of(cov)[-1] if shape_of(cov) else (*shape_of(mean), 1)[0]
+    cov = cov if len(shape_of(cov)) == 2 else cov * np.eye(n)
+    x = np.expand_dims(x, -1) if n == 1 and len(shape_of(x)) < 2 else x
+    factor = np.linalg.cholesky(cov)
+    white = np.linalg.solve(factor, np.expand_dims(x - mean, -1))[..., 0]
+    return np.squeeze(-np.sum(white * white, -1) / 2 - np.sum(np.log(np.diagonal(factor))) - n * LOG_ROOT)
 
 
-__getattr__ = others("stats", "write its formula with tl.scipy.special")
+def _dirichlet_logpdf(x: Any, alpha: Any) -> Any:
+    x = np.concatenate([x, 1 - np.sum(x, 0, keepdims=True)]) if shape_of(x)[0] + 1 == shape_of(alpha)[0] else x
+    columns = np.reshape(alpha, (-1, *[1] * (len(shape_of(x)) - 1)))
+    return np.sum(xlogy(columns - 1, x), 0) - np.sum(lgamma(alpha)) + lgamma(np.sum(alpha))
+
+
+multivariate_normal, dirichlet = Vectors("multivariate_normal", _normal_logpdf), Vectors("dirichlet", _dirichlet_logpdf)
+
+
+# ---- of samples -----------------------------------------------------------------------------------------------------------------
+def _moment(a: Any, order: int, axis: Any) -> Any:
+    return np.mean((a - np.mean(a, axis, keepdims=True)) ** order, axis)
+
+
+def zscore(a: Any, axis: Any = 0, ddof: int = 0) -> Any:
+    """Deviations from the mean in standard deviations."""
+    return (a - np.mean(a, axis, keepdims=True)) / np.std(a, axis, ddof=ddof, keepdims=True)
+
+
+def gmean(a: Any, axis: Any = 0) -> Any:
+    """The geometric mean."""
+    return np.exp(np.mean(np.log(a), axis))
+
+
+def hmean(a: Any, axis: Any = 0) -> Any:
+    """The harmonic mean."""
+    return 1 / np.mean(1 / a, axis)
+
+
+def sem(a: Any, axis: Any = 0, ddof: int = 1) -> Any:
+    """The standard error of the mean."""
+    return np.std(a, axis, ddof=ddof) / math.sqrt(_count(a, axis))
+
+
+def variation(a: Any, axis: Any = 0, *, ddof: int = 0) -> Any:
+    """The standard deviation over the mean."""
+    return np.std(a, axis, ddof=ddof) / np.mean(a, axis)
+
+
+def skew(a: Any, axis: Any = 0, bias: bool = True) -> Any:
+    """The third standardised moment."""
+    n, value = _count(a, axis), _moment(a, 3, axis) / _moment(a, 2, axis) ** 1.5
+    return value if bias else value * math.sqrt(n * (n - 1)) / (n - 2)
+
+
+def kurtosis(a: Any, axis: Any = 0, fisher: bool = True, bias: bool = True) -> Any:
+    """The fourth standardised moment; 3 less with ``fisher``."""
+    n, value = _count(a, axis), _moment(a, 4, axis) / _moment(a, 2, axis) ** 2
+    value = value if bias else ((n * n - 1) * value - 3 * (n - 1) ** 2) / ((n - 2) * (n - 3)) + 3
+    return value - 3 if fisher else value
+
+
+def entropy(pk: Any, qk: Any = None, base: Any = None, axis: Any = 0) -> Any:
+    """The entropy of weights, or their divergence from others."""
+    pk = pk / np.sum(pk, axis, keepdims=True)
+    value = special.entr(pk) if qk is None else special.rel_entr(pk, qk / np.sum(qk, axis, keepdims=True))
+    return np.sum(value, axis) / (1.0 if base is None else math.log(base))
+
+
+def _count(a: Any, axis: Any) -> int:
+    return math.prod(shape_of(a)) if axis is None else shape_of(a)[axis]
+
+
+published(globals(), "stats", "zscore gmean hmean sem variation skew kurtosis entropy")
+__getattr__ = others("stats", ADVICE)

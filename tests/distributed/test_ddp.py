@@ -226,3 +226,31 @@ print("whole")
 
 def test_modules_that_differ_missed_parameters_and_uneven_batches(ranks):
     assert ranks.passes(2, ERRORS).count("whole") == 2
+
+
+def test_bytes_that_are_copied(ranks):
+    """Of fresh gradients those that share a message are; of those that are kept none: counted by where backward left them."""
+    program = r"""
+    from tensorflowlite_clone.nn.parallel.buckets import ALONE, NEAR, buckets_of
+    mlp = lambda: nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+    tiny = lambda: nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+    for make, width in ((mlp, 784), (tiny, 8)):
+        module = make()
+        left = {}
+        for name, p in module.named_parameters():
+            p.register_post_accumulate_grad_hook(lambda p, name=name: left.__setitem__(name, p.grad.array))
+        model = nn.parallel.DistributedDataParallel(module)
+        optimizer = optim.SGD(module.parameters(), lr=0.1)
+        for kept in (False, False, True, True):
+            optimizer.zero_grad(set_to_none=not kept)
+            model(tl.ones(4, width)).sum().backward()
+            moved = sum(p.nbytes for n, p in module.named_parameters() if not np.may_share_memory(p.grad.array, left[n]))
+            small = sum(p.nbytes for p in module.parameters() if p.nbytes < NEAR)
+            assert model._reducer.copied == moved == (0 if kept else small), (kept, moved, small)
+            optimizer.step()
+    named = [("a", nn.Parameter(tl.zeros(NEAR // 4))), ("b", nn.Parameter(tl.zeros(ALONE // 4))), ("c", nn.Parameter(tl.zeros(2)))]
+    assert [b.names for b in buckets_of(named, 1 << 30)] == [["b"], ["c", "a"]]
+    assert [b.names for b in buckets_of(named, 1 << 30, NEAR)] == [["b"], ["a"], ["c"]]
+    print("whole")
+    """
+    assert ranks.passes(2, program).count("whole") == 2

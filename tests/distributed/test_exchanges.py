@@ -226,3 +226,96 @@ def test_exchanges_without_a_launcher(ranks):
 
 def test_exchanges_that_wait_with_the_processor_in_hand(ranks):
     assert ranks.passes(2, EXCHANGES, wait="spin").count("whole") == 2
+
+
+def test_groups_that_end_give_back_what_mpi_keeps_for_them(ranks):
+    """MPICH has some 2,000 communicators, of which a group takes four."""
+    program = """
+    for k in range(800):
+        group = dist.new_group([0, 1] if k % 2 else None)
+        x, y = tl.ones(2), tl.ones(3)
+        dist.all_reduce(x, group=group)
+        work = dist.all_reduce(y, group=group, async_op=True)
+        dist.destroy_process_group(group)  # which waits for what goes on
+        assert work.is_completed() and x.tolist() + y.tolist() == [2.0] * 5
+        alone = dist.new_group([0])
+        if rank == 0:
+            dist.all_reduce(y, group=alone)
+            dist.destroy_process_group(alone)
+    for use in (lambda: dist.all_reduce(x, group=group), lambda: dist.barrier(group), lambda: dist.all_gather_object([0, 0], 1, group)):
+        try:
+            use()
+        except ValueError as error:
+            assert "was destroyed" in str(error)
+        else:
+            raise AssertionError
+    for k in range(200):
+        dist.destroy_process_group()
+        dist.init_process_group("mpi", timeout=300)
+        x = tl.ones(2)
+        for _ in range(3):  # the short way too
+            dist.all_reduce(x, dist.ReduceOp.MAX)
+        pairs = [dist.isend(x, 1 - rank), dist.irecv(y[:2], 1 - rank)]
+        assert all(work.wait() for work in pairs) and y[:2].tolist() == x.tolist()
+    try:
+        for k in range(4000):
+            dist.new_group()
+    except RuntimeError as error:
+        assert "destroy_process_group" in str(error)
+    else:
+        raise AssertionError
+    print("whole")
+    """
+    assert ranks.passes(2, program).count("whole") == 2
+
+
+def test_arrays_that_were_changed_since_they_were_reduced(ranks):
+    """The short way of `all_reduce` looks at the array again."""
+    program = r"""
+    def again(x, want, *args, **kwargs):
+        for k in range(3):
+            x[...] = rank + 1
+            dist.all_reduce(x, *args, **kwargs)
+            assert np.asarray(x).tolist() == want, (k, np.asarray(x), want)
+
+    O = dist.ReduceOp
+    for make in (np.zeros, tl.zeros):
+        x = make(2)
+        again(x, [3, 3])
+        again(x, [2, 2], O.MAX)
+        again(x, [1.5, 1.5], O.AVG)
+        again(x, [3, 3], O.SUM, dist.new_group())
+        again(x, [rank + 1] * 2, O.SUM, [dist.new_group([0]), dist.new_group([1])][rank])
+        again(x, [3, 3])
+    a = np.zeros(2, np.float32)
+    again(a, [3, 3])
+    a.dtype = np.int32
+    again(a, [3, 3])
+    a.shape = (2, 1)
+    again(a, [[3], [3]])
+    a.flags.writeable = False
+    before = a.tolist()
+    try:
+        dist.all_reduce(a)
+    except ValueError as error:
+        assert "read" in str(error), error
+    else:
+        raise AssertionError
+    assert a.tolist() == before
+    # a small array is let go of with the next, and with its group
+    import gc, weakref
+    b = np.zeros(2)
+    again(b, [3, 3])
+    seen = weakref.ref(b)
+    del b
+    again(np.zeros(2), [3, 3])
+    c = tl.zeros(2)
+    again(c, [3, 3])
+    last = weakref.ref(c.array)
+    del c
+    dist.destroy_process_group()
+    gc.collect()
+    assert seen() is None and last() is None
+    print("whole")
+    """
+    assert ranks.passes(2, program).count("whole") == 2

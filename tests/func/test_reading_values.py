@@ -199,6 +199,20 @@ def test_functions_of_scipy_are_named(run):
     linalg = pytest.importorskip("scipy.linalg")
     with pytest.raises((TransformError, TypeError), match=r"scipy\.linalg\.expm computes on plain arrays; use tl\.linalg\.matrix_exp"):
         RUNS[run](lambda x: linalg.expm(np.eye(3) * x).sum())
+    interpolate, stats, integrate, optimize = (pytest.importorskip(f"scipy.{s}") for s in ("interpolate", "stats", "integrate", "optimize"))
+    for call, said in {
+        "interpolate.CubicSpline": (
+            lambda x: interpolate.CubicSpline(np.arange(3.0), x)(0.3),
+            "let the program import tensor.*interpolate",
+        ),
+        "interpolate.interp1d": (lambda x: interpolate.interp1d(np.arange(3.0), x)(0.3), "let the program import tensor.*interpolate"),
+        "stats.logpdf": (lambda x: stats.norm.logpdf(0.3, x[0]), "let the program import tensorflowlite_clone.scipy, whose stats has"),
+        "integrate.quad": (lambda x: integrate.quad(lambda t: t * x[0], 0, 1)[0], "use tl.integrate.quad, and give it .* as args"),
+        "integrate.solve_ivp": (lambda x: integrate.solve_ivp(lambda t, y: x * y, (0, 1), np.ones(3)).y, "use tl.integrate.odeint, and"),
+        "optimize.minimize": (lambda x: optimize.minimize(lambda y: ((x - y) ** 2).sum(), np.ones(3)).x, "use tl.optim.minimize, and"),
+    }.items():
+        with pytest.raises(TransformError, match=rf"scipy\.{call} computes on plain arrays; {said[1]}"):
+            RUNS[run](lambda x, f=said[0]: np.sum(f(x)))
     special = pytest.importorskip("scipy.special")
     with pytest.raises(TransformError, match=r"scipy\.special\.elliprd: its derivative is not known here"):
         RUNS[run](lambda x: special.elliprd(x, x, x).sum())

@@ -75,6 +75,69 @@ def test_second_derivatives_agree_in_all_nestings(how):
         near(second(RATES), expected, how, 1000)
 
 
+@pytest.mark.parametrize("how", [{}, {"method": "Radau"}, {"adjoint": "checkpoint"}, {"method": "rk4"}], ids=str)
+@pytest.mark.parametrize("size", [3, 20])
+def test_cotangents_take_the_transposes_of_the_steps_of_tangents(how, size):
+    """So both modes are one matrix to rounding, whatever the tolerance."""
+    w = np.random.default_rng(0).normal(size=(size, size)) / size**0.5
+    run = lambda w: odeint(lambda t, y, w: np.tanh(w @ y) - y, np.ones(size), TIMES, w, rtol=1e-3, **how)[1:]  # noqa: E731
+    np.testing.assert_allclose(jacrev(run)(w), jacfwd(run)(w), rtol=1e-9, atol=1e-12)
+
+
+def test_functions_with_transforms_inside_are_done_again_without_them():
+    calls = []
+
+    def f(t, y, k):
+        calls.append(t)
+        return grad(lambda y: -np.sum(k * y**2) / 2 + np.sin(t) * y.sum())(y)
+
+    def plainly(t, y, k):
+        return -k * y + np.sin(t)
+
+    how = {"method": "RK45", "rtol": 1e-9, "atol": 1e-11}
+    found = odeint(f, START, TIMES, RATES, **how)
+    asked = len(calls)
+    np.testing.assert_allclose(found, odeint(plainly, START, TIMES, RATES, **how), rtol=1e-12)
+    each = []
+    odeint(lambda t, y, k: each.append(t) or plainly(t, y, k), START, TIMES, RATES, **how)
+    assert 4 <= asked < len(each) / 10
+    expected = jacrev(lambda k: odeint(plainly, START, TIMES, k, **how))(RATES)
+    np.testing.assert_allclose(jacrev(lambda k: odeint(f, START, TIMES, k, **how))(RATES), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("factor", "end"),
+    [
+        (lambda t, y, calls: 1.0 if t < 0.5 else 2.0, -1.5),  # an answer that is asked for
+        (lambda t, y, calls: 1.0 if float(y[0]) > 0 else 2.0, -1.0),
+        (lambda t, y, calls: 1.0 + len(calls), None),  # something else than the arguments, from the beginning
+    ],
+)
+def test_what_cannot_be_done_again_is_not(factor, end):
+    calls = []
+
+    def f(t, y):
+        calls.append(t)
+        return factor(t, y, calls) * grad(lambda y: -np.sum(y**2) / 2)(y)
+
+    found = (
+        odeint(f, np.ones(1), TIMES, method="rk4", steps=200) if end is None else odeint(f, np.ones(1), TIMES, method="RK45", max_step=0.05)
+    )
+    assert len(calls) > 60
+    assert end is None or found[-1, 0] == pytest.approx(np.exp(end), rel=1e-3)
+
+
+def test_a_function_that_changes_later_is_found():
+    calls = []
+
+    def f(t, y):
+        calls.append(t)
+        return (1.0 if len(calls) < 6 else 2.0) * grad(lambda y: -np.sum(y**2) / 2)(y)
+
+    found = odeint(f, np.ones(1), TIMES, method="RK45", max_step=0.01)
+    assert found[-1, 0] == pytest.approx(np.exp(-2), rel=1e-6)
+
+
 def test_third_derivative_of_decay():
     f = lambda k: odeint(lambda t, y, k: -k * y, np.ones(1), np.array([0.0, 1.0]), k, rtol=1e-10, atol=1e-12)[1, 0]  # noqa: E731
     assert grad(grad(grad(f)))(np.array(0.5)) == pytest.approx(-np.exp(-0.5), rel=1e-7)

@@ -86,7 +86,7 @@ def test_twin_leaves_layouts_right_that_it_does_not_read(name):
     """Every second element, transposed, read-only, and large enough for threads: as the kernel."""
     own = TWINS[name]
     (dtype,) = {min(d.name for d in own.dtypes)}
-    for change in (lambda a: np.repeat(a, 2, -1)[..., ::2], lambda a: a.T.copy().T, frozen):
+    for change in (lambda a: np.repeat(a, 2, -1)[..., ::2] if a.ndim else a, lambda a: a.T.copy().T, frozen):
         for given in arguments(own, dtype, 6, 20, "numbers"):
             given = tuple(change(a) if isinstance(a, np.ndarray) and a.dtype.name == dtype else a for a in given)
             if not any(writes(own, given)):

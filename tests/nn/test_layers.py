@@ -212,3 +212,87 @@ def test_sizes_that_the_input_does_not_determine_can_be_asked_for(d):
 
 def test_padding_takes_nan():
     assert np.isnan(nn.ConstantPad1d((1, 0), float("nan"))(tl.ones(1, 2)).numpy()).tolist() == [[True, False, False]]
+
+
+#: Methods of PyTorch's layers, for their subclasses by an underscore, that are not here.
+INSIDES = {
+    "how PyTorch calls a module, and which hooks it looks at": "T_destination _call_impl _compiled_call_impl _get_backward_hooks "
+    "_get_backward_pre_hooks _maybe_warn_non_full_backward_hook _slow_forward _wrapped_call_impl _is_protocol",
+    "copies of modules on several devices": "_replicate_for_data_parallel gather parallel_apply replicate scatter",
+    "the weights of a recurrent layer as one piece of memory": "_init_flat_weights _update_flat_weights _weights_have_changed",
+    "parts of one method": "_get_full_log_prob _apply_instance_norm _get_no_batch_dim _handle_no_batch_input _lazy_load_hook "
+    "_get_in_channels _get_num_spatial_dims _get_abs_string_index _key_to_attr _get_item_by_idx _check_non_zero_input_channels "
+    "_require_tuple_int",
+}
+
+
+def test_methods_of_torchs_layers_for_their_subclasses_are_here_or_have_a_reason():
+    torch = pytest.importorskip("torch")
+    kinds = {n: c for n in dir(torch.nn) if isinstance(c := getattr(torch.nn, n), type) and issubclass(c, torch.nn.Module)}
+    lacking = {m for n, c in kinds.items() for m in dir(c) if not m.startswith("__") and not hasattr(getattr(nn, n), m)}
+    # Padding layers and transposed convolutions have these in PyTorch, and call neither.
+    called = lacking - {"_check_input_dim", "_conv_forward"}
+    assert called == set(" ".join(INSIDES.values()).split())
+    for d in (1, 2, 3):
+        for name in ("BatchNorm", "InstanceNorm"):
+            assert hasattr(getattr(nn, f"{name}{d}d"), "_check_input_dim") and hasattr(getattr(nn, f"Conv{d}d"), "_conv_forward")
+
+
+def subclasses_of(T):
+    """Layers as libraries derive them, by PyTorch's protected names."""
+
+    def standardised(w):
+        var, mean = T.var_mean(w, dim=list(range(1, w.ndim)), keepdim=True, correction=0)
+        return (w - mean) / (var + 1e-5).sqrt()
+
+    def forward(self, x):
+        return self._conv_forward(x, standardised(self.weight), self.bias)
+
+    def padded(self, x):
+        x = T.nn.functional.pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+        return getattr(T.nn.functional, type(self).__mro__[1].__name__.lower())(
+            x, self.weight * 2, None, self.stride, 0, self.dilation, self.groups
+        )
+
+    class AnyNorm(T.nn.modules.batchnorm._BatchNorm):
+        def _check_input_dim(self, input):
+            assert input.ndim > 1
+
+    class Checked(T.nn.BatchNorm1d):
+        def forward(self, x):
+            self._check_input_dim(x)
+            return T.nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, 0.5)
+
+    class Uniform(T.nn.Embedding):
+        def reset_parameters(self):
+            T.nn.init.ones_(self.weight)
+            self._fill_padding_idx_with_zero()
+
+    yield AnyNorm(2), (4, 2, 1, 1, 2, 3)
+    yield Checked(2), (4, 2)
+    yield Uniform(3, 2, padding_idx=1), None
+    for d in (1, 2, 3):
+        conv = getattr(T.nn, f"Conv{d}d")
+        for mode, padding in [("zeros", 1), ("zeros", "same"), ("reflect", 1), ("circular", "same"), ("replicate", tuple(range(1, d + 1)))]:
+            for called in [forward] if mode == "zeros" else [forward, padded]:
+                kind = type("Weighed", (conv,), {"forward": called})
+                yield kind(2, 4, (3, 2, 4)[:d], padding=padding, padding_mode=mode, dilation=2 if d == 1 else 1, groups=2), (2, 2, *[6] * d)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding=.same. with even")
+def test_subclasses_by_protected_names_compute_what_those_of_torch_do():
+    torch = pytest.importorskip("torch")
+    for (ours, shape), (theirs, _) in zip(subclasses_of(tl), subclasses_of(torch), strict=True):
+        ours, theirs = ours.double(), theirs.double()
+        if shape is None:
+            close(ours.weight, theirs.weight)
+            continue
+        theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+        x, t = (make(randn(*shape)).requires_grad_() for make in (tl.tensor, torch.tensor))
+        y, u = ours(x), theirs(t)
+        close(y, u)
+        (y * y).sum().backward(), (u * u).sum().backward()
+        close(x.grad, t.grad)
+        close(ours.weight.grad, theirs.weight.grad, rtol=1e-7)
+    with pytest.raises(ValueError, match="Checked: input must be 2-d or 3-d"):
+        list(subclasses_of(tl))[1][0](tl.ones(1, 2, 3, 4))

@@ -123,7 +123,7 @@ def test_attributes_are_registered_and_can_change_kind():
         (lambda m: m.get_submodule("linear.inner"), AttributeError, "Linear has no submodule 'inner'"),
         (lambda m: m.get_parameter("linear.gain"), AttributeError, "no parameter 'linear.gain'"),
         (lambda m: m.get_buffer("scale"), AttributeError, "no buffer 'scale'"),
-        (lambda m: nn.Module()(1), TypeError, "Module: has no forward method"),
+        (lambda m: nn.Module()(1), NotImplementedError, "Module: has no forward method"),
         (lambda m: m.to(tl.int64), ValueError, "only be converted to floating dtypes: got int64"),
     ],
 )

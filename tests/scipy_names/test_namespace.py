@@ -10,9 +10,11 @@ from tensorflowlite_clone.func import grad, jacfwd, jacrev, jvp, vmap
 
 pytest.importorskip("scipy")
 import scipy.fft
+import scipy.integrate
 import scipy.interpolate
 import scipy.linalg
 import scipy.ndimage
+import scipy.optimize
 import scipy.signal
 import scipy.stats
 
@@ -134,10 +136,156 @@ def test_counts_and_vectors():
     np.testing.assert_allclose(ours.logpdf(B.T, np.zeros(4), Q), theirs.logpdf(B.T, np.zeros(4), Q), rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", [*LAWS, "poisson", "binom", "bernoulli", "nbinom"])
+def test_laws_take_shapes_by_name_and_all_that_scipys_have(name):
+    shapes = {**LAWS, "poisson": (2.5,), "binom": (6, 0.3), "bernoulli": (0.3,), "nbinom": (4.0, 0.4)}[name]
+    ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+    names = (theirs.shapes or "").replace(",", " ").split()
+    density, z = ("logpmf" if hasattr(theirs, "pmf") else "logpdf"), np.array([-1.0, 0.0, 0.4, 1.0, 2.0, 7.0])
+    for method in (density, density[3:], "cdf", "sf"):
+        expected = getattr(theirs, method)(z, *shapes, loc=0.0)
+        with np.errstate(all="ignore"):
+            for given in (z, tl.tensor(z)):  # SciPy's own, and our formulas, also outside of the support and between counts
+                found = getattr(ours, method)(given, **dict(zip(names, shapes, strict=True)))
+                np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-9, atol=1e-15, err_msg=method)
+        np.testing.assert_allclose(getattr(ours(*shapes), method)(z), expected, rtol=1e-12)
+    for k, shape in enumerate(names):
+        if name in ("binom",) and shape == "n":
+            continue
+        line = (  # noqa: E731
+            lambda a, k=k, shape=shape: np.sum(
+                getattr(ours, density)(
+                    np.array([0.0, 1.0]), *shapes[:k], **{shape: a}, **dict(zip(names[k + 1 :], shapes[k + 1 :], strict=True))
+                )
+            )
+        )
+        inside = np.isfinite(getattr(theirs, density)(np.array([0.0, 1.0]), *shapes)).all()
+        if inside:
+            assert grad(line)(np.array(shapes[k])) == pytest.approx(difference(lambda t, k=k: line(shapes[k] + t)), rel=1e-6, abs=1e-9)  # noqa: B023
+    for call in (
+        lambda d: d.mean(*shapes),
+        lambda d: d(*shapes).var(),
+        lambda d: d(*shapes, loc=1).interval(0.9),
+        lambda d: d.entropy(*shapes),
+    ):
+        np.testing.assert_allclose(call(ours), call(theirs), rtol=1e-12)
+    assert ours.rvs(*shapes, size=3, random_state=0).tolist() == ours(*shapes).rvs(size=3, random_state=0).tolist()
+    for call in (lambda a: ours.mean(*shapes, loc=a), lambda a: ours(*shapes, loc=a).std()):
+        with pytest.raises(RuntimeError, match=rf"scipy\.stats\.{name}\.\w+: it has no derivative here; write its formula"):
+            grad(call)(np.array(0.5))
+    for wrong in (lambda: ours.cdf(tl.tensor(z), *shapes, mean=1.0), lambda: ours.cdf(tl.tensor(z), *shapes, 1, 2, 3)):
+        with pytest.raises(TypeError, match=rf"{name}\.cdf: takes .*loc"):
+            wrong()
+
+
+def test_vectors_are_those_of_scipy():
+    x, mean, alpha = np.array([0.2, 0.3, 0.5]), np.array([0.1, -0.4, 0.2]), np.array([1.5, 2.0, 0.7])
+    cov = np.array([[2.0, 0.3, 0.1], [0.3, 1.0, 0.2], [0.1, 0.2, 1.5]])
+    normal = [
+        (x, mean, cov), (np.stack([x, mean]), mean, cov), (x, None, cov), (x, mean, 2.0), (x, mean, np.array([1.0, 2.0, 3.0])),
+        (x, 0.1, 2.0), (np.array(0.3), 0.1, 2.0), (x, None, 1.0),
+    ]  # fmt: skip
+    for name, cases in {
+        "multivariate_normal": normal,
+        "dirichlet": [(x, alpha), (x[:2], alpha), (np.stack([x, x[::-1]], 1), alpha)],
+    }.items():
+        ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+        for first, *rest in cases:
+            expected = theirs.logpdf(first, *rest)
+            for found in (
+                ours.logpdf(first, *rest),
+                ours.logpdf(tl.tensor(first), *rest),
+                ours(*rest).logpdf(first),
+                np.log(ours.pdf(first, *rest)),
+            ):
+                np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-10)
+                assert np.shape(found) == np.shape(expected)
+            line = lambda t: np.sum(theirs.logpdf(first * np.exp(0 * t), *rest[:-1], rest[-1] * np.exp(t)))  # noqa: B023, E731
+            own = lambda t: np.sum(ours.logpdf(first, *rest[:-1], rest[-1] * np.exp(t)))  # noqa: B023, E731
+            assert grad(own)(np.array(0.0)) == pytest.approx(difference(line), rel=1e-7)
+        assert ours(*cases[0][1:]).rvs(random_state=0).shape == theirs(*cases[0][1:]).rvs(random_state=0).shape
+
+
+@pytest.mark.parametrize("name", ["zscore", "gmean", "hmean", "sem", "variation", "skew", "kurtosis", "entropy"])
+def test_moments_of_samples(name):
+    ours, theirs = getattr(tl.scipy.stats, name), getattr(scipy.stats, name)
+    a, d = np.random.default_rng(3).uniform(0.5, 2.0, (5, 3)), np.random.default_rng(4).normal(size=(5, 3))
+    more = {
+        "zscore": [{"ddof": 1}], "sem": [{"ddof": 0}], "variation": [{"ddof": 1}], "skew": [{"bias": False}],
+        "kurtosis": [{"bias": False}, {"fisher": False}], "entropy": [{"qk": np.exp(d)}, {"base": 2}],
+    }.get(name, [])  # fmt: skip
+    for how in [{}, {"axis": 1}, {"axis": None}, *more]:
+        if name == "entropy" and how == {"axis": None}:
+            continue
+        np.testing.assert_allclose(np.asarray(ours(tl.tensor(a), **how)), theirs(a, **how), rtol=1e-12)
+        assert np.array_equal(ours(a, **how), theirs(a, **how))
+        line = lambda t: theirs(a + t * d, **how)  # noqa: B023, E731
+        np.testing.assert_allclose(jvp(lambda x: ours(x, **how), (a,), (d,))[1], difference(line), rtol=1e-7, atol=1e-8)  # noqa: B023
+        w = np.cos(np.arange(np.size(line(0.0)))).reshape(np.shape(line(0.0)))
+        pulled = grad(lambda x: np.sum(w * ours(x, **how)))(a)  # noqa: B023
+        np.testing.assert_allclose(np.sum(pulled * d), np.sum(w * difference(line)), rtol=1e-7, atol=1e-8)
+
+
 @pytest.mark.parametrize(
-    "name", ["signal.hilbert", "linalg.logm", "fft.hfft", "stats.zscore", "ndimage.gaussian_filter1d", "interpolate.pchip_interpolate"]
+    "name", ["signal.hilbert", "linalg.logm", "fft.hfft", "stats.rankdata", "ndimage.gaussian_filter1d", "interpolate.pchip_interpolate"]
 )
 def test_others_are_refused_by_name(name):
     module, _, last = name.partition(".")
     with pytest.raises(RuntimeError, match=rf"scipy\.{module}\.{last}: it has no derivative here"):
         grad(lambda x: np.sum(getattr(getattr(tl.scipy, module), last)(x, 1, 1)))(Q)
+
+
+def ivp(world, p, t_span=(0.0, 2.0), t_eval=None, **how):
+    def fun(t, y, a, b):
+        return [a * y[0] - b * y[0] * y[1], -y[1] + t * y[0] * y[1]]
+
+    return world.integrate.solve_ivp(fun, t_span, [1.0, p[2]], t_eval=t_eval, args=(p[0], p[1]), rtol=1e-11, atol=1e-13, **how)
+
+
+@pytest.mark.parametrize("times", [None, np.linspace(0.0, 2.0, 4), np.array([0.3, 1.1])])
+@pytest.mark.parametrize("method", ["RK45", "Radau"])
+def test_initial_value_problems_by_scipys_name(times, method):
+    p, d = np.array([1.1, 0.4, 0.7]), np.array([0.5, -1.0, 0.3])
+    plain, expected = ivp(tl.scipy, p, t_eval=times, method=method), ivp(scipy, p, t_eval=times, method=method)
+    assert np.array_equal(plain.y, expected.y) and type(plain) is type(expected)
+    final = (lambda s: s.y[:, -1]) if times is None else (lambda s: s.y)
+    line = lambda t: final(ivp(scipy, p + t * d, t_eval=times, method=method))  # noqa: E731
+    value, slope = jvp(lambda q: final(ivp(tl.scipy, q, t_eval=times, method=method)), (p,), (d,))
+    np.testing.assert_allclose(value, final(expected), rtol=1e-8)
+    np.testing.assert_allclose(slope, difference(line), rtol=1e-5, atol=1e-7)
+    w = np.cos(np.arange(value.size)).reshape(value.shape)
+    pulled = grad(lambda q: np.sum(w * final(ivp(tl.scipy, q, t_eval=times, method=method))))(p)
+    np.testing.assert_allclose(pulled @ d, np.sum(w * slope), rtol=1e-6)
+    for wrong in ({"dense_output": True}, {"events": lambda t, y, a, b: y[0]}):
+        with pytest.raises(ValueError, match="solve_ivp: dense_output and events have no derivative here"):
+            grad(lambda q: np.sum(ivp(tl.scipy, q, **wrong).y))(p)  # noqa: B023
+
+
+def test_solvers_by_scipys_name():
+    for name in ("minimize", "root", "least_squares", "curve_fit", "fixed_point"):
+        assert getattr(tl.scipy.optimize, name) is getattr(tl.optim, name)
+    assert tl.scipy.integrate.quad is tl.integrate.quad
+    f = lambda x, p: np.stack([x[0] ** 2 + x[1] - p[0], x[0] - x[1] * p[1]])  # noqa: E731
+    p, d = np.array([1.5, 0.8]), np.array([0.3, -1.0])
+    line = lambda t: scipy.optimize.fsolve(f, [1.0, 1.0], (p + t * d,), xtol=1e-13)  # noqa: E731
+    value, slope = jvp(lambda q: tl.scipy.optimize.fsolve(f, [1.0, 1.0], (q,), xtol=1e-13), (p,), (d,))
+    np.testing.assert_allclose(value, line(0.0), rtol=1e-10)
+    np.testing.assert_allclose(slope, difference(line), rtol=1e-6)
+    assert tl.scipy.optimize.fsolve(lambda x: x**2 - 2.0, 1.0).shape == (1,)
+    for call, said in ((lambda q: tl.scipy.optimize.brentq(lambda x, q: x - q, 0, 1, (q[0],)), "minimize, root"),
+                       (lambda q: tl.scipy.integrate.simpson(q), "quad, solve_ivp")):  # fmt: skip
+        with pytest.raises(RuntimeError, match=rf"it has no derivative here; {said}.* have derivatives"):
+            grad(call)(p)
+
+
+@pytest.mark.parametrize("name", ["trapezoid", "cumulative_trapezoid"])
+def test_integrals_of_samples(name):
+    ours, theirs = getattr(tl.scipy.integrate, name), getattr(scipy.integrate, name)
+    y, d, x = RNG.normal(size=(4, 5)), RNG.normal(size=(4, 5)), np.cumsum(RNG.uniform(0.1, 1.0, 5))
+    hows = [{}, {"x": x}, {"dx": 0.3}, {"axis": 0}, {"x": np.tile(x, (4, 1))}, {"x": x[:4], "axis": 0}]
+    for how in [*hows, *([{"initial": 0, **h} for h in hows] if name[0] == "c" else [])]:
+        np.testing.assert_allclose(np.asarray(ours(tl.tensor(y), **how)), theirs(y, **how), rtol=1e-12)
+        assert np.array_equal(ours(y, **how), theirs(y, **how))
+        np.testing.assert_allclose(jvp(lambda a: ours(a, **how), (y,), (d,))[1], theirs(d, **how), rtol=1e-10)  # noqa: B023
+    step = lambda t: theirs(y, x + t * d[0])  # noqa: E731
+    np.testing.assert_allclose(jvp(lambda a: ours(y, a), (x,), (d[0],))[1], difference(step), rtol=1e-8, atol=1e-10)

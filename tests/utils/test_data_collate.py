@@ -172,6 +172,22 @@ def test_a_transform_sees_through_a_batch():
     assert tl.func.vmap(f)(tl.ones(3, 2)).tolist() == [3.0] * 3
 
 
+@pytest.mark.parametrize("dtype", ["?", "u1", "i4", "i8", "f2", "f4", ">f4", "f8", "F", "D"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0), (4, 3)])
+def test_arrays_and_tensors_of_any_dtype_and_layout_make_the_same_batch(dtype, shape):
+    made = [np.asarray(np.random.default_rng(i).normal(size=shape) * 3).astype(dtype) for i in range(3)]
+    turned = [np.asfortranarray(a)[..., ::-1] if shape else a for a in made]
+    mixed, graph = [made[0], tl.tensor(made[1]), made[2]], [tl.tensor(a) for a in made]
+    if np.dtype(dtype).kind == "f":
+        graph[1].requires_grad_()
+    for batch, want in ((made, made), (turned, turned), (mixed, made), ([tl.tensor(a) for a in turned], turned), (graph, made)):
+        out = default_collate(batch)
+        assert type(out) is tl.Tensor and out.dtype == np.dtype(dtype).newbyteorder("=")
+        np.testing.assert_array_equal(out.detach().numpy(), np.stack(want))
+        assert not any(np.shares_memory(out.detach().numpy(), a) for a in want)
+    assert out.requires_grad == (np.dtype(dtype).kind == "f")
+
+
 def test_a_class_that_holds_no_tensors_becomes_a_list():
     assert plain(default_collate([array.array("d", [1, 2])] * 2)) == [
         "list",

@@ -21,7 +21,7 @@ MATHEMATICS = frozenset(
     "shapes picking elementwise comparing reductions linear_algebra fourier special sparse nn_functional making random".split()  # noqa: SIM905
 )
 #: Pages whose objects can be called with anything without changing what is outside of them.
-HARMLESS = MATHEMATICS | {"nn", "nn_init", "nn_utils", "optim", "schedules", "distributions", "data", "func", "science", "tensors"}
+HARMLESS = MATHEMATICS | {"nn", "nn_init", "nn_utils", "optim", "schedules", "distributions", "data", "func", "science", "scipy", "tensors"}
 #: Pages of objects that follow PyTorch's, or torchvision's and SciPy's, by name.
 NAMED = frozenset(
     """tensors autograd func nn nn_functional nn_init nn_utils optim schedules data distributed distributions files seeing pytorch random
@@ -146,7 +146,7 @@ OF_PAGES = {
         "autograd": "Tensors of any shape; a gradient has the shape and dtype of what it is of.",
         "func": "Arguments and results are tensors of any shape, or nests of them; a gradient has its argument's shape and dtype.",
         "files": "Tensors of any shape and dtype come back as they were.",
-        "science": "Arrays or tensors, as SciPy's function of the name takes them.",
+        "scipy": "Arrays or tensors, as SciPy's function of the name takes them.",
         "tensors": NOTHING[0],
         "seeing": NOTHING[0],
         "pytorch": NOTHING[0],

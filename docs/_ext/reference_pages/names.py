@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from purposes import PURPOSES, REST
 
 import tensorflowlite_clone as tl
@@ -29,8 +30,17 @@ def published(module: str) -> Iterator[tuple[str, Any]]:
         thing = getattr(m, name, None)
         if thing is None or inspect.ismodule(thing) or not (callable(thing) or type(thing).__module__.startswith(PACKAGE)):
             continue
-        if getattr(m, "__all__", None) or getattr(thing, "__module__", "").startswith(f"{PACKAGE}.{module}".rstrip(".")):
+        if (derived := _with_derivative(thing)) is not None:
+            if hasattr(importlib.import_module(module), name):  # where SciPy has it
+                yield f"{module}.{name}", derived
+        elif getattr(m, "__all__", None) or getattr(thing, "__module__", "").startswith(f"{PACKAGE}.{module}".rstrip(".")):
             yield (f"{module}.{name}" if module else name), thing
+
+
+def _with_derivative(thing: Any) -> Any:
+    """Of a function that is SciPy's own for plain arrays (``scipy/names.py``): what computes with followed values; else None."""
+    made = getattr(getattr(thing, "__code__", None), "co_qualname", "") == "either.<locals>.function"
+    return inspect.getclosurevars(thing).nonlocals["followed"] if made else None
 
 
 def defined(thing: Any) -> str:
@@ -164,9 +174,13 @@ def signature(name: str, thing: Any, method: bool = False) -> str:
     """A name with its arguments, as a person would write them."""
     if not callable(thing):
         return name
+    if isinstance(inspect.unwrap(thing), np.ufunc):  # whose documentation says what its parameters are called
+        said = re.findall(r"^\w+\(([^/]*?)(?:, out=\S*)?\)$", inspect.getdoc(thing) or "", re.M)
+        return f"{name}({said[0] if said else '...'})"
     try:
         found = inspect.signature(thing)
     except (TypeError, ValueError):
         return f"{name}(...)"
     params = [p.replace(annotation=p.empty) for p in found.parameters.values() if not (method and p.name in ("self", "input"))]
-    return name + str(found.replace(parameters=params, return_annotation=found.empty)).replace("<no value>", "...")
+    params = [p for p in params if p.name != "_"]  # options that are read by nobody
+    return name + re.sub("<no value>|<object object at .*?>", "...", str(found.replace(parameters=params, return_annotation=found.empty)))

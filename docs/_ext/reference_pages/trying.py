@@ -33,6 +33,7 @@ ALIASES = {
     "np": "import numpy as np",
     "dist": f"import {PACKAGE}.distributed as dist",
     "d": f"import {PACKAGE}.distributions as d",
+    "scipy": f"import {PACKAGE}.scipy as scipy",
     "F": f"import {PACKAGE}.nn.functional as F",
 }
 DTYPES = ("bool", "uint8", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128")

@@ -19,9 +19,11 @@ import numpy as np
 
 from ..._typing import DType
 
-__all__ = ["TWINS", "Keywords", "Twin", "call", "state", "twin"]
+__all__ = ["EARLY", "TWINS", "Keywords", "Twin", "call", "state", "twin"]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+#: Elements from which on a loop costs less than three of NumPy's calls.
+EARLY = 200
 #: What twins compute in; everything else, also in another order of bytes, is left to the kernels.
 DTYPES = {"f": np.dtype(np.float32), "d": np.dtype(np.float64)}
 
@@ -116,15 +118,19 @@ def twin(elements: int, letters: str = "fd", at: int = 0) -> Callable[[Kernel], 
         @wraps(kernel)
         def choose(*arguments: Any, **settings: Any) -> Any:
             x = arguments[at]
-            if state.on and type(x) is ndarray and x.size >= least and (dtype := x.dtype) in dtypes:
-                for a in (*arguments, *settings.values()) if settings else arguments:
-                    if isinstance(a, ndarray) and a.dtype != dtype and (a.dtype.kind in "fcV" or not a.dtype.isnative):
-                        break
-                else:
-                    function = ready.get(dtype)
-                    result = own.first(dtype, *arguments, **settings) if function is None else function(*arguments, **settings)
-                    if result is not NotImplemented:
-                        return result
+            if type(x) is ndarray and x.size >= least and state.on:
+                dtype = x.dtype
+                function = ready.get(dtype)
+                if function is not None or dtype in dtypes:
+                    for a in (*arguments, *settings.values()) if settings else arguments:
+                        if a is x or not isinstance(a, ndarray) or (other := a.dtype) is dtype or other == dtype:
+                            continue
+                        if other.kind in "fcV" or not other.isnative:
+                            break
+                    else:
+                        result = own.first(dtype, *arguments, **settings) if function is None else function(*arguments, **settings)
+                        if result is not NotImplemented:
+                            return result
             return kernel(*arguments, **settings)
 
         return choose  # type: ignore[return-value]

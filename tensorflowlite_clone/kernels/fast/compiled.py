@@ -33,7 +33,7 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 Draw = Callable[..., NDArray]
 
 #: Numba notices a change of a loop's own file only: formulas that are inlined count by this part of the name under which it is kept.
-_STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "lines.py", "compiled.py"))
+_STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "lines.py", "sums.py", "compiled.py"))
 
 
 def _jit(function: Loop, sums: bool, **options: bool) -> Loop:
@@ -74,8 +74,8 @@ def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tup
     x = arrays[0]
     settings = tuple(map(x.dtype.type, settings)) if settings else ()
     out = np.empty(x.shape, x.dtype)
-    flat = [plain(a).reshape(-1) for a in arrays]
-    filled, size = out.reshape(-1), x.size
+    flat = [a.ravel() if a.flags.carray else plain(a).reshape(-1) for a in arrays]  # ravel: half the price
+    filled, size = out.ravel(), x.size
     if size * cost * 1e-9 < WORTH_IT:
         loop(filled, *flat, *settings)
         return out
@@ -89,13 +89,28 @@ def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tup
 
 
 def elementwise(loop: Callable[..., None], arrays: int, cost: float, *settings: tuple[float, ...]) -> Callable[..., NDArray]:
-    """The twin that is such a loop (`each`) over so many ``arrays``; ``settings``: what its further arguments may be, for `samples`."""
+    """The twin that is such a loop (`each`) over one or two ``arrays``; ``settings``: what its further arguments may be, for `samples`.
 
-    @samples(lambda draw, n, c: [(*(draw(*shape) for _ in range(arrays)), *s) for s in settings or ((),) for shape in ((n, c), (n,), ())])
-    def twin(*arguments: Any) -> NDArray:
-        return each(loop, *arguments[:arrays], cost=cost, settings=arguments[arrays:])
+    Small arrays take a short way: `each` would cost more than a loop over a thousand elements.
+    """
+    few = int(WORTH_IT / (cost * 1e-9))
 
-    return twin
+    def of_one(x: NDArray, *numbers: Any) -> NDArray:
+        if x.size >= few or not x.flags.carray:
+            return each(loop, x, cost=cost, settings=numbers)
+        out = np.empty(x.shape, x.dtype)
+        loop(out.ravel(), x.ravel(), *map(x.dtype.type, numbers)) if numbers else loop(out.ravel(), x.ravel())
+        return out
+
+    def of_two(g: NDArray, x: NDArray, *numbers: Any) -> NDArray:
+        if x.size >= few or not (x.flags.carray and g.flags.carray):
+            return each(loop, g, x, cost=cost, settings=numbers)
+        out = np.empty(x.shape, x.dtype)
+        loop(out.ravel(), g.ravel(), x.ravel(), *map(x.dtype.type, numbers)) if numbers else loop(out.ravel(), g.ravel(), x.ravel())
+        return out
+
+    draws = samples(lambda draw, n, c: [(*(draw(*at) for _ in range(arrays)), *s) for s in settings or ((),) for at in ((n, c), (n,), ())])
+    return draws(of_one if arrays == 1 else of_two)
 
 
 def samples(drawn: Callable[[Draw, int, int], list[tuple[Any, ...]]]) -> Callable[[Loop], Loop]:

@@ -10,10 +10,10 @@ from typing import Any
 from ..._typing import NDArray
 from .compiled import inlined, inlined_sum
 
-__all__ = ["dot", "row_sum", "squares", "two_sums"]
+__all__ = ["TERMS", "dot", "row_sum", "squares", "two_sums"]
 
 #: Terms per partial sum, as in ``kernels/reduce.py``.
-_TERMS = 4_096
+TERMS = 4_096
 
 
 @inlined_sum
@@ -27,11 +27,11 @@ def _part(row: NDArray) -> Any:
 @inlined
 def row_sum(row: NDArray) -> Any:
     """The sum of a row."""
-    if row.size <= _TERMS:
+    if row.size <= TERMS:
         return _part(row)
     s = 0.0
-    for a in range(0, row.size, _TERMS):
-        s += _part(row[a : a + _TERMS])
+    for a in range(0, row.size, TERMS):
+        s += _part(row[a : a + TERMS])
     return row.dtype.type(s)
 
 

@@ -1,8 +1,9 @@
 """Gradients on their way through a group: parameters in buckets, each of which is reduced as soon as backward has filled it.
 
 A large parameter is a bucket of its own, and its gradient is reduced where backward has left it, without a copy. Small ones share a flat
-array, into which their gradients are copied, and their ``grad`` becomes a window onto it. Buckets are handed over in one order, so that all
-processes exchange the same; the exchange goes on in a thread while backward computes what is left.
+array, and their ``grad`` becomes a window onto it: gradients that are kept (``zero_grad(set_to_none=False)``) add up there, and fresh ones
+are copied, which costs less than a message for each. Buckets are handed over in one order, so that all processes exchange the same; the
+exchange goes on in a thread while backward computes what is left.
 
 Not here: the module around it (``distributed.py``).
 """
@@ -20,8 +21,9 @@ from ..._lazy import load
 from ..._typing import NDArray
 from ...core.tensor import Tensor
 
-#: Parameters of so many bytes and more are alone; and how many bytes share the first bucket, which is ready first.
-ALONE, FIRST = 1 << 20, 1 << 20
+#: Parameters of so many bytes and more are alone, between machines and on one, where a message takes microseconds; and how many bytes share
+#: the first bucket, which is ready first.
+ALONE, NEAR, FIRST = 1 << 20, 64 << 10, 1 << 20
 
 
 class Bucket:
@@ -68,8 +70,8 @@ class Bucket:
         return self.flat, copied
 
 
-def buckets_of(named: list[tuple[str, Any]], cap: int) -> list[Bucket]:
-    """The buckets, the last parameters first, as backward comes to them."""
+def buckets_of(named: list[tuple[str, Any]], cap: int, alone: int = ALONE) -> list[Bucket]:
+    """The buckets, the last parameters first, as backward comes to them; those of ``alone`` bytes and more by themselves."""
     made: list[Bucket] = []
     open_: dict[Any, tuple[list[str], list[Any], list[int]]] = {}
 
@@ -78,7 +80,7 @@ def buckets_of(named: list[tuple[str, Any]], cap: int) -> list[Bucket]:
         made.append(Bucket(names, params))
 
     for name, p in reversed(named):
-        if p.array.nbytes >= min(ALONE, cap):
+        if p.array.nbytes >= min(alone, cap):
             made.append(Bucket([name], [p]))
             continue
         names, params, size = open_.setdefault(p.array.dtype, ([], [], [0]))
@@ -96,7 +98,7 @@ class Reducer:
     """Reduces the gradients of a module's parameters, from hooks of the parameters."""
 
     def __init__(self, named: list[tuple[str, Any]], group: Any, cap: int) -> None:
-        self.group, self.buckets = group, buckets_of(named, cap)
+        self.group, self.buckets = group, buckets_of(named, cap, NEAR if load("distributed.engine").WAITING.near else ALONE)
         self.place = {id(p): (bucket, i) for bucket in self.buckets for i, p in enumerate(bucket.params)}
         self.active, self.following = False, 0
         #: Instead of the mean: ``hook(state, bucket)`` (`DistributedDataParallel.register_comm_hook`).

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..._errors import DTypeError, LinAlgError, ShapeError
 from ..._typing import Array
+from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.families import LinedUp
 from ...core.publish import checked, to_operand
@@ -110,6 +111,11 @@ def identity(n: int, dtype: Any) -> Any:
 def on_diagonal(v: Array) -> Array:
     """(..., n) -> (..., n, n), zero but for the diagonal."""
     return column(v) * identity(shape_of(v)[-1], v.dtype)
+
+
+def without_influence(*gs: Array) -> bool:
+    """Whether cotangents are plain zeros: what is multiplied by them adds nothing, to no derivative of the rule either."""
+    return all(not isinstance(g, Boxed) and not g.any() for g in gs)
 
 
 def smallest(dtype: Any) -> float:

@@ -42,6 +42,7 @@ from .common import (
     smallest,
     square,
     vanishing,
+    without_influence,
 )  # fmt: skip
 from .meeting import closeness, direction, lengths_of, meet, split, turned, where_values_meet
 from .solve import Inverse
@@ -64,6 +65,8 @@ class Eigh(Decomposition, title="linalg.eigh"):
         return (split(w) if apart else w), v
 
     def grad_x(g_w, g_v, w, v):
+        if without_influence(g_v) and not varies(w):
+            return conjugated(np.matmul(v * row(g_w), adjoint(v)))
         vh, equal = adjoint(v), closeness(w)
         difference = row(w) - column(w)
         changes = np.matmul(vh, conjugated(g_v))
@@ -128,6 +131,8 @@ class SVD(Decomposition, title="linalg.svd"):
 
     def grad_x(g_u, g_s, g_vh, u, s, vh):
         k, m, n = s.shape[-1], u.shape[-2], vh.shape[-1]
+        if without_influence(g_u, g_vh) and not varies(s):
+            return conjugated(np.matmul(u[..., :k] * row(g_s), vh[..., :k, :]))
         gu, gv, v = conjugated(g_u), adjoint(conjugated(g_vh)), adjoint(vh)
         gu, u = _leading(gu, u, k)
         gv, v = _leading(gv, v, k)

@@ -57,9 +57,8 @@ def root(
         own = (lambda v: numbers(jacfwd(f)(v))) if jac is None and method in WITH_JACOBIAN else jac
         if callable(jac):
             own = lambda v: numbers(jac(vector.tree(v), *args))  # noqa: E731
-        return optimize.root(
-            lambda v: numbers(f(v)), vector.start, method=method, jac=own, tol=tol, callback=vector.callback(callback), options=options
-        )
+        seen = vector.callback(callback)
+        return optimize.root(lambda v: numbers(f(v)), vector.start, method=method, jac=own, tol=tol, callback=seen, options=options)
 
     return solved("root", run, lambda vector, v, *args: fun(vector.tree(v), *args), x0, args, linear)
 
@@ -78,9 +77,8 @@ def fixed_point(
     optimize = scipy_optimize("fixed_point")
 
     def run(vector: Vector, *args: Any) -> Any:
-        x = optimize.fixed_point(
-            lambda v: vector.flat(func(vector.tree(v), *args)), vector.start, xtol=xtol, maxiter=maxiter, method=method
-        )
+        step = lambda v: vector.flat(func(vector.tree(v), *args))  # noqa: E731
+        x = optimize.fixed_point(step, vector.start, xtol=xtol, maxiter=maxiter, method=method)
         return optimize.OptimizeResult(x=x, success=True)
 
     return solved("fixed_point", run, lambda vector, v, *args: v - ravel(func(vector.tree(v), *args)), x0, args, linear).x

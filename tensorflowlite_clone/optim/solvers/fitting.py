@@ -72,6 +72,7 @@ def least_squares(
     """
     optimize = scipy_optimize("least_squares")
     more = kwargs or {}
+    options |= {"method": method, "ftol": ftol, "xtol": xtol, "gtol": gtol, "x_scale": x_scale, "loss": loss, "f_scale": f_scale}
     if not (loss in LOSSES if isinstance(loss, str) else callable(loss)):
         raise ArgumentError(f"optim.least_squares: loss must be one of {', '.join(LOSSES)}, or a function: got {loss!r:.40}")
 
@@ -79,20 +80,9 @@ def least_squares(
         def f(v: Any) -> Any:
             return ravel(fun(vector.tree(v), *args, **more))
 
-        result = optimize.least_squares(
-            lambda v: numbers(f(v)),
-            vector.start,
-            jac=(lambda v: numbers(jacfwd(f)(v))) if jac is None else jac,
-            bounds=vector.limits(bounds, "least_squares") or (-np.inf, np.inf),
-            method=method,
-            ftol=ftol,
-            xtol=xtol,
-            gtol=gtol,
-            x_scale=x_scale,
-            loss=loss,
-            f_scale=f_scale,
-            **options,
-        )
+        own = (lambda v: numbers(jacfwd(f)(v))) if jac is None else jac
+        sides = vector.limits(bounds, "least_squares") or (-np.inf, np.inf)
+        result = optimize.least_squares(lambda v: numbers(f(v)), vector.start, own, sides, **options)
         J = result.jac.toarray() if hasattr(result.jac, "toarray") else np.asarray(result.jac)
         result.covariance = _covariance(J, 2 * result.cost, result.active_mask == 0)
         with np.errstate(invalid="ignore"):
@@ -108,13 +98,8 @@ def least_squares(
         return reduced(v, grad(cost)(v), vector.limits(bounds, "least_squares"))
 
     result = solved("least_squares", run, condition, x0, args, linear)
-    result.stderr = _like(result.x, result.stderr)
+    result.stderr = ravel_pytree(result.x)[1](result.stderr)
     return result
-
-
-def _like(x: Any, flat: Any) -> Any:
-    """A vector nested like the unknowns."""
-    return ravel_pytree(x)[1](flat)
 
 
 def _covariance(J: Array, squares: Any, free: NDArray) -> NDArray:
@@ -194,21 +179,12 @@ def curve_fit(
         def own(_: Any, *p: Any) -> NDArray:
             return numbers(jacfwd(lambda v: np.reshape(model(vector, v, xdata), (-1,)))(np.array(p)))
 
-        found = optimize.curve_fit(
-            lambda _, *p: numbers(model(vector, np.array(p), xdata)).ravel(),
-            np.arange(len(np.ravel(numbers(ydata)))),
-            numbers(ydata).ravel(),
-            vector.start,
-            None if sigma is None else numbers(sigma),
-            absolute_sigma,
-            check_finite,
-            vector.limits(bounds, "curve_fit") or (-np.inf, np.inf),
-            method,
-            own if jac is None else (lambda _, *p: numbers(jac(xdata, *p))) if callable(jac) else jac,
-            full_output=True,
-            nan_policy=nan_policy,
-            **kwargs,
-        )
+        given = (lambda _, *p: numbers(jac(xdata, *p))) if callable(jac) else jac
+        data, sides = numbers(ydata).ravel(), vector.limits(bounds, "curve_fit") or (-np.inf, np.inf)
+        values = lambda _, *p: numbers(model(vector, np.array(p), xdata)).ravel()  # noqa: E731
+        noise = None if sigma is None else numbers(sigma)
+        kwargs.update(method=method, jac=own if jac is None else given, full_output=True, nan_policy=nan_policy)
+        found = optimize.curve_fit(values, np.arange(len(data)), data, vector.start, noise, absolute_sigma, check_finite, sides, **kwargs)
         kept.append(found)
         return optimize.OptimizeResult(x=found[0], covariance=found[1], success=True)
 

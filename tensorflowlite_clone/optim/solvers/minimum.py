@@ -81,42 +81,31 @@ def minimize(
         def f(v: Any) -> Any:
             return fun(vector.tree(v), *args)
 
-        def value(v: Any) -> float:
-            found = numbers(f(v))
+        exact = jac is None and name not in WITHOUT_GRADIENT
+
+        def value(v: Any) -> Any:
+            found, slope = value_and_grad(f)(v) if exact else (f(v), 0.0)
+            found = numbers(found)
             if found.size != 1:
                 raise ArgumentError(f"optim.minimize: fun must give one number: got shape {found.shape}; take the sum or the mean")
-            return float(found.reshape(()))
+            return (float(found.reshape(())), numbers(slope)) if exact else float(found.reshape(()))
 
-        def both(v: Any) -> Any:
-            found, slope = value_and_grad(f)(v)
-            return float(numbers(found).reshape(())), numbers(slope)
-
-        settings: dict[str, Any] = {}
-        use, slopes = both, jac is None and name not in WITHOUT_GRADIENT
-        if slopes:
-            settings["jac"] = True
-        else:
-            use = value
-            settings["jac"] = (lambda v: vector.flat(jac(vector.tree(v), *args))) if callable(jac) else jac
-        if hess is None and hessp is None and name in WITH_HESSIAN:
+        settings: dict[str, Any] = {"jac": True if exact else jac, "hess": hess, "hessp": hessp}
+        if callable(jac):
+            settings["jac"] = lambda v: vector.flat(jac(vector.tree(v), *args))
+        if callable(hess):
+            settings["hess"] = lambda v: numbers(hess(vector.tree(v), *args))
+        elif callable(hessp):
+            settings["hessp"] = lambda v, p: vector.flat(hessp(vector.tree(v), vector.tree(p), *args))
+        elif hess is None and name in WITH_HESSIAN:
             settings["hess"] = lambda v: numbers(hessian(f)(v))
-        elif hess is None and hessp is None and name in WITH_PRODUCTS:
+        elif hess is None and name in WITH_PRODUCTS:
             settings["hessp"] = lambda v, p: numbers(hvp(f, np.asarray(v, float), np.asarray(p, float))[1])
-        else:
-            settings["hess"] = (lambda v: numbers(hess(vector.tree(v), *args))) if callable(hess) else hess
-            settings["hessp"] = None if hessp is None else lambda v, p: vector.flat(hessp(vector.tree(v), vector.tree(p), *args))
         sides = vector.limits(bounds, "minimize", pairs=True)
-        return optimize.minimize(
-            use,
-            vector.start,
-            method=method,
-            bounds=None if sides is None else optimize.Bounds(*sides),
-            constraints=given.for_scipy(optimize, vector, params, name == "trust-constr"),
-            tol=tol,
-            callback=vector.callback(callback),
-            options=options,
-            **settings,
-        )
+        settings["bounds"] = None if sides is None else optimize.Bounds(*sides)
+        settings["constraints"] = given.for_scipy(optimize, vector, params, name == "trust-constr")
+        settings.update(method=method, tol=tol, callback=vector.callback(callback), options=options)
+        return optimize.minimize(value, vector.start, **settings)
 
     def asked(what: Callable[..., Any], vector: Vector, x: Any, args: Any, params: Any) -> Any:
         return what(vector, x, lambda u: fun(vector.tree(u), *args), vector.limits(bounds, "minimize", pairs=True), params)

@@ -15,11 +15,15 @@ from ..._errors import ArgumentError, OperandError, ShapeError
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
 from ...core.dtypes import CATEGORY
-from ...ops.create import _as_tensor, _tensor
+from ...core.plain import NUMBERS as PLAIN
+from ...core.tensor import Tensor
+from ...ops.create import _as_tensor, _tensor, finish
 from ...ops.join import _stack
 from .checks import shown
 
 NUMBERS = bool | int | float | np.bool_ | np.number
+#: What may stand beside a tensor or an array, and beside a number.
+BESIDE_ARRAYS, BESIDE_NUMBERS = Boxed | ndarray | np.number | np.bool_, Boxed | NUMBERS
 
 
 def default_collate(batch: Any) -> Any:
@@ -74,9 +78,7 @@ def _collate(batch: Any, where: str, functions: Mapping[Any, Callable[..., Any]]
     kind = Mapping if isinstance(first, Mapping) else Sequence if isinstance(first, Sequence) else None
     if kind is None:
         raise OperandError(f"{where}: cannot make a batch of {type(first).__name__}; pass collate_fn to say how")
-    for i, b in enumerate(batch):
-        if not isinstance(b, kind) or isinstance(b, str | bytes):
-            raise OperandError(f"{where}: example 0 is a {type(first).__name__}, example {i} a {shown(b)}; make them alike")
+    _alike(batch, where, kind, str | bytes)
     if kind is Mapping:
         lacking = [(i, k) for i, b in enumerate(batch) for k in first if k not in b]
         if lacking:
@@ -89,21 +91,45 @@ def _collate(batch: Any, where: str, functions: Mapping[Any, Callable[..., Any]]
     return _sequence_like(first, [_collate(column, f"{where}: [{i}]", functions) for i, column in enumerate(zip(*batch, strict=True))])
 
 
+def _alike(batch: Any, where: str, kinds: Any, but: Any = ()) -> None:
+    """Raise unless all examples are of these kinds, as the first is; so those of its class need no look."""
+    if len(set(map(type, batch))) == 1:
+        return
+    for i, b in enumerate(batch):
+        if not isinstance(b, kinds) or isinstance(b, but):
+            raise OperandError(f"{where}: example 0 is a {type(batch[0]).__name__}, example {i} a {shown(b)}; make them alike")
+
+
 def _numbers(batch: Any, where: str) -> Any:
     """Tensors, arrays or numbers as one tensor."""
-    tensors = isinstance(batch[0], Boxed | ndarray)
-    for i, b in enumerate(batch):
-        if not isinstance(b, Boxed | ndarray | np.number | np.bool_ if tensors else Boxed | NUMBERS):
-            raise OperandError(f"{where}: example 0 is a {type(batch[0]).__name__}, example {i} a {shown(b)}; make them alike")
+    first = batch[0]
+    tensors = isinstance(first, Boxed | ndarray)
+    _alike(batch, where, BESIDE_ARRAYS if tensors else BESIDE_NUMBERS)
     # Python's floats keep Python's precision, as in PyTorch
-    dtype = np.float64 if isinstance(batch[0], float) and not isinstance(batch[0], np.generic) else None
+    dtype = np.float64 if isinstance(first, float) and not isinstance(first, np.generic) else None
     try:
-        if not tensors and not any(isinstance(b, Boxed) for b in batch):
+        if tensors:
+            if (arrays := _plain_arrays(batch)) is not None:
+                return finish(np.array(arrays))
+        elif not any(isinstance(b, Boxed) for b in batch):
             return _tensor(list(batch), dtype=dtype)
         made = [_as_tensor(b, dtype) for b in batch]
     except (TypeError, ValueError, OverflowError) as error:
         raise OperandError(f"{where}: {error}") from error
     return _stacked(made, where)
+
+
+def _plain_arrays(batch: Any) -> list[ndarray[Any, Any]] | None:
+    """The arrays of a batch of plain arrays, or of constant tensors around them, of one shape and dtype: they become one in one copy."""
+    if type(batch[0]) is Tensor:
+        if any(type(t) is not Tensor or t.node is not None for t in batch):
+            return None
+        batch = [t.array for t in batch]
+    if type(batch[0]) is not ndarray:
+        return None
+    shape, dtype = batch[0].shape, batch[0].dtype
+    alike = all(type(a) is ndarray and a.dtype is dtype and a.shape == shape for a in batch)
+    return batch if alike and dtype.char in PLAIN and dtype.isnative else None
 
 
 def _stacked(tensors: list[Any], where: str) -> Any:
