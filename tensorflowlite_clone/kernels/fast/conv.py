@@ -1,8 +1,8 @@
-"""Compiled twins of depthwise convolutions, in which every channel is convolved for itself: too little work for a product of matrices.
+"""Compiled twins of convolutions of images of one or two axes.
 
-Here: images of one or two axes whose channels do not mix (as many groups as channels and filters). An image of one channel is copied, with
-its padding, to where it stays in cache. There its rows are one long line (``lines.py``).
-Not here: all other convolutions.
+Here: depthwise ones, whose channels do not mix (as many groups as channels and filters). An image of one channel is copied, with its
+padding, to where it stays in cache. There its rows are one long line (``lines.py``). And which of those whose channels all mix go to
+the loops of ``dense.py``: such as would copy more than they multiply. Not here: other numbers of groups.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ..._typing import NDArray, Shape
 from ..im2col import Geometry, Padding, geometry
 from ..threads import parallel
-from . import Keywords
+from . import Keywords, dense
 from .compiled import Draw, compiled, inlined_sum, plain, samples
 from .lines import U, cut, fill, pictures, shifts_of, two_axes
 
@@ -117,13 +117,15 @@ _OPTIONS: list[dict[str, Any]] = [
 
 
 def _images(draw: Draw, n: int, c: int, rule: Any) -> list[tuple[Any, ...]]:
-    """Samples: ``rule(x, w, g, options)`` for images that are not square, and 1-d ones."""
+    """Samples: ``rule(x, w, g, options)`` for images that are not square, and 1-d ones, depthwise and dense."""
     n, made = min(n, 7), []
     for options in (*_OPTIONS, {"stride": (2,), "padding": ((2, 1),), "dilation": (1,)}):
         axes = len(options["stride"])
-        x, w = draw(2, n, *(5, c + 5)[2 - axes :]), draw(n, 1, *(3, 3)[2 - axes :])
-        geo = geometry(2, n, x.shape[2:], w.shape, options["stride"], options["padding"], options["dilation"], n)
-        made.append(rule(x, w, draw(2, n, *geo.out_size), Keywords(options, groups=n)))
+        for groups, rows, taps in ((n, 5, (3, 3)), (1, 30, (3, 3)), (1, 30, (2, 4))):
+            x, filters = draw(2, n, *(rows, c + 5 + rows)[2 - axes :]), n if groups == n else n + 2
+            w = draw(filters, n // groups, *taps[2 - axes :])
+            geo = geometry(2, n, x.shape[2:], w.shape, options["stride"], options["padding"], options["dilation"], groups)
+            made.append(rule(x, w, draw(2, filters, *geo.out_size), Keywords(options, groups=groups)))
     return made
 
 
@@ -132,9 +134,13 @@ def convolve(
     x: NDArray, w: NDArray, *, stride: Shape, padding: Padding, dilation: Shape, groups: int, bias: Any = None, out: Any = None
 ) -> Any:
     """Twin of `conv.convolve`."""
+    geo = geometry(x.shape[0], x.shape[1], x.shape[2:], w.shape, stride, padding, dilation, groups)
+    if dense.suits(geo, geo.images) and (out is None or out.flags.carray):
+        result = np.empty((geo.images, geo.filters, *geo.out_size), x.dtype) if out is None else out
+        dense.convolve(geo, result, x, w, bias)
+        return result
     if groups != x.shape[1]:
         return NotImplemented
-    geo = geometry(x.shape[0], x.shape[1], x.shape[2:], w.shape, stride, padding, dilation, groups)
     plan, shape = _plan(geo), (geo.images, geo.filters, *geo.out_size)
     if plan is None or 0 in shape or (out is not None and not out.flags.carray):
         return NotImplemented
@@ -167,9 +173,11 @@ def convolve_weight_grad(
     g: NDArray, x: NDArray, *, kernel_size: Shape, stride: Shape, padding: Padding, dilation: Shape, groups: int
 ) -> Any:
     """Twin of `conv.convolve_weight_grad`."""
-    if groups != x.shape[1] or groups != g.shape[1]:
-        return NotImplemented
-    geo = geometry(x.shape[0], groups, x.shape[2:], (groups, 1, *kernel_size), stride, padding, dilation, groups)
+    w_shape = (g.shape[1], x.shape[1] // max(groups, 1), *kernel_size)
+    geo = geometry(x.shape[0], x.shape[1], x.shape[2:], w_shape, stride, padding, dilation, groups)
+    if g.shape == (geo.images, geo.filters, *geo.out_size) and dense.suits(geo, -(-geo.filters // 4)):
+        found = dense.weight_grad(geo, g, x)
+        return found if np.isfinite(found).all() else NotImplemented
     plan = _plan(geo)
     if plan is None or g.shape != (geo.images, geo.filters, *geo.out_size) or 0 in g.shape:
         return NotImplemented
