@@ -215,7 +215,7 @@ def the_group(name: str, group: Any = None) -> ProcessGroup:
     if not isinstance(group, ProcessGroup):
         raise ArgumentError(f"{name}: this process is in no such group: got {group!r:.40}; ask get_rank() before the call")
     if group.ended:
-        raise _NotBegunError(f"{name}: {group!r} was destroyed; make a new_group")
+        raise _NotBegunError(f"{name}: {group!r:.80} was destroyed; make a new_group")
     return group
 
 

@@ -327,13 +327,13 @@ def variation(a: Any, axis: Any = 0, *, ddof: int = 0) -> Any:
 
 def skew(a: Any, axis: Any = 0, bias: bool = True) -> Any:
     """The third standardised moment."""
-    n, value = _count(a, axis), _moment(a, 3, axis) / _moment(a, 2, axis) ** 1.5
+    value, n = _moment(a, 3, axis) / _moment(a, 2, axis) ** 1.5, _count(a, axis)
     return value if bias else value * math.sqrt(n * (n - 1)) / (n - 2)
 
 
 def kurtosis(a: Any, axis: Any = 0, fisher: bool = True, bias: bool = True) -> Any:
     """The fourth standardised moment; 3 less with ``fisher``."""
-    n, value = _count(a, axis), _moment(a, 4, axis) / _moment(a, 2, axis) ** 2
+    value, n = _moment(a, 4, axis) / _moment(a, 2, axis) ** 2, _count(a, axis)
     value = value if bias else ((n * n - 1) * value - 3 * (n - 1) ** 2) / ((n - 2) * (n - 3)) + 3
     return value - 3 if fisher else value
 
