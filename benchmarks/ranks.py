@@ -2,6 +2,7 @@
 
     python -m tensorflowlite_clone.distributed.launch -n 2 benchmarks/ranks.py
     python -m tensorflowlite_clone.distributed.launch -n 4 benchmarks/ranks.py --only steps
+    python -m tensorflowlite_clone.distributed.launch -n 4 benchmarks/ranks.py --only memory      # 7 GB
 
 All is measured in one job, in turns (ours, MPI's, ours...; all ranks, one rank while the others sleep...), on rank 0: medians, and the
 least. A small exchange is called some times in a row, so that the clock is not what is measured. The steps:
@@ -12,12 +13,15 @@ least. A small exchange is called some times in a row, so that the clock is not 
 * ``whole``: one process alone, with the batch of all, on the threads of a rank: what ``ranks`` is to be a part of;
 * ``threads``: the same with as many threads as there are ranks: what one process makes of the machine.
 
-Not here: what a job of many machines would take (``simulate_ranks.py``), memory (``larger_than_memory.py``).
+Memory is what a process has more after two steps of Adam on 100 million parameters than before it had a model (resident, the least and the
+most of the ranks), and its peak, beside the formula. Linux only. Not here: what a job of many machines would take (``simulate_ranks.py``),
+models larger than memory (``larger_than_memory.py``).
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import time
 
@@ -27,6 +31,8 @@ from mpi4py import MPI
 import tensorflowlite_clone as tl
 import tensorflowlite_clone.distributed as dist
 from tensorflowlite_clone import nn, optim
+from tensorflowlite_clone.distributed.fsdp import fully_shard
+from tensorflowlite_clone.distributed.optim import ZeroRedundancyOptimizer
 
 SIZES = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20]
 
@@ -120,7 +126,9 @@ def steps(scale: float) -> None:
             for what, f in (("median", np.median), ("least", np.min)):
                 ms = {kind: 1e3 * float(f(times)) for kind, times in found.items()}
                 told = ", ".join(f"{kind} {t:.2f}" for kind, t in ms.items())
-                ratios = ", ".join(f"ranks / {k} {t:.2f}" for k, t in (("(whole / n)", ms["whole"] / size), ("beside", ms["beside"])))
+                ratios = ", ".join(
+                    f"ranks / {k} {ms['ranks'] / t:.2f}" for k, t in (("(whole / n)", ms["whole"] / size), ("beside", ms["beside"]))
+                )
                 print(f"  {what} ms: {told}; {ratios}, threads / ranks {ms['threads'] / ms['ranks']:.2f}")
             hidden = np.median(shares) if shares else 1
             print(
@@ -130,13 +138,51 @@ def steps(scale: float) -> None:
             )
 
 
+def resident(name: str) -> float:
+    """MiB of a line of /proc/self/status."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(f"{name}:")) / 1024
+
+
+def memory(width: int = 3162, depth: int = 10) -> None:
+    size, layer = dist.get_world_size(), width * width * 4 / (1 << 20)
+    whole = layer * depth
+    formulas = {"whole": 4 * whole, "states in shards": 2 * whole + 2 * whole / size, "all in shards": 4 * whole / size + 2 * layer}
+    for kind, formula in formulas.items():
+        gc.collect()
+        dist.barrier()
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak begins anew
+        before = resident("VmRSS")
+        model = nn.Sequential(*(nn.Linear(width, width, bias=False) for _ in range(depth)))
+        if kind == "all in shards":
+            for m in model:
+                fully_shard(m)
+            run: nn.Module = fully_shard(model)
+        else:
+            run = nn.parallel.DistributedDataParallel(model)
+        made = ZeroRedundancyOptimizer(model.parameters(), optim.Adam) if kind == "states in shards" else optim.Adam(model.parameters())
+        for _ in range(2):
+            made.zero_grad()
+            run(tl.ones(4, width)).sum().backward()
+            made.step()
+        everyone: list = [None] * size
+        dist.all_gather_object(everyone, (resident("VmRSS") - before, resident("VmHWM") - before))
+        if dist.get_rank() == 0:
+            (low, high), peak = ([f(x[0] for x in everyone) for f in (min, max)], max(x[1] for x in everyone))
+            print(f"memory, {kind}: {low:.0f} to {high:.0f} MiB, by the formula {formula:.0f}; peak {peak:.0f}", flush=True)
+        del model, run, made
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["reductions", "steps"])
+    parser.add_argument("--only", choices=["reductions", "steps", "memory"])
     parser.add_argument("--scale", type=float, default=1.0, help="how many rounds, relative to the usual number")
     args = parser.parse_args()
     dist.init_process_group("mpi")
-    if args.only != "steps":
+    if args.only in (None, "reductions"):
         reductions(args.scale)
-    if args.only != "reductions":
+    if args.only in (None, "steps"):
         steps(args.scale)
+    if args.only == "memory":
+        memory()

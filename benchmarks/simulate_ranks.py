@@ -1,7 +1,7 @@
 """What a training step takes on many machines: a simulation by discrete events, from a few constants of a machine and its network.
 
     python benchmarks/simulate_ranks.py            the table of docs/scale.md
-    python benchmarks/simulate_ranks.py --check    beside the steps that were measured on 1 and 2 ranks of one machine
+    python benchmarks/simulate_ranks.py --check    beside the steps that were measured on 1, 2 and 4 ranks of one machine
 
 Each rank computes forward, then backward layer by layer, from the last. When the gradients of a bucket are there it is handed to the
 exchange, which does one bucket at a time and begins it when all ranks have handed it over; a rank is a little slower or faster than others,
@@ -117,25 +117,26 @@ def table(machine: Machine, tokens: int = 8192) -> list[str]:
     return lines
 
 
-#: For each number of ranks of one machine of 2 processors, what exchanges take: latency and bandwidth of `ring`, from the least times of
-#: all_reduce of 64 KiB and 1 MiB (``ranks.py``).
-EXCHANGES: dict[int, tuple[float, float]] = {1: (0.0, 1e12), 2: (5e-6, 1.8e9)}
-#: Measured where other programs shared the processors, so it is processor time, the least of 40 steps: name, ranks, milliseconds of one
-#: process's step on one rank's part of the batch, bytes of the buckets, milliseconds of a rank's step.
-MEASURED: list[tuple[str, int, float, list[float], float]] = [
-    ("mlp", 1, 8.7, [1.07e6, 1.07e6], 8.7),
-    ("cnn", 1, 23.1, [2.4e6, 2.4e6], 23.1),
-    ("mlp", 2, 8.7, [1.07e6, 1.07e6], 12.0),
-    ("cnn", 2, 23.1, [2.4e6, 2.4e6], 34.9),
-]
+#: For each number of ranks of one machine of 2 processors, what exchanges beside the program take: latency and bandwidth of `ring`, from
+#: ``all_reduce(..., async_op=True).wait()`` of 64 KiB, 1 MiB and 8 MiB: medians of 40, with the hand-over to another thread, and on 4 ranks
+#: with the sleep of those who wait.
+EXCHANGES: dict[int, tuple[float, float]] = {1: (0.0, 1e12), 2: (7e-5, 2.8e9), 4: (3.4e-4, 1.23e9)}
+#: Bytes of the buckets on one machine, as backward comes to them.
+BUCKETS = {"mlp": [5.24e5, 1.606e6, 1.3e4], "cnn": [4.72e6, 7.4e4, 7e3]}
+#: Medians of 21 steps (``ranks.py --only steps``; the processors were the ranks' alone): name, ranks, milliseconds of one process's step
+#: with one rank's part of the batch (``part``), and of a rank's step (``ranks``).
+MEASURED: list[tuple[str, int, float, float]] = [
+    ("mlp", 1, 4.33, 4.27), ("cnn", 1, 39.3, 39.4), ("mlp", 2, 6.72, 9.38), ("cnn", 2, 51.0, 59.7), ("mlp", 4, 6.34, 19.9),
+    ("cnn", 4, 66.2, 125.1),
+]  # fmt: skip
 
 
 def check() -> None:
     """Steps that were measured beside those that are predicted."""
-    for name, n, alone, sizes, found in MEASURED:
+    for name, n, alone, found in MEASURED:
         latency, bandwidth = EXCHANGES[n]
         inside = Machine(bandwidth=bandwidth, latency=latency, jitter=0.0, processors=2, own=1.0)
-        told = 1e3 * step(n, alone / 1e3, sizes, inside)
+        told = 1e3 * step(n, alone / 1e3, BUCKETS[name], inside)
         print(f"{name:4} on {n}: measured {found:6.1f} ms, predicted {told:6.1f} ms ({told / found - 1:+.0%})")
 
 

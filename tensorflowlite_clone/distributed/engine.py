@@ -5,8 +5,10 @@ Not here: groups (``group.py``), calls (``channel.py``).
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from typing import Any
 
 from .._errors import MissingExtraError
 from .._lazy import optional
+from ..kernels.threads import take_part
 
 #: How much longer than its limit a process waits for others to end the job.
 GRACE = 10.0
@@ -39,6 +42,8 @@ def engine(limit: float = 0.0) -> Any:
     this process ends, and says where it has waited.
     """
     watched = bool(limit) and "mpi4py.MPI" not in sys.modules
+    if watched and may_read_others():
+        os.environ.setdefault("MPIR_CVAR_CH4_CMA_ENABLE", "1")  # which MPICH leaves off, as it is not allowed everywhere
     if watched:
         faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=2)
     try:
@@ -53,9 +58,33 @@ def engine(limit: float = 0.0) -> Any:
             faulthandler.cancel_dump_traceback_later()
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def may_read_others() -> bool:
+    """Whether the system lets this process read the memory of another of its user's, so that MPI can copy messages once instead of twice.
+
+    Its parent is asked for the byte at address 0: whoever may read finds that there is none.
+    """
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    class Piece(ctypes.Structure):
+        _fields_ = (("start", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+    here, there = Piece(ctypes.addressof(byte := ctypes.c_char()), 1), Piece(0, 1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        libc.process_vm_readv(
+            os.getppid(), ctypes.byref(here), ctypes.c_ulong(1), ctypes.byref(there), ctypes.c_ulong(1), ctypes.c_ulong(0)
+        )
+    except AttributeError:
+        return False
+    del byte
+    return ctypes.get_errno() == errno.EFAULT
+
+
+def processors() -> list[int]:
+    """The processors that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
 class Waiting:
@@ -65,10 +94,20 @@ class Waiting:
     #: Whether all processes are on this machine.
     near = False
 
-    def decide(self, local: int, size: int) -> None:
-        """Choose by how many processes are on this machine; TL_DISTRIBUTED_WAIT ("sleep" or "spin") chooses otherwise."""
-        self.near = local == size
-        self.asleep = os.environ.get("TL_DISTRIBUTED_WAIT", "sleep" if local > cores() else "spin") == "sleep"
+    def decide(self, comm: Any) -> None:
+        """Choose, the same for all, by who shares processors with whom; TL_DISTRIBUTED_WAIT ("sleep" or "spin") chooses otherwise.
+
+        Threads are those that OMP_NUM_THREADS says, else this process's part of its processors, unless `set_num_threads` was called.
+        """
+        host, own = socket.gethostname(), processors()
+        everyone: list[Any] = comm.allgather((host, own, os.environ.get("TL_DISTRIBUTED_WAIT")))
+        sharing = [sum(h == there and not set(cpus).isdisjoint(others) for there, others, _ in everyone) for h, cpus, _ in everyone]
+        crowded = any(n > len(cpus) for n, (_, cpus, _) in zip(sharing, everyone, strict=True))
+        wishes = {wish for *_, wish in everyone} - {None}
+        self.asleep = "sleep" in wishes if wishes else crowded
+        self.near = all(there == host for there, *_ in everyone)
+        told = os.environ.get("OMP_NUM_THREADS", "")
+        take_part(int(told) if told.isdigit() and int(told) else max(1, len(own) // sharing[comm.rank]))
 
     def until(self, test: Callable[[], bool]) -> None:
         """Wait until ``test()``, which also lets MPI go on, is true: asleep for ever longer in between, a millisecond at most."""

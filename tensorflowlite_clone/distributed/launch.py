@@ -22,7 +22,7 @@ import time
 from .._lazy import optional, public
 from .._state import freed_by_fork
 from . import watch
-from .engine import cores, engine
+from .engine import engine, processors
 from .hub import ANSWER, Hub
 
 __all__ = ["main"]
@@ -74,8 +74,8 @@ def environment(n: int) -> dict[str, str]:
     """The environment of the processes: each has its part of the processors."""
     found = dict(os.environ)
     for name in THREADS:
-        found.setdefault(name, str(max(cores() // n, 1)))
-    if n > cores():
+        found.setdefault(name, str(max(len(processors()) // n, 1)))
+    if n > len(processors()):
         found.setdefault("MPIR_CVAR_POLLS_BEFORE_YIELD", "1")
     return found
 
@@ -178,7 +178,9 @@ def main(argv: list[str] | None = None) -> int:
     # processes that are left when one has died end by themselves, once it is said who waits where
     options = ["-disable-auto-cleanup"] if kind == "MPICH" else ["--oversubscribe"] if kind == "Open MPI" else []
     inner = [sys.executable, "-m", "tensorflowlite_clone.distributed.launch", "--run", *(["-m"] if args.module else []), args.program]
-    return Job([mpiexec, *options, *hosts, "-n", str(args.nproc), *inner, *args.arguments], args.nproc, environment(args.nproc)).wait()
+    # of other machines, how many processors there are is known to their processes (``engine.py``)
+    env = environment(args.nproc) if args.hosts is None and "HYDRA_HOST_FILE" not in os.environ else dict(os.environ)
+    return Job([mpiexec, *options, *hosts, "-n", str(args.nproc), *inner, *args.arguments], args.nproc, env).wait()
 
 
 if __name__ == "__main__":

@@ -236,7 +236,7 @@ def begin(comm: Any, limit: float) -> None:
         watch.connect(comm.bcast(None if watch.hub is None else watch.hub.address, 0))
     if watch.line is not None:
         watch.line.send(limit=limit)
-    WAITING.decide(comm.allgather(socket.gethostname()).count(socket.gethostname()), comm.size)
+    WAITING.decide(comm)
 
 
 def _say(report: str) -> None:

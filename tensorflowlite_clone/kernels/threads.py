@@ -25,7 +25,7 @@ from .blas import functions
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["WORTH_IT", "get_num_threads", "joined", "let_blas_sleep", "on_one_blas_thread", "parallel", "set_num_threads"]
+__all__ = ["WORTH_IT", "get_num_threads", "joined", "let_blas_sleep", "on_one_blas_thread", "parallel", "set_num_threads", "take_part"]
 
 T = TypeVar("T")
 WORTH_IT = 300e-6  # seconds of work below which the 20-50 us of a dispatch do not pay
@@ -202,6 +202,7 @@ def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
 _inside = _Inside()
 _workers = _Workers()
 _setting: int | None = None
+_part: int | None = None
 
 
 def _after_fork() -> None:
@@ -236,12 +237,20 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads kernels may use: what `set_num_threads` set, else the number of CPUs of this process.
+    """How many threads kernels may use: what `set_num_threads` set, else the number of CPUs of this process, or its part of them.
 
     >>> get_num_threads() >= 1
     True
     """
-    return _available_cpus() if _setting is None else _setting
+    return (_available_cpus() if _part is None else _part) if _setting is None else _setting
+
+
+def take_part(n: int) -> None:
+    """Use ``n`` threads unless `set_num_threads` says otherwise: other processes of one job need the CPUs too."""
+    global _part
+    _part = n
+    if _setting is None and (access := _blas.access) is not None:
+        _blas.resize(min(n, access[0]()))
 
 
 def parallel(work: Callable[[int, int], None], n: int, *, cost: float, blas: bool = True) -> None:

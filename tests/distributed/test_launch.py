@@ -31,7 +31,7 @@ def test_kinds():
 def test_threads_are_divided(monkeypatch):
     for name in launch.THREADS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(launch, "cores", lambda: 8)
+    monkeypatch.setattr(launch, "processors", lambda: [*range(8)])
     assert launch.environment(4)["OPENBLAS_NUM_THREADS"] == "2" and launch.environment(16)["OMP_NUM_THREADS"] == "1"
     assert "MPIR_CVAR_POLLS_BEFORE_YIELD" in launch.environment(16)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
@@ -79,3 +79,55 @@ def test_without_mpi4py_the_extra_is_named(tmp_path):
     program = "import tensorflowlite_clone.distributed as dist; dist.init_process_group('mpi')"
     done = python("-c", program, PYTHONPATH=f"{tmp_path}:{ROOT}", PMI_SIZE="2", PMI_RANK="0")
     assert 'pip install "tensorflowlite_clone[mpi]"' in done.stderr, done.stderr
+
+
+def test_processors_are_shared_out_and_all_wait_alike(monkeypatch):
+    """Threads of kernels too; by who may use which processors, on which machine."""
+    from tensorflowlite_clone.distributed import engine
+
+    class Comm:
+        def __init__(self, rank, everyone):
+            self.rank, self.everyone = rank, everyone
+
+        def allgather(self, mine):
+            return self.everyone
+
+    def decided(everyone):
+        found = []
+        for rank, (host, cpus, _) in enumerate(everyone):
+            monkeypatch.setattr(engine.socket, "gethostname", lambda host=host: host)
+            monkeypatch.setattr(engine, "processors", lambda cpus=cpus: cpus)
+            monkeypatch.setattr(engine, "take_part", lambda n: found.append(n))
+            waiting = engine.Waiting()
+            waiting.decide(Comm(rank, everyone))
+            found.append((waiting.asleep, waiting.near))
+        return found[::2], set(found[1::2])
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    four = [0, 1, 2, 3]
+    assert decided([("a", four, None)] * 2) == ([2, 2], {(False, True)})
+    assert decided([("a", [0, 1], None), ("a", [2, 3], None)]) == ([2, 2], {(False, True)})  # a scheduler has given each its own
+    assert decided([("a", [0], None), ("a", [1], None)]) == ([1, 1], {(False, True)})
+    assert decided([("a", four, None)] * 2 + [("b", [0], None)] * 2) == ([2, 2, 1, 1], {(True, False)})  # on "b" they share one: all sleep
+    assert decided([("a", four, None)] * 2 + [("b", [0], "spin")] * 2) == ([2, 2, 1, 1], {(False, False)})
+    assert decided([("a", four, "sleep"), ("a", four, "spin")]) == ([2, 2], {(True, True)})
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert decided([("a", four, None)] * 2)[0] == [3, 3]
+
+
+def test_kernels_take_their_part_under_any_launcher(ranks, tmp_path):
+    """BLAS's threads and ours are divided where the group begins, also under plain mpiexec; what the program has set stays."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, tensorflowlite_clone as tl, tensorflowlite_clone.distributed as dist\n"
+        "if len(sys.argv) > 1: tl.set_num_threads(7)\n"
+        "dist.init_process_group('mpi')\nprint('threads', tl.get_num_threads(), flush=True)\n"
+    )
+    clean = {k: v for k, v in os.environ.items() if k not in launch.THREADS} | {"PYTHONPATH": f"{ROOT}"}
+    from tensorflowlite_clone.distributed.engine import processors
+
+    part = max(1, len(processors()) // 2)
+    for more, expected in ((), part), (("set",), 7):
+        command = [launch.find_mpiexec()[0], "-n", "2", sys.executable, str(program), *more]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False, env=clean)
+        assert done.stdout.count(f"threads {expected}") == 2, done
