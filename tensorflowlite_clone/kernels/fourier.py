@@ -14,8 +14,10 @@ import numpy as np
 from .._typing import NDArray
 from .threads import joined
 
-__all__ = ["gradient", "real_part", "shared", "transform"]
+__all__ = ["OPPOSITE", "gradient", "real_part", "shared", "transform"]
 
+#: The transform that is scaled: that there ("forward"), that back ("backward"), or both alike.
+OPPOSITE = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 _SECONDS = 4e-9  # per number and axis, on one thread
 
 
@@ -98,5 +100,5 @@ def _real_part(x: NDArray, axes: tuple[int, ...], inverse: bool, norm: Any) -> A
     if inverse:
         np.conjugate(half, out=half)
     else:  # of the conjugate the transform back is that there, scaled as if back
-        norm = {"backward": "forward", "ortho": "ortho", "forward": "backward"}[norm]
+        norm = OPPOSITE[norm]
     return np.fft.irfftn(half, [x.shape[a] for a in axes], axes, norm)

@@ -21,13 +21,11 @@ from ..core.operation import fused
 from ..core.publish import checked, implements, to_operand
 from ..core.signature import How, code_of
 from ..kernels import fourier as kernels
+from ..kernels.fourier import OPPOSITE
 from .cast import cast
 from .create import finish
 from .index import Slice, SlicePut
 from .repeat import _roll
-
-#: The transform that is scaled: that there ("forward"), that back ("backward"), or both alike.
-OPPOSITE = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
 class FourierTransform(Linear, AxisWise, title="fft"):
