@@ -7,7 +7,9 @@ the forward computation (central differences) or with another mode. ``covers`` s
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +36,12 @@ def test_every_operation_has_samples():
 
 def test_every_sample_belongs_to_an_operation():
     assert not sorted(set(SAMPLES) - set(OPS))
+
+
+def test_every_operation_has_a_row_of_the_page():
+    """``docs/matrix.py`` asks more, after a run of everything; this says early that a new operation's row is missing."""
+    rows = set(re.findall(r"^\| `(\w+)` \|", (Path(__file__).parents[1] / "docs" / "derivatives.md").read_text(), re.MULTILINE))
+    assert set(OPS) == rows, "the page is stale: make matrix"
 
 
 def test_every_operation_has_a_call_to_compare_with_pytorch():
