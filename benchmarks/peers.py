@@ -3,9 +3,9 @@
     python -m benchmarks.peers                        all problems under all peers that are installed
     python -m benchmarks.peers wave bodies --rounds 3
 
-PyTorch (its backward pass), JAX (under ``jit``), HIPS/autograd, MyGrad. Each problem (``problems.py``) runs under each package in a process of
-its own; the packages take turns, each round in the opposite order. A figure is the median over the rounds of that package's time
-for a value and its gradient by ours: above 1, ours is faster. The first call is told apart: it includes what a package compiles.
+PyTorch (its backward pass), JAX (under ``jit``), HIPS/autograd, MyGrad. Each problem (``problems.py``) runs under each package in a
+process of its own; the packages take turns, each round in the opposite order. A figure is the median over the rounds of that package's
+time for a value and its gradient by ours: above 1, ours is faster. The first call is told apart: with importing and what it compiles.
 Not here: workloads written against PyTorch's API (``workloads/``), which only PyTorch can run.
 """
 
