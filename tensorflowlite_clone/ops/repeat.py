@@ -200,6 +200,8 @@ def _roll(input: Array, shifts: Any, dims: Any = None) -> Array:
     shape = shape_of(x)
     steps = (int(shifts),) if isinstance(shifts, int | np.integer) else tuple(int(s) for s in shifts)
     if dims is None or (isinstance(dims, tuple) and not dims) or not shape:
+        if len(shape) == 1:
+            return Roll.of(x, shift=(sum(steps),), axis=(0,))
         flat = Reshape.of(x, shape=(math.prod(shape),))
         return Reshape.of(Roll.of(flat, shift=(sum(steps),), axis=(0,)), shape=shape)
     axes = several(dims)
