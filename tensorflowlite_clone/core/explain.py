@@ -115,8 +115,10 @@ def plain_results(op: OperationLike, answers: Any, params: dict[str, Any]) -> tu
 
 def refuse_complex(op: OperationLike, args: tuple[Array, ...]) -> None:
     """Raise if there is a complex number among the operands of an operation that has no meaning for them."""
-    if any(getattr(a, "dtype", np.dtype(type(a) if type(a) is complex else bool)).kind == "c" for a in args):
-        raise DTypeError(f"{op.title()}: not defined for complex numbers: {operands(op, args)}; use x.real, x.imag or x.abs()")
+    for a in args:
+        dtype = getattr(a, "dtype", None)
+        if type(a) is complex if dtype is None else dtype.kind == "c":
+            raise DTypeError(f"{op.title()}: not defined for complex numbers: {operands(op, args)}; use x.real, x.imag or x.abs()")
 
 
 def _broadcast(shapes: list[tuple[int, ...]]) -> bool:

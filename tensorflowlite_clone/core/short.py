@@ -22,6 +22,7 @@ from .levels import all_values
 OVERFLOW, TINY = 65520.0, 2.0**-14
 #: The letter of bfloat16: to compare with its dtype would load that.
 BFLOAT16 = "E"
+_WITH_DTYPE = (Boxed, ndarray)
 #: The largest finite number of bfloat16.
 LARGEST = (2 - 2.0**-7) * 2.0**127
 
@@ -34,7 +35,10 @@ def is_short(*operands: Any) -> bool:
 
 def is_bfloat16(*operands: Any) -> bool:
     """Whether some of ``operands`` are bfloat16, and an operation on all of them gives it."""
-    return any(isinstance(x, Boxed | ndarray) and x.dtype.char == BFLOAT16 for x in operands) and result_type(*operands).char == BFLOAT16
+    for x in operands:
+        if isinstance(x, _WITH_DTYPE) and x.dtype.char == BFLOAT16:
+            return bool(result_type(*operands).char == BFLOAT16)
+    return False
 
 
 def leaves_half(*operands: Any) -> bool:

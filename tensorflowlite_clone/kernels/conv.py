@@ -10,8 +10,8 @@ before it (see ``im2col.py``): for 3x3 kernels that is three copies instead of n
 additions. `Geometry.cost` chooses how many axes are added, mostly none or one.
 
 * The convolution is that product, its results added up shifted.
-* The input gradient is, at stride 1, the convolution of the gradient with kernels turned by half a turn; else the transposed product,
-  whose windows are added up where they lie (col2im).
+* The input gradient is the convolution of the gradient with kernels turned by half a turn; at other strides than 1 the taps that see the
+  pixels of one place in the strides are a kernel of their own (`_by_places`).
 * The weight gradient is the product of the gradients, copied once for each added tap, and the same windows, summed over all images.
 * Kernels of one tap are a product on the images as they lie, and so are kernels as large as images.
 
@@ -24,14 +24,15 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .._errors import ShapeError
 from .._typing import NDArray, Shape
 from .fast import twin
-from .im2col import MIN_COLUMNS, SMALL, Geometry, Padding, Part, Runs, Windows, best_block, convolved_size, geometry, grouped, in_blocks
+from .im2col import MIN_COLUMNS, SMALL, Geometry, Padding, Part, Windows, best_block, convolved_size, geometry, grouped, in_blocks
 from .short import in_float32
 from .threads import parallel
 
@@ -252,10 +253,7 @@ def convolve_input_grad(
         reach = [d * (k - 1) for k, d in zip(geo.kernel, dilation, strict=True)]
         pads = tuple((n - before, n - after) for n, (before, after) in zip(reach, padding, strict=True))
         return convolve(g, _turned(w, groups), stride=stride, padding=pads, dilation=dilation, groups=groups)
-    out = np.zeros(shape, g.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        parallel(_spread(geo, g, w, out), geo.images, cost=1.5 * _seconds(geo, 0))
-    return out
+    return _by_places(geo, g, w)
 
 
 def _check_gradient(op: str, geo: Geometry, g: NDArray) -> None:
@@ -276,25 +274,59 @@ def _turned(w: NDArray, groups: int) -> NDArray:
     return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
 
 
-def _spread(geo: Geometry, g: NDArray, w: NDArray, out: NDArray) -> _Work:
-    """A product gives the gradient of the windows, which add up where they lie. Parts of an image overlap: no two threads share one."""
-    matrices, parts = w.reshape(geo.groups, -1, geo.taps).swapaxes(1, 2), geo.parts(0)  # (groups, K, O / groups)
+class _Place(NamedTuple):
+    """Pixels of an axis that lie at one place in the padded strides: which taps see them, and how."""
 
-    def work(lo: int, hi: int) -> None:
-        for part in parts:
-            one, b, per_group = part.geo, min(part.together, hi - lo), part.geo.filters // part.geo.groups
-            block = best_block(one.taps, per_group, 128)
-            runs = Runs(one, b, g.dtype, block)
-            flat, blocks = in_blocks((one.groups, per_group), b * math.prod(runs.inner), block, g.dtype)
-            meant: tuple[Any, ...] = (..., *map(slice, one.out_size))
-            side = flat.reshape(one.groups, per_group, b, *runs.inner)[meant]
-            for i in range(lo, hi, b):
-                n = min(b, hi - i)
-                np.copyto(side[:, :, :n], grouped(g[i : i + n, part.filters, part.rows], one.groups))
-                np.matmul(matrices[part.groups], blocks, out=runs.blocks)
-                runs.add_to(out[i : i + n, part.channels])
+    taps: slice
+    #: How many strides before such a pixel the output lies that sees it by the first of these taps.
+    back: int
+    #: The pixels, and in which strides they lie.
+    pixels: slice
+    first: int
+    end: int
 
-    return work
+
+@lru_cache(maxsize=256)
+def _places(k: int, n: int, stride: int, before: int, dilation: int) -> dict[tuple[int, int], list[_Place]]:
+    """The places of an axis that any tap sees, together where they are seen by as many taps from as far back."""
+    step = stride // math.gcd(stride, dilation)
+    found: dict[tuple[int, int], list[_Place]] = {}
+    for tap in range(min(k, step)):
+        back, place = divmod(tap * dilation, stride)
+        pixel = (place - before) % stride
+        if pixel < n:
+            first, count = (pixel + before) // stride, -(-(n - pixel) // stride)
+            one = _Place(slice(tap, None, step), back, slice(pixel, None, stride), first, first + count)
+            found.setdefault((-(-(k - tap) // step), back), []).append(one)
+    return found
+
+
+def _by_places(geo: Geometry, g: NDArray, w: NDArray) -> NDArray:
+    """Pixels at one place in the strides see some of the taps, at stride 1: for each, a convolution of g with those, turned.
+
+    Along an axis of stride 2 three taps are two for the pixels at even places and one for those at odd ones. Places that are seen
+    by as many taps are filters of one convolution; four taps are two and two.
+    """
+    axes = list(zip(geo.kernel, geo.size, geo.stride, geo.padding, geo.dilation, strict=True))
+    by_axis = [_places(k, n, s, before, d) for k, n, s, (before, _), d in axes]
+    everywhere = all(sum(map(len, p.values())) == min(s, n) for p, (_, n, s, _, _) in zip(by_axis, axes, strict=True))
+    out = (np.empty if everywhere else np.zeros)((geo.images, geo.channels, *geo.size), g.dtype)
+    for choice in itertools.product(*(p.items() for p in by_axis)):
+        together, pads, dilation = list(itertools.product(*(places for _, places in choice))), [], []
+        starts = [min(p.first for p in places) for _, places in choice]
+        for ((taps, back), places), (_, _, s, _, d), lo, o in zip(choice, axes, starts, geo.out_size, strict=True):
+            dilation.append(d // math.gcd(s, d))
+            reach = (taps - 1) * dilation[-1]
+            before = back + reach - lo
+            pads.append((before, max(p.end for p in places) - lo - o - before + reach))
+        some = np.stack([w[:, :, *(p.taps for p in place)] for place in together], axis=2)  # (O, C / groups, places, *taps)
+        kernels = _turned(some.reshape(geo.filters, -1, *some.shape[3:]), geo.groups)
+        y = convolve(g, kernels, stride=(1,) * len(axes), padding=tuple(pads), dilation=tuple(dilation), groups=geo.groups)
+        y = y.reshape(geo.images, geo.channels, len(together), *y.shape[2:])
+        for i, place in enumerate(together):
+            ours: list[Any] = [slice(p.first - lo, p.end - lo) for p, lo in zip(place, starts, strict=True)]
+            np.copyto(out[:, :, *(p.pixels for p in place)], y[:, :, i, *ours])
+    return out
 
 
 # ------------------------------------------------------------------------------------------------------- weight gradient

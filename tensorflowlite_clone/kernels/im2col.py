@@ -1,4 +1,4 @@
-"""The geometry of a convolution, and the copies between images and the windows of kernels on them (im2col, col2im, by rows).
+"""The geometry of a convolution, and the copies between images and the windows of kernels on them (im2col, by rows).
 
 Here: what a convolution's shapes and parameters imply (`Geometry`), checked once, and the buffers in which windows become
 the columns of a matrix (`Windows`). Not here: arithmetic, threads and the choice of a way (``conv.py``).
@@ -22,7 +22,7 @@ from .._errors import ShapeError
 from .._typing import NDArray, Pair, Shape
 from .windows import by_x
 
-__all__ = ["Geometry", "Padding", "Part", "Runs", "Windows", "best_block", "borders", "convolved_size", "geometry", "grouped", "in_blocks"]
+__all__ = ["Geometry", "Padding", "Part", "Windows", "best_block", "borders", "convolved_size", "geometry", "grouped", "in_blocks"]
 
 Padding: TypeAlias = tuple[Pair, ...]
 Index: TypeAlias = tuple[Any, ...]
@@ -271,52 +271,3 @@ def borders(geo: Geometry, added: int) -> list[tuple[Shape, Index, Index]]:
             theirs.append(slice(first + start * by, max(first + start * by, first + (stop - 1) * by + 1), by))
         found.append((tap, tuple(ours), tuple(theirs)))
     return found
-
-
-class Runs:
-    """The transpose of `Windows` where windows move by more than one: windows, which are to be added up in images, as long runs of pixels.
-
-    All windows of one tap see some lines of one of the planes of every s-th pixel of the image. The pixels they see lie one behind the
-    other, with a few between the lines (and lines between the planes of a volume). Taken along, as columns of no meaning, these make one
-    run of the whole, which is added in one go: NumPy's cost per line is that of some hundred pixels.
-    """
-
-    def __init__(self, geo: Geometry, together: int, dtype: np.dtype[Any], block: int) -> None:
-        sizes = tuple(-(-geo.seen(axis) // s) for axis, s in enumerate(geo.stride))
-        #: The columns of an image: lines of outputs, as long as those of the planes.
-        self.geo, self.inner = geo, (geo.out_size[0], *sizes[1:])
-        shape, length, plane = (geo.groups, geo.channels // geo.groups), math.prod(self.inner), math.prod(sizes)
-        buffer, self.blocks = in_blocks((geo.groups, geo.taps), together * length, block, dtype)
-        windows, seen = buffer.reshape(*shape, -1, together, length), []
-        for tap in itertools.product(*map(range, geo.kernel)):
-            phase = shift = 0
-            for u, d, s, size in zip(tap, geo.dilation, geo.stride, sizes, strict=True):
-                phase, shift = phase * s + u * d % s, shift * size + u * d // s
-            seen.append((phase, shift))
-        used = sorted({phase for phase, _ in seen})
-        end = max(plane, length + max(shift for _, shift in seen))  # the last runs reach beyond the plane
-        self.planes = np.zeros((*shape, len(used), together, end), dtype)
-        self.taps = [(windows[:, :, i], self.planes[:, :, used.index(p), :, shift : shift + length]) for i, (p, shift) in enumerate(seen)]
-        grid = self.planes[..., :plane].reshape(*shape, len(used), together, *sizes)
-        self.pixels: list[tuple[NDArray, Index]] = []
-        for i, phase in enumerate(used):
-            ours: list[Any] = []
-            theirs: list[Any] = []
-            phases = np.unravel_index(phase, geo.stride)
-            for size, n, s, r, (before, _) in zip(sizes, geo.size, geo.stride, map(int, phases), geo.padding, strict=True):
-                first = max(0, -((r - before) // s))  # the first of the padded image's pixels r, r + s... that lies inside
-                end = max(first, min(size, (n - 1 + before - r) // s + 1))
-                begin = first * s + r - before
-                ours.append(slice(first, end))
-                theirs.append(slice(begin, max(begin, begin + (end - first - 1) * s + 1), s))
-            self.pixels.append((grid[:, :, i, :, *ours], tuple(theirs)))
-
-    def add_to(self, images: NDArray) -> None:
-        """Add the windows up in images (b, C, *size)."""
-        x, b = grouped(images, self.geo.groups), images.shape[0]
-        self.planes.fill(0)
-        for windows, pixels in self.taps:
-            np.add(pixels, windows, out=pixels)
-        for ours, theirs in self.pixels:
-            pixels = x[:, :, :, *theirs]
-            np.add(pixels, ours[:, :, :b], out=pixels)

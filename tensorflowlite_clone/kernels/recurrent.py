@@ -29,8 +29,8 @@ __all__ = ["GATES", "Parts", "backward", "before", "forward", "parts", "places"]
 BLOCK = 32_768
 #: Seconds per multiplication of a product and per number of the gates, on one thread; seconds of a step from which on threads share it.
 _MULTIPLY, _NUMBER, STEP = 1.5e-11, 2e-9, 60e-6
-#: Steps of which it does not pay to turn the weights in memory.
-FEW = 8
+#: Steps of which it does not pay to turn the weights in memory; rows from which on it pays to turn their gradient.
+FEW, MANY = 8, 512
 #: Seconds per number of the slopes, on one thread.
 _SLOPE = 3e-9
 
@@ -88,6 +88,8 @@ def places(sizes: tuple[int, ...], reverse: bool) -> tuple[NDArray, NDArray]:
 
 def before(states: NDArray, first: NDArray, sizes: tuple[int, ...], reverse: bool) -> NDArray:
     """The state before each row, (..., S, P), from the states of all rows and the first one."""
+    if len(sizes) == 1:
+        return first
     if sizes[0] == sizes[-1]:
         n, rows = sizes[0], states.shape[-2]
         halves = (states[..., n:, :], first) if reverse else (first, states[..., : rows - n, :])
@@ -229,6 +231,9 @@ def _slopes(f: Callable[..., None], arrays: tuple[NDArray, ...]) -> None:
     d = arrays[5]
     rows = d.shape[-2]
     block = max(1, min(rows, BLOCK * rows // max(d.size, 1)))
+    if rows <= block:
+        f(*arrays)
+        return
 
     def work(lo: int, hi: int) -> None:
         for i in range(lo * block, min(hi * block, rows), block):
@@ -308,7 +313,10 @@ class _Back(NamedTuple):
             found = np.matmul(self.states.mT, m)  # type: ignore[union-attr]
         else:
             seen, gates = (p.x, cell.into) if name == "w_ih" else (h, cell.onto)
-            found = np.matmul(d[..., gates, :, :].mT, seen[..., None, :, :])
+            if seen.shape[-2] < MANY:
+                found = np.matmul(d[..., gates, :, :].mT, seen[..., None, :, :])
+            else:
+                found = np.matmul(seen.mT[..., None, :, :], d[..., gates, :, :]).mT
             found = np.roll(found, -cell.turned, axis=-3) if name == "w_ih" and cell.turned else found
             found = found.reshape(getattr(p, name).shape)
         return found
@@ -317,6 +325,7 @@ class _Back(NamedTuple):
         """Those of both biases."""
         cell, ones = CELLS[self.kind], np.ones(self.d.shape[-2], self.d.dtype)
         sums = np.matmul(ones, self.d)  # faster than to add up
-        into, onto = np.roll(sums[..., cell.into, :], -cell.turned, axis=-2), sums[..., cell.onto, :]
+        into, onto = sums[..., cell.into, :], sums[..., cell.onto, :]
+        into = np.roll(into, -cell.turned, axis=-2) if cell.turned else into
         shape = (*sums.shape[:-2], cell.gates * sums.shape[-1])
         return into.reshape(shape), onto.copy().reshape(shape)

@@ -175,7 +175,7 @@ def convolve_weight_grad(
     """Twin of `conv.convolve_weight_grad`."""
     w_shape = (g.shape[1], x.shape[1] // max(groups, 1), *kernel_size)
     geo = geometry(x.shape[0], x.shape[1], x.shape[2:], w_shape, stride, padding, dilation, groups)
-    if g.shape == (geo.images, geo.filters, *geo.out_size) and dense.suits(geo, -(-geo.filters // 4)):
+    if g.shape == (geo.images, geo.filters, *geo.out_size) and dense.suits(geo, -(-geo.filters // 4), sums=True):
         found = dense.weight_grad(geo, g, x)
         return found if np.isfinite(found).all() else NotImplemented
     plan = _plan(geo)

@@ -12,6 +12,7 @@ which at stride 1 is a convolution, and for which at others such loops gained no
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ __all__ = ["convolve", "suits", "weight_grad"]
 
 #: Seconds for a multiplication; elements of a piece of a line.
 _SECONDS, _PIECE = 0.035e-9, 2_048
-#: Results of an image and a filter, below which, and multiplications for a result, beyond which products of matrices are as fast.
-_SHORTEST, _DEEPEST = 100, 600
+#: Multiplications for a result, beyond which products of matrices are as fast.
+_DEEPEST = 600
 
 
 @inlined
@@ -69,28 +70,26 @@ def _add_one(p: Any, q: Any, r: Any, s: Any, x: Any, u: Any, k: Any) -> None:
 
 @inlined
 def _sum_up(sums: Any, lines: Any, lo: Any, hi: Any, w: Any, shifts: Any) -> None:
-    """Of pieces of four lines, ``sums[m][lo + j] += sum of w[m, c, t] * lines[c][lo + j + shifts[t]]``."""
+    """Of pieces of four lines, ``sums[m][lo + j] += sum of w[m, t] * lines[lo + j + shifts[t]]``."""
     p, q, r, s = sums[0, lo:hi], sums[1, lo:hi], sums[2, lo:hi], sums[3, lo:hi]
     a, b, c, d = w[0], w[1], w[2], w[3]
     whole = shifts.size // 3 * 3
-    for n in range(lines.shape[0]):
-        line = lines[n]
-        for t in range(0, whole, 3):
-            k = (
-                a[n, t], a[n, t + 1], a[n, t + 2], b[n, t], b[n, t + 1], b[n, t + 2],
-                c[n, t], c[n, t + 1], c[n, t + 2], d[n, t], d[n, t + 1], d[n, t + 2],
-            )  # fmt: skip
-            _add_three(p, q, r, s, line, U(lo + shifts[t]), U(lo + shifts[t + 1]), U(lo + shifts[t + 2]), k)
-        for t in range(whole, shifts.size):
-            _add_one(p, q, r, s, line, U(lo + shifts[t]), (a[n, t], b[n, t], c[n, t], d[n, t]))
+    for t in range(0, whole, 3):
+        k = (
+            a[t], a[t + 1], a[t + 2], b[t], b[t + 1], b[t + 2], c[t], c[t + 1], c[t + 2], d[t], d[t + 1], d[t + 2],
+        )  # fmt: skip
+        _add_three(p, q, r, s, lines, U(lo + shifts[t]), U(lo + shifts[t + 1]), U(lo + shifts[t + 2]), k)
+    for t in range(whole, shifts.size):
+        _add_one(p, q, r, s, lines, U(lo + shifts[t]), (a[t], b[t], c[t], d[t]))
 
 
 @compiled
 def _forward(out: NDArray, x: NDArray, w: NDArray, b: NDArray, shifts: NDArray, lo: int, hi: int, step: Any, pad: Any, size: Any) -> None:
-    """Images lo .. hi - 1 of (N, C, H, W) with kernels (fours, 4, C, taps) and biases (fours, 4)."""
+    """Images lo .. hi - 1 of (N, C, H, W) with kernels (fours, 4, C * taps) and biases (fours, 4)."""
     filters, rows, columns = out.shape[1], out.shape[2], out.shape[3]
     length = (rows - 1) * size[1] + columns
     lines = np.zeros((x.shape[1], step[0] * step[1] * size[0] * size[1]), x.dtype)
+    flat = lines.reshape(-1)
     sums = np.empty((4, length), x.dtype)
     for i in range(lo, hi):
         for c in range(x.shape[1]):
@@ -99,7 +98,7 @@ def _forward(out: NDArray, x: NDArray, w: NDArray, b: NDArray, shifts: NDArray, 
             for m in range(4):
                 sums[m] = b[o, m]
             for left in range(0, length, _PIECE):
-                _sum_up(sums, lines, left, min(left + _PIECE, length), w[o], shifts)
+                _sum_up(sums, flat, left, min(left + _PIECE, length), w[o], shifts)
             for m in range(min(4, filters - 4 * o)):
                 for y in range(rows):
                     for j in range(columns):
@@ -141,15 +140,17 @@ def _dots_of_one(p: NDArray, q: NDArray, r: NDArray, s: NDArray, x: NDArray, u: 
 
 @compiled
 def _weights(out: NDArray, g: NDArray, x: NDArray, shifts: NDArray, lo: int, hi: int, step: Any, pad: Any, size: Any) -> None:
-    """Fours lo .. hi - 1 of the filters of (fours, C, taps, 4): sums over all images."""
+    """Fours lo .. hi - 1 of the filters of (fours, C * taps, 4): sums over all images."""
     filters, rows, columns = g.shape[1], g.shape[2], g.shape[3]
     length, whole = (rows - 1) * size[1] + columns, shifts.size // 3 * 3
     lines = np.zeros((x.shape[1], step[0] * step[1] * size[0] * size[1]), x.dtype)
+    flat = lines.reshape(-1)
     grads = np.zeros((4, length), x.dtype)
     for i in range(x.shape[0]):
         for c in range(x.shape[1]):
             _load(lines[c], x[i, c], step, pad, size)
         for o in range(lo, hi):
+            to = out[o].reshape(-1)
             for m in range(4):
                 if 4 * o + m < filters:
                     for y in range(rows):
@@ -160,20 +161,19 @@ def _weights(out: NDArray, g: NDArray, x: NDArray, shifts: NDArray, lo: int, hi:
             for left in range(0, length, _PIECE):
                 right = min(left + _PIECE, length)
                 p, q, r, s = grads[0, left:right], grads[1, left:right], grads[2, left:right], grads[3, left:right]
-                for c in range(x.shape[1]):
-                    line, to = lines[c], out[o, c].reshape(-1)
-                    for t in range(0, whole, 3):
-                        found = _dots(p, q, r, s, line, U(left + shifts[t]), U(left + shifts[t + 1]), U(left + shifts[t + 2]))
-                        for k in range(12):
-                            to[U(4 * t + k)] += found[k]
-                    for t in range(whole, shifts.size):
-                        rest = _dots_of_one(p, q, r, s, line, U(left + shifts[t]))
-                        for k in range(4):
-                            to[U(4 * t + k)] += rest[k]
+                for t in range(0, whole, 3):
+                    found = _dots(p, q, r, s, flat, U(left + shifts[t]), U(left + shifts[t + 1]), U(left + shifts[t + 2]))
+                    for k in range(12):
+                        to[U(4 * t + k)] += found[k]
+                for t in range(whole, shifts.size):
+                    rest = _dots_of_one(p, q, r, s, flat, U(left + shifts[t]))
+                    for k in range(4):
+                        to[U(4 * t + k)] += rest[k]
 
 
+@lru_cache(maxsize=256)
 def _plan(geo: Geometry) -> tuple[NDArray, tuple[Any, ...]]:
-    """Where the taps of a kernel lie on the lines of a channel, one behind the other; strides, padding in front, and the lines' images."""
+    """Where the taps of all channels lie on their lines, one behind the other; strides, padding in front, and the lines' images."""
     axes = len(geo.size)
     padded = [before + n + after for n, (before, after) in zip(geo.size, geo.padding, strict=True)]
     step, dilation, kernel, whole = two_axes(axes, geo.stride, geo.dilation, geo.kernel, padded)
@@ -181,14 +181,19 @@ def _plan(geo: Geometry) -> tuple[NDArray, tuple[Any, ...]]:
     size = tuple(-(-n // s) for n, s in zip(whole, step, strict=True))
     (down, a), (right, b) = (np.divmod(np.arange(k) * d, s) for k, d, s in zip(kernel, dilation, step, strict=True))
     places, shifts = a[:, None] * step[1] + b, down[:, None] * size[1] + right
-    return (places * math.prod(size) + shifts).reshape(-1), (step, pad, size)
+    channels, plane = np.arange(geo.channels)[:, None, None], math.prod(size)
+    return ((channels * math.prod(step) + places) * plane + shifts).reshape(-1), (step, pad, size)
 
 
-def suits(geo: Geometry, shared: int) -> bool:
-    """Whether these loops are the fastest way to a convolution or to its kernels' gradient; ``shared``: parts that threads share out."""
+def suits(geo: Geometry, shared: int, sums: bool = False) -> bool:
+    """Whether these loops are the fastest way to a convolution or, with ``sums``, to its kernels' gradient, whose lines must be longer.
+
+    ``shared``: parts that threads share out.
+    """
     if geo.groups != 1 or len(geo.size) not in (1, 2) or math.prod(geo.kernel) < 2 or min(map(min, geo.padding)) < 0:
         return False
-    return _SHORTEST <= geo.length >= geo.taps / 2 and geo.taps <= _DEEPEST and (shared >= get_num_threads() or _cost(geo) < WORTH_IT)
+    long = 100 <= geo.length >= geo.taps / 2 if sums else geo.length >= max(36, geo.taps - 256)
+    return long and geo.taps <= _DEEPEST and (shared >= get_num_threads() or _cost(geo) < WORTH_IT)
 
 
 def _cost(geo: Geometry) -> float:
@@ -204,7 +209,7 @@ def _fours(a: NDArray) -> NDArray:
 
 def convolve(geo: Geometry, out: NDArray, x: NDArray, w: NDArray, bias: NDArray | None) -> None:
     """Into ``out``, contiguous."""
-    (shifts, how), kernels = _plan(geo), _fours(w.reshape(geo.filters, geo.channels, -1))
+    (shifts, how), kernels = _plan(geo), _fours(w.reshape(geo.filters, -1))
     b = _fours(np.zeros(geo.filters, x.dtype) if bias is None else bias)
     to, images = pictures(out, 2, geo.images, geo.filters), pictures(x, 2, geo.images, geo.channels)
     parallel(lambda lo, hi: _forward(to, images, kernels, b, shifts, lo, hi, *how), geo.images, cost=_cost(geo), blas=False)
@@ -214,7 +219,7 @@ def weight_grad(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
     """(O, C, *kernel); each thread has filters of its own, so sums do not depend on their number."""
     (shifts, how), fours = _plan(geo), -(-geo.filters // 4)
     gradients, images = pictures(g, 2, geo.images, geo.filters), pictures(x, 2, geo.images, geo.channels)
-    out = np.zeros((fours, geo.channels, shifts.size, 4), x.dtype)
+    out = np.zeros((fours, shifts.size, 4), x.dtype)
     parallel(lambda lo, hi: _weights(out, gradients, images, shifts, lo, hi, *how), fours, cost=_cost(geo), blas=False)
-    found = out.transpose(0, 3, 1, 2).reshape(4 * fours, geo.channels, -1)[: geo.filters]
+    found = out.swapaxes(1, 2).reshape(4 * fours, -1)[: geo.filters]
     return np.ascontiguousarray(found).reshape(geo.filters, geo.channels, *geo.kernel)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,34 +22,40 @@ from ..shape import Reshape
 from .recurrent import Recurrence
 
 
+@lru_cache(maxsize=256)
+def _rows(op: str, kind: str, shapes: tuple[Any, ...], dtypes: tuple[Any, ...]) -> int:
+    """How many states there are. Raises where shapes or dtypes of input, states, weights and biases (shape None: no bias) do not fit."""
+    x, h, *_, ins, wide, b_ih, b_hh = shapes
+    number, size = GATES[kind], h[-1] if h else 0
+    fits = len(ins) == len(wide) == 2 and ins[0] == number * size and wide == (number * size, size) and x[-1:] == ins[1:]
+    if not fits or x[:-1] != h[:-1]:
+        raise ShapeError(
+            f"{op}: shapes do not fit: input is {x}, the state {h}, w_ih {ins}, w_hh {wide}; they must be (N, I), "
+            f"(N, H), ({number} H, I) and ({number} H, H)"
+        )
+    if any(b is not None and b != wide[:1] for b in (b_ih, b_hh)):
+        raise ShapeError(f"{op}: biases must be {wide[:1]}, as many numbers as w_hh has rows: they are {b_ih} and {b_hh}")
+    if len({*dtypes}) > 1 or dtypes[0].kind != "f":
+        raise DTypeError(f"{op}: all operands must have one floating dtype: they are {', '.join(map(str, dtypes))}; convert them")
+    return math.prod(x[:-1])
+
+
 def step(
     op: str, kind: str, input: Array, states: Sequence[Array], weights: Sequence[Array], biases: Sequence[Array | None]
 ) -> list[Array]:
     """The next states; raises where shapes or dtypes do not fit."""
-    x, *hs = [to_operand(a, op) for a in (input, *states)]
-    number, size = GATES[kind], shape_of(hs[0])[-1] if shape_of(hs[0]) else 0
-    ins, wide = map(shape_of, weights)
-    fits = len(ins) == len(wide) == 2 and ins[0] == number * size and wide == (number * size, size) and shape_of(x)[-1:] == ins[1:]
-    if not fits or shape_of(x)[:-1] != shape_of(hs[0])[:-1]:
-        raise ShapeError(
-            f"{op}: shapes do not fit: input is {shape_of(x)}, the state {shape_of(hs[0])}, w_ih {ins}, w_hh {wide}; they must be (N, I), "
-            f"(N, H), ({number} H, I) and ({number} H, H)"
-        )
-    if any(b is not None and shape_of(b) != wide[:1] for b in biases):
-        shapes = [None if b is None else shape_of(b) for b in biases]
-        raise ShapeError(f"{op}: biases must be {wide[:1]}, as many numbers as w_hh has rows: they are {shapes[0]} and {shapes[1]}")
-    given = [x, *hs, *weights, *[b for b in biases if b is not None]]
-    if len({a.dtype for a in given}) > 1 or x.dtype.kind != "f":
-        raise DTypeError(
-            f"{op}: all operands must have one floating dtype: they are {', '.join(str(a.dtype) for a in given)}; convert them"
-        )
-    if any(b is not None for b in biases):
-        weights = [*weights, *(np.zeros(wide[:1], x.dtype) if b is None else b for b in biases)]
-    n = math.prod(shape_of(x)[:-1])
-    flat = [a if len(shape_of(a)) == 2 else Reshape.of(a, shape=(n, shape_of(a)[-1])) for a in (x, *hs)]
-    found = Recurrence.of(*flat, *weights, kind=kind, sizes=(n,), reverse=False)[: len(hs)]
-    found = [Clone.of(a) for a in found]  # what the node saved stays its own where users change their result in place
-    return [a if len(shape_of(h)) == 2 else Reshape.of(a, shape=shape_of(h)) for a, h in zip(found, hs, strict=True)]
+    given = [*[to_operand(a, op) for a in (input, *states)], *weights, *biases]
+    shapes: tuple[Any, ...] = tuple([None if a is None else shape_of(a) for a in given])
+    n = _rows(op, kind, shapes, tuple([a.dtype for a in given if a is not None]))
+    if given[-1] is None or given[-2] is None:
+        both = given[-1] is given[-2]
+        given[-2:] = () if both else [np.zeros(shapes[-3][:1], given[0].dtype) if b is None else b for b in given[-2:]]
+    count, shape = 1 + len(states), shapes[1]
+    if len(shape) != 2:
+        given[:count] = [Reshape.of(a, shape=(n, shape_of(a)[-1])) for a in given[:count]]
+    found = Recurrence.of(*given, kind=kind, sizes=(n,), reverse=False)
+    own = [Clone.of(a) for a in found[: len(states)]]  # what the node saved stays its own where users change their result in place
+    return own if len(shape) == 2 else [Reshape.of(a, shape=shape) for a in own]
 
 
 def _simple(name: str, kind: str) -> None:

@@ -5,6 +5,7 @@ Not here: how a convolution is computed (``kernels/conv.py``), windows as column
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ...kernels.reduce import sum_to
 from ..cast import Connected, contiguous
 from ..index import PutItem
 from ..shape import Reshape
-from .images import as_given, fold_axis, layouts, sizes, unfold_axis
+from .images import as_given, exact, fold_axis, layouts, sizes, unfold_axis
 
 
 class Convolve(Bilinear, title="conv"):
@@ -157,13 +158,23 @@ def _convolve(axes: int, input: Any, weight: Any, bias: Any, stride: Any, paddin
     """Cross-correlation over so many axes: settings in numbers, checked against the shapes."""
     op = f"conv{axes}d"
     x, single = _fitting(op, input, weight, axes, "O, C/groups")
-    xs, (filters, per_group, *kernel) = shape_of(x), shape_of(weight)
+    xs, ws = shape_of(x), shape_of(weight)
+    _check_bias(op, bias, ws, ws[0])
+    if exact(stride) and exact(padding) and exact(dilation) and type(groups) is int:
+        params = _known_settings(op, xs, ws, single, stride, padding, dilation, groups)
+    else:
+        params = _settings(op, xs, ws, single, stride, padding, dilation, groups)
+    return as_given(Convolve.of(x, weight, bias, **params), single)
+
+
+def _settings(op: str, xs: Shape, ws: Shape, single: bool, stride: Any, padding: Any, dilation: Any, groups: int) -> dict[str, Any]:
+    """The parameters of `Convolve`; raises where they, or the shapes with the batch dimension, do not fit."""
+    axes, (filters, per_group, *kernel) = len(ws) - 2, ws
     if groups < 1 or filters % groups or xs[1] != per_group * groups:
         raise ShapeError(
-            f"{op}: channels do not fit: input is {shape_of(input)}, weight is {shape_of(weight)}, groups is {groups}; "
+            f"{op}: channels do not fit: input is {xs[single:]}, weight is {ws}, groups is {groups}; "
             f"input.shape[{int(not single)}] must equal weight.shape[1] * groups, and groups must divide weight.shape[0]"
         )
-    _check_bias(op, bias, shape_of(weight), filters)
     s, d = sizes(stride, axes, op, "stride"), sizes(dilation, axes, op, "dilation")
     if min(*s, *d) < 1:
         raise ArgumentError(f"{op}: stride and dilation must be at least 1: they are {s} and {d}")
@@ -174,7 +185,10 @@ def _convolve(axes: int, input: Any, weight: Any, bias: Any, stride: Any, paddin
                 f"{op}: the kernel does not fit the padded input: input is {xs}, padding {p}, kernel {tuple(kernel)}, dilation {d}; "
                 f"use a smaller kernel or more padding"
             )
-    return as_given(Convolve.of(x, weight, bias, stride=s, padding=p, dilation=d, groups=groups), single)
+    return {"stride": s, "padding": p, "dilation": d, "groups": groups}
+
+
+_known_settings = lru_cache(maxsize=256)(_settings)
 
 
 @public("conv1d", method=False, functional=True)

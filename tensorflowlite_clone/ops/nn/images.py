@@ -60,6 +60,11 @@ def sizes(value: Any, count: int, op: str, name: str) -> Shape:
     return numbers * count if len(numbers) == 1 else numbers
 
 
+def exact(value: Any) -> bool:
+    """Whether it is an int, or a tuple of ints, which no value of another kind equals in a cache."""
+    return {*map(type, value)} <= {int} if type(value) is tuple else type(value) is int
+
+
 def whole(value: Any) -> Shape | None:
     """An integer, or several, as a tuple; None for what is neither."""
     try:

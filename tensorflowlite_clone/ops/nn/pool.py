@@ -9,6 +9,7 @@ Not here: windows that the size of the result implies (``adaptive_pool.py``), ho
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ...kernels import pool as kernels
 from ...kernels.reduce import in_range, power_of_two
 from ..cast import cast
 from ..extrema import ValuesIndices
-from .images import PerImage, as_given, sizes, whole, with_batch
+from .images import PerImage, as_given, exact, sizes, whole, with_batch
 
 
 class MaxPool(PerImage, title="max_pool"):
@@ -138,6 +139,13 @@ class LastWriters(PerImage):
 
 def windows_of(op: str, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> dict[str, Shape]:
     """The settings of windows, a number for each axis."""
+    if exact(kernel_size) and (stride is None or exact(stride)) and exact(padding) and exact(dilation):
+        return _known_windows(op, axes, kernel_size, stride, padding, dilation)
+    return _windows(op, axes, kernel_size, stride, padding, dilation)
+
+
+def _windows(op: str, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> dict[str, Shape]:
+    """`windows_of`, checked."""
     kernel = sizes(kernel_size, axes, op, "kernel_size")
     steps = kernel if stride is None or (not isinstance(stride, int) and whole(stride) == ()) else sizes(stride, axes, op, "stride")
     pads, dilations = sizes(padding, axes, op, "padding"), sizes(dilation, axes, op, "dilation")
@@ -148,6 +156,9 @@ def windows_of(op: str, axes: int, kernel_size: Any, stride: Any, padding: Any, 
     if not op.startswith("max_unpool") and any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
         raise ArgumentError(f"{op}: padding must be at most half of the kernel: padding is {pads}, kernel_size {kernel}")
     return {"kernel_size": kernel, "stride": steps, "padding": pads, "dilation": dilations}
+
+
+_known_windows = lru_cache(maxsize=256)(_windows)
 
 
 # ---- maxima --------------------------------------------------------------------------------------------------------------
