@@ -27,6 +27,7 @@ Block: TypeAlias = tuple[slice, slice]
 
 _NEAR = 1e-6  # a squared distance below this share of the squared lengths has an error, 1e-16 of those, above 1e-10 of itself
 _LEAST = {"f": 1e-30, "d": 1e-290}  # a smaller square lost digits to underflow
+_SHORT_ROW = 64  # coordinates up to which it pays to turn them
 _MOST = 1e37  # below it squares are numbers of float32
 
 
@@ -50,9 +51,14 @@ def distances(x: NDArray, y: NDArray) -> NDArray:
             np.sqrt(o, out=o)
         else:
             o[...] = np.sqrt(squares)
-        if not (squares.min() > bound and squares.max() < math.inf):
-            again = np.nonzero(~((squares > least(block)) & (squares < math.inf)))
-            o[again] = _lengths(x[block], y[block[0]], *again)
+        finite = squares.max() < math.inf
+        if not (finite and squares.min() > bound):
+            doubtful = np.flatnonzero(squares <= bound if finite else ~((squares > bound) & (squares < math.inf)))
+            b, i, j = np.unravel_index(doubtful, squares.shape)
+            if finite:  # few, most of them exact
+                again = squares[b, i, j] <= least(block, b, i, j)
+                b, i, j = b[again], i[again], j[again]
+            o[b, i, j] = _lengths(x[block], y[block[0]], b, i, j)
 
     _in_blocks(work, out.shape, x.shape[2])
     return out.reshape(*stack, *out.shape[1:])
@@ -113,31 +119,37 @@ def _in_blocks(work: Callable[[Block], None], shape: tuple[int, ...], k: int) ->
         parallel(some, len(blocks), cost=b * n * m * (k + 20) * 0.1e-9)
 
 
-def _by_products(x: NDArray, y: NDArray) -> tuple[Callable[[Block], NDArray], Callable[[Block], Any], Any, Any]:
-    """The squares of a block by (-2 x, |x|^2, 1) . (y, 1, |y|^2); the least that are exact, of a block and of all; a bound of all."""
+def _by_products(x: NDArray, y: NDArray) -> tuple[Callable[[Block], NDArray], Callable[..., Any], Any, Any]:
+    """The squares of a block by (x, |x|^2, 1) . (-2 y, 1, |y|^2); the least that is exact, of some pairs and of all; a bound of all."""
     centre = y[:1].sum((0, 1), np.float64) / max(y.shape[1], 1)
     centre = np.where(np.isfinite(centre), centre, 0.0)
     k = x.shape[2]
-    left, right = (np.ones((*a.shape[:2], k + 2)) for a in (x, y))
-    lengths = []
-    for a, wide in ((x, left), (y, right)):
-        np.subtract(a, centre, out=wide[..., :k])
-        lengths.append(np.einsum("bik,bik->bi", wide[..., :k], wide[..., :k]))
-    left[..., :k] *= -2.0
-    left[..., k], right[..., k + 1] = lengths
+    sides, lengths = [], []
+    for a in (x, y):
+        # Short rows lie in memory coordinate by coordinate: NumPy's inner loops are then as long as there are rows.
+        wide = np.empty((len(a), k + 2, a.shape[1])).swapaxes(1, 2) if k <= _SHORT_ROW else np.empty((*a.shape[:2], k + 2))
+        centred = wide[..., :k]
+        np.copyto(centred, a)
+        centred -= centre
+        lengths.append(np.einsum("bik,bik->bi", centred, centred))
+        sides.append(wide)
+    left, right = sides
+    left[..., k], left[..., k + 1] = lengths[0], 1.0
+    right[..., :k] *= -2.0
+    right[..., k], right[..., k + 1] = 1.0, lengths[1]
     columns = right.swapaxes(1, 2)
 
     def squares(block: Block) -> NDArray:
         return np.asarray(np.matmul(left[block], columns[block[0]]))
 
-    def least(block: Block) -> Any:
-        return np.maximum(_NEAR * (lengths[0][block][..., None] + lengths[1][block[0], None]), _LEAST["f"])
+    def least(block: Block, b: NDArray, i: NDArray, j: NDArray) -> Any:
+        return np.maximum(_NEAR * (lengths[0][block][b, i] + lengths[1][block[0]][b, j]), _LEAST["f"])
 
     top = 2.0 * sum(a.max(initial=0.0) for a in lengths)
     return squares, least, max(_NEAR * top, _LEAST["f"]), top
 
 
-def _by_differences(x: NDArray, y: NDArray) -> tuple[Callable[[Block], NDArray], Callable[[Block], Any], Any, Any]:
+def _by_differences(x: NDArray, y: NDArray) -> tuple[Callable[[Block], NDArray], Callable[..., Any], Any, Any]:
     """The same by differences, one coordinate after the other."""
     turned = np.ascontiguousarray(y.swapaxes(1, 2))  # (b, k, m)
 
@@ -151,7 +163,7 @@ def _by_differences(x: NDArray, y: NDArray) -> tuple[Callable[[Block], NDArray],
             total += d
         return total
 
-    return squares, lambda block: _LEAST["d"], _LEAST["d"], 0.0
+    return squares, lambda *pairs: _LEAST["d"], _LEAST["d"], 0.0
 
 
 def _lengths(x: NDArray, y: NDArray, b: NDArray, i: NDArray, j: NDArray) -> NDArray:

@@ -30,6 +30,7 @@ _RECTANGLE_WIDTH = 8  # row length from which sums by products pay
 #: Elements from which places in the flattened array are worth computing.
 WORTH = 1_024
 _PLACE = 4e-9  # seconds for each place that is read or added to, on one thread
+_FEW_BYTES = 3_072  # size of a result of at most 64 rows up to which sums by a product with zeros and ones pay
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
 
@@ -52,6 +53,18 @@ def _add_flat(out: NDArray, indices: NDArray, values: NDArray) -> None:
     where = indices if width == 1 else (indices[:, None] * width + np.arange(width)).reshape(-1)  # (n,) -> (n * D,)
     with np.errstate(all="ignore"):
         np.add.at(out.reshape(-1), where, np.ascontiguousarray(values).reshape(-1))
+
+
+def _add_by_product(rows: int, indices: NDArray, values: NDArray) -> NDArray:
+    """The sums as products with ones where an index names a row, zeros elsewhere; not finite in a whole column where a value is not."""
+    out, some = np.zeros((rows, values.shape[1]), values.dtype), CHUNK // 4 // rows
+    with np.errstate(all="ignore"):
+        for i in range(0, len(indices), some):
+            part = indices[i : i + some]
+            named = np.zeros((len(part), rows), values.dtype)
+            named.reshape(-1)[part + ramp(len(part), rows, 1)] = 1
+            out += named.T @ values[i : i + some]
+    return out
 
 
 def _add_in_rectangle(indices: NDArray, values: NDArray, counts: NDArray, most: int) -> NDArray:
@@ -105,6 +118,10 @@ def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
             with np.errstate(all="ignore"):
                 out[indices[first]] = values.reshape(-1, length, width).sum(axis=1)
             return out
+    if width > 1 and rows <= 64 and out.nbytes <= _FEW_BYTES and values.dtype.char in "fd":
+        sums = _add_by_product(rows, indices, values)
+        if np.isfinite(sums).all():
+            return sums
     if width >= _RECTANGLE_WIDTH and indices.size >= 4 * rows and values.dtype.char in "fd" and rows <= 65_536 and values.size >= 4_096:
         counts = np.bincount(indices, minlength=rows)
         if (most := int(counts.max())) * rows <= 3 * indices.size:

@@ -80,7 +80,10 @@ def out_of_range(products: Array, factors: Array, zeros: Any = None) -> bool:
     if factors.dtype.kind != "f":
         return False
     values = all_values(products)
-    return not np.all(np.isfinite(values)) or (zeros is not None and bool(np.any((values == 0) & ~zeros(all_values(factors)))))
+    if not np.all(np.isfinite(values)):
+        return True
+    vanished = values == 0
+    return zeros is not None and bool(np.any(vanished)) and bool(np.any(vanished & ~zeros(all_values(factors))))
 
 
 def _normal(x: Array, exponent: Array | int) -> Scaled:

@@ -7,8 +7,10 @@ import tensorflowlite_clone as tl
 from tensorflowlite_clone.kernels.distance import distances, distances_grad
 
 R = np.random.default_rng(0)
+LONG = R.normal(size=(30, 100))
 POINTS = {
     "usual": (R.normal(size=(70, 16)), R.normal(size=(900, 16))),
+    "long rows, some of them in both": (LONG, np.r_[LONG[:5], R.normal(size=(40, 100))]),
     "stack": (R.normal(size=(20, 1, 5, 3)), R.normal(size=(3, 7, 3))),
     "far from the origin": (1e4 + R.normal(size=(40, 3)), 1e4 + R.normal(size=(50, 3))),
     "two far groups": (np.r_[R.normal(size=(30, 2)), 1e5 + R.normal(size=(30, 2))],) * 2,

@@ -20,7 +20,8 @@ def add_at(shape: tuple[int, ...], index: Any, values: np.ndarray) -> np.ndarray
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int64])
 @pytest.mark.parametrize(
-    ("rows", "count", "width"), [(5, 40, 3), (5, 40, 1), (5, 40, 64), (1000, 40, 64), (1000, 40, 1), (40, 40, 16), (3, 0, 4), (3, 2, 0)]
+    ("rows", "count", "width"),
+    [(5, 40, 3), (5, 40, 1), (5, 40, 64), (1000, 40, 64), (1000, 40, 1), (40, 40, 16), (3, 0, 4), (3, 2, 0), (7, 9000, 2)],
 )
 def test_add_rows_equals_add_at(rows: int, count: int, width: int, dtype: Any) -> None:
     rng = np.random.default_rng(0)
@@ -44,6 +45,12 @@ def test_add_rows_of_rows_that_all_differ_copies_them() -> None:
     values = np.random.default_rng(1).normal(size=(50, 32))
     values[3] = np.nan
     np.testing.assert_array_equal(add_rows(50, order, values)[order], values)
+
+
+def test_add_rows_that_are_not_finite_reach_their_sums_alone() -> None:
+    indices, values = np.random.default_rng(0).integers(0, 4, 2000), np.random.default_rng(1).normal(size=(2000, 4))
+    values[5, 1], values[6, 2], values[7, 0] = np.nan, np.inf, -1e308
+    np.testing.assert_allclose(add_rows(4, indices, values), add_at((4, 4), indices, values), rtol=1e-12)
 
 
 def test_add_rows_errors_name_the_facts() -> None:
