@@ -271,6 +271,7 @@ def test_equations_that_say_nothing_sensible(equation, shapes, error, message):
             ShapeError,
             r"addmm: input must broadcast to the product: it is \(3,\)",
         ),
+        (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3, 5)), ShapeError, r"linear: weight must have 1 or 2 dimensions: it is \(4, 3, 5\)"),
         (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 5)), ShapeError, r"linear: features differ: input is \(2, 3\), weight is \(4, 5\)"),
         (
             lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3), tl.ones(1, 4)),
