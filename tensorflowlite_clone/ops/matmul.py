@@ -169,17 +169,22 @@ class AffineMap(Bilinear, title="linear"):
     def forward(x, w, b):
         if x.ndim == 2:
             return kernels.affine(x, w, b)
+        if x.ndim == 1 and w.ndim == 2 and x.dtype.char in "fd":  # one row
+            out = w.dot(x)
+            if b is not None:
+                out += b
+            return out
         return kernels.affine(kernels.rows_of(x), w, b).reshape(*x.shape[:-1], w.shape[0])
 
     @fused(kernels.matmul)
     def grad_x(g, w):
         return np.matmul(g, w)
 
-    @fused(lambda g, x: kernels.stacked_product(g, x))
+    @fused(lambda g, x: np.multiply.outer(g, x) if g.ndim == 1 else kernels.stacked_product(g, x))
     def grad_w(g, x):
         return np.matmul(np.swapaxes(flat_rows(g), -1, -2), flat_rows(x))
 
-    @fused(lambda g: column_sum(g if g.ndim == 2 else kernels.rows_of(g)))
+    @fused(lambda g: column_sum(g) if g.ndim == 2 else g if g.ndim == 1 else column_sum(kernels.rows_of(g)))
     def grad_b(g):
         return np.sum(flat_rows(g), axis=0)
 
