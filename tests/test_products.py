@@ -271,6 +271,7 @@ def test_equations_that_say_nothing_sensible(equation, shapes, error, message):
             ShapeError,
             r"addmm: input must broadcast to the product: it is \(3,\)",
         ),
+        (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3, 5)), ShapeError, r"linear: weight must have 1 or 2 dimensions: it is \(4, 3, 5\)"),
         (lambda: F.linear(tl.ones(2, 3), tl.ones(4, 5)), ShapeError, r"linear: features differ: input is \(2, 3\), weight is \(4, 5\)"),
         (
             lambda: F.linear(tl.ones(2, 3), tl.ones(4, 3), tl.ones(1, 4)),
@@ -313,3 +314,19 @@ def test_affine_maps_of_few_and_many_rows(sizes, dtype):
     for wrong in ((x, w[:, 1:], b), (x, w, b[1:])):
         with pytest.raises(ValueError):
             affine(*wrong)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (0, 3), (2, 5, 3)])
+def test_linear_of_one_row_is_that_of_many(shape, bias):
+    x, w, b, g = normal(*shape), normal(4, 3, seed=1), normal(4, seed=2), normal(*shape[:-1], 4, seed=3)
+    leaves = [tl.tensor(a, requires_grad=True) for a in ((x, w, b) if bias else (x, w))]
+    seed = tl.tensor(g)
+    out = F.linear(*leaves)
+    out.backward(seed)
+    seed.fill_(7.0)  # nobody's gradient is its memory
+    rows, cotangents = x.reshape(-1, 3), g.reshape(-1, 4)
+    np.testing.assert_allclose(out.detach().numpy(), x @ w.T + (b if bias else 0.0))
+    expected = [(cotangents @ w).reshape(shape), cotangents.T @ rows, cotangents.sum(0)]
+    for leaf, e in zip(leaves, expected, strict=False):
+        np.testing.assert_allclose(leaf.grad.numpy(), e, atol=1e-15)

@@ -43,7 +43,7 @@ __all__ = [
 FEW = 1024
 
 _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
-_SMALL = 2_048  # elements below which a scalar operand costs less than an array of zeros
+_TINY = 128  # elements up to which choosing by branches costs less than what hides the cost of branches
 _SQRT_HALF = math.sqrt(0.5)
 INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 TANH_A = math.sqrt(2.0 / math.pi)
@@ -54,11 +54,16 @@ ATANH_PHI = tuple(c * 0.5 ** (6 - i) * _SQRT_HALF for i, c in enumerate(ATANH_ER
 
 
 @lru_cache(maxsize=32)
-def _zeros(dtype: np.dtype[Any]) -> NDArray:
-    """A read-only chunk of zeros: NumPy vectorises ``maximum`` of two arrays, not of an array and a scalar."""
+def _chunk_of_zeros(dtype: np.dtype[Any]) -> NDArray:
     zeros = np.zeros(CHUNK, dtype)
     zeros.flags.writeable = False
     return zeros
+
+
+@lru_cache(maxsize=256)
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray:
+    """At most a chunk of read-only zeros: NumPy vectorises ``maximum`` of two arrays, not of an array and a scalar, which it converts."""
+    return _chunk_of_zeros(dtype)[: math.prod(shape)].reshape(shape)
 
 
 def _overwrite(out: NDArray, mask: NDArray, values: NDArray) -> None:
@@ -73,10 +78,10 @@ def _overwrite(out: NDArray, mask: NDArray, values: NDArray) -> None:
 
 
 def _relu_step(out: NDArray, x: NDArray) -> None:
-    np.maximum(x, _zeros(x.dtype)[: x.size].reshape(x.shape), out=out)
+    np.maximum(x, _zeros(x.shape, x.dtype), out=out)
 
 
-@twin(_SMALL)
+@twin(2_048)
 def relu(x: NDArray) -> NDArray:
     """Rectified linear unit, element-wise: ``max(x, 0)``; NaN stays.
 
@@ -86,11 +91,9 @@ def relu(x: NDArray) -> NDArray:
     array([0., 2.])
     """
     x = np.asarray(x)
-    if x.size < _SMALL or x.dtype == np.float16:
-        return np.asarray(np.maximum(x, 0))
     if x.size <= CHUNK:
-        return np.asarray(np.maximum(x, _zeros(x.dtype)[: x.size].reshape(x.shape)))
-    return chunked(_relu_step, x, cost=0.15)
+        return np.asarray(np.maximum(x, _zeros(x.shape, x.dtype)))
+    return np.maximum(x, 0) if x.dtype == np.float16 else chunked(_relu_step, x, cost=0.15)
 
 
 def _relu_grad_step(out: NDArray, g: NDArray, ans: NDArray) -> None:
@@ -108,6 +111,8 @@ def relu_grad(g: NDArray, ans: NDArray) -> NDArray:
     >>> relu_grad(np.array([3.0, np.inf]), np.array([2.0, 0.0]))
     array([3., 0.])
     """
+    if g.size <= _TINY:
+        return np.where(ans, g, _zeros((), g.dtype))
     if g.size <= CHUNK or g.dtype == np.float16:
         return np.asarray(np.multiply(g.view(_BITS[g.dtype.itemsize]), ans != 0)).view(g.dtype)
     return chunked(_relu_grad_step, g, ans, cost=0.35)
@@ -252,7 +257,7 @@ def _log_sigmoid_step(out: NDArray, x: NDArray) -> None:
     np.negative(out, out=out)
     np.exp(out, out=out)
     np.log1p(out, out=out)
-    np.subtract(np.minimum(x, _zeros(x.dtype)[: x.size].reshape(x.shape)), out, out=out)
+    np.subtract(np.minimum(x, _zeros(x.shape, x.dtype)), out, out=out)
 
 
 @twin(EARLY, "f")
@@ -303,7 +308,7 @@ def softplus(x: NDArray, beta: float, threshold: float) -> NDArray:
         np.negative(out, out=out)
         np.exp(out, out=out)
         np.log1p(out, out=out)
-        out += np.maximum(z, _zeros(x.dtype)[: x.size].reshape(x.shape))
+        out += np.maximum(z, _zeros(x.shape, x.dtype))
         out /= beta
         linear = z > threshold
         if linear.any():
@@ -345,7 +350,7 @@ def elu(x: NDArray, alpha: float) -> NDArray:
     """
 
     def step(out: NDArray, x: NDArray) -> None:
-        zeros = _zeros(x.dtype)[: x.size].reshape(x.shape)
+        zeros = _zeros(x.shape, x.dtype)
         np.minimum(x, zeros, out=out)
         np.expm1(out, out=out)
         out *= alpha
@@ -363,7 +368,7 @@ def elu_grad(g: NDArray, x: NDArray, alpha: float) -> NDArray:
     """
 
     def step(out: NDArray, g: NDArray, x: NDArray) -> None:
-        np.fmin(x, _zeros(x.dtype)[: x.size].reshape(x.shape), out=out)
+        np.fmin(x, _zeros(x.shape, x.dtype), out=out)
         np.exp(out, out=out)
         out *= g
         if alpha != 1.0:

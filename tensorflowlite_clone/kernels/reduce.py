@@ -58,7 +58,7 @@ def row_sum(a: NDArray) -> NDArray:
     array([3., 7.])
     """
     if a.size >= _BLAS_WORTH_ROWS and a.shape[1] <= _BLAS_LIMIT and a.dtype.char in "fd" and a.flags.c_contiguous:
-        return np.asarray(np.matmul(a, _ones(a.shape[1], a.dtype)))
+        return np.asarray(a.dot(_ones(a.shape[1], a.dtype)))
     return _add(a, 1)
 
 
@@ -72,7 +72,7 @@ def column_sum(a: NDArray) -> NDArray:
     if rows < 16 or not _by_blas(a) or not a.flags.c_contiguous:
         return _add(a, 0)
     if rows <= _BLAS_LIMIT:
-        return np.asarray(np.matmul(_ones(rows, a.dtype), a))
+        return np.asarray(_ones(rows, a.dtype).dot(a))
     blocks = rows // _BLAS_LIMIT
     whole = a[: blocks * _BLAS_LIMIT].reshape(blocks, _BLAS_LIMIT, a.shape[1])  # (N, D) -> (blocks, 4096, D)
     partial = np.empty((blocks + 1, a.shape[1]), a.dtype)

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from .._errors import ArgumentError, DimensionError, ShapeError
+from .._state import QUIET
 from .._typing import NDArray
 from .chunks import CHUNK
 from .fast import EARLY, twin
@@ -48,8 +49,7 @@ def _by_rows(work: Callable[[int, int], None], rows: int, length: int, cost: flo
     """Call ``work(lo, hi)`` on blocks of rows that fit the cache, the same ones on any number of threads, and enough to share them out."""
     block = max(1, min(CHUNK // max(length, 1), -(-rows // 8)))
     if rows * length <= CHUNK:
-        with np.errstate(all="ignore"):
-            work(0, rows)
+        QUIET.copy().run(work, 0, rows)
         return
 
     def slices(lo: int, hi: int) -> None:
@@ -95,6 +95,14 @@ def softmax_rows(x: NDArray, out: NDArray, scale: Any) -> None:
     out *= np.divide(scale, sums, out=sums)[:, None]
 
 
+def _softmax(x: NDArray, axis: int) -> NDArray:
+    """All at once."""
+    out: NDArray = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    np.exp(out, out=out)
+    out /= np.add.reduce(out, axis=axis, keepdims=True)
+    return out
+
+
 @twin(EARLY, "f")
 @in_float32
 def softmax(x: NDArray, axis: int) -> NDArray:
@@ -112,11 +120,8 @@ def softmax(x: NDArray, axis: int) -> NDArray:
     if x.size == 0:
         return np.empty(x.shape, x.dtype)
     if x.size <= _SMALL or not _is_last(x, axis):
-        with np.errstate(all="ignore"):
-            out: NDArray = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-            np.exp(out, out=out)
-            out /= np.add.reduce(out, axis=axis, keepdims=True)
-        return out
+        found: NDArray = QUIET.copy().run(_softmax, x, axis)
+        return found
     rows = _matrix(x)
     out = np.empty(rows.shape, x.dtype)
 
@@ -134,6 +139,15 @@ def softmax_grad_rows(g: NDArray, ans: NDArray, out: NDArray) -> None:
     out *= ans
 
 
+def _softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
+    """All at once."""
+    out = np.asarray(g * ans)
+    total = np.add.reduce(out, axis=axis if ans.ndim else None, keepdims=True)
+    np.subtract(g, total, out=out)
+    out *= ans
+    return out
+
+
 @twin(EARLY, "f")
 @in_float32
 def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
@@ -143,12 +157,7 @@ def softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     array([ 0.25, -0.25])
     """
     if ans.size <= _SMALL or not _is_last(ans, axis):
-        with np.errstate(all="ignore"):
-            out = np.asarray(g * ans)
-            total = np.add.reduce(out, axis=axis if ans.ndim else None, keepdims=True)
-            np.subtract(g, total, out=out)
-            out *= ans
-        return out
+        return QUIET.copy().run(_softmax_grad, g, ans, axis)
     cotangents, rows = _matrix(g), _matrix(ans)
     out = np.empty(rows.shape, ans.dtype)
 
@@ -164,6 +173,13 @@ def log_softmax_rows(x: NDArray, out: NDArray) -> None:
     """Write the logarithm of the softmax of each row of ``x`` (n, L) to ``out``."""
     np.subtract(x, row_max(x)[:, None], out=out)
     out -= np.log(row_sum(np.exp(out)))[:, None]
+
+
+def _log_softmax(x: NDArray, axis: int) -> NDArray:
+    """All at once."""
+    out: NDArray = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
+    return out
 
 
 @twin(EARLY, "f")
@@ -182,10 +198,8 @@ def log_softmax(x: NDArray, axis: int) -> NDArray:
     if x.size == 0:
         return np.empty(x.shape, x.dtype)
     if x.size <= _SMALL or not _is_last(x, axis):
-        with np.errstate(all="ignore"):
-            out: NDArray = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-            out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
-        return out
+        found: NDArray = QUIET.copy().run(_log_softmax, x, axis)
+        return found
     rows = _matrix(x)
     out = np.empty(rows.shape, x.dtype)
 
@@ -204,6 +218,16 @@ def log_softmax_grad_rows(g: NDArray, ans: NDArray, out: NDArray) -> None:
     np.subtract(g, out, out=out)
 
 
+def _log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
+    """All at once."""
+    out = np.asarray(np.exp(ans))
+    if ans.ndim:
+        out *= np.add.reduce(g, axis=axis, keepdims=True)
+    else:
+        out = np.asarray(out * g)
+    return np.asarray(np.subtract(g, out))
+
+
 @twin(EARLY, "f")
 @in_float32
 def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
@@ -213,13 +237,7 @@ def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> NDArray:
     array([ 0.5, -0.5])
     """
     if ans.size <= _SMALL or not _is_last(ans, axis):
-        with np.errstate(all="ignore"):
-            out = np.asarray(np.exp(ans))
-            if ans.ndim:
-                out *= np.add.reduce(g, axis=axis, keepdims=True)
-            else:
-                out = np.asarray(out * g)
-            return np.asarray(np.subtract(g, out))
+        return QUIET.copy().run(_log_softmax_grad, g, ans, axis)
     cotangents, rows = _matrix(g), _matrix(ans)
     out = np.empty(rows.shape, ans.dtype)
 
@@ -366,7 +384,7 @@ def cross_entropy(
     rows, classes = x.shape
     weights = _row_weights(x, labels, valid, weight)
     if x.size <= _SMALL and weights is None and not label_smoothing and reduction != "none":
-        return _small_cross_entropy(x, labels, rows if reduction == "mean" else 1)
+        return QUIET.copy().run(_small_cross_entropy, x, labels, rows if reduction == "mean" else 1)
     logits = np.ascontiguousarray(x)
     losses = np.empty(rows, x.dtype)
 
@@ -403,14 +421,13 @@ def _numbers(n: int) -> NDArray:
 
 def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray:
     """The summed losses of some rows, divided."""
-    with np.errstate(all="ignore"):
-        top = np.maximum.reduce(x, axis=1, keepdims=True)
-        if not np.isfinite(top).all():
-            top = _finite_shift(top)
-        sums = np.add.reduce(np.exp(x - top), axis=1)
-        losses = top[:, 0] - x[_numbers(len(x)), labels]
-        losses += np.log(sums, out=sums)
-        return np.asarray(np.add.reduce(losses) / x.dtype.type(divisor))
+    top = np.maximum.reduce(x, axis=1, keepdims=True)
+    if not np.isfinite(top).all():
+        top = _finite_shift(top)
+    sums = np.add.reduce(np.exp(x - top), axis=1)
+    losses = top[:, 0] - x[_numbers(len(x)), labels]
+    losses += np.log(sums, out=sums)
+    return np.asarray(np.add.reduce(losses) / x.dtype.type(divisor))
 
 
 @twin(64, "f", at=1)

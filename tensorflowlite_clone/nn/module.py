@@ -33,9 +33,14 @@ class _Entry:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, module: Any, owner: type) -> Any:
+    def __get__(self, module: Any, owner: Any) -> Any:
         if module is None:
             raise AttributeError(f"type object {owner.__name__!r} has no attribute {self.name!r}")
+        if owner.__getattr__ is _ordinary:
+            try:
+                return module.__dict__["_parameters"][self.name]
+            except KeyError:  # somewhere else, or nowhere
+                pass
         return module.__getattr__(self.name)
 
 
@@ -416,6 +421,9 @@ class Module(Stateful, Convertible, Hookable):
             return f"{type(self).__name__}({extra})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"
 
+
+#: What finds attributes, unless a class has its own way.
+_ordinary = Module.__getattr__
 
 if TYPE_CHECKING:
 

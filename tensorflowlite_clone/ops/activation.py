@@ -231,7 +231,7 @@ class PReLU(Elementwise, title="prelu"):
 @inplace_option("relu", twin=True, outside=True)
 def _relu(input: Array, inplace: bool = False) -> Array:
     """``max(x, 0)``; the derivative at 0 is 0. Shape: any -> same."""
-    return ReLU.of(to_operand(input, "relu"))
+    return ReLU.of(input if isinstance(input, Boxed) else to_operand(input, "relu"))
 
 
 @public("expit", "special.expit", method=False, out=True)

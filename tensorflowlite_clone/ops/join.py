@@ -114,9 +114,11 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     >>> tl.cat([tl.zeros(1, 2), tl.ones(2, 2)]).shape
     (3, 2)
     """
+    if type(tensors) in (tuple, list) and len(tensors) == 2:
+        x, y = tensors
+        if isinstance(x, Taped) and isinstance(y, Taped) and type(x.array) is np.ndarray is type(y.array) and x.ndim == y.ndim > 0:
+            return Append.of(x, y, axis=normalize_axis(dim, x.ndim, "cat"))
     xs = _sequence(tensors, "cat")
-    if len(xs) == 2 and _plain(xs) and xs[0].array.ndim == xs[1].array.ndim > 0:
-        return Append.of(*xs, axis=normalize_axis(dim, xs[0].array.ndim, "cat"))
     shapes = [shape_of(x) for x in xs]
     if not all(shapes):
         raise ShapeError("cat: 0-d tensors have no dimension to join along; use stack, or unsqueeze(0) them first")

@@ -21,6 +21,7 @@ from ..core.levels import is_plainly
 from ..core.operation import fused
 from ..core.publish import OPERANDS, implements, public, to_operand, to_operands
 from ..core.registry import install_method
+from ..core.tensor import Taped
 from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from .cast import cast
@@ -36,7 +37,7 @@ class MatMul(Bilinear, LinedUp, title="matmul"):
     def forward(x, y):
         return kernels.matmul(x, y)
 
-    @fused(lambda g, y: kernels.matmul(g, np.swapaxes(y, -1, -2)))
+    @fused(lambda g, y: kernels.matmul(g, y.swapaxes(-1, -2)))
     def grad_x(g, y):
         return MatMul.of(g, np.swapaxes(y, -1, -2))
 
@@ -74,7 +75,7 @@ class MatVec(Bilinear, title="matmul"):
     def grad_x(g, y):
         return np.expand_dims(g, 1) * y
 
-    @fused(lambda g, x: kernels.matmul(np.swapaxes(x, 0, 1), g))
+    @fused(lambda g, x: kernels.matmul(g, x))
     def grad_y(g, x):
         return MatVec.of(np.swapaxes(x, 0, 1), g)
 
@@ -91,7 +92,7 @@ class MatVec(Bilinear, title="matmul"):
 def _weight_gradient(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if len(y_shape) == 2 < x.ndim:
         return kernels.stacked_product(x, g)
-    return kernels.matmul(np.swapaxes(x, -1, -2), g)
+    return kernels.matmul(x.swapaxes(-1, -2), g)
 
 
 def flat_rows(a: Array) -> Array:
@@ -149,7 +150,13 @@ def _beside(b: Any, product: Any) -> Any:
     return product(load("sparse").matmul) if type(b).__module__.startswith("scipy.sparse") else NotImplemented
 
 
-install_method("__matmul__", lambda a, b: matmul(a, b) if isinstance(b, Boxed) else _beside(b, lambda f: f(a, b)))
+def _operator(a: Any, b: Any) -> Any:
+    if isinstance(b, Boxed):
+        return MatMul.of(a, b) if len(a.shape) == 2 == len(b.shape) else matmul(a, b)
+    return _beside(b, lambda f: f(a, b))
+
+
+install_method("__matmul__", _operator)
 install_method("__rmatmul__", lambda a, b: _beside(b, lambda f: f(b, a)))
 
 
@@ -160,18 +167,24 @@ class AffineMap(Bilinear, title="linear"):
     addend = "b"
 
     def forward(x, w, b):
-        out = kernels.affine(x if x.ndim == 2 else kernels.rows_of(x), w, b)
-        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], w.shape[0])
+        if x.ndim == 2:
+            return kernels.affine(x, w, b)
+        if x.ndim == 1 and w.ndim == 2 and x.dtype.char in "fd":  # one row
+            out = w.dot(x)
+            if b is not None:
+                out += b
+            return out
+        return kernels.affine(kernels.rows_of(x), w, b).reshape(*x.shape[:-1], w.shape[0])
 
-    @fused(lambda g, w: kernels.matmul(kernels.rows_of(g), w).reshape(*g.shape[:-1], w.shape[1]))
+    @fused(kernels.matmul)
     def grad_x(g, w):
         return np.matmul(g, w)
 
-    @fused(lambda g, x: kernels.stacked_product(g, x))
+    @fused(lambda g, x: np.multiply.outer(g, x) if g.ndim == 1 else kernels.stacked_product(g, x))
     def grad_w(g, x):
         return np.matmul(np.swapaxes(flat_rows(g), -1, -2), flat_rows(x))
 
-    @fused(lambda g: column_sum(kernels.rows_of(g)))
+    @fused(lambda g: column_sum(g) if g.ndim == 2 else g if g.ndim == 1 else column_sum(kernels.rows_of(g)))
     def grad_b(g):
         return np.sum(flat_rows(g), axis=0)
 
@@ -216,7 +229,11 @@ def _linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     if not isinstance(input, Boxed):
         input = to_operand(input, "linear")
+    if isinstance(weight, Taped) and weight.array.ndim == 2 and (bias is None or (isinstance(bias, Taped) and bias.array.ndim == 1)):
+        return AffineMap.of(input, weight, bias)
     lines = len(shape_of(weight)) - 1
+    if lines > 1:
+        raise ShapeError(f"linear: weight must have 1 or 2 dimensions: it is {shape_of(weight)}; pass (out, in), or (in)")
     if bias is not None and len(shape_of(bias)) != lines:
         raise ShapeError(f"linear: bias must have {max(lines, 0)} dimension(s): it is {shape_of(bias)}, weight is {shape_of(weight)}")
     if lines:

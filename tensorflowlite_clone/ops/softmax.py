@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Axes, Dims, DTypeLike
-from ..core.broadcast import expand_reduced, normalize_axis, shape_of
+from ..core.boxed import Boxed
+from ..core.broadcast import expand_reduced, normalize_axis
 from ..core.families import AxisWise, Reduction
 from ..core.operation import fused
 from ..core.publish import public, require_operands, to_operand
@@ -93,17 +94,18 @@ def _complex_logsumexp(x: Any, axis: Axes, keepdims: bool) -> Any:
 
 def _along(op: type[AxisWise], input: Array, dim: int | None, dtype: DTypeLike) -> Array:
     """``op`` along ``dim``; a 0-d tensor has one element along it."""
-    x = to_operand(input, op.title())
+    x = input if isinstance(input, Boxed) else to_operand(input, op.title())
     x = x if dtype is None else cast(x, dtype)
+    n = len(x.shape)
     if dim is None:
-        dim = 0 if len(shape_of(x)) in (0, 1, 3) else 1
+        dim = 0 if n in (0, 1, 3) else 1
         warnings.warn(
-            f"{op.title()}: dim is not given: taking {dim} for {len(shape_of(x))} dimension(s), as PyTorch does; pass dim=",
+            f"{op.title()}: dim is not given: taking {dim} for {n} dimension(s), as PyTorch does; pass dim=",
             UserWarning,
             stacklevel=stacklevel(),
         )
-    axis = normalize_axis(dim, len(shape_of(x)), op.title())
-    if not shape_of(x):
+    axis = normalize_axis(dim, n, op.title())
+    if not n:
         return np.reshape(op.of(np.reshape(x, (1,)), axis=0), ())
     return op.of(x, axis=axis)
 

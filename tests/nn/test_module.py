@@ -535,3 +535,17 @@ def test_parameters_of_layers_are_read_where_they_stand():
         layer.weight  # noqa: B018
     layer.weight = tl.zeros(3, 2)  # no parameter any more
     assert layer.weight is vars(layer)["weight"]
+
+
+def test_parameters_are_asked_of_a_class_that_finds_attributes_its_own_way():
+    class Doubled(nn.Linear):
+        def __getattr__(self, name):
+            found = super().__getattr__(name)
+            return found * 2 if name == "weight" else found
+
+    layer = Doubled(2, 1, bias=False)
+    torch_like = layer._parameters["weight"].detach().numpy()
+    np.testing.assert_array_equal(layer(tl.eye(2)).detach().numpy().T, 2 * torch_like)
+    del layer._parameters["bias"]
+    with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'bias'"):
+        layer(tl.eye(2))

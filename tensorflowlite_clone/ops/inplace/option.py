@@ -26,6 +26,8 @@ def inplace_option(name: str, twin: bool = False, outside: bool = False) -> Call
 
         @functools.wraps(f)
         def function(*args: Any, **kwargs: Any) -> Array:
+            if not kwargs and len(args) <= place:
+                return f(*args)
             if len(args) > place:
                 args, kwargs = args[:place], kwargs | {"inplace": args[place]}
             if not kwargs.pop("inplace", False):
