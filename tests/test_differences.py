@@ -315,7 +315,7 @@ def counts_of_steps():
     for step in (saved["step"], 3):
         again = tl.optim.NAdam([leaf(1.0, 2.0)])
         again.load_state_dict({**optimizer.state_dict(), "state": {0: {**saved, "step": step}}})
-        assert [*again.state.values()][0]["step"] == 3
+        assert next(iter(again.state.values()))["step"] == 3
 
 
 @says("`func.functional_call` refuses the name of a parametrized tensor")

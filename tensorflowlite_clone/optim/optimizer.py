@@ -318,7 +318,7 @@ class Optimizer(Hooked):
         found = dict(state)
         for key in self.numbers if self.formula is not None and self.gradients != "sparse" else ():
             if is_number(v := found.get(key)):
-                found[key] = Tensor.wrap(np.array(v, np.float32 if np.float32(v) == v else np.float64), 0)
+                found[key] = Tensor.wrap(np.array(v, np.float32 if float(np.float32(v)) == v else np.float64), 0)
         return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
