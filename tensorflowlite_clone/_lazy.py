@@ -31,7 +31,7 @@ LATER = {
         "tensors",
     ),
     "scipy": ("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "special", "stats"),
-    "utils": ("dlpack", "offload", "tensorboard"),
+    "utils": ("benchmark", "dlpack", "flop_counter", "offload", "tensorboard"),
 }  # fmt: skip
 
 #: Top-level functions whose operations are loaded by the module of a namespace.

@@ -12,16 +12,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar
+from types import FunctionType
+from typing import Any, Self
 
 from ._errors import OperandError
+from ._lazy import load
 from ._lazy import public as _public
+from ._state import freed_by_fork
 from .core.boxed import Boxed
 from .core.methods import Methods
 from .core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS
 from .core.tensor import Taped, Tensor
+
+PACKAGE = __name__.partition(".")[0]
 
 __all__ = [
     "Subclass", "TorchFunctionMode", "asking", "get_ignored_functions", "get_overridable_functions", "get_testing_overrides",
@@ -58,23 +64,27 @@ INPLACE = {"add": "add_", "sub": "sub_", "mul": "mul_", "truediv": "div_", "floo
 COMMUTING = {"add", "mul"}
 
 
-#: Functions that ask nobody: they make tensors, or ask and set things.
-IGNORED = frozenset(
-    """are_deterministic_algorithms_enabled arange as_tensor asarray can_cast compile empty empty_permuted empty_strided eye finfo
-    from_file from_numpy frombuffer full get_default_device get_default_dtype get_deterministic_debug_mode
-    get_float32_matmul_precision get_num_interop_threads get_num_threads get_rng_state hamming_window hann_window bartlett_window
-    blackman_window kaiser_window iinfo initial_seed is_anomaly_check_nan_enabled is_anomaly_enabled
-    is_deterministic_algorithms_warn_only_enabled is_grad_enabled is_inference_mode_enabled is_storage is_tensor
-    is_warn_always_enabled linspace load logspace manual_seed ones promote_types rand randint randn randperm range save
-    scalar_tensor seed set_default_device set_default_dtype set_default_tensor_type set_deterministic_debug_mode
-    set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_num_threads set_printoptions set_rng_state
-    set_warn_always sparse_coo_tensor tensor tril_indices triu_indices typename use_deterministic_algorithms vmap zeros""".split()  # noqa: SIM905
+#: Functions that ask nobody: they make tensors,
+MAKERS = frozenset(
+    """arange as_tensor asarray empty empty_permuted empty_strided eye from_file from_numpy frombuffer full hamming_window hann_window
+    bartlett_window blackman_window kaiser_window linspace logspace ones rand randint randn randperm range scalar_tensor
+    sparse_coo_tensor tensor tril_indices triu_indices zeros""".split()  # noqa: SIM905
 )
+#: or ask and set things: those are not shown to modes either.
+SETTINGS = frozenset(
+    """are_deterministic_algorithms_enabled can_cast compile finfo get_default_device get_default_dtype get_deterministic_debug_mode
+    get_float32_matmul_precision get_num_interop_threads get_num_threads get_rng_state iinfo initial_seed is_anomaly_check_nan_enabled
+    is_anomaly_enabled is_deterministic_algorithms_warn_only_enabled is_grad_enabled is_inference_mode_enabled is_storage is_tensor
+    is_warn_always_enabled load manual_seed promote_types save seed set_default_device set_default_dtype set_default_tensor_type
+    set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_num_threads
+    set_printoptions set_rng_state set_warn_always typename use_deterministic_algorithms vmap""".split()  # noqa: SIM905
+)
+IGNORED = MAKERS | SETTINGS
 
 
 class _State(threading.local):
     disabled = False
-    modes: ClassVar[list[Any]] = []
+    modes: tuple[Any, ...] = ()
 
 
 _state = _State()
@@ -327,14 +337,116 @@ def _install() -> None:
 _install()
 
 
-class TorchFunctionMode:
-    """``with mode:`` would see every function; there is nobody who shows them. Raises `OperandError` when it is entered."""
+# ---- modes ------------------------------------------------------------------------------------------------------------------------
+#: The modules whose functions are shown to modes, below the package and below ``torch``.
+SHOWN = ("", "nn.functional", "linalg", "fft", "special")
+#: While there is a mode: where wrapped functions and methods stand, their names, and what stood there.
+_replaced: list[tuple[Any, str, Any]] = []
+_entered = 0
+_lock = freed_by_fork(threading.Lock())
 
-    def __enter__(self) -> Any:
-        raise OperandError("TorchFunctionMode: functions are not shown to modes; tl.profiler sees every operation")
+
+def _shown(function: Callable[..., Any], operator: str = "") -> Callable[..., Any]:
+    """``function``, which the thread's innermost mode is shown first; that is off meanwhile, so it may call what it likes."""
+
+    @functools.wraps(function)
+    def shown(*args: Any, **kwargs: Any) -> Any:
+        modes = _state.modes
+        if not modes:
+            return function(*args, **kwargs)
+        func: Any = shown
+        if operator:
+            name, args = _told(operator, args)
+            func = getattr(Tensor, name)
+        types = tuple(dict.fromkeys(type(a) for a in _relevant(args, kwargs) if _asks(type(a))))
+        _state.modes = modes[:-1]
+        try:
+            answer = modes[-1].__torch_function__(func, types, args, kwargs)
+        finally:
+            _state.modes = modes
+        if answer is NotImplemented:
+            raise OperandError(f"{func.__name__}: {type(modes[-1]).__name__}.__torch_function__ gave NotImplemented; call func there")
+        return answer
+
+    return shown
+
+
+def _show() -> None:
+    """Put wrapped functions and methods in place, for the first mode."""
+    for space in SHOWN:
+        load(space or "nn.functional")
+        for module in filter(None, (sys.modules.get(f"{root}.{space}".strip(".")) for root in (PACKAGE, "torch"))):
+            for name, value in [*vars(module).items()]:
+                if isinstance(value, FunctionType) and name[0] != "_" and name not in SETTINGS and PACKAGE in (value.__module__ or PACKAGE):
+                    _replaced.append((module, name, value))
+                    setattr(module, name, _shown(value))
+    for name, value in METHODS.items():
+        if name not in PLAIN and isinstance(value, FunctionType):
+            _replaced.append((Tensor, name, vars(Tensor).get(name)))
+            setattr(Tensor, name, _shown(_inherited(name), name if name[:2] == "__" else ""))
+
+
+def _inherited(name: str) -> Callable[..., Any]:
+    """The method of tensors, whichever it is when it is called: compiled calls take one another's place."""
+    own = vars(Tensor).get(name)
+    before = getattr(Tensor, name)
+
+    @functools.wraps(before)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return (own or getattr(super(Tensor, Tensor), name))(*args, **kwargs)
+
+    return call
+
+
+def _hide() -> None:
+    """Put back what stood there."""
+    while _replaced:
+        owner, name, value = _replaced.pop()
+        if value is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, value)
+
+
+class TorchFunctionMode:
+    """``with mode:`` shows calls of functions, methods and operators to ``mode.__torch_function__(func, types, args, kwargs)``.
+
+    What that returns is the result; it calls ``func(*args, **kwargs)`` for the usual one. Inside of it the mode is off. Of nested modes the
+    inner one is shown calls first. Shown is what is looked up in its module when it is called (``tl.sin``, ``F.relu``, which layers
+    call, ``x + 1`` as ``Tensor.add``); attributes, and functions taken out of their module before, are not.
+
+    >>> import tensorflowlite_clone as tl
+    >>> class Names(TorchFunctionMode):
+    ...     def __torch_function__(self, func, types, args=(), kwargs=None):
+    ...         print(func.__name__)
+    ...         return func(*args, **(kwargs or {}))
+    >>> with Names():
+    ...     y = tl.nn.functional.relu(tl.ones(2)) * 3
+    ones
+    relu
+    mul
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call ``func``; classes say what else."""
+        return func(*args, **(kwargs or {}))
+
+    def __enter__(self) -> Self:
+        global _entered
+        with _lock:
+            if not _entered:
+                _show()
+            _entered += 1
+        _state.modes = (*_state.modes, self)
+        return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing was begun."""
+        global _entered
+        _state.modes = _state.modes[:-1]
+        with _lock:
+            _entered -= 1
+            if not _entered:
+                _hide()
 
 
 BaseTorchFunctionMode = TorchFunctionMode

@@ -300,6 +300,24 @@ def settings():
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
+@says("What an optimizer's `state` counts")
+def counts_of_steps():
+    p = leaf(1.0, 2.0)
+    optimizer = tl.optim.NAdam([p])
+    for _ in range(3):
+        p.grad = p.detach() * 2
+        optimizer.step()
+    saved = optimizer.state_dict()["state"][0]
+    assert optimizer.state[p]["step"] == 3 and type(optimizer.state[p]["step"]) is int
+    assert (
+        saved["step"].item() == 3 and saved["mu_product"].item() == optimizer.state[p]["mu_product"] and saved["step"].dtype == tl.float32
+    )
+    for step in (saved["step"], 3):
+        again = tl.optim.NAdam([leaf(1.0, 2.0)])
+        again.load_state_dict({**optimizer.state_dict(), "state": {0: {**saved, "step": step}}})
+        assert next(iter(again.state.values()))["step"] == 3
+
+
 @says("`func.functional_call` refuses the name of a parametrized tensor")
 def parametrized_names():
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))

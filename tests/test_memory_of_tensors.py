@@ -23,6 +23,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 @pytest.mark.parametrize("name", VIEWS)
 def test_layouts_are_those_of_pytorch(name):
     torch = pytest.importorskip("torch")
@@ -34,6 +35,9 @@ def test_layouts_are_those_of_pytorch(name):
         if ask == "dim_order" and name in ("expanded", "none"):
             continue  # several orders describe it
         assert getattr(ours, ask)() == (getattr(theirs, ask)() if ask != "type" else "tl.FloatTensor"), ask
+    typed = ours.storage(), theirs.storage()
+    for ask in (len, list, lambda s: s.size(), lambda s: s.nbytes(), lambda s: s.tolist(), lambda s: s.untyped().nbytes()):
+        assert ask(typed[0]) == ask(typed[1])
     assert (ours.nbytes, ours.itemsize) == (theirs.nbytes, theirs.itemsize) and ours.shape.numel() == theirs.shape.numel()
     storages = ours.untyped_storage(), theirs.untyped_storage()
     assert storages[0].nbytes() == len(storages[0]) == storages[1].nbytes() and storages[0].tolist() == storages[1].tolist()
@@ -46,11 +50,27 @@ def test_layouts_are_those_of_pytorch(name):
 def test_tensors_on_one_memory_have_equal_storages():
     x, y = tl.zeros(4), tl.zeros(4)
     assert x.untyped_storage() == x[1:].untyped_storage() == x.detach().untyped_storage() != y.untyped_storage()
-    assert hash(x.untyped_storage()) == hash(x[1:].storage()) and tl.is_storage(x.storage()) and not tl.is_storage(x)
-    assert x[1:].data_ptr() == x.data_ptr() + 4 == x[1:].const_data_ptr() and x.storage().element_size() == 1
+    assert hash(x.untyped_storage()) == hash(x[1:].storage().untyped()) and tl.is_storage(x.storage()) and not tl.is_storage(x)
+    assert x[1:].data_ptr() == x.data_ptr() + 4 == x[1:].const_data_ptr() and x.untyped_storage().element_size() == 1
     with pytest.raises(ValueError, match="several orders"):
         tl.zeros(2, 1).dim_order(ambiguity_check=True)
     assert tl.zeros(2, 3).dim_order(ambiguity_check=True) == (0, 1)
+
+
+def test_elements_of_a_storage_are_those_of_the_memory():
+    x = tl.arange(6.0).reshape(2, 3).requires_grad_()
+    y = (x * 2).sin()
+    part = y.detach()[1]
+    z = part.exp().sum()
+    part.storage()[0] = 7
+    assert y[0, 0].item() == part.storage()[0] == 7.0 and part.storage().dtype is tl.float32 and z.item()
+    w = y.tanh().sum()
+    y.detach().storage()[1:3] = 1.0
+    assert y[0].tolist() == [7.0, 1.0, 1.0] and w.item()
+    u = x.exp()
+    u.detach().storage()[0] = 3.0
+    with pytest.raises(RuntimeError, match="storage"):
+        u.sum().backward()
 
 
 def test_inside_transforms_there_is_no_memory_to_ask_for():

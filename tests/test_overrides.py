@@ -183,5 +183,50 @@ def test_questions_about_functions():
     assert wrapped(3) == "plain" and wrapped(tl.ones(1).as_subclass(Own)) == "plain"
     with overrides.DisableTorchFunctionSubclass():
         assert type(tl.ones(1).as_subclass(Own) + 1) is tl.Tensor and not overrides.has_torch_function_unary(tl.ones(1).as_subclass(Own))
-    with pytest.raises(TypeError, match="not shown to modes"), overrides.TorchFunctionMode():
-        pass
+
+
+def shown(T, overrides):
+    """What nested modes of either library are shown by one program."""
+    log, F = [], T.nn.functional
+
+    class Names(overrides.TorchFunctionMode):
+        def __init__(self, own):
+            self.own = own
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            log.append((self.own, func.__name__, func is T.add, func is T.Tensor.add, func is F.relu))
+            return func(*args, **(kwargs or {}))
+
+    layers = T.nn.Sequential(T.nn.Linear(2, 3), T.nn.ReLU(), T.nn.Softmax(-1), T.nn.LayerNorm(3))
+    with Names("outer"):
+        x = T.ones(2, requires_grad=True)
+        with Names("inner"):
+            y = T.add((1 - x) * 2 + x @ x, 1).sin()[0]
+            y += 1
+            _ = -y, y == 1, 2**x, x.sum(), 1 + x
+        layers(x[None])
+        _ = T.cat([x, x]), F.cross_entropy(T.ones(1, 3), T.tensor([1])), F.relu(x)
+    before = len(log)
+    _ = x + 1, T.add(x, 1), layers(x)
+    assert len(log) == before
+    return log
+
+
+def test_modes_are_shown_what_those_of_torch_are():
+    torch = pytest.importorskip("torch")
+    assert shown(tl, overrides) == shown(torch, torch.overrides)
+
+
+def test_modes_answer_in_the_place_of_functions():
+    class Doubled(overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func is tl.sin:
+                return NotImplemented
+            made = func(*args, **(kwargs or {}))
+            return made * 2 if func is tl.ones else made
+
+    plain, method = tl.ones, tl.Tensor.add
+    with Doubled(), pytest.raises(TypeError, match=r"sin: Doubled\.__torch_function__ gave NotImplemented; call func there"):
+        assert tl.ones(2).tolist() == [2.0, 2.0] and tl.func.grad(lambda v: tl.exp(v) * v)(tl.zeros(())).item() == 1.0
+        tl.sin(tl.ones(1))
+    assert tl.ones is plain and tl.Tensor.add is method and not any(n in vars(tl.Tensor) for n in ("add", "__add__"))

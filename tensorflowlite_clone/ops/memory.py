@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import weakref
+from collections.abc import Iterator
 from typing import Any, Never
 
 import numpy as np
@@ -27,6 +28,7 @@ from ..core.registry import install_method
 from ..core.signature import How
 from ..core.tensor import Taped
 from ..core.views import Views, mirror
+from ..core.where import here
 from ..core.windows import address
 from .create import finish
 from .strided import memory_of
@@ -113,8 +115,12 @@ class UntypedStorage:
         """How many bytes it has."""
         return self.array.nbytes
 
-    size = nbytes
-    __len__ = nbytes
+    def size(self) -> int:
+        """The same."""
+        return self.nbytes()
+
+    def __len__(self) -> int:
+        return self.nbytes()
 
     def element_size(self) -> int:
         """1: it counts bytes."""
@@ -128,14 +134,84 @@ class UntypedStorage:
         """All bytes."""
         return list(self.array.tobytes(order="A"))
 
+    def __getitem__(self, i: Any) -> Any:
+        """One byte, or the list of several."""
+        return self.tolist()[i]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.tolist())
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, UntypedStorage) and (self.data_ptr(), self.nbytes()) == (other.data_ptr(), other.nbytes())
+        return type(other) is type(self) and (self.data_ptr(), self.nbytes()) == (other.data_ptr(), other.nbytes())
 
     def __hash__(self) -> int:
         return hash((self.data_ptr(), self.nbytes()))
 
 
-@public("untyped_storage", "storage", function=False)
+class TypedStorage(UntypedStorage):
+    """The same memory, in elements of the tensor's dtype: its length, and each by its number. PyTorch's older name of it.
+
+    >>> import tensorflowlite_clone as tl
+    >>> x = tl.arange(6.0).reshape(2, 3)
+    >>> x[1].storage()[4], len(x[1].storage()), x.storage().nbytes()
+    (4.0, 6, 24)
+    """
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, array: ndarray[Any, Any], tensor: Taped) -> None:
+        super().__init__(array)
+        self.tensor = tensor
+
+    @property
+    def dtype(self) -> Any:
+        """That of the tensor."""
+        return self.tensor.dtype
+
+    def _elements(self) -> ndarray[Any, Any]:
+        return self.array.reshape(-1, order="A").view(self.tensor.array.dtype)
+
+    def __len__(self) -> int:
+        return self.nbytes() // self.element_size()
+
+    def size(self) -> int:
+        """How many elements it has."""
+        return len(self)
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return int(self.tensor.array.itemsize)
+
+    def tolist(self) -> list[Any]:
+        """All elements."""
+        return self._elements().tolist()  # type: ignore[no-any-return]
+
+    def __setitem__(self, i: Any, value: Any) -> None:
+        """Write elements, which counts as a change of the tensor's memory."""
+        elements = self._elements()
+        if not np.may_share_memory(elements, self.array):
+            raise ArgumentError(f"storage: elements of this memory (strides {self.array.strides}) cannot be written; write into the tensor")
+        elements[i] = value
+        self.tensor.changed("storage", here(), self.array)
+
+    def untyped(self) -> UntypedStorage:
+        """The memory in bytes."""
+        return UntypedStorage(self.array)
+
+
+@public("storage", function=False)
+def _storage(input: Array) -> TypedStorage:
+    """The whole memory that the tensor shows a part of, in elements of its dtype; `untyped_storage` in bytes.
+
+    >>> import tensorflowlite_clone as tl
+    >>> tl.zeros(4)[2:].storage().tolist()
+    [0.0, 0.0, 0.0, 0.0]
+    """
+    _array(input, "storage")
+    return TypedStorage(memory_of(input)[0].array, input)  # type: ignore[arg-type]
+
+
+@public("untyped_storage", function=False)
 def _untyped_storage(input: Array) -> UntypedStorage:
     """The whole memory that the tensor shows a part of; tensors on the same memory have equal ones.
 

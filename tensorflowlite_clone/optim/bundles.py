@@ -225,8 +225,8 @@ class Bundles:
         """Bundle the small parameters of a group that are in none, now or some steps later."""
         loose = len(group["params"]) - len(done)
         states: Any = owner.state
-        if loose < FEW or not _ALONE or not isinstance(states, States):
-            return
+        if loose < FEW or not _ALONE or not isinstance(states, States) or len({*map(id, group["params"])}) < len(group["params"]):
+            return  # too few, or one twice
         left, following = self.waiting.get(id(group), (1, 1))
         self.waiting[id(group)] = (left - 1, following) if left else (2 * following, min(2 * following, 1024))
         if left:

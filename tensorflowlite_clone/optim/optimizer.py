@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._checks import is_number
 from .._errors import ArgumentError, OperandError, ShapeError, StateDictError
 from ..autograd import enable_grad
 from ..autograd.backward import forget_gradient
@@ -43,7 +44,8 @@ class Optimizer(Hooked):
 
     An algorithm is a class with a `formula`, or with an `update` of its own.
 
-    Raises `ArgumentError` for an empty list, a repeated or a computed (non-leaf) parameter, `OperandError` for other objects.
+    Raises `ArgumentError` for an empty list, a parameter of two groups or a computed (non-leaf) one, `OperandError` for other objects;
+    one that is twice in a group is updated twice, and warned of.
     """
 
     #: Settings that must be numbers, and not negative, where a group has them.
@@ -123,7 +125,14 @@ class Optimizer(Hooked):
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             self._check_parameter(i, p, known, group)
-            known.add(id(p))
+        if len({*map(id, params)}) < len(params):
+            twice = next(i for i, p in enumerate(params) if any(p is q for q in params[:i]))
+            warnings.warn(
+                f"{self._name()}: parameter {twice} (shape {params[twice].shape}) appears more than once in its group, and each "
+                f"step will update it as often; give it once",
+                UserWarning,
+                stacklevel=stacklevel(),
+            )
         if (any(named) and not all(named)) or (params and self.param_groups and any(named) != ("param_names" in self.param_groups[0])):
             raise ArgumentError(
                 f"{self._name()}: parameters must all have names, or none: here {sum(named)} of {len(named)} have one"
@@ -145,7 +154,9 @@ class Optimizer(Hooked):
                 f"{p.node.title()}; pass the tensor it was computed from, or x.detach().requires_grad_()"
             )
         if id(p) in known:
-            raise ArgumentError(f"{self._name()}: parameter {i} (shape {p.shape}) appears more than once; give each parameter to one group")
+            raise ArgumentError(
+                f"{self._name()}: parameter {i} (shape {p.shape}) is in another group already; give each parameter to one group"
+            )
         self.check_parameter(p)
 
     def check_parameter(self, p: Tensor) -> None:
@@ -278,7 +289,10 @@ class Optimizer(Hooked):
 
     # ---- state --------------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
-        """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer."""
+        """State and settings, with parameters numbered in the order they were given; tensors share memory with the optimizer.
+
+        Counts of steps, numbers in ``state``, are tensors here, as they are in PyTorch's files.
+        """
         for hook in [*self._hooks("before state_dict").values()]:
             hook(self)
         numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
@@ -288,7 +302,7 @@ class Optimizer(Hooked):
                 f"state_dict: {self._name()} remembers a parameter {tuple(lost.shape)} that no group has; forget it: optimizer.state.pop(p)"
             )
         found: dict[str, Any] = {
-            "state": {numbers[id(p)] if isinstance(p, Taped) else p: dict(s) for p, s in self.state.items() if s},
+            "state": {numbers[id(p)] if isinstance(p, Taped) else p: self._saved(s) for p, s in self.state.items() if s},
             "param_groups": [
                 {**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
                 for g in self.param_groups
@@ -297,6 +311,14 @@ class Optimizer(Hooked):
         for hook in [*self._hooks("after state_dict").values()]:
             other = hook(self, found)
             found = found if other is None else other
+        return found
+
+    def _saved(self, state: State) -> State:
+        """What is saved of one parameter's state: the numbers of our own formulas as tensors, of float32 where that holds them."""
+        found = dict(state)
+        for key in self.numbers if self.formula is not None and self.gradients != "sparse" else ():
+            if is_number(v := found.get(key)):
+                found[key] = Tensor.wrap(np.array(v, np.float32 if float(np.float32(v)) == v else np.float64), 0)
         return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

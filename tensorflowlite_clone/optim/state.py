@@ -189,7 +189,7 @@ class LoadedState:
                     f"build the optimizer with the parameters it was saved with"
                 )
             for number, p in zip(theirs["params"], here["params"], strict=True):
-                if not is_integer(number) or number in params:
+                if not is_integer(number) or params.get(number, p) is not p:
                     raise StateDictError(
                         f"load_state_dict: parameters must be numbered, each once: group {i} has {number!r:.40}; pass what was saved"
                     )

@@ -202,6 +202,27 @@ def repeated():
     return optim.SGD([{"params": [p]}, {"params": [p]}])
 
 
+@pytest.mark.parametrize("count", [0, 20])
+def test_a_parameter_twice_in_a_group_is_updated_twice_with_a_warning(count):
+    """Also among so many that they are updated together."""
+    torch = pytest.importorskip("torch")
+    ends, states = [], []
+    for T in (tl, torch):
+        p = T.tensor([1.0, -2.0], requires_grad=True)
+        params = [p, *(T.ones(3, requires_grad=True) for _ in range(count)), p]
+        with pytest.warns(UserWarning, match=r"more than once in its group|duplicate parameters"):
+            optimizer = T.optim.Adam(params, lr=0.1)
+        for _ in range(6):
+            optimizer.zero_grad()
+            sum((q**2).sum() for q in params[:-1]).backward()
+            optimizer.step()
+        ends.append([q.tolist() for q in params])
+        states.append(optimizer.state_dict()["param_groups"][0]["params"])
+        optimizer.load_state_dict(optimizer.state_dict())
+    np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-6)
+    assert states[0] == states[1] and ends[0][0] == ends[0][-1]
+
+
 def loaded(state, *settings):
     return optim.Adam(*settings or ([ones()],)).load_state_dict(state)
 
@@ -213,7 +234,7 @@ def loaded(state, *settings):
         (lambda: optim.SGD(ones()), r"SGD: params must be an iterable of tensors: got one tensor; pass \[tensor\]"),
         (lambda: optim.SGD([np.ones(2)]), "SGD: parameters must be tensors: item 0 is a ndarray"),
         (lambda: optim.SGD([ones() * 2]), r"SGD: only leaf tensors can be optimised: parameter 0 \(shape \(2,\)\) was computed by"),
-        (repeated, "SGD: parameter 0 .* appears more than once"),
+        (repeated, "SGD: parameter 0 .* is in another group already"),
         (lambda: optim.SGD([ones()], lr=-1.0), "SGD: lr must not be negative: got -1.0"),
         (lambda: optim.SGD([ones()], momentum=-0.1), "SGD: momentum must not be negative: got -0.1"),
         (lambda: optim.SGD([ones()], nesterov=True), "SGD: nesterov needs momentum above 0 and no dampening"),
