@@ -49,22 +49,6 @@ def _listed(x: Any, name: str) -> Any:
     return operand(x, f"np.{name}") if isinstance(x, list | tuple) and holds_box(x) else x
 
 
-def _wrapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """A function of NumPy's that takes lists of followed values, and whose new arrays take such values."""
-    make, several = name in MAKERS, name in SEQUENCES
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if not state.open:
-            return function(*args, **kwargs)
-        if not several:
-            args = tuple([_listed(a, name) if type(a) in (list, tuple) else a for a in args])
-        out = function(*args, **kwargs)
-        return _made(out) if make else out
-
-    return call
-
-
 def _replaces(function: Callable[..., Any]) -> Callable[..., Any]:
     """The decorated function, where a transform is under way; ``function`` of NumPy elsewhere."""
 
@@ -76,6 +60,20 @@ def _replaces(function: Callable[..., Any]) -> Callable[..., Any]:
         return cast(Callable[..., Any], call)
 
     return inside
+
+
+def _wrapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A function of NumPy's that takes lists of followed values, and whose new arrays take such values."""
+    make, several = name in MAKERS, name in SEQUENCES
+
+    @_replaces(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not several:
+            args = tuple([_listed(a, name) if type(a) in (list, tuple) else a for a in args])
+        out = function(*args, **kwargs)
+        return _made(out) if make else out
+
+    return call
 
 
 @_replaces(numpy.array)

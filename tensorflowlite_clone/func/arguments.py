@@ -171,7 +171,7 @@ def selected(args: tuple[Any, ...], argnums: Argnums, op: str) -> tuple[int, ...
     return found
 
 
-def replaced(args: tuple[Any, ...], nums: tuple[int, ...], values: Sequence[Any]) -> list[Any]:
+def replaced(args: Sequence[Any], nums: Sequence[int], values: Sequence[Any]) -> list[Any]:
     """The arguments with ``values`` at the positions ``nums``."""
     full = list(args)
     for n, v in zip(nums, values, strict=True):

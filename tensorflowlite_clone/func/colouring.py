@@ -108,11 +108,9 @@ def _like(v: Any, seeds: Array) -> Any:
 
 def _given(sparsity: Any, op: str) -> Pattern:
     if not is_sparse(sparsity):
-        sparsity = np.asarray(sparsity)
-        if sparsity.ndim != 2:
-            raise ArgumentError(f"{op}: sparsity must be a matrix, SciPy's or dense: got {sparsity.ndim} dimension(s)")
-        rows, columns = np.nonzero(sparsity)
-        return Pattern(rows, columns, sparsity.shape)
+        if np.ndim(sparsity) != 2:
+            raise ArgumentError(f"{op}: sparsity must be a matrix, SciPy's or dense: got {np.ndim(sparsity)} dimension(s)")
+        sparsity = optional("scipy.sparse", "scipy", op).coo_array(np.asarray(sparsity))
     pattern, _ = parts_of(sparsity, op)
     keys = np.unique(pattern.rows.astype(np.int64) * pattern.shape[1] + pattern.columns)
     return Pattern(keys // pattern.shape[1], keys % pattern.shape[1], pattern.shape)

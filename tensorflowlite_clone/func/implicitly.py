@@ -20,6 +20,7 @@ from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import all_values, boxed, constant_value
 from ..core.tensor import Taped
+from .arguments import replaced
 from .forward import jvp, linearize
 from .jacobians import jacfwd
 from .primitives import primitive
@@ -78,10 +79,8 @@ def implicit(
         tensors = in_tensors(leaves)
 
         def nested(values: Sequence[Any], show: bool = False) -> Any:
-            full = list(leaves)
-            for i, v in zip(places, values, strict=True):
-                full[i] = boxed(v) if show and isinstance(leaves[i], Boxed) else v
-            return unflatten(tree, full)
+            shown = [boxed(v) if show and isinstance(leaves[i], Boxed) else v for i, v in zip(places, values, strict=True)]
+            return unflatten(tree, replaced(leaves, places, shown))
 
         def flat(v: Any, unravel: Any, values: Sequence[Any]) -> Any:
             return ravel(residual(unravel(boxed(v) if tensors else v), *nested(values, tensors)))
@@ -114,21 +113,24 @@ class _Rules:
         if self.has_aux:
             g, x = g[0], x[0]
         v, unravel = self.vector(x)
-        w = self.solved(v, unravel, values, ravel(g), True)
-        inexact = [i for i, a in enumerate(values) if _inexact(a)]
-        _, pull = vjp(lambda *ys: self.residual(v, unravel, _with(values, inexact, ys)), *[values[i] for i in inexact])
-        found = dict(zip(inexact, pull(-w), strict=True))
-        return tuple(found.get(i) for i in range(len(values)))
+        moved, places = self.moved(v, unravel, values)
+        _, pull = vjp(moved, *[values[i] for i in places])
+        return tuple(replaced([None] * len(values), places, pull(-self.solved(v, unravel, values, ravel(g), True))))
 
     def jvp(self, ts: tuple[Any, ...], out: Any, *values: Any) -> Any:
         """``- (dF/dx)^-1 (dF/dvalues) t``."""
         x = out[0] if self.has_aux else out
         v, unravel = self.vector(x)
-        inexact = [i for i, a in enumerate(values) if _inexact(a)]
-        primals, tangents = tuple(values[i] for i in inexact), tuple(ts[i] for i in inexact)
-        _, slope = jvp(lambda *ys: self.residual(v, unravel, _with(values, inexact, ys)), primals, tangents)
+        moved, places = self.moved(v, unravel, values)
+        _, slope = jvp(moved, *(tuple(of[i] for i in places) for of in (values, ts)))
         tangent = unravel(self.solved(v, unravel, values, -slope, False))
         return (tangent, map_leaves(lambda a: np.zeros(a.shape, a.dtype), out[1])) if self.has_aux else tangent
+
+    def moved(self, v: Any, unravel: Any, values: Sequence[Any]) -> tuple[Callable[..., Any], list[int]]:
+        """The residual as a function of those values that have derivatives, and which these are."""
+        places = [i for i, a in enumerate(values) if np.dtype(getattr(a, "dtype", type(a))).kind in "fc"]
+        fixed = [constant_value(a) for a in values]
+        return lambda *ys: self.residual(v, unravel, replaced(fixed, places, ys)), places
 
     def vector(self, x: Any) -> tuple[Any, Any]:
         """The unknowns as a vector."""
@@ -224,14 +226,3 @@ class _Rules:
             f"{self.name}: the solution has no derivative: the Jacobian of the residual in the unknowns is singular there ({said}); the "
             f"problem has several solutions near by, or two that meet"
         )
-
-
-def _inexact(a: Any) -> bool:
-    return np.dtype(getattr(a, "dtype", type(a))).kind in "fc"
-
-
-def _with(values: Sequence[Any], places: Sequence[int], new: Sequence[Any]) -> list[Any]:
-    full = [constant_value(v) for v in values]
-    for i, y in zip(places, new, strict=True):
-        full[i] = y
-    return full

@@ -7,7 +7,6 @@ functions (``implicitly.py``), operations of the package (``core/operation.py``)
 from __future__ import annotations
 
 import functools
-import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -27,9 +26,10 @@ from ..core.tape import Select
 from ..core.tensor import Taped, Tensor
 from ..core.transpose import batch_by_loop, transposed
 from ..core.where import here
+from .arguments import replaced
 from .batched import Batched
 from .reverse import converted
-from .tree import Structure, count_leaves, flatten, flatten_as, unflatten
+from .tree import Structure, count_leaves, flatten, flatten_as, ravel_pytree, unflatten
 
 NUMBERS = ndarray | np.generic | bool | int | float | complex
 
@@ -162,10 +162,7 @@ class Call:
 
     def args(self, arrays: Sequence[Any], leaves: Sequence[Any] | None = None) -> tuple[Any, ...]:
         """The arguments, nested as they were given, with ``arrays`` for the operands."""
-        full = list(self.leaves if leaves is None else leaves)
-        for i, a in zip(self.places, arrays, strict=True):
-            full[i] = a
-        args: tuple[Any, ...] = unflatten(self.tree, full)
+        args: tuple[Any, ...] = unflatten(self.tree, replaced(self.leaves if leaves is None else leaves, self.places, arrays))
         return args
 
     def _arrays(self, out: Any, operands: Sequence[Any], boxes: bool = False) -> tuple[Array, ...]:
@@ -231,16 +228,7 @@ class Call:
         if self.facts.vjp is None:
             if self.facts.jvp is None:
                 raise TransformError(f"{self.title()}: this primitive has no derivative: it has no rule; give it vjp= or jvp=")
-            inputs = [x for x in xs if x.dtype.kind in "fc"]
-            places = [i for i, x in enumerate(xs) if x.dtype.kind in "fc"]
-
-            def pushed(ts: list[Any]) -> list[Any]:
-                full: list[Any] = [None] * len(xs)
-                for i, t in zip(places, ts, strict=True):
-                    full[i] = t
-                return self.push(full, outs, xs)
-
-            found = dict(zip(places, _transposed(pushed, inputs, gs), strict=True))
+            found = _transposed(lambda ts: self.push(ts, outs, xs), xs, gs)
             return [found[i] for i in wanted]
         n, vjp = len(outs), self.facts.vjp
 
@@ -310,23 +298,15 @@ class Call:
         except FirstOrderError:
             if any(map(varies, values)) or any(s is not None and s.dtype.kind == "c" for s in seeds):
                 raise
-        columns: list[tuple[int, list[Any]]] = []
-        for k, s in enumerate(seeds):
-            for j in range(0 if s is None else math.prod(s.shape)):
-                unit: list[Any] = [None if z is None else np.zeros(z.shape, z.dtype) for z in seeds]
-                unit[k].reshape(-1)[j] = 1
-                columns.append((k, self._run(rule, [*unit, *values], method)))
-        flat = [None if s is None else np.reshape(s, (-1,)) for s in seeds]
-        totals: list[Any] = []
-        for i in range(len(columns[0][1])):
-            total: Any = None
-            for k, f in enumerate(flat):
-                own = [c[i] for m, c in columns if m == k]
-                if f is not None and own and own[0] is not None:
-                    part = np.reshape(f @ np.reshape(np.stack(own), (len(own), -1)), own[0].shape)
-                    total = part if total is None else total + part
-            totals.append(total)
-        return totals
+        flat, nested = ravel_pytree(seeds)
+        units = np.eye(shape_of(flat)[0], dtype=flat.dtype)
+        columns = zip(*(self._run(rule, [*nested(unit), *values], method) for unit in units), strict=True)
+
+        def applied(column: Any) -> Any:
+            out = np.reshape(flat @ np.reshape(np.stack(column), (len(column), -1)), column[0].shape)
+            return out if out.dtype == column[0].dtype else out.astype(column[0].dtype)
+
+        return [None if column[0] is None else applied(column) for column in columns]
 
     def _run(self, rule: Callable[[list[Any]], list[Any]], values: list[Any], method: str) -> list[Any]:
         """The rule on plain arrays, or on what transforms follow; where it leaves that, example by example."""

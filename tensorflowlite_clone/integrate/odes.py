@@ -15,7 +15,6 @@ from .._errors import ArgumentError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.levels import all_values, mapped, off_tape, varies
-from ..core.tensor import Tensor
 from ..func import functional_call
 from ..func.implicitly import in_tensors
 from ..func.tree import flatten
@@ -86,16 +85,14 @@ def odeint(
         args = (module, {**dict(module.named_parameters()), **dict(module.named_buffers())}, *args)
     ts = _times(ts)
     tensors = in_tensors(flatten((y0, args))[0])
-    arguments, packing = Arguments(args), Packing(y0, "odeint", tensors)
+    arguments, packing = Arguments(args, tensors), Packing(y0, "odeint", tensors)
     timed = isinstance(ts, Boxed)
     followed = timed or any(isinstance(x, Boxed) and (varies(x) or mapped(x)) for x in [*flatten(y0)[0], *arguments.params])
     how = How(method, rtol, plain_values(atol, "atol", "odeint"), adjoint, steps, timed, followed, options)
     start, params = packing.flat(y0, what="the state"), arguments.params
 
     def rhs(t: Any, y: Array, *params: Array) -> Array:
-        if tensors and not isinstance(t, Boxed):
-            t = Tensor.wrap(np.asarray(t), 0)
-        return packing.flat(f(t, packing.nested(y), *arguments.filled(params, tensors)))
+        return packing.flat(arguments.call(f, t, packing.nested(y), params=params))
 
     if how.fixed:
         if events is not None:
@@ -107,18 +104,16 @@ def odeint(
         system = System(rhs, how)
     if events is None:
         return packing.nested(solution(system, start, ts, *params), lead=1)
-    found = [_event(g, packing, arguments, tensors) for g in (events if isinstance(events, list | tuple) else [events])]
+    found = [_event(g, packing, arguments) for g in (events if isinstance(events, list | tuple) else [events])]
     ys, times, states = with_events(system, found, start, ts, *params)
     return packing.nested(ys, lead=1), times, [packing.nested(s, lead=1) for s in states]
 
 
-def _event(g: Callable[..., Any], packing: Packing, arguments: Arguments, tensors: bool) -> Callable[..., Any]:
+def _event(g: Callable[..., Any], packing: Packing, arguments: Arguments) -> Callable[..., Any]:
     """An event as a function of flat vectors, with SciPy's attributes."""
 
     def event(t: Any, y: Array, *params: Array) -> Any:
-        if tensors and not isinstance(t, Boxed):
-            t = Tensor.wrap(np.asarray(t), 0)
-        return np.reshape(g(t, packing.nested(y), *arguments.filled(params, tensors)), ())
+        return np.reshape(arguments.call(g, t, packing.nested(y), params=params), ())
 
     vars(event).update(terminal=getattr(g, "terminal", False), direction=getattr(g, "direction", 0))
     return event

@@ -6,7 +6,7 @@ Here: what of a state and of arguments varies, and how the user's function sees 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from .._errors import OperandError, ShapeError, TransformError
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import is_plain, off_tape
-from ..core.tensor import Tensor
+from ..core.levels import boxed, is_plain, off_tape
+from ..func.arguments import replaced
 from ..func.tree import flatten, flatten_as, unflatten
 
 FLOAT64 = np.dtype(np.float64)
@@ -58,7 +58,7 @@ class Packing:
     def nested(self, y: Array, lead: int = 0) -> Any:
         """The state that the last axis of ``y`` is, behind ``lead`` other axes."""
         if self.alone:
-            return unflatten(self.tree, [self._shown(y)])
+            return unflatten(self.tree, [shown(y, self.tensors)])
         leaves, at = [], 0
         front = tuple(shape_of(y))[:lead]
         for shape, dtype in self.forms:
@@ -69,28 +69,30 @@ class Packing:
                 x = x + 1j * y[..., at : at + size]
                 at += size
             x = np.reshape(x, (*front, *shape))
-            leaves.append(self._shown(x if x.dtype == dtype else x.astype(dtype)))
+            leaves.append(shown(x if x.dtype == dtype else x.astype(dtype), self.tensors))
         return unflatten(self.tree, leaves)
-
-    def _shown(self, x: Any) -> Any:
-        return Tensor.wrap(x, 0) if self.tensors and not isinstance(x, Boxed) else x
 
 
 class Arguments:
-    """Nested arguments of which some leaves vary: those become the parameters, the others are kept as they are."""
+    """Nested arguments of which some leaves vary: those become the parameters, the others are kept as they are.
 
-    def __init__(self, args: tuple[Any, ...]) -> None:
-        self.leaves, self.tree = flatten(args)
+    A function of ``tensors`` is shown tensors.
+    """
+
+    def __init__(self, args: tuple[Any, ...], tensors: bool) -> None:
+        (self.leaves, self.tree), self.tensors = flatten(args), tensors
         self.places = [i for i, x in enumerate(self.leaves) if isinstance(x, Boxed) and not is_plain(x) and x.dtype.kind in "fc"]
         self.params = [self.leaves[i] for i in self.places]
 
-    def filled(self, params: Sequence[Any], tensors: bool = False) -> tuple[Any, ...]:
-        """The arguments with ``params`` in the places of those that vary."""
-        leaves = list(self.leaves)
-        for i, p in zip(self.places, params, strict=True):
-            leaves[i] = Tensor.wrap(p, 0) if tensors and not isinstance(p, Boxed) else p
-        args: tuple[Any, ...] = unflatten(self.tree, leaves)
-        return args
+    def call(self, f: Callable[..., Any], *first: Any, params: Sequence[Any]) -> Any:
+        """``f`` of ``first`` and of the arguments with ``params`` in the places of those that vary."""
+        leaves = replaced(self.leaves, self.places, [shown(p, self.tensors) for p in params])
+        return f(*(shown(x, self.tensors) for x in first), *unflatten(self.tree, leaves))
+
+
+def shown(x: Any, tensors: bool) -> Any:
+    """An array as the user's function sees it."""
+    return boxed(x) if tensors and isinstance(x, ndarray | np.generic | float) else x
 
 
 def plain_values(x: Any, what: str, op: str) -> Any:

@@ -17,12 +17,11 @@ from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.levels import all_values, off_tape
-from ..core.tensor import Tensor
 from ..func import jvp, vjp, vmap
 from ..func.implicitly import in_tensors
 from ..func.primitives import primitive
 from ..func.tree import flatten, ravel, ravel_pytree
-from .packing import Arguments
+from .packing import Arguments, shown
 from .systems import plain
 
 
@@ -61,18 +60,16 @@ def quad(
 
     Source: SciPy's `quad_vec`, a globally adaptive Gauss-Kronrod rule.
     """
-    arguments = Arguments(args if isinstance(args, tuple) else (args,))
     tensors = in_tensors(flatten((a, b, args))[0])
+    arguments = Arguments(args if isinstance(args, tuple) else (args,), tensors)
     limits = [_limit(x) for x in (a, b)]
 
     def integrand(x: Any, *params: Array) -> Any:
-        if tensors and not isinstance(x, Boxed):
-            x = Tensor.wrap(np.asarray(x), 0)
-        return f(x, *arguments.filled(params, tensors))
+        return arguments.call(f, x, params=params)
 
     settings = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points}
     value, error = integral(integrand, *limits, *arguments.params, **settings)
-    return (Tensor.wrap(value, 0), Tensor.wrap(error, 0)) if tensors and not isinstance(value, Boxed) else (value, error)
+    return shown(value, tensors), shown(error, tensors)
 
 
 def _limit(x: Any) -> Any:

@@ -11,12 +11,11 @@ import numpy as np
 
 from .._errors import ArgumentError
 from .._lazy import optional
-from ..core.boxed import Boxed
-from ..core.levels import all_values, is_plain
-from ..func.tree import flatten
+from ..core.levels import all_values
 from ..integrate import odeint as _solved
 from ..integrate import quad  # noqa: F401  (SciPy's name of it)
-from .names import others, published
+from ..ops.calculus import panels
+from .names import follows, others, published
 
 
 def solve_ivp(
@@ -29,7 +28,7 @@ def solve_ivp(
     """
     scipy = optional("scipy.integrate", "scipy", "tl.scipy.integrate")
     args = () if args is None else tuple(args)
-    if not any(isinstance(x, Boxed) and not is_plain(x) for x in flatten((t_span, y0, t_eval, args))[0]):
+    if not follows(t_span, y0, t_eval, args):
         how = {"rtol": rtol, "atol": atol, **options}
         return scipy.solve_ivp(fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args or None, **how)
     if dense_output or events is not None:
@@ -47,20 +46,13 @@ def _joined(slope: Any) -> Any:
     return np.stack(list(slope)) if isinstance(slope, list | tuple) else slope
 
 
-def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
-    """The integral of the straight lines between samples."""
-    return np.trapezoid(y, x, dx, axis)
-
-
 def cumulative_trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, initial: Any = None) -> Any:
     """The integrals of the straight lines between samples up to each, behind the 0 of the first with ``initial=0``."""
-    y = np.moveaxis(y, axis, -1)
-    steps: Any = dx if x is None else np.diff(x, axis=axis if np.ndim(x) > 1 else -1)
-    steps = np.moveaxis(steps, axis, -1) if np.ndim(steps) > 1 else steps
-    sums = np.cumsum(steps * (y[..., 1:] + y[..., :-1]) / 2, -1)
-    sums = sums if initial is None else np.concatenate([0 * y[..., :1] + initial, sums], -1)
-    return np.moveaxis(sums, -1, axis)
+    areas, axis = panels(y, x, dx, axis, "np.cumulative_trapezoid")
+    first = [] if initial is None else [0 * np.take(areas, [0], axis) + initial]
+    return np.concatenate([*first, np.cumsum(areas, axis)], axis)
 
 
+trapezoid = np.trapezoid
 published(globals(), "integrate", "trapezoid cumulative_trapezoid")
 __getattr__ = others("integrate", "quad, solve_ivp, trapezoid and cumulative_trapezoid have derivatives")

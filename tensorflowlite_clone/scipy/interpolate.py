@@ -5,6 +5,7 @@ Not here: smoothing splines, scattered data.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -77,10 +78,7 @@ class CubicSpline:
         t = np.expand_dims(x - picked(self.x), -1)
         out: Any = 0.0
         for k in range(3, nu - 1, -1):
-            factor = 1.0
-            for j in range(nu):
-                factor *= k - j
-            out = out * t + factor * picked(self.c[k])
+            out = out * t + math.perm(k, nu) * picked(self.c[k])
         out = out + 0 * t if nu > 3 else out
         return np.reshape(out, (*shape_of(x), *shape_of(self.y)[1:]))
 

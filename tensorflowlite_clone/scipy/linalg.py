@@ -14,30 +14,22 @@ from .._errors import ArgumentError
 from .._lazy import optional
 from .._typing import Array
 from ..core.broadcast import shape_of
+from ..core.registry import FUNCTIONS
 from ..func.implicitly import implicit
 from ..func.primitives import primitive
+from ..ops.linalg.common import adjoint as _h
 from .names import others, published
 
 sp = optional("scipy.linalg", "scipy", "tl.scipy.linalg")
 inv, det, pinv, svd, qr, norm, eigvalsh = (getattr(np.linalg, n) for n in ("inv", "det", "pinv", "svd", "qr", "norm", "eigvalsh"))
-
-
-def _h(a: Array) -> Array:
-    """The conjugate transpose."""
-    a = np.swapaxes(a, -1, -2)
-    return np.conj(a) if a.dtype.kind == "c" else a
-
-
-def _columns(f: Any, b: Array) -> Array:
-    """``f`` of a matrix of columns, for one that may be a vector."""
-    return f(np.expand_dims(b, -1))[..., 0] if len(shape_of(b)) == 1 else f(b)
+expm, block_diag = (FUNCTIONS[n] for n in ("matrix_exp", "block_diag"))
 
 
 def solve(a: Any, b: Any, lower: bool = False, assume_a: str = "gen", **_: Any) -> Any:
     """The x with ``a x = b``. ``assume_a="pos"`` goes by Cholesky's factors; every other kind is solved as a general one."""
     if assume_a == "pos":
         return cho_solve((cholesky(a, lower=True), True), b)
-    return _columns(lambda b: np.linalg.solve(a, b), b)
+    return np.linalg.solve(a, b)
 
 
 def cholesky(a: Any, lower: bool = False, **_: Any) -> Any:
@@ -64,7 +56,9 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
         raise ArgumentError(f"scipy.linalg.solve_triangular: trans must be 0, 1, 2, 'N', 'T' or 'C': got {trans!r}")
     a = _h(a) if kind == 2 else np.swapaxes(a, -1, -2) if kind else a
     upper = bool(kind) == lower
-    return _columns(lambda b: own.solve_triangular(a, b, upper=upper, unitriangular=unit_diagonal), b)
+    vector = len(shape_of(b)) == 1
+    x = own.solve_triangular(a, np.expand_dims(b, -1) if vector else b, upper=upper, unitriangular=unit_diagonal)
+    return x[..., 0] if vector else x
 
 
 def lu_factor(a: Any, **_: Any) -> Any:
@@ -76,11 +70,6 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, **_: Any) -> Any:
     """The x with ``a x = b``, from `lu_factor` of a."""
     a = lu_and_piv[0]
     return solve(_h(a) if trans == 2 else np.swapaxes(a, -1, -2) if trans else a, b)
-
-
-def expm(a: Any) -> Any:
-    """The exponential of a matrix."""
-    return own.matrix_exp(a)
 
 
 def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **_: Any) -> Any:
@@ -146,20 +135,9 @@ solve_discrete_are = implicit(_discrete, sp.solve_discrete_are, name="scipy.lina
 solve_continuous_are = implicit(_continuous, sp.solve_continuous_are, name="scipy.linalg.solve_continuous_are")
 
 
-def block_diag(*blocks: Any) -> Any:
-    """The matrix with these blocks on the diagonal, and 0 elsewhere."""
-    blocks = tuple(np.atleast_2d(b) for b in blocks)
-    width, before, rows = sum(shape_of(b)[1] for b in blocks), 0, []
-    for b in blocks:
-        k = shape_of(b)[1]
-        rows.append(np.pad(b, ((0, 0), (before, width - before - k))))
-        before += k
-    return np.concatenate(rows)
-
-
 def toeplitz(c: Any, r: Any = None) -> Any:
     """The matrix whose element (i, j) depends on i - j: its first column ``c`` and first row ``r``."""
-    r = (np.conj(c) if getattr(c, "dtype", np.dtype(float)).kind == "c" else c) if r is None else r
+    r = np.conj(c) if r is None else r
     n, m = shape_of(c)[0], shape_of(r)[0]
     values = np.concatenate([np.flip(c), r[1:]])
     return values[np.arange(n - 1, -1, -1)[:, None] + np.arange(m)]

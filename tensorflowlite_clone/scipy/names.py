@@ -16,6 +16,16 @@ from ..core.levels import is_plain
 from ..func.tree import flatten
 
 
+def boxes(*given: Any) -> list[Boxed]:
+    """The tensors and followed values in nested arguments."""
+    return [x for x in flatten(given)[0] if isinstance(x, Boxed)]
+
+
+def follows(*given: Any) -> bool:
+    """Whether some transform or tape follows one of them."""
+    return not all(map(is_plain, boxes(*given)))
+
+
 def published(namespace: dict[str, Any], module: str, names: str) -> None:
     """Let the functions ``names`` of a module be SciPy's own, with all their options, where they are given plain arrays."""
     scipy = optional(f"scipy.{module}", "scipy", f"tl.scipy.{module}")
@@ -28,7 +38,7 @@ def either(plain: Callable[..., Any], followed: Callable[..., Any]) -> Callable[
 
     @functools.wraps(plain, updated=())
     def function(*args: Any, **kwargs: Any) -> Any:
-        return (followed if any(isinstance(x, Boxed) for x in flatten((args, kwargs))[0]) else plain)(*args, **kwargs)
+        return (followed if boxes(args, kwargs) else plain)(*args, **kwargs)
 
     return function
 
@@ -38,7 +48,7 @@ def refusing(function: Callable[..., Any], name: str, advice: str) -> Callable[.
 
     @functools.wraps(function, updated=())
     def called(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(x, Boxed) and not is_plain(x) for x in flatten((args, kwargs))[0]):
+        if follows(args, kwargs):
             raise TransformError(f"scipy.{name}: it has no derivative here; {advice}, or give it one with tl.func.primitive")
         return function(*args, **kwargs)
 

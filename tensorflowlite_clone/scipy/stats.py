@@ -5,21 +5,18 @@ Here: each as formulas of the standardised value; location and scale are shared.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._errors import OperandError, TransformError
 from .._lazy import optional
-from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
-from ..core.levels import is_plain
-from ..func.tree import flatten
 from . import special
-from .names import others, published, refusing
+from .names import either, others, published, refusing
 
 _scipy = optional("scipy.stats", "scipy", "tl.scipy.stats")
 ADVICE = "write its formula with tl.scipy.special, see tl.distributions"
@@ -27,16 +24,31 @@ lgamma, xlogy, xlog1py = special.gammaln, special.xlogy, special.xlog1py
 LOG_ROOT = math.log(2 * math.pi) / 2
 
 
-def _or_plain(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method of SciPy's distribution where all arguments are plain."""
+def _logpmf(law: Law, k: Any, shapes: Any, _: Any) -> Any:
+    counts = (np.floor(k) == k) & (k >= 0)
+    counts = counts if law.most is None else counts & (k <= law.most(*shapes))
+    return np.where(counts, law.log(np.where(counts, k, 0.0), *shapes), -math.inf)
 
-    @functools.wraps(method)
-    def called(self: Any, *args: Any, **how: Any) -> Any:
-        if any(isinstance(v, Boxed) for v in flatten((args, how))[0]):
-            return method(self, *args, **how)
-        return getattr(self.plain, method.__name__)(*args, **how)
 
-    return called
+def _area(law: Law, z: Any, shapes: Any, above: bool) -> Any:
+    if above:
+        return law.above(z, *shapes) if law.above else 1 - _area(law, z, shapes, False)
+    return law.below(z if law.most is None else np.minimum(z, law.most(*shapes)), *shapes)
+
+
+def _log_area(law: Law, z: Any, shapes: Any, above: bool) -> Any:
+    return special.log_ndtr(-z if above else z) if law is norm else np.log(_area(law, z, shapes, above))
+
+
+#: By name what a law knows of a standardised value, shapes and scale.
+METHODS: dict[str, Callable[..., Any]] = {
+    "logpdf": lambda law, z, shapes, scale: law.log(z, *shapes) - np.log(scale),
+    "pdf": lambda law, z, shapes, scale: np.exp(law.log(z, *shapes) - np.log(scale)),
+    "logpmf": _logpmf,
+    "pmf": lambda *of: np.exp(_logpmf(*of)),
+    **{f"{log}{name}": lambda law, z, shapes, _, f=f, up=up: f(law, z, shapes, up)
+       for log, f in (("", _area), ("log", _log_area)) for name, up in (("cdf", False), ("sf", True))},
+}  # fmt: skip
 
 
 class Law:
@@ -44,15 +56,20 @@ class Law:
 
     Shapes go by position or name. Plain arguments, and what is not here (``rvs``, ``mean``, ``interval``...), are SciPy's own. Raises
     `OperandError` for arguments that the distribution has not, and `TransformError` for followed values where SciPy's own is asked.
+
+    ``log``, ``below``, ``above`` and ``ppf`` are the logarithm of the density, the areas and the quantile, of the standardised value and
+    the shapes; ``most`` is the largest count.
     """
 
-    def __init__(self, name: str, logpdf: Callable[..., Any], cdf: Any = None, sf: Any = None, ppf: Any = None, most: Any = None) -> None:
-        self.name, self._given, self._most = name, (logpdf, cdf, sf, ppf), most
+    methods: ClassVar[tuple[str, ...]] = (*METHODS, "ppf", "isf")
+
+    def __init__(self, name: str, log: Callable[..., Any], below: Any = None, above: Any = None, ppf: Any = None, most: Any = None) -> None:
+        self.name, self.log, self.below, self.above, self.quantile, self.most = name, log, below, above, ppf, most
         self.plain = getattr(_scipy, name)
-        self.shapes = tuple((self.plain.shapes or "").replace(",", " ").split())
+        self.shapes = tuple((getattr(self.plain, "shapes", None) or "").replace(",", " ").split())
         self._names = (*self.shapes, "loc", *([] if hasattr(self.plain, "pmf") else ["scale"]))
 
-    def _parameters(self, method: str, args: tuple[Any, ...], how: dict[str, Any]) -> tuple[list[Any], Any, Any]:
+    def parameters(self, method: str, args: tuple[Any, ...], how: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Shapes, location and scale, of which the latter two may stand behind the shapes."""
         given = dict(zip(self._names, args, strict=False))
         if len(args) > len(self._names) or given.keys() & how.keys() or not {*self.shapes} <= {*given, *how} <= {*self._names}:
@@ -63,105 +80,32 @@ class Law:
         given |= how
         return [given[n] for n in self.shapes], given.get("loc", 0.0), given.get("scale", 1.0)
 
-    def _standard(self, method: str, x: Any, args: tuple[Any, ...], how: dict[str, Any]) -> tuple[Any, list[Any], Any]:
-        shapes, loc, scale = self._parameters(method, args, how)
-        x = np.asarray(x, dtype=float) if isinstance(x, int | float | list) else x
-        return (x - loc) / scale, shapes, scale
-
-    @_or_plain
-    def logpdf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The logarithm of the density."""
-        z, shapes, scale = self._standard("logpdf", x, args, how)
-        return self._given[0](z, *shapes) - np.log(scale)
-
-    @_or_plain
-    def pdf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The density."""
-        return np.exp(self.logpdf(x, *args, **how))
-
-    @_or_plain
-    def logpmf(self, k: Any, *args: Any, **how: Any) -> Any:
-        """The logarithm of the probability."""
-        k, shapes, _ = self._standard("logpmf", k, args, how)
-        counts = (np.floor(k) == k) & (k >= 0)
-        counts = counts if self._most is None else counts & (k <= self._most(*shapes))
-        return np.where(counts, self._given[0](np.where(counts, k, 0.0), *shapes), -math.inf)
-
-    @_or_plain
-    def pmf(self, k: Any, *args: Any, **how: Any) -> Any:
-        """The probability."""
-        return np.exp(self.logpmf(k, *args, **how))
-
-    @_or_plain
-    def cdf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The area below x."""
-        z, shapes, _ = self._standard("cdf", x, args, how)
-        _, cdf, sf, _ = self._given
-        z = z if self._most is None else np.minimum(z, self._most(*shapes))
-        return cdf(z, *shapes) if cdf else 1 - sf(z, *shapes)
-
-    @_or_plain
-    def sf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The area above x."""
-        z, shapes, _ = self._standard("sf", x, args, how)
-        sf = self._given[2]
-        return sf(z, *shapes) if sf else 1 - self.cdf(x, *args, **how)
-
-    @_or_plain
-    def logcdf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The logarithm of the area below x."""
-        if self is norm:
-            return special.log_ndtr(self._standard("logcdf", x, args, how)[0])
-        return np.log(self.cdf(x, *args, **how))
-
-    @_or_plain
-    def logsf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The logarithm of the area above x."""
-        if self is norm:
-            return special.log_ndtr(-self._standard("logsf", x, args, how)[0])
-        return np.log(self.sf(x, *args, **how))
-
-    @_or_plain
-    def ppf(self, q: Any, *args: Any, **how: Any) -> Any:
-        """The value with the area q below it."""
-        shapes, loc, scale = self._parameters("ppf", args, how)
-        if self._given[3] is None:
-            raise TransformError(f"scipy.stats.{self.name}.ppf: it has no derivative here; solve cdf(x) = q by tl.optim.root")
-        return loc + scale * self._given[3](q, *shapes)
-
-    @_or_plain
-    def isf(self, q: Any, *args: Any, **how: Any) -> Any:
-        """The value with the area q above it."""
-        return self.ppf(1 - q, *args, **how)
+    def follow(self, method: str, x: Any, *args: Any, **how: Any) -> Any:
+        """The ``method`` of x by the formulas here."""
+        shapes, loc, scale = self.parameters(method, args, how)
+        if method not in ("ppf", "isf"):
+            return METHODS[method](self, (_array(x) - loc) / scale, shapes, scale)
+        if self.quantile is None:
+            raise TransformError(f"scipy.stats.{self.name}.{method}: it has no derivative here; solve cdf(x) = q by tl.optim.root")
+        return loc + scale * self.quantile(x if method == "ppf" else 1 - x, *shapes)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "plain":
             raise AttributeError(name)
-        return refusing(getattr(self.plain, name), f"stats.{self.name}.{name}", ADVICE)
+        own, scipys = partial(self.follow, name), getattr(self.plain, name)
+        found = either(scipys, own) if name in self.methods else refusing(scipys, f"stats.{self.name}.{name}", ADVICE)
+        return vars(self).setdefault(name, found)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.plain)
 
     def __call__(self, *args: Any, **how: Any) -> Frozen:
         """This distribution with these shapes, location and scale."""
-        self._parameters("__call__", args, how)
+        self.parameters("__call__", args, how)
         return Frozen(self, args, how)
 
 
-class Frozen:
-    """A distribution with its parameters."""
-
-    def __init__(self, law: Any, args: tuple[Any, ...], how: dict[str, Any]) -> None:
-        self.dist, self.args, self.kwds = law, args, how
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name in vars(type(self.dist)):
-            return lambda x: getattr(self.dist, name)(x, *self.args, **self.kwds)
-        if any(isinstance(v, Boxed) and not is_plain(v) for v in flatten((self.args, self.kwds))[0]):
-            raise TransformError(f"scipy.stats.{self.dist.name}.{name}: it has no derivative here; {ADVICE}")
-        return getattr(self.dist.plain(*self.args, **self.kwds), name)
-
-
-class Vectors:
+class Vectors(Law):
     """A distribution of vectors: ``logpdf`` and ``pdf``; what else there is, and plain arguments, are SciPy's own.
 
     Raises `LinAlgError` for a covariance that is not positive definite, `TransformError` for followed values where SciPy's own is asked.
@@ -171,24 +115,33 @@ class Vectors:
     tensor(-1.8379)
     """
 
-    def __init__(self, name: str, logpdf: Callable[..., Any]) -> None:
-        self.name, self._logpdf, self.plain = name, logpdf, getattr(_scipy, name)
+    methods = ("logpdf", "pdf")
 
-    @_or_plain
-    def logpdf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The logarithm of the density."""
-        return self._logpdf(x, *args, **how)
+    def parameters(self, method: str, args: tuple[Any, ...], how: dict[str, Any]) -> Any:
+        """The formula takes them as they are given."""
 
-    @_or_plain
-    def pdf(self, x: Any, *args: Any, **how: Any) -> Any:
-        """The density."""
-        return np.exp(self._logpdf(x, *args, **how))
+    def follow(self, method: str, x: Any, *args: Any, **how: Any) -> Any:
+        """The density, or its logarithm."""
+        found = self.log(x, *args, **how)
+        return found if method == "logpdf" else np.exp(found)
 
-    __getattr__ = Law.__getattr__
 
-    def __call__(self, *args: Any, **how: Any) -> Frozen:
-        """This distribution with these parameters."""
-        return Frozen(self, args, how)
+class Frozen:
+    """A distribution with its parameters."""
+
+    def __init__(self, law: Law, args: tuple[Any, ...], how: dict[str, Any]) -> None:
+        self.dist, self.args, self.kwds = law, args, how
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in self.dist.methods:
+            return lambda x: getattr(self.dist, name)(x, *self.args, **self.kwds)
+        return getattr(refusing(self.dist.plain, f"stats.{self.dist.name}.{name}", ADVICE)(*self.args, **self.kwds), name)
+
+
+def _array(x: Any) -> Any:
+    return np.asarray(x, dtype=float) if isinstance(x, int | float | list) else x
 
 
 def _above(z: Any, value: Any) -> Any:
@@ -276,8 +229,7 @@ nbinom = Law(
 
 
 def _normal_logpdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = False) -> Any:
-    mean, x = (np.asarray(v, dtype=float) if isinstance(v, int | float | list) else v for v in (0.0 if mean is None else mean, x))
-    cov = np.asarray(cov, dtype=float) if isinstance(cov, int | float | list) else cov
+    x, mean, cov = map(_array, (x, 0.0 if mean is None else mean, cov))
     n = shape_of(cov)[-1] if shape_of(cov) else (*shape_of(mean), 1)[0]
     cov = cov if len(shape_of(cov)) == 2 else cov * np.eye(n)
     x = np.expand_dims(x, -1) if n == 1 and len(shape_of(x)) < 2 else x
