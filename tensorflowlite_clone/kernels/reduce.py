@@ -52,14 +52,22 @@ def _add(a: NDArray, axis: int | tuple[int, ...]) -> NDArray:
 def row_sum(a: NDArray) -> NDArray:
     """Sums of the rows of a matrix, ``a.sum(1)``.
 
-    ``a``: array (N, L); float32 and float64 go through BLAS unless small or with long rows.
+    ``a``: array (N, L); float32 and float64 go through BLAS unless small; long rows of float32 in equal parts, so that no sum grows long.
 
     >>> row_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([3., 7.])
     """
-    if a.size >= _BLAS_WORTH_ROWS and a.shape[1] <= _BLAS_LIMIT and a.dtype.char in "fd" and a.flags.c_contiguous:
-        return np.asarray(a.dot(_ones(a.shape[1], a.dtype)))
-    return _add(a, 1)
+    if a.size < _BLAS_WORTH_ROWS or a.dtype.char not in "fd" or not a.flags.c_contiguous:
+        return _add(a, 1)
+    rows, length = a.shape
+    if length <= _BLAS_LIMIT:
+        return np.asarray(a.dot(_ones(length, a.dtype)))
+    fewest = -(-length // _BLAS_LIMIT)
+    parts = next((n for n in range(fewest, fewest + 64) if length % n == 0), 0) if a.dtype.char == "f" else 0
+    if not parts:
+        return _add(a, 1)
+    partial = a.reshape(-1, length // parts).dot(_ones(length // parts, a.dtype))  # (N, L) -> (N * parts,)
+    return np.asarray(np.add.reduce(partial.reshape(rows, parts), axis=1))
 
 
 def column_sum(a: NDArray) -> NDArray:

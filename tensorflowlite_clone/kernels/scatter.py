@@ -30,7 +30,8 @@ _RECTANGLE_WIDTH = 8  # row length from which sums by products pay
 #: Elements from which places in the flattened array are worth computing.
 WORTH = 1_024
 _PLACE = 4e-9  # seconds for each place that is read or added to, on one thread
-_FEW_BYTES = 3_072  # size of a result of at most 64 rows up to which sums by a product with zeros and ones pay
+_FEW_ROWS = 128  # bytes of a column of the result, and
+_FEW_BYTES = 3_072  # of all of it, up to which sums by a product with zeros and ones pay
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
 
@@ -118,7 +119,7 @@ def add_rows(rows: int, indices: NDArray, values: NDArray) -> NDArray:
             with np.errstate(all="ignore"):
                 out[indices[first]] = values.reshape(-1, length, width).sum(axis=1)
             return out
-    if width > 1 and rows <= 64 and out.nbytes <= _FEW_BYTES and values.dtype.char in "fd":
+    if width > 1 and rows * out.itemsize <= _FEW_ROWS and out.nbytes <= _FEW_BYTES and values.dtype.char in "fd":
         sums = _add_by_product(rows, indices, values)
         if np.isfinite(sums).all():
             return sums
