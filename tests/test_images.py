@@ -115,7 +115,12 @@ def test_vmap_over_no_examples_keeps_the_shape_of_one(f, shape):
 
 
 @pytest.mark.parametrize(
-    "f", [lambda x, n: tl.avg_pool2d(x, n), lambda x, n: tl.max_pool2d(x, n), lambda x, n: tl.conv2d(x, tl.ones(1, 1, 1, 1), stride=n)]
+    "f",
+    [
+        lambda x, n: tl.nn.functional.avg_pool2d(x, n),
+        lambda x, n: tl.max_pool2d(x, n),
+        lambda x, n: tl.conv2d(x, tl.ones(1, 1, 1, 1), stride=n),
+    ],
 )
 def test_settings_that_are_known_are_used_again_and_no_others(f):
     x = tl.arange(16.0).reshape(1, 1, 4, 4)

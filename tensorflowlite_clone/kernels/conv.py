@@ -280,7 +280,8 @@ def _turned(w: NDArray, groups: int) -> NDArray:
 
 def _by_kernels(geo: Geometry, g: NDArray, w: NDArray) -> NDArray:
     """For few outputs: a convolution of the kernels, (C / groups, O, *kernel), with the gradients of all images, turned."""
-    turned = g.reshape(geo.images, geo.groups, -1, *geo.out_size).swapaxes(0, 1)[(..., *[slice(None, None, -1)] * len(geo.size))]
+    backward: tuple[Any, ...] = (..., *[slice(None, None, -1)] * len(geo.size))
+    turned = g.reshape(geo.images, geo.groups, -1, *geo.out_size).swapaxes(0, 1)[backward]
     filters = np.ascontiguousarray(turned).reshape(geo.groups * geo.images, -1, *geo.out_size)
     pads = tuple((o - 1 - b, n - k + b) for o, n, k, (b, _) in zip(geo.out_size, geo.size, geo.kernel, geo.padding, strict=True))
     ones = (1,) * len(geo.size)
