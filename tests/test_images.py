@@ -7,7 +7,7 @@ import pytest
 from samples import normal, positive
 
 import tensorflowlite_clone as tl
-from tensorflowlite_clone._errors import ArgumentError, DimensionError, ShapeError, TransformError
+from tensorflowlite_clone._errors import ArgumentError, DimensionError, OperandError, ShapeError, TransformError
 from tensorflowlite_clone.func import grad, vmap
 
 F = tl.nn.functional
@@ -112,6 +112,23 @@ def test_convolution_over_three_dimensions_equals_loops():
 def test_vmap_over_no_examples_keeps_the_shape_of_one(f, shape):
     one = f(tl.ones(*shape[1:]))
     assert vmap(f)(tl.ones(*shape)).shape == (0, *one.shape)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: tl.nn.functional.avg_pool2d(x, n),
+        lambda x, n: tl.max_pool2d(x, n),
+        lambda x, n: tl.conv2d(x, tl.ones(1, 1, 1, 1), stride=n),
+    ],
+)
+def test_settings_that_are_known_are_used_again_and_no_others(f):
+    x = tl.arange(16.0).reshape(1, 1, 4, 4)
+    first = f(x, 2)
+    assert tl.equal(f(x, 2), first)
+    assert tl.equal(f(x, [2, np.int64(2)]), first)
+    with pytest.raises(OperandError, match="must be an integer or a pair"):
+        f(x, (2.0, 2.0))
 
 
 def test_no_images_and_no_gradient_but_zeros():

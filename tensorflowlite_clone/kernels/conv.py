@@ -249,7 +249,11 @@ def convolve_input_grad(
     with np.errstate(over="ignore", invalid="ignore"):
         if geo.is_whole:
             return np.ascontiguousarray(np.matmul(_by_groups(g, groups), w.reshape(groups, -1, geo.taps)).swapaxes(0, 1)).reshape(shape)
-    if geo.step_one and math.prod(input_size) < 3 * geo.length:
+    if geo.step_one and max(dilation) == 1 and math.prod(input_size) >= 3 * geo.length:
+        found = _by_kernels(geo, g, w)
+        if found.dtype.kind not in "fc" or np.isfinite(np.vdot(found, found)):
+            return found  # else an infinity may have met zeros around the kernels
+    if geo.step_one:
         reach = [d * (k - 1) for k, d in zip(geo.kernel, dilation, strict=True)]
         pads = tuple((n - before, n - after) for n, (before, after) in zip(reach, padding, strict=True))
         return convolve(g, _turned(w, groups), stride=stride, padding=pads, dilation=dilation, groups=groups)
@@ -272,6 +276,18 @@ def _turned(w: NDArray, groups: int) -> NDArray:
     backward: tuple[Any, ...] = (..., *[slice(None, None, -1)] * (w.ndim - 2))
     blocks = w[backward].reshape(groups, filters, per_group, *w.shape[2:]).swapaxes(1, 2)
     return np.ascontiguousarray(blocks).reshape(groups * per_group, filters, *w.shape[2:])
+
+
+def _by_kernels(geo: Geometry, g: NDArray, w: NDArray) -> NDArray:
+    """For few outputs: a convolution of the kernels, (C / groups, O, *kernel), with the gradients of all images, turned."""
+    backward: tuple[Any, ...] = (..., *[slice(None, None, -1)] * len(geo.size))
+    turned = g.reshape(geo.images, geo.groups, -1, *geo.out_size).swapaxes(0, 1)[backward]
+    filters = np.ascontiguousarray(turned).reshape(geo.groups * geo.images, -1, *geo.out_size)
+    pads = tuple((o - 1 - b, n - k + b) for o, n, k, (b, _) in zip(geo.out_size, geo.size, geo.kernel, geo.padding, strict=True))
+    ones = (1,) * len(geo.size)
+    y = convolve(w.swapaxes(0, 1), filters, stride=ones, padding=pads, dilation=ones, groups=geo.groups)
+    y = y.reshape(-1, geo.groups, geo.images, *geo.size).swapaxes(0, 2)  # (images, groups, C / groups, *size)
+    return np.ascontiguousarray(y).reshape(geo.images, geo.channels, *geo.size)
 
 
 class _Place(NamedTuple):

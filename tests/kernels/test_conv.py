@@ -151,6 +151,31 @@ def test_kernels_about_as_large_as_images_equal_definition(groups, kernel, strid
     np.testing.assert_allclose(convolve(x, w, bias=bias, **options), convolve(x, w, **options) + bias[:, None, None], rtol=1e-12)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    ("size", "kernel", "padding"), [((9,), (8,), ((1, 0),)), ((6, 8), (5, 6), ((0, 0), (0, 1))), ((4, 4, 4), (3, 3, 3), ((0, 0),) * 3)]
+)
+def test_gradients_of_few_outputs_equal_definition(size, kernel, padding, groups):
+    ones = (1,) * len(size)
+    options = {"stride": ones, "padding": padding, "dilation": ones, "groups": groups}
+    x, w, g = operands(22, 3, 4, size, 6, kernel, options)
+    check_against_loops(x, w, g, options)
+    g[1, 0, ..., 0] = np.inf
+    gx = convolve_input_grad(g, w, input_size=size, **options)
+    inside = convolve_input_grad(1.0 * np.isinf(g), np.ones_like(w), input_size=size, **options) > 0
+    assert not np.isfinite(gx[inside]).any()
+    assert np.isfinite(gx[~inside]).all()
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3, 4])
+@pytest.mark.parametrize("stride", [2, 3, 4, 6])
+def test_every_place_in_a_stride_equals_definition(stride, dilation):
+    for kernel, size, padding in itertools.product(range(1, 7), (1, 17, 24), ((0, 0), (5, 3))):
+        options = {"stride": (stride,), "padding": (padding,), "dilation": (dilation,), "groups": 1}
+        if size + sum(padding) > dilation * (kernel - 1):
+            check_against_loops(*operands(23, 2, 1, (size,), 2, (kernel,), options), options)
+
+
 def test_the_windows_of_a_large_image_are_copied_in_parts_that_fit_the_cache():
     geo = im2col.geometry(1, 16, (64, 64, 64), (8, 16, 3, 3, 3), (1, 1, 1), ((1, 1),) * 3, (1, 1, 1), 1)
     parts = geo.parts(0)

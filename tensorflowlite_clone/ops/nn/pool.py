@@ -140,7 +140,7 @@ class LastWriters(PerImage):
 def windows_of(op: str, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> dict[str, Shape]:
     """The settings of windows, a number for each axis."""
     if exact(kernel_size) and (stride is None or exact(stride)) and exact(padding) and exact(dilation):
-        return _known_windows(op, axes, kernel_size, stride, padding, dilation).copy()  # callers take out what they do not have
+        return {**_known_windows(op, axes, kernel_size, stride, padding, dilation)}  # a copy: callers change it
     return _windows(op, axes, kernel_size, stride, padding, dilation)
 
 
