@@ -26,9 +26,17 @@ from .lines import U, pictures, two_axes
 __all__ = ["convolve", "suits", "weight_grad"]
 
 #: Seconds for a multiplication; elements of a piece of a line.
-_SECONDS, _PIECE = 0.035e-9, 2_048
+_SECONDS, _PIECE = 0.03e-9, 2_048
+#: A multiple of the elements that vectors hold: lines are made so long, since the last few elements would else be taken one by one.
+_WHOLE = 16
 #: Multiplications for a result, beyond which products of matrices are as fast.
 _DEEPEST = 600
+
+
+@inlined
+def _line(g: Any, size: Any) -> Any:
+    """How long a line of results is: from the first of an image to its last, and on to a multiple of `_WHOLE`."""
+    return -(-((g.shape[2] - 1) * size[1] + g.shape[3]) // _WHOLE) * _WHOLE
 
 
 @inlined
@@ -87,9 +95,9 @@ def _sum_up(sums: Any, lines: Any, lo: Any, hi: Any, w: Any, shifts: Any) -> Non
 def _forward(out: NDArray, x: NDArray, w: NDArray, b: NDArray, shifts: NDArray, lo: int, hi: int, step: Any, pad: Any, size: Any) -> None:
     """Images lo .. hi - 1 of (N, C, H, W) with kernels (fours, 4, C * taps) and biases (fours, 4)."""
     filters, rows, columns = out.shape[1], out.shape[2], out.shape[3]
-    length = (rows - 1) * size[1] + columns
-    lines = np.zeros((x.shape[1], step[0] * step[1] * size[0] * size[1]), x.dtype)
-    flat = lines.reshape(-1)
+    length = _line(out, size)
+    flat = np.zeros(x.shape[1] * step[0] * step[1] * size[0] * size[1] + _WHOLE, x.dtype)
+    lines = flat[: flat.size - _WHOLE].reshape(x.shape[1], -1)
     sums = np.empty((4, length), x.dtype)
     for i in range(lo, hi):
         for c in range(x.shape[1]):
@@ -142,9 +150,9 @@ def _dots_of_one(p: NDArray, q: NDArray, r: NDArray, s: NDArray, x: NDArray, u: 
 def _weights(out: NDArray, g: NDArray, x: NDArray, shifts: NDArray, lo: int, hi: int, step: Any, pad: Any, size: Any) -> None:
     """Fours lo .. hi - 1 of the filters of (fours, C * taps, 4): sums over all images."""
     filters, rows, columns = g.shape[1], g.shape[2], g.shape[3]
-    length, whole = (rows - 1) * size[1] + columns, shifts.size // 3 * 3
-    lines = np.zeros((x.shape[1], step[0] * step[1] * size[0] * size[1]), x.dtype)
-    flat = lines.reshape(-1)
+    length, whole = _line(g, size), shifts.size // 3 * 3
+    flat = np.zeros(x.shape[1] * step[0] * step[1] * size[0] * size[1] + _WHOLE, x.dtype)
+    lines = flat[: flat.size - _WHOLE].reshape(x.shape[1], -1)
     grads = np.zeros((4, length), x.dtype)
     for i in range(x.shape[0]):
         for c in range(x.shape[1]):
@@ -190,10 +198,14 @@ def suits(geo: Geometry, shared: int, sums: bool = False) -> bool:
 
     ``shared``: parts that threads share out.
     """
+    return _suits(geo, sums) and (shared >= get_num_threads() or _cost(geo) < WORTH_IT)
+
+
+@lru_cache(maxsize=256)
+def _suits(geo: Geometry, sums: bool) -> bool:
     if geo.groups != 1 or len(geo.size) not in (1, 2) or math.prod(geo.kernel) < 2 or min(map(min, geo.padding)) < 0:
         return False
-    long = 100 <= geo.length >= geo.taps / 2 if sums else geo.length >= max(36, geo.taps - 256)
-    return long and geo.taps <= _DEEPEST and (shared >= get_num_threads() or _cost(geo) < WORTH_IT)
+    return geo.taps <= _DEEPEST and (100 <= geo.length >= geo.taps / 2 if sums else geo.length >= max(36, geo.taps - 256))
 
 
 def _cost(geo: Geometry) -> float:
@@ -201,7 +213,9 @@ def _cost(geo: Geometry) -> float:
 
 
 def _fours(a: NDArray) -> NDArray:
-    """(n, ...) as (fours, 4, ...), with zeros behind."""
+    """(n, ...) as (fours, 4, ...), with zeros behind; the same memory where there need be none."""
+    if len(a) % 4 == 0 and a.flags.carray:
+        return a.reshape(-1, 4, *a.shape[1:])
     out = np.zeros((-(-len(a) // 4) * 4, *a.shape[1:]), a.dtype)
     out[: len(a)] = a
     return out.reshape(-1, 4, *a.shape[1:])

@@ -58,4 +58,5 @@ def two_axes(count: int, *settings: Iterable[int], missing: int = 1) -> tuple[tu
 
 def pictures(a: NDArray, first: int, *lead: int) -> NDArray:
     """Arrays with one or two axes of pixels, from the ``first`` on, as (*lead, H, W), contiguous."""
-    return plain(a).reshape(*lead, *(1,) * (2 + first - a.ndim), *a.shape[first:])
+    a = plain(a)
+    return a if a.shape[:-2] == lead else a.reshape(*lead, *(1,) * (2 + first - a.ndim), *a.shape[first:])
