@@ -259,7 +259,8 @@ def test_views_of_bits_share_memory_and_are_constants():
 
 
 LAID = {
-    "expanded": lambda T, x: x.expand(3, 6), "turned": lambda T, x: x.reshape(2, 3).t(), "within": lambda T, x: x.reshape(2, 1, 3).expand(2, 4, 3),
+    "expanded": lambda T, x: x.expand(3, 6),
+    "turned": lambda T, x: x.reshape(2, 3).t(), "within": lambda T, x: x.reshape(2, 1, 3).expand(2, 4, 3),
     "stepped": lambda T, x: x[::2], "whole": lambda T, x: x,
 }  # fmt: skip
 
