@@ -427,3 +427,18 @@ def test_random_complex_numbers():
     assert tl.rand_like(u).shape == (3, 2)
     with pytest.raises(TypeError, match="randn: draws floating numbers: dtype is int64"):
         tl.randn(2, dtype=tl.int64)
+
+
+@pytest.mark.parametrize("name", ["arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "sqrt", "log", "log2", "log10", "log1p"])
+def test_slopes_on_a_cut_are_those_of_the_side_that_zero_says(name):
+    """A part of 0 or -0 says on which side of the cut a number lies; along the cut the function is smooth."""
+    f, e = getattr(np, name), 1e-6
+    for r in (-2.5, -1.5, -0.4, 0.4, 1.5, 2.5):
+        for zero in (0.0, -0.0):
+            for direction, at in ((1.0, lambda t, zero=zero: complex(t, zero)), (1j, lambda t, zero=zero: complex(zero, t))):
+                slope = (f(at(r + e)) - f(at(r - e))) / (2 * e * direction)
+                z = np.array(at(r))
+                np.testing.assert_allclose(tl.func.jvp(f, (z,), (np.array(1 + 0j),))[1], slope, rtol=1e-6, atol=1e-9, err_msg=str(z))
+                x = tl.tensor(z, requires_grad=True)
+                f(x).backward(tl.tensor(1 + 0j, dtype=tl.complex128))
+                np.testing.assert_allclose(x.grad.conj(), slope, rtol=1e-6, atol=1e-9, err_msg=str(z))

@@ -153,6 +153,15 @@ def special_functions():
     np.testing.assert_allclose(slope.numpy(), -tl.special.bessel_j1(x).detach().numpy(), rtol=1e-12)
 
 
+@says("On their cuts `asin`")
+def slopes_on_cuts():
+    x = tl.tensor(1.5 + 0j, dtype=tl.complex128, requires_grad=True)
+    y = x.asin()
+    y.imag.backward()
+    np.testing.assert_allclose(x.grad.real, 1 / np.sqrt(1.5**2 - 1))  # of arccosh(1.5), which the imaginary part is
+    np.testing.assert_allclose(y.imag.item(), np.arccosh(1.5))
+
+
 @says("The gradient of `ctc_loss` is its derivative")
 def alignments():
     rng = np.random.default_rng(0)

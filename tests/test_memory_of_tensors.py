@@ -256,3 +256,40 @@ def test_views_of_bits_share_memory_and_are_constants():
         tl.func.vmap(lambda v: v.view(tl.int32))(tl.ones(2, 2))
     with pytest.raises(ValueError, match="a shape or a dtype"):
         x.view(2, dtype=tl.int32)
+
+
+LAID = {
+    "expanded": lambda T, x: x.expand(3, 6),
+    "turned": lambda T, x: x.reshape(2, 3).t(), "within": lambda T, x: x.reshape(2, 1, 3).expand(2, 4, 3),
+    "stepped": lambda T, x: x[::2], "whole": lambda T, x: x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAID)
+def test_clones_lie_in_memory_as_those_of_torch_and_copies_as_those_of_numpy(name):
+    """Else `reshape` gives a copy where it is a view there, and what is written into it is lost."""
+    torch = pytest.importorskip("torch")
+    ours, theirs = (LAID[name](T, T.arange(6.0)) for T in (tl, torch))
+    assert ours.clone().stride() == theirs.clone().stride()
+    assert tuple(4 * s for s in ours.copy().stride()) == theirs.numpy().copy().strides
+
+    def written(x):
+        a = shown(x).copy()
+        b = a.reshape(-1)
+        b[1::2] *= x[2]
+        return (a * a).sum()
+
+    def shown(x):
+        return {
+            "expanded": lambda: np.broadcast_to(x, (3, 6)),
+            "turned": lambda: x.reshape(2, 3).T,
+            "stepped": lambda: x[::2],
+            "within": lambda: np.broadcast_to(x.reshape(2, 1, 3), (2, 4, 3)),
+            "whole": lambda: x,
+        }[name]()
+
+    x, v, e = np.linspace(0.5, 1.5, 6), np.arange(6.0), 1e-6
+    slope = (written(x + e * v) - written(x - e * v)) / (2 * e)
+    np.testing.assert_allclose(tl.func.grad(written)(x) @ v, slope, rtol=1e-6)
+    np.testing.assert_allclose(tl.func.jvp(written, (x,), (v,))[1], slope, rtol=1e-6)
+    np.testing.assert_allclose(tl.func.vmap(tl.func.grad(written))(x[None])[0] @ v, slope, rtol=1e-6)

@@ -434,9 +434,7 @@ class Tensor(_Taped, metaclass=TensorType):
         if self.followed():
             raise self.untraceable(what)
         if self.node is not None and state.grad_enabled and storing(frame):
-            raise GraphError(
-                "out[i] = x: x requires grad, and the plain array out would lose it; use np.zeros_like(x, shape=...), or x.detach()"
-            )
+            raise GraphError("out[i] = x: x requires grad, a plain array would lose it; use np.zeros_like(x, shape=...), or x.detach()")
 
     def __index__(self) -> int:
         if self.dtype.kind not in "biu":
@@ -457,10 +455,13 @@ class Tensor(_Taped, metaclass=TensorType):
         return _rebuild, (array, self.requires_grad, window), self.__dict__ or None
 
     def __copy__(self) -> Tensor:
-        (copied := self.detach().requires_grad_(self.requires_grad)).__dict__.update(self.__dict__)
-        return copied
+        copied = np.copy(self) if self.followed() else self.detach().requires_grad_(self.requires_grad)
+        copied.__dict__.update(self.__dict__)
+        return copied  # type: ignore[return-value]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.followed():
+            return memo.setdefault(id(self), np.copy(self))  # type: ignore[no-any-return]
         if not self.is_leaf:
             raise GraphError("deepcopy: only leaf tensors can be deep-copied, this one was computed; use x.detach().clone()")
         copied = type(self).__new__(type(self))

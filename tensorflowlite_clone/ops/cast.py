@@ -55,7 +55,8 @@ class Clone(Elementwise, title="clone"):
     any_dtype = True
 
     def forward(x):
-        return np.array(x)
+        # Strides are kept, but for those of repeated elements, whose order in memory would say nothing.
+        return np.array(x, order="C" if 0 in x.strides and any(n > 1 and not s for n, s in zip(x.shape, x.strides, strict=True)) else "K")
 
     def grad_x(g):
         return g

@@ -8,6 +8,7 @@ complex operands as they take real ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .._typing import Array
 from ..core.broadcast import shape_of
 from ..core.dtypes import COMPLEX_OF
 from ..core.families import Elementwise, Linear, LinedUp
-from ..core.levels import concrete
+from ..core.levels import all_values, concrete
 from ..core.operation import fused
 from ..core.publish import implements, public, to_operand, to_operands
 from ..core.registry import install_method
@@ -357,3 +358,33 @@ def _is_conj(input: Array) -> bool:
 def _resolve(input: Array) -> Array:
     """The tensor itself: nothing is put off."""
     return to_operand(input, "resolve_conj")
+
+
+# ---- NumPy's functions whose results are complex where real ones would be NaN: np.emath ---------------------------------------------
+def _extended(x: Any, outside: Callable[[Any], Any]) -> Any:
+    """``x``, as complex numbers if one of its values (inside vmap, of all examples) is real and ``outside`` of a function's domain."""
+    values = all_values(x)
+    return x + 0j if values.dtype.kind != "c" and np.any(outside(values)) else x
+
+
+def _answer_emath(name: str, outside: Callable[[Any], Any]) -> None:
+    @implements(getattr(np.emath, name))
+    def answer(x: Any) -> Any:
+        return getattr(np, name)(_extended(x, outside))
+
+
+for _name in ("sqrt", "log", "log2", "log10"):
+    _answer_emath(_name, lambda x: x < 0)
+for _name in ("arccos", "arcsin", "arctanh"):
+    _answer_emath(_name, lambda x: abs(x) > 1)
+
+
+@implements(np.emath.logn)
+def _logn(n: Any, x: Any) -> Any:
+    return np.emath.log(x) / np.emath.log(n)
+
+
+@implements(np.emath.power)
+def _power(x: Any, p: Any) -> Any:
+    whole = all_values(p)
+    return np.power(_extended(x, lambda v: v < 0), p * 1.0 if whole.dtype.kind in "iu" and np.any(whole < 0) else p)

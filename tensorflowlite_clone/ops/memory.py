@@ -208,7 +208,7 @@ def _storage(input: Array) -> TypedStorage:
     [0.0, 0.0, 0.0, 0.0]
     """
     _array(input, "storage")
-    return TypedStorage(memory_of(input)[0].array, input)  # type: ignore[arg-type]
+    return TypedStorage(memory_of(input)[0].array, input)
 
 
 @public("untyped_storage", function=False)

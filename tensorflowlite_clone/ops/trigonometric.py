@@ -40,6 +40,11 @@ class Tan(Inexact, numpy=np.tan, public="tan", inplace=True):
         return g * (1.0 + ans * ans)
 
 
+def _one(x: Array) -> complex:
+    """1, from which a square on a cut of the square root is subtracted so that the sign of its imaginary part, 0 or -0, stays."""
+    return complex(1.0, -0.0) if x.dtype.kind == "c" else 1.0
+
+
 class ArcSin(Inexact, numpy=np.arcsin, public=("asin", "arcsin"), inplace=True):
     """Inverse sine. Shape: any -> same."""
 
@@ -47,7 +52,7 @@ class ArcSin(Inexact, numpy=np.arcsin, public=("asin", "arcsin"), inplace=True):
     forward = np.arcsin
 
     def grad_x(g, x):
-        return g / np.sqrt(1.0 - x * x)
+        return g / np.sqrt(_one(x) - x * x)
 
 
 class ArcCos(Inexact, numpy=np.arccos, public=("acos", "arccos"), inplace=True):
@@ -57,7 +62,7 @@ class ArcCos(Inexact, numpy=np.arccos, public=("acos", "arccos"), inplace=True):
     forward = np.arccos
 
     def grad_x(g, x):
-        return -g / np.sqrt(1.0 - x * x)
+        return -g / np.sqrt(_one(x) - x * x)
 
 
 class ArcTan(Inexact, numpy=np.arctan, public=("atan", "arctan"), inplace=True):
@@ -127,7 +132,7 @@ class ArcSinh(Inexact, numpy=np.arcsinh, public=("asinh", "arcsinh"), inplace=Tr
     forward = np.arcsinh
 
     def grad_x(g, x):
-        return g / np.sqrt(x * x + 1.0)
+        return g / np.sqrt(x * x - (-1.0))  # on a cut, + 1 would turn the imaginary part -0 into 0
 
 
 class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh"), inplace=True):
@@ -137,7 +142,7 @@ class ArcCosh(Inexact, numpy=np.arccosh, public=("acosh", "arccosh"), inplace=Tr
     forward = np.arccosh
 
     def grad_x(g, x):
-        return g / np.sqrt(x - 1.0) / np.sqrt(x + 1.0)  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
+        return g / np.sqrt(x - 1.0) / np.sqrt(x - (-1.0))  # not sqrt(x^2 - 1), whose cut lies elsewhere in the complex plane
 
 
 class ArcTanh(Inexact, numpy=np.arctanh, public=("atanh", "arctanh"), inplace=True):

@@ -40,9 +40,9 @@ def _count(name: str, shapes: list[Any], params: dict[str, Any], out: Any) -> in
         return 2 * max(map(prod, shapes[:2]))
     if name == "Attention":
         q, k, v = shapes[2:5]
-        return 2 * prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
+        return int(2 * prod(q[:-1]) * k[-2] * (q[-1] + v[-1]))
     if name == "Recurrence":
-        return 2 * shapes[0][0] * sum(prod(a) for a in shapes[3 if params["kind"] == "lstm" else 2 :] if len(a) == 2)
+        return int(2 * shapes[0][0] * sum(prod(a) for a in shapes[3 if params["kind"] == "lstm" else 2 :] if len(a) == 2))
     return FORMULAS[name](shapes[:2], params, out)
 
 
@@ -96,7 +96,7 @@ class FlopCounterMode(Observer):
         self._watch.__enter__()
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, *exc: Any) -> None:
         self._watch.__exit__(*exc)
         self._modules.__exit__(*exc)
         self._nodes.clear()
@@ -121,7 +121,7 @@ class FlopCounterMode(Observer):
     def computed(self, op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], ans: Any) -> None:
         """An operation was carried out."""
         self._last = None
-        kind = op.__name__
+        kind = op.__name__  # type: ignore[attr-defined]
         if self._deriving or not (kind in PRODUCTS or kind in self.custom):
             return
         name, factors = PRODUCTS.get(kind, (kind, 0))

@@ -1,5 +1,7 @@
 """A number that a transform follows, given where functions take plain numbers: differentiated or refused, never silently a constant."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,42 @@ def test_a_followed_parameter_that_must_be_a_number_is_refused_by_name(name):
     ):
         with pytest.raises(TypeError, match=message):
             run()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda v: copy.deepcopy([v, {"v": v * 1}])[1]["v"]])
+def test_copies_by_the_copy_module_are_followed(copied):
+    """What a transform is given is a leaf, and a copy of it was a constant: the gradient was 0."""
+    x, f = np.array([0.3, 0.5]), lambda v: np.sum(copied(v) ** 2)
+    for inputs in (x, tl.tensor(x)):
+        np.testing.assert_allclose(grad(f)(inputs), 2 * x)
+        np.testing.assert_allclose(jvp(f, (inputs,), (inputs,))[1], 2 * np.sum(x * x))
+        np.testing.assert_allclose(vmap(lambda v: copied(v) ** 2)(inputs), x**2)
+        np.testing.assert_allclose(hessian(f)(inputs), 2 * np.eye(2), atol=1e-15)
+
+    def writes(v):
+        w = copied(v)
+        w[0] = 7.0
+        return np.sum(v * w)
+
+    np.testing.assert_allclose(grad(writes)(x), [7.0, 2 * x[1]])
+
+
+EMATH = {
+    "sqrt": 1, "log": 1, "log2": 1, "log10": 1, "arccos": 1, "arcsin": 1, "arctanh": 1,
+    "logn": lambda v: np.emath.logn(v, np.array([2.0, 3.0])), "power": lambda v: np.emath.power(v, -2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("x", [np.array([0.3, 0.5]), np.array([0.3, -2.5]), np.array([1.5, 2.5])], ids=str)
+@pytest.mark.parametrize("name", EMATH)
+def test_functions_that_become_complex_where_they_must(name, x):
+    f = EMATH[name] if callable(EMATH[name]) else getattr(np.emath, name)
+    expected = f(x)
+    assert f(tl.tensor(x)).numpy().dtype == expected.dtype
+    np.testing.assert_allclose(f(tl.tensor(x)), expected)
+    np.testing.assert_allclose(vmap(f)(x[None]), expected[None])
+    v, e = np.array([0.7, -0.4]), 1e-6
+    slope = (f(x + e * v) - f(x - e * v)) / (2 * e)
+    np.testing.assert_allclose(jvp(f, (x,), (v,))[1], slope, rtol=1e-6)
+    for part in (np.real, np.imag):
+        np.testing.assert_allclose(grad(lambda x, part=part: np.sum(part(f(x))))(x) @ v, np.sum(part(slope)), rtol=1e-6, atol=1e-9)

@@ -113,7 +113,6 @@ CONVERSIONS = {
     "vectorize": lambda x: np.vectorize(np.sin)(x),
     "r_": lambda x: np.r_[x, 1.0],
     "c_": lambda x: np.c_[x, x],
-    "emath.sqrt": np.emath.sqrt,
     "float64": lambda x: np.float64(x[0]),
 }
 #: Functions that take no arrays (sizes, text, settings, files) or only ask what kind of thing they are given.

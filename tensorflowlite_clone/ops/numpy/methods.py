@@ -10,19 +10,19 @@ from typing import Any
 
 from ..._typing import Array
 from ...core.publish import public
-from ..cast import Clone
+from ..cast import Clone, Contiguous
 from .picking import _argpartition, _choose, _compress, _searchsorted
 
 
 @public("copy", function=False)
 def _copy(input: Array, order: str = "C") -> Array:
-    """A copy with its own memory (NumPy's name for `clone`).
+    """A copy with its own memory, in row-major order as NumPy's, unless ``order`` is another.
 
     >>> import tensorflowlite_clone as tl
     >>> tl.ones(2).copy().tolist()
     [1.0, 1.0]
     """
-    return Clone.of(input)
+    return (Contiguous if order == "C" else Clone).of(input)
 
 
 @public("choose", function=False)

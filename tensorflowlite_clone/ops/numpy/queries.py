@@ -137,7 +137,3 @@ refuse(
     "tensors hold numbers, no dates; keep dates in ndarrays",
     np.busday_count, np.busday_offset, np.datetime_as_string, np.is_busday, np.isnat,
 )  # fmt: skip
-refuse(
-    "what dtype it gives depends on the values; use the function of np, on x + 0j where complex results are wanted",
-    *(f for f in map(np.emath.__dict__.get, np.emath.__all__) if f is not None and hasattr(f, "_implementation")),
-)
