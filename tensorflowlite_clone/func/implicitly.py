@@ -178,10 +178,10 @@ class _Rules:
         """The same on plain arrays, by a factorised matrix or by iteration."""
         n = len(v)
         if self.jac is not None:
-            known = self.factors is not None and self.factors[0] is v
-            J = self.factors[1] if known else self.jac(v, unravel, values)
+            known = self.factors if self.factors is not None and self.factors[0] is v else None
+            J = self.jac(v, unravel, values) if known is None else known[1]
             try:
-                if not known:
+                if known is None:
                     splu = optional("scipy.sparse.linalg", "scipy", self.name).splu if hasattr(J, "tocsc") else np.asarray
                     self.factors = v, (J := splu(J.tocsc() if hasattr(J, "tocsc") else J))
                 w = J.solve(b, "T" if transposed else "N") if hasattr(J, "solve") else np.linalg.solve(J.T if transposed else J, b)

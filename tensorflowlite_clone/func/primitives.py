@@ -139,7 +139,7 @@ class Call:
         """The name that messages use."""
         return self.facts.name
 
-    __name__ = property(title)  # type: ignore[assignment]
+    __name__ = property(title)
 
     # ---- carrying it out ----------------------------------------------------------------------------------------------------
     def result(self, operands: list[Any]) -> Any:
