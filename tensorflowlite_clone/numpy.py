@@ -73,7 +73,7 @@ def _wrapped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         out = function(*args, **kwargs)
         return _made(out) if make else out
 
-    return call
+    return cast(Callable[..., Any], call)
 
 
 @_replaces(numpy.array)

@@ -50,7 +50,7 @@ LAYER = [
     "func/colouring.py", "integrate/*.py", "optim/solvers/*.py", "scipy/*.py",
 ]  # fmt: skip
 #: How many lines of code it may have.
-LAYER_LINES = 3200
+LAYER_LINES = 3065
 
 #: What is imported from the package inside a function, and why it cannot stand at the top of the file.
 LATE: dict[tuple[str, str], str] = {}

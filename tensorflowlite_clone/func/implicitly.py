@@ -178,17 +178,14 @@ class _Rules:
         """The same on plain arrays, by a factorised matrix or by iteration."""
         n = len(v)
         if self.jac is not None:
-            if self.factors is None or self.factors[0] is not v:
-                J = self.jac(v, unravel, values)
-                scipy = optional("scipy.sparse.linalg", "scipy", self.name) if hasattr(J, "tocsc") else None
-                try:
-                    self.factors = v, np.asarray(J) if scipy is None else scipy.splu(J.tocsc())
-                except RuntimeError as error:
-                    raise self.singular(str(error)) from error
-            J = self.factors[1]
+            known = self.factors if self.factors is not None and self.factors[0] is v else None
+            J = self.jac(v, unravel, values) if known is None else known[1]
             try:
+                if known is None:
+                    splu = optional("scipy.sparse.linalg", "scipy", self.name).splu if hasattr(J, "tocsc") else np.asarray
+                    self.factors = v, (J := splu(J.tocsc() if hasattr(J, "tocsc") else J))
                 w = J.solve(b, "T" if transposed else "N") if hasattr(J, "solve") else np.linalg.solve(J.T if transposed else J, b)
-            except np.linalg.LinAlgError as error:
+            except (RuntimeError, np.linalg.LinAlgError) as error:
                 raise self.singular(str(error)) from error
             if not np.isfinite(w).all():
                 raise self.singular("the solution is not finite")

@@ -135,13 +135,11 @@ class Call:
             )
         return unflatten(tree, [constant_value(x) for x in leaves]) if any(isinstance(x, Boxed) for x in leaves) else value
 
-    @property
-    def __name__(self) -> str:
-        return self.facts.name
-
     def title(self) -> str:
         """The name that messages use."""
         return self.facts.name
+
+    __name__ = property(title)
 
     # ---- carrying it out ----------------------------------------------------------------------------------------------------
     def result(self, operands: list[Any]) -> Any:

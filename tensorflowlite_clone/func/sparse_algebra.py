@@ -98,10 +98,7 @@ def matmul(a: Any, x: Any) -> Any:
     if not is_sparse(x):
         raise OperandError(f"sparse.matmul: one operand must be a sparse matrix: got {type(a).__name__} and {type(x).__name__}; use matmul")
     pattern, values = parts(x, "sparse.matmul")
-    dense = _dense(a)
-    ndim = len(shape_of(dense))
-    out = _product(pattern.turned, values, np.swapaxes(dense, -1, -2) if ndim > 1 else dense, "sparse.matmul")
-    return np.swapaxes(out, -1, -2) if ndim > 1 else out
+    return np.transpose(_product(pattern.turned, values, np.transpose(_dense(a)), "sparse.matmul"))
 
 
 def solve(a: Any, b: Any) -> Any:

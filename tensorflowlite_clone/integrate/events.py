@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ import numpy as np
 from .._errors import TransformError
 from .._typing import Array
 from ..core.levels import all_values, mapped
-from ..func import jvp
-from ..func.implicitly import implicit
+from ..func import jvp, vjp
+from ..func.primitives import primitive
 from .solution import solution
 from .solvers import initial_value
 from .systems import System, plain
@@ -28,8 +27,6 @@ GRAZING = 1e-7
 
 def _values(system: System, g: Callable[..., Any], times: Array, y0: Array, ts: Array, *params: Array) -> tuple[Array, Array]:
     """g along the solution at ``times``, and dg/dt there."""
-    if not times.shape[0]:
-        return times, times
     found = [
         jvp(lambda t, y: g(t, y, *params), (times[i], y), (np.ones(()), system.rhs(times[i], y, *params)))
         for i, y in enumerate(states(system, times, y0, ts, *params))
@@ -56,24 +53,34 @@ def _times(system: System, functions: tuple[Any, ...], k: int, y0: Array, ts: Ar
     return found[np.abs(found - ts[0]) > 1e-13 * abs(ts[-1] - ts[0])]
 
 
-def event_times(system: System, functions: tuple[Any, ...], k: int, *x: Array) -> Array:
-    """The times of event k, with derivatives by the implicit rule."""
-    values = partial(_values, system, functions[k])
-    slopes = partial(_slopes, values, functions[k], k)
-    return implicit(lambda times, *x: values(times, *x)[0], partial(_times, system, functions, k), jac=slopes, name="odeint")(*x)
+def _times_vjp(g: Array, ans: Array, system: System, functions: Any, k: int, *x: Array) -> tuple[Any, ...]:
+    if not ans.shape[0]:
+        return (None, None, None, *(np.zeros(a.shape, a.dtype) for a in x))
+    slopes = _slopes(system, functions[k], k, ans, x)
+    return (None, None, None, *vjp(lambda *x: _values(system, functions[k], ans, *x)[0], *x)[1](-g / slopes))
 
 
-def _slopes(values: Callable[..., Any], g: Callable[..., Any], k: int, times: Array, *x: Array) -> Array:
-    """The Jacobian of all values in the times: the slope of each in its own."""
-    slopes, (y0, ts, *params) = all_values(values(times, *x)[1]), x
+def _times_jvp(tangents: tuple[Any, ...], ans: Array, system: System, functions: Any, k: int, *x: Array) -> Array:
+    if not ans.shape[0]:
+        return np.zeros(0)
+    slopes = _slopes(system, functions[k], k, ans, x)
+    return -jvp(lambda *x: _values(system, functions[k], ans, *x)[0], x, tuple(tangents[3:]))[1] / slopes
+
+
+def _slopes(system: System, g: Callable[..., Any], k: int, times: Array, x: Sequence[Array]) -> Array:
+    slopes = _values(system, g, times, *x)[1]
+    y0, ts, *params = x
     start = g(ts[0], y0, *params)
-    least, span = np.abs(slopes), np.abs(ts).max()
+    least, span = np.abs(all_values(slopes)), np.abs(all_values(ts)).max()
     if (least <= GRAZING * np.maximum(least.max(initial=0), np.max(np.abs(all_values(start))) / max(span, 1e-300))).any():
         raise TransformError(
-            f"odeint: event {k} only touches zero at one of the times {times!r:.80}: its slopes there are "
-            f"{slopes!r:.80}; such a time has no derivative: detach it, or give the event a direction"
+            f"odeint: event {k} only touches zero at one of the times {all_values(times)!r:.80}: its slopes there are "
+            f"{all_values(slopes)!r:.80}; such a time has no derivative: detach it, or give the event a direction"
         )
-    return np.diag(slopes)
+    return slopes
+
+
+event_times = primitive(_times, vjp=_times_vjp, jvp=_times_jvp, name="odeint")
 
 
 def with_events(system: System, events: Sequence[Any], y0: Array, ts: Array, *params: Array) -> tuple[Array, list[Array], list[Array]]:

@@ -24,18 +24,6 @@ from . import sensitivities, solvers
 from .systems import Joint, System
 
 
-def _solve(system: System, y0: Array, ts: Array, *params: Array) -> Array:
-    return solvers.solve(system, y0, ts, params)
-
-
-def _solve_vjp(g: Array, ans: Array, system: System, *x: Array) -> tuple[Any, ...]:
-    return (None, *adjoint_of(system, g, *x))
-
-
-def _solve_jvp(tangents: tuple[Any, ...], ans: Array, system: System, *x: Array) -> Array:
-    return tangent_of(system, tangents[1:], *x)
-
-
 def _solve_vmap(size: int, flags: tuple[bool, ...], system: System, *x: Array) -> Any:
     if _alone(system, flags[1:]):
         return NotImplemented
@@ -125,7 +113,13 @@ def _spread(size: int, flags: Sequence[bool], x: Sequence[Array]) -> list[Array]
     return [a if own else np.broadcast_to(a, (size, *a.shape)) for a, own in zip(x, flags, strict=True)]
 
 
-solution: Any = primitive(_solve, vjp=_solve_vjp, jvp=_solve_jvp, vmap=_solve_vmap, name="odeint")
+solution: Any = primitive(
+    lambda system, y0, ts, *params: solvers.solve(system, y0, ts, params),
+    vjp=lambda g, ans, system, *x: (None, *adjoint_of(system, g, *x)),
+    jvp=lambda tangents, ans, system, *x: tangent_of(system, tangents[1:], *x),
+    vmap=_solve_vmap,
+    name="odeint",
+)
 #: The tangent of the solution, (*lead, times, n), where y0, ts and the parameters move along the tuple dx, whose items have *lead in front.
 tangent_of: Any = primitive(_push, vjp=_push_vjp, jvp=_push_jvp, vmap=_push_vmap, name="odeint")
 #: The cotangents of y0, ts and the parameters from that of the solution, (*lead, times, n); they have the same axes in front.

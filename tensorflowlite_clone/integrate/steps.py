@@ -62,13 +62,11 @@ class Steps:
             rhs = lambda *ps: [vmap(lambda t, y: self.system.rhs(t, y, *ps))(self.times, self.ys)]  # noqa: E731
             found = pull(rhs, self.params, cotangents)
         else:
-            each = [self.system.pull_params(t, y, self.params, cotangents[:, i]) for i, (t, y) in enumerate(self)]
+            places = enumerate(zip(self.times, self.ys, strict=True))
+            each = [self.system.pull_params(t, y, self.params, cotangents[:, i]) for i, (t, y) in places]
             found = [np.sum(column, axis=0) for column in zip(*each, strict=True)]
         for total, own in zip(sums, found, strict=True):
             total += own
-
-    def __iter__(self) -> Iterator[tuple[Any, Array]]:
-        return zip(self.times, self.ys, strict=True)
 
 
 class Collocation(Steps):

@@ -66,8 +66,9 @@ class Again:
         #: What it did, as a function; None where that cannot be repeated, False before the first call.
         self.run: Any = False
 
-    def __call__(self, t: Any, *arrays: Array) -> Array:
+    def __call__(self, t: Any, y: Array, params: Sequence[Array]) -> Array:
         """Its value, an ndarray."""
+        arrays = (y, *params)
         if callable(self.run):
             self.count += 1
             out = self.run(np.asarray(t), *arrays)
@@ -97,15 +98,8 @@ class System:
         self.solved: dict[bytes, tuple[Array, Any]] = {}
         #: Whether the right-hand side takes many times at once; None before it was tried.
         self.mappable: bool | None = None
-        self.value_again, self.jacobian_again = Again(rhs), Again(lambda t, y, *ps: jacfwd(lambda y: rhs(t, y, *ps))(y))
-
-    def value(self, t: Any, y: Array, params: Sequence[Array]) -> Array:
-        """The right-hand side as an ndarray."""
-        return self.value_again(t, y, *params)
-
-    def jacobian(self, t: Any, y: Array, params: Sequence[Array]) -> Array:
-        """``d rhs / d y``, a matrix."""
-        return self.jacobian_again(t, y, *params)
+        #: Functions of t, y and the list of parameters: the right-hand side as an ndarray, and ``d rhs / d y``, a matrix.
+        self.value, self.jacobian = Again(rhs), Again(lambda t, y, *ps: jacfwd(lambda y: rhs(t, y, *ps))(y))
 
     def pull_state(self, t: Any, y: Array, params: Sequence[Array], cotangents: Array) -> Array:
         """What (k, n) ``cotangents`` of the right-hand side come to for y: (k, n)."""

@@ -110,15 +110,11 @@ def _covariance(J: Array, squares: Any, free: NDArray) -> NDArray:
         return np.full((n, n), np.nan)
     J = J[:, free]
     scale = np.linalg.norm(J, axis=0)
-    if not (scale > 0).all():
-        inner = np.full((J.shape[1],) * 2, np.inf)
-    else:
-        R = np.linalg.qr(J / scale)[1]  # columns of length 1: R is far better conditioned than J^T J
-        if (np.abs(np.diag(R)) <= np.finfo(float).eps * m).any():
-            inner = np.full(R.shape, np.inf)
-        else:
-            K = np.linalg.solve(R, np.eye(len(R))) / scale[:, None]
-            inner = K @ K.T * squares / (m - J.shape[1])
+    R = np.linalg.qr(J / np.where(scale > 0, scale, 1.0))[1]  # columns of length 1: R is far better conditioned than J^T J
+    inner = np.full(R.shape, np.inf)
+    if (np.abs(np.diag(R)) > np.finfo(float).eps * m).all():
+        K = np.linalg.solve(R, np.eye(len(R))) / scale[:, None]
+        inner = K @ K.T * squares / (m - len(R))
     out[np.ix_(free, free)] = inner
     return out
 
@@ -169,7 +165,6 @@ def curve_fit(
     start = p0 if named or isinstance(p0, Boxed) else np.atleast_1d(np.asarray(p0, float))
     if named and any(np.ndim(v) for v in p0.values()):
         raise ArgumentError("optim.curve_fit: parameters are numbers: p0 has an array; use optim.least_squares for nested ones")
-    kept: list[Any] = []
 
     def model(vector: Vector, v: Any, xdata: Any) -> Any:
         tree = vector.tree(v)
@@ -185,8 +180,7 @@ def curve_fit(
         noise = None if sigma is None else numbers(sigma)
         kwargs.update(method=method, jac=own if jac is None else given, full_output=True, nan_policy=nan_policy)
         found = optimize.curve_fit(values, np.arange(len(data)), data, vector.start, noise, absolute_sigma, check_finite, sides, **kwargs)
-        kept.append(found)
-        return optimize.OptimizeResult(x=found[0], covariance=found[1], success=True)
+        return optimize.OptimizeResult(x=found[0], covariance=found[1], more=found[2:], success=True)
 
     def condition(vector: Vector, v: Any, xdata: Any, ydata: Any, sigma: Any) -> Any:
         def cost(u: Any) -> Any:
@@ -199,4 +193,4 @@ def curve_fit(
 
     as_array = [np.asarray(y) if isinstance(y, tuple | list) else y for y in (ydata, sigma)]
     result = solved("curve_fit", run, condition, start, (xdata, *as_array))
-    return (result.x, result.covariance, *kept[-1][2:]) if full_output else (result.x, result.covariance)
+    return (result.x, result.covariance, *(result.more if full_output else ()))

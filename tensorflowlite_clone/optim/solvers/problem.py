@@ -5,6 +5,7 @@ Not here: any solver.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -64,14 +65,11 @@ class Vector:
         """A user's callback, which is to see nested unknowns, as SciPy's."""
         if call is None:
             return None
-        import inspect
-
         if set(inspect.signature(call).parameters) == {"intermediate_result"}:
 
             def with_result(intermediate_result: Any) -> Any:
                 return call(intermediate_result=type(intermediate_result)({**intermediate_result, "x": self.nested(intermediate_result.x)}))
 
-            with_result.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
             return with_result
         return lambda x, *rest: call(self.nested(np.asarray(x)), *rest)
 
