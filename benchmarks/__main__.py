@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib.util
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from . import groups
-from .harness import WITH_FAST, Row, compare, is_noisy, run_process
-from .report import costs, describe, document, environment, table, write
+from .harness import COMPILED, WITH_FAST, Row, available_cpus, compare, is_noisy, run_process
+from .report import aligned, compiled, costs, describe, document, environment, table, write
 from .workloads import CONTROL, GROUPS, load, names, needs
 
 
@@ -34,9 +37,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="3 short pairs, to see that everything runs")
     parser.add_argument("--ours-only", action="store_true", help="time this package alone; needs no PyTorch, gives no ratios")
     parser.add_argument("--fast", action="store_true", help="this package also with its extra fast, beside the two")
+    parser.add_argument("--peers", action="store_true", help="also torch.compile, and NumPy's programs under JAX, HIPS/autograd, MyGrad")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/latest.json"), help="where to write the results")
     parser.add_argument("--against", type=Path, help="an earlier JSON file: name what became slower beside PyTorch")
-    parser.add_argument("--page", type=Path, help="write the run as a page (Markdown), such as docs/performance.md")
     parser.add_argument("--picture", type=Path, help="draw the ratios (PNG); needs matplotlib")
     parser.add_argument("--group", action="append", choices=GROUPS, help="the workloads of a group (may be given again)")
     parser.add_argument("--list", action="store_true", help="list the workloads")
@@ -88,13 +91,30 @@ def main(argv: list[str] | None = None) -> int:
         write(options.json, document(rows, machine, is_noisy(rows[0])))
 
     fast = WITH_FAST if options.fast else None
-    rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say, fast, keep)
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++", "cl")), None)
+    if options.peers and compiler is None:
+        print("left out: torch.compile (no C++ compiler; CXX can name one)")
+    more = COMPILED if options.peers and theirs == "torch" and compiler is not None else None
+    # torch.compile keeps what it made in a folder of the run: the first process of each workload compiles, the others find it.
+    with tempfile.TemporaryDirectory() as cache:
+        if more is not None:
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        rows = compare(chosen, pairs, seconds, run, lambda n: load(n).tolerance, options.ours, theirs, say, fast, keep, more)
     noisy = is_noisy(rows[0])
     print(table(rows))
     cost_table = costs(rows, lambda n: load(n).limit)
     if cost_table:
         print(f"\n{cost_table}")
     run_document = document(rows, machine, noisy)
+    compile_table = compiled(run_document["rows"])
+    if compile_table:
+        print(f"\nThe time of PyTorch, eager and compiled, by ours; first steps of the first process:\n{aligned(compile_table)}")
+    if options.peers:
+        from . import peers
+
+        problems = peers.run_all(list(peers.PROBLEMS), pairs, seconds, options.threads or available_cpus())
+        run_document |= {"problems": problems, "rounds": pairs}
+        write(options.json, run_document)
     means = groups.table(run_document["rows"])
     if means:
         print(f"\n{means}")
@@ -104,8 +124,6 @@ def main(argv: list[str] | None = None) -> int:
         slower = groups.regressions(run_document["rows"], earlier["rows"])
         print("\n".join(["", f"slower than in {options.against}:" if slower else f"nothing slower than in {options.against}", *slower]))
     print(f"written to {options.json}")
-    if options.page is not None:
-        options.page.write_text(groups.page(run_document), encoding="utf-8")
     if options.picture is not None:
         groups.draw(run_document, options.picture)
     return 0 if all(row.agrees for row in rows) else 1

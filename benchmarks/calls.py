@@ -2,7 +2,6 @@
 
 Not here: how a call is timed and shown (``operations.py``).
 
-A line of: expression``. In the expression ``T`` is the package, ``F`` its ``nn.functional``, ``name`` stands for each of
 `CALLS` is ``names: expression``. In the expression ``T`` is the package, ``F`` its ``nn.functional``, ``name`` stands for each of
 the names, and what `Inputs` defines are operands of about ``n`` elements in all; floating ones are differentiated. Without an expression
 the call is ``T.name(x)``. Decompositions take stacks of 16 by 16 matrices.

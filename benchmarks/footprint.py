@@ -5,6 +5,7 @@ python -m benchmarks.footprint
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import importlib.util
 import re
@@ -13,9 +14,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+from .report import aligned, describe, environment, write
 
 #: Modules; their distributions have the same names.
-PACKAGES = ("numpy", "tensorflowlite_clone", "torch", "jax", "autograd", "mygrad")
+OURS = "tensorflowlite_clone"
+PACKAGES = ("numpy", OURS, "torch", "jax", "autograd", "mygrad")
+#: How many times faster than `import torch` ours shall be.
+ASKED = 10.0
 
 
 def import_seconds(modules: list[str], rounds: int = 9) -> dict[str, float]:
@@ -30,17 +37,22 @@ def import_seconds(modules: list[str], rounds: int = 9) -> dict[str, float]:
     return {module: middle[module] - middle["sys"] for module in modules}
 
 
-def needed(distribution: str, found: set[str] | None = None) -> set[str]:
-    """A distribution and all that it needs, without extras, as far as it is installed."""
-    found = set() if found is None else found
-    name = re.sub(r"[-_.]+", "-", distribution).lower()
-    if name in found:
-        return found
+def plain(name: str) -> str:
+    """A distribution's name as all its spellings have it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed(distribution: str, found: dict[str, None] | None = None) -> dict[str, None]:
+    """A distribution, first, and all that it needs, without extras, as far as it is installed."""
+    found = {} if found is None else found
+    name = plain(distribution)
     try:
-        requirements = importlib.metadata.requires(name) or []
+        requirements = [] if name in found else importlib.metadata.requires(name) or []
     except importlib.metadata.PackageNotFoundError:
-        return found
-    found.add(name)
+        if name != plain(OURS):  # that may be on the path without being installed; it needs NumPy and tqdm
+            return found
+        requirements = ["numpy", "tqdm"]
+    found[name] = None
     for line in requirements:
         if "extra ==" not in line:
             needed(re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0], found)
@@ -48,23 +60,47 @@ def needed(distribution: str, found: set[str] | None = None) -> set[str]:
 
 
 def megabytes(distribution: str) -> float:
-    """What the files of a distribution weigh, compiled Python aside; of an editable installation, its sources."""
-    files = importlib.metadata.files(distribution) or []
-    sizes = {Path(str(f.locate())) for f in files if f.suffix != ".pyc"}
-    spec = importlib.util.find_spec(distribution) if distribution == "tensorflowlite_clone" else None
+    """What the files of a distribution weigh, compiled Python aside; of ours, whose installation may be editable, its sources."""
+    spec = importlib.util.find_spec(OURS) if distribution == plain(OURS) else None
     if spec is not None and spec.origin:
-        sizes = {p for p in Path(spec.origin).parent.rglob("*") if p.suffix != ".pyc"}
-    return sum(p.stat().st_size for p in sizes if p.is_file()) / 1e6
+        found = Path(spec.origin).parent.rglob("*")
+    else:
+        found = (Path(str(f.locate())) for f in importlib.metadata.files(distribution) or [])
+    return sum(p.stat().st_size for p in {*found} if p.suffix != ".pyc" and p.is_file()) / 1e6
+
+
+def cells(rows: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """A line for each package, the head first: its time also by ours."""
+    own = rows[OURS]["seconds"]
+    shown = [["package", "import ms", "by ours", "installed MB", "with"]]
+    for name, row in rows.items():
+        megabytes = f"{sum(row['megabytes'].values()):.1f}"
+        shown.append([name, f"{row['seconds'] * 1e3:.0f}", f"{row['seconds'] / own:.1f}", megabytes, ", ".join(row["megabytes"])])
+    return shown
+
+
+def verdict(rows: dict[str, dict[str, Any]]) -> str:
+    """How the import compares with PyTorch's, beside what is asked; empty where PyTorch was not installed."""
+    if "torch" not in rows:
+        return ""
+    times = rows["torch"]["seconds"] / rows[OURS]["seconds"]
+    return f"The import is {times:.1f} times as fast as PyTorch's ({ASKED:.0f} asked{'' if times >= ASKED else ': short'})."
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, write the file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="processes of each import (default 9)")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/results/footprint.json"))
+    options = parser.parse_args()
     there = [module for module in PACKAGES if importlib.util.find_spec(module) is not None]
-    seconds = import_seconds(there)
-    print(f"{'package':22s} {'import ms':>9s} {'installed MB':>12s}  with")
-    for module in there:
-        names = needed(module)
-        print(f"{module:22s} {seconds[module] * 1e3:9.0f} {sum(map(megabytes, names)):12.1f}  {', '.join(sorted(names))}")
+    left = [module for module in PACKAGES if module not in there]
+    machine = environment()
+    print(describe(machine) + (f"\nleft out, not installed: {', '.join(left)}" if left else ""))
+    seconds = import_seconds(there, options.rounds)
+    rows = {m: {"seconds": seconds[m], "megabytes": {n: megabytes(n) for n in needed(m)}} for m in there}
+    print(f"{aligned(cells(rows))}\n{verdict(rows)}")
+    write(options.json, {"environment": machine, "rounds": options.rounds, "rows": rows})
 
 
 if __name__ == "__main__":

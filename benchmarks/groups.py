@@ -1,6 +1,6 @@
-"""What a run says as a whole: means over groups of workloads, what became slower since an earlier run, a page, a picture.
+"""What a run says as a whole: means over groups of workloads, what became slower since an earlier run, a picture.
 
-Not here: a run's own table and file (``report.py``); how figures come about (``harness.py``).
+Not here: a run's own table and file (``report.py``); the page (``page.py``); how figures come about (``harness.py``).
 """
 
 from __future__ import annotations
@@ -109,52 +109,6 @@ def read(path: Path) -> dict[str, Any]:
     """An earlier run's file."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
-
-
-def page(run: dict[str, Any]) -> str:
-    """The page of a run, in Markdown."""
-    machine, rows = run["environment"], run["rows"]
-    control = next((row for row in rows if row["name"] == CONTROL), None)
-    versions = ", ".join(v for side in ("ours", "theirs") for v in run["versions"].get(side, []))
-    fast = any("fast_ratio" in row for row in rows)
-    lines = [
-        "# Speed beside PyTorch",
-        "",
-        "Generated from a run by `python -m benchmarks --fast --page docs/performance.md`; what is done, and how to read it, says",
-        "[benchmarks/README.md](../benchmarks/README.md). A ratio is PyTorch's time by ours: **above 1, ours is faster**. Operations:",
-        "[operation_speed.md](operation_speed.md).",
-        "",
-        f"Machine: {machine['cpu']}, {machine['threads']} threads, Python {machine['python']}, NumPy {machine['numpy']},",
-        f"{machine['blas']}; packages {versions}; {machine['time'][:10]}; {len(rows[0]['ours'])} pairs of processes each;"
-        f" {sum(row['name'] != CONTROL for row in rows)} of {len(names()) - 1} workloads."
-        + ("" if control is None else f" The control, which should be 1: {control['ratio']:.2f}."),
-        *(["", "**The machine was noisy**: no ratio can be trusted further than the control's spread."] if run["noisy"] else []),
-        "",
-        *_head("group", "workloads", "geometric mean", "asked", "slowest", *(("with `fast`", "asked", "slowest") if fast else ())),
-    ]
-    for title, number, *means in summary(rows):
-        cells = [title, str(number)]
-        for m in means if fast else means[:1]:
-            cells += (
-                ["", "", ""]
-                if m is None
-                else [f"{m.mean:.2f}{'' if m.mean >= m.asked else ' (short)'}", f"{m.asked:.1f}", f"{m.worst} {m.ratio:.2f}"]
-            )
-        lines.append(f"| {' | '.join(cells)} |")
-    for group, each in by_group(rows).items():
-        lines += ["", f"## {GROUPS[group][0]}", ""]
-        lines += _head("workload", "ratio", "middle half", *(["with `fast`"] if fast else []), "ours MB", "theirs MB", "what it is")
-        for row in each:
-            low, high = row["quartiles"]
-            memory = [max(r["workload_mb"] for r in row[side]) for side in ("ours", "theirs")]
-            cells = [row["name"], f"{row['ratio']:.2f}{'' if row['agrees'] else ' **losses differ**'}", f"{low:.2f}-{high:.2f}"]
-            cells += [f"{row['fast_ratio']:.2f}" if "fast_ratio" in row else ""] if fast else []
-            lines.append(f"| {' | '.join([*cells, *(f'{mb:.0f}' for mb in memory), load(row['name']).summary])} |")
-    return "\n".join(lines) + "\n"
-
-
-def _head(*titles: str) -> list[str]:
-    return [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
 
 
 def draw(run: dict[str, Any], path: Path) -> None:

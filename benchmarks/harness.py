@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -30,19 +31,26 @@ KERNEL_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 #: What the package is called with its extra: its twins of kernels are compiled (`tl.fast`). Without it they are off, installed or not.
 WITH_FAST = "tensorflowlite_clone[fast]"
+#: PyTorch with the whole step under `torch.compile`.
+COMPILED = "torch[compile]"
+#: A process under `COMPILED` that needs more seconds counts as one that cannot.
+PATIENCE = 600.0
 #: ``run(package, workload, seconds)`` gives the figures of one process.
 Runner = Callable[[str, str, float], dict[str, Any]]
 
 
 @dataclass
 class Row:
-    """The result of one workload: one entry per pair; ``theirs`` is empty when only ours was run, ``fast`` unless it was asked for."""
+    """The result of one workload: one entry per pair; ``theirs`` is empty when only ours was run, ``fast`` and
+    ``compiled`` (`COMPILED`) unless they were asked for; ``cannot`` says of a side why it has no entries."""
 
     name: str
     ours: list[dict[str, Any]] = field(default_factory=list)
     theirs: list[dict[str, Any]] = field(default_factory=list)
     tolerance: float = 0.0
     fast: list[dict[str, Any]] = field(default_factory=list)
+    compiled: list[dict[str, Any]] = field(default_factory=list)
+    cannot: dict[str, str] = field(default_factory=dict)
 
     @property
     def ratios(self) -> list[float]:
@@ -53,6 +61,11 @@ class Row:
     def fast_ratios(self) -> list[float]:
         """Their time by ours with the extra ``fast``."""
         return self._ratios(self.fast)
+
+    @property
+    def compiled_ratios(self) -> list[float]:
+        """The time of `COMPILED` by ours."""
+        return [c["seconds"] / o["seconds"] for o, c in zip(self.ours, self.compiled, strict=True)] if self.compiled else []
 
     def _ratios(self, side: list[dict[str, Any]]) -> list[float]:
         return [t["seconds"] / o["seconds"] for o, t in zip(side, self.theirs, strict=True)] if self.theirs and side else []
@@ -70,13 +83,13 @@ class Row:
     @property
     def agrees(self) -> bool:
         """Whether all processes, of both packages, ended their checked steps with the same loss."""
-        losses: list[float] = [r["loss"] for r in (*self.ours, *self.fast, *self.theirs)]
+        losses: list[float] = [r["loss"] for r in (*self.ours, *self.fast, *self.theirs, *self.compiled)]
         if not all(math.isfinite(a) for a in losses):
             return False
         return max(losses) - min(losses) <= self.tolerance * max(1.0, *(abs(a) for a in losses))
 
     def median(self, side: str, key: str) -> float | None:
-        """The median of one figure of one side (``"ours"``, ``"fast"`` or ``"theirs"``), None where that side was not run."""
+        """The median of one figure of one side (``"ours"``, ``"theirs"``, ...), None where that side was not run."""
         figures = [r[key] for r in getattr(self, side)]
         return float(statistics.median(figures)) if figures else None
 
@@ -88,7 +101,9 @@ class Row:
             "ours": self.ours, "theirs": self.theirs,
         } | (
             {"fast": self.fast, "fast_ratio": statistics.median(self.fast_ratios)} if self.fast_ratios else {}
-        )  # fmt: skip
+        ) | (
+            {"compiled": self.compiled, "compiled_ratio": statistics.median(self.compiled_ratios)} if self.compiled else {}
+        ) | ({"cannot": self.cannot} if self.cannot else {})  # fmt: skip
 
 
 def middle_half(values: list[float]) -> tuple[float, float]:
@@ -101,6 +116,17 @@ def middle_half(values: list[float]) -> tuple[float, float]:
         return values[0], values[0]
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, high
+
+
+def reason(text: str) -> str:
+    """Why a process failed: the last line of what it wrote that names an exception, else the last with words; 200 characters.
+
+    >>> reason("Traceback ...\\nValueError: no\\n\\nSet VERBOSE=1 for more")
+    'ValueError: no'
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Unsupported|Failed)[\w.]*: ", line)]
+    return (named or lines)[-1][:200]
 
 
 def available_cpus() -> int:
@@ -120,7 +146,7 @@ def run_process(
     """Run one worker process and read its figures.
 
     Args:
-        package: the module to run the workload under, with PyTorch's API; or `WITH_FAST`.
+        package: the module to run the workload under, with PyTorch's API; or `WITH_FAST` or `COMPILED`.
         workload: its name.
         seconds: how long to time.
         threads: threads of both packages and their libraries; all available CPUs by default.
@@ -137,9 +163,14 @@ def run_process(
         "seconds": seconds,
         "threads": threads,
         "options": dict(options or {}),
+        "compile": package == COMPILED,
     }
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
+    patience = PATIENCE if package == COMPILED else None
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False, timeout=patience)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{workload}: the process under {package} took more than {patience:.0f} s") from None
     if result.returncode:
         raise RuntimeError(f"{workload}: the process under {package} failed with status {result.returncode}:\n{result.stderr[-2000:]}")
     figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
@@ -149,6 +180,7 @@ def run_process(
 def compare(
     names: list[str], pairs: int, seconds: float, run: Runner, tolerance: Callable[[str], float], ours: str, theirs: str | None,
     say: Callable[[str], None] = lambda line: None, fast: str | None = None, keep: Callable[[list[Row]], None] = lambda rows: None,
+    compiled: str | None = None,
 ) -> list[Row]:  # fmt: skip
     """Run all workloads in ``pairs`` rounds; within a round each workload runs once under each package, in alternating order.
 
@@ -165,18 +197,33 @@ def compare(
         say: told one line after each pair.
         fast: ours once more, with its extra.
         keep: told the rows after each round.
+        compiled: theirs once more, compiled; a workload that it cannot do says so, and goes on without it.
 
     An interrupt ends the run with the rounds that are complete; before the first is, it is raised.
     """
     rows = {name: Row(name, tolerance=tolerance(name)) for name in names}
-    sides = [(side, package) for side, package in (("ours", ours), ("theirs", theirs), ("fast", fast)) if package is not None]
+    sides = [
+        (side, package)
+        for side, package in (("ours", ours), ("theirs", theirs), ("fast", fast), ("compiled", compiled))
+        if package is not None
+    ]
     for pair in range(pairs):
         try:
             for name, row in rows.items():
                 for side, package in sides if pair % 2 == 0 else reversed(sides):
-                    getattr(row, side).append(run(package, name, seconds))
+                    if side in row.cannot:
+                        continue
+                    try:
+                        getattr(row, side).append(run(package, name, seconds))
+                    except RuntimeError as error:
+                        if side != "compiled":
+                            raise
+                        row.compiled.clear()
+                        row.cannot[side] = reason(str(error))
+                        say(f"left out: {name} under {package}: {row.cannot[side]}")
                 result = f"ratio {row.ratios[-1]:.2f}" if row.theirs else f"{row.ours[-1]['seconds'] * 1e3:.3f} ms"
                 result += f", fast {row.fast_ratios[-1]:.2f}" if row.fast_ratios else ""
+                result += f", compiled {row.compiled_ratios[-1]:.2f}" if row.compiled else ""
                 say(f"pair {pair + 1}/{pairs}  {name:20s} {result}")
         except KeyboardInterrupt:
             if pair == 0:

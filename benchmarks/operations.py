@@ -1,6 +1,6 @@
 """The table of operations: every call of ``calls.py`` at several sizes, forward and with its derivative, beside PyTorch.
 
-    python -m benchmarks.operations                               everything, three rounds (about fifteen minutes)
+    python -m benchmarks.operations --threads 1                   everything, three rounds (about seven minutes)
     python -m benchmarks.operations --only conv --rounds 1        the calls whose group or name contains a word
     python -m benchmarks.operations --page docs/operation_speed.md    and write the page
 
@@ -80,7 +80,7 @@ Times = dict[tuple[str, int, str], float]
 
 
 def seconds_of(call: Callable[[], Any], budget: float) -> float:
-    """The time of one call: the fastest of the batches that fit into the budget."""
+    """The time of one call: the fastest of the batches that fit into the budget, of one at least after the first call."""
     start = time.perf_counter()
     call()
     once = max(time.perf_counter() - start, 1e-7)
@@ -138,11 +138,12 @@ def work(spec: dict[str, Any]) -> None:
             print(json.dumps([key, n, times]), flush=True)
 
 
-def process(package: str, chosen: list[tuple[str, str]], budget: float) -> Iterator[tuple[str, int, Any]]:
+def process(package: str, chosen: list[tuple[str, str]], budget: float, threads: int) -> Iterator[tuple[str, int, Any]]:
     """Run one process."""
-    spec = {"package": package, "calls": chosen, "sizes": SIZES, "budget": budget, "threads": available_cpus()}
+    spec = {"package": package, "calls": chosen, "sizes": SIZES, "budget": budget, "threads": threads}
+    env = child_environment(threads) | {"TL_FAST": "0"}  # as it is installed by default
     command = [sys.executable, "-m", "benchmarks.operations", "--work", json.dumps(spec)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=child_environment(available_cpus()), check=False)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if result.returncode:
         raise RuntimeError(f"the process under {package} failed with status {result.returncode}:\n{result.stderr[-2000:]}")
     for line in result.stdout.splitlines():
@@ -150,7 +151,9 @@ def process(package: str, chosen: list[tuple[str, str]], budget: float) -> Itera
         yield key, n, times
 
 
-def compare(chosen: list[tuple[str, str]], rounds: int, budget: float) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
+def compare(
+    chosen: list[tuple[str, str]], rounds: int, budget: float, threads: int
+) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
     """Ratios by call and by "size what", in every round; and what failed."""
     ratios: dict[str, dict[str, list[float]]] = {}
     failed: dict[str, str] = {}
@@ -161,7 +164,7 @@ def compare(chosen: list[tuple[str, str]], rounds: int, budget: float) -> tuple[
             for package in ("tensorflowlite_clone", "torch")[:: 1 if turn % 2 == 0 else -1]:
                 found: Times = {}
                 times[package] = found
-                for key, n, value in process(package, part, budget):
+                for key, n, value in process(package, part, budget, threads):
                     if isinstance(value, str):
                         failed[key] = f"{package}: {value}"
                     else:
@@ -234,7 +237,8 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="calls whose group or name contains this")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--budget", type=float, default=0.02, help="seconds for each figure")
+    parser.add_argument("--budget", type=float, default=0.006, help="seconds for each figure (default 0.006)")
+    parser.add_argument("--threads", type=int, default=available_cpus(), help="threads of both packages (default: all)")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/operations.json", help="where all ratios go")
     parser.add_argument("--page", type=Path, help="write this page")
     parser.add_argument("--from-json", action="store_true", help="write the page from an earlier run")
@@ -245,10 +249,10 @@ def main() -> None:
         return
     if not options.from_json:
         chosen = [(f"{g}: {name}", e) for g, name, e in calls() if options.only in f"{g}: {name}"]
-        ratios, failed = compare(chosen, options.rounds, options.budget)
+        ratios, failed = compare(chosen, options.rounds, options.budget, options.threads)
         for key, why in failed.items():
             print(f"failed: {key}: {why}")
-        result = {"machine": describe(environment(None)), "rounds": options.rounds, "failed": failed, "ratios": ratios}
+        result = {"machine": describe(environment(options.threads)), "rounds": options.rounds, "failed": failed, "ratios": ratios}
         options.json.parent.mkdir(exist_ok=True)
         options.json.write_text(json.dumps(result, indent=1))
     text = page(json.loads(options.json.read_text()))

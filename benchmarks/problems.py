@@ -1,6 +1,7 @@
 """Problems written for NumPy's names alone, which every package that differentiates such programs can be given (``peers.py``).
 
-A problem is a function ``f(np, *arrays)`` to a number, and a maker of its arrays, float64; the gradient is taken for the first array.
+A problem is a function ``f(np, *arrays)`` to a number, and a maker of its arrays, float64; the gradient, or the Hessian, is taken
+for the first array.
 Here: calls that NumPy, PyTorch, JAX, HIPS/autograd and MyGrad all have by the same name. Not here: how each is asked for a gradient.
 """
 
@@ -19,6 +20,12 @@ class Problem(NamedTuple):
 
     f: Callable[..., Any]
     arrays: Callable[[Random], tuple[Any, ...]]
+    #: The matrix of second derivatives instead of the value and its gradient.
+    hessian: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.f.__name__ + "_hessian" * self.hessian
 
 
 def newton(np: Any, a: Any) -> Any:
@@ -39,8 +46,18 @@ def exponentials(np: Any, x: Any) -> Any:
     return np.sum(np.exp(-x * x) * np.sin(x) + np.log(1.0 + x * x) + np.sqrt(2.0 + x * x))
 
 
+def products(np: Any, a: Any, b: Any) -> Any:
+    """Two products of matrices of 256 rows and columns."""
+    return np.sum(np.matmul(np.matmul(a, b), a) * b)
+
+
+def logsumexp(np: Any, x: Any) -> Any:
+    """Of 1,000 rows of 100 numbers, without their maxima."""
+    return np.sum(np.log(np.sum(np.exp(x), axis=1)))
+
+
 def rosenbrock(np: Any, x: Any) -> Any:
-    """H. Rosenbrock's function (1960) of 1,000 numbers, by slices."""
+    """H. Rosenbrock's function (1960), by slices: the gradient for 1,000 numbers, the Hessian for 50."""
     return np.sum(100.0 * (x[1:] - x[:-1] * x[:-1]) * (x[1:] - x[:-1] * x[:-1]) + (1.0 - x[:-1]) * (1.0 - x[:-1]))
 
 
@@ -95,12 +112,15 @@ def _labels(r: Random) -> Any:
 
 
 PROBLEMS = {
-    p.f.__name__: p
+    p.name: p
     for p in (
         Problem(newton, lambda r: (numpy.array(2.0),)),
         Problem(arithmetic, lambda r: (r.normal(size=100_000), r.normal(size=100_000))),
         Problem(exponentials, lambda r: (r.normal(size=100_000),)),
+        Problem(products, lambda r: (r.normal(size=(256, 256)) / 16, r.normal(size=(256, 256)))),
+        Problem(logsumexp, lambda r: (r.normal(size=(1000, 100)),)),
         Problem(rosenbrock, lambda r: (r.normal(size=1000),)),
+        Problem(rosenbrock, lambda r: (r.normal(size=50),), hessian=True),
         Problem(logistic_regression, lambda r: (r.normal(size=100) / 10, r.normal(size=(1000, 100)), numpy.sign(r.normal(size=1000)))),
         Problem(perceptron, lambda r: (r.normal(size=(64, 128)) / 8, r.normal(size=(128, 10)) / 11, r.normal(size=(256, 64)), _labels(r))),
         Problem(recurrence, lambda r: (r.normal(size=(32, 32)) / 6, r.normal(size=(50, 32)))),

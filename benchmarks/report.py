@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ def table(rows: list[Row]) -> str:
     """The results as a table; ratios above 1 mean that ours is faster. A row whose losses differ is followed by a warning row."""
     head = (
         f"{'workload':24s} {'ours ms':>9s} {'theirs ms':>9s} {'ratio':>6s} {'middle half':>11s} {'min':>6s} {'max':>6s} "
-        f"{'ours MB':>8s} {'theirs MB':>9s}"
+        f"{'ours MB':>8s} {'theirs MB':>9s} {'ours 1st':>9s} {'theirs 1st':>10s}"
     )
     lines = [head, "-" * len(head)]
     for row in rows:
@@ -31,12 +32,13 @@ def table(rows: list[Row]) -> str:
         lines.append(
             f"{row.name:24s} {number(seconds[0], 9, 3, 1e3)} {number(seconds[1], 9, 3, 1e3)} {number(row.ratio, 6, 2)} {half:>11s} "
             f"{number(min(row.ratios, default=None), 6, 2)} {number(max(row.ratios, default=None), 6, 2)} "
-            f"{number(memory[0], 8, 1)} {number(memory[1], 9, 1)}"
+            f"{number(memory[0], 8, 1)} {number(memory[1], 9, 1)} "
+            f"{number(first_ms(row.ours), 9, 1)} {number(first_ms(row.theirs), 10, 1)}"
         )
         if not row.agrees:
             losses = "; ".join(
                 f"{side} " + ", ".join(dict.fromkeys(f"{r['loss']:.6g}" for r in getattr(row, side)))
-                for side in ("ours", "theirs")
+                for side in ("ours", "fast", "theirs", "compiled")
                 if getattr(row, side)
             )
             lines.append(f"  !! {row.name}: LOSSES DIFFER, the times do not compare: {losses}")
@@ -58,6 +60,35 @@ def costs(rows: list[Row], limit: Callable[[str], float]) -> str:
         mark = "  !! above the limit" if ours is not None and ours > most else ""
         lines.append(f"{row.name:24s} {number(ours, 9, 2)} {number(theirs, 9, 2)} {number(most, 6, 1)}{mark}")
     return "\n".join(lines)
+
+
+def first_ms(figures: list[dict[str, Any]]) -> float | None:
+    """Milliseconds of the very first step of the first process: later ones find what it compiled."""
+    return figures[0]["first"] * 1e3 if figures else None
+
+
+def compiled(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """The rows of a file that were also given to `torch.compile`, as cells, the head first; empty if none was."""
+    shown = [["workload", "eager", "compiled", "ours first ms", "eager first ms", "compiled first ms", "ours MB", "compiled MB"]]
+    for row in rows:
+        if "compiled" in row:
+            firsts = [first_ms(row[side]) for side in ("ours", "theirs", "compiled")]
+            memory = [statistics.median(r["workload_mb"] for r in row[side]) for side in ("ours", "compiled")]
+            name = row["name"] + ("" if row["agrees"] else " (losses differ)")
+            eager = number(row["ratio"], 0, 2)
+            shown.append([name, eager, f"{row['compiled_ratio']:.2f}", *(number(f, 0, 1) for f in firsts), *(f"{m:.1f}" for m in memory)])
+        elif "compiled" in row.get("cannot", ()):
+            shown.append([row["name"], number(row["ratio"], 0, 2), "cannot", *[""] * 5])
+    return shown if len(shown) > 1 else []
+
+
+def aligned(cells: list[list[str]]) -> str:
+    """Cells as text, the first column to the left."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        for line in cells
+    )
 
 
 def number(value: float | None, width: int, digits: int, scale: float = 1.0) -> str:

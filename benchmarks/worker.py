@@ -1,7 +1,7 @@
 """One process that times one workload under one package and prints its figures as a line of JSON.
 
 Started by ``harness.run_process`` as ``python -m benchmarks.worker SPEC``, where SPEC is a JSON object with ``package``,
-``workload``, ``seconds``, ``threads`` and ``options``. Not here: anything that knows of more than one process.
+``workload``, ``seconds``, ``threads``, ``options`` and ``compile``. Not here: anything that knows of more than one process.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     workload = load(spec["workload"])
     before = peak_mb()
     step = workload.make(package, **spec["options"])
+    if spec["compile"] and package is not None:
+        step = package.compile(step)
     gc.collect()
     start = time.perf_counter()
     loss = step()

@@ -12,7 +12,7 @@ import pytest
 
 import benchmarks.__main__ as command
 import tensorflowlite_clone as tl
-from benchmarks import calls, groups, operations, worker
+from benchmarks import calls, groups, operations, page, worker
 from benchmarks.harness import THREAD_VARIABLES, Row, compare, is_noisy, middle_half, run_process
 from benchmarks.report import costs, describe, document, environment, table, write
 from benchmarks.workloads import CONTROL, GROUPS, load, names, needs
@@ -23,7 +23,7 @@ OWN = [n for n in names() if not needs(n)]
 
 
 def figures(seconds, loss=1.0, version="1"):
-    return {"seconds": seconds, "loss": loss, "peak_mb": 50.0, "workload_mb": 2.0, "version": version}
+    return {"seconds": seconds, "first": 10 * seconds, "loss": loss, "peak_mb": 50.0, "workload_mb": 2.0, "version": version}
 
 
 def test_ratio_is_the_median_of_the_pairs():
@@ -66,12 +66,24 @@ def test_ours_alone_has_no_ratio():
     assert rows[0].quartiles is None
     assert rows[0].agrees
     line = table(rows).splitlines()[-1].split()
-    assert line == ["w", "4.000", "-", "-", "-", "-", "-", "2.0", "-"]
+    assert line == ["w", "4.000", "-", "-", "-", "-", "-", "2.0", "-", "40.0", "-"]
 
 
 def test_table_shows_times_ratio_spread_and_memory():
     row = Row("w", [figures(0.001), figures(0.001), figures(0.001)], [figures(0.002), figures(0.003), figures(0.0015)])
-    assert table([row]).splitlines()[-1].split() == ["w", "1.000", "2.000", "2.00", "1.75-2.50", "1.50", "3.00", "2.0", "2.0"]
+    assert table([row]).splitlines()[-1].split() == [
+        "w",
+        "1.000",
+        "2.000",
+        "2.00",
+        "1.75-2.50",
+        "1.50",
+        "3.00",
+        "2.0",
+        "2.0",
+        "10.0",
+        "20.0",
+    ]
 
 
 def test_costs_of_derivatives_are_shown_beside_their_limits():
@@ -172,7 +184,14 @@ def test_a_process_gets_its_threads_and_options(monkeypatch):
     assert run_process("torch", "w", 0.5, threads=3, options={"data_dir": "x"}) == {"seconds": 1.0}
     assert [seen["env"][v] for v in THREAD_VARIABLES] == ["3", "3", "3"]
     assert "OPENBLAS_CORETYPE" not in seen["env"], "the kernels are those that users have"
-    assert seen["spec"] == {"package": "torch", "workload": "w", "seconds": 0.5, "threads": 3, "options": {"data_dir": "x"}}
+    assert seen["spec"] == {
+        "package": "torch",
+        "workload": "w",
+        "seconds": 0.5,
+        "threads": 3,
+        "options": {"data_dir": "x"},
+        "compile": False,
+    }
 
 
 def test_a_process_that_fails_says_why():
@@ -189,9 +208,9 @@ def test_calls_of_the_table_of_operations():
     assert operations.measure(tl, "T.mul(x, y)", 100, 0.001).keys() == {"forward", "both"}
     assert operations.measure(tl, "T.zeros(n)", 100, 0.001).keys() == {"forward"}
     ratios = {"products: mm": {f"{n} {what}": [2.0, 0.25, 0.3] for n in operations.SIZES for what in ("forward", "both")}}
-    page = operations.page({"machine": "this one", "rounds": 3, "ratios": ratios})
-    assert "| mm | 0.3 | 0.3 | 0.3 | 0.3 | 0.3 | 0.3 |" in page
-    assert "1 of 1" in page
+    text = operations.page({"machine": "this one", "rounds": 3, "ratios": ratios})
+    assert "| mm | 0.3 | 0.3 | 0.3 | 0.3 | 0.3 | 0.3 |" in text
+    assert "1 of 1" in text
 
 
 @pytest.mark.parametrize(
@@ -324,8 +343,8 @@ def test_the_extra_fast_is_a_side_of_its_own():
     run = document(rows, environment(1), False)
     (line,) = groups.summary(run["rows"])
     assert line.plain == (0.5, 1.5, "tiny_ops", 0.5) and line.fast == (2.0, 1.5, "tiny_ops", 2.0)
-    assert "| tiny and small | 1 | 0.50 (short) | 1.5 | tiny_ops 0.50 | 2.00 | 1.5 | tiny_ops 2.00 |" in groups.page(run)
-    assert "| tiny_ops | 0.50 | 0.50-0.50 | 2.00 | 2 | 2 |" in groups.page(run)
+    assert "| tiny and small | 1 | 0.50 (short) | 1.5 | tiny_ops 0.50 | 2.00 | 1.5 | tiny_ops 2.00 |" in page.workloads(run)
+    assert "| tiny_ops | 0.50 | 0.50-0.50 | 2.00 | 2 | 2 | 20000 | 10000 |" in page.workloads(run)
     assert groups.table(run["rows"]).splitlines()[2].split()[-5:] == ["0.50", "2.00", "1.5", "tiny_ops", "2.00"]
     assert not Row("w", [figures(1.0)], [figures(1.0)], fast=[figures(1.0, 9.0)]).agrees
 
@@ -354,10 +373,10 @@ def test_what_became_slower_is_named_unless_it_is_noise():
 
 def test_the_page_of_a_run_has_every_workload_and_says_when_it_was_noisy():
     rows = [Row(CONTROL, [figures(1.0)], [figures(1.0)]), Row("tiny_ops", [figures(1.0)], [figures(2.0)])]
-    text = groups.page(document(rows, environment(1), True))
-    assert "| tiny_ops | 2.00 | 2.00-2.00 | 2 | 2 | Overhead: 200 operations" in text
+    text = page.workloads(document(rows, environment(1), True))
+    assert "| tiny_ops | 2.00 | 2.00-2.00 | 2 | 2 | 10000 | 20000 | Overhead: 200 operations" in text
     assert "The machine was noisy" in text
-    assert "noisy" not in groups.page(document(rows, environment(1), False))
+    assert "noisy" not in page.workloads(document(rows, environment(1), False))
 
 
 def test_a_picture_of_a_run(tmp_path):

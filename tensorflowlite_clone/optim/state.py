@@ -179,7 +179,8 @@ class LoadedState:
                 f"load_state_dict: the state has {len(given)} parameter group(s), {name} has {len(ours)}; "
                 f"build the optimizer with the groups it was saved with"
             )
-        groups, params = [], {}
+        groups: list[dict[str, Any]] = []
+        params: dict[int, Tensor] = {}
         for i, (theirs, here) in enumerate(zip(given, ours, strict=True)):
             if not isinstance(theirs, Mapping) or not isinstance(theirs.get("params"), list | tuple):
                 raise StateDictError(f"load_state_dict: group {i} is no group of {name}: it has no list of params; pass what was saved")
