@@ -111,8 +111,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\nThe time of PyTorch, eager and compiled, by ours; first steps of the first process:\n{aligned(compile_table)}")
     if options.peers:
         from . import peers
+        from .problems import PROBLEMS
 
-        problems = peers.run_all(list(peers.PROBLEMS), pairs, seconds, options.threads or available_cpus())
+        problems = peers.run_all(list(PROBLEMS), pairs, seconds, options.threads or available_cpus())
         run_document |= {"problems": problems, "rounds": pairs}
         write(options.json, run_document)
     means = groups.table(run_document["rows"])

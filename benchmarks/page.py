@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import footprint, groups, peers, scaling
-from .harness import ROOT
+from .harness import ROOT, WITH_FAST
 from .problems import PROBLEMS
 from .report import compiled, first_ms
 from .workloads import CONTROL, GROUPS, load, names
@@ -97,7 +97,7 @@ def other_packages(run: dict[str, Any]) -> str:
     ]
     rows = run.get("problems", [])
     if rows:
-        versions = {p: found[0]["version"] for row in rows for p, found in row["sides"].items() if p != peers.WITH_FAST}
+        versions = {p: found[0]["version"] for row in rows for p, found in row["sides"].items() if p != WITH_FAST}
         lines += [
             "",
             "### A value and its gradient, or a Hessian, of programs in NumPy's names",

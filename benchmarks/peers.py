@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import statistics
@@ -135,8 +136,14 @@ def measure(package: str, problem: str, seconds: float) -> dict[str, Any]:
     return {
         "seconds": statistics.median(timings(step, seconds, 1, 5)), "first": first, "peak_mb": peak_mb() - before,
         "value": float(numpy.sum(numpy.asarray(value))), "derivative": float(found @ numpy.cos(numpy.arange(found.size))),
-        "size": float(numpy.sum(numpy.abs(found))), "version": str(getattr(module, "__version__", "")),
+        "size": float(numpy.sum(numpy.abs(found))), "version": version(package),
     }  # fmt: skip
+
+
+def version(package: str) -> str:
+    """Of an installed package; autograd has no `__version__`."""
+    module = importlib.import_module(package.partition("[")[0])
+    return str(getattr(module, "__version__", None) or importlib.metadata.version(module.__name__))
 
 
 def in_process(package: str, problem: str, seconds: float, threads: int) -> dict[str, Any]:

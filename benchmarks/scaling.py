@@ -88,7 +88,7 @@ def growth(rows: list[dict[str, Any]]) -> list[list[str]]:
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Time above, memory below, one column for each curve; raises `ImportError` without matplotlib."""
     figure = importlib.import_module("matplotlib.figure").Figure(figsize=(10, 6))
-    axes = figure.subplots(2, len(CURVES), sharex="col")
+    axes = figure.subplots(2, len(CURVES), sharex="col", squeeze=False)
     for column, what in enumerate(CURVES):
         points = [row for row in rows if row["what"] == what]
         for line, (key, scale, unit) in enumerate([("seconds", 1e3, "ms per step"), ("workload_mb", 1.0, "MB")]):

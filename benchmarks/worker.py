@@ -43,7 +43,7 @@ def limit_threads(threads: int) -> None:
             os.sched_setaffinity(0, cpus[:threads])
 
 
-def timings(step: Callable[[], float], seconds: float, repeat: int, least: int) -> list[float]:
+def timings(step: Callable[[], object], seconds: float, repeat: int, least: int) -> list[float]:
     """Seconds per step of batches of ``repeat`` steps: at least ``least`` batches, and for as long as ``seconds``."""
     times: list[float] = []
     start = time.perf_counter()

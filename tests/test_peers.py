@@ -211,3 +211,20 @@ def test_the_page_has_a_section_for_each_file(tmp_path):
 
 def test_cells_are_aligned():
     assert aligned([["a", "bb"], ["ccc", "d"]]) == "a    bb\nccc   d"
+
+
+def test_the_command_line_gives_peers_a_part_of_the_file(tmp_path, monkeypatch, capsys):
+    import benchmarks.__main__ as command
+
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    monkeypatch.setenv("CXX", "some compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    monkeypatch.setattr(command, "run_process", lambda package, *a: figures({COMPILED: 0.5}.get(package, 1.0)))
+    monkeypatch.setattr(peers, "in_process", lambda p, n, s, t: result(1.0))
+    path = tmp_path / "peers.json"
+    assert command.main(["tiny_ops", "--peers", "--pairs", "1", "--threads", "1", "--json", str(path)]) == 0
+    run = json.loads(path.read_text())
+    assert run["rows"][1]["compiled_ratio"] == 0.5
+    assert [row["name"] for row in run["problems"]] == [*PROBLEMS]
+    assert "tiny_ops" in page.other_packages(run) and "newton" in page.other_packages(run)
+    assert "by ours" in capsys.readouterr().out
