@@ -265,7 +265,7 @@ class LoadedState:
             if array.size != 1 or not 0 <= array.item() < math.inf:
                 raise StateDictError(f"{what} must be a number from 0 up: got {array.tolist()!r:.60}; pass what was saved")
             number = array.item()
-            return int(number) if float(number).is_integer() else number
+            return int(number) if key == "step" and float(number).is_integer() else number
         if shape is ANY:
             real = p is not None and array.dtype.kind in "fV" and array.shape
             return Tensor.wrap(np.array(array, np.empty(0, p.dtype).real.dtype if p is not None and real else array.dtype), 0)

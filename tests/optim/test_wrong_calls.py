@@ -55,7 +55,8 @@ def test_settings(name, setting, group):
         lambda: {leaf(), leaf()},
         lambda: [{}], lambda: [{"lr": 0.1}], lambda: [{"params": None}], lambda: [{"params": 3}], lambda: [{"params": {leaf()}}],
         lambda: [{"params": [3]}], lambda: [{"params": [leaf()]}, 3], lambda: [{"params": [leaf()]}, leaf()], lambda: [[leaf()]],
-        lambda: [("w", 3)], lambda: [(leaf(), "w")], lambda: (p for p in ()), lambda: np.ones(3), lambda: [p := leaf(), p],
+        lambda: [("w", 3)], lambda: [(leaf(), "w")], lambda: (p for p in ()), lambda: np.ones(3),
+        lambda: [{"params": [p := leaf()]}, {"params": [p]}],
     ],
 )  # fmt: skip
 def test_parameters(name, params):
