@@ -25,6 +25,7 @@ UNLIKE = {
     "heaviside": "integers stay integers, as in PyTorch",
     **dict.fromkeys(["poly", "eig", "eigvals"], "complex: whether the eigenvalues are real depends on the values"),
     "roots": "in another order",
+    "logn": "NumPy takes the logarithms of masks in float16, and divides them by one in float64",
     "round": "masks stay masks",
     **dict.fromkeys(["ceil", "fix", "floor", "trunc"], "integers stay integers, as in NumPy from 2.1 on; before, they became float16"),
     "around": "masks stay masks",
