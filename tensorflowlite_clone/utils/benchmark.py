@@ -261,12 +261,12 @@ class Compare:
     """A table of measurements for each label: rows by sub-label (else statement), below numbers of threads; columns by description.
 
     >>> tasks = [TaskSpec("f()", "", label="f", sub_label=s, description=d) for s in ("small", "large") for d in ("old", "new")]
-    >>> print(Compare([Measurement(1, [t * 1e-6], task) for t, task in zip([3, 2, 31, 25], tasks)]))
-    [-------- f ---------]
-               old  |  new
-    1 threads: -----------
-      small  |   3  |   2
-      large  |  31  |  25
+    >>> print(Compare([Measurement(1, [t * 1e-6], task) for t, task in zip([3, 2, 31, 25], tasks)]))  # doctest: +NORMALIZE_WHITESPACE
+    [------------ f ------------]
+                 |  old   |  new
+    1 threads: ------------------
+          small  |   3.0  |   2.0
+          large  |  31.0  |  25.0
     <BLANKLINE>
     Times are in microseconds (us).
     <BLANKLINE>
