@@ -46,6 +46,11 @@ def _joined(slope: Any) -> Any:
     return np.stack(list(slope)) if isinstance(slope, list | tuple) else slope
 
 
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """The integral of the straight lines between samples."""
+    return np.trapezoid(y, x, dx, axis)
+
+
 def cumulative_trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, initial: Any = None) -> Any:
     """The integrals of the straight lines between samples up to each, behind the 0 of the first with ``initial=0``."""
     areas, axis = panels(y, x, dx, axis, "np.cumulative_trapezoid")
@@ -53,6 +58,5 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1,
     return np.concatenate([*first, np.cumsum(areas, axis)], axis)
 
 
-trapezoid = np.trapezoid
 published(globals(), "integrate", "trapezoid cumulative_trapezoid")
 __getattr__ = others("integrate", "quad, solve_ivp, trapezoid and cumulative_trapezoid have derivatives")
