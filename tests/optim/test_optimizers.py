@@ -208,8 +208,8 @@ def test_a_parameter_twice_in_a_group_is_updated_twice_with_a_warning(count):
     torch = pytest.importorskip("torch")
     ends, states = [], []
     for T in (tl, torch):
-        p = T.tensor([1.0, -2.0], requires_grad=True)
-        params = [p, *(T.ones(3, requires_grad=True) for _ in range(count)), p]
+        p = T.tensor([1.0, -2.0], requires_grad=True, dtype=T.float64)
+        params = [p, *(T.ones(3, requires_grad=True, dtype=T.float64) for _ in range(count)), p]
         with pytest.warns(UserWarning, match=r"more than once in its group|duplicate parameters"):
             optimizer = T.optim.Adam(params, lr=0.1)
         for _ in range(6):
@@ -219,7 +219,7 @@ def test_a_parameter_twice_in_a_group_is_updated_twice_with_a_warning(count):
         ends.append([q.tolist() for q in params])
         states.append(optimizer.state_dict()["param_groups"][0]["params"])
         optimizer.load_state_dict(optimizer.state_dict())
-    np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-6)
+    np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-9)
     assert states[0] == states[1] and ends[0][0] == ends[0][-1]
 
 
