@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .harness import available_cpus, child_environment
 from .report import aligned, describe, environment, write
 
 #: Modules; their distributions have the same names.
@@ -28,10 +29,11 @@ ASKED = 10.0
 def import_seconds(modules: list[str], rounds: int = 9) -> dict[str, float]:
     """The median time of a process that imports a module, less that of one that imports nothing; the processes take turns."""
     times: dict[str, list[float]] = {module: [] for module in ["sys", *modules]}
+    env = child_environment(available_cpus())
     for _ in range(rounds + 1):
         for module, found in times.items():
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", f"import {module}"], check=True, capture_output=True)
+            subprocess.run([sys.executable, "-c", f"import {module}"], check=True, capture_output=True, env=env)
             found.append(time.perf_counter() - start)
     middle = {module: statistics.median(found[1:]) for module, found in times.items()}  # the first fills the file cache
     return {module: middle[module] - middle["sys"] for module in modules}
@@ -66,7 +68,7 @@ def megabytes(distribution: str) -> float:
         found = Path(spec.origin).parent.rglob("*")
     else:
         found = (Path(str(f.locate())) for f in importlib.metadata.files(distribution) or [])
-    return sum(p.stat().st_size for p in {*found} if p.suffix != ".pyc" and p.is_file()) / 1e6
+    return sum(p.stat().st_size for p in {*found} if "__pycache__" not in p.parts and p.is_file()) / 1e6
 
 
 def cells(rows: dict[str, dict[str, Any]]) -> list[list[str]]:

@@ -26,8 +26,9 @@ ROOT = Path(__file__).parent.parent
 CONTROL_OFF, CONTROL_SPREAD = 0.05, 0.25
 #: What the numerical libraries read when they load.
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-#: What makes OpenBLAS use other kernels than this processor's: products at half their speed or less, as no user has them.
-KERNEL_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+#: What some machines set and no user has: OpenBLAS's kernels of another processor, products at half their speed or less; and that
+#: Python compiles every file at each import anew.
+MACHINE_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 #: What the package is called with its extra: its twins of kernels are compiled (`tl.fast`). Without it they are off, installed or not.
 WITH_FAST = "tensorflowlite_clone[fast]"
@@ -136,7 +137,7 @@ def available_cpus() -> int:
 
 def child_environment(threads: int) -> dict[str, str]:
     """The environment of a process that is timed: as many threads for every library, and the kernels that OpenBLAS itself chooses."""
-    kept = {name: value for name, value in os.environ.items() if name not in KERNEL_VARIABLES}
+    kept = {name: value for name, value in os.environ.items() if name not in MACHINE_VARIABLES}
     return kept | dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
