@@ -40,6 +40,13 @@ def _line(g: Any, size: Any) -> Any:
 
 
 @inlined
+def _empty_lines(x: Any, step: Any, size: Any) -> Any:
+    """Zeros for the lines of all channels, one behind the other, and what the last one's results see behind it; and the lines alone."""
+    flat = np.zeros(x.shape[1] * step[0] * step[1] * size[0] * size[1] + _WHOLE, x.dtype)
+    return flat, flat[: flat.size - _WHOLE].reshape(x.shape[1], -1)
+
+
+@inlined
 def _load(line: Any, image: Any, step: Any, pad: Any, size: Any) -> None:
     """An image into the lines of its places in a stride, of (rows, columns) each, one behind the other."""
     plane = size[0] * size[1]
@@ -96,8 +103,7 @@ def _forward(out: NDArray, x: NDArray, w: NDArray, b: NDArray, shifts: NDArray, 
     """Images lo .. hi - 1 of (N, C, H, W) with kernels (fours, 4, C * taps) and biases (fours, 4)."""
     filters, rows, columns = out.shape[1], out.shape[2], out.shape[3]
     length = _line(out, size)
-    flat = np.zeros(x.shape[1] * step[0] * step[1] * size[0] * size[1] + _WHOLE, x.dtype)
-    lines = flat[: flat.size - _WHOLE].reshape(x.shape[1], -1)
+    flat, lines = _empty_lines(x, step, size)
     sums = np.empty((4, length), x.dtype)
     for i in range(lo, hi):
         for c in range(x.shape[1]):
@@ -151,8 +157,7 @@ def _weights(out: NDArray, g: NDArray, x: NDArray, shifts: NDArray, lo: int, hi:
     """Fours lo .. hi - 1 of the filters of (fours, C * taps, 4): sums over all images."""
     filters, rows, columns = g.shape[1], g.shape[2], g.shape[3]
     length, whole = _line(g, size), shifts.size // 3 * 3
-    flat = np.zeros(x.shape[1] * step[0] * step[1] * size[0] * size[1] + _WHOLE, x.dtype)
-    lines = flat[: flat.size - _WHOLE].reshape(x.shape[1], -1)
+    flat, lines = _empty_lines(x, step, size)
     grads = np.zeros((4, length), x.dtype)
     for i in range(x.shape[0]):
         for c in range(x.shape[1]):
