@@ -141,6 +141,22 @@ def child_environment(threads: int) -> dict[str, str]:
     return kept | dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
+def lines_of(arguments: list[str], env: Mapping[str, str], what: str, patience: float | None = None) -> list[str]:
+    """What a process of ``python -m arguments`` writes, in lines.
+
+    Raises `RuntimeError` where it fails, with the end of what it wrote to standard error, or takes more than ``patience`` seconds;
+    ``what`` begins the message.
+    """
+    command = [sys.executable, "-m", *arguments]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False, timeout=patience)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{what} took more than {patience:.0f} s") from None
+    if result.returncode:
+        raise RuntimeError(f"{what} failed with status {result.returncode}:\n{result.stderr[-4000:]}")
+    return result.stdout.splitlines()
+
+
 def run_process(
     package: str, workload: str, seconds: float, threads: int | None = None, options: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -166,15 +182,9 @@ def run_process(
         "options": dict(options or {}),
         "compile": package == COMPILED,
     }
-    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
     patience = PATIENCE if package == COMPILED else None
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False, timeout=patience)
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(f"{workload}: the process under {package} took more than {patience:.0f} s") from None
-    if result.returncode:
-        raise RuntimeError(f"{workload}: the process under {package} failed with status {result.returncode}:\n{result.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    lines = lines_of(["benchmarks.worker", json.dumps(spec)], env, f"{workload}: the process under {package}", patience)
+    figures: dict[str, Any] = json.loads(lines[-1])
     return figures
 
 

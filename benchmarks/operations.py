@@ -15,7 +15,6 @@ import functools
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .calls import Inputs, calls
-from .harness import ROOT, available_cpus, child_environment
+from .harness import ROOT, available_cpus, child_environment, lines_of
 from .report import describe, environment
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -142,11 +141,7 @@ def process(package: str, chosen: list[tuple[str, str]], budget: float, threads:
     """Run one process."""
     spec = {"package": package, "calls": chosen, "sizes": SIZES, "budget": budget, "threads": threads}
     env = child_environment(threads) | {"TL_FAST": "0"}  # as it is installed by default
-    command = [sys.executable, "-m", "benchmarks.operations", "--work", json.dumps(spec)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
-    if result.returncode:
-        raise RuntimeError(f"the process under {package} failed with status {result.returncode}:\n{result.stderr[-2000:]}")
-    for line in result.stdout.splitlines():
+    for line in lines_of(["benchmarks.operations", "--work", json.dumps(spec)], env, f"the process under {package}"):
         key, n, times = json.loads(line)
         yield key, n, times
 

@@ -20,7 +20,6 @@ import importlib.metadata
 import importlib.util
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from typing import Any
 
 import numpy
 
-from .harness import ROOT, WITH_FAST, available_cpus, child_environment, reason
+from .harness import WITH_FAST, available_cpus, child_environment, lines_of, reason
 from .problems import PROBLEMS, Problem
 from .report import aligned, describe, environment, write
 from .worker import limit_threads, peak_mb, timings
@@ -150,14 +149,8 @@ def in_process(package: str, problem: str, seconds: float, threads: int) -> dict
     """`measure` in a process of its own; RuntimeError where the package cannot do the problem."""
     env = child_environment(threads) | {"TL_FAST": str(int(package == WITH_FAST)), "JAX_PLATFORMS": "cpu"}
     spec = json.dumps([package, problem, seconds, threads])
-    command = [sys.executable, "-m", "benchmarks.peers", "--process", spec]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(f"took more than {PATIENCE:.0f} s") from None
-    if result.returncode:
-        raise RuntimeError(result.stderr[-4000:])
-    figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    lines = lines_of(["benchmarks.peers", "--process", spec], env, f"{problem}: the process under {package}", PATIENCE)
+    figures: dict[str, Any] = json.loads(lines[-1])
     return figures
 
 

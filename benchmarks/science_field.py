@@ -13,19 +13,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy
 
-from benchmarks.harness import child_environment
+from benchmarks.harness import ROOT, child_environment
 
-ROOT = Path(__file__).parent.parent
 Run = Callable[[], Any]
 #: By name: what is asked, how far the numbers may differ, and by side what makes a run.
 PROBLEMS: dict[str, tuple[str, float, dict[str, Callable[[], Run]]]] = {}
@@ -86,7 +84,7 @@ problem("fit", "Misra1a: two parameters, and the slope of one in each observatio
 RATES, ATOL = numpy.array([0.04, 1e4, 3e7]), numpy.array([1e-10, 1e-14, 1e-10])
 
 
-def reactions(np: Any, y: Any, k: Any) -> Any:
+def reactions(np: Any, t: Any, y: Any, k: Any) -> Any:
     first, third, second = k[0] * y[0], k[1] * y[1] * y[2], k[2] * y[1] ** 2
     return np.stack([third - first, first - third - second, second])
 
@@ -96,7 +94,7 @@ def robertson_ours() -> Run:
 
     def at_40(k: Any) -> Any:
         times = numpy.array([0.0, 40.0])
-        return integrate.odeint(lambda t, y, k: reactions(numpy, y, k), numpy.eye(3)[0], times, k, method="BDF", rtol=1e-8, atol=ATOL)[-1]
+        return integrate.odeint(partial(reactions, numpy), numpy.eye(3)[0], times, k, method="BDF", rtol=1e-8, atol=ATOL)[-1]
 
     return lambda: flat(at_40(RATES), func.jacrev(at_40)(RATES)[:, 0])
 
@@ -115,8 +113,7 @@ def robertson_jax() -> Run:
     j, np = jax()
 
     def at_40(k: Any) -> Any:
-        f = lambda t, y, k: reactions(np, y, k)  # noqa: E731
-        return solved_jax(f, np.eye(3)[0], np.array([0.0, 40.0]), k, "Kvaerno5", 1e-8, np.array(ATOL))[-1]
+        return solved_jax(partial(reactions, np), np.eye(3)[0], np.array([0.0, 40.0]), k, "Kvaerno5", 1e-8, np.array(ATOL))[-1]
 
     both = j.jit(lambda k: (at_40(k), j.jacrev(at_40)(k)[:, 0]))
     return lambda: flat(*both(np.array(RATES)))
@@ -128,7 +125,7 @@ problem(
 PREY, SIX = numpy.array([1.0, 0.1, 1.5, 0.075]), numpy.linspace(0, 10, 6)
 
 
-def predators(np: Any, y: Any, p: Any) -> Any:
+def predators(np: Any, t: Any, y: Any, p: Any) -> Any:
     return np.stack([(p[0] - p[1] * y[1]) * y[0], (p[3] * y[0] - p[2]) * y[1]])
 
 
@@ -136,8 +133,7 @@ def prey_ours() -> Run:
     from tensorflowlite_clone import func, integrate
 
     def squares(p: Any) -> Any:
-        f = lambda t, y, p: predators(numpy, y, p)  # noqa: E731
-        return numpy.sum(integrate.odeint(f, numpy.array([10.0, 5.0]), SIX, p, rtol=1e-8, atol=1e-10) ** 2)
+        return numpy.sum(integrate.odeint(partial(predators, numpy), numpy.array([10.0, 5.0]), SIX, p, rtol=1e-8, atol=1e-10) ** 2)
 
     return lambda: flat(*func.value_and_grad(squares)(PREY))
 
@@ -146,8 +142,7 @@ def prey_jax() -> Run:
     j, np = jax()
 
     def squares(p: Any) -> Any:
-        f = lambda t, y, p: predators(np, y, p)  # noqa: E731
-        return np.sum(solved_jax(f, np.array([10.0, 5.0]), np.array(SIX), p, "Dopri8", 1e-8, 1e-10) ** 2)
+        return np.sum(solved_jax(partial(predators, np), np.array([10.0, 5.0]), np.array(SIX), p, "Dopri8", 1e-8, 1e-10) ** 2)
 
     both = j.jit(j.value_and_grad(squares))
     return lambda: flat(*both(np.array(PREY)))
@@ -162,7 +157,7 @@ def prey_torch() -> Run:
 
     def run() -> Any:
         p = torch.tensor(PREY, requires_grad=True)
-        value = odeint(lambda t, y: predators(torch, y, p), start, times, method="dopri8", rtol=1e-8, atol=1e-10).square().sum()
+        value = odeint(lambda t, y: predators(torch, t, y, p), start, times, method="dopri8", rtol=1e-8, atol=1e-10).square().sum()
         value.backward()
         return flat(value.detach(), p.grad)
 
@@ -263,7 +258,7 @@ def lagrangian(np: Any, q: Any, v: Any) -> Any:
 
 
 def motion(np: Any, func: Any, y: Any) -> Any:
-    own = lambda q, v: lagrangian(np, q, v)  # noqa: E731
+    own = partial(lagrangian, np)
     q, v = y[:2], y[2:]
     mixed = func.jacfwd(func.grad(own, 1), 0)(q, v)
     return np.concatenate([v, np.linalg.solve(func.hessian(own, 1)(q, v), func.grad(own, 0)(q, v) - mixed @ v)])
@@ -444,7 +439,7 @@ def measured(name: str, side: str, python: str) -> dict[str, Any] | str:
     """The same in a process of its own; why not, where it fails."""
     env = child_environment(1) | {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "PYTHONPATH": str(ROOT)}
     command = [python if side != "ours" else sys.executable, "-m", "benchmarks.science_field", "--one", name, side]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ) | env, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if result.returncode:
         return (result.stderr.strip().splitlines() or ["failed"])[-1][:80]
     figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
