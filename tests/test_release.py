@@ -100,6 +100,13 @@ def test_tags_can_be_wrong(tree, monkeypatch):
     assert release.wrong_tags(tree) == []
 
 
+def test_nothing_of_the_project_is_ignored():
+    """The sdist leaves out what `.gitignore` names, though it be under version control."""
+    if not release.has_git(ROOT):
+        pytest.skip("no checkout")
+    assert release.git(ROOT, "ls-files", "--cached", "--ignored", "--exclude-standard") == []
+
+
 # ---- the workflow -----------------------------------------------------------------------------------------------------------------
 def test_the_workflow_calls_targets_that_exist():
     """Read as text, so that it is checked without PyYAML too."""
