@@ -72,7 +72,7 @@ def _end(at: int, size: int, count: int) -> bytes:
 class Archive:
     """The members of a zip file below the folder of ``data.pkl``, read no further than their file goes."""
 
-    def __init__(self, file: BinaryIO, archive: ZipFile, memory: Any) -> None:
+    def __init__(self, file: Any, archive: ZipFile, memory: Any) -> None:
         self.file, self.archive, self.memory = file, archive, memory
         members = archive.infolist()
         names = {m.filename: m for m in members}

@@ -30,9 +30,9 @@ def crc32(data: Any, value: int = 0) -> int:
     """
     x = np.frombuffer(data, np.uint8)  # (n,)
     if x.size < _WORTH:
-        return zlib.crc32(x, value)
+        return zlib.crc32(x.data, value)
     if (odd := x.size % _FAR) < 4:  # the four bytes with which every such checksum begins shall stand in one row
-        value, x = zlib.crc32(x[:odd], value), x[odd:]
+        value, x = zlib.crc32(x[:odd].data, value), x[odd:]
     # (_FAR,) the sums at the last places, each where its place modulo _FAR is; what is before the content is 0
     ring = np.zeros(_FAR, np.uint8)
     at = x.size % _FAR or _FAR
@@ -44,4 +44,4 @@ def crc32(data: Any, value: int = 0) -> int:
         ring[_SHIFT:_NEAR] ^= ring[2 * _SHIFT :]
         ring ^= x[at : at + _FAR]  # what is _FAR before stands at the same place
         at += _FAR
-    return zlib.crc32(ring, 0xFFFFFFFF)
+    return zlib.crc32(ring.data, 0xFFFFFFFF)
