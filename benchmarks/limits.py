@@ -3,9 +3,9 @@
     python -m benchmarks.limits [NAME ...] [--threads 1]
 
 A step of each workload is counted under PyTorch's dispatcher: two operations for each number of a product or convolution and each term of
-it, and for every operation, that is no view, the bytes of what it takes and gives. The limit of an operation is the longer of both, at
-the rates that this machine reaches in NumPy: products of 1024 x 1024 matrices, and copies of as many bytes as the operation touches. It
-is a limit for operations one by one: joined ones may stay below it, and calls of small ones take longer than either.
+it, and for every operation, that is no view, the bytes of what it takes and gives. Each of the two sums has a time at the rates that this
+machine reaches in NumPy: products of 1024 x 1024 matrices, and copies of as many bytes as the operation touches. The limit of a step is
+the longer one, for operations one by one: joined ones may stay below it, and calls of small ones take longer than either.
 
 Here: counting, rates, a file of both. Not here: times, which are those of a run of all workloads (``page.py`` puts them side by side).
 """
@@ -17,18 +17,18 @@ import bisect
 import contextlib
 import importlib
 import json
-import math
+import statistics
 import sys
-import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .harness import available_cpus, child_environment, lines_of, reason
 from .report import aligned, describe, environment, write
+from .worker import timings
 from .workloads import CONTROL, load, names
 
 #: Sizes of copies whose rates are measured, in bytes read and written.
@@ -94,16 +94,6 @@ def totals(operations: list[tuple[str, float, float]]) -> Counts:
     return {"arithmetic": dict(arithmetic_of), "bytes": dict(bytes_of)}
 
 
-def best(call: Callable[[], object], seconds: float = 0.4) -> float:
-    """The least time of many calls."""
-    least, end = math.inf, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        begin = time.perf_counter()
-        call()
-        least = min(least, time.perf_counter() - begin)
-    return least
-
-
 def rates() -> Counts:
     """Operations and bytes in a second that this process reaches: products by type, copies by size."""
     import numpy as np
@@ -111,15 +101,15 @@ def rates() -> Counts:
     found: Counts = {"arithmetic": {}, "bytes": {}}
     for kind in TYPES:
         a, b, c = (np.ones((1024, 1024), kind) for _ in range(3))
-        found["arithmetic"][kind] = 2 * 1024**3 / best(partial(np.matmul, a, b, out=c))
+        found["arithmetic"][kind] = 2 * 1024**3 / min(timings(partial(np.matmul, a, b, out=c), 0.4, 1, 5))
     for size in SIZES:
         a, b = (np.ones(size // 8, np.float32) for _ in range(2))
-        found["bytes"][str(size)] = size / best(partial(np.copyto, b, a))
+        found["bytes"][str(size)] = size / min(timings(partial(np.copyto, b, a), 0.4, 1, 5))
     return found
 
 
 def seconds(counts: Counts, rate: Counts) -> tuple[float, float]:
-    """What the products take at least, and what moving the bytes does.
+    """What the products take at least, those of types that have a rate, and what moving the bytes does.
 
     >>> seconds({"arithmetic": {"float32": 6.0}, "bytes": {"16384": 8.0}}, {"arithmetic": {"float32": 2.0}, "bytes": {"16384": 4.0}})
     (3.0, 2.0)
@@ -140,7 +130,7 @@ def cells(run: dict[str, Any], rows: list[dict[str, Any]]) -> list[list[str]]:
             took = seconds(counts, run["rates"])
             row = times[name]
             fast = [f["seconds"] for f in row.get("fast", [])]
-            sides = [row["ours_seconds"], sorted(fast)[len(fast) // 2] if fast else None, row["theirs_seconds"]]
+            sides = [row["ours_seconds"], statistics.median(fast) if fast else None, row["theirs_seconds"]]
             shown.append([name, *(f"{t * 1e3:.3f}" for t in took), *("" if s is None else f"{max(took) / s:.0%}" for s in sides)])
     return shown
 

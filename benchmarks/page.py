@@ -52,8 +52,7 @@ def workloads(run: dict[str, Any]) -> str:
         "in ms, include what is loaded or prepared once. Operations: [operation_speed.md](operation_speed.md).",
         "",
         f"Machine: {machine['cpu']}, {machine['threads']} threads, Python {machine['python']}, NumPy {machine['numpy']},",
-        f"{machine['blas']}; packages {versions}; {machine['time'][:10]}; {len(rows[0]['ours'])} pairs of processes each;"
-        f" {sum(row['name'] != CONTROL for row in rows)} of {len(names()) - 1} workloads."
+        f"{machine['blas']}; packages {versions}; {machine['time'][:10]}; {effort(rows)}"
         + ("" if control is None else f" The control, which should be 1: {control['ratio']:.2f}."),
         *(["", "**The machine was noisy**: no ratio can be trusted further than the control's spread."] if run["noisy"] else []),
         "",
@@ -82,6 +81,11 @@ def workloads(run: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def effort(rows: list[dict[str, Any]]) -> str:
+    """How much was run."""
+    return f"{len(rows[0]['ours'])} pairs of processes each; {sum(row['name'] != CONTROL for row in rows)} of {len(names()) - 1} workloads."
+
+
 def means(rows: list[dict[str, Any]]) -> list[list[str]]:
     """What each group and all reach beside what is asked of them, the head first."""
     fast = any("fast_ratio" in row for row in rows)
@@ -101,9 +105,8 @@ def means(rows: list[dict[str, Any]]) -> list[list[str]]:
 def more_threads(run: dict[str, Any]) -> str:
     """What the groups reach with more than one thread."""
     noisy = " **The machine was noisy.**" * run["noisy"]
-    rows = run["rows"]
-    about = f"{machine(run)}; {len(rows[0]['ours'])} pairs, {sum(row['name'] != CONTROL for row in rows)} workloads.{noisy}"
-    return "\n".join([f"## With {run['environment']['threads']} threads", "", about, "", *markdown(means(rows)), ""])
+    about = f"{machine(run)}; {effort(run['rows'])}{noisy}"
+    return "\n".join([f"## With {run['environment']['threads']} threads", "", about, "", *markdown(means(run["rows"])), ""])
 
 
 def allowed(found: dict[str, Any], run: dict[str, Any]) -> str:

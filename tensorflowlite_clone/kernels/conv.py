@@ -228,16 +228,21 @@ def _correlate(geo: Geometry, added: int, parts: list[Part], x: NDArray, w: NDAr
     return work
 
 
+def _windows_by_pixels(parts: list[Part], lo: int, hi: int, dtype: np.dtype[Any]) -> Iterator[tuple[Pixels, slice, slice]]:
+    """What a thread works on: windows of turned images, in buffers of its own, the images that are next, and rows of their results."""
+    for part, starts, end in _pieces(parts, lo, hi):
+        windows = Pixels(part.geo, starts.step, dtype)
+        for i in starts:
+            yield windows, slice(i, min(i + starts.step, end)), part.rows
+
+
 def _by_pixels(parts: list[Part], x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
     """Turned images: (b * length, taps * C) @ (taps * C, O)."""
     matrix = by_taps(w)
 
     def work(lo: int, hi: int) -> None:
-        for part, starts, end in _pieces(parts, lo, hi):
-            windows = Pixels(part.geo, starts.step, out.dtype)
-            for i in starts:
-                some = slice(i, min(i + starts.step, end))
-                windows.convolve(x[some], matrix, bias, out[some, :, part.rows])
+        for windows, some, rows in _windows_by_pixels(parts, lo, hi, out.dtype):
+            windows.convolve(x[some], matrix, bias, out[some, :, rows])
 
     return work
 
@@ -455,11 +460,8 @@ def _sum_by_pixels(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
 
     def work(lo: int, hi: int) -> None:
         total = totals[lo] = np.zeros((geo.filters, geo.taps), g.dtype)
-        for part, starts, end in _pieces(parts, lo, hi):
-            windows = Pixels(part.geo, starts.step, g.dtype)
-            for i in starts:
-                some = slice(i, min(i + starts.step, end))
-                total += windows.weight_grad(x[some], g[some, :, part.rows])
+        for windows, some, rows in _windows_by_pixels(parts, lo, hi, g.dtype):
+            total += windows.weight_grad(x[some], g[some, :, rows])
 
     parallel(work, geo.images * len(parts), cost=geo.images * geo.cost_by_pixels * 1e-9)
     return from_taps(_added_up(totals), geo)
