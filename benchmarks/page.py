@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import footprint, groups, peers, scaling
+from . import footprint, groups, limits, peers, scaling
 from .harness import ROOT, WITH_FAST
 from .problems import PROBLEMS
 from .report import compiled, first_ms
@@ -24,8 +24,13 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def whole(folder: Path, suite: Path | None = None, at: str = "../benchmarks/results/") -> str:
     """The page: the run of all workloads, then what else the folder has; ``at`` is the folder as the page sees it."""
-    sections = [workloads(groups.read(suite or folder / "one_thread.json"))]
-    for name, section in (("peers", other_packages), ("scaling", curves), ("footprint", imports)):
+    run = groups.read(suite or folder / "one_thread.json")
+    sections = [workloads(run)]
+    parts = {
+        "two_threads": more_threads, "limits": lambda found: allowed(found, run), "peers": other_packages, "scaling": curves,
+        "footprint": imports,
+    }  # fmt: skip
+    for name, section in parts.items():
         if (folder / f"{name}.json").exists():
             sections.append(section(groups.read(folder / f"{name}.json")))
             if (folder / f"{name}.png").exists():
@@ -53,17 +58,7 @@ def workloads(run: dict[str, Any]) -> str:
         *(["", "**The machine was noisy**: no ratio can be trusted further than the control's spread."] if run["noisy"] else []),
         "",
     ]
-    table = [["group", "workloads", "geometric mean", "asked", "slowest", *(("with `fast`", "asked", "slowest") if fast else ())]]
-    for title, number, *means in groups.summary(rows):
-        cells = [title, str(number)]
-        for m in means if fast else means[:1]:
-            cells += (
-                ["", "", ""]
-                if m is None
-                else [f"{m.mean:.2f}{'' if m.mean >= m.asked else ' (short)'}", f"{m.asked:.1f}", f"{m.worst} {m.ratio:.2f}"]
-            )
-        table.append(cells)
-    lines += markdown(table)
+    lines += markdown(means(rows))
     for group, each in groups.by_group(rows).items():
         head = [
             "workload",
@@ -85,6 +80,48 @@ def workloads(run: dict[str, Any]) -> str:
             table.append([*cells, *(f"{v:.0f}" for v in (*memory, *firsts) if v is not None), load(row["name"]).summary])
         lines += ["", f"## {GROUPS[group][0]}", "", *markdown(table)]
     return "\n".join(lines) + "\n"
+
+
+def means(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """What each group and all reach beside what is asked of them, the head first."""
+    fast = any("fast_ratio" in row for row in rows)
+    table = [["group", "workloads", "geometric mean", "asked", "slowest", *(("with `fast`", "asked", "slowest") if fast else ())]]
+    for title, number, *found in groups.summary(rows):
+        cells = [title, str(number)]
+        for m in found if fast else found[:1]:
+            cells += (
+                ["", "", ""]
+                if m is None
+                else [f"{m.mean:.2f}{'' if m.mean >= m.asked else ' (short)'}", f"{m.asked:.1f}", f"{m.worst} {m.ratio:.2f}"]
+            )
+        table.append(cells)
+    return table
+
+
+def more_threads(run: dict[str, Any]) -> str:
+    """What the groups reach with more than one thread."""
+    noisy = " **The machine was noisy.**" * run["noisy"]
+    rows = run["rows"]
+    about = f"{machine(run)}; {len(rows[0]['ours'])} pairs, {sum(row['name'] != CONTROL for row in rows)} workloads.{noisy}"
+    return "\n".join([f"## With {run['environment']['threads']} threads", "", about, "", *markdown(means(rows)), ""])
+
+
+def allowed(found: dict[str, Any], run: dict[str, Any]) -> str:
+    """How much of the machine's limit each workload reaches."""
+    rate = found["rates"]
+    products = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {kind}" for kind, value in rate["arithmetic"].items())
+    copies = ", ".join(f"{value / 1e9:.0f} GB/s of {int(size) // 1024} KiB" for size, value in rate["bytes"].items())
+    return "\n".join([
+        "## What the machine allows",
+        "",
+        "The arithmetic of products and convolutions and the bytes that operations read and write, as PyTorch's operations one by one,",
+        f"at the rates of NumPy here (`python -m benchmarks.limits`): products {products}; copies {copies}.",
+        "What each side reaches is the larger of both limits by its time: more than 100 % where operations are joined, far less where",
+        f"calls are what counts. {machine(found)}.",
+        "",
+        *markdown(limits.cells(found, run["rows"])),
+        "",
+    ])  # fmt: skip
 
 
 def other_packages(run: dict[str, Any]) -> str:

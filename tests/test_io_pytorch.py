@@ -20,7 +20,7 @@ from io_helpers import same
 import tensorflowlite_clone as tl
 from tensorflowlite_clone import nn
 from tensorflowlite_clone._errors import ArgumentError, FileFormatError, OperandError
-from tensorflowlite_clone.io import pickled as pickled_files
+from tensorflowlite_clone.io import archive as archives
 
 KINDS = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64",
          "complex128"]  # fmt: skip
@@ -288,7 +288,8 @@ def test_files_of_python_2_and_of_the_first_versions():
 
 def test_members_longer_than_two_gigabytes_are_aligned_too(monkeypatch):
     """The header of such a member is longer; here all are held for such."""
-    monkeypatch.setattr(pickled_files, "ZIP64_FROM", 3)
+    monkeypatch.setattr(archives, "ZIP64_FROM", 3)
+    monkeypatch.setattr(archives, "MANY", 2)
     file = io.BytesIO()
     tl.io.save_for_torch([tl.arange(5.0), tl.ones(3)], file)
     with zipfile.ZipFile(file) as archive:

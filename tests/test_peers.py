@@ -9,10 +9,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import footprint, page, peers, scaling
+from benchmarks import footprint, limits, page, peers, scaling
 from benchmarks.harness import COMPILED, WITH_FAST, Row, compare, reason, run_process
 from benchmarks.problems import PROBLEMS
 from benchmarks.report import aligned, compiled, document, environment, write
+
+RATE = {"arithmetic": {"float32": 1e9}, "bytes": dict.fromkeys(map(str, limits.SIZES), 1e9)}
 
 
 def result(seconds, value=1.0, first=1.0):
@@ -205,10 +207,45 @@ def test_the_page_has_a_section_for_each_file(tmp_path):
     })  # fmt: skip
     write(tmp_path / "scaling.json", {"environment": machine, "rounds": 3, "rows": [point("batch", n, n, n) for n in (1, 2, 4)]})
     (tmp_path / "scaling.png").write_bytes(b"")
+    write(tmp_path / "two_threads.json", document(rows, environment(2), False))
+    counted = {"tiny_ops": {"arithmetic": {"float32": 0.5e9}, "bytes": {"16384": 1e8}}}
+    rate = {"arithmetic": {"float32": 1e9}, "bytes": {"16384": 1e9}}
+    write(tmp_path / "limits.json", {"environment": machine, "rates": rate, "rows": counted})
     text = page.whole(tmp_path, at="there/")
+    assert "## With 2 threads" in text and "| tiny_ops | 500.000 | 100.000 | 50% |  | 25% |" in text
     assert "| tiny_ops | 2.00 |" in text and "![scaling](there/scaling.png)" in text and "## Import and size" in text
     page.main(["--results", str(tmp_path), "--page", str(tmp_path / "page.md")])
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == page.whole(tmp_path)
+
+
+def test_a_step_is_counted_as_its_products_and_the_bytes_it_moves(tmp_path, monkeypatch, capsys):
+    """Beside the sums by hand of an MLP 784-256-128-10 on 128 rows, whose first layer's input has no gradient."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    found = limits.count("mlp_step")
+    layers = [784 * 256, 256 * 128, 128 * 10]
+    assert found["arithmetic"] == {"float32": 2 * 128 * (3 * sum(layers) - layers[0])}
+    adam = 4 * (sum(layers) + 394) * 7  # at least: the parameter, its gradient and both moments are read, the others written, too
+    assert adam < sum(found["bytes"].values()) < 6 * adam
+    monkeypatch.setattr(limits, "lines_of", lambda arguments, env, what: [json.dumps(RATE if "--rates" in arguments else found)])
+    monkeypatch.setattr("sys.argv", ["limits", "mlp_step", "--threads", "1", "--json", str(tmp_path / "limits.json")])
+    limits.main()
+    assert json.loads((tmp_path / "limits.json").read_text())["rows"] == {"mlp_step": found}
+    assert "128.909" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_convolutions_are_counted_by_what_they_multiply(transposed):
+    """With groups, stride and the gradients that are wanted: a product for each number of each window and kernel."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    x, weight = torch.zeros(2, 4, 9, 9), torch.zeros(4, 3, 3, 3) if transposed else torch.zeros(6, 2, 3, 3)
+    ways = (None, [2, 2], [0, 0], [1, 1], transposed, [0, 0], 2)
+    out = torch.convolution(x, weight, *ways)
+    windows = 2 * (9 * 9 if transposed else 4 * 4)  # of all images; each meets kernels of both groups
+    number = 2.0 * windows * (4 * 3 if transposed else 6 * 2) * 9
+    assert limits.arithmetic("convolution", (x, weight, *ways), out) == ("float32", number)
+    args = (out, x, weight, [0], *ways[1:], (True, True, False))
+    assert limits.arithmetic("convolution_backward", args, None) == ("float32", 2 * number)
+    assert limits.arithmetic("add", (x, x), x) is None
 
 
 def test_cells_are_aligned():

@@ -117,6 +117,25 @@ def test_the_numpy_generator_stays_the_same_object():
     assert inner.random() == a
 
 
+def test_a_stream_that_is_due_begins_when_it_is_drawn_from():
+    """A loader begins one for each batch: it is what a new generator of that seed draws, whatever comes first."""
+    right = tl.Generator().manual_seed(11).numpy_generator.random(3)
+    fresh, used, left = tl.Generator(), tl.Generator().manual_seed(5), tl.Generator().manual_seed(5)
+    inner = used.numpy_generator
+    inner.random(4)
+    for g in (fresh, used, left):
+        g._restart(11)
+    assert fresh.initial_seed() == 0 and used.initial_seed() == 5
+    assert used.clone_state().numpy_generator.random(3).tolist() == right.tolist()
+    assert used.numpy_generator is inner
+    for g in (fresh, used):
+        assert g.numpy_generator.random(3).tolist() == right.tolist()
+    assert left.manual_seed(5).numpy_generator.random() == tl.Generator().manual_seed(5).numpy_generator.random()
+    left._restart(11)
+    left.set_state(tl.Generator().manual_seed(5).get_state())
+    assert left.numpy_generator.random() == tl.Generator().manual_seed(5).numpy_generator.random()
+
+
 def test_negative_and_large_seeds_are_seeds_and_others_are_not():
     for seed in (-1, 2**64 - 1, 2**70, np.int64(3)):
         assert tl.Generator().manual_seed(seed).initial_seed() == seed

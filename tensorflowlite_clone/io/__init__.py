@@ -3,8 +3,8 @@
 Here: what users call. How it is done stands in the rooms, which are loaded when they are first used: which format it is
 (``choose.py``); safetensors, several of them for one object, ``.npz``, with nested objects as JSON beside their arrays
 (``safetensors.py``, ``shards.py``, ``npz.py``, ``structure.py``); PyTorch's files in (``pytorch.py``, by ``opcodes.py``, ``allowed.py`` and
-``tensors.py``) and out (``pickled.py``); PyTorch's tensors in memory (``exchange.py``). Not here: what belongs into a checkpoint
-(``state_dict`` of modules and optimizers).
+``tensors.py``) and out (``pickled.py``), and the zip files that they are (``archive.py``); PyTorch's tensors in memory (``exchange.py``).
+Not here: what belongs into a checkpoint (``state_dict`` of modules and optimizers).
 """
 
 from __future__ import annotations

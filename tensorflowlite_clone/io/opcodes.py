@@ -75,7 +75,7 @@ def read_pickle(data: Any, host: Host, at: int = 0, encoding: str = "utf-8", err
 
     Raises `FileFormatError` for damage, for everything that is not data, and for names that ``host`` does not know.
     """
-    machine = _Machine(memoryview(data), host, at, encoding, errors)
+    machine = _Machine(data if type(data) is bytes else memoryview(data), host, at, encoding, errors)
     try:
         value = machine.run()
         check_tree(value)
@@ -129,7 +129,7 @@ def check_key(host: Host, key: Any) -> Any:
 class _Machine:
     """One run through a pickle: a stack, the memo, and where it stands."""
 
-    def __init__(self, data: memoryview, host: Host, at: int, encoding: str, errors: str) -> None:
+    def __init__(self, data: bytes | memoryview, host: Host, at: int, encoding: str, errors: str) -> None:
         self.data, self.host, self.at, self.encoding, self.errors = data, host, at, encoding, errors
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
@@ -167,6 +167,13 @@ class _Machine:
     def number(self, size: int) -> int:
         """The next ``size`` bytes as a number from 0 up."""
         return int.from_bytes(self.take(size), "little")
+
+    def byte(self) -> int:
+        """The next byte, as a number from 0 up."""
+        if self.at >= len(self.data):
+            return self.number(1)  # which raises
+        self.at += 1
+        return self.data[self.at - 1]
 
     def line(self) -> str:
         """The text up to the next end of a line."""
@@ -343,7 +350,7 @@ ACTIONS: dict[int, Callable[[_Machine], Any]] = {
     ord("I"): lambda m: m.line_of_number(False),
     ord("L"): lambda m: m.line_of_number(True),
     ord("J"): lambda m: m.push(int.from_bytes(m.take(4), "little", signed=True)),
-    ord("K"): lambda m: m.push(m.number(1)),
+    ord("K"): lambda m: m.push(m.byte()),
     ord("M"): lambda m: m.push(m.number(2)),
     0x8A: lambda m: m.whole(1),
     0x8B: lambda m: m.whole(4),
@@ -377,11 +384,11 @@ ACTIONS: dict[int, Callable[[_Machine], Any]] = {
     ord("u"): lambda m: m.set_items(m.since_mark()),
     0x90: lambda m: m.add(m.since_mark()),
     ord("p"): lambda m: m.put(int(m.line())),
-    ord("q"): lambda m: m.put(m.number(1)),
+    ord("q"): lambda m: m.put(m.byte()),
     ord("r"): lambda m: m.put(m.number(4)),
     0x94: lambda m: m.put(len(m.memo)),  # MEMOIZE
     ord("g"): lambda m: m.get(int(m.line())),
-    ord("h"): lambda m: m.get(m.number(1)),
+    ord("h"): lambda m: m.get(m.byte()),
     ord("j"): lambda m: m.get(m.number(4)),
     ord("c"): lambda m: m.by_lines(),
     0x93: lambda m: m.look_up(*reversed([m.pop(), m.pop()])),  # STACK_GLOBAL

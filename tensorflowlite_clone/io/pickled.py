@@ -1,7 +1,8 @@
 """Writing PyTorch's files: an object as a pickle of protocol 2 that ``torch.load(weights_only=True)`` reads, and its storages beside it.
 
 The opcodes are those of Python's module ``pickletools``, the names those that PyTorch's reader allows; PyTorch is not needed. Tensors whose
-memory overlaps get one storage, which holds the bytes that they span together and no others. Not here: reading (``pytorch.py``).
+memory overlaps get one storage, which holds the bytes that they span together and no others. Not here: reading (``pytorch.py``), zip
+files (``archive.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any, BinaryIO
-from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
@@ -28,15 +28,12 @@ from ..nn.module import Module
 from ..nn.parameter import Parameter, is_lazy
 from ..nn.state import moved_out
 from ..ops.sparse.coo import SparseTensor
+from . import archive
 from .allowed import STORAGES, UNTYPED, layer_name, users_name
 from .pytorch import MAGIC, VERSION
 
 #: The names of storages by dtype.
 NAMES = {dtype: f"{name}Storage" for name, dtype in STORAGES.items() if name != "Untyped"}
-#: The bytes at multiples of which storages begin in a file, so that they can be mapped.
-ALIGNMENT = 64
-#: What a zip file adds to the header of a member that is longer than this.
-ZIP64_FROM, ZIP64_SIZE = (1 << 31) - 1, 20
 
 
 class _Region:
@@ -89,26 +86,11 @@ def writer(obj: Any, zipped: bool, byteorder: bool) -> Callable[[BinaryIO], None
 
 
 def _write_zip(file: BinaryIO, text: bytes, regions: list[_Region], byteorder: bool) -> None:
-    with ZipFile(file, "w") as archive:
-        _member(file, archive, "data.pkl", text)
-        _member(file, archive, ".format_version", b"1")
-        _member(file, archive, ".storage_alignment", str(ALIGNMENT).encode())
-        if byteorder:
-            _member(file, archive, "byteorder", b"little" if np.little_endian else b"big")
-        for region in regions:
-            _member(file, archive, f"data/{region.key}", region.data())
-        _member(file, archive, "version", b"3\n")
-
-
-def _member(file: BinaryIO, archive: ZipFile, name: str, content: Any) -> None:
-    """One member, whose content begins at a multiple of `ALIGNMENT`."""
-    info = ZipInfo(f"archive/{name}")
-    large = len(content) > ZIP64_FROM
-    begin = archive.start_dir + 30 + len(info.filename) + (ZIP64_SIZE if large else 0) + 4
-    padding = -begin % ALIGNMENT
-    info.extra = b"FB" + struct.pack("<H", padding) + b"Z" * padding
-    with archive.open(info, "w", force_zip64=large) as member:
-        member.write(content)
+    facts = [(".format_version", b"1"), (".storage_alignment", str(archive.ALIGNMENT).encode())]
+    if byteorder:
+        facts.append(("byteorder", b"little" if np.little_endian else b"big"))
+    contents = ((f"data/{region.key}", region.data()) for region in regions)
+    archive.write(file, [("data.pkl", text), *facts, *contents, ("version", b"3\n")])
 
 
 def _write_old(file: BinaryIO, text: bytes, regions: list[_Region]) -> None:

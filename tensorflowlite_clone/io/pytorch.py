@@ -3,7 +3,8 @@
 The zip file has members ``<name>/data.pkl`` (the object), ``<name>/data/<key>`` (the bytes of each storage) and ``<name>/byteorder``; what
 PyTorch writes is documented in its notes on serialization, https://docs.pytorch.org/docs/stable/notes/serialization.html. The older format
 is five pickles in a row: a magic number, a version, facts about the machine, the object, and the keys of the storages; then of each storage
-the number of its elements (8 bytes) and their bytes. Not here: how pickles are read (``opcodes.py``), writing (``pickled.py``).
+the number of its elements (8 bytes) and their bytes. Not here: how pickles are read (``opcodes.py``), members of zip files
+(``archive.py``), writing (``pickled.py``).
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ import os
 import struct
 from collections.abc import Callable
 from contextlib import nullcontext
-from io import BufferedReader
 from pickletools import genops
 from reprlib import repr as quote
-from typing import Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
-from zlib import crc32
+from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile
 from zlib import error as ZlibError  # noqa: N812
 
 import numpy as np
@@ -25,16 +24,12 @@ import numpy as np
 from .._errors import FileFormatError, RefusedError
 from .._typing import NDArray
 from .allowed import find, give_state, new
+from .archive import ALLOWANCE, Archive
 from .opcodes import Host, Name, read_pickle
 from .tensors import Storage, StorageType
 
 #: The number and the version with which the older format begins.
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
-#: How many times its size a compressed member may have; PyTorch itself compresses nothing.
-MOST_INFLATED = 100
-#: What the calls of a file may make, beside what it holds.
-ALLOWANCE = 65_536
-
 #: What becomes of a storage and the place where it was: the storage.
 Locate = Callable[[Storage, str], Storage]
 
@@ -96,7 +91,7 @@ class _Reader(Host):
 class _ZipReader(_Reader):
     """A zip file on its way in."""
 
-    def __init__(self, archive: _Archive, locate: Locate, length: int, swapped: bool, modules: bool) -> None:
+    def __init__(self, archive: Archive, locate: Locate, length: int, swapped: bool, modules: bool) -> None:
         super().__init__(locate, length, swapped, modules)
         self.archive = archive
 
@@ -105,100 +100,27 @@ class _ZipReader(_Reader):
         return self.archive.array(f"data/{name}", size)
 
 
-def is_pytorch_zip(file: BufferedReader) -> bool:
-    """Whether a zip file is PyTorch's; raises `FileFormatError` for what is no whole zip file."""
+def pytorch_zip(file: BinaryIO) -> ZipFile | None:
+    """A zip file of PyTorch's, opened; None for others. Raises `FileFormatError` for what is no whole zip file."""
     try:
-        with ZipFile(file) as archive:
-            return any(name == "data.pkl" or name.endswith("/data.pkl") for name in archive.namelist())
+        archive = ZipFile(file)
+        return archive if any(name == "data.pkl" or name.endswith("/data.pkl") for name in archive.namelist()) else None
     except (BadZipFile, NotImplementedError, ValueError, OSError, struct.error, RuntimeError, UnicodeDecodeError) as error:
         raise FileFormatError(f"truncated or damaged .npz file, or one of PyTorch's ({type(error).__name__}: {error!s:.200})") from error
 
 
-class _Archive:
-    """The members of a zip file below the folder of ``data.pkl``, read no further than their file goes."""
-
-    def __init__(self, file: BufferedReader, archive: ZipFile, memory: Any) -> None:
-        self.file, self.archive, self.memory = file, archive, memory
-        members = archive.infolist()
-        names = {m.filename: m for m in members}
-        if len(names) != len(members):
-            raise FileFormatError("damaged: a member of the zip file occurs twice")
-        folders = [n.removesuffix("data.pkl") for n in names if n == "data.pkl" or n.endswith("/data.pkl")]
-        self.members = {n.removeprefix(folders[0]): m for n, m in names.items() if n.startswith(folders[0])}
-        if len(folders) != 1:
-            raise FileFormatError(f"damaged: {len(folders)} members called data.pkl")
-        if "constants.pkl" in self.members or any(n.startswith("code/") for n in self.members):
-            raise RefusedError("refused: a module compiled by torch.jit (TorchScript), which is code; save model.state_dict() there")
-        self.starts = self._starts(members)
-
-    def _starts(self, members: list[ZipInfo]) -> dict[str, int]:
-        """Where the content of each member begins; raises if they overlap."""
-        starts, end, whole = {}, 0, self.file.seek(0, os.SEEK_END)
-        for m in sorted(members, key=lambda m: m.header_offset):
-            self.file.seek(min(max(m.header_offset, 0), whole))
-            local = self.file.read(30)  # its last fields are the lengths of the name and the extra field
-            if len(local) < 30 or m.header_offset < end or local[:4] != b"PK\x03\x04":
-                raise FileFormatError(f"damaged: the member {quote(m.filename)} of the zip file overlaps another")
-            start = m.header_offset + 30 + sum(struct.unpack("<HH", local[26:]))
-            end = start + m.compress_size
-            if end > whole:
-                raise FileFormatError(f"truncated: the member {quote(m.filename)} ends at byte {end} of {whole}")
-            if m.flag_bits & 0x41 or m.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-                raise FileFormatError(
-                    f"the member {quote(m.filename)} of the zip file is encrypted, or compressed in another way than deflate"
-                )
-            if m.compress_type == ZIP_STORED and m.file_size != m.compress_size:
-                raise FileFormatError(f"damaged: the member {quote(m.filename)} of the zip file has two sizes")
-            if m.file_size > MOST_INFLATED * m.compress_size + ALLOWANCE:
-                raise RefusedError(
-                    f"refused: the member {quote(m.filename)} would inflate from {m.compress_size} to {m.file_size} bytes: a bomb; if it "
-                    f"is none, unpack it and pack it again without compression"
-                )
-            starts[m.filename] = start
-        return starts
-
-    def read(self, name: str) -> bytes:
-        """The whole content of a small member; empty if there is none."""
-        return self.array(name).tobytes() if name in self.members else b""
-
-    def array(self, name: str, size: int | None = None) -> NDArray:
-        """The content of a member as bytes (n) that may be written to; raises unless they are ``size``."""
-        member = self.members.get(name)
-        if member is None:
-            raise FileFormatError(f"damaged: its zip file has no member {quote(name)}")
-        if size is not None and member.file_size != size:
-            raise FileFormatError(f"damaged: the storage {quote(name)} has {member.file_size} bytes, its tensors are of one with {size}")
-        start = self.starts[member.filename]
-        if member.compress_type == ZIP_DEFLATED:
-            with self.archive.open(member) as content:
-                raw = content.read(member.file_size)
-                if len(raw) != member.file_size or content.read(1):
-                    raise FileFormatError(f"damaged: the member {quote(name)} has other than the {member.file_size} bytes that it says")
-            return np.frombuffer(bytearray(raw), np.uint8)
-        if self.memory is not None and name.startswith("data/") and member.file_size:
-            return np.frombuffer(self.memory, np.uint8, member.file_size, start)
-        array = np.empty(member.file_size, np.uint8)
-        self.file.seek(start)
-        if self.file.readinto(array.data) != array.nbytes:
-            raise FileFormatError(f"truncated: the member {quote(name)} is not complete")
-        if member.CRC and crc32(array.data) != member.CRC:  # 0 where PyTorch was told to leave it out
-            raise FileFormatError(f"damaged: the checksum of the member {quote(name)} is wrong")
-        return array
-
-
-def read_zip(file: BufferedReader, locate: Locate, memory: Any, modules: bool, text: tuple[str, str]) -> Any:
+def read_zip(file: BinaryIO, archive: ZipFile, locate: Locate, memory: Any, modules: bool, text: tuple[str, str]) -> Any:
     """The object in a zip file of PyTorch's; with the content of the file as ``memory``, its tensors are windows onto that."""
     try:
-        with ZipFile(file) as archive:
-            members = _Archive(file, archive, memory)
-            pickled = members.read("data.pkl")
-            order = members.read("byteorder").strip()
-            if order not in (b"", b"little", b"big"):
-                raise FileFormatError(f"damaged: its byte order is {order[:20]!r}")
-            little = order == b"little" or (order == b"" and ENDIANNESS[0] != "big")
-            swapped = little != (np.little_endian)
-            reader = _ZipReader(members, locate, len(pickled), swapped, modules)
-            return read_pickle(pickled, reader, 0, *text)[0]
+        members = Archive(file, archive, memory)
+        pickled = members.read("data.pkl")
+        order = members.read("byteorder").strip()
+        if order not in (b"", b"little", b"big"):
+            raise FileFormatError(f"damaged: its byte order is {order[:20]!r}")
+        little = order == b"little" or (order == b"" and ENDIANNESS[0] != "big")
+        swapped = little != (np.little_endian)
+        reader = _ZipReader(members, locate, len(pickled), swapped, modules)
+        return read_pickle(pickled, reader, 0, *text)[0]
     except (BadZipFile, ZlibError, NotImplementedError, EOFError, struct.error) as error:
         raise FileFormatError(f"truncated or damaged ({type(error).__name__}: {error!s:.200})") from error
 
@@ -284,7 +206,7 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     """
     try:
         with ZipFile(f) as archive, open(f, "rb") if isinstance(f, str | os.PathLike) else nullcontext(f) as file:
-            text = _Archive(file, archive, None).read("data.pkl")
+            text = Archive(file, archive, None).read("data.pkl")
         found: set[tuple[str, ...]] = set()
         strings: list[str] = []
         memo: dict[Any, str] = {}

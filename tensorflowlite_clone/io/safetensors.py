@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import zlib
 from collections.abc import Iterable
 from io import BufferedReader
 from reprlib import repr as quote
@@ -19,6 +18,7 @@ import numpy as np
 
 from .._errors import ArgumentError, FileFormatError, MissingExtraError
 from ..core.dtype_names import bfloat16
+from ..kernels.checksum import crc32
 from .structure import CHECKSUM, CODES, DTYPES, STRUCTURE, VERSION, Arrays
 
 #: The format's limit for the header, so that a damaged length is not taken for a real one.
@@ -65,9 +65,9 @@ def content(array: np.ndarray[Any, Any]) -> memoryview:
 
 def checksum(structure: str, entries: dict[str, Any], data: Iterable[memoryview]) -> str:
     """CRC-32 of structure, tensor list and data."""
-    crc = zlib.crc32(json.dumps([structure, entries], sort_keys=True).encode())
+    crc = crc32(json.dumps([structure, entries], sort_keys=True).encode())
     for part in data:
-        crc = zlib.crc32(part, crc)
+        crc = crc32(part, crc)
     return f"{crc:08x}"
 
 

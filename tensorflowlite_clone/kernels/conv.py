@@ -7,7 +7,8 @@ copies of windows (``im2col.py``), pooling (``pool.py``).
 All three are a matrix product between two copies, for a few images (or a few rows of one, or a few groups of channels) at a time, in
 buffers small enough to stay in cache. A kernel's taps along the first axes are *added* after the product, those along others *copied*
 before it (see ``im2col.py``): for 3x3 kernels that is three copies instead of nine, one product for three times the filters, and two
-additions. `Geometry.cost` chooses how many axes are added, mostly none or one.
+additions. `Geometry.cost` chooses how many axes are added, mostly none or one, or to turn small images, their channels behind their
+pixels, so that windows are few long runs of memory (``pixels.py``).
 
 * The convolution is that product, its results added up shifted.
 * The input gradient is the convolution of the gradient with kernels turned by half a turn; at other strides than 1 the taps that see the
@@ -33,6 +34,7 @@ from .._errors import ShapeError
 from .._typing import NDArray, Shape
 from .fast import twin
 from .im2col import MIN_COLUMNS, SMALL, Geometry, Padding, Part, Windows, best_block, convolved_size, geometry, grouped, in_blocks
+from .pixels import Pixels, by_taps, from_taps
 from .short import in_float32
 from .threads import parallel
 
@@ -49,6 +51,11 @@ def _best(geo: Geometry) -> int:
 def _seconds(geo: Geometry, added: int) -> float:
     """Estimate of the time for all images on one core."""
     return geo.images * geo.costs[added] * 1e-9
+
+
+def _turns(geo: Geometry) -> bool:
+    """Whether images are turned."""
+    return geo.cost_by_pixels < min(geo.costs)
 
 
 def _pieces(parts: list[Part], lo: int, hi: int) -> Iterator[tuple[Part, range, int]]:
@@ -134,6 +141,9 @@ def convolve(
             _at_once(geo, x, w, out, bias)
         elif geo.is_product and geo.length >= MIN_COLUMNS:
             parallel(_multiply(geo, x, w, out, bias), geo.images, cost=_seconds(geo, 0))
+        elif _turns(geo):
+            parts = geo.parts(0)
+            parallel(_by_pixels(parts, x, w, out, bias), geo.images * len(parts), cost=geo.images * geo.cost_by_pixels * 1e-9)
         else:
             added = _best(geo)
             parts = geo.parts(added)
@@ -214,6 +224,20 @@ def _correlate(geo: Geometry, added: int, parts: list[Part], x: NDArray, w: NDAr
                 for term in terms[1:-1]:
                     first = np.add(first, term[:, :, :n], out=total[:, :, :n])
                 np.add(first, terms[-1][:, :, :n], out=y)
+
+    return work
+
+
+def _by_pixels(parts: list[Part], x: NDArray, w: NDArray, out: NDArray, bias: NDArray | None) -> _Work:
+    """Turned images: (b * length, taps * C) @ (taps * C, O)."""
+    matrix = by_taps(w)
+
+    def work(lo: int, hi: int) -> None:
+        for part, starts, end in _pieces(parts, lo, hi):
+            windows = Pixels(part.geo, starts.step, out.dtype)
+            for i in starts:
+                some = slice(i, min(i + starts.step, end))
+                windows.convolve(x[some], matrix, bias, out[some, :, part.rows])
 
     return work
 
@@ -377,6 +401,8 @@ def convolve_weight_grad(
         if geo.is_whole:
             products: NDArray = np.matmul(_by_groups(g, groups).swapaxes(1, 2), _by_groups(x, groups))
             return products.reshape(w_shape)
+        if _turns(geo):
+            return _sum_by_pixels(geo, g, x)
         result = _sum_of_products(geo, added, g, x)
         if added and g.dtype.kind in "fc" and not np.isfinite(np.vdot(result, result)):
             result = _sum_of_products(geo, 0, g, x)  # an infinity met zeros between the copies of the gradient
@@ -419,8 +445,29 @@ def _sum_of_products(geo: Geometry, added: int, g: NDArray, x: NDArray) -> NDArr
                 total[part.groups] += product[0] if len(product) == 1 else np.add.reduce(product)
 
     parallel(work, geo.images * len(parts), cost=_seconds(geo, added))
+    split = _added_up(totals).reshape(geo.groups, taps, per_group, geo.channels // geo.groups, -1)
+    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4)).reshape(geo.filters, -1, *geo.kernel)
+
+
+def _sum_by_pixels(geo: Geometry, g: NDArray, x: NDArray) -> NDArray:
+    """Of turned images: (O, b * length) @ (b * length, taps * C), over images and parts."""
+    parts, totals = geo.parts(0), dict[int, NDArray]()
+
+    def work(lo: int, hi: int) -> None:
+        total = totals[lo] = np.zeros((geo.filters, geo.taps), g.dtype)
+        for part, starts, end in _pieces(parts, lo, hi):
+            windows = Pixels(part.geo, starts.step, g.dtype)
+            for i in starts:
+                some = slice(i, min(i + starts.step, end))
+                total += windows.weight_grad(x[some], g[some, :, part.rows])
+
+    parallel(work, geo.images * len(parts), cost=geo.images * geo.cost_by_pixels * 1e-9)
+    return from_taps(_added_up(totals), geo)
+
+
+def _added_up(totals: dict[int, NDArray]) -> NDArray:
+    """The sum of what threads have found, in the order of their images."""
     total, *others = (totals[lo] for lo in sorted(totals))
     for other in others:
         total += other
-    split = total.reshape(geo.groups, taps, per_group, geo.channels // geo.groups, -1)
-    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4)).reshape(geo.filters, -1, *geo.kernel)
+    return total

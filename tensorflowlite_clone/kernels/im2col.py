@@ -131,6 +131,18 @@ class Geometry(_Fields):
         """`cost` for every number of added axes."""
         return tuple(map(self.cost, range(len(self.kernel) + 1)))
 
+    @cached_property
+    def cost_by_pixels(self) -> float:
+        """As `cost`, with channels behind pixels (``pixels.py``); infinite where that is not done: groups of channels, single taps.
+
+        A run of a window takes as long as some 30 of its numbers. Images and results are turned.
+        """
+        if self.groups > 1 or max(self.kernel) == 1 or 0 in self.out_size:
+            return math.inf
+        runs, images = self.length * math.prod(self.kernel[:-1]), self.channels * math.prod(map(self.seen, range(len(self.size))))
+        product = self.length * (self.taps + 3) * (self.filters + 3) * 0.02
+        return product + runs * (6 + 0.2 * self.kernel[-1] * self.channels) + (images + self.filters * self.length) * 0.6
+
     def parts(self, added: int) -> list[Part]:
         """What an image is divided into where its windows would not stay in the cache: groups of channels, and rows of outputs."""
         return _parts(self, added, BLOCK_BYTES, PART_BYTES, MIN_COLUMNS)

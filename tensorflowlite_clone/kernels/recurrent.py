@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import NDArray
-from .recurrent_cells import CELLS, GATES
+from .recurrent_cells import CELLS, GATES, lstm_through
 from .threads import on_one_blas_thread, parallel
 
 __all__ = ["GATES", "Parts", "backward", "before", "forward", "parts", "places"]
@@ -168,13 +168,12 @@ def _run(
             if n <= 0:
                 continue
             lo, hi = lo + first, lo + first + n
-            old, memory, b = h[..., :n, :], c[..., :n, :], product[..., :n, :]
-            a, y, after = whole[..., lo:hi, :], out[..., lo:hi, :], cells[..., lo:hi, :]
-            np.matmul(old[..., None, :, :], turned, out=b)
+            old, memory, y, after = h[..., :n, :], c[..., :n, :], out[..., lo:hi, :], cells[..., lo:hi, :]
+            np.matmul(old[..., None, :, :], turned, out=product[..., :n, :])
             if inner is None:
-                cell.step(a, b, old, memory, y, after, own)
+                cell.step(whole, product, old, memory, y, after, own, lo, hi)
             else:
-                cell.step(a, b, old, memory, inner[..., :n, :], after, own)
+                cell.step(whole, product, old, memory, inner[..., :n, :], after, own, lo, hi)
                 np.matmul(inner[..., :n, :], p.w_hr.mT, out=y)
             if not packed:
                 h, c = y, after
@@ -232,12 +231,12 @@ def _slopes(f: Callable[..., None], arrays: tuple[NDArray, ...]) -> None:
     rows = d.shape[-2]
     block = max(1, min(rows, BLOCK * rows // max(d.size, 1)))
     if rows <= block:
-        f(*arrays)
+        f(*arrays, 0, rows)
         return
 
     def work(lo: int, hi: int) -> None:
         for i in range(lo * block, min(hi * block, rows), block):
-            f(*(a[..., i : min(i + block, rows), :] for a in arrays))
+            f(*arrays, i, min(i + block, rows))
 
     parallel(work, -(-rows // block), cost=d.size * _SLOPE, blas=False)
 
@@ -273,28 +272,24 @@ class _Back(NamedTuple):
                 lo, hi = lo + first, lo + first + n
                 u = state = gh[..., first : first + n, :]
                 state += g[..., lo:hi, :]
-                other, here = spare[..., :n, :], d[..., lo:hi, :]
+                here = d[..., lo:hi, :]
                 if inner is not None and self.states is not None:
                     self.states[..., lo:hi, :] = state
                     u = np.matmul(state, p.w_hr, out=inner[..., :n, :])
                 if mixed is None or kept is None:
                     here *= u[..., None, :, :]
-                    if kept is not None:
-                        np.multiply(u, kept[..., lo:hi, :], out=other)
+                    other = None if kept is None else np.multiply(u, kept[..., lo:hi, :], out=spare[..., :n, :])
                 else:
                     memory = gc[..., first : first + n, :]
                     if g_cells is not None:
                         memory += g_cells[..., lo:hi, :]
-                    np.multiply(u, mixed[..., lo:hi, :], out=other)
-                    memory += other
-                    here[..., :3, :, :] *= memory[..., None, :, :]
-                    here[..., 3, :, :] *= u
-                    memory *= kept[..., lo:hi, :]
+                    lstm_through(d, u, memory, mixed, kept, lo, hi)
+                    other = None
                 if cell.gates == 1:
                     np.matmul(here[..., 0, :, :], p.w_hh, out=state)
                 else:
                     np.add.reduce(np.matmul(here[..., cell.onto, :, :], w, out=product[..., :n, :]), axis=-3, out=state)
-                if mixed is None and kept is not None:
+                if other is not None:
                     state += other
 
         _shared(work, sizes, *p.w_hh.shape[-2:])

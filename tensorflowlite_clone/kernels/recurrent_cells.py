@@ -18,18 +18,18 @@ import numpy as np
 from .._typing import NDArray
 from .fast import twin
 
-__all__ = ["CELLS", "GATES", "Cell"]
+__all__ = ["CELLS", "GATES", "Cell", "lstm_through"]
 
 
 class Cell(NamedTuple):
     """What one kind of cell is.
 
-    ``step(a, b, h, c, out, after, own)`` gets ``a`` (..., kept, n, H), of which the first gates have what comes from the inputs, ``b``
-    (..., gates, n, H) from the state, the state ``h``, the memory ``c``, and of a GRU its own bias of the last gate. It turns ``a`` into
-    what is kept, and writes the state and the memory after it.
-    ``slopes(out, kept, h, c, cells, d, mixed)`` gets rows and what was before them, and writes what gradients are multiplied with: into
-    ``d`` that of the memory (where there is none, of the state) for the gates, of an LSTM the last one of the state; into ``mixed`` that of
-    a state for the memory.
+    ``step(a, b, h, c, out, after, own, lo, hi)`` gets ``a`` (..., kept, S, H), of which rows ``lo`` to ``hi`` are this step's, and the
+    first gates have what comes from the inputs, ``b`` (..., gates, N, H), whose first rows come from the state, the state ``h``, the memory
+    ``c``, and of a GRU its own bias of the last gate. It turns ``a`` into what is kept, and writes the state and the memory after it.
+    ``slopes(out, kept, h, c, cells, d, mixed, lo, hi)`` gets all rows and what was before them, and writes for those from ``lo`` to ``hi``
+    what gradients are multiplied with: into ``d`` that of the memory (where there is none, of the state) for the gates, of an LSTM the last
+    one of the state; into ``mixed`` that of a state for the memory.
     """
 
     step: Callable[..., None]
@@ -59,29 +59,29 @@ def _sigmoids_and_tanh(dtype: Any) -> tuple[NDArray, NDArray]:
     return half, shift
 
 
-def _tanh_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
-    np.add(a[..., 0, :, :], b[..., 0, :, :], out=out)
+def _tanh_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any, lo: int, hi: int) -> None:
+    np.add(a[..., 0, lo:hi, :], b[..., 0, : hi - lo, :], out=out)
     np.tanh(out, out=out)
 
 
-def _tanh_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
-    slope = d[..., 0, :, :]
+def _tanh_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray, lo: int, hi: int) -> None:
+    out, slope = out[..., lo:hi, :], d[..., 0, lo:hi, :]
     np.multiply(out, out, out=slope)
     np.subtract(1.0, slope, out=slope)
 
 
-def _relu_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
-    np.add(a[..., 0, :, :], b[..., 0, :, :], out=out)
+def _relu_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any, lo: int, hi: int) -> None:
+    np.add(a[..., 0, lo:hi, :], b[..., 0, : hi - lo, :], out=out)
     np.maximum(out, 0.0, out=out)
 
 
-def _relu_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
-    d[..., 0, :, :] = out != 0.0
+def _relu_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray, lo: int, hi: int) -> None:
+    d[..., 0, lo:hi, :] = out[..., lo:hi, :] != 0.0
 
 
-@twin(2_048, "f")
-def gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
-    both, new, old = a[..., :2, :, :], a[..., 2, :, :], a[..., 3, :, :]
+@twin(2_048, "f", at=1)
+def gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any, lo: int, hi: int) -> None:
+    both, new, old, b = a[..., :2, lo:hi, :], a[..., 2, lo:hi, :], a[..., 3, lo:hi, :], b[..., : hi - lo, :]
     both += b[..., :2, :, :]
     _sigmoid(both)
     if own is None:
@@ -96,10 +96,10 @@ def gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after
     out += new
 
 
-@twin(2_048)
-def gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
-    r, z, n, old = (kept[..., k, :, :] for k in range(4))
-    d_n, d_r, d_z, d_old = (d[..., k, :, :] for k in range(4))
+@twin(1_024)
+def gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray, lo: int, hi: int) -> None:
+    r, z, n, old = (kept[..., k, lo:hi, :] for k in range(4))
+    d_n, d_r, d_z, d_old = (d[..., k, lo:hi, :] for k in range(4))
     rest = 1.0 - z
     np.multiply(n, n, out=d_n)
     np.subtract(1.0, d_n, out=d_n)
@@ -108,15 +108,16 @@ def gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArr
     np.subtract(1.0, r, out=d_r)
     d_r *= old
     d_r *= d_old
-    np.subtract(h, n, out=d_z)
+    np.subtract(h[..., lo:hi, :], n, out=d_z)
     d_z *= z
     d_z *= rest
 
 
-@twin(2_048, "f")
-def lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> None:
+@twin(2_048, "f", at=1)
+def lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any, lo: int, hi: int) -> None:
+    a = a[..., lo:hi, :]
     i, f, g, o = (a[..., k, :, :] for k in range(4))
-    a += b
+    a += b[..., : hi - lo, :]
     _sigmoid(a, *_sigmoids_and_tanh(a.dtype))
     np.multiply(i, g, out=out)
     np.multiply(f, c, out=after)
@@ -125,10 +126,11 @@ def lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, afte
     out *= o
 
 
-@twin(2_048, "f")
-def lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> None:
-    i, f, g, o = (kept[..., k, :, :] for k in range(4))
-    d_i, d_f, d_g, d_o = (d[..., k, :, :] for k in range(4))
+@twin(512, "f")
+def lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray, lo: int, hi: int) -> None:
+    i, f, g, o = (kept[..., k, lo:hi, :] for k in range(4))
+    d_i, d_f, d_g, d_o = (d[..., k, lo:hi, :] for k in range(4))
+    c, cells, mixed = c[..., lo:hi, :], cells[..., lo:hi, :], mixed[..., lo:hi, :]
     for gate, slope in ((i, d_i), (f, d_f), (o, d_o)):
         np.multiply(gate, gate, out=slope)
         np.subtract(gate, slope, out=slope)
@@ -140,6 +142,19 @@ def lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDAr
     mixed *= mixed
     np.subtract(1.0, mixed, out=mixed)
     mixed *= o
+
+
+@twin(512, "f", at=1)
+def lstm_through(d: NDArray, u: NDArray, memory: NDArray, mixed: NDArray, forget: NDArray, lo: int, hi: int) -> None:
+    """A step of gradients back through rows ``lo`` to ``hi`` of an LSTM, whose slopes in ``d`` become gradients.
+
+    ``u`` is the gradient of the state, ``memory`` that of the memory, which becomes that of the memory before.
+    """
+    here = d[..., lo:hi, :]
+    memory += u * mixed[..., lo:hi, :]
+    here[..., :3, :, :] *= memory[..., None, :, :]
+    here[..., 3, :, :] *= u
+    memory *= forget[..., lo:hi, :]
 
 
 CELLS = {

@@ -21,7 +21,7 @@ from ..core.device import contiguous_format, placed, strided
 from ..core.dtype_names import numpy_dtype
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
-from ..core.plain import array_of, fitting, plain_array
+from ..core.plain import NUMBERS, array_of, fitting, plain_array
 from ..core.publish import implements, operand, public, to_operand
 from ..core.signature import How
 from ..core.tensor import Taped, Tensor
@@ -262,6 +262,8 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
     >>> x = tl.from_numpy(a); a[0] = 1.0; x.tolist()
     [1.0, 0.0]
     """
+    if type(ndarray_) is ndarray and (kind := ndarray_.dtype).isnative and kind.char in NUMBERS:  # data sets call it for each example
+        return Tensor.wrap(ndarray_, 0)
     if not isinstance(ndarray_, ndarray):
         raise OperandError(f"from_numpy: needs an ndarray: got {type(ndarray_).__name__}; use tl.tensor(...)")
     if not ndarray_.dtype.isnative:

@@ -245,7 +245,7 @@ def _counted_in_boxes(
         number, within = _bin_of(x[:, i], e)
         place, inside = place * (shape_of(e)[0] - 1) + number, np.logical_and(inside, within)
     sizes = tuple(shape_of(e)[0] - 1 for e in edges)
-    counts = np.reshape(_summed(place, inside, weights, int(np.prod(sizes)), x.dtype), sizes)
+    counts = np.reshape(_summed(place, inside, weights, math.prod(sizes), x.dtype), sizes)
     if density:
         total = np.sum(counts)
         for i, e in enumerate(edges):

@@ -5,6 +5,7 @@ Not here: repeating one tensor (``repeat.py``), padding (``pad.py``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -338,7 +339,7 @@ def _cartesian_prod(*tensors: Array) -> Array:
         return to_operand(tensors[0], "cartesian_prod")
     if len({x.dtype for x in tensors}) > 1:
         raise DTypeError(f"cartesian_prod: needs vectors of one dtype: they are {[str(x.dtype) for x in tensors]}; convert them first")
-    return _stack([Reshape.of(g, shape=(int(np.prod(shape_of(g))),)) for g in _meshgrid(*tensors)], 1)
+    return _stack([Reshape.of(g, shape=(math.prod(shape_of(g)),)) for g in _meshgrid(*tensors)], 1)
 
 
 @public("combinations", method=False)

@@ -51,7 +51,7 @@ class Generator:
     True
     """
 
-    __slots__ = ("_lock", "_seed", "_stream", "device")
+    __slots__ = ("_due", "_lock", "_seed", "_stream", "device")
     device: Any
 
     def __init__(self, device: Any = "cpu") -> None:
@@ -59,16 +59,21 @@ class Generator:
         self._lock = freed_by_fork(threading.Lock())
         self._stream: np.random.Generator | None = None
         self._seed: int | None = 0
+        #: The seed of a stream that was begun and of which nothing has been drawn yet.
+        self._due: int | None = None
 
     @property
     def numpy_generator(self) -> np.random.Generator:
         """The NumPy generator that draws, the same object for the life of this one; made (with `numpy.random`) on first use."""
-        if self._stream is None:
+        if self._stream is None or self._due is not None:
             with self._lock:
                 if self._stream is None:
-                    source = np.random.SFC64(self._seeded() % (1 << 64))
+                    source = np.random.SFC64((self._seeded() if self._due is None else self._due) % (1 << 64))
                     freed_by_fork(source.lock)  # NumPy's own, held while a thread draws
                     self._stream = np.random.Generator(source)
+                elif self._due is not None:
+                    self._stream.bit_generator.state = np.random.SFC64(self._due % (1 << 64)).state
+                self._due = None
         return self._stream
 
     def _seeded(self) -> int:
@@ -79,14 +84,16 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of ``seed``, any integer; returns the generator itself."""
-        self._seed = index(seed)
+        self._seed, self._due = index(seed), None
         if self._stream is not None:
             self._stream.bit_generator.state = np.random.SFC64(self._seed % (1 << 64)).state
         return self
 
     def _restart(self, seed: int) -> None:
-        """Start the stream of ``seed``, though `initial_seed` stays: one of the streams that follow from that."""
-        self.numpy_generator.bit_generator.state = np.random.SFC64(seed % (1 << 64)).state
+        """Start the stream of ``seed``, though `initial_seed` stays: one of the streams that follow from that. Few batches draw, so it
+        costs nothing until something is drawn.
+        """
+        self._due = seed
 
     def seed(self) -> int:
         """Start a stream that nobody can foresee; returns its seed."""

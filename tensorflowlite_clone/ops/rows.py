@@ -5,6 +5,7 @@ Not here: general indexing (``index.py``, ``gather.py``), the embedding of ``nn.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class AddRows(Linear):
 
     def forward(x, indices, *, rows):
         tail = x.shape[indices.ndim :]
-        flat = x.reshape(indices.size, int(np.prod(tail)))
+        flat = x.reshape(indices.size, math.prod(tail))
         return add_rows(rows, indices.reshape(-1), flat).reshape(rows, *tail)
 
     def grad_x(g, indices):

@@ -45,7 +45,7 @@ class SearchSorted(General, title="searchsorted"):
         x, v = spread_all(values, mapped, size)
         if ndim > 1:
             return cls.of(x, v, **params)
-        flat = cls.of(x, np.reshape(v, (size, int(np.prod(shape_of(v)[1:])))), **params)
+        flat = cls.of(x, np.reshape(v, (size, math.prod(shape_of(v)[1:]))), **params)
         return np.reshape(flat, shape_of(v))
 
 

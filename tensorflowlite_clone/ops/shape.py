@@ -139,8 +139,8 @@ def resolve(shape: Sequence[int], have: Shape, op: str) -> Shape:
         raise ShapeError(f"{op}: sizes must not be negative, but for one -1: the input is {have}, the new shape is {shape}")
     if -1 not in shape:
         return shape
-    total = int(np.prod(have))
-    known = int(np.prod([s for s in shape if s != -1]))
+    total = math.prod(have)
+    known = math.prod([s for s in shape if s != -1])
     if shape.count(-1) > 1 or known == 0 or total % known:
         raise ShapeError(f"{op}: -1 cannot be inferred: the input is {have} ({total} elements), the new shape is {shape}; give every size")
     return tuple(total // known if s == -1 else s for s in shape)
@@ -260,7 +260,7 @@ def _flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     i, j = normalize_axis(start_dim, len(shape), "flatten"), normalize_axis(end_dim, len(shape), "flatten")
     if i > j:
         raise ArgumentError(f"flatten: start_dim must not come after end_dim: they are {start_dim} and {end_dim}")
-    return Reshape.of(input, shape=(*shape[:i], int(np.prod(shape[i : j + 1])), *shape[j + 1 :]))
+    return Reshape.of(input, shape=(*shape[:i], math.prod(shape[i : j + 1]), *shape[j + 1 :]))
 
 
 @public("movedim", "moveaxis", numpy=np.moveaxis)
@@ -442,13 +442,13 @@ def _ndimension(input: Array) -> int:
 @public("nelement", function=False)
 def _nelement(input: Array) -> int:
     """The number of elements."""
-    return int(np.prod(shape_of(input)))
+    return math.prod(shape_of(input))
 
 
 @public("numel")
 def _numel(input: Array) -> int:
     """The number of elements."""
-    return int(np.prod(shape_of(input)))
+    return math.prod(shape_of(input))
 
 
 @public("reshape_as", function=False)

@@ -62,7 +62,7 @@ class AsStrided(Linear, title="as_strided"):
     def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """One more axis, whose stride is the number of elements of one example."""
         (x,) = values
-        n = int(np.prod(shape_of(x)[1:]))
+        n = math.prod(shape_of(x)[1:])
         return cls.of(x, size=(length, *params["size"]), stride=(n, *params["stride"]), offset=params["offset"])
 
 
@@ -81,7 +81,7 @@ class StridedSum(Linear, title="as_strided"):
     @classmethod
     def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """As in `AsStrided`."""
-        n = int(np.prod(params["shape"]))
+        n = math.prod(params["shape"])
         size, stride = (length, *params["size"]), (n, *params["stride"])
         return cls.of(values[0], shape=(length, *params["shape"]), size=size, stride=stride, offset=params["offset"])
 
@@ -107,7 +107,7 @@ class StridedPut(Linear, title="in-place write through a view"):
     def batch(cls, length: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
         """As in `AsStrided`."""
         x, v = spread_all(values, mapped, length)
-        n = int(np.prod(shape_of(x)[1:]))
+        n = math.prod(shape_of(x)[1:])
         return cls.of(x, v, size=(length, *params["size"]), stride=(n, *params["stride"]), offset=params["offset"])
 
 

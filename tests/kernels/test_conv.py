@@ -69,14 +69,23 @@ GRID = [
 ]
 
 
-@pytest.fixture(params=[0, 1, 2])
+WAYS = [0, 1, 2, "pixels"]
+
+
+@pytest.fixture(params=WAYS)
 def each_way(request, monkeypatch):
-    """Run a test with the taps along so many axes added after the product; where windows move too far for that, along as many as may be."""
-    use_added(monkeypatch, request.param)
+    """Run a test with the taps along so many axes added after the product; where windows move too far for that, along as many as may be.
+
+    Or with channels behind pixels; where those are in groups, the first way.
+    """
+    use(monkeypatch, request.param)
 
 
-def use_added(monkeypatch, wanted):
-    """Decide how many axes' taps are added after the product."""
+def use(monkeypatch, way):
+    """Decide how many axes' taps are added after the product, or that images are turned, and that few are no case of their own."""
+    wanted = 0 if way == "pixels" else way
+    monkeypatch.setattr(im2col.Geometry, "is_small", property(lambda geo: False))
+    monkeypatch.setattr(conv, "_turns", lambda geo: way == "pixels" and geo.cost_by_pixels < np.inf)
     monkeypatch.setattr(conv, "_best", lambda geo: max(a for a in range(min(wanted, len(geo.kernel)) + 1) if geo.cost(a) < np.inf))
 
 
@@ -216,6 +225,15 @@ def test_what_is_copied_and_what_is_added_follows_from_costs():
     assert best(64, 1, 28) == 2
 
 
+def test_small_images_of_many_channels_are_turned():
+    def turned(c, o, side, groups=1, stride=1, kernel=3):
+        options = PLAIN | {"padding": ((1, 1), (1, 1)), "groups": groups, "stride": (stride, stride)}
+        return conv._turns(im2col.geometry(8, c, (side, side), (o, c // groups, kernel, kernel), **options))
+
+    assert turned(64, 64, 8) and turned(16, 32, 14, stride=2, kernel=4)
+    assert not turned(64, 64, 64) and not turned(1, 16, 28) and not turned(64, 64, 8, groups=2) and not turned(64, 64, 8, kernel=1)
+
+
 @given(
     n=st.integers(1, 7),
     groups=st.integers(1, 3),
@@ -235,9 +253,9 @@ def test_all_ways_agree(n, groups, c, o, size, kernel, dilation, padding, order,
     x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))  # the same values in any memory layout
     bias = np.arange(1.0, o * groups + 1) if with_bias else None
     results = []
-    for added in range(3):
+    for way in WAYS:
         with pytest.MonkeyPatch.context() as patch:
-            use_added(patch, added)
+            use(patch, way)
             gradients = convolve_input_grad(g, w, input_size=size, **options), convolve_weight_grad(g, x, kernel_size=kernel, **options)
             results.append((convolve(x, w, bias=bias, **options), *gradients))
     for result in results[1:]:

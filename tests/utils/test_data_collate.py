@@ -5,6 +5,8 @@ from __future__ import annotations
 import array
 import collections
 import itertools
+import math
+import sys
 import types
 
 import numpy as np
@@ -200,3 +202,52 @@ def test_conversion_shares_memory():
     a = np.zeros(2)
     default_convert({"a": [a]})["a"][0].add_(1)
     assert a.tolist() == [1.0, 1.0]
+
+
+# ---- batches of one class --------------------------------------------------------------------------------------------------------
+ONE_CLASS = {
+    "booleans": [True, False],
+    "integers": [3, -(2**63), 2**63 - 1],
+    "floats": [0.1, math.inf, -0.0],
+    "arrays": [np.arange(6.0).reshape(2, 3) + i for i in range(3)],
+    "arrays without dimensions": [np.array(i, np.int16) for i in range(3)],
+    "arrays without elements": [np.zeros((0, 3), np.float32)] * 2,
+    "arrays of columns": [np.arange(6).reshape(3, 2).T + i for i in range(3)],
+    "arrays with steps": [np.arange(12.0)[::2] + i for i in range(3)] + [np.arange(12.0)[::-2]],
+    "arrays of half floats": [np.arange(3, dtype=np.float16)] * 2,
+    "arrays of complex numbers": [np.arange(3) * 1j] * 2,
+    "foreign byte order": [np.arange(3, dtype=">f8")] * 2,
+    "two dtypes": [np.arange(3), np.arange(3.0)],
+    "tensors": [tl.ones(2, 3), tl.zeros(2, 3)],
+    "tensors of two dtypes": [tl.ones(2), tl.ones(2, dtype=tl.float64)],
+    "parameters": [tl.nn.Parameter(tl.ones(2))] * 2,
+    "leaves": [tl.ones(2, requires_grad=True), tl.ones(2)],
+    "one example": [np.arange(3)],
+}
+
+
+@pytest.mark.parametrize("kind", ONE_CLASS)
+def test_a_batch_of_one_class_is_what_the_general_way_makes(kind, monkeypatch):
+    module = sys.modules["tensorflowlite_clone.utils.data.collate"]
+    found = default_collate(ONE_CLASS[kind])
+    monkeypatch.setattr(module, "_at_once", lambda batch: None)
+    right = default_collate(ONE_CLASS[kind])
+    assert type(found) is type(right) and found.dtype == right.dtype and found.requires_grad == right.requires_grad
+    assert found.shape == right.shape and found.is_contiguous()
+    assert np.array_equal(found.detach().numpy(), right.detach().numpy())
+    assert not any(np.shares_memory(found.detach().numpy(), x) for x in ONE_CLASS[kind] if isinstance(x, np.ndarray))
+
+
+@pytest.mark.parametrize(
+    "batch", [[2**63, 1], [np.zeros(2), np.zeros(3)], [np.zeros((2, 3)), np.zeros((4, 3))], [np.array(["a"])] * 2, [np.zeros(2), None]]
+)
+def test_what_cannot_be_a_batch_is_refused_as_in_the_general_way(batch, monkeypatch):
+    module = sys.modules["tensorflowlite_clone.utils.data.collate"]
+    outcomes = []
+    for _ in range(2):
+        try:
+            outcomes.append(default_collate(batch).dtype)
+        except Exception as error:
+            outcomes.append((type(error), str(error)))
+        monkeypatch.setattr(module, "_at_once", lambda batch: None)
+    assert outcomes[0] == outcomes[1]

@@ -210,7 +210,12 @@ def suits(geo: Geometry, shared: int, sums: bool = False) -> bool:
 def _suits(geo: Geometry, sums: bool) -> bool:
     if geo.groups != 1 or len(geo.size) not in (1, 2) or math.prod(geo.kernel) < 2 or min(map(min, geo.padding)) < 0:
         return False
-    return geo.taps <= _DEEPEST and (100 <= geo.length >= geo.taps / 2 if sums else geo.length >= max(36, geo.taps - 256))
+    if sums or geo.taps > _DEEPEST:
+        return geo.taps <= _DEEPEST and 100 <= geo.length >= geo.taps / 2
+    width, rows = -(-geo.seen(-1) // geo.stride[-1]), math.prod(geo.out_size[:-1])
+    line = -(-((rows - 1) * width + geo.out_size[-1]) // _WHOLE) * _WHOLE
+    loops = geo.filters * geo.taps * (line + 60) * 0.018  # nanoseconds for an image, as `Geometry.cost`
+    return geo.length >= max(36, geo.taps - 256) and loops < geo.cost_by_pixels
 
 
 def _cost(geo: Geometry) -> float:

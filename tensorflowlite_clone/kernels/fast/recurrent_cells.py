@@ -1,6 +1,7 @@
 """Compiled twins of a step of the LSTM and the GRU, and of its slopes (``kernels/recurrent_cells.py``): one pass over all gates.
 
-Leading axes, and gates that are not each one piece of memory, are left to the kernels.
+Rows of a step are cut out of the gates inside loops, where that costs nothing. Leading axes, and arrays that are not each one piece of
+memory, are left to the kernels.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..._typing import NDArray
-from .compiled import compiled, inlined, samples
+from .compiled import Draw, compiled, inlined, samples
 from .maths import ONE, exp, tanh
 
 
-def _pieces(*arrays: NDArray) -> list[NDArray] | None:
-    """The matrices of all gates and of the other arrays, where each of them is one piece of memory."""
-    found = [m for a in arrays for m in (a if a.ndim == 3 else (a,))]
-    return found if all(m.ndim == 2 and m.flags.carray for m in found) else None
+def _whole(gates: NDArray, *others: NDArray) -> bool:
+    """Whether gates have no leading axes, and each array is one piece of memory."""
+    return gates.ndim == 3 and {gates.flags.carray, *[a.flags.carray for a in others]} == {True}
 
 
 @inlined
@@ -26,20 +26,23 @@ def sigmoid(x: Any) -> Any:
     return ONE / (ONE + exp(-x))
 
 
+@inlined
+def flat(a: Any) -> Any:
+    """All numbers of a matrix."""
+    return a.reshape(-1)
+
+
+@inlined
+def rows(a: Any, lo: Any, hi: Any) -> Any:
+    """The numbers of some rows of a matrix."""
+    return a[lo:hi].reshape(-1)
+
+
 @compiled
-def _lstm_step(
-    i: NDArray,
-    f: NDArray,
-    g: NDArray,
-    o: NDArray,
-    bi: NDArray,
-    bf: NDArray,
-    bg: NDArray,
-    bo: NDArray,
-    c: NDArray,
-    out: NDArray,
-    after: NDArray,
-) -> None:
+def _lstm_step(gates: NDArray, product: NDArray, memory: NDArray, state: NDArray, following: NDArray, lo: int, hi: int) -> None:
+    i, f, g, o = rows(gates[0], lo, hi), rows(gates[1], lo, hi), rows(gates[2], lo, hi), rows(gates[3], lo, hi)
+    bi, bf, bg, bo = flat(product[0]), flat(product[1]), flat(product[2]), flat(product[3])
+    c, out, after = flat(memory), flat(state), flat(following)
     for j in range(out.size):
         i[j] = sigmoid(i[j] + bi[j])
         f[j] = sigmoid(f[j] + bf[j])
@@ -50,19 +53,22 @@ def _lstm_step(
         out[j] = o[j] * tanh(after[j])
 
 
-@samples(lambda draw, n, c: [(draw(4, n, c), draw(4, n, c), *(draw(n, c) for _ in range(4)), None)])
-def lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any) -> Any:
+def _states(draw: Draw, n: int, c: int) -> list[NDArray]:
+    """Finite ones: times a gate that kernels round to 0 and loops do not, an infinity is NaN or an infinity."""
+    return [np.clip(draw(n, c), -9, 9) for _ in range(4)]
+
+
+@samples(lambda draw, n, c: [(draw(4, n + k, c), draw(4, n, c), *_states(draw, n, c), None, k, n + k) for k in (0, 2)])
+def lstm_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: Any, lo: int, hi: int) -> Any:
     """Twin of `recurrent_cells.lstm_step`."""
-    if a.ndim != 3 or (pieces := _pieces(a, b, c, out, after)) is None:
-        return NotImplemented
-    return _lstm_step(*(m.reshape(-1) for m in pieces))
+    return _lstm_step(a, b, c, out, after, lo, hi) if _whole(a, b, c, out, after) else NotImplemented
 
 
 @compiled
-def _lstm_slopes(
-    i: NDArray, f: NDArray, g: NDArray, o: NDArray, c: NDArray, cells: NDArray, d_i: NDArray, d_f: NDArray, d_g: NDArray, d_o: NDArray,
-    mixed: NDArray,
-) -> None:  # fmt: skip
+def _lstm_slopes(gates: NDArray, before: NDArray, memory: NDArray, d: NDArray, into: NDArray, lo: int, hi: int) -> None:
+    i, f, g, o = rows(gates[0], lo, hi), rows(gates[1], lo, hi), rows(gates[2], lo, hi), rows(gates[3], lo, hi)
+    d_i, d_f, d_g, d_o = rows(d[0], lo, hi), rows(d[1], lo, hi), rows(d[2], lo, hi), rows(d[3], lo, hi)
+    c, cells, mixed = rows(before, lo, hi), rows(memory, lo, hi), rows(into, lo, hi)
     for j in range(c.size):
         d_i[j] = (i[j] - i[j] * i[j]) * g[j]
         d_f[j] = (f[j] - f[j] * f[j]) * c[j]
@@ -73,20 +79,39 @@ def _lstm_slopes(
         mixed[j] = (ONE - t * t) * o[j]
 
 
-@samples(lambda draw, n, c: [(draw(n, c), draw(4, n, c), draw(n, c), draw(n, c), draw(n, c), draw(4, n, c), draw(n, c))])
-def lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> Any:
+_OF_ROWS = samples(lambda draw, n, c: [(draw(n, c), draw(4, n, c), *(draw(n, c) for _ in "hcm"), draw(4, n, c), draw(n, c), 1, n)])
+
+
+@_OF_ROWS
+def lstm_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray, lo: int, hi: int) -> Any:
     """Twin of `recurrent_cells.lstm_slopes`."""
-    if kept.ndim != 3 or (pieces := _pieces(kept, c, cells, d, mixed)) is None:
-        return NotImplemented
-    return _lstm_slopes(*(m.reshape(-1) for m in pieces))
+    return _lstm_slopes(kept, c, cells, d, mixed, lo, hi) if _whole(kept, c, cells, d, mixed) else NotImplemented
 
 
 @compiled
-def _gru_step(
-    r: NDArray, z: NDArray, new: NDArray, old: NDArray, br: NDArray, bz: NDArray, bn: NDArray, h: NDArray, out: NDArray, own: NDArray
-) -> None:
+def _lstm_through(slopes: NDArray, state: NDArray, memory: NDArray, way: NDArray, gate: NDArray, lo: int, hi: int) -> None:
+    i, f, g, o = rows(slopes[0], lo, hi), rows(slopes[1], lo, hi), rows(slopes[2], lo, hi), rows(slopes[3], lo, hi)
+    u, m, mixed, forget = flat(state), flat(memory), rows(way, lo, hi), rows(gate, lo, hi)
+    for j in range(i.size):
+        grad = m[j] + u[j] * mixed[j]
+        i[j] *= grad
+        f[j] *= grad
+        g[j] *= grad
+        o[j] *= u[j]
+        m[j] = grad * forget[j]
+
+
+@samples(lambda draw, n, c: [(draw(4, n + 2, c), draw(n, c), draw(n, c), draw(n + 2, c), draw(n + 2, c), 1, n + 1)])
+def lstm_through(d: NDArray, u: NDArray, memory: NDArray, mixed: NDArray, forget: NDArray, lo: int, hi: int) -> Any:
+    """Twin of `recurrent_cells.lstm_through`."""
+    return _lstm_through(d, u, memory, mixed, forget, lo, hi) if _whole(d, u, memory, mixed, forget) else NotImplemented
+
+
+@compiled
+def _gru_step(gates: NDArray, product: NDArray, h: NDArray, out: NDArray, own: NDArray, lo: int) -> None:
     for k in range(out.shape[0]):
-        rk, zk, nk, ok, brk, bzk, bnk, hk, y = r[k], z[k], new[k], old[k], br[k], bz[k], bn[k], h[k], out[k]
+        rk, zk, nk, ok = gates[0, lo + k], gates[1, lo + k], gates[2, lo + k], gates[3, lo + k]
+        brk, bzk, bnk, hk, y = product[0, k], product[1, k], product[2, k], h[k], out[k]
         for j in range(own.size):
             rk[j] = sigmoid(rk[j] + brk[j])
             zk[j] = sigmoid(zk[j] + bzk[j])
@@ -97,21 +122,19 @@ def _gru_step(
             y[j] = (hk[j] - n) * zk[j] + n
 
 
-@samples(
-    lambda draw, n, c: [(draw(4, n, c), draw(3, n, c), draw(n, c), draw(n, c), draw(n, c), draw(n, c), own) for own in (None, draw(1, c))]
-)
-def gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: NDArray | None) -> Any:
+@samples(lambda draw, n, c: [(draw(4, n + 1, c), draw(3, n, c), *_states(draw, n, c), own, 1, n + 1) for own in (None, draw(1, c))])
+def gru_step(a: NDArray, b: NDArray, h: NDArray, c: NDArray, out: NDArray, after: NDArray, own: NDArray | None, lo: int, hi: int) -> Any:
     """Twin of `recurrent_cells.gru_step`."""
-    if a.ndim != 3 or (pieces := _pieces(a, b, h, out)) is None:
+    if not _whole(a, b, h, out):
         return NotImplemented
-    pieces.append(np.zeros(out.shape[1], out.dtype) if own is None else np.array(own).reshape(-1))
-    return _gru_step(*pieces)
+    return _gru_step(a, b, h, out, np.zeros(out.shape[1], out.dtype) if own is None else np.array(own).reshape(-1), lo)
 
 
 @compiled
-def _gru_slopes(
-    r: NDArray, z: NDArray, n: NDArray, old: NDArray, h: NDArray, d_r: NDArray, d_z: NDArray, d_n: NDArray, d_old: NDArray
-) -> None:
+def _gru_slopes(gates: NDArray, state: NDArray, d: NDArray, lo: int, hi: int) -> None:
+    r, z, n, old = rows(gates[0], lo, hi), rows(gates[1], lo, hi), rows(gates[2], lo, hi), rows(gates[3], lo, hi)
+    d_n, d_r, d_z, d_old = rows(d[0], lo, hi), rows(d[1], lo, hi), rows(d[2], lo, hi), rows(d[3], lo, hi)
+    h = rows(state, lo, hi)
     for j in range(h.size):
         rest = ONE - z[j]
         s = (ONE - n[j] * n[j]) * rest
@@ -121,10 +144,7 @@ def _gru_slopes(
         d_z[j] = (h[j] - n[j]) * z[j] * rest
 
 
-@samples(lambda draw, n, c: [(draw(n, c), draw(4, n, c), draw(n, c), draw(n, c), draw(n, c), draw(4, n, c), draw(n, c))])
-def gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray) -> Any:
+@_OF_ROWS
+def gru_slopes(out: NDArray, kept: NDArray, h: NDArray, c: NDArray, cells: NDArray, d: NDArray, mixed: NDArray, lo: int, hi: int) -> Any:
     """Twin of `recurrent_cells.gru_slopes`."""
-    if kept.ndim != 3 or (pieces := _pieces(kept, h)) is None or (slopes := _pieces(d)) is None:
-        return NotImplemented
-    n, r, z, old = slopes
-    return _gru_slopes(*(m.reshape(-1) for m in (*pieces, r, z, n, old)))
+    return _gru_slopes(kept, h, d, lo, hi) if _whole(kept, h, d) else NotImplemented

@@ -22,8 +22,10 @@ from ...ops.join import _stack
 from .checks import shown
 
 NUMBERS = bool | int | float | np.bool_ | np.number
+PYTHON_NUMBERS: dict[type, Any] = {bool: np.bool_, int: np.int64, float: np.float64}
 #: What may stand beside a tensor or an array, and beside a number.
 BESIDE_ARRAYS, BESIDE_NUMBERS = Boxed | ndarray | np.number | np.bool_, Boxed | NUMBERS
+STACKED, TEXT, BATCHES = Boxed | ndarray | NUMBERS, str | bytes, Sequence | ndarray
 
 
 def default_collate(batch: Any) -> Any:
@@ -35,7 +37,7 @@ def default_collate(batch: Any) -> Any:
     >>> default_collate([(1.0, "a"), (2.0, "b")])
     [tensor([1., 2.], dtype=float64), ('a', 'b')]
     """
-    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | ndarray):
+    if isinstance(batch, TEXT) or not isinstance(batch, BATCHES):
         raise OperandError(f"default_collate: needs a list of examples: got {shown(batch)}")
     if not len(batch):
         raise ArgumentError("default_collate: got an empty list; a batch has at least one example")
@@ -52,7 +54,7 @@ def collate(batch: Any, *, collate_fn_map: Mapping[Any, Callable[..., Any]] | No
     >>> collate([{1, 2}, {3}], collate_fn_map={set: lambda batch, *, collate_fn_map: sorted(set().union(*batch))})
     [1, 2, 3]
     """
-    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | ndarray) or not len(batch):
+    if isinstance(batch, TEXT) or not isinstance(batch, BATCHES) or not len(batch):
         raise OperandError(f"collate: needs a list of at least one example: got {shown(batch)}")
     return _collate(batch, "collate", collate_fn_map or {})
 
@@ -71,14 +73,14 @@ def _collate(batch: Any, where: str, functions: Mapping[Any, Callable[..., Any]]
     first = batch[0]
     if functions and (own := _own_way(first, functions)) is not None:
         return own(batch, collate_fn_map=functions)
-    if isinstance(first, Boxed | ndarray | NUMBERS):
+    if isinstance(first, STACKED):
         return _numbers(batch, where)
-    if isinstance(first, str | bytes):
+    if isinstance(first, TEXT):
         return batch
     kind = Mapping if isinstance(first, Mapping) else Sequence if isinstance(first, Sequence) else None
     if kind is None:
         raise OperandError(f"{where}: cannot make a batch of {type(first).__name__}; pass collate_fn to say how")
-    _alike(batch, where, kind, str | bytes)
+    _alike(batch, where, kind, TEXT)
     if kind is Mapping:
         lacking = [(i, k) for i, b in enumerate(batch) for k in first if k not in b]
         if lacking:
@@ -102,16 +104,15 @@ def _alike(batch: Any, where: str, kinds: Any, but: Any = ()) -> None:
 
 def _numbers(batch: Any, where: str) -> Any:
     """Tensors, arrays or numbers as one tensor."""
+    if (array := _at_once(batch)) is not None:
+        return finish(array)
     first = batch[0]
     tensors = isinstance(first, Boxed | ndarray)
     _alike(batch, where, BESIDE_ARRAYS if tensors else BESIDE_NUMBERS)
     # Python's floats keep Python's precision, as in PyTorch
     dtype = np.float64 if isinstance(first, float) and not isinstance(first, np.generic) else None
     try:
-        if tensors:
-            if (arrays := _plain_arrays(batch)) is not None:
-                return finish(np.array(arrays))
-        elif not any(isinstance(b, Boxed) for b in batch):
+        if not tensors and not any(isinstance(b, Boxed) for b in batch):
             return _tensor(list(batch), dtype=dtype)
         made = [_as_tensor(b, dtype) for b in batch]
     except (TypeError, ValueError, OverflowError) as error:
@@ -119,17 +120,40 @@ def _numbers(batch: Any, where: str) -> Any:
     return _stacked(made, where)
 
 
-def _plain_arrays(batch: Any) -> list[ndarray[Any, Any]] | None:
-    """The arrays of a batch of plain arrays, or of constant tensors around them, of one shape and dtype: they become one in one copy."""
-    if type(batch[0]) is Tensor:
-        if any(type(t) is not Tensor or t.node is not None for t in batch):
+def _at_once(batch: Any) -> ndarray[Any, Any] | None:
+    """The array that a batch of one class is: of Python's numbers, or of plain arrays, or constant tensors around them, of one shape and
+    dtype, which are copied once. None for others.
+    """
+    kinds = set(map(type, batch))
+    if kinds == {Tensor}:
+        if [t.node for t in batch].count(None) < len(batch):
             return None
         batch = [t.array for t in batch]
-    if type(batch[0]) is not ndarray:
+        kinds = set(map(type, batch))
+    if len(kinds) > 1:
         return None
-    shape, dtype = batch[0].shape, batch[0].dtype
-    alike = all(type(a) is ndarray and a.dtype is dtype and a.shape == shape for a in batch)
-    return batch if alike and dtype.char in PLAIN and dtype.isnative else None
+    kind = kinds.pop()
+    if kind in PYTHON_NUMBERS:
+        try:
+            return np.fromiter(batch, PYTHON_NUMBERS[kind], len(batch))
+        except OverflowError:
+            return None
+    if kind is not ndarray:
+        return None
+    shape, dtype, n = batch[0].shape, batch[0].dtype, len(batch)
+    if (
+        dtype.char not in PLAIN
+        or not dtype.isnative
+        or [a.shape for a in batch].count(shape) < n
+        or [a.dtype for a in batch].count(dtype) < n
+    ):
+        return None
+    out = np.empty((n, *shape), dtype)
+    if shape:
+        np.concatenate(batch, out=out.reshape(n * shape[0], *shape[1:]))
+    else:
+        out[:] = batch
+    return out
 
 
 def _stacked(tensors: list[Any], where: str) -> Any:
@@ -159,7 +183,7 @@ def _convert(data: Any, leaf: Callable[[Any], Any]) -> Any:
         return leaf(data)
     if isinstance(data, Mapping):
         return _mapping_like(data, {k: _convert(data[k], leaf) for k in data})
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+    if isinstance(data, Sequence) and not isinstance(data, TEXT):
         return _sequence_like(data, [_convert(d, leaf) for d in data])
     return data
 

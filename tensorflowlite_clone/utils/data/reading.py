@@ -67,9 +67,9 @@ class Reader:
         if self.reads_lists:
             found = examples(self.dataset, indices)
             return self.collate(one_for_each(self.dataset, found, indices) if self.plain else found)
-        found = []
+        found, dataset = [], self.dataset
         for self.at in indices:
-            found.append(self.dataset[self.at])
+            found.append(dataset[self.at])
         self.at = WHOLE
         return self.collate(found)
 
