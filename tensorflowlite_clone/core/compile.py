@@ -159,7 +159,7 @@ def _call_source(op: type[Operation], order: Any) -> str:
     begin = "quiet().run({}, " if op.quiet else "{}("
     call = f"{begin.format('forward')}{arrays}{keywords})"
     if _even(op):
-        lines[-2:-2] = ["    same = plain and (mask != 3 or d0.shape == d1.shape)"]
+        lines[-2:-2] = ["    same = plain and (single or d0.shape == d1.shape)"]
         call += f" if same else {begin.format('uneven')}{arrays})" * (op.uneven is not None)
     lines += [f"            ans = {call}"]
     params = f"dict({keywords[2:]})"
@@ -211,7 +211,7 @@ def _fetch(op: type[Operation]) -> list[str]:
 
 
 def _fetch_two(op: type[Operation]) -> list[str]:
-    """The same for two operands of one dtype, of which one may be a number, or a value of an outer transform."""
+    """The same for two operands of one dtype, of which one may be a number, an array, or a value of an outer transform."""
     alike = "(d0.dtype is d1.dtype or d0.dtype == d1.dtype) and "
     if op.real_only:
         alike += "d0.dtype.kind == 'f' and "
@@ -219,8 +219,9 @@ def _fetch_two(op: type[Operation]) -> list[str]:
         alike += "(n0 is not None or n1 is not None or d0.dtype.kind == 'f') and "
     alike += COMPUTES.format(0)
     below = "a{0}.level < a{1}.level"
+    alone = "; single = True" * _even(op)
     lines = [
-        "    mask = 0",
+        "    mask = 0" + "; single = False" * _even(op),
         "    if isinstance(a0, Taped):",
         f"        {TAKE.format(0)}",
         "        if isinstance(a1, Taped):",
@@ -234,17 +235,20 @@ def _fetch_two(op: type[Operation]) -> list[str]:
         lines += [f"                elif {below.format(i, 1 - i)} and {constant}: mask = 3; level = a{1 - i}.level"]
     lines += [f"        elif isinstance(a1, Boxed) and {below.format(1, 0)}:", f"            {GIVEN.format(1)}"]
     lines += [f"            if {alike}: mask = 1; level = a0.level; plain = False"]
+    beside = "mask = {0}; level = a{1}.level; plain = type(d{1}) is ndarray"
+    array = ["        elif type(a1) is ndarray:", f"            {GIVEN.format(1)}", f"            if {alike}: {beside.format(1, 0)}"]
     reverse = [f"    elif isinstance(a1, Taped) and isinstance(a0, Boxed) and {below.format(0, 1)}:"]
     reverse += [f"        {TAKE.format(1)}; {GIVEN.format(0)}", f"        if {alike}: mask = 2; level = a1.level; plain = False"]
+    reverse += ["    elif isinstance(a1, Taped) and type(a0) is ndarray:", f"        {TAKE.format(1)}; {GIVEN.format(0)}"]
+    reverse += [f"        if {alike}: {beside.format(2, 1)}"]
     if op.numbers_allowed:
         # float16 beside a number outside its range is for the slow path: see ``short.py``.
         fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
-        single = "mask = {0}; level = a{1}.level; plain = type(d{1}) is ndarray"
         lines += [f"        elif (type(a1) is float or type(a1) is int) and {fits.format(0, 1)}:"]
-        lines += [f"            {GIVEN.format(1)}; {single.format(1, 0)}"]
-        lines += ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {TAKE.format(1)}"]
-        lines += [f"        if {fits.format(1, 0)}: {GIVEN.format(0)}; {single.format(2, 1)}"]
-    return lines + reverse
+        lines += [f"            {GIVEN.format(1)}; {beside.format(1, 0)}{alone}"]
+        number = ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {TAKE.format(1)}"]
+        reverse = [*number, f"        if {fits.format(1, 0)}: {GIVEN.format(0)}; {beside.format(2, 1)}{alone}", *reverse]
+    return lines + array + reverse
 
 
 def _fetch_several(op: type[Operation], promoted: list[int]) -> list[str]:

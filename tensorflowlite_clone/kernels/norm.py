@@ -18,7 +18,7 @@ from .._errors import ShapeError
 from .._typing import NDArray
 from .chunks import CHUNK
 from .fast import twin
-from .reduce import column_sum, power_of_two, row_sum
+from .reduce import column_sum, power_of_two, row_dot, row_sum
 from .short import in_float32
 from .threads import parallel
 
@@ -86,7 +86,7 @@ def centred(x: NDArray, out: NDArray, eps: Any, centre: bool = True) -> tuple[ND
         np.subtract(x, mean[:, None], out=out)
     else:
         np.copyto(out, x)
-    rstd: NDArray = np.einsum("ij,ij->i", out, out)
+    rstd = row_dot(out, out)
     rstd /= length
     rstd += eps
     np.sqrt(rstd, out=rstd)
@@ -192,18 +192,17 @@ def layer_norm_grad_rows(
     if gx is gw is None:
         return
     d, rstd, own = centred(x, np.empty_like(x), eps, centre)
-    product = np.multiply(g, d, out=gx)
     if gw is not None:
-        gw[...] = rstd @ product  # (n,) @ (n, L): the standardising factor goes into the sum
+        gw[...] = rstd @ np.multiply(g, d, out=gx)  # (n,) @ (n, L): the standardising factor goes into the sum
     if gx is not None:
-        slope = row_sum(product) if w is None else product @ w  # sums over L of g w d
+        o = g if w is None else np.multiply(g, w, out=gx)
+        slope = row_dot(o, d)
         slope *= rstd
         slope *= rstd
         slope /= x.shape[1]
         if centre:
-            mean = row_sum(g) if w is None else g @ w
+            mean = row_sum(o)
             mean /= x.shape[1]
-        o = np.multiply(g, w, out=gx) if w is not None else g
         o = np.subtract(o, mean[:, None] if centre else gx.dtype.type(0), out=gx)
         d *= slope[:, None]
         o -= d

@@ -22,7 +22,7 @@ from .chunks import CHUNK
 from .fast import twin
 from .threads import joined
 
-__all__ = ["add_rows", "combine", "flat_index", "full_index", "gather", "put_add", "scatter_add"]
+__all__ = ["add_rows", "combine", "flat_index", "full_index", "gather", "put_add", "scatter_add", "within"]
 
 
 _SMALL = 512  # elements up to which looking for a faster way costs more than it saves
@@ -35,10 +35,20 @@ _FEW_BYTES = 3_072  # of all of it, up to which sums by a product with zeros and
 _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pays
 
 
+def within(indices: NDArray, n: int) -> bool:
+    """Whether all integers are in ``[0, n)``, in one pass: as unsigned ones negative numbers are the largest.
+
+    >>> within(np.array([0, 2]), 3), within(np.array([-1]), 3)
+    (True, False)
+    """
+    unsigned = indices.view(f"u{indices.itemsize}") if indices.dtype.kind == "i" and indices.dtype.isnative else indices
+    return (not unsigned.size or int(unsigned.max()) < n) and (unsigned is not indices or indices.dtype.kind == "u")
+
+
 def _checked_rows(rows: int, indices: NDArray, op: str) -> NDArray:
     """The flat indices as non-negative intp."""
     indices = np.asarray(indices).reshape(-1).astype(np.intp, copy=False)
-    if indices.size:
+    if not within(indices, rows):
         low, high = int(indices.min()), int(indices.max())
         if low < -rows or high >= rows:
             bad = low if low < -rows else high
@@ -224,7 +234,7 @@ def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
 def flat_index(index: Any, axis: int, shape: Any) -> Any:
     """The places in the flattened array of ``shape``; None if some are out of range, which the other way explains."""
     inside = all(i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)))
-    if not inside or int(index.min()) < 0 or int(index.max()) >= shape[axis]:
+    if not inside or not within(index, shape[axis]):
         return None
     strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     places = index.astype(np.intp, copy=False)  # small integer dtypes would overflow

@@ -1,9 +1,9 @@
 """Sums, differences, products and quotients of arrays that differ along a short last axis.
 
 Here: points beside their coordinates, ``(600, 1, 3) - (1, 600, 3)``, ``(n, 3) * (3,)``, ``(n, 3) / (n, 1)``: NumPy's inner loop runs over
-the last axis where it cannot be joined with the one before, at the price of a call for every three elements. Up to four coordinates are
-taken one by one, each along the long axes; for some more what is shared is repeated first. The bits are NumPy's. Not here: sums
-that undo broadcasting (``reduce.sum_to``).
+the last axis where it cannot be joined with the one before, at the price of a call for every three elements. What is shared is repeated
+first, where NumPy copies such pieces at once; else up to four coordinates are taken one by one, each along the long axes. The bits are
+NumPy's. Not here: sums that undo broadcasting (``reduce.sum_to``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .._typing import NDArray
 __all__ = ["add", "divide", "minus_quotient", "multiply", "subtract", "times"]
 
 _WORTH = 4_096  # elements below which NumPy's loops cost less than looking at the shapes
-_COLUMNS, _SHORT = 4, 16  # lengths that are taken one by one; that are short
+_SHORT = 16  # lengths that are short
 
 
 def _along(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
@@ -44,7 +44,10 @@ def _short(ufunc: np.ufunc, x: NDArray, y: NDArray, length: int) -> NDArray:
     whole = all(a.shape == shape and a.flags.c_contiguous for a in (x, y))
     if both.size < _WORTH or whole or shape[-1] != length or len(shape) < 2 or shape[-2] < 2:
         return np.asarray(ufunc(x, y))
-    if length > _COLUMNS:
+    x, y = (a[..., :1] if a.ndim and not a.strides[-1] else a for a in (x, y))  # what was broadcast is one column
+    if length > 4 or (
+        length != 3 if x.shape[-1:] == y.shape[-1:] else length * x.itemsize == 32
+    ):  # 3: `np.repeat` has copies of 1, 2, 4, 8, 16, 32 bytes
         return np.asarray(ufunc(_spread(x, shape), _spread(y, shape)))
     out = np.empty(shape, x.dtype)
     for i in range(length):

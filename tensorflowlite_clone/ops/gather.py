@@ -118,9 +118,8 @@ def check_index(x: Array, index: Array, axis: int, op: str) -> Any:
         raise ShapeError(
             f"{op}: index must have as many dimensions as the input: index is {have}, the input {shape}; reshape it, or use x[index]"
         )
-    low = int(all_values(index).min())
-    if low < 0:
-        n = shape[axis]
+    values, n = all_values(index), shape[axis]
+    if not kernels.within(values, n) and (low := int(values.min())) < 0:
         raise DimensionError(f"{op}: index {low} is out of range: dimension {axis} of {shape} has size {n}; indices go from 0 to {n - 1}")
     return index if have else Reshape.of(index, shape=(1,))
 
@@ -189,9 +188,9 @@ def slices(x: Array, axis: int, index: Array, op: str, from_behind: bool = False
         raise ShapeError(f"{op}: index must have one dimension: it is {shape_of(index)}; use gather or x[index]")
     shape, places = shape_of(x), all_values(index)
     n = shape[axis]
-    low, high = (int(places.min()), int(places.max())) if places.size else (0, -1)
     least = -n if from_behind else 0
-    if low < least or high >= n:
+    if not kernels.within(places, n) and ((low := int(places.min())) < least or int(places.max()) >= n):
+        high = int(places.max())
         raise DimensionError(
             f"{op}: index {high if high >= n else low} is out of range: dimension {axis} of {shape} has size {n}; "
             f"indices go from {least} to {n - 1}"

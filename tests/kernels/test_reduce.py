@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorflowlite_clone.kernels.reduce import column_sum, row_max, row_sum, sum_to
+from tensorflowlite_clone.kernels.reduce import column_sum, row_dot, row_max, row_sum, sum_to
 
 
 def summed_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -130,3 +130,13 @@ def test_row_and_column_sums_equal_numpy(shape: tuple[int, int]) -> None:
     for b in (a, a[::-1], a.T.copy().T):
         np.testing.assert_allclose(row_sum(b), b.sum(1), rtol=1e-10, atol=1e-11)
         np.testing.assert_allclose(column_sum(b), b.sum(0), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("shape", [(3, 5), (600, 7), (50, 63), (50, 64), (7, 9000), (0, 3), (0, 70), (3, 0)])
+def test_products_of_rows_equal_einsum(shape: tuple[int, int], dtype: str) -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, *shape)).astype(dtype)
+    for x, y in ((a, b), (a[::-1], b[::-1]), (a.T.copy().T, b)):
+        found, exact = row_dot(x, y), np.einsum("ij,ij->i", x.astype("f8"), y.astype("f8"))
+        size = np.abs(x.astype("f8") * y).sum(1)
+        assert found.dtype == dtype and np.all(abs(found - exact) <= 8 * np.finfo(dtype).eps * size)
