@@ -121,7 +121,7 @@ def test_kernels_take_their_part_under_any_launcher(ranks, tmp_path):
     program.write_text(
         "import os, sys, tensorflowlite_clone as tl, tensorflowlite_clone.distributed as dist\n"
         "if len(sys.argv) > 1: tl.set_num_threads(7)\n"
-        "dist.init_process_group('mpi')\nprint('threads', tl.get_num_threads(), flush=True)\n"
+        "dist.init_process_group('mpi')\nprint(f'threads {tl.get_num_threads()}', flush=True)\n"
     )
     clean = {k: v for k, v in os.environ.items() if k not in launch.THREADS} | {"PYTHONPATH": f"{ROOT}"}
     from tensorflowlite_clone.distributed.engine import processors

@@ -360,7 +360,7 @@ def test_spawn_and_an_interrupt(tmp_path):
     assert done.stderr.count("Traceback") == 1 and "resource_tracker" not in done.stderr
 
 
-KILLED = """
+KILLED = r"""
     import os, time
     from tensorflowlite_clone.utils.data import DataLoader
 
@@ -368,7 +368,7 @@ KILLED = """
         def __len__(self):
             return 4
         def __getitem__(self, index):
-            print(os.getpid(), flush=True)
+            os.write(1, b"%d\n" % os.getpid())  # whole: `print` may write a line and its end one after the other
             time.sleep(1000)
 
     next(iter(DataLoader(Slow(), num_workers=2, multiprocessing_context="fork")))
