@@ -8,10 +8,10 @@ dtype (or a Python number beside one); every other case is handed to them. The t
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from itertools import combinations
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,8 @@ def specialise(op: type[Operation]) -> None:
 
 
 def _specialise(op: type[Operation]) -> None:
-    slow = op.of
-    fast = _compile_call(op, slow, range(len(op.names)))
+    slow, scope = op.of, _scope_of(op)
+    fast = _compile_call(op, scope, slow, range(len(op.names)))
     _twins.append((op, None, slow, fast))
     _replace(op, None, fast)
     if op.params:
@@ -95,18 +95,46 @@ def _specialise(op: type[Operation]) -> None:
     for name, method in list(registry.METHODS.items()):
         if getattr(method, "__op__", None) is not op:
             continue
-        if name.startswith("__"):
-            reflected = name.startswith("__r")
-            fallback = operator_of(op, name.strip("_").removeprefix("r") if reflected else name.strip("_"), reflected=reflected)
-            order = reversed(range(len(op.names))) if reflected else range(len(op.names))
-            fast = _compile_call(op, fallback, order)
+        operator = name.strip("_") if name.startswith("__") else ""
+        if name.startswith("__r"):
+            twin = _reflected(op, scope, name)
+        elif operator:
+            twin = _same_call(fast, operator_of(op, operator))
         else:
-            fast = _compile_call(op, slow, range(len(op.names)), op.called[: len(op.names)])
-        fast.__name__ = fast.__qualname__ = name
-        fast.__doc__ = op.__doc__
-        fast.__op__ = op  # type: ignore[attr-defined]
-        _twins.append((op, name, method, fast))
-        _replace(op, name, fast)
+            twin = _same_call(fast, slow, op.called)
+        _twins.append((op, name, method, _named(twin, op, name)))
+        _replace(op, name, twin)
+
+
+def _named(function: Callable[..., Any], op: type[Operation], name: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = op.__doc__
+    function.__op__ = op  # type: ignore[attr-defined]
+    return function
+
+
+def _same_call(call: Any, slow: Callable[..., Any], called: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """The compiled ``call`` with another slow path, and with what users call its arrays."""
+    code = call.__code__
+    names = called[: code.co_argcount]
+    return FunctionType(code.replace(co_varnames=(*names, *code.co_varnames[len(names) :])), call.__globals__ | {"slow": slow})
+
+
+def _reflected(op: type[Operation], scope: dict[str, Any], name: str) -> Callable[..., Any]:
+    """The reflected operator, compiled when it is called first: many operators never are."""
+
+    def first(self: Any, other: Any) -> Any:
+        slow = operator_of(op, name.strip("_").removeprefix("r"), reflected=True)
+        fast = _named(_compile_call(op, scope, slow, (1, 0)), op, name)
+        with observe.lock:
+            for i, (of, method, general, _) in enumerate(_twins):
+                if of is op and method == name:
+                    _twins[i] = op, name, general, fast
+            if not _aside:
+                _replace(op, name, fast)
+        return fast(self, other)
+
+    return first
 
 
 def source_of(op: type[Operation]) -> str:
@@ -115,27 +143,26 @@ def source_of(op: type[Operation]) -> str:
     return f"{_call_source(op, range(len(op.names)))}\n\n\n{_step_source(Plan(op, needs, needs, len(op.names)))}"
 
 
-def _compile_call(op: type[Operation], slow: Callable[..., Any], order: Any, called: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """The compiled call, whose first arrays can be given by the names that users call them."""
+def _scope_of(op: type[Operation]) -> dict[str, Any]:
+    """The names that the compiled calls of an operation know, among them the plans that they share."""
     know_inside().add(f"<compiled {op.__name__}>")
     scope: dict[str, Any] = {
         "getframe": sys._getframe, "INSIDE": know_inside(), "caller": caller,
         "Taped": Taped,
         "Tensor": Tensor, "Cell": Cell, "ndarray": ndarray, "state": state, "next_serial": next_serial, "new": Tensor.__new__,
         "new_node": op.__new__, "F32": float32,
-        "op": op, "slow": slow, "forward": op.forward, "uneven": op.uneven,
+        "op": op, "forward": op.forward, "uneven": op.uneven,
         "asarray": np.asarray, "generic": np.generic, "Boxed": Boxed, "plain_result": plain_result, "look": look,
         "shape_of": shape_of, "explain": explain, "quiet": QUIET.copy, "ERRORS": ERRORS, "DEFAULTS": op.defaults,
     }  # fmt: skip
     for needs in _subsets(op.differentiable_mask):
-        masks = range(1 << len(op.names))
-        scope[f"plans_{needs}"] = [_compiled_plan(op, mask, needs) for mask in masks]
-        scope[f"nested_{needs}"] = [_compiled_plan(op, mask, needs, boxes=True) for mask in masks]
-    source = _call_source(op, order)
-    for i, name in enumerate(called):
-        source = re.sub(rf"\ba{i}\b", name, source)
-    code = compile(source, f"<compiled {op.__name__}>", "exec")
-    exec(code, scope)
+        scope[f"plans_{needs}"], scope[f"nested_{needs}"] = _Plans(op, needs, False), _Plans(op, needs, True)
+    return scope
+
+
+def _compile_call(op: type[Operation], scope: dict[str, Any], slow: Callable[..., Any], order: Any) -> Callable[..., Any]:
+    scope = scope | {"slow": slow}
+    exec(compile(_call_source(op, order), f"<compiled {op.__name__}>", "exec"), scope)
     call: Callable[..., Any] = scope["call"]
     return call
 
@@ -343,22 +370,22 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
     return [indent + line for line in lines]
 
 
-def _compiled_plan(op: type[Operation], mask: int, needs: int, boxes: bool = False) -> Plan | None:
-    """The plan of one case, its steps to be written out; None where a needed array is not a tensor.
+class _Plans(dict[int, Plan]):
+    """The plans for the arrays that need gradients, by which arrays are tensors; ``boxes`` says that some of what is held are boxes."""
 
-    ``boxes`` says that some of what is held are boxes.
-    """
-    if needs & ~mask:
-        return None
-    plan = Plan(op, mask, needs, len(op.names))
-    plan.boxes = boxes
-    _write(plan)
-    return plan
+    def __init__(self, op: type[Operation], needs: int, boxes: bool) -> None:
+        self.op, self.needs, self.boxes = op, needs, boxes
+
+    def __missing__(self, mask: int) -> Plan:
+        plan = self[mask] = Plan(self.op, mask, self.needs, len(self.op.names))
+        plan.boxes = self.boxes
+        _write(plan)
+        return plan
 
 
 def _write(plan: Plan) -> None:
-    """Let a plan write out its steps: that on arrays now, those of which most programs have no use when they are first called."""
-    plan.step = _later(plan, "step", "boxes") if plan.boxes else _written(plan, "arrays")
+    """Let a plan write out its steps when they are first called."""
+    plan.step = _later(plan, "step", "boxes" if plan.boxes else "arrays")
     if not plan.op.flat_mask:
         plan.replay = _later(plan, "replay", "replay")
 

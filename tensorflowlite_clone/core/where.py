@@ -23,8 +23,14 @@ INSIDE: set[str] = set()
 def know_inside() -> set[str]:
     """The names of the package's files, found once."""
     if not INSIDE:
-        for folder, _, files in os.walk(PACKAGE):
-            INSIDE.update(os.path.join(folder, name) for name in files if name.endswith(".py"))
+        folders = [PACKAGE]
+        while folders:  # what has a dot is no folder of Python files
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".py"):
+                        INSIDE.add(entry.path)
+                    elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
+                        folders.append(entry.path)
     return INSIDE
 
 
