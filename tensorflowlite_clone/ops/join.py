@@ -117,8 +117,13 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
     """
     if type(tensors) in (tuple, list) and len(tensors) == 2:
         x, y = tensors
-        if isinstance(x, Taped) and isinstance(y, Taped) and type(x.array) is np.ndarray is type(y.array) and x.ndim == y.ndim > 0:
-            return Append.of(x, y, axis=normalize_axis(dim, x.ndim, "cat"))
+        if (
+            isinstance(x, Taped)
+            and isinstance(y, Taped)
+            and type(a := x.array) is np.ndarray is type(b := y.array)
+            and a.ndim == b.ndim > 0
+        ):
+            return Append.of(x, y, axis=0 if dim == 0 else normalize_axis(dim, a.ndim, "cat"))
     xs = _sequence(tensors, "cat")
     shapes = [shape_of(x) for x in xs]
     if not all(shapes):

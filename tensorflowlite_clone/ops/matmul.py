@@ -152,7 +152,13 @@ def _beside(b: Any, product: Any) -> Any:
 
 def _operator(a: Any, b: Any) -> Any:
     if isinstance(b, Boxed):
-        return MatMul.of(a, b) if len(a.shape) == 2 == len(b.shape) else matmul(a, b)
+        xs, ys = a.shape, b.shape
+        if len(xs) == 2:
+            if len(ys) == 2:
+                return MatMul.of(a, b)
+            if xs[1:] == ys:
+                return MatVec.of(a, b)
+        return matmul(a, b)
     return _beside(b, lambda f: f(a, b))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import index
 from reprlib import repr as quote
 from typing import Any
@@ -256,11 +257,15 @@ def _squeeze(input: Array, dim: int | Sequence[int] | None = None, *more: int) -
 @public("flatten")
 def _flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     """The axes from ``start_dim`` to ``end_dim`` made one."""
-    shape = shape_of(input)
+    return Reshape.of(input, shape=_flat_shape(shape_of(input), start_dim, end_dim))
+
+
+@lru_cache(maxsize=256)
+def _flat_shape(shape: Shape, start_dim: int, end_dim: int) -> Shape:
     i, j = normalize_axis(start_dim, len(shape), "flatten"), normalize_axis(end_dim, len(shape), "flatten")
     if i > j:
         raise ArgumentError(f"flatten: start_dim must not come after end_dim: they are {start_dim} and {end_dim}")
-    return Reshape.of(input, shape=(*shape[:i], math.prod(shape[i : j + 1]), *shape[j + 1 :]))
+    return (*shape[:i], math.prod(shape[i : j + 1]), *shape[j + 1 :])
 
 
 @public("movedim", "moveaxis", numpy=np.moveaxis)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..._errors import ArgumentError, OperandError, ShapeError
 from ..._typing import Array, Pair, Shape
+from ...core.boxed import Boxed
 from ...core.broadcast import shape_of, spread_all
 from ...core.families import General
 from ...core.publish import to_operand
@@ -60,9 +61,12 @@ def sizes(value: Any, count: int, op: str, name: str) -> Shape:
     return numbers * count if len(numbers) == 1 else numbers
 
 
+_INT = frozenset({int})
+
+
 def exact(value: Any) -> bool:
     """Whether it is an int, or a tuple of ints, which no value of another kind equals in a cache."""
-    return {*map(type, value)} <= {int} if type(value) is tuple else type(value) is int
+    return type(value) is int or (type(value) is tuple and _INT.issuperset(map(type, value)))
 
 
 def whole(value: Any) -> Shape | None:
@@ -90,7 +94,7 @@ def layouts(axes: int) -> str:
 
 def with_batch(op: str, input: Any, axes: int, name: str = "input") -> tuple[Array, bool]:
     """The images with their batch dimension, and whether that was missing; none of their axes may be empty."""
-    x = to_operand(input, op)
+    x = input if isinstance(input, Boxed) else to_operand(input, op)
     shape = shape_of(x)
     if len(shape) not in (axes + 1, axes + 2) or not all(shape[-axes:]):
         raise ShapeError(f"{op}: {name} must be {layouts(axes)} with no empty pooled dimension: it is {shape}")
