@@ -233,22 +233,19 @@ def _add(entry: list[Any], g: Any) -> None:
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:
     """The keys of the nodes from which a wanted node can be reached; only those need gradients."""
     oldest = max(wanted, default=0)
-    order: list[Any] = []
-    seen: set[int] = set()
+    parents: dict[int, tuple[Any, ...]] = {}
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if -node.seq in seen or -node.seq > oldest:
-            continue
-        seen.add(-node.seq)
-        order.append(node)
-        stack.extend(node.parents)
-    order.sort(key=lambda node: node.seq)  # parents first
+        key = -node.seq
+        if key <= oldest and key not in parents:
+            parents[key] = node.parents
+            stack += node.parents
     reach = set(wanted)
-    for node in order:
-        for p in node.parents:
+    for key in sorted(parents, reverse=True):  # parents first
+        for p in parents[key]:
             if -p.seq in reach:
-                reach.add(-node.seq)
+                reach.add(key)
                 break
     return reach
 

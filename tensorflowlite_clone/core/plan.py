@@ -141,10 +141,10 @@ class Plan:
 
     def toward(self, parents: tuple[Any, ...], reach: set[int]) -> Plan:
         """The plan without the gradients of ``parents`` that are not in ``reach`` (by negated serial number)."""
-        if len(parents) == 1:
-            return self
-        wanted = tuple([-parent.seq in reach for parent in parents])
-        return self if all(wanted) else self.only(wanted)
+        for parent in parents:
+            if -parent.seq not in reach:
+                return self if len(parents) == 1 else self.only(tuple([-parent.seq in reach for parent in parents]))
+        return self
 
     def only(self, wanted: tuple[bool, ...]) -> Plan:
         """The same plan with no gradients but those of the ``wanted`` parents."""

@@ -43,6 +43,8 @@ class CrossEntropy(General):
 
     @fused(kernels.cross_entropy_grad)
     def grad_x(g, x, target, weight, ignore_index, reduction, label_smoothing):
+        while isinstance(target, Taped):  # labels have no derivative
+            target = target.array
         dtype, classes = np.dtype(x.dtype), x.shape[1]
         column = np.expand_dims(target, 1)
         if weight is None and not label_smoothing and np.all(np.not_equal(all_values(target), ignore_index)):  # all count alike
