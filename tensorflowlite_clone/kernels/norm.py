@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ShapeError
+from .._state import QUIET
 from .._typing import NDArray
 from .chunks import CHUNK
 from .fast import twin
@@ -28,6 +29,7 @@ __all__ = [
     "batch_norm_grad_bias",
     "batch_norm_grad_weight",
     "batch_norm_stats",
+    "batch_norm_train",
     "layer_norm",
     "layer_norm_grad",
 ]
@@ -308,6 +310,39 @@ def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, 
 
 
 @twin(FEW)
+def batch_norm_train(x: NDArray, weight: NDArray | None, bias: NDArray | None, eps: float) -> tuple[NDArray, NDArray, NDArray]:
+    """`batch_norm` with the batch's own statistics, and these: ``(out, mean, var)``. Matrices that stay in cache are centred once for both.
+
+    >>> batch_norm_train(np.array([[1.0], [3.0]]), None, None, 0.0)
+    (array([[-1.],
+           [ 1.]]), array([2.]), array([1.]))
+    """
+    if x.ndim == 2 and 0 < x.size <= CHUNK and x.dtype.char in "fd":
+        found: tuple[NDArray, NDArray, NDArray] = QUIET.copy().run(_train_matrix, x, weight, bias, eps)
+        return found
+    mean, var = batch_norm_stats(x)
+    return batch_norm(x, mean, var, weight, bias, eps), mean, var
+
+
+def _train_matrix(x: NDArray, weight: NDArray | None, bias: NDArray | None, eps: float) -> tuple[NDArray, NDArray, NDArray]:
+    """All at once: (N, C) -> (N, C), (C,), (C,)."""
+    n = x.shape[0]
+    mean = column_sum(x)
+    mean /= n
+    out = np.empty(x.shape, x.dtype)
+    np.subtract(x, mean, out=out)
+    var = column_sum(np.multiply(out, out))
+    var /= n
+    scale = var + x.dtype.type(eps)
+    np.sqrt(scale, out=scale)
+    np.divide(1.0 if weight is None else weight, scale, out=scale)
+    out *= scale
+    if bias is not None:
+        out += bias
+    return out, mean, var
+
+
+@twin(FEW)
 @in_float32
 def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
     r"""Gradients of batch norm with the batch's own statistics, with respect to ``x``, ``weight`` and ``bias``.
@@ -326,6 +361,9 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
     """
     images, cotangents = _images(x), _images(np.asarray(g, x.dtype))
     n, channels = images.shape[:2]
+    if images.ndim == 2 and 0 < images.size <= CHUNK:
+        gx, gw, gb = QUIET.copy().run(_grad_matrix, cotangents, images, mean, rstd, weight)
+        return gx.reshape(x.shape), gw, gb
     width = images.size // n if n else 0
     count = images.size // channels if channels else 0
     mean, rstd = np.asarray(mean, x.dtype), np.asarray(rstd, x.dtype)
@@ -350,6 +388,21 @@ def batch_norm_grad(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight
 
     in_blocks(work, n, width, passes=6, scratch=x.dtype)
     return gx.reshape(x.shape), gw, gb
+
+
+def _grad_matrix(g: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
+    """All at once: (N, C) -> (N, C), (C,), (C,)."""
+    d = np.subtract(x, mean, dtype=x.dtype)
+    gx = np.multiply(g, d)
+    gb, gw = column_sum(g), column_sum(gx)
+    gw *= rstd
+    scale = np.asarray(rstd if weight is None else rstd * weight, x.dtype)
+    share = scale / x.dtype.type(x.shape[0])  # gx = scale g - (x - mean) slope - offset
+    d *= share * rstd * gw
+    d += share * gb
+    np.multiply(g, scale, out=gx)
+    gx -= d
+    return gx, gw, gb
 
 
 @twin(FEW)

@@ -131,8 +131,13 @@ class _BatchNorm(_NormBase):
         mean, var = (self.running_mean, self.running_var) if track else (None, None)
         out = F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum, self.eps)
         if counted is not None:
-            with no_grad():
-                counted.add_(1)  # not +=, which would make a value of a transform the buffer
+            held = counted.array
+            if type(held) is np.ndarray and not counted.level and counted.node is None and held.flags.writeable:
+                held += 1
+                counted.changed("batch_norm")
+            else:
+                with no_grad():
+                    counted.add_(1)  # not +=, which would make a value of a transform the buffer
         return out
 
 

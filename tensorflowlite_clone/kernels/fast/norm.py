@@ -121,7 +121,7 @@ def _images(x: NDArray) -> NDArray:
     return plain(x).reshape(x.shape[:2] if size == 1 else (*x.shape[:2], size))
 
 
-def _by_channels(loops: tuple[Any, Any], x: NDArray, *arrays: NDArray) -> None:
+def _by_channels(loops: tuple[Any, Any], x: NDArray, *arrays: Any) -> None:
     """Call the loop for ``x`` on ranges of channels, on several threads if that pays."""
     loop = loops[x.ndim - 2]
     parallel(lambda lo, hi: loop(lo, hi, x, *arrays), x.shape[1], cost=x.size * 0.5e-9, blas=False)
@@ -209,6 +209,36 @@ def batch_norm(x: NDArray, mean: NDArray, var: NDArray, weight: NDArray | None, 
     out = np.empty(images.shape, x.dtype)
     _by_channels((_column_apply, _apply), images, plain(mean), plain(factor), vector(bias, 0, images), out)
     return out.reshape(x.shape)
+
+
+@compiled
+def _train(lo: int, hi: int, x: NDArray, w: NDArray, b: NDArray, eps: Any, mean: NDArray, var: NDArray, out: NDArray) -> None:
+    _stats(lo, hi, x, mean, var)
+    _apply(lo, hi, x, mean, w / np.sqrt(var + eps), b, out)
+
+
+@compiled
+def _column_train(lo: int, hi: int, x: NDArray, w: NDArray, b: NDArray, eps: Any, mean: NDArray, var: NDArray, out: NDArray) -> None:
+    _column_stats(lo, hi, x, mean, var)
+    _column_apply(lo, hi, x, mean, w / np.sqrt(var + eps), b, out)
+
+
+@samples(
+    lambda draw, n, c: [
+        (draw(n, 3, c + 1), None, None, 1e-5),
+        (draw(n, c, 2, 3), draw(c), draw(c), 0.1),
+        (draw(n, c), draw(c), draw(c), 0.1),
+    ]
+)
+def batch_norm_train(x: NDArray, weight: NDArray | None, bias: NDArray | None, eps: float) -> Any:
+    """Twin of `norm.batch_norm_train`."""
+    if x.ndim < 2 or not x.size:
+        return NotImplemented
+    images = _images(x)
+    out, mean, var = np.empty(images.shape, x.dtype), np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    w, b = vector(weight, 1, images), vector(bias, 0, images)
+    _by_channels((_column_train, _train), images, w, b, x.dtype.type(eps), mean, var, out)
+    return out.reshape(x.shape), mean, var
 
 
 @compiled

@@ -26,7 +26,7 @@ from ...kernels import group_norm as group_kernels
 from ...kernels import norm as kernels
 from ...kernels.reduce import power_of_two
 from ..cast import Clone, Connected, cast
-from ..reduce import Mean, Norm2, count, wide
+from ..reduce import Mean, Norm2, count, narrow, wide
 from ..shape import Reshape
 from .images import fold_axis, unfold_axis
 
@@ -165,9 +165,9 @@ class BatchNorm(General):
     constant_outputs = ("mean", "var")
 
     def forward(x, w, b, *, eps):
-        mean, var = kernels.batch_norm_stats(wide(x))  # of float16 in float32, as its variance may leave the range
+        out, mean, var = kernels.batch_norm_train(wide(x), w, b, eps)  # of float16 in float32, as its variance may leave the range
         if np.isfinite(var).all():
-            return kernels.batch_norm(x, mean, var, w, b, eps), mean, var
+            return narrow(out, x), mean, var
         scaled, centre, spread, least, _ = _scaled(wide(x), eps)
         return kernels.batch_norm(scaled, centre, spread, w, b, least).astype(x.dtype), mean, var
 
@@ -378,7 +378,8 @@ def _batch_norm(
 def _move(op: str, running: Array, now: Array, momentum: float, factor: float) -> None:
     """``running = (1 - momentum) running + momentum factor now``, in place; inside vmap ``running`` must be mapped where ``now`` is."""
     momentum = number(momentum, op, "momentum")
-    value = untaped(now.detach() if isinstance(now, Boxed) else now)
+    plain = isinstance(now, Taped) and type(now.array) is ndarray
+    value = now.array if plain else untaped(now.detach() if isinstance(now, Boxed) else now)
     held = running.array if isinstance(running, Taped) else running
     if isinstance(value, ndarray) and isinstance(held, ndarray):
         held *= 1.0 - momentum
