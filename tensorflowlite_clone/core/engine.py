@@ -121,10 +121,8 @@ class Walk:
             if entry is None:
                 following = heappop(heap)
                 entry = waiting.pop(following)
-            node, g, owned = entry
+            node, g, owned = entry if type(entry[1]) is not Repeated else (entry[0], *entry[1].whole())
             entry = None
-            if type(g) is Repeated:
-                g, owned = g.whole()
             watchers = None if watched is None else watched.get(node)
             if watchers is not None:
                 g, owned = self.showing.see(watchers, g), False
