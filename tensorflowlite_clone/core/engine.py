@@ -21,7 +21,7 @@ from .._state import state
 from .._typing import Array
 from .boxed import Boxed
 from .hooks import Awaited, Showing
-from .tape import Leaf, Placed
+from .tape import Leaf, Placed, Repeated, repeats
 from .tensor import Taped, Tensor
 from .watchers import AWAITED, STEPS, WATCHED
 
@@ -121,7 +121,7 @@ class Walk:
             if entry is None:
                 following = heappop(heap)
                 entry = waiting.pop(following)
-            node, g, owned = entry
+            node, g, owned = entry if type(entry[1]) is not Repeated else (entry[0], *entry[1].whole())
             entry = None
             watchers = None if watched is None else watched.get(node)
             if watchers is not None:
@@ -226,8 +226,13 @@ def _add(entry: list[Any], g: Any) -> None:
     if entry[2] and type(g) is ndarray:
         np.add(entry[1], g, out=entry[1])
     else:
-        total = entry[1] = g.added(*entry[1:]) if type(g) is Placed else entry[1] + g
-        entry[2] = type(total) is ndarray
+        if type(g) is Placed:
+            total = g.added(*entry[1:])
+        elif repeats(g) and repeats(entry[1]) and entry[1].dtype == g.dtype:
+            total = Repeated(entry[1], g)
+        else:
+            total = entry[1] + g
+        entry[1], entry[2] = total, type(total) is ndarray
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

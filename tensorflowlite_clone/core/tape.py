@@ -23,6 +23,8 @@ from .boxed import Boxed
 from .broadcast import conjugated
 from .where import NOWHERE, line, place_of
 
+#: Elements up to which gradients that repeat are added like others.
+SMALL = 4_096
 #: Held while a ``grad`` is read and replaced, or added to: several threads may reach one leaf.
 ACCUMULATION = freed_by_fork(threading.RLock())
 
@@ -217,3 +219,43 @@ class Placed:
         window = out[(*self.spec, ...)]
         np.add(window, self.part, out=window)
         return out
+
+
+class Repeated:
+    """The sum of large gradients that repeat along some axes, as those of sums do: they add up while small, and are written out last."""
+
+    __slots__ = ("parts", "shape")
+
+    def __init__(self, first: ndarray, second: ndarray) -> None:
+        self.shape, self.parts = first.shape, [_once(first), _once(second)]
+
+    def __add__(self, g: Any) -> Any:
+        if not repeats(g):
+            return self.whole()[0] + g
+        self.parts.append(_once(g))
+        return self
+
+    def whole(self) -> tuple[ndarray, bool]:
+        """All of it, and whether that is an array of its own."""
+        parts, wide = sorted(self.parts, key=lambda part: part.size), []
+        for i, part in enumerate(parts):
+            for j in range(i + 1, len(parts)):
+                if all(n in (1, m) for n, m in zip(part.shape, parts[j].shape, strict=True)):
+                    parts[j] = parts[j] + part
+                    break
+            else:
+                wide.append(part)
+        total = wide[0]
+        for part in wide[1:]:
+            total = np.add(total, part, out=total if total.shape == self.shape else None)
+        return (total, True) if total.shape == self.shape else (np.broadcast_to(total, self.shape), False)
+
+
+def repeats(g: Any) -> bool:
+    """Whether a gradient is a large array that takes less memory than elements, as `kernels.reduce.spread` gives."""
+    return type(g) is ndarray and g.base is not None and g.size > SMALL and 0 in g.strides
+
+
+def _once(g: ndarray) -> ndarray:
+    """What repeats, once: the axes of stride 0 with one element."""
+    return g[tuple([slice(None, None if step else 1) for step in g.strides])]

@@ -51,7 +51,7 @@ def distances(x: NDArray, y: NDArray) -> NDArray:
             np.sqrt(o, out=o)
         else:
             o[...] = np.sqrt(squares)
-        finite = squares.max() < math.inf
+        finite = 0 < top < _MOST or squares.max() < math.inf
         if not (finite and squares.min() > bound):
             doubtful = np.flatnonzero(squares <= bound if finite else ~((squares > bound) & (squares < math.inf)))
             b, i, j = np.unravel_index(doubtful, squares.shape)
@@ -129,8 +129,7 @@ def _by_products(x: NDArray, y: NDArray) -> tuple[Callable[[Block], NDArray], Ca
         # Short rows lie in memory coordinate by coordinate: NumPy's inner loops are then as long as there are rows.
         wide = np.empty((len(a), k + 2, a.shape[1])).swapaxes(1, 2) if k <= _SHORT_ROW else np.empty((*a.shape[:2], k + 2))
         centred = wide[..., :k]
-        np.copyto(centred, a)
-        centred -= centre
+        np.subtract(a, centre, out=centred)
         lengths.append(np.einsum("bik,bik->bi", centred, centred))
         sides.append(wide)
     left, right = sides

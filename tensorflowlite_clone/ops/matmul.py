@@ -26,7 +26,8 @@ from ..kernels import product as kernels
 from ..kernels.reduce import column_sum
 from .cast import cast
 from .einsum import Contract
-from .shape import Reshape
+from .reduce import Sum
+from .shape import Reshape, Transpose
 
 
 class MatMul(Bilinear, LinedUp, title="matmul"):
@@ -188,11 +189,11 @@ class AffineMap(Bilinear, title="linear"):
 
     @fused(lambda g, x: np.multiply.outer(g, x) if g.ndim == 1 else kernels.stacked_product(g, x))
     def grad_w(g, x):
-        return np.matmul(np.swapaxes(flat_rows(g), -1, -2), flat_rows(x))
+        return MatMul.of(Transpose.of(flat_rows(g), axes=(1, 0)), flat_rows(x))
 
     @fused(lambda g: column_sum(g) if g.ndim == 2 else g if g.ndim == 1 else column_sum(kernels.rows_of(g)))
     def grad_b(g):
-        return np.sum(flat_rows(g), axis=0)
+        return Sum.of(flat_rows(g), axis=0, keepdims=False)
 
     @classmethod
     def batch(cls, size: int, values: list[Array], mapped: list[bool], params: dict[str, Any]) -> Any:
