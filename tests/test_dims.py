@@ -108,7 +108,9 @@ def test_there_are_many_of_them():
 @pytest.mark.parametrize("case", CASES, ids=[".".join(c) for c in CASES])
 def test_what_is_no_dimension_is_refused_by_name(case):
     """Whatever stands where a dimension should: no error but one of ours, which says what must stand there."""
-    truths = [] if case[1].startswith(("std", "var")) else [True, (True,)]  # theirs may be unbiased=
+    truths = [] if case[1].startswith(("std", "var")) else [True, False, (True,)]  # theirs may be unbiased=
+    for good in (0, 1):
+        takes(*case, good)  # what a cache keeps for them is not for 1.0 and True, which are equal
     for bad in (0.5, 1.0, "0", "dim", (0.5,), ("0",), [1.0], object(), {0}, np.float64(1.0), *truths):
         with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)) as found:
             call(*case, bad)
@@ -128,6 +130,7 @@ def test_several_dimensions_are_reduced_together_or_refused(case):
     if takes(*case, 0) and takes(*case, 1):
         assert same(call(*case, 0), call(*case, np.int64(0)))
         assert same(call(*case, 1), call(*case, np.int32(-1))) or name.rstrip("_") in NEW
+        assert same(call(*case, 1), call(*case, np.array(1))) or name in ("max", "min")  # which compare with an array
     if not takes(*case, (0, 1)):
         for several in ((0, 1), [0, 1]):
             with pytest.raises((TypeError, ValueError, RuntimeError), match="dim") as found:

@@ -123,7 +123,7 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Array:
             and type(a := x.array) is np.ndarray is type(b := y.array)
             and a.ndim == b.ndim > 0
         ):
-            return Append.of(x, y, axis=0 if dim == 0 else normalize_axis(dim, a.ndim, "cat"))
+            return Append.of(x, y, axis=0 if type(dim) is int and dim == 0 else normalize_axis(dim, a.ndim, "cat"))
     xs = _sequence(tensors, "cat")
     shapes = [shape_of(x) for x in xs]
     if not all(shapes):

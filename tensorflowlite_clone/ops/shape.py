@@ -257,7 +257,8 @@ def _squeeze(input: Array, dim: int | Sequence[int] | None = None, *more: int) -
 @public("flatten")
 def _flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     """The axes from ``start_dim`` to ``end_dim`` made one."""
-    return Reshape.of(input, shape=_flat_shape(shape_of(input), start_dim, end_dim))
+    find = _flat_shape if type(start_dim) is int is type(end_dim) else _flat_shape.__wrapped__
+    return Reshape.of(input, shape=find(shape_of(input), start_dim, end_dim))
 
 
 @lru_cache(maxsize=256)
