@@ -9,6 +9,7 @@ as accurate, because ``exp(x)`` has no subtraction's rounding in it. Rows whose 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -40,6 +41,7 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 _PLAIN_LIMIT = {"f": 40.0, "d": 300.0}  # exp of it, times any row length, is far from overflow
 _PLAIN_SUM = 1e-6  # a smaller sum of plain exponentials lost its small terms to underflow
 _SMALL = 1_024  # elements up to which plain NumPy, on all of it at once, costs less than anything that is more clever
+_SMALL_LOSS = 8_192  # the same for cross-entropy
 #: Elements from which on compiled twins win.
 FEW = 1_024
 _COST = 1.2e-9  # seconds per element of an exponential and three passes
@@ -383,8 +385,10 @@ def cross_entropy(
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
     weights = _row_weights(x, labels, valid, weight)
-    if x.size <= _SMALL and weights is None and not label_smoothing and reduction != "none":
-        return QUIET.copy().run(_small_cross_entropy, x, labels, rows if reduction == "mean" else 1)
+    if 0 < x.size <= _SMALL_LOSS and weights is None and not label_smoothing and reduction != "none":
+        loss: NDArray | None = QUIET.copy().run(_small_cross_entropy, x, labels, rows if reduction == "mean" else 1)
+        if loss is not None:
+            return loss
     logits = np.ascontiguousarray(x)
     losses = np.empty(rows, x.dtype)
 
@@ -412,22 +416,31 @@ def cross_entropy(
 
 
 @lru_cache(maxsize=64)
-def _numbers(n: int) -> NDArray:
-    """0 to n - 1, not to be written to."""
-    numbers = np.arange(n)
-    numbers.flags.writeable = False
-    return numbers
+def _starts(rows: int, classes: int) -> NDArray:
+    """Where each row starts in the flat matrix, not to be written to."""
+    starts = np.arange(0, rows * classes, classes)
+    starts.flags.writeable = False
+    return starts
 
 
-def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray:
-    """The summed losses of some rows, divided."""
-    top = np.maximum.reduce(x, axis=1, keepdims=True)
-    if not np.isfinite(top).all():
-        top = _finite_shift(top)
-    sums = np.add.reduce(np.exp(x - top), axis=1)
-    losses = top[:, 0] - x[_numbers(len(x)), labels]
-    losses += np.log(sums, out=sums)
-    return np.asarray(np.add.reduce(losses) / x.dtype.type(divisor))
+def _small_cross_entropy(x: NDArray, labels: NDArray, divisor: int) -> NDArray | None:
+    """The summed losses of some rows, divided; None where that is not finite."""
+    z = np.subtract(x, row_max(x)[:, None], order="C")
+    hit = z.take(np.add(_starts(*x.shape), labels, dtype=np.intp, casting="unsafe"))
+    logs = row_sum(np.exp(z, out=z))
+    np.log(logs, out=logs)
+    logs -= hit
+    total = np.add.reduce(logs)
+    return np.asarray(total / x.dtype.type(divisor)) if math.isfinite(total) else None
+
+
+def _small_cross_entropy_grad(x: NDArray, labels: NDArray, pull: float) -> NDArray:
+    """The gradient, where each row is pulled alike."""
+    out = np.empty(x.shape, x.dtype)
+    sums = _exp_rows(x, out)
+    out *= np.divide(pull, sums, out=sums)[:, None]
+    out.reshape(-1)[np.add(_starts(*x.shape), labels, dtype=np.intp, casting="unsafe")] -= x.dtype.type(pull)
+    return out
 
 
 @twin(64, "f", at=1)
@@ -451,12 +464,8 @@ def cross_entropy_grad(
     _check_reduction(reduction)
     labels, valid = _labels(x, target, ignore_index)
     rows, classes = x.shape
-    if 0 < x.size <= _SMALL and valid is weight is None and not label_smoothing and reduction != "none":
-        out = softmax(x, -1)
-        pull = float(g) / (rows if reduction == "mean" else 1)
-        out *= pull
-        out[_numbers(rows), labels] -= pull
-        return out
+    if 0 < x.size <= _SMALL_LOSS and valid is weight is None and not label_smoothing and reduction != "none":
+        return QUIET.copy().run(_small_cross_entropy_grad, x, labels, float(g) / (rows if reduction == "mean" else 1))
     out = np.empty((rows, classes), x.dtype)
     if not out.size:
         return out

@@ -131,9 +131,9 @@ class _BatchNorm(_NormBase):
         mean, var = (self.running_mean, self.running_var) if track else (None, None)
         out = F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum, self.eps)
         if counted is not None:
-            held = counted.array
-            if type(held) is np.ndarray and not counted.level and counted.node is None and held.flags.writeable:
-                held += 1
+            plain = type(counted) is Tensor and type(counted.array) is np.ndarray and not counted.level and counted.node is None
+            if plain and counted.array.flags.writeable:
+                np.add(counted.array, 1, out=counted.array, casting="unsafe")
                 counted.changed("batch_norm")
             else:
                 with no_grad():

@@ -11,6 +11,7 @@ from tensorflowlite_clone.kernels.norm import (
     batch_norm,
     batch_norm_grad,
     batch_norm_stats,
+    batch_norm_train,
     layer_norm,
     layer_norm_grad,
 )
@@ -104,6 +105,9 @@ def test_batch_norm_equals_its_formula(shape: tuple[int, ...], affine: bool, dty
     y = batch_norm(x, mean, var, w, b, EPS)
     assert mean.dtype == var.dtype == y.dtype == dtype
     np.testing.assert_allclose(y, batch_oracle(exact, w, b), rtol=tolerance, atol=tolerance)
+    for found, part in zip(batch_norm_train(x, w, b, EPS), (y, mean, var), strict=True):
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, part, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("shape", BATCH)
