@@ -228,7 +228,7 @@ def _add(entry: list[Any], g: Any) -> None:
     else:
         if type(g) is Placed:
             total = g.added(*entry[1:])
-        elif repeats(g) and repeats(entry[1]) and entry[1].dtype == g.dtype:
+        elif type(g) is ndarray and g.base is not None and repeats(g) and repeats(entry[1]) and entry[1].dtype == g.dtype:
             total = Repeated(entry[1], g)
         else:
             total = entry[1] + g

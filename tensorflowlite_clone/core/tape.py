@@ -253,7 +253,7 @@ class Repeated:
 
 def repeats(g: Any) -> bool:
     """Whether a gradient is a large array that takes less memory than elements, as `kernels.reduce.spread` gives."""
-    return type(g) is ndarray and g.base is not None and g.size > SMALL and 0 in g.strides
+    return type(g) is ndarray and g.size > SMALL and 0 in g.strides
 
 
 def _once(g: ndarray) -> ndarray:

@@ -11,6 +11,7 @@ together for each row, an axis is summed (``np.add.reduceat`` would take longer 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -273,14 +274,27 @@ def gather(x: NDArray, index: NDArray, axis: int) -> NDArray:
     """
     if not axis or x.ndim != index.ndim or index.shape[0] > x.shape[0]:
         return _gathered(x, index, axis)
-    one = partial(_gathered, axis=axis)
-    return np.asarray(joined(one, x[: index.shape[0]], index, axis=0, cost=index.size * _PLACE, blas=False))
+    some = partial(_in_blocks, partial(_gathered, axis=axis), shape=index.shape[1:])
+    return np.asarray(joined(some, x[: index.shape[0]], index, axis=0, cost=index.size * _PLACE, blas=False))
+
+
+def _in_blocks(work: Callable[[NDArray, NDArray], NDArray], x: NDArray, index: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """``work`` on some slices along the first axis at a time, so that their places in flat memory stay in the cache: (n, *shape)."""
+    step = max(1, CHUNK // max(math.prod(index.shape[1:]), 1))
+    if len(index) <= step:
+        return work(x, index)
+    out = np.empty((len(index), *shape), x.dtype)
+    for i in range(0, len(index), step):
+        out[i : i + step] = work(x[i : i + step], index[i : i + step])
+    return out
 
 
 def _gathered(x: NDArray, index: NDArray, axis: int) -> NDArray:
     """`gather` on one thread."""
     flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
-    return np.asarray(x[full_index(index, axis)] if flat is None else np.take(x, flat))
+    return np.asarray(
+        x[full_index(index, axis)] if flat is None else np.take(x, flat, mode="clip")
+    )  # checked above: clipping is the quickest
 
 
 @twin(64)
@@ -298,7 +312,8 @@ def scatter_add(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) ->
     def some(x: NDArray, index: NDArray) -> NDArray:
         return _scattered(x, index, axis, (len(x), *size[1:]))
 
-    return np.asarray(joined(some, x, index, axis=0, cost=index.size * _PLACE, blas=False))
+    blocks = partial(_in_blocks, some, shape=tuple(size[1:]))
+    return np.asarray(joined(blocks, x, index, axis=0, cost=index.size * _PLACE, blas=False))
 
 
 def _scattered(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> NDArray:
@@ -311,6 +326,8 @@ def _scattered(x: NDArray, index: NDArray, axis: int, size: tuple[int, ...]) -> 
         with np.errstate(all="ignore"):
             np.add.at(out, flat.reshape(-1), x.reshape(-1))
         return out.reshape(size)
+    if x.shape == index.shape:
+        return add_rows(math.prod(size), flat.reshape(-1), x.reshape(-1, 1)).reshape(size)
     return put_add((math.prod(size),), flat, x).reshape(size)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorflowlite_clone.kernels.scatter import add_rows, put_add, within
+from tensorflowlite_clone.kernels.scatter import add_rows, gather, put_add, scatter_add, within
 
 
 def add_at(shape: tuple[int, ...], index: Any, values: np.ndarray) -> np.ndarray:
@@ -183,3 +183,30 @@ def test_within_says_whether_all_places_are_there(values: list[int], dtype: str)
     inside = all(0 <= v < 5 for v in a.tolist())
     for b in (a, a[::-1], np.repeat(a, 2)[::2]):
         assert within(b, 5) is inside or (not b.dtype.isnative and not within(b, 5))  # those are looked at more closely
+
+
+@pytest.mark.parametrize(
+    ("shape", "at", "axis"),
+    [
+        ((300, 1000), (300, 1000), 1),
+        ((301, 7, 70), (290, 900, 70), 1),
+        ((5, 9, 40_000), (5, 9, 40_001), 2),
+        ((3, 200_000), (2, 150_000), 1),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_large_indices_along_an_axis_go_by_blocks(shape: tuple[int, ...], at: tuple[int, ...], axis: int, turned: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(-8, 9, shape).astype("f")
+    index = rng.integers(0, shape[axis], at)
+    if turned:  # another layout in memory
+        x = np.asfortranarray(x)
+    np.testing.assert_array_equal(gather(x, index, axis), np.take_along_axis(x[: at[0]], index, axis))
+    values = rng.integers(-8, 9, at).astype("f")
+    size = (at[0], *shape[1:])
+    places = tuple(np.ogrid[tuple(slice(n) for n in at)][i] if i != axis else index for i in range(len(at)))
+    np.testing.assert_array_equal(scatter_add(values, index, axis, size), add_at(size, places, values))
+    index[(-1,) * len(at)] = shape[axis]
+    for wrong in (lambda: gather(x, index, axis), lambda: scatter_add(values, index, axis, size)):
+        with pytest.raises(IndexError):
+            wrong()
