@@ -26,6 +26,8 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 EARLY = 200
 #: What twins compute in; everything else, also in another order of bytes, is left to the kernels.
 DTYPES = {"f": np.dtype(np.float32), "d": np.dtype(np.float64)}
+#: What a number's place may hold, and is not looked at.
+NUMBERS = frozenset({int, float, bool, str, tuple, type(None)})
 
 
 class _State:
@@ -123,9 +125,12 @@ def twin(elements: int, letters: str = "fd", at: int = 0) -> Callable[[Kernel], 
                 function = ready.get(dtype)
                 if function is not None or dtype in dtypes:
                     for a in (*arguments, *settings.values()) if settings else arguments:
-                        if a is x or not isinstance(a, ndarray) or (other := a.dtype) is dtype or other == dtype:
+                        if a is x or type(a) in NUMBERS:
                             continue
-                        if other.kind in "fcV" or not other.isnative:
+                        if not isinstance(a, ndarray):
+                            if hasattr(a, "__array__") and not isinstance(a, np.generic):
+                                break  # what is no number but would be read as one: the kernel refuses it
+                        elif (other := a.dtype) is not dtype and other != dtype and (other.kind in "fcV" or not other.isnative):
                             break
                     else:
                         result = own.first(dtype, *arguments, **settings) if function is None else function(*arguments, **settings)

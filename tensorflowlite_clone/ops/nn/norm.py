@@ -368,7 +368,7 @@ def _batch_norm(
         return _affine(x, weight, bias)
     if n == 1:
         raise ShapeError(f"batch_norm: training needs more than one value per channel: the input is {shape}; use a larger batch or eval()")
-    out, mean, var = BatchNorm.of(x, weight, bias, eps=eps)
+    out, mean, var = BatchNorm.of(x, weight, bias, eps=number(eps, "batch_norm", "eps"))
     for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, n / (n - 1))):
         if running is not None:
             _move("batch_norm", running, now, momentum, factor)
