@@ -37,13 +37,16 @@ _COPY_WIDTH = 16  # row length from which looking for rows that are hit once pay
 
 
 def within(indices: NDArray, n: int) -> bool:
-    """Whether all integers are in ``[0, n)``, in one pass: as unsigned ones negative numbers are the largest.
+    """Whether all integers are in ``[0, n)``; of most in one pass: as unsigned ones negative numbers are the largest.
 
-    >>> within(np.array([0, 2]), 3), within(np.array([-1]), 3)
-    (True, False)
+    >>> within(np.array([0, 2]), 3), within(np.array([-1]), 3), within(np.array([-1], np.int8), 300)
+    (True, False, False)
     """
-    unsigned = indices.view(f"u{indices.itemsize}") if indices.dtype.kind == "i" and indices.dtype.isnative else indices
-    return (not unsigned.size or int(unsigned.max()) < n) and (unsigned is not indices or indices.dtype.kind == "u")
+    if not indices.size:
+        return True
+    if indices.dtype.kind == "i" and indices.dtype.isnative and n <= 1 << 8 * indices.itemsize - 1:
+        return int(indices.view(f"u{indices.itemsize}").max()) < n
+    return int(indices.min()) >= 0 and int(indices.max()) < n
 
 
 def _checked_rows(rows: int, indices: NDArray, op: str) -> NDArray:
