@@ -51,7 +51,7 @@ def workloads(run: dict[str, Any]) -> str:
         "[benchmarks/README.md](../benchmarks/README.md). A ratio is PyTorch's time by ours: **above 1, ours is faster**. First steps,",
         "in ms, include what is loaded or prepared once. Operations: [operation_speed.md](operation_speed.md).",
         "",
-        f"Machine: {machine['cpu']}, {machine['threads']} threads, Python {machine['python']}, NumPy {machine['numpy']},",
+        f"Machine: {machine['cpu']}, {threads(machine)}, Python {machine['python']}, NumPy {machine['numpy']},",
         f"{machine['blas']}; packages {versions}; {machine['time'][:10]}; {effort(rows)}"
         + ("" if control is None else f" The control, which should be 1: {control['ratio']:.2f}."),
         *(["", "**The machine was noisy**: no ratio can be trusted further than the control's spread."] if run["noisy"] else []),
@@ -113,12 +113,13 @@ def allowed(found: dict[str, Any], run: dict[str, Any]) -> str:
     """How much of the machine's limit each workload reaches."""
     rate = found["rates"]
     products = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {kind}" for kind, value in rate["arithmetic"].items())
-    copies = ", ".join(f"{value / 1e9:.0f} GB/s of {int(size) // 1024} KiB" for size, value in rate["bytes"].items())
+    copies = ", ".join(f"{value / 1e9:.0f} of {int(size) // 1024} KiB" for size, value in rate["bytes"].items())
     return "\n".join([
         "## What the machine allows",
         "",
         "The arithmetic of products and convolutions and the bytes that operations read and write, as PyTorch's operations one by one,",
-        f"at the rates of NumPy here (`python -m benchmarks.limits`): products {products}; copies {copies}.",
+        "at the rates of NumPy here (`python -m benchmarks.limits`): products",
+        f"{products}; copies, in GB/s: {copies}.",
         "What each side reaches is the larger of both limits by its time: more than 100 % where operations are joined, far less where",
         f"calls are what counts. {machine(found)}.",
         "",
@@ -198,10 +199,15 @@ def imports(run: dict[str, Any]) -> str:
     ])  # fmt: skip
 
 
+def threads(environment: dict[str, Any]) -> str:
+    """How many of them."""
+    return "1 thread" if environment["threads"] == 1 else f"{environment['threads']} threads"
+
+
 def machine(run: dict[str, Any]) -> str:
     """Where a file's figures come from, in one phrase."""
     found = run["environment"]
-    return f"Machine: {found['cpu']}, {found['threads']} threads, Python {found['python']}, NumPy {found['numpy']}; {found['time'][:10]}"
+    return f"Machine: {found['cpu']}, {threads(found)}, Python {found['python']}, NumPy {found['numpy']}; {found['time'][:10]}"
 
 
 def markdown(cells: list[list[str]]) -> list[str]:

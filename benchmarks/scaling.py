@@ -87,14 +87,14 @@ def growth(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Time above, memory below, one column for each curve; raises `ImportError` without matplotlib."""
-    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(10, 6))
+    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots(2, len(CURVES), sharex="col", squeeze=False)
     for column, what in enumerate(CURVES):
         points = [row for row in rows if row["what"] == what]
         for line, (key, scale, unit) in enumerate([("seconds", 1e3, "ms per step"), ("workload_mb", 1.0, "MB")]):
             for side, package in PACKAGES.items():
                 axes[line, column].loglog([r["value"] for r in points], [r[side][key] * scale for r in points], "o-", label=package)
-            axes[line, column].set_ylabel(unit)
+            axes[line, 0].set_ylabel(unit)
         axes[1, column].set_xlabel(what)
     axes[0, 0].legend(fontsize=8)
     figure.savefig(path, dpi=100, bbox_inches="tight")
