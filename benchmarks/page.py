@@ -16,7 +16,7 @@ from typing import Any
 from . import footprint, groups, limits, peers, scaling
 from .harness import ROOT, WITH_FAST
 from .problems import PROBLEMS
-from .report import compiled, first_ms
+from .report import compiled, first_ms, threads
 from .workloads import CONTROL, GROUPS, load, names
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -197,11 +197,6 @@ def imports(run: dict[str, Any]) -> str:
         *markdown(footprint.cells(run["rows"])),
         "",
     ])  # fmt: skip
-
-
-def threads(environment: dict[str, Any]) -> str:
-    """How many of them."""
-    return "1 thread" if environment["threads"] == 1 else f"{environment['threads']} threads"
 
 
 def machine(run: dict[str, Any]) -> str:

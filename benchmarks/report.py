@@ -122,11 +122,16 @@ def environment(threads: int | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def threads(machine: dict[str, Any]) -> str:
+    """How many of them a run had."""
+    return "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
+
+
 def describe(machine: dict[str, Any]) -> str:
     """The machine in two lines, with a third when it is busy already."""
     load = machine["load"]
     text = (
-        f"{machine['cpu']}, {machine['cores_available']} of {machine['cores']} cores, {machine['threads']} threads, "
+        f"{machine['cpu']}, {machine['cores_available']} of {machine['cores']} cores, {threads(machine)}, "
         f"load {'unknown' if load is None else f'{load[0]:.2f}'}\n"
         f"Python {machine['python']}, NumPy {machine['numpy']}, {machine['blas']}"
     )
