@@ -82,8 +82,11 @@ def workloads(run: dict[str, Any]) -> str:
 
 
 def effort(rows: list[dict[str, Any]]) -> str:
-    """How much was run."""
-    return f"{len(rows[0]['ours'])} pairs of processes each; {sum(row['name'] != CONTROL for row in rows)} of {len(names()) - 1} workloads."
+    """How much was run, and what of it less often."""
+    pairs = {row["name"]: len(row["ours"]) for row in rows}
+    most = max(pairs.values())
+    fewer = "".join(f", {n} of {name}" for name, n in pairs.items() if n < most)
+    return f"{most} pairs of processes each{fewer}; {sum(name != CONTROL for name in pairs)} of {len(names()) - 1} workloads."
 
 
 def means(rows: list[dict[str, Any]]) -> list[list[str]]:
