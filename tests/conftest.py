@@ -96,7 +96,7 @@ def pytest_configure(config):
 
 
 #: What tests compare with where it is installed: the extra ``reference``.
-REFERENCES = ("torch", "jax", "scipy", "safetensors", "sklearn", "PyTorch", "JAX", "SciPy", "scikit-learn")
+REFERENCES = ("torch", "jax", "scipy", "safetensors", "sklearn", "PyTorch", "JAX", "SciPy", "scikit-learn", "PyYAML")
 
 
 def not_compared(reports) -> list[str]:
