@@ -295,9 +295,9 @@ def _in_blocks(work: Callable[[NDArray, NDArray], NDArray], x: NDArray, index: N
 def _gathered(x: NDArray, index: NDArray, axis: int) -> NDArray:
     """`gather` on one thread."""
     flat = flat_index(index, axis, x.shape) if index.size >= WORTH else None
-    return np.asarray(
-        x[full_index(index, axis)] if flat is None else np.take(x, flat, mode="clip")
-    )  # checked above: clipping is the quickest
+    if flat is None:
+        return np.asarray(x[full_index(index, axis)])
+    return np.asarray(np.take(x, flat, mode="clip"))  # all are in range, and clipping is the quickest
 
 
 @twin(64)

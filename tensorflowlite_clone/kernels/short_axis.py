@@ -45,9 +45,8 @@ def _short(ufunc: np.ufunc, x: NDArray, y: NDArray, length: int) -> NDArray:
     if both.size < _WORTH or whole or shape[-1] != length or len(shape) < 2 or shape[-2] < 2:
         return np.asarray(ufunc(x, y))
     x, y = (a[..., :1] if a.ndim and not a.strides[-1] else a for a in (x, y))  # what was broadcast is one column
-    if length > 4 or (
-        length != 3 if x.shape[-1:] == y.shape[-1:] else length * x.itemsize == 32
-    ):  # 3: `np.repeat` has copies of 1, 2, 4, 8, 16, 32 bytes
+    # `np.repeat` has copies of 1, 2, 4, 8, 16 and 32 bytes, so pieces of three elements are not worth repeating
+    if length > 4 or (length != 3 if x.shape[-1:] == y.shape[-1:] else length * x.itemsize == 32):
         return np.asarray(ufunc(_spread(x, shape), _spread(y, shape)))
     out = np.empty(shape, x.dtype)
     for i in range(length):
