@@ -225,14 +225,14 @@ def _add(entry: list[Any], g: Any) -> None:
     """One gradient more for the node of ``entry``; in place where the engine owns the sum, which a NumPy scalar or a box never is."""
     if entry[2] and type(g) is ndarray:
         np.add(entry[1], g, out=entry[1])
+        return
+    if type(g) is Placed:
+        total = g.added(*entry[1:])
+    elif type(g) is ndarray and g.base is not None and repeats(g) and repeats(entry[1]) and entry[1].dtype == g.dtype:
+        total = Repeated(entry[1], g)
     else:
-        if type(g) is Placed:
-            total = g.added(*entry[1:])
-        elif type(g) is ndarray and g.base is not None and repeats(g) and repeats(entry[1]) and entry[1].dtype == g.dtype:
-            total = Repeated(entry[1], g)
-        else:
-            total = entry[1] + g
-        entry[1], entry[2] = total, type(total) is ndarray
+        total = entry[1] + g
+    entry[1], entry[2] = total, type(total) is ndarray
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

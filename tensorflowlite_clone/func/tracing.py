@@ -19,10 +19,10 @@ from .._errors import OperandError
 from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
 from ..core.dtype_names import DTYPES, dtype
-from ..core.levels import constant_value
+from ..core.levels import constant_value, untaped
 from ..core.plain import plain_array
 from ..core.size import SIZES, Size
-from ..core.tensor import Taped, Tensor
+from ..core.tensor import Tensor
 from ..core.views import lineage_of, look
 from .arguments import Kind, begin, raised_height
 from .faces import FACES, Faced
@@ -70,9 +70,7 @@ class Trace:
         """The number of a value, or a constant."""
         if isinstance(x, Traced) and x.level == self.level:
             return x.symbol
-        while isinstance(x, Taped):
-            x = x.array
-        return x
+        return untaped(x)
 
 
 class Traced(Inside):

@@ -16,7 +16,7 @@ from ..._errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of, spread, spread_all
 from ...core.families import Elementwise, General, Inexact
-from ...core.levels import all_values, number
+from ...core.levels import all_values, number, untaped
 from ...core.operation import fused
 from ...core.publish import public, to_operand, to_operands
 from ...core.tensor import Taped
@@ -43,8 +43,7 @@ class CrossEntropy(General):
 
     @fused(kernels.cross_entropy_grad)
     def grad_x(g, x, target, weight, ignore_index, reduction, label_smoothing):
-        while isinstance(target, Taped):  # labels have no derivative
-            target = target.array
+        target = untaped(target)  # labels have no derivative
         dtype, classes = np.dtype(x.dtype), x.shape[1]
         column = np.expand_dims(target, 1)
         if weight is None and not label_smoothing and np.all(np.not_equal(all_values(target), ignore_index)):  # all count alike
