@@ -153,6 +153,10 @@ def _run(
     cell, lead = CELLS[kind], out.shape[:-2]
     size = p.w_hh.shape[-2] // cell.gates
     turned = _by_gate(p.w_hh, cell.gates).mT
+    if len(sizes) == 1 and p.w_hr is None:  # a cell: nothing to go through, nor to share
+        product = np.matmul(p.h[..., None, :, :], turned)
+        cell.step(whole, product, p.h, cells if p.c is None else p.c, out, cells, own, 0, sizes[0])
+        return
     turned = turned if len(sizes) < FEW else np.ascontiguousarray(turned)  # a quarter faster, but for the copy
     packed = bool(sizes) and sizes[0] != sizes[-1]
 

@@ -387,16 +387,15 @@ class RNNCellBase(Layer):
         """The next states, from zeros where none are given."""
         op = type(self).__name__
         x = to_operand(input, op)
-        if len(shape_of(x)) not in (1, 2):
-            raise ShapeError(f"{op}: input must be (N, I) or (I): it is {tuple(shape_of(x))}")
+        shape = shape_of(x)
+        if len(shape) not in (1, 2):
+            raise ShapeError(f"{op}: input must be (N, I) or (I): it is {tuple(shape)}")
+        expected = (*shape[:-1], self.hidden_size)
         if states is None:
-            states = [np.zeros((*shape_of(x)[:-1], self.hidden_size), numpy_dtype(x.dtype))] * (2 if kind == "lstm" else 1)
+            states = [np.zeros(expected, numpy_dtype(x.dtype))] * (2 if kind == "lstm" else 1)
         for s in states:
-            if shape_of(s) != (*shape_of(x)[:-1], self.hidden_size):
-                raise ShapeError(
-                    f"{op}: the state must be {(*shape_of(x)[:-1], self.hidden_size)} for an input of {tuple(shape_of(x))}: it is "
-                    f"{tuple(shape_of(s))}"
-                )
+            if shape_of(s) != expected:
+                raise ShapeError(f"{op}: the state must be {expected} for an input of {tuple(shape)}: it is {tuple(shape_of(s))}")
         return step(op, kind, x, states, [self.weight_ih, self.weight_hh], [self.bias_ih, self.bias_hh])
 
     def extra_repr(self) -> str:

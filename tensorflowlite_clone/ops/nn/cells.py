@@ -11,11 +11,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of
 from ...core.publish import public, to_operand
+from ...core.tensor import Tensor
 from ...kernels.recurrent import GATES
 from ..cast import Clone
 from ..shape import Reshape
@@ -40,6 +42,11 @@ def _rows(op: str, kind: str, shapes: tuple[Any, ...], dtypes: tuple[Any, ...]) 
     return math.prod(x[:-1])
 
 
+def _unsaved(a: Array) -> bool:
+    """Whether no node has saved it: a plain array, or the tensor of one that is on no tape."""
+    return type(a) is ndarray or (type(a) is Tensor and a.node is None and type(a.array) is ndarray)
+
+
 def step(
     op: str, kind: str, input: Array, states: Sequence[Array], weights: Sequence[Array], biases: Sequence[Array | None]
 ) -> list[Array]:
@@ -54,7 +61,8 @@ def step(
     if len(shape) != 2:
         given[:count] = [Reshape.of(a, shape=(n, shape_of(a)[-1])) for a in given[:count]]
     found = Recurrence.of(*given, kind=kind, sizes=(n,), reverse=False)
-    own = [Clone.of(a) for a in found[: len(states)]]  # what the node saved stays its own where users change their result in place
+    # what a node saved stays its own where users change their result in place
+    own = [a if _unsaved(a) else Clone.of(a) for a in found[: len(states)]]
     return own if len(shape) == 2 else [Reshape.of(a, shape=shape) for a in own]
 
 
