@@ -236,19 +236,21 @@ def log_softmax_grad(g: NDArray, ans: NDArray, axis: int) -> Any:
 
 
 @compiled
-def _exp_sums(x: NDArray, out: NDArray, shift: NDArray, sums: NDArray) -> None:
-    """``out`` may have no elements, where nobody asks for the exponentials."""
+def _exp_sums(x: NDArray, shift: NDArray, sums: NDArray) -> None:
+    for i in range(sums.size):
+        m = finite_top(x[i])
+        shift[i], sums[i] = m, exp_sum(x[i], m)
+
+
+@compiled
+def _exp_and_sums(x: NDArray, shift: NDArray, sums: NDArray) -> None:
+    """The exponentials take the place of ``x``: a loop that gets one memory under two names is not vectorised, four times slower."""
     for i in range(sums.size):
         row = x[i]
         m = finite_top(row)
-        shift[i] = m
-        if out.size:
-            o = out[i]
-            for j in range(o.size):
-                o[j] = exp(row[j] - m)
-            sums[i] = row_sum(o)
-        else:
-            sums[i] = exp_sum(row, m)
+        for j in range(row.size):
+            row[j] = exp(row[j] - m)
+        shift[i], sums[i] = m, row_sum(row)
 
 
 @samples(lambda draw, n, c: [(draw(n, 9 * c), None), (draw(n, 9 * c), draw(n, 9 * c))])
@@ -258,7 +260,12 @@ def exp_sums(x: NDArray, out: NDArray | None) -> Any:
     if c < _FEWEST or not (out is None or out.flags.carray):
         return NotImplemented
     shift, sums = np.empty(n, x.dtype), np.empty(n, x.dtype)
-    _exp_sums(plain(x), np.empty((0, 0), x.dtype) if out is None else out, shift, sums)
+    if out is None:
+        _exp_sums(plain(x), shift, sums)
+        return shift, sums
+    if out is not x:
+        out[...] = x
+    _exp_and_sums(out, shift, sums)
     return shift, sums
 
 
