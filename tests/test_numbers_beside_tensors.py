@@ -6,6 +6,8 @@ off by 1e-8. Every call of ``tests/samples/`` is asked, each operand in turn a n
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from samples import collect
@@ -62,3 +64,31 @@ def test_equal_numbers_are_found():
     assert tl.isin(tl.tensor([44, 2], dtype=tl.int8), 300).tolist() == [False, False]
     assert tl.searchsorted(tl.tensor([1, 2]), 1.5).item() == 1
     assert tl.searchsorted(tl.tensor([1, 2], dtype=tl.int8), 300).item() == 2
+
+
+@pytest.mark.parametrize("dtype", [tl.bool, tl.uint8, tl.int8, tl.int64, tl.float16, tl.float32, tl.float64, tl.bfloat16])
+@pytest.mark.parametrize("number", [0, 1, True, 127, 128, -1, 300, 1 << 40, 2**24 + 1, 10**30, 10**400, 0.5, 1e-9, 1e6, float("nan"), 1j])
+def test_compiled_comparisons_and_arithmetic_say_what_the_general_calls_say(dtype, number):
+    pytest.importorskip("ml_dtypes") if dtype is tl.bfloat16 else None
+    x = tl.tensor([0, 1, 3, 100], dtype=dtype)
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "floordiv", "mod", "pow", "and", "or", "lshift"):
+        for operator in (f"__{name}__", f"__r{name}__"):
+            if hasattr(x, operator):
+                with np.errstate(all="ignore"):
+                    watched = ended(x, operator, number, tl.autograd.graph.saved_tensors_hooks(pass_on, pass_on))
+                    assert ended(x, operator, number, tl.no_grad()) == ended(x, operator, number, tl.no_grad()) == watched
+
+
+def ended(x, operator, number, mode):
+    """What a call gives, or which error; observers, as hooks of saved tensors, are told by the general calls."""
+    with mode, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = getattr(x, operator)(number)
+        except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
+            return type(error), str(error)
+    return found if found is NotImplemented else (found.dtype, repr(found.tolist()))
+
+
+def pass_on(x):
+    return x

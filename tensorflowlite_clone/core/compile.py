@@ -76,7 +76,7 @@ def _replace(op: type[Operation], name: str | None, fast: Callable[..., Any]) ->
 
 def specialise(op: type[Operation]) -> None:
     """Replace ``op.of``, and the operator methods that lead to it, by compiled twins."""
-    if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS or not op.rules:
+    if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS:
         return
     with observe.lock:  # observers of other threads may come and go
         if _aside:
@@ -99,7 +99,7 @@ def _specialise(op: type[Operation]) -> None:
         if name.startswith("__r"):
             twin = _reflected(op, scope, name)
         elif operator:
-            twin = _same_call(fast, operator_of(op, operator))
+            twin = _same_call(fast, method)
         else:
             twin = _same_call(fast, slow, op.called)
         _twins.append((op, name, method, _named(twin, op, name)))
@@ -139,8 +139,8 @@ def _reflected(op: type[Operation], scope: dict[str, Any], name: str) -> Callabl
 
 def source_of(op: type[Operation]) -> str:
     """The text of the compiled call of ``op``, and of its step where all its arrays need gradients, for reading."""
-    needs = op.differentiable_mask
-    return f"{_call_source(op, range(len(op.names)))}\n\n\n{_step_source(Plan(op, needs, needs, len(op.names)))}"
+    needs, call = op.differentiable_mask, _call_source(op, range(len(op.names)))
+    return f"{call}\n\n\n{_step_source(Plan(op, needs, needs, len(op.names)))}" if needs else call
 
 
 def _scope_of(op: type[Operation]) -> dict[str, Any]:
@@ -201,6 +201,8 @@ def _call_source(op: type[Operation], order: Any) -> str:
         lines += [f"    if {'plain' if k == 1 else f'plain and {own[0]}'}: a0.show(out)"]
         lines += [f"    elif {'not plain' if k == 1 else own[0]}: look(a0, out, op, {params})"]
     differentiable = [i for i in range(k) if op.differentiable_mask >> i & 1]
+    if not differentiable:
+        return "\n".join([*lines, "    out.node = None", "    return out"])
     some = " or ".join(f"n{i} is not None" for i in differentiable)
     lines += [f"    if ({some}) and state.grad_enabled:", "        node = out.node = new_node(op)", "        node.seq = next_serial()"]
     lines += _cases(op, differentiable, 0, "        ")
@@ -222,9 +224,7 @@ def _fetch(op: type[Operation]) -> list[str]:
     """
     promoted = [i for i, n in enumerate(op.names) if op.promotion and (op.promoted is None or n in op.promoted)]
     if len(op.names) == 1:
-        checks = ["d0.dtype.kind == 'f'"] * op.real_only
-        if op.promotion == "inexact" and not op.real_only:
-            checks = ["(n0 is not None or d0.dtype.kind == 'f')"]
+        checks = _kind(op, "n0 is not None")
         if not (op.is_view or op.any_dtype):
             checks += [COMPUTES.format(0)]
         test = f"if {' and '.join(checks)}: " if checks else ""
@@ -239,12 +239,8 @@ def _fetch(op: type[Operation]) -> list[str]:
 
 def _fetch_two(op: type[Operation]) -> list[str]:
     """The same for two operands of one dtype, of which one may be a number, an array, or a value of an outer transform."""
-    alike = "(d0.dtype is d1.dtype or d0.dtype == d1.dtype) and "
-    if op.real_only:
-        alike += "d0.dtype.kind == 'f' and "
-    elif op.promotion == "inexact":
-        alike += "(n0 is not None or n1 is not None or d0.dtype.kind == 'f') and "
-    alike += COMPUTES.format(0)
+    kinds = _kind(op, "n0 is not None or n1 is not None")
+    alike = " and ".join(["(d0.dtype is d1.dtype or d0.dtype == d1.dtype)", *kinds, COMPUTES.format(0)])
     below = "a{0}.level < a{1}.level"
     alone = "; single = True" * _even(op)
     lines = [
@@ -268,14 +264,23 @@ def _fetch_two(op: type[Operation]) -> list[str]:
     reverse += [f"        {TAKE.format(1)}; {GIVEN.format(0)}", f"        if {alike}: mask = 2; level = a1.level; plain = False"]
     reverse += ["    elif isinstance(a1, Taped) and type(a0) is ndarray:", f"        {TAKE.format(1)}; {GIVEN.format(0)}"]
     reverse += [f"        if {alike}: {beside.format(2, 1)}"]
-    if op.numbers_allowed:
-        # float16 beside a number outside its range is for the slow path: see ``short.py``.
-        fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW}))"
+    if op.numbers_allowed or not op.rules:
+        # float16 beside a number outside its range is for the slow path: see ``short.py``; so are integers that a dtype may not hold.
+        fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW})"
+        whole = " or (type(a{1}) is int and d{0}.dtype.kind in 'iu'" + " and 0 <= a{1} < 128" * op.wraps + ")"
+        fits += whole * (op.promotion == "same") + ")"
         lines += [f"        elif (type(a1) is float or type(a1) is int) and {fits.format(0, 1)}:"]
         lines += [f"            {GIVEN.format(1)}; {beside.format(1, 0)}{alone}"]
         number = ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {TAKE.format(1)}"]
         reverse = [*number, f"        if {fits.format(1, 0)}: {GIVEN.format(0)}; {beside.format(2, 1)}{alone}", *reverse]
     return lines + array + reverse
+
+
+def _kind(op: type[Operation], recorded: str) -> list[str]:
+    """The condition on the dtype, if any: integers that become floats are for the slow path, and complex numbers that it refuses."""
+    if op.promotion == "inexact":
+        return ["d0.dtype.kind == 'f'" if op.real_only else f"({recorded} or d0.dtype.kind == 'f')"]
+    return ["d0.dtype.kind != 'c'"] * op.real_only
 
 
 def _fetch_several(op: type[Operation], promoted: list[int]) -> list[str]:

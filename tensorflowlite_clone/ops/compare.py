@@ -22,14 +22,14 @@ from ..kernels import select as kernels
 from .cast import Cast
 
 
-class Equal(NonDifferentiable, numpy=np.equal, public="eq", inplace=True):
+class Equal(NonDifferentiable, numpy=np.equal, public="eq", operator="eq", inplace=True):
     """Whether elements are equal."""
 
     wraps = False
     forward = np.equal
 
 
-class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal"), inplace=True):
+class NotEqual(NonDifferentiable, numpy=np.not_equal, public=("ne", "not_equal"), operator="ne", inplace=True):
     """Whether elements differ."""
 
     wraps = False
@@ -281,14 +281,6 @@ def _masked_fill(input: Array, mask: Array, value: Any) -> Array:
         raise DTypeError(f"masked_fill: a complex value does not fit a tensor of {input.dtype}; take its real part, or x.cdouble() first")
     filled = Where.of(mask, value, input)
     return filled if filled.dtype == input.dtype else Cast.of(filled, dtype=np.dtype(input.dtype))
-
-
-def _comparable(other: Any) -> bool:
-    return isinstance(other, Boxed | np.ndarray | bool | int | float | complex | np.generic)
-
-
-install_method("__eq__", lambda self, other: Equal.of(self, other) if _comparable(other) else NotImplemented)
-install_method("__ne__", lambda self, other: NotEqual.of(self, other) if _comparable(other) else NotImplemented)
 
 
 def _tolerances(op: str, rtol: float, atol: float) -> None:
