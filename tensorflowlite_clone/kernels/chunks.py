@@ -51,7 +51,8 @@ def chunked(step: Callable[..., None], x: NDArray, *others: NDArray, cost: float
         with np.errstate(all="ignore"):
             step(out if shape else out.reshape(1), *arrays)
         return out
-    flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
+    # one number everywhere, as the gradient of a sum is, stays one
+    flat = [(np.ascontiguousarray(a) if any(a.strides) else a).reshape(-1) for a in arrays]
     out = np.empty(size, dtype)
 
     def work(lo: int, hi: int) -> None:

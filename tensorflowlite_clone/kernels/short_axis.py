@@ -41,7 +41,7 @@ def _short(ufunc: np.ufunc, x: NDArray, y: NDArray, length: int) -> NDArray:
     """``ufunc(x, y)`` for floats of which one ends in an axis of ``length``, the other in such a one or one of 1."""
     both = np.broadcast(x, y)
     shape = both.shape
-    whole = all(a.shape == shape and a.flags.c_contiguous for a in (x, y))
+    whole = all(a.shape == shape and (a.flags.c_contiguous or not any(a.strides)) for a in (x, y))  # or one number everywhere
     if both.size < _WORTH or whole or shape[-1] != length or len(shape) < 2 or shape[-2] < 2:
         return np.asarray(ufunc(x, y))
     x, y = (a[..., :1] if a.ndim and not a.strides[-1] else a for a in (x, y))  # what was broadcast is one column

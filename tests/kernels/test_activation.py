@@ -184,3 +184,15 @@ def test_activations_equal_pytorch() -> None:
         function(leaf).backward(torch.tensor(x))
         np.testing.assert_allclose(kernel(case)(x, *CASES[case][0]), function(leaf).detach().numpy(), rtol=1e-13, atol=1e-14, err_msg=case)
         np.testing.assert_allclose(gradient(case, x, x), leaf.grad.numpy(), rtol=1e-12, atol=1e-13, err_msg=case)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("case", CASES)
+def test_a_cotangent_that_is_the_same_everywhere_gives_the_bits_of_one_written_out(case, dtype):
+    for shape in ((CHUNK + 17,), (3, CHUNK // 2, 1), (50,)):
+        x = np.random.default_rng(0).normal(scale=2.0, size=shape).astype(dtype)
+        for value in (0.7, -0.0, np.inf):
+            g = np.broadcast_to(np.dtype(dtype).type(value), shape)
+            found = gradient(case, g, x)
+            assert found.shape == shape and found.dtype == x.dtype and found.flags.writeable and found.flags.c_contiguous
+            np.testing.assert_array_equal(found, gradient(case, g.copy(), x))

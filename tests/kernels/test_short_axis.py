@@ -33,6 +33,17 @@ def test_bits_are_numpys(a, b, dtype):
                 np.testing.assert_array_equal(np.asarray(found), expected)
 
 
+@pytest.mark.parametrize("shape", [(6000, 3), (6000, 16), (70, 60, 4), (2, 3000, 2)])
+def test_one_number_everywhere_is_not_written_out(shape):
+    x = np.random.default_rng(0).normal(size=shape).astype("f4")
+    one = np.broadcast_to(np.float32(0.3), shape)
+    for v, w in ((x, one), (one, x), (one, one)):
+        for name in ("add", "subtract", "multiply", "divide"):
+            found = getattr(short_axis, name)(v, w)
+            assert found.shape == shape and found.dtype == x.dtype and found.flags.owndata and found.flags.writeable
+            np.testing.assert_array_equal(found, getattr(np, name)(v.copy(), w.copy()))
+
+
 SLOPES = {
     "+": (lambda x, y: x + y, lambda x, y: (1.0, 1.0)),
     "-": (lambda x, y: x - y, lambda x, y: (1.0, -1.0)),
