@@ -184,7 +184,10 @@ class Plan:
 def _are_boxed(values: list[Any]) -> bool:
     """Whether one is a box, or the tuple of arrays of which there may be any number and one is a box."""
     for value in values:
-        if type(value) is not np.ndarray and (isinstance(value, Boxed) or (type(value) is tuple and any(isinstance(a, Boxed) for a in value))):
+        if type(value) is tuple:
+            if any(isinstance(a, Boxed) for a in value):
+                return True
+        elif type(value) is not np.ndarray and isinstance(value, Boxed):
             return True
     return False
 
