@@ -25,7 +25,7 @@ from .dtypes import float32
 from .explain import explain, plain_result
 from .operation import Operation
 from .plan import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
-from .publish import operator_of
+from .publish import REFLECTED, operator_of
 from .recording import Recorded
 from .short import OVERFLOW, TINY
 from .tensor import Taped, Tensor
@@ -96,7 +96,7 @@ def _specialise(op: type[Operation]) -> None:
         if getattr(method, "__op__", None) is not op:
             continue
         operator = name.strip("_") if name.startswith("__") else ""
-        if name.startswith("__r"):
+        if name.startswith("__r") and name[3:-2] in REFLECTED:  # __rshift__ is none, __rrshift__ is
             twin = _reflected(op, scope, name)
         elif operator:
             twin = _same_call(fast, method)
@@ -124,7 +124,7 @@ def _reflected(op: type[Operation], scope: dict[str, Any], name: str) -> Callabl
     """The reflected operator, compiled when it is called first: many operators never are."""
 
     def first(self: Any, other: Any) -> Any:
-        slow = operator_of(op, name.strip("_").removeprefix("r"), reflected=True)
+        slow = operator_of(op, name[3:-2], reflected=True)
         fast = _named(_compile_call(op, scope, slow, (1, 0)), op, name)
         with observe.lock:
             for i, (of, method, general, _) in enumerate(_twins):
