@@ -72,7 +72,6 @@ class Plan:
         "save",
         "step",
         "steps",
-        "tensors",
     )
 
     #: Set by ``compile.py``: writes out the steps of a plan.
@@ -102,8 +101,6 @@ class Plan:
         self.narrow: dict[tuple[bool, ...], Plan] = {}
         self.save = tuple(save)
         self.steps = tuple(steps)
-        #: Of each saved value, whether it is a tensor of the recording level, or a constant one; None where it is several arrays.
-        self.tensors = tuple([None if kind == INPUT and isinstance(key, slice) else self.is_tensor((kind, key)) for kind, key in save])
         self.answers = any(kind == ANSWER for kind, _ in save)
         #: Whether a node gives up what it saved when that was used: values, of which a shape, a number or an index array is none.
         self.frees = self.answers or any(kind == INPUT and self._has_values(key) for kind, key in save)
@@ -116,10 +113,7 @@ class Plan:
 
     def run(self, node: Any, g: Array) -> tuple[Array, ...]:
         """The gradients for the parents of ``node``, on what the tensors hold."""
-        values = [
-            v.array if own else v if own is False else self.lower(s, v)
-            for s, v, own in zip(self.save, node.opened(), self.tensors, strict=True)
-        ]
+        values = [self.lower(s, v) for s, v in zip(self.save, node.opened(), strict=True)]
         fitted: tuple[Array, ...] = node.fit(self.apply(node.cotangents(g), values, kernels=True))
         return fitted
 
@@ -131,12 +125,12 @@ class Plan:
         """What the rules, or with ``kernels`` their fast paths on plain arrays, make of cotangents and saved values."""
         if kernels and (joint := self.joint) is not None:
             operands, k = joint.operands(gs, values), len(joint.cotangents)
-            if not _are_boxed(operands):
+            if not any(map(_is_boxed, operands)):
                 return list(joint.rule(*map(np.asarray, operands[:k]), *operands[k:], index=joint.which))
         grads: list[Array] = []
         for step in self.steps:
             rule, operands = step.rule, step.operands(gs, values)
-            if kernels and step.kernel is not None and not _are_boxed(operands):
+            if kernels and step.kernel is not None and not any(map(_is_boxed, operands)):
                 rule, k = step.kernel, len(step.cotangents)
                 operands[:k] = map(np.asarray, operands[:k])
             if step.which is None:
@@ -181,15 +175,9 @@ class Plan:
         return source[0] == INPUT and isinstance(source[1], int) and bool(self.mask >> source[1] & 1)
 
 
-def _are_boxed(values: list[Any]) -> bool:
-    """Whether one is a box, or the tuple of arrays of which there may be any number and one is a box."""
-    for value in values:
-        if type(value) is tuple:
-            if any(isinstance(a, Boxed) for a in value):
-                return True
-        elif type(value) is not np.ndarray and isinstance(value, Boxed):
-            return True
-    return False
+def _is_boxed(value: Any) -> bool:
+    """Whether it is a box, or the tuple of arrays of which there may be any number and one is a box."""
+    return isinstance(value, Boxed) or (type(value) is tuple and any(isinstance(a, Boxed) for a in value))
 
 
 def no_gradient() -> None:

@@ -61,19 +61,6 @@ class SavingNode(TapeNode):
         before: Any = self.saved  # read once: another thread may free it
         if before is None:
             raise self.released()
-        for (kind, _), value, kept in zip(self.sources(), before, self.versions or (0,) * len(before), strict=True):
-            if kind == ANSWER:
-                cell, kept = kept
-            elif isinstance(value, Taped):
-                cell = value.version
-            elif kind == INPUT and isinstance(value, tuple):
-                break
-            else:
-                continue
-            if cell is not None and cell.count != kept:
-                break
-        else:  # nothing was, as nearly always
-            return before  # type: ignore[no-any-return]
         saved, versions = list(before), list(self.versions or [0] * len(before))
         for i, (source, value, kept) in enumerate(zip(self.sources(), before, tuple(versions), strict=True)):
             if source[0] == ANSWER:
