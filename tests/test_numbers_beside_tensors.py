@@ -71,7 +71,7 @@ def test_equal_numbers_are_found():
 def test_compiled_comparisons_and_arithmetic_say_what_the_general_calls_say(dtype, number):
     pytest.importorskip("ml_dtypes") if dtype is tl.bfloat16 else None
     x = tl.tensor([0, 1, 3, 100], dtype=dtype)
-    for name in ("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "floordiv", "mod", "pow", "and", "or", "lshift"):
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"):
         for operator in (f"__{name}__", f"__r{name}__"):
             if hasattr(x, operator):
                 with np.errstate(all="ignore"):

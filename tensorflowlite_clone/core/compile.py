@@ -95,10 +95,9 @@ def _specialise(op: type[Operation]) -> None:
     for name, method in list(registry.METHODS.items()):
         if getattr(method, "__op__", None) is not op:
             continue
-        operator = name.strip("_") if name.startswith("__") else ""
         if name.startswith("__r") and name[3:-2] in REFLECTED:  # __rshift__ is none, __rrshift__ is
             twin = _reflected(op, scope, name)
-        elif operator:
+        elif name.startswith("__"):
             twin = _same_call(fast, method)
         else:
             twin = _same_call(fast, slow, op.called)

@@ -16,8 +16,8 @@ from numpy import ndarray
 from ..._errors import ArgumentError, DTypeError, ShapeError
 from ..._typing import Array
 from ...core.broadcast import shape_of
+from ...core.levels import off_tape
 from ...core.publish import public, to_operand
-from ...core.tensor import Tensor
 from ...kernels.recurrent import GATES
 from ..cast import Clone
 from ..shape import Reshape
@@ -42,11 +42,6 @@ def _rows(op: str, kind: str, shapes: tuple[Any, ...], dtypes: tuple[Any, ...]) 
     return math.prod(x[:-1])
 
 
-def _unsaved(a: Array) -> bool:
-    """Whether no node has saved it: a plain array, or the tensor of one that is on no tape."""
-    return type(a) is ndarray or (type(a) is Tensor and a.node is None and type(a.array) is ndarray)
-
-
 def step(
     op: str, kind: str, input: Array, states: Sequence[Array], weights: Sequence[Array], biases: Sequence[Array | None]
 ) -> list[Array]:
@@ -62,7 +57,7 @@ def step(
         given[:count] = [Reshape.of(a, shape=(n, shape_of(a)[-1])) for a in given[:count]]
     found = Recurrence.of(*given, kind=kind, sizes=(n,), reverse=False)
     # what a node saved stays its own where users change their result in place
-    own = [a if _unsaved(a) else Clone.of(a) for a in found[: len(states)]]
+    own = [a if type(off_tape(a)) is ndarray else Clone.of(a) for a in found[: len(states)]]
     return own if len(shape) == 2 else [Reshape.of(a, shape=shape) for a in own]
 
 
