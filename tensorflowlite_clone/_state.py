@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -149,6 +149,19 @@ class during(Restoring):  # noqa: N801  (reads as a statement)
 #: A context without NumPy's warnings; to run a function in a copy of it takes a tenth of what `np.errstate` does.
 QUIET = Context()
 QUIET.run(np.seterr, all="ignore")
+
+
+def quietly(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """``f(*args, **kwargs)`` without NumPy's warnings, where that may run users' code: in a copy of the caller's context, so that it finds
+    what was set there. Leaving it, unlike `np.errstate`, cannot be interrupted.
+    """
+    return copy_context().run(_quiet, f, args, kwargs)
+
+
+def _quiet(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    np.seterr(all="ignore")
+    return f(*args, **kwargs)
+
 
 #: Serial numbers of tape nodes: a node's inputs always have smaller numbers than the node.
 next_serial = count(1).__next__

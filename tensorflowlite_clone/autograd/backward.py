@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, GraphError, OperandError, TransformError
-from .._state import state
+from .._state import quietly, state
 from .._typing import Array, DType
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -184,7 +184,7 @@ def _as_gradient(g: Array, level: int, dtype: DType | None) -> Tensor:
         return recorded
     if not isinstance(g, Boxed):
         # A rule may hand on a view of a seed or of another gradient: the caller gets memory of its own.
-        g = np.array(g, dtype)
+        g = quietly(np.array, g, dtype)
     return Tensor.wrap(g, level)
 
 

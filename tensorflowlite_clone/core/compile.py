@@ -182,7 +182,7 @@ def _call_source(op: type[Operation], order: Any) -> str:
     lines += _fetch(op)
     lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    if plain:", "        try:"]
     arrays = ", ".join(f"d{i}" for i in range(k))
-    begin = "quiet().run({}, " if op.quiet else "{}("
+    begin = "{}(" if op.is_view else "quiet().run({}, "
     call = f"{begin.format('forward')}{arrays}{keywords})"
     if _even(op):
         lines[-2:-2] = ["    same = plain and (single or d0.shape == d1.shape)"]

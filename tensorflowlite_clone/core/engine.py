@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextvars import copy_context
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import GraphError
-from .._state import state
+from .._state import quietly, state
 from .._typing import Array
 from .boxed import Boxed
 from .hooks import Awaited, Showing
@@ -45,20 +44,17 @@ def run_backward(
     walk = Walk(level, create_graph, retain_graph, inputs)
     walk.start(roots, seeds, all_reach)
     before = state.grad_enabled, state.inputs_only, state.walk
-    context = copy_context()
     state.inputs_only, state.walk = inputs is not None, walk
     if create_graph:
         state.grad_enabled = True
     try:
-        context.run(_quietly, walk)
+        quietly(_carried_out, walk)
     finally:
         state.grad_enabled, state.inputs_only, state.walk = before
     return [] if inputs is None or walk.wanted is None else [walk.wanted[-node.seq] for node in inputs]
 
 
-def _quietly(walk: Walk) -> None:
-    """The walk without floating-point warnings, in a context of its own: leaving that, unlike `np.errstate`, cannot be interrupted."""
-    np.seterr(all="ignore")
+def _carried_out(walk: Walk) -> None:
     walk.run()
     if walk.awaited is not None:
         walk.awaited.finish()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DimensionError, DTypeError, OperandError, ShapeError
+from .._state import quietly
 from .._typing import Array, OperationLike
 from .boxed import Boxed
 from .broadcast import as_ndarray
@@ -53,7 +54,7 @@ def explain(op: OperationLike, args: tuple[Array, ...], params: dict[str, Any], 
             return DTypeError(f"{title}: operands must be numbers: {facts}; convert to a numeric dtype first")
     if isinstance(error, TypeError):
         refuse_complex(op, args)
-    special = op.diagnose(args, params)
+    special: Exception | None = quietly(op.diagnose, args, params)
     if special is not None:
         return special
     for name, value in params.items():

@@ -68,16 +68,14 @@ class Elementwise(LinedUp):
     def jvp(cls, primals: list[Array], tangents: list[Array | None], params: dict[str, Any]) -> tuple[Any, Any]:
         """The rule applied to the tangent."""
         ans = cls.of(*primals, **params)
-        with np.errstate(all="ignore"):  # as in the backward pass: an infinite slope is a result, not a warning
-            return ans, _total([cls.run_rule(i, (t,), primals, ans, params) for i, t in cls.moving(tangents)], ans)
+        return ans, _total([cls.run_rule(i, (t,), primals, ans, params) for i, t in cls.moving(tangents)], ans)
 
 
 class Inexact(Elementwise):
-    """Functions with real values: integers become floats first; infinities and NaN are results, not warnings."""
+    """Functions with real values: integers become floats first."""
 
     instead = "InexactTuple"
     promotion = "inexact"
-    quiet = True
 
 
 class ElementwiseTuple(LinedUp):
@@ -108,20 +106,18 @@ class ElementwiseTuple(LinedUp):
         answers = cls.of(*primals, **params)
         nothing = [np.zeros(ans.shape, ans.dtype) for ans in answers]
         moved: list[Array | None] = []
-        with np.errstate(all="ignore"):
-            for k, (name, ans) in enumerate(zip(cls.outputs or (), answers, strict=True)):
-                moving = [] if name in cls.constant_outputs else cls.moving(tangents)
-                gs = [(i, (*nothing[:k], t, *nothing[k + 1 :])) for i, t in moving]
-                moved.append(_total([cls.run_rule(i, g, primals, answers, params) for i, g in gs], ans))
+        for k, (name, ans) in enumerate(zip(cls.outputs or (), answers, strict=True)):
+            moving = [] if name in cls.constant_outputs else cls.moving(tangents)
+            gs = [(i, (*nothing[:k], t, *nothing[k + 1 :])) for i, t in moving]
+            moved.append(_total([cls.run_rule(i, g, primals, answers, params) for i, g in gs], ans))
         return answers, tuple(moved)
 
 
 class InexactTuple(ElementwiseTuple):
-    """Functions with several real values each: integers become floats first; infinities and NaN are results, not warnings."""
+    """Functions with several real values each: integers become floats first."""
 
     outputs = ()
     promotion = "inexact"
-    quiet = True
 
 
 class NonDifferentiable(LinedUp):

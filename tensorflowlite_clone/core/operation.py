@@ -95,8 +95,6 @@ class Operation(Recorded, metaclass=OperationType):
     broadcasts: ClassVar[bool] = False
     #: What the compiled call runs in the place of ``forward`` for two operands of different shapes, where that is faster.
     uneven: ClassVar[Callable[..., Any] | None] = None
-    #: Whether floating-point warnings (log of 0...) are expected results here, as in PyTorch, and not worth a warning.
-    quiet: ClassVar[bool] = False
     #: Whether complex operands are an error, because the operation orders numbers or is not defined for complex ones.
     real_only: ClassVar[bool] = False
     #: Arrays whose gradients are constant between kinks, or everywhere: with ``create_graph`` they are connected to these arrays all the
@@ -184,14 +182,14 @@ class Operation(Recorded, metaclass=OperationType):
 
     @classmethod
     def compute(cls, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-        """Run ``forward`` on plain arrays; if that fails, say why."""
+        """Run ``forward`` on plain arrays, where infinities and NaN are results, not warnings; if it fails, say why."""
         if cls.real_only:
             refuse_complex(cls, args)
         observers = state.observers
         for observer in observers:
             observer.computing(cls, args, params)
         try:
-            ans = QUIET.copy().run(cls.forward, *args, **params) if cls.quiet or observers else cls.forward(*args, **params)
+            ans = QUIET.copy().run(cls.forward, *args, **params)
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
             raise explain(cls, args, params, error) from error
         if type(ans) is not ndarray:

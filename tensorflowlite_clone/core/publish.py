@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from .._errors import OperandError
 from .._lazy import load
+from .._state import quietly
 from .._typing import Array, OperationLike
 from . import registry
 from .boxed import Boxed
@@ -221,7 +222,7 @@ def to_operands(name: str, *given: Any) -> list[Any]:
         return [*given]
     if any(type(a) is float for a in given) and any(isinstance(a, Boxed | ndarray) for a in given):
         dtype = result_type(*(plain_array(a, name) if isinstance(a, ndarray) else a for a in given))
-        given = tuple([np.asarray(a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
+        given = tuple([quietly(np.asarray, a, dtype) if type(a) is float and dtype.kind in "fV" else a for a in given])
     which = ["input", *(f"operand {i}" for i in range(2, len(given) + 1))]
     return [
         plain_array(a, name) if any(boxed) and isinstance(a, ndarray) else to_operand(a, name, w) for a, w in zip(given, which, strict=True)

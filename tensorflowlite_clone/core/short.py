@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .._state import quietly
 from .boxed import Boxed
 from .dtype_names import bfloat16, numpy_dtype
 from .dtypes import float16, float32, result_type
@@ -78,7 +79,7 @@ def in_bfloat16(*operands: Any) -> list[Any]:
 
 def _number(x: Any) -> Any:
     if isinstance(x, float):
-        return float(np.asarray(x, np.float32).astype(bfloat16.dtype))
+        return float(quietly(np.asarray, x, np.float32).astype(bfloat16.dtype))
     if isinstance(x, Boxed | ndarray) and x.shape == () and x.dtype.kind == "f":
         return x.astype(bfloat16.dtype)
     return x

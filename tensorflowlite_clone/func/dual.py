@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._state import state
+from .._state import quietly, state
 from .._typing import Array, OperationLike
 from ..core.boxed import Boxed, Inside
 from ..core.dtype_names import DTYPES, dtype
@@ -63,7 +63,7 @@ class Dual(Inside):
         mine = [isinstance(a, Dual) and a.level == level for a in args]
         primals = [a.primal if m else constant_value(a) for a, m in zip(args, mine, strict=True)]
         tangents = [a.tangent if m else None for a, m in zip(args, mine, strict=True)]
-        ans, tangent = op.jvp(primals, tangents, params)
+        ans, tangent = quietly(op.jvp, primals, tangents, params)
         if isinstance(ans, tuple):
             return tuple(self.make(a, t, level) for a, t in zip(ans, tangent, strict=True))
         out = self.make(ans, tangent, level)

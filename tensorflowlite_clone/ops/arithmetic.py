@@ -171,7 +171,6 @@ class Power(Elementwise, title="pow"):
     """``x`` to the power of the array ``y``; at x = 0 the derivative for y is 0 where y >= 0. Shape: broadcast."""
 
     steep = True
-    quiet = True
 
     def forward(x, y):
         return powers.power(x, y)
@@ -198,7 +197,6 @@ class PowerOfNumber(Elementwise, title="pow"):
 
     steep = True
     promotion = None
-    quiet = True
 
     def forward(x, *, exponent):
         return powers.power_of_number(x, exponent)
@@ -390,7 +388,6 @@ class Frexp(ElementwiseTuple, title="frexp"):
     constant_outputs = ("exponent",)
     real_only = True
     promotion = None
-    quiet = True
 
     def forward(x):
         mantissa, exponent = np.frexp(x)

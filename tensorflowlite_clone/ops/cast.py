@@ -42,7 +42,6 @@ class CastToIntegers(NonDifferentiable, title="to"):
 
     promotion = None
     any_dtype = True
-    quiet = True
 
     def forward(x, *, dtype):
         return (x.real if x.dtype.kind == "c" and dtype.kind != "b" else x).astype(dtype)

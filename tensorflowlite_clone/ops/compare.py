@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, OperandError, ShapeError
+from .._state import quietly
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -300,7 +301,7 @@ def _allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-
     """Whether ``|input - other| <= atol + rtol |other|`` everywhere."""
     _tolerances("allclose", rtol, atol)
     require_operands("allclose", input, other)
-    return bool(np.allclose(concrete(input, "allclose", True), concrete(other, "allclose", True), rtol, atol, equal_nan))
+    return bool(quietly(np.allclose, concrete(input, "allclose", True), concrete(other, "allclose", True), rtol, atol, equal_nan))
 
 
 @public("equal")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError, OperandError
-from .._state import get_default_dtype, state
+from .._state import get_default_dtype, quietly, state
 from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
@@ -159,7 +159,7 @@ def _values(data: ArrayLike, op: str, dtype: DTypeLike) -> ndarray[Any, Any]:
             fitting(extreme.item(), dtype, op)
     array = _supported(array, data, op, dtype)
     if dtype is None and array.dtype in WIDE and not any(_has_dtype(v) and v.dtype in WIDE for v in leaves.values()):
-        array = array.astype(get_default_dtype() if array.dtype.kind == "f" else COMPLEX_OF[get_default_dtype()])
+        array = quietly(array.astype, get_default_dtype() if array.dtype.kind == "f" else COMPLEX_OF[get_default_dtype()])
     if dtype is None and python_only and array.dtype.kind == "i" and array.itemsize < 8:  # NumPy's integers on machines of 32 bits
         array = array.astype(np.int64)
     return array

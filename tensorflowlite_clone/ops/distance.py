@@ -96,7 +96,7 @@ class Distances(LinedUp, title="cdist"):
 
     broadcasts = True
     promotion = "inexact"
-    quiet = real_only = True
+    real_only = True
 
     def forward(x, y):
         return kernels.distances(x, y)

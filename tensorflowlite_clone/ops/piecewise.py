@@ -130,7 +130,6 @@ class Remainder(Elementwise, numpy=np.remainder, public="remainder", operator="m
 
     flat = ("y",)
     real_only = True
-    quiet = True
 
     def forward(x, y):
         return _divided(np.remainder, x, y)
@@ -146,7 +145,6 @@ class FMod(Elementwise, numpy=np.fmod, public="fmod", inplace=True):
     """Remainder with the sign of the dividend. Shape: broadcast."""
 
     real_only = True
-    quiet = True
 
     def forward(x, y):
         return _divided(np.fmod, x, y)
@@ -163,7 +161,6 @@ class FloorDivide(NonDifferentiable, numpy=np.floor_divide, public="floor_divide
 
     numbers_allowed = True
     real_only = True
-    quiet = True
 
     def forward(x, y):
         return _divided(np.floor_divide, x, y)
@@ -208,7 +205,6 @@ class Frac(Elementwise, public="frac", inplace=True):
     """What is left of x without its integer part. Shape: any -> same."""
 
     real_only = True
-    quiet = True
 
     def forward(x):
         return x - (x if x.dtype.kind == "b" else np.trunc(x))  # truth values have no difference; NumPy 2.0 truncates them in float16

@@ -30,7 +30,6 @@ class Roots(AxisWise, title="roots"):
     """
 
     axis_params = ()
-    quiet = True
 
     def forward(p):
         n = p.shape[-1] - 1

@@ -82,8 +82,6 @@ class Spread(Linear, AxisWise, title="sum"):
 class Mean(Linear, Reduction):
     """Mean over axes."""
 
-    quiet = True
-
     def forward(x, *, axis=None, keepdims=False):
         n = count(x.shape, axis)
         if not n:
@@ -102,8 +100,6 @@ class Mean(Linear, Reduction):
 
 class Product(Reduction, title="prod"):
     """Product over axes, with exact derivatives of every order whatever the number of zeros."""
-
-    quiet = True
 
     def forward(x, *, axis=None, keepdims=False):
         product = _product(wide(x), axis, keepdims)
@@ -134,7 +130,6 @@ class Variance(Reduction, title="var"):
     """Mean of squared distances from the mean, with ``correction`` taken from the number of elements."""
 
     real_only = True
-    quiet = True
 
     def forward(x, *, axis=None, correction=1, keepdims=False):
         n = count(x.shape, axis)
@@ -154,7 +149,6 @@ class Deviation(Reduction, title="std"):
     """The root of `Variance`, also where that would leave the range of the dtype; the derivative where all values are equal is 0."""
 
     real_only = True
-    quiet = True
 
     def forward(x, *, axis=None, correction=1, keepdims=False):
         n = count(x.shape, axis)
@@ -182,7 +176,6 @@ class Norm(Reduction):
     """``(sum |x|^p)^(1/p)`` over axes for finite p > 0 other than 2; the derivative at 0 is 0."""
 
     real_only = True
-    quiet = True
 
     def forward(x, *, p, axis=None, keepdims=False):
         v = np.abs(wide(x))
@@ -204,7 +197,6 @@ class Norm2(Reduction, title="norm"):
     """``sqrt(sum x^2)`` over axes; the derivative at 0 is 0."""
 
     real_only = True
-    quiet = True
 
     def forward(x, *, axis=None, keepdims=False):
         v = wide(x)

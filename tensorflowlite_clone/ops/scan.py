@@ -36,8 +36,6 @@ class CumSum(Linear, AxisWise, title="cumsum"):
 class CumProd(AxisWise, title="cumprod"):
     """Running product along an axis, with exact derivatives of every order whatever the number of zeros."""
 
-    quiet = True
-
     def forward(x, *, axis):
         return narrow(kernels.cumprod(wide(x), axis), x)
 
@@ -88,7 +86,6 @@ class LogCumSumExp(AxisWise, title="logcumsumexp"):
     """``log`` of the running sum of exponentials along an axis, stable."""
 
     promotion = "inexact"
-    quiet = True
 
     def forward(x, *, axis):
         return running_logaddexp(x, axis)

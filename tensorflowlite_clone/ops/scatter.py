@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, ShapeError
+from .._state import quietly
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of
@@ -71,7 +72,6 @@ class ScatterProduct(AxisWise, title="scatter_reduce"):
     """Ones of shape ``size``, each multiplied by the elements of ``x`` at ``index`` along an axis, with exact derivatives at zeros too."""
 
     shape_params = ("size",)
-    quiet = True
 
     def forward(x, index, *, axis, size):
         out = np.ones(size, x.dtype)
@@ -134,7 +134,6 @@ class ScatterExtremum(AxisWise, title="scatter_reduce"):
     """
 
     real_only = True
-    quiet = True
 
     def forward(x, src, index, *, axis, own, largest):
         out = np.array(x, order="C")
@@ -301,7 +300,7 @@ def _scatter(input: Array, dim: int, index: Array, src: Any = None, *, value: An
     if isinstance(source, np.ndarray):
         source = plain_array(source, "scatter")
     if not isinstance(source, Boxed | np.ndarray):
-        source = np.full(shape, source, numpy_dtype(target.dtype))
+        source = quietly(np.full, shape, source, numpy_dtype(target.dtype))
     elif not shape_of(source):
         source = np.broadcast_to(cast(source, target.dtype), shape)
     source = target.source(source)

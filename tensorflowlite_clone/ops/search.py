@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, DTypeError, ShapeError
+from .._state import quietly
 from .._typing import Array, NDArray
 from ..core.boxed import Boxed
 from ..core.broadcast import normalize_axis, shape_of, spread_all
@@ -274,7 +275,7 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
         raise DTypeError(f"histc: needs floating numbers: the input is {given.dtype}; convert it first, x.float()")
     short = is_bfloat16(given)  # in which NumPy does not count
     x = concrete(cast(given, np.float32) if short else given, "histc").reshape(-1)
-    low, high = float(min), float(max)
+    low, high = (float(quietly(np.asarray, float(end), x.dtype)) for end in (min, max))
     if bins < 1 or low > high:
         raise ArgumentError(f"histc: needs bins >= 1 and min <= max: bins is {bins}, min is {min}, max is {max}")
     if low == high and x.size:
@@ -283,5 +284,5 @@ def _histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Arr
         low, high = low - 1.0, high + 1.0
     if not np.isfinite([low, high]).all():
         raise ArgumentError(f"histc: the range from {low} to {high} is not finite; give min and max")
-    counts, _ = np.histogram(x[(x >= low) & (x <= high)], bins, (low, high))
-    return cast(Tensor.wrap(counts.astype(x.dtype), 0), given.dtype if short else None)
+    counts = quietly(np.histogram, x[(x >= low) & (x <= high)], bins, (low, high))[0]
+    return cast(Tensor.wrap(quietly(counts.astype, x.dtype), 0), given.dtype if short else None)

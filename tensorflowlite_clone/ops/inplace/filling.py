@@ -144,7 +144,9 @@ def _by_function(name: str, input: Array, others: tuple[Any, ...], function: Cal
         flat = out.reshape(-1)
         for i, values in enumerate(zip(*lists, strict=True)):
             try:
-                flat[i] = function(*values)
+                number = function(*values)
+                with np.errstate(all="ignore"):
+                    flat[i] = number
             except ValueError as error:
                 raise OperandError(f"{name}: the function must return numbers: {error}") from error
         return out

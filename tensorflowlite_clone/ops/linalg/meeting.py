@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._state import quietly
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of
@@ -71,10 +72,10 @@ def _any_meet(x: Any, values: Callable[[Any], Any]) -> bool:
     if not x.size:
         return False
     try:
-        w = values(x)
+        w = quietly(values, x)
     except np.linalg.LinAlgError:  # the decomposition says why
         return False
-    return bool(np.any(next_equal(w)))
+    return bool(np.any(quietly(next_equal, w)))
 
 
 def _tangent(x: Any) -> Any:

@@ -146,8 +146,9 @@ def shorten(op: str, weight: Array, input: Array, max_norm: float, norm_type: fl
         raise OperandError(f"{op}: max_norm changes the table in place, which a function transform cannot follow; leave it out")
     table, used = weight.array, np.unique(input.array)
     check_range(used, len(table))
-    norms = np.linalg.norm(table[used], norm_type, axis=1)
-    long = norms > max_norm
-    if long.any():
-        table[used[long]] *= (max_norm / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
+    with np.errstate(all="ignore"):
+        norms = np.linalg.norm(table[used], norm_type, axis=1)
+        long = norms > max_norm
+        if long.any():
+            table[used[long]] *= (max_norm / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
         weight.changed(op)

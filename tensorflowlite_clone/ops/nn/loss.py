@@ -169,7 +169,6 @@ class Huber(Elementwise, title="huber_loss"):
     """``d^2 / 2`` where ``|d| <= width``, ``width (|d| - width / 2)`` elsewhere; squares nothing that is larger than the width."""
 
     real_only = True
-    quiet = True
 
     def forward(d, *, width):
         size = np.abs(d)

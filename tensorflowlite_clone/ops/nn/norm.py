@@ -14,6 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..._errors import ArgumentError, ShapeError, TransformError
+from ..._state import quietly
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import shape_of, spread, spread_all
@@ -371,7 +372,7 @@ def _batch_norm(
     out, mean, var = BatchNorm.of(x, weight, bias, eps=number(eps, "batch_norm", "eps"))
     for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, n / (n - 1))):
         if running is not None:
-            _move("batch_norm", running, now, momentum, factor)
+            quietly(_move, "batch_norm", running, now, momentum, factor)
     return out
 
 
@@ -469,7 +470,7 @@ def _instance_norm(
     for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, n / (n - 1))):
         if running is not None:
             average = Mean.of(Reshape.of(now, shape=tuple(shape[:2])), axis=(0,), keepdims=False)
-            _move(op, running, average, momentum, factor)
+            quietly(_move, op, running, average, momentum, factor)
     return _affine(Reshape.of(out, shape=shape), weight, bias)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._state import quietly
 from ..._typing import Array
 from ...core.boxed import Boxed
 from ...core.broadcast import normalize_axis, shape_of
@@ -35,7 +36,7 @@ def _array_equiv(a1: Any, a2: Any) -> bool:
 
 @implements(np.allclose)
 def _allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    return bool(np.allclose(_values(a, "np.allclose"), _values(b, "np.allclose"), rtol, atol, equal_nan))
+    return bool(quietly(np.allclose, _values(a, "np.allclose"), _values(b, "np.allclose"), rtol, atol, equal_nan))
 
 
 # ---- shapes and dtypes ---------------------------------------------------------------------------------------------------------
