@@ -101,10 +101,10 @@ class Tensor(_Taped, metaclass=TensorType):
         if requires_grad:
             self.requires_grad_()
 
-    @classmethod
-    def wrap(cls, array: Array, level: int) -> Tensor:
+    @staticmethod  # this is called for every result, so nothing is bound, or looked up, for it
+    def wrap(array: Array, level: int, _new: Any = object.__new__) -> Tensor:
         """A tensor around ``array`` as it is, not on the tape."""
-        t = Tensor.__new__(Tensor)
+        t: Tensor = _new(Tensor)
         t.array, t.level = array, level
         t._grad = t.node = t.version = t.views = None
         return t

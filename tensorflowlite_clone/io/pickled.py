@@ -363,38 +363,20 @@ class _Pickler:
 
     def tensor_text(self, place: _Place) -> bytes:
         """The opcodes for a tensor whose storage is known."""
-        inner, region = _Pickler(self.zipped), place.region
-        typed = place.kind.name not in UNTYPED
-        inner.parts.clear()
-        inner.name("torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3")
-        inner.op(b"((")
-        size = region.end - region.start
-        inner.plain("storage")
-        inner.name("torch" if typed else "torch.storage", NAMES[place.kind.name] if typed else "UntypedStorage")
-        for part in (region.key, "cpu", size // place.kind.itemsize if typed else size, *(() if self.zipped else (None,))):
-            inner.plain(part)
-        inner.op(b"tQ")
-        inner.plain((place.start - region.start) // place.kind.itemsize)
-        for sizes in (place.shape, place.strides):
-            inner.op(b"(")
-            for n in sizes:
-                inner.plain(n)
-            inner.op(b"t")
-        inner.plain(place.requires_grad)
-        inner.name("collections", "OrderedDict")
-        inner.op(b")R")
-        if not typed:
-            inner.name("torch", place.kind.name)
-        inner.op(b"tR")
-        return b"".join(inner.parts)
-
-    def plain(self, value: Any) -> None:
-        """A value that is not remembered."""
-        if isinstance(value, str):
-            raw = value.encode()
-            self.op(b"X" + struct.pack("<I", len(raw)), raw)
-        else:
-            self.write(value, "")
+        region, typed = place.region, place.kind.name not in UNTYPED
+        step, size = place.kind.itemsize, region.end - region.start
+        return b"".join([
+            b"ctorch._utils\n_rebuild_tensor_v2\n((" if typed else b"ctorch._utils\n_rebuild_tensor_v3\n((",
+            _text("storage"),
+            b"ctorch\n" if typed else b"ctorch.storage\n", NAMES[place.kind.name].encode() if typed else b"UntypedStorage", b"\n",
+            _text(region.key), _text("cpu"), _integer(size // step if typed else size), b"" if self.zipped else b"N", b"tQ",
+            _integer((place.start - region.start) // step),
+            b"(", *map(_integer, place.shape), b"t(", *map(_integer, place.strides), b"t",
+            b"\x88" if place.requires_grad else b"\x89",
+            b"ccollections\nOrderedDict\n)R",
+            b"" if typed else b"ctorch\n" + place.kind.name.encode() + b"\n",
+            b"tR",
+        ])  # fmt: skip
 
 
 class _Global:
@@ -402,6 +384,12 @@ class _Global:
 
     def __init__(self, module: str, name: str) -> None:
         self.module, self.name = module, name
+
+
+def _text(text: str) -> bytes:
+    """A short string that is not remembered."""
+    raw = text.encode()
+    return b"X" + struct.pack("<I", len(raw)) + raw
 
 
 def _integer(n: int) -> bytes:

@@ -60,9 +60,10 @@ class Storage(UntypedStorage):
     def typed(self, kind: np.dtype[Any]) -> NDArray:
         """All of it as numbers of NumPy's dtype."""
         size = len(self.array) // kind.itemsize * kind.itemsize
-        if self.array.ctypes.data % kind.alignment:
-            self.array = np.array(self.array)
         typed = self.array[:size].view(kind)
+        if not typed.flags.aligned:
+            self.array = np.array(self.array)
+            typed = self.array[:size].view(kind)
         if self.swapped:
             self.swapped = False
             unit = kind.itemsize // 2 if kind.kind == "c" else kind.itemsize

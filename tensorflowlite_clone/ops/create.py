@@ -18,10 +18,10 @@ from .._typing import Array, ArrayLike, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import shape_of
 from ..core.device import contiguous_format, placed, strided
-from ..core.dtype_names import numpy_dtype
+from ..core.dtype_names import DTYPES, numpy_dtype
 from ..core.dtypes import COMPLEX_OF
 from ..core.levels import is_plain
-from ..core.plain import NUMBERS, array_of, fitting, plain_array
+from ..core.plain import array_of, fitting, plain_array
 from ..core.publish import implements, operand, public, to_operand
 from ..core.signature import How
 from ..core.tensor import Taped, Tensor
@@ -262,7 +262,7 @@ def _from_numpy(ndarray_: ndarray[Any, Any], /) -> Array:
     >>> x = tl.from_numpy(a); a[0] = 1.0; x.tolist()
     [1.0, 0.0]
     """
-    if type(ndarray_) is ndarray and (kind := ndarray_.dtype).isnative and kind.char in NUMBERS:  # data sets call it for each example
+    if type(ndarray_) is ndarray and ndarray_.dtype in DTYPES:  # of numbers, in native byte order; data sets call it for each example
         return Tensor.wrap(ndarray_, 0)
     if not isinstance(ndarray_, ndarray):
         raise OperandError(f"from_numpy: needs an ndarray: got {type(ndarray_).__name__}; use tl.tensor(...)")

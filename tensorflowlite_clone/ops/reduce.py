@@ -12,6 +12,7 @@ from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
+from ..core.dtype_names import DTYPES
 from ..core.families import AxisWise, Linear, Reduction, shift_axes
 from ..core.operation import fused
 from ..core.publish import public, to_operand
@@ -25,6 +26,8 @@ from .scaled import Scaled, out_of_range, products_before
 
 #: Elements from which `fast_sum` looks for a faster way.
 WORTH = 2_048
+#: What integers are summed in: the object itself, which a tensor's dtype is compared with at no cost.
+INT64 = DTYPES[np.dtype(np.int64)]
 
 
 def wide(x: Any) -> Any:
@@ -52,7 +55,7 @@ class Sum(Linear, Reduction):
     """Sum over axes."""
 
     def forward(x, *, axis=None, keepdims=False):
-        if x.size < WORTH and x.dtype.char in "fd":
+        if x.size < WORTH and x.dtype.char in "fdlq":
             return np.add.reduce(x, axis, None, None, keepdims)
         return narrow(fast_sum(wide(x), axis, keepdims), x)
 
@@ -311,8 +314,8 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     """
     x = input if isinstance(input, Boxed) else to_operand(input, "sum")
     if dtype is None and x.dtype.kind in "biu":
-        dtype = np.int64
-    if dtype is not None and x.dtype != dtype:
+        dtype = INT64
+    if dtype is not None:
         x = cast(x, dtype)
     total = Sum.of(x, axis=axes_or_all(x, dim, "sum"), keepdims=keepdim)
     return total if dtype is None else cast(total, dtype)  # integers are summed in 64 bits
@@ -361,7 +364,7 @@ def _prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype:
     """Product over ``dim`` (all dimensions by default); integers give int64; derivatives are exact also with zeros."""
     x = to_operand(input, "prod")
     if dtype is None and x.dtype.kind in "biu":
-        dtype = np.int64
+        dtype = INT64
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype)
     return cast(Product.of(x, axis=axes_or_all(x, dim, "prod"), keepdims=keepdim), dtype)

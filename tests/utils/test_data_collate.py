@@ -251,3 +251,19 @@ def test_what_cannot_be_a_batch_is_refused_as_in_the_general_way(batch, monkeypa
             outcomes.append((type(error), str(error)))
         monkeypatch.setattr(module, "_at_once", lambda batch: None)
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "f2", "f4", "c16"])
+def test_batches_of_arrays_in_any_layout_own_writable_memory(dtype):
+    """Contiguous arrays are joined as bytes, those of other layouts copied by NumPy; also where only one of them is none."""
+    rng = np.random.default_rng(0)
+    plain = [rng.integers(0, 2, (3, 4)).astype(dtype) for _ in range(5)]
+    for a in plain:
+        a.flags.writeable = False
+    for change in (lambda a: a, lambda a: a.T, lambda a: a[::2], lambda a: a[:, ::-1], lambda a: a[:0], lambda a: a[0, 0:1].reshape(())):
+        for arrays in ([change(a) for a in plain], [np.array(change(a), order="C") for a in plain[:4]] + [change(plain[4])]):
+            batch = default_collate(arrays)
+            assert batch.dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(batch.numpy(), np.stack(arrays))
+            batch.fill_(1)
+            assert not any(np.may_share_memory(a, batch.numpy()) for a in arrays)

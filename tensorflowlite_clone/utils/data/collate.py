@@ -23,6 +23,8 @@ from .checks import shown
 
 NUMBERS = bool | int | float | np.bool_ | np.number
 PYTHON_NUMBERS: dict[type, Any] = {bool: np.bool_, int: np.int64, float: np.float64}
+#: Bytes from which on NumPy asks the system for large pages, which spares more than anything else; a bytearray never does.
+MANY_BYTES = 1 << 22
 #: What may stand beside a tensor or an array, and beside a number.
 BESIDE_ARRAYS, BESIDE_NUMBERS = Boxed | ndarray | np.number | np.bool_, Boxed | NUMBERS
 STACKED, TEXT, BATCHES = Boxed | ndarray | NUMBERS, str | bytes, Sequence | ndarray
@@ -148,6 +150,11 @@ def _at_once(batch: Any) -> ndarray[Any, Any] | None:
         or [a.dtype for a in batch].count(dtype) < n
     ):
         return None
+    if 0 < n * batch[0].nbytes < MANY_BYTES:
+        try:  # half of what NumPy takes, which plans the copy of each
+            return np.frombuffer(bytearray().join(batch), dtype).reshape(n, *shape)
+        except TypeError:  # not all of them are contiguous
+            pass
     out = np.empty((n, *shape), dtype)
     if shape:
         np.concatenate(batch, out=out.reshape(n * shape[0], *shape[1:]))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..._errors import DimensionError
+from ...core.dtypes import int64
 from ...core.tensor import Tensor
 from ...ops.create import _as_tensor
 from .dataset import StackDataset, Subset, TensorDataset
@@ -29,7 +30,7 @@ def gather_of(dataset: Any) -> Gather | None:
 
 def as_indices(indices: Any) -> Any:
     """``indices`` for a gather; None if they are not what a row is found by (a sampler may yield anything)."""
-    if isinstance(indices, range):
+    if type(indices) is range or (type(indices) is ndarray and indices.dtype is int64 and indices.ndim == 1):  # as the loader says them
         return indices
     array = np.asarray(indices)
     return array.astype(np.int64, copy=False) if array.ndim == 1 and array.dtype.kind in "iu" else None
@@ -37,12 +38,13 @@ def as_indices(indices: Any) -> Any:
 
 def rows(t: Tensor, indices: Any) -> Tensor:
     """Rows of a tensor in memory of their own; recorded if the tensor is."""
-    plain = t.node is None and type(t.array) is ndarray
-    if isinstance(indices, range):
+    array = t.array
+    plain = t.node is None and type(array) is ndarray
+    if type(indices) is range:
         part = slice(indices.start, indices.stop)
-        return Tensor.wrap(t.array[part].copy(), 0) if plain else t[part].clone()
+        return Tensor.wrap(array[part].copy(), 0) if plain else t[part].clone()
     try:
-        return Tensor.wrap(np.take(t.array, indices, axis=0), 0) if plain else t[indices]
+        return Tensor.wrap(array.take(indices, 0), 0) if plain else t[indices]
     except IndexError:
         wrong = indices[(indices >= len(t)) | (indices < -len(t))][0]
         raise DimensionError(f"DataLoader: index {wrong} is out of range: there are {len(t)} examples") from None

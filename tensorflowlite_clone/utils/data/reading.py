@@ -36,32 +36,29 @@ Collate = Callable[[Any], Any]
 class Reader:
     """Reads a data set by index: batches, or single examples as they are."""
 
-    __slots__ = ("at", "batches", "collate", "dataset", "gather", "indices", "plain", "reads_lists")
+    __slots__ = ("at", "batches", "collate", "dataset", "gather", "indices", "plain", "quiet", "reads_lists")
 
     def __init__(self, dataset: Any, batches: bool, collate: Collate) -> None:
         self.dataset, self.batches, self.at, self.indices = dataset, batches, WHOLE, None
         self.collate, self.plain = own_convert if collate is default_convert else collate, collate is default_collate
         self.gather = gather_of(dataset) if batches and self.plain else None
+        #: Whether nothing is drawn: no code but the package's own runs.
+        self.quiet = self.gather is not None
         self.reads_lists = items_reader(dataset) is not None
-
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing is drawn: no code but the package's own runs."""
-        return self.gather is not None
 
     def __call__(self, indices: Any) -> Any:
         """What is read at ``indices``."""
         self.at, self.indices = WHOLE, indices
+        if self.gather is not None:
+            rows = as_indices(indices)
+            if rows is not None:
+                return self.gather(rows)
         if self.batches:
             return self._batch(indices)
         self.at = indices
         return self.collate(self.dataset[indices])
 
     def _batch(self, indices: Any) -> Any:
-        if self.gather is not None:
-            rows = as_indices(indices)
-            if rows is not None:
-                return self.gather(rows)
         if not isinstance(indices, list | tuple):
             indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)
         if self.reads_lists:
@@ -154,7 +151,7 @@ class Here(Pass):
     def __next__(self) -> Any:
         indices = next(self.indices)
         try:
-            batch = self._read(indices)
+            batch = self.reader(indices) if self.reader.quiet else self._read(indices)
         except StopIteration as error:
             raise explained(error, self.reader.doing()) from error
         except Exception as error:
@@ -165,8 +162,6 @@ class Here(Pass):
         return batch
 
     def _read(self, indices: Any) -> Any:
-        if self.reader.quiet:
-            return self.reader(indices)
         if self.generator.initial_seed() == self.known:  # else the data set has seeded it
             self.generator._restart(batch_seed(self.seed, self.number))
         self.number += 1
