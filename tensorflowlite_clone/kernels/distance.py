@@ -97,6 +97,8 @@ def distances_grad(g: NDArray, x: NDArray, y: NDArray, ans: NDArray) -> NDArray:
 
 def _stacks(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, tuple[int, ...]]:
     """Both with one leading axis, (b, n, k) and (b, m, k), and the leading axes that it stands for."""
+    if x.ndim == y.ndim == 2:
+        return x[None], y[None], ()
     stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     first, second = (np.broadcast_to(a, (*stack, *a.shape[-2:])).reshape(math.prod(stack), *a.shape[-2:]) for a in (x, y))
     return first, second, stack

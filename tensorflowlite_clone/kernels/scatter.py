@@ -223,6 +223,9 @@ def put_add(shape: tuple[int, ...], index: Any, values: NDArray) -> NDArray:
             np.add.at(out, parts, values)
         return out
     leading, trailing = shape[: len(arrays)], shape[len(arrays) :]
+    if len(arrays) == 1 and trailing and values.shape == (*arrays[0].shape, *trailing):  # rows as they are: most often
+        rows = _checked_rows(shape[0], arrays[0], "put_add").reshape(arrays[0].shape)
+        return add_rows(shape[0], rows, values.reshape(*rows.shape, math.prod(trailing))).reshape(shape)
     at = [_checked_rows(n, a, "put_add").reshape(a.shape) for n, a in zip(leading, arrays, strict=True)]
     rows = at[0]
     for n, a in zip(leading[1:], at[1:], strict=True):

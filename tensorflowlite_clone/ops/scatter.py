@@ -319,7 +319,7 @@ class _Slices:
         self.axis = normalize_axis(dim, len(self.shape), op)
         self.x = x if self.shape else Reshape.of(x, shape=(1,))
         self.spec = slices(self.x, self.axis, index, op, from_behind)
-        self.index = Reshape.of(index, shape=(math.prod(shape_of(index)),))
+        self.index = index if len(shape_of(index)) == 1 else Reshape.of(index, shape=(1,))
 
     def source(self, source: Any) -> Array:
         """The source, which has one slice for each place."""
