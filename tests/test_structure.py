@@ -41,7 +41,8 @@ CORE = [
     "where", "windows", "sharing", "broadcast", "size", "dtype_names", "dtypes", "plain", "device", "printing", "methods",
     "observe",
     "registry", "advice", "boxed", "versions", "explain", "plan", "tape", "views", "watchers", "tensor", "levels", "short", "saved",
-    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "compile",
+    "recording", "hooks", "engine", "grad_fn", "transpose", "signature", "out", "older", "publish", "operation", "families", "operands",
+    "several", "compile",
 ]  # fmt: skip
 
 #: The scientific layer: NumPy's face, SciPy's names, solvers, differential equations, sparse matrices, and what they stand on.

@@ -4,6 +4,8 @@ The only clever file, and optional: without it everything works the same, only s
 `Operation.of`, `Recorded.record` and `Plan.run` do for the common case, tensors of one level holding ndarrays of one
 dtype (or a Python number beside one); every other case is handed to them. The text of the generated functions can be read with
 ``source_of(op)``.
+
+Not here: which operands a call takes (``operands.py``), operations with several outputs (``several.py``).
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ import numpy as np
 from numpy import ndarray
 
 from .._state import QUIET, next_serial, state
-from . import observe, registry
+from . import observe, registry, several
 from .boxed import Boxed
 from .broadcast import shape_of, unbroadcast
 from .dtypes import float32
 from .explain import explain, plain_result
+from .operands import even, fetch
 from .operation import Operation
 from .plan import ANSWER, DTYPE, INPUT, SHAPE, Plan, no_gradient
 from .publish import REFLECTED, operator_of
 from .recording import Recorded
-from .short import OVERFLOW, TINY
 from .tensor import Taped, Tensor
 from .versions import Cell
 from .views import look
@@ -76,7 +78,7 @@ def _replace(op: type[Operation], name: str | None, fast: Callable[..., Any]) ->
 
 def specialise(op: type[Operation]) -> None:
     """Replace ``op.of``, and the operator methods that lead to it, by compiled twins."""
-    if op.rest is not None or op.outputs is not None or len(op.names) > MAX_ARRAYS:
+    if not several.compiles(op) if op.outputs is not None else op.rest is not None or len(op.names) > MAX_ARRAYS:
         return
     with observe.lock:  # observers of other threads may come and go
         if _aside:
@@ -86,6 +88,11 @@ def specialise(op: type[Operation]) -> None:
 
 
 def _specialise(op: type[Operation]) -> None:
+    if op.outputs is not None:
+        slow, fast = op.of, several.compile_call(op, op.of)
+        _twins.append((op, None, slow, fast))
+        _replace(op, None, fast)
+        return
     slow, scope = op.of, _scope_of(op)
     fast = _compile_call(op, scope, slow, range(len(op.names)))
     _twins.append((op, None, slow, fast))
@@ -138,8 +145,11 @@ def _reflected(op: type[Operation], scope: dict[str, Any], name: str) -> Callabl
 
 def source_of(op: type[Operation]) -> str:
     """The text of the compiled call of ``op``, and of its step where all its arrays need gradients, for reading."""
-    needs, call = op.differentiable_mask, _call_source(op, range(len(op.names)))
-    return f"{call}\n\n\n{_step_source(Plan(op, needs, needs, len(op.names)))}" if needs else call
+    needs, count = op.differentiable_mask, len(op.names)
+    if op.outputs is not None:
+        return several.source_of(op, count + (op.rest is not None))
+    call = _call_source(op, range(count))
+    return f"{call}\n\n\n{_step_source(Plan(op, needs, needs, count))}" if needs else call
 
 
 def _scope_of(op: type[Operation]) -> dict[str, Any]:
@@ -179,12 +189,12 @@ def _call_source(op: type[Operation], order: Any) -> str:
     keywords = "".join(f", {p}={p}" for p in op.params)
     star = ", *" if op.params else ""
     lines = [f"def call({', '.join(positional)}{star}{params}):"]
-    lines += _fetch(op)
+    lines += fetch(op)
     lines += [f"    if not mask: return slow({', '.join(positional)}{keywords})", "    if plain:", "        try:"]
     arrays = ", ".join(f"d{i}" for i in range(k))
     begin = "{}(" if op.is_view else "quiet().run({}, "
     call = f"{begin.format('forward')}{arrays}{keywords})"
-    if _even(op):
+    if even(op):
         lines[-2:-2] = ["    same = plain and (single or d0.shape == d1.shape)"]
         call += f" if same else {begin.format('uneven')}{arrays})" * (op.uneven is not None)
     lines += [f"            ans = {call}"]
@@ -207,113 +217,6 @@ def _call_source(op: type[Operation], order: Any) -> str:
     lines += _cases(op, differentiable, 0, "        ")
     lines += ["    else: out.node = None", "    return out"]
     return "\n".join(lines)
-
-
-#: What the lines that fetch operands say: of a tensor, of another operand, of dtypes that are computed in (bfloat16 is none).
-TAKE = "d{0} = a{0}.array; n{0} = a{0}.node; v{0} = a{0}.version"
-GIVEN = "d{0} = a{0}; n{0} = v{0} = None"
-COMPUTES = "(d{0}.dtype is F32 or d{0}.dtype.char != 'E')"
-
-
-def _fetch(op: type[Operation]) -> list[str]:
-    """Lines that take ``d`` (what it holds), ``n`` (node) and ``v`` (version) out of every operand.
-
-    They leave ``mask`` 0 for the slow path; else the bits of the tensors of ``level`` and of constants below it, and in ``plain`` whether
-    all that is held are arrays. Boxes among it go one level down, by ``op.of``.
-    """
-    promoted = [i for i, n in enumerate(op.names) if op.promotion and (op.promoted is None or n in op.promoted)]
-    if len(op.names) == 1:
-        checks = _kind(op, "n0 is not None")
-        if not (op.is_view or op.any_dtype):
-            checks += [COMPUTES.format(0)]
-        test = f"if {' and '.join(checks)}: " if checks else ""
-        return [
-            "    mask = 0",
-            "    if isinstance(a0, Taped):",
-            f"        {TAKE.format(0)}",
-            f"        {test}mask = 1; level = a0.level; plain = type(d0) is ndarray",
-        ]
-    return _fetch_two(op) if promoted == [0, 1] == [*range(len(op.names))] else _fetch_several(op, promoted)
-
-
-def _fetch_two(op: type[Operation]) -> list[str]:
-    """The same for two operands of one dtype, of which one may be a number, an array, or a value of an outer transform."""
-    kinds = _kind(op, "n0 is not None or n1 is not None")
-    alike = " and ".join(["(d0.dtype is d1.dtype or d0.dtype == d1.dtype)", *kinds, COMPUTES.format(0)])
-    below = "a{0}.level < a{1}.level"
-    alone = "; single = True" * _even(op)
-    lines = [
-        "    mask = 0" + "; single = False" * _even(op),
-        "    if isinstance(a0, Taped):",
-        f"        {TAKE.format(0)}",
-        "        if isinstance(a1, Taped):",
-        f"            {TAKE.format(1)}",
-        f"            if {alike}:",
-        "                plain = type(d0) is ndarray and type(d1) is ndarray",
-        "                if a0.level == a1.level: mask = 3; level = a0.level",
-    ]
-    for i in (1, 0):  # a constant beside a value that a transform follows
-        constant = f"n{i} is None and type(d{i}) is ndarray"
-        lines += [f"                elif {below.format(i, 1 - i)} and {constant}: mask = 3; level = a{1 - i}.level"]
-    lines += [f"        elif isinstance(a1, Boxed) and {below.format(1, 0)}:", f"            {GIVEN.format(1)}"]
-    lines += [f"            if {alike}: mask = 1; level = a0.level; plain = False"]
-    beside = "mask = {0}; level = a{1}.level; plain = type(d{1}) is ndarray"
-    array = ["        elif type(a1) is ndarray:", f"            {GIVEN.format(1)}", f"            if {alike}: {beside.format(1, 0)}"]
-    reverse = [f"    elif isinstance(a1, Taped) and isinstance(a0, Boxed) and {below.format(0, 1)}:"]
-    reverse += [f"        {TAKE.format(1)}; {GIVEN.format(0)}", f"        if {alike}: mask = 2; level = a1.level; plain = False"]
-    reverse += ["    elif isinstance(a1, Taped) and type(a0) is ndarray:", f"        {TAKE.format(1)}; {GIVEN.format(0)}"]
-    reverse += [f"        if {alike}: {beside.format(2, 1)}"]
-    if op.numbers_allowed or not op.rules:
-        # float16 beside a number outside its range is for the slow path: see ``short.py``; so are integers that a dtype may not hold.
-        fits = f"(d{{0}}.dtype.char in 'fd' or (d{{0}}.dtype.char == 'e' and {TINY} <= abs(a{{1}}) < {OVERFLOW})"
-        whole = " or (type(a{1}) is int and d{0}.dtype.kind in 'iu'" + " and 0 <= a{1} < 128" * op.wraps + ")"
-        fits += whole * (op.promotion == "same") + ")"
-        lines += [f"        elif (type(a1) is float or type(a1) is int) and {fits.format(0, 1)}:"]
-        lines += [f"            {GIVEN.format(1)}; {beside.format(1, 0)}{alone}"]
-        number = ["    elif (type(a0) is float or type(a0) is int) and isinstance(a1, Taped):", f"        {TAKE.format(1)}"]
-        reverse = [*number, f"        if {fits.format(1, 0)}: {GIVEN.format(0)}; {beside.format(2, 1)}{alone}", *reverse]
-    return lines + array + reverse
-
-
-def _kind(op: type[Operation], recorded: str) -> list[str]:
-    """The condition on the dtype, if any: integers that become floats are for the slow path, and complex numbers that it refuses."""
-    if op.promotion == "inexact":
-        return ["d0.dtype.kind == 'f'" if op.real_only else f"({recorded} or d0.dtype.kind == 'f')"]
-    return ["d0.dtype.kind != 'c'"] * op.real_only
-
-
-def _fetch_several(op: type[Operation], promoted: list[int]) -> list[str]:
-    """The same for any operands, of which those in ``promoted`` have one dtype."""
-    k = len(op.names)
-    lines = ["    mask = 0; level = -2; dtype = None; known = plain = True"]  # -2: below all levels
-    for i in range(k):
-        lines += [
-            f"    if isinstance(a{i}, Taped):",
-            f"        {TAKE.format(i)}; mask |= {1 << i}",
-            f"        if a{i}.level > level: level = a{i}.level",
-            f"        if type(d{i}) is not ndarray: plain = False",
-        ]
-        if i in promoted:
-            same = f"d{i}.dtype is not dtype and d{i}.dtype != dtype"
-            lines += [f"        if dtype is None: dtype = d{i}.dtype", f"        elif {same}: known = False"]
-        lines += [*_constants(op, i, i not in promoted, GIVEN.format(i)), "    else: known = False"]
-    refused = "dtype.char == 'E'" + " or dtype.kind != 'f'" * (op.promotion == "inexact" or op.real_only)
-    tail = [f"(dtype is not None and dtype is not F32 and ({refused}))"]
-    if op.real_only and not promoted:
-        tail += [f"(d{i} is not None and d{i}.dtype.kind == 'c')" for i in range(k)]
-    tail += [f"(mask & {1 << i} and a{i}.level != level and (n{i} is not None or type(d{i}) is not ndarray))" for i in range(k)]
-    return [*lines, f"    if not known or {' or '.join(tail)}: mask = 0"]
-
-
-def _even(op: type[Operation]) -> bool:
-    """Whether the call looks if its two operands have one shape."""
-    return op.broadcasts and op.numbers_allowed and len(op.names) == 2 and op.promotion is not None and op.promoted is None
-
-
-def _constants(op: type[Operation], i: int, arrays: bool, take: str) -> list[str]:
-    """The line that takes what may stand for operand ``i`` besides a tensor."""
-    kinds = [f"a{i} is None"] * (op.names[i] in op.optional) + [f"type(a{i}) is ndarray"] * arrays
-    return [f"    elif {' or '.join(kinds)}: {take}"] if kinds else []
 
 
 def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: str) -> list[str]:
@@ -369,7 +272,7 @@ def _cases(op: type[Operation], differentiable: list[int], needs: int, indent: s
         lines += ["node.shapes = None"]
     else:
         shapes = f"({', '.join(f'shape_of(d{i})' for i in parents)},)"
-        fits = "same" if _even(op) else " and ".join(f"d{i}.shape == ans.shape" for i in parents)
+        fits = "same" if even(op) else " and ".join(f"d{i}.shape == ans.shape" for i in parents)
         lines += [f"node.shapes = None if {fits} else {shapes}" if op.numbers_allowed else f"node.shapes = {shapes}"]
     return [indent + line for line in lines]
 
@@ -389,6 +292,9 @@ class _Plans(dict[int, Plan]):
 
 def _write(plan: Plan) -> None:
     """Let a plan write out its steps when they are first called."""
+    if plan.op.outputs is not None:
+        several.write(plan)
+        return
     plan.step = _later(plan, "step", "boxes" if plan.boxes else "arrays")
     if not plan.op.flat_mask:
         plan.replay = _later(plan, "replay", "replay")
