@@ -1,7 +1,7 @@
 """The lines of a compiled call that take arrays out of its operands, and decide whether it is a case for it.
 
-They leave ``mask`` 0 for the slow path; else in ``mask`` the bits of the tensors of ``level`` and of constants below it, in ``plain`` whether
-all that is held are arrays, and of each operand ``d`` (what it holds), ``n`` (its node) and ``v`` (its version cell).
+They leave ``mask`` 0 for the slow path; else in ``mask`` the bits of the tensors of ``level`` and of constants below it, in ``plain``
+whether all that is held are arrays, and of each operand ``d`` (what it holds), ``n`` (its node) and ``v`` (its version cell).
 
 Not here: what is computed and recorded then (``compile.py``: one result, ``several.py``: several, or any number of operands).
 """

@@ -24,7 +24,7 @@ from .dtypes import float32
 from .explain import explain, plain_results
 from .operands import fetch, fetch_several, promoted_of
 from .operation import Operation
-from .plan import ANSWER, DTYPE, INPUT, SHAPE, MOST, Plan, Step, no_gradient, remember
+from .plan import ANSWER, DTYPE, INPUT, MOST, SHAPE, Plan, Step, no_gradient
 from .tape import Select
 from .tensor import Taped, Tensor
 from .versions import Cell
@@ -49,7 +49,7 @@ def source_of(op: type[Operation], count: int) -> str:
     needs, call = op.differentiable_mask & (1 << count) - 1, call_source(op, count)
     if not needs:
         return call
-    plan = Plan(op, needs, needs, count)  # type: ignore[arg-type]
+    plan = Plan(op, needs, needs, count)
     return "\n\n\n".join([call, record_source(plan), step_source(plan)])
 
 
@@ -103,7 +103,7 @@ def call_source(op: type[Operation], count: int) -> str:
     lines += [
         f"    if not mask or not plain: return slow({arguments}{keywords})",
         "    try:",
-        f"        ans = {'quiet().run(forward, ' if op.quiet else 'forward('}{arrays}{keywords})",
+        f"        ans = quiet().run(forward, {arrays}{keywords})",
         "    except ERRORS as error:",
         f"        raise explain(op, ({arrays},), {settings}, error) from error",
         f"    if type(ans) is not tuple or len(ans) != {k}: ans = plain_results(op, ans, {settings})",
@@ -142,7 +142,7 @@ class _Nodes(dict[tuple[int, int], Callable[..., None]]):
         self.op, self.count = op, count
 
     def __missing__(self, key: tuple[int, int]) -> Callable[..., None]:
-        plan = Plan(self.op, *key, self.count)  # type: ignore[arg-type]
+        plan = Plan(self.op, *key, self.count)
         write(plan)
         scope = {
             "plan": plan, "new_node": self.op.__new__, "op": self.op, "next_serial": next_serial, "shape_of": shape_of, "Cell": Cell,
