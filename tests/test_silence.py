@@ -101,23 +101,25 @@ MASK = tl.tensor([True, False, True])
 F = tl.nn.functional
 #: Numbers that do not fit the dtype of the tensor beside them, and tensors made of such.
 NUMBERS = {
-    "comparisons": lambda: [f(x, n) for x, n in ((half(), 1e5), (single(), 1e39), (brief(), 1e39), (tl.tensor([1j]), 1e39))
+    "comparisons": lambda: [f(x, n) for x, n in ((half(), 1e5), (single(), 1e39), (tl.tensor([1j]), 1e39))
                             for f in (tl.eq, tl.ne)],
-    "orders": lambda: [f(x, n) for x, n in ((half(), 1e5), (single(), 1e39), (brief(), 1e39)) for f in (tl.lt, tl.le, tl.gt, tl.ge)],
+    "orders": lambda: [f(x, n) for x, n in ((half(), 1e5), (single(), 1e39)) for f in (tl.lt, tl.le, tl.gt, tl.ge)],
+    "bfloat16": lambda: (*[f(brief(), 1e39) for f in (tl.eq, tl.ne, tl.lt, tl.le, tl.gt, tl.ge)], tl.where(MASK, brief(), 1e39),
+                         tl.tensor([1e39], dtype=tl.float64).bfloat16(), tl.tensor([1e39], dtype=tl.bfloat16)),
     "reflected": lambda: (half() > 1e5, single() == 1e39, 1e5 - half(), 1e39 * single()),
     "arithmetic": lambda: [f(x, n) for x, n in ((half(), 1e5), (single(), 1e39)) for f in (tl.add, tl.sub, tl.mul, tl.div, tl.pow, tl.fmod,
                                                                                        tl.remainder, tl.floor_divide)],
     "scaled": lambda: (tl.add(half(), half(), alpha=1e5), tl.addcmul(half(), half(), half(), value=1e5), tl.lerp(half(), half(), 1e5)),
     "clamp": lambda: (half().clamp(max=1e5), half().clamp(min=1e5), half().clamp_(max=1e5), single().clamp(max=1e39)),
-    "where": lambda: [tl.where(MASK, x, n) for x, n in ((half(), 1e5), (single(), 1e39), (brief(), 1e39))],
+    "where": lambda: [tl.where(MASK, x, n) for x, n in ((half(), 1e5), (single(), 1e39))],
     "fill_": lambda: (half().fill_(1e5), half().masked_fill(MASK, 1e5), half().index_fill(0, tl.tensor([0]), 1e5)),
     "assignment": lambda: (half().__setitem__(0, 1e5), half().__setitem__(0, tl.tensor(1e5)), half().copy_(tl.tensor([1e5, 1e6, 1e7]))),
     "scatter": lambda: half().scatter(0, tl.tensor([0]), 1e5),
     "nan_to_num": lambda: (half().nan_to_num(nan=1e5), single().nan_to_num(posinf=1e39)),
-    "casts": lambda: (tl.tensor([1e5]).half(), tl.tensor([1e39], dtype=tl.float64).float(), tl.tensor([1e39], dtype=tl.float64).bfloat16()),
+    "casts": lambda: (tl.tensor([1e5]).half(), tl.tensor([1e39], dtype=tl.float64).float()),
     "integers": lambda: (tl.tensor([1e20, float("nan")]).int(), tl.tensor([-1.0, 300.0]).to(tl.uint8)),
     "making": lambda: (tl.tensor([1e39]), tl.tensor([1e39 + 1j]), tl.as_tensor([1e39]), tl.tensor([1e5], dtype=tl.float16),
-                       tl.tensor([1e39], dtype=tl.bfloat16), half().new_tensor([1e5]), tl.arange(0, 1e5, 3e4, dtype=tl.float16)),
+                       half().new_tensor([1e5]), tl.arange(0, 1e5, 3e4, dtype=tl.float16)),
     "filled": lambda: (tl.full((2,), 1e5, dtype=tl.float16), tl.full_like(half(), 1e5), half().new_full((2,), 1e5)),
     "pad": lambda: F.pad(half(), (1, 1), value=1e5),
     "activations": lambda: (F.threshold(half(), 0.5, 1e5), F.hardtanh(half(), -1e5, 1e5), F.elu(half(), 1e5), F.leaky_relu(half(), 1e5),
@@ -135,6 +137,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("what", NUMBERS)
 def test_numbers_beyond_the_range_of_a_dtype(what):
+    pytest.importorskip("ml_dtypes") if what == "bfloat16" else None
     with np.errstate(all="raise"):
         for _ in range(2):  # operators are compiled at their first call
             NUMBERS[what]()
