@@ -62,7 +62,7 @@ class PoolGeometry(_Fields):
     @cached_property
     def _whole_rows(self) -> bool:
         """Whether windows, side by side, leave nothing of the covered rows out."""
-        return self.dilation[-1] == 1 < self.kernel[-1] == self.stride[-1] and (self.extent[-1] == self.size[-1] or not self.inside)
+        return self.dilation[-1] == 1 < self.kernel[-1] == self.stride[-1]
 
     @cached_property
     def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -102,6 +102,8 @@ class PoolGeometry(_Fields):
     def reduce(self, combine: np.ufunc, planes: NDArray, out: NDArray) -> None:
         """Combine the pixels of each window, one axis after the other: (P, *extent) -> (P, *out_size)."""
         last = len(self.kernel) - 1
+        if planes.shape[-1] > self.extent[-1]:
+            planes = planes[..., : self.extent[-1]]  # what no window covers is not combined along the first axes either
         for axis, k in enumerate(self.kernel):
             if axis == last and self._whole_rows and planes.flags.c_contiguous and out.flags.c_contiguous:
                 flat = planes.ravel()  # rows one after the other: one long loop in the place of a short one for each row
