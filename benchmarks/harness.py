@@ -16,6 +16,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,6 +182,7 @@ def run_process(
         "threads": threads,
         "options": dict(options or {}),
         "compile": package == COMPILED,
+        "started": time.time(),
     }
     patience = PATIENCE if package == COMPILED else None
     lines = lines_of(["benchmarks.worker", json.dumps(spec)], env, f"{workload}: the process under {package}", patience)

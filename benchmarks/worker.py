@@ -1,7 +1,8 @@
 """One process that times one workload under one package and prints its figures as a line of JSON.
 
 Started by ``harness.run_process`` as ``python -m benchmarks.worker SPEC``, where SPEC is a JSON object with ``package``,
-``workload``, ``seconds``, ``threads``, ``options`` and ``compile``. Not here: anything that knows of more than one process.
+``workload``, ``seconds``, ``threads``, ``options``, ``compile`` and ``started``, when it was started. Not here: anything that knows of more
+than one process.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
 
     The first ``checked`` steps give the loss to compare (so that the update is compared too, not only the forward pass); they and
     a quarter of the time warm up. A workload with a ``base`` is compared with that, too (`cost`). A whole job is timed
-    from its first step on, once: nothing in it repeats.
+    once, from the start of the process: with what is imported and read, and nothing in it repeats.
     """
     limit_threads(spec["threads"])
     # The package comes before NumPy, as in a program that starts with importing it: it may set what NumPy's BLAS reads. The control
@@ -76,8 +77,10 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     gc.collect()
     start = time.perf_counter()
     loss = step()
-    times = [first := time.perf_counter() - start]
-    if not workload.whole:
+    first = time.perf_counter() - start
+    if workload.whole:
+        times = [time.time() - spec["started"]]
+    else:
         for _ in range(workload.checked - 1):
             loss = step()
         timings(step, spec["seconds"] / 4, 1, 1)

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ import tensorflowlite_clone as tl
 from benchmarks import calls, groups, operations, page, worker
 from benchmarks.harness import THREAD_VARIABLES, Row, compare, is_noisy, middle_half, run_process
 from benchmarks.report import costs, describe, document, environment, table, write
-from benchmarks.workloads import CONTROL, GROUPS, load, names, needs
-from benchmarks.workloads.jobs import read_idx
+from benchmarks.workloads import CONTROL, GROUPS, Workload, load, names, needs
+from benchmarks.workloads.jobs import Shuffled, read_idx
 
 #: Workloads that make their own data; with their small options they take well under a second.
 OWN = [n for n in names() if not needs(n)]
@@ -110,6 +111,35 @@ def test_cost_is_the_ratio_of_steps_that_take_turns(monkeypatch):
     assert ratio == pytest.approx(4.5)  # of 9 / 2, 3 / 1.5, 6 / 1, 9 / 2, 3 / 1.5
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_whole_job_counts_from_the_start_of_its_process(whole, monkeypatch):
+    job = Workload("job", "jobs", lambda torch: lambda: 1.0, 1, 1, 0.0, whole=whole)
+    monkeypatch.setattr(worker, "load", lambda name: job)
+    monkeypatch.setattr(worker, "limit_threads", lambda threads: None)
+    spec = {
+        "package": "json",
+        "workload": "job",
+        "seconds": 0.0,
+        "threads": 1,
+        "options": {},
+        "compile": False,
+        "started": time.time() - 1e6,
+    }
+    monkeypatch.setattr(json, "__version__", "1", raising=False)
+    found = worker.measure(spec)
+    assert (found["seconds"] >= 1e6) is whole
+    assert found["first"] < 1e6
+    assert (found["timings"] == 1) is whole
+
+
+def test_both_packages_see_the_digits_in_one_order():
+    first, second = Shuffled(100), Shuffled(100)
+    epochs = [list(first), list(first)]
+    assert epochs == [list(second), list(second)]
+    assert epochs[0] != epochs[1]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(len(first)))
+
+
 def test_losses_that_differ_are_shown():
     row = Row("w", [figures(1.0, 1.0)], [figures(1.0, 1.5)], tolerance=0.1)
     assert not row.agrees
@@ -184,6 +214,7 @@ def test_a_process_gets_its_threads_and_options(monkeypatch):
     assert run_process("torch", "w", 0.5, threads=3, options={"data_dir": "x"}) == {"seconds": 1.0}
     assert [seen["env"][v] for v in THREAD_VARIABLES] == ["3", "3", "3"]
     assert "OPENBLAS_CORETYPE" not in seen["env"], "the kernels are those that users have"
+    assert abs(time.time() - seen["spec"].pop("started")) < 3600
     assert seen["spec"] == {
         "package": "torch",
         "workload": "w",

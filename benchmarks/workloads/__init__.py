@@ -39,7 +39,7 @@ class Workload:
     checked: int
     #: How far losses may differ, relative to the larger of 1 and the loss.
     tolerance: float
-    #: One step is a whole job, timed once and cold.
+    #: One step is a whole job, timed once and cold, from the start of the process.
     whole: bool = False
     #: The options without which it cannot run, such as a folder with data.
     needs: tuple[str, ...] = ()
