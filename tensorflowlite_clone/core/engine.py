@@ -64,7 +64,8 @@ class Walk:
     """One walk. Keys are negated serial numbers, so that the heap gives the newest node first.
 
     ``waiting`` has, by key, the nodes that some gradient has come to: the node, the sum of its gradients, and whether the engine owns
-    that sum. ``wanted`` are the gradients asked for (None: those of the leaves), ``reach`` the nodes that lead to those (None: all do).
+    that sum (None: it still grows, and is written out when the node is reached). ``wanted`` are the gradients asked for (None: those of the
+    leaves), ``reach`` the nodes that lead to those (None: all do).
     """
 
     __slots__ = (
@@ -117,7 +118,7 @@ class Walk:
             if entry is None:
                 following = heappop(heap)
                 entry = waiting.pop(following)
-            node, g, owned = entry if type(entry[1]) is not Repeated else (entry[0], *entry[1].whole())
+            node, g, owned = entry if entry[2] is not None else (entry[0], *entry[1].whole())
             entry = None
             watchers = None if watched is None else watched.get(node)
             if watchers is not None:
@@ -153,9 +154,10 @@ class Walk:
                 if known is not None:
                     _add(known, gx)
                 elif reach is None or key in reach:
-                    placed = type(gx) is Placed  # a leaf takes a rule's fresh result, in nobody else's hands, as its own
-                    own = placed or (type(parent) is Leaf and gx is not g and type(gx) is ndarray and (gx.base is None or _alone(gx)))
-                    fresh = [parent, gx.whole() if placed else gx, own]
+                    # a leaf takes a rule's fresh result, in nobody else's hands, as its own
+                    fresh = (
+                        [parent, *gx.begun()] if type(gx) is Placed else [parent, gx, type(parent) is Leaf and gx is not g and _alone(gx)]
+                    )
                     if entry is None:
                         entry, following = fresh, key
                         continue
@@ -211,24 +213,30 @@ def _holders(g: ndarray) -> int:
 _ONE = _holders(np.zeros(2).reshape(1, 2)) if hasattr(sys, "getrefcount") else -1
 
 
-def _alone(g: ndarray) -> bool:
-    """Whether a view is of a whole array that nobody else holds: a rule's fresh result, in another shape."""
+def _alone(g: Any) -> bool:
+    """Whether it is an array, or a view of a whole array, that nobody else holds: a rule's fresh result, perhaps in another shape."""
+    if type(g) is not ndarray or g.base is None:
+        return type(g) is ndarray
     whole = type(g.base) is ndarray and g.base.size == g.size and g.base.flags.owndata and g.flags.writeable
     return whole and _ONE > 0 and _holders(g) == _ONE
 
 
 def _add(entry: list[Any], g: Any) -> None:
     """One gradient more for the node of ``entry``; in place where the engine owns the sum, which a NumPy scalar or a box never is."""
+    if entry[2] is None:
+        if entry[1].take(g):
+            return
+        entry[1:] = entry[1].whole()
     if entry[2] and type(g) is ndarray:
         np.add(entry[1], g, out=entry[1])
-        return
-    if type(g) is Placed:
-        total = g.added(*entry[1:])
+    elif type(g) is Placed:
+        entry[1] = g.added(*entry[1:])
+        entry[2] = type(entry[1]) is ndarray
     elif type(g) is ndarray and g.base is not None and repeats(g) and repeats(entry[1]) and entry[1].dtype == g.dtype:
-        total = Repeated(entry[1], g)
+        entry[1:] = Repeated(entry[1], g), None
     else:
-        total = entry[1] + g
-    entry[1], entry[2] = total, type(total) is ndarray
+        entry[1] = entry[1] + g
+        entry[2] = type(entry[1]) is ndarray
 
 
 def _reaching(roots: list[Any], wanted: dict[int, Array | None]) -> set[int]:

@@ -9,6 +9,7 @@ node (``grad_fn.py``).
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from typing import Any
@@ -211,6 +212,12 @@ class Placed:
         out[self.spec] = self.part
         return out
 
+    def begun(self) -> tuple[Any, bool | None]:
+        """What a sum begins with, and whether that is an array of the engine's own (None: it is to be written out)."""
+        if math.prod(self.shape) > SMALL and (stretch := self.stretch()) is not None:
+            return Beside(self, *stretch), None
+        return self.whole(), True
+
     def added(self, total: Any, owned: bool) -> Array:
         """``total`` plus this, in the memory of ``total`` where that is ``owned``, elsewhere in a copy."""
         if not isinstance(total, ndarray | np.generic) or total.dtype != self.part.dtype:
@@ -219,6 +226,62 @@ class Placed:
         window = out[(*self.spec, ...)]
         np.add(window, self.part, out=window)
         return out
+
+    def stretch(self) -> tuple[int, int, int] | None:
+        """The axis along which the window is a part of the array, from where and to where; None if it is not of that kind."""
+        found = None
+        for axis, s in enumerate(self.spec):
+            if type(s) is slice:
+                lo, hi, step = s.indices(n := self.shape[axis])
+                if (lo, hi, step) == (0, n, 1):
+                    continue
+                if step != 1 or lo >= hi:
+                    return None
+            elif type(s) is int:
+                lo = s if s >= 0 else s + self.shape[axis]
+                hi = lo + 1
+            else:
+                return None
+            if found is not None:
+                return None
+            found = axis, lo, hi
+        return found
+
+
+class Beside:
+    """The sum of large parts that lie side by side along an axis, as those of `chunk` do.
+
+    Each is written where nothing stands yet: without zeros, which would be written first, and without sums, which would read them.
+    """
+
+    __slots__ = ("axis", "hi", "lo", "out")
+
+    def __init__(self, first: Placed, axis: int, lo: int, hi: int) -> None:
+        self.out = np.empty(first.shape, first.part.dtype)
+        self.out[first.spec] = first.part
+        self.axis, self.lo, self.hi = axis, lo, hi
+
+    def take(self, g: Any) -> bool:
+        """Write ``g``, if it is the part before or behind what is there."""
+        stretch = g.stretch() if type(g) is Placed and g.part.dtype == self.out.dtype else None
+        if stretch is None or stretch[0] != self.axis:
+            return False
+        _, lo, hi = stretch
+        if hi == self.lo:
+            self.lo = lo
+        elif lo == self.hi:
+            self.hi = hi
+        else:
+            return False
+        self.out[g.spec] = g.part
+        return True
+
+    def whole(self) -> tuple[ndarray, bool]:
+        """All of it, with zeros where no part came, in an array of its own."""
+        before = (slice(None),) * self.axis
+        self.out[(*before, slice(self.lo))] = 0
+        self.out[(*before, slice(self.hi, None))] = 0
+        return self.out, True
 
 
 class Repeated:
@@ -229,11 +292,12 @@ class Repeated:
     def __init__(self, first: ndarray, second: ndarray) -> None:
         self.shape, self.parts = first.shape, [_once(first), _once(second)]
 
-    def __add__(self, g: Any) -> Any:
+    def take(self, g: Any) -> bool:
+        """Add ``g``, if it repeats as well."""
         if not repeats(g):
-            return self.whole()[0] + g
+            return False
         self.parts.append(_once(g))
-        return self
+        return True
 
     def whole(self) -> tuple[ndarray, bool]:
         """All of it, and whether that is an array of its own."""

@@ -18,6 +18,7 @@ from .._typing import NDArray
 __all__ = ["integer_power", "power", "power_grad", "power_of_number"]
 
 _WORTH = 1_024  # elements below which NumPy's own way costs less than looking at the operands
+_BY_ROOTS = (1.5, -0.5, -1.5)  # exponents of distances and deviations, in a third of the time
 
 
 def power(x: Any, y: Any) -> Any:
@@ -46,6 +47,15 @@ def _by_magnitude(x: NDArray, y: NDArray) -> NDArray:
         if broken.any():
             out[np.broadcast_to((x < 0) & (x > -math.inf) & broken, out.shape)] = math.nan
     return out
+
+
+def _by_roots(x: NDArray, y: float) -> NDArray:
+    """One of the powers `_BY_ROOTS` of positive numbers: roots are correctly rounded, and nothing leaves the range before the result."""
+    root: NDArray = np.sqrt(x)
+    if y > 0:
+        return np.multiply(x, root, out=root)
+    np.reciprocal(root, out=root)
+    return root if y > -1 else np.divide(root, x, out=root)
 
 
 def power_grad(g: NDArray, x: Any, y: Any) -> Any:
@@ -88,4 +98,6 @@ def power_of_number(x: Any, y: float) -> Any:
         return np.reciprocal(x)
     if y == -2:
         return np.reciprocal(x * x)
+    if y in _BY_ROOTS and x.size >= _WORTH and x.dtype.char in "fd" and x.min() > 0:  # else 0 and -inf would be special
+        return _by_roots(x, y)
     return power(x, np.asarray(y, x.dtype)) if x.dtype.char in "fd" and type(y) in (int, float) else np.power(x, y)

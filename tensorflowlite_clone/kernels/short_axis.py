@@ -8,12 +8,15 @@ NumPy's. Not here: sums that undo broadcasting (``reduce.sum_to``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from .._typing import NDArray
+from .reduce import sum_to
 
 __all__ = ["add", "divide", "minus_quotient", "multiply", "subtract", "times"]
 
@@ -39,19 +42,32 @@ def _along(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
 
 def _short(ufunc: np.ufunc, x: NDArray, y: NDArray, length: int) -> NDArray:
     """``ufunc(x, y)`` for floats of which one ends in an axis of ``length``, the other in such a one or one of 1."""
-    both = np.broadcast(x, y)
-    shape = both.shape
-    whole = all(a.shape == shape and (a.flags.c_contiguous or not any(a.strides)) for a in (x, y))  # or one number everywhere
-    if both.size < _WORTH or whole or shape[-1] != length or len(shape) < 2 or shape[-2] < 2:
+    shape = x.shape if x.shape == y.shape else np.broadcast(x, y).shape
+    if math.prod(shape) < _WORTH or shape[-1] != length or len(shape) < 2 or shape[-2] < 2 or (_whole(x, shape) and _whole(y, shape)):
         return np.asarray(ufunc(x, y))
-    x, y = (a[..., :1] if a.ndim and not a.strides[-1] else a for a in (x, y))  # what was broadcast is one column
+    if x.ndim and not x.strides[-1]:  # what was broadcast is one column
+        x = x[..., :1]
+    if y.ndim and not y.strides[-1]:
+        y = y[..., :1]
     # `np.repeat` has copies of 1, 2, 4, 8, 16 and 32 bytes, so pieces of three elements are not worth repeating
     if length > 4 or (length != 3 if x.shape[-1:] == y.shape[-1:] else length * x.itemsize == 32):
         return np.asarray(ufunc(_spread(x, shape), _spread(y, shape)))
     out = np.empty(shape, x.dtype)
-    for i in range(length):
-        ufunc(*(a[..., i if a.shape[-1] > 1 else 0] if a.ndim else a for a in (x, y)), out=out[..., i])
+    for p, q, o in zip(_columns(x, shape), _columns(y, shape), out.T, strict=False):
+        ufunc(p, q, out=o)
     return out
+
+
+def _whole(a: NDArray, shape: tuple[int, ...]) -> bool:
+    """Whether it needs no broadcasting, or is one number everywhere."""
+    return a.shape == shape and (a.flags.c_contiguous or not any(a.strides))
+
+
+def _columns(a: NDArray, shape: tuple[int, ...]) -> Iterable[NDArray]:
+    """The coordinates along the last axis, each with the other axes turned around; one of them again and again where there is but one."""
+    if a.ndim < len(shape):
+        a = a.reshape((1,) * (len(shape) - a.ndim) + a.shape)
+    return a.T if a.shape[-1] > 1 else repeat(a.T[0])
 
 
 def _spread(a: NDArray, shape: tuple[int, ...]) -> NDArray:
@@ -71,9 +87,19 @@ def times(g: NDArray, x: Any) -> Any:
 
 
 def minus_quotient(g: NDArray, ans: NDArray, y: NDArray) -> Any:
-    """``-g ans / y``, where ``g`` and ``ans`` have one shape, in one piece of memory."""
+    """``-g ans / y``, where ``g`` and ``ans`` have one shape, in one piece of memory.
+
+    Where ``y`` is smaller, as a norm or a sum is, it comes back summed to the shape of ``y``, which the gradient for ``y`` is in the end:
+    then only sums are divided. If they are not finite, terms are divided one by one, so that it shows which are to blame.
+    """
     if g.size < _WORTH:
         return -g * ans / y
     out = multiply(g, ans)
+    if y.size < out.size and out.dtype is y.dtype:
+        sums = sum_to(out, y.shape)
+        np.negative(sums, out=sums)
+        np.divide(sums, y, out=sums)
+        if np.isfinite(sums).all():
+            return sums
     np.negative(out, out=out)
     return np.divide(out, y, out=out) if y.shape == out.shape or not y.ndim else divide(out, y)

@@ -24,8 +24,24 @@ def test_powers_at_special_points(dtype):
     with np.errstate(all="ignore"):
         x, y = np.tile(POINTS.astype(dtype), 60)[:, None], POINTS.astype(dtype)
         same(power(x, y), np.power(x, y))
-        for exponent in [5, 7.0, -3, 1.5, 12, 0.25]:
+        for exponent in [5, 7.0, -3, 1.5, 12, 0.25, -0.5, -1.5]:
             same(power_of_number(x, exponent), np.power(x, exponent))
+
+
+@pytest.mark.parametrize("exponent", [1.5, -0.5, -1.5])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_powers_by_roots_reach_as_far_as_powers(dtype, exponent):
+    info = np.finfo(dtype)
+    with np.errstate(all="ignore"):
+        x = np.concatenate([np.geomspace(info.tiny, info.max, 3_000, dtype="f8"), [info.smallest_subnormal, info.tiny, info.max, np.inf]])
+        x = np.minimum(x, info.max).astype(dtype)
+        x[-1] = np.inf
+        expected = np.power(x.astype(np.longdouble), np.longdouble(exponent)).astype(dtype)
+        found = power_of_number(x, exponent)
+        same(found, expected)
+        for special in (0.0, -0.0, -np.inf, np.nan, -1.0):
+            x[7] = special
+            same(power_of_number(x, exponent), np.power(x, np.asarray(exponent, dtype)))
 
 
 def test_powers_of_negative_numbers_and_their_gradients():

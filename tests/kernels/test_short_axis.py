@@ -66,3 +66,34 @@ def test_gradients_are_those_of_double_precision(a, b, sign):
         axes = (*range(lead), *(i + lead for i, n in enumerate(t.shape) if n == 1))
         exact, size = (v.sum(axes).reshape(t.shape) for v in (terms, abs(terms)))
         assert t.grad.dtype == tl.float32 and np.all(abs(t.grad.numpy() - exact) <= 1e-6 * size)
+
+
+@pytest.mark.parametrize("shape", [(60, 60, 1), (60, 1), (1, 60, 3), (3,), (), (1, 1, 1), (60, 1, 3)])
+def test_gradients_of_shared_divisors_are_sums_divided(shape):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 60, 3)), rng.uniform(0.5, 2, size=shape)
+    x, y = tl.tensor(x, requires_grad=True), tl.tensor(y, requires_grad=True)
+    weight = tl.tensor(rng.normal(size=(60, 60, 3)))
+    loss = ((x / y) * weight).sum()
+    fused = tl.autograd.grad(loss, [x, y], retain_graph=True)
+    recorded = tl.autograd.grad(loss, [x, y], create_graph=True)  # by the rule
+    for a, b in zip(fused, recorded, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-12, atol=1e-12)
+    assert fused[1].shape == shape
+
+
+def test_of_shared_divisors_zeros_stay_where_nothing_came_from():
+    x, y = tl.ones(60, 60, 3, requires_grad=True), tl.ones(60, 60, 1)
+    y[3, 4] = 0.0
+    y.requires_grad_()
+    kept = tl.ones(60, 60, 3)
+    kept[3, 4] = 0.0
+    tl.where(kept > 0, x / y, 0.0).sum().backward()
+    expected = np.full((60, 60, 1), -3.0)
+    expected[3, 4] = 0.0
+    np.testing.assert_array_equal(y.grad.numpy(), expected)
+    y.grad = None
+    kept[3, 4, 1] = 1.0
+    tl.where(kept > 0, x / y, 0.0).sum().backward()
+    expected[3, 4] = -np.inf
+    np.testing.assert_array_equal(y.grad.numpy(), expected)
