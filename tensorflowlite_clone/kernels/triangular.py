@@ -1,7 +1,7 @@
-"""Systems of equations with a triangular matrix, by substitution.
+"""Triangles of matrices: taking them, systems of equations with them, by substitution, and the gradient of the one that Cholesky found.
 
 Here: BLAS's ``trsm``, where NumPy's library shows it; elsewhere half of the unknowns after the other, as NumPy has LAPACK's general solver
-alone, which is cubic. Not here: derivatives (``ops/linalg/solve.py``).
+alone, which is cubic. Not here: derivatives of the systems (``ops/linalg/solve.py``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 from .._typing import NDArray
 from .blas import functions
 
-__all__ = ["substitute"]
+__all__ = ["cholesky_grad", "lower", "substitute", "upper"]
 
 #: Sizes up to which a stack of systems goes to NumPy's solver in one piece.
 _PIECE = 48
+#: Elements of a matrix up to which the mask of a triangle is kept.
+_KEPT = 1 << 18
 # What CBLAS is asked: by rows; the matrix stands on the left; it, or its transpose; which triangle; its diagonal.
 _ROWS, _LEFT, _AS_IS, _TRANSPOSED, _UPPER, _LOWER, _GIVEN, _ONES = 101, 141, 111, 112, 121, 122, 131, 132
 
@@ -45,6 +47,62 @@ def _trsm(char: str) -> Callable[[NDArray, NDArray, bool, bool], None] | None:
         if x.tolist() == [[2.0], [1.0]]:
             return solve
     return None
+
+
+def lower(x: NDArray, k: int = 0) -> NDArray:
+    """``np.tril(x, k)``: the last two axes with zeros above the diagonal ``k``.
+
+    >>> lower(np.ones((2, 2)))
+    array([[1., 0.],
+           [1., 1.]])
+    """
+    return _masked(x, k, False)
+
+
+def upper(x: NDArray, k: int = 0) -> NDArray:
+    """``np.triu(x, k)``: the last two axes with zeros below the diagonal ``k``."""
+    return _masked(x, k, True)
+
+
+def _masked(x: NDArray, k: int, above: bool) -> NDArray:
+    """A triangle by its bits, which are kept or cleared all at once: a product with zeros and ones would make NaN of infinities."""
+    rows, columns = x.shape[-2:]
+    if x.dtype.char not in "fd" or not x.dtype.isnative or rows * columns > _KEPT:
+        return np.asarray(np.triu(x, k) if above else np.tril(x, k))
+    mask = _mask(rows, columns, int(k), above, x.itemsize)
+    return np.asarray(np.bitwise_and(x.view(mask.dtype), mask).view(x.dtype))
+
+
+@lru_cache(maxsize=8)
+def _mask(rows: int, columns: int, k: int, above: bool, itemsize: int) -> NDArray:
+    """All bits of the triangle's elements, read-only."""
+    inside = np.tri(rows, columns, k - above, dtype=np.bool_) != above
+    mask: NDArray = -inside.astype(f"i{itemsize}")
+    mask.flags.writeable = False
+    return mask
+
+
+def cholesky_grad(g: NDArray, ans: NDArray) -> NDArray:
+    """The gradient of matrices (..., n, n) from that of their Cholesky factors ``ans``: a triangle, its diagonal halved, and two systems.
+
+    >>> cholesky_grad(np.array([[1.0]]), np.array([[2.0]]))
+    array([[0.25]])
+
+    Source: I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10.
+    """
+    turned = _adjoint(ans)
+    half = lower(np.matmul(turned, np.conjugate(g) if g.dtype.kind == "c" else g))
+    diagonal = np.einsum("...ii->...i", half)  # a view
+    diagonal *= 0.5
+    found = substitute(turned, _adjoint(substitute(turned, half, upper=True)), upper=True)
+    out: NDArray = found + _adjoint(found)
+    out *= 0.5
+    return np.asarray(np.conjugate(out)) if out.dtype.kind == "c" else out
+
+
+def _adjoint(a: NDArray) -> NDArray:
+    a = np.swapaxes(a, -1, -2)
+    return np.asarray(np.conjugate(a)) if a.dtype.kind == "c" else a
 
 
 def substitute(a: NDArray, b: NDArray, upper: bool, unit: bool = False) -> NDArray:

@@ -14,7 +14,9 @@ from .._errors import ArgumentError, ShapeError
 from .._typing import Array, DTypeLike
 from ..core.broadcast import normalize_axis, shape_of
 from ..core.families import Shaping
+from ..core.operation import fused
 from ..core.publish import implements, operand, public, to_operand
+from ..kernels import triangular as kernels
 from .cast import Clone
 from .reduce import _sum
 from .shape import BroadcastTo, Reshape
@@ -59,8 +61,9 @@ class Tril(Shaping):
     """The last two axes with zeros above the diagonal ``k``."""
 
     def forward(x, *, k=0):
-        return np.tril(x, k)
+        return kernels.lower(x, k)
 
+    @fused(lambda g, k: kernels.lower(g, k))
     def grad_x(g, k):
         return np.tril(g, k)
 
@@ -69,8 +72,9 @@ class Triu(Shaping):
     """The last two axes with zeros below the diagonal ``k``."""
 
     def forward(x, *, k=0):
-        return np.triu(x, k)
+        return kernels.upper(x, k)
 
+    @fused(lambda g, k: kernels.upper(g, k))
     def grad_x(g, k):
         return np.triu(g, k)
 

@@ -15,8 +15,10 @@ import numpy as np
 from ..._errors import LinAlgError
 from ..._typing import Array
 from ...core.broadcast import conjugated
+from ...core.operation import fused
 from ...core.publish import implements, public, to_operands
 from ...core.tensor import Tensor
+from ...kernels.triangular import cholesky_grad
 from ..diagonal import Tril
 from .common import (
     FromTriangle,
@@ -49,6 +51,7 @@ class Cholesky(MatrixFunction, title="linalg.cholesky"):
                 out[index] = np.linalg.cholesky(x[index])
         return out
 
+    @fused(cholesky_grad)
     def grad_x(g, ans):
         lh = adjoint(ans)
         k = np.matmul(lh, conjugated(g))

@@ -17,6 +17,7 @@ from ...core.boxed import Boxed
 from ...core.broadcast import conjugated, shape_of
 from ...core.families import LinedUp
 from ...core.publish import checked, to_operand
+from ...kernels import triangular
 from ..compare import Where
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +51,7 @@ class FromTriangle(MatrixFunction, title="linalg.hermitian"):
     """
 
     def forward(x, *, upper, hermitian=True):
-        half = np.triu(x, 1) if upper else np.tril(x, -1)
+        half = triangular.upper(x, 1) if upper else triangular.lower(x, -1)
         mirrored = np.swapaxes(half, -1, -2)
         out = half + (np.conjugate(mirrored) if hermitian else mirrored)
         places = np.arange(x.shape[-1])
