@@ -1,4 +1,5 @@
-"""Writing a file so that its name never stands for half of it: `write_atomically`, behind every writer of the package.
+"""Writing a file so that its name never stands for half of it: `write_atomically`, behind every writer of the package; `write_parts` for
+those who have all of it at once.
 
 Not here: any format (``io/``, ``datasets/idx.py``).
 """
@@ -8,8 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from io import BufferedWriter
 from typing import Any, BinaryIO
+
+#: How many parts of a file one call of the system takes, which POSIX has: of Linux 1,024.
+MOST_PARTS = 1024 if hasattr(os, "writev") else 0
 
 
 def write_atomically(path: str, write: Callable[[BinaryIO], Any], op: str, needed: bool = True) -> None:
@@ -93,3 +98,24 @@ def _take_over(part: str, old: os.stat_result) -> None:
                 mode &= 0o707 | (mode & 0o007) << 3
     if stat.S_IMODE(os.stat(part).st_mode) != mode:
         os.chmod(part, mode)
+
+
+def write_parts(file: BinaryIO, parts: Sequence[Any]) -> None:
+    """Write these bytes one after the other: a file on the disk is given all of them at once, for which the system takes larger pages and
+    three quarters of the time.
+    """
+    if type(file) is not BufferedWriter or not MOST_PARTS:
+        for part in parts:
+            file.write(part)
+        return
+    file.flush()
+    left, number = [memoryview(part) for part in parts if len(part)], file.fileno()
+    while left:
+        written = os.writev(number, left[:MOST_PARTS])
+        done = 0
+        while done < len(left) and written >= left[done].nbytes:
+            written -= left[done].nbytes
+            done += 1
+        del left[:done]
+        if written:  # a signal, a pipe or a full disk, which the next call tells of, came in between
+            left[0] = left[0].cast("B")[written:]

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 import tensorflowlite_clone as tl
+from tensorflowlite_clone._files import write_parts
 from tensorflowlite_clone.datasets import read_idx, write_idx
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions, links, pipes and devices are POSIX's")
@@ -49,6 +50,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, 9000, np.uint8)  # that stays 
 WRITERS = {
     "x.safetensors": (lambda p, v: tl.save({"v": v, "x": np.zeros(1000)}, p), lambda p: tl.load(p)["v"]),
     "x.npz": (lambda p, v: tl.save({"v": v, "x": np.zeros(1000)}, p), lambda p: tl.load(p)["v"]),
+    "x.pt": (lambda p, v: tl.save({"v": v, "x": np.zeros(1000)}, p), lambda p: tl.load(p)["v"]),
     "x-idx1": (lambda p, v: write_idx(p, np.full(9000, v, np.uint8)), lambda p: int(read_idx(p)[0])),
     "x-idx1.gz": (lambda p, v: write_idx(p, np.append(np.uint8(v), NOISE)), lambda p: int(read_idx(p)[0])),
     "checkpoint": (_checkpoint, lambda p: tl.load(p)["epoch"]),
@@ -273,3 +275,21 @@ def test_names_of_any_length_and_alphabet(writer):
     with pytest.raises(OSError, match="name too long"):
         writer.write(writer.folder / ("x" * 256), 2)
     assert len(os.listdir(writer.folder)) == 7
+
+
+@pytest.mark.parametrize("most", [1, 1000, 1 << 20])
+def test_parts_of_a_file_that_the_system_takes_only_in_part(most, tmp_path, monkeypatch):
+    """A call may write less than it is given, by any number of bytes; and there are more parts than one call takes."""
+    real = os.writev
+
+    def less(number, parts):
+        assert len(parts) <= 1024
+        return real(number, [b"".join(parts)[:most]])
+
+    parts = [b"a" * (i % 7) for i in range(1500)] + [np.arange(9000, dtype=np.int32).data, memoryview(b"end")]
+    monkeypatch.setattr(os, "writev", less)
+    with open(tmp_path / "x", "wb") as file:
+        file.write(b"before")
+        write_parts(file, parts)
+        file.write(b"after")
+    assert (tmp_path / "x").read_bytes() == b"before" + b"".join(map(bytes, parts)) + b"after"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -20,6 +22,7 @@ from io_helpers import parse, same, write
 import tensorflowlite_clone as tl
 from tensorflowlite_clone._errors import FileFormatError
 from tensorflowlite_clone.core.tensor import Tensor
+from tensorflowlite_clone.io import archive as archives
 from tensorflowlite_clone.io import load, safetensors, save, structure
 
 SUFFIXES = [".safetensors", ".npz"]
@@ -419,3 +422,31 @@ def test_links_stay_links_and_permissions_are_ordinary(tmp_path):
     assert (tmp_path / "link").is_symlink() and load(tmp_path / "real" / "x") == [2]
     (tmp_path / "plain").touch()
     assert (tmp_path / "real" / "x").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_directories_are_read_as_by_zipfile():
+    """Plain ones by hand; by `zipfile` itself those with comments, names beyond ASCII, and bytes in front."""
+    file = io.BytesIO()
+    tl.io.save_for_torch([tl.arange(5.0), *[tl.ones(1) for _ in range(100)]], file)
+    plain = file.getvalue()
+    variants = {"plain": plain, "in front": b"#!" + plain}
+    for kind in ("comment", "name", "folders", "empty"):
+        with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+            for name in {"name": ["ä", "b"], "folders": ["a/b", "a\\c"], "empty": []}.get(kind, ["a"]):
+                archive.writestr(name, b"12345")
+            archive.comment = b"PK" if kind == "comment" else b""
+        variants[kind] = file.getvalue()
+    for kind, content in variants.items():
+        members = archives.directory(io.BytesIO(content))
+        assert (archives._plain_directory(io.BytesIO(content)) is None) == (kind not in ("plain", "empty")), kind
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            known = archive.infolist()
+        assert [tuple(m) for m in members] == [tuple([getattr(m, name) for name in archives.Member._fields]) for m in known], kind
+    end = len(plain) - 22
+    for at in [*range(end - 60, end + 22)]:  # whatever is damaged in a directory by hand is damaged to zipfile, or the other way to read it
+        damaged = bytearray(plain)
+        damaged[at] ^= 0xFF
+        with contextlib.suppress(zipfile.BadZipFile, NotImplementedError, OSError, ValueError, UnicodeDecodeError):
+            known = zipfile.ZipFile(io.BytesIO(bytes(damaged))).infolist()
+            found = archives.directory(io.BytesIO(bytes(damaged)))
+            assert [tuple(m) for m in found] == [tuple([getattr(m, name) for name in archives.Member._fields]) for m in known], at - end

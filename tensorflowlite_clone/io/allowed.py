@@ -105,7 +105,11 @@ class safe_globals(Restoring):  # noqa: N801  (PyTorch's name)
 
 def users_name(thing: Any) -> str | None:
     """The name under which the user allowed a class; None if he did not."""
-    return next((name for name, allowed in (_USERS[0] | _ALWAYS).items() if allowed is thing), None)
+    for table in (_USERS[0], _ALWAYS):
+        for name, allowed in table.items():
+            if allowed is thing:
+                return name
+    return None
 
 
 # ---- names that make data -------------------------------------------------------------------------------------------------------

@@ -106,9 +106,9 @@ def _content(file: Any, locate: pytorch.Locate, memory: Any, modules: bool, text
     head = file.read(512)
     file.seek(0)
     if head[:4] in ZIP:
-        archive = pytorch.pytorch_zip(file)
-        if archive is not None:
-            return pytorch.read_zip(file, archive, locate, memory, modules, text)
+        members = pytorch.pytorch_zip(file)
+        if members is not None:
+            return pytorch.read_zip(file, members, locate, memory, modules, text)
         if memory is not None:
             raise ArgumentError("load: .npz files are not mapped: mmap is True; leave it out, or save it as safetensors")
         file.seek(0)

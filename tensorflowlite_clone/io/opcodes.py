@@ -135,15 +135,54 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
-        """The object that stands on the stack at the end."""
-        data, actions = self.data, ACTIONS
+        """The object that stands on the stack at the end.
+
+        The opcodes of which checkpoints consist stand here, as each call would cost more than what it does; where one does not fit,
+        and for all others, `ACTIONS` has what is done and said.
+        """
+        data, stack, memo, actions, size = self.data, self.stack, self.memo, ACTIONS, len(self.data)
+        find = data.find if isinstance(data, bytes) else None
+        names: dict[Any, Any] = {}  # those that were looked up, by their two lines
         while True:
-            if self.at >= len(data):
+            at = self.at
+            if at >= size:
                 raise FileFormatError("truncated: its pickle has no end")
-            code = data[self.at]
-            self.at += 1
+            code = data[at]
+            self.at = at = at + 1
+            if code == 0x28:  # MARK
+                stack.append(_MARK)
+                continue
+            if code == 0x4B and at < size:  # BININT1
+                stack.append(data[at])
+                self.at = at + 1
+                continue
+            if code == 0x58 and (end := at + 4 + int.from_bytes(data[at : at + 4], "little")) <= size:  # BINUNICODE
+                stack.append(str(data[at + 4 : end], "utf-8", "surrogatepass"))
+                self.at = end
+                continue
+            if code == 0x71 and at < size and stack and (value := stack[-1]) is not _MARK:  # BINPUT
+                memo[data[at]] = value
+                self.at = at + 1
+                continue
+            if code == 0x74:  # TUPLE
+                stack.append(tuple(self.since_mark()))
+                continue
+            if code == 0x4A and at + 4 <= size:  # BININT
+                stack.append(int.from_bytes(data[at : at + 4], "little", signed=True))
+                self.at = at + 4
+                continue
+            if code == 0x63 and find is not None:  # GLOBAL
+                end = find(b"\n", find(b"\n", at) + 1) + 1
+                known = names.get(lines := data[at:end])
+                if known is None:
+                    self.by_lines()
+                    names[lines] = stack[-1]
+                else:
+                    stack.append(known)
+                    self.at = end
+                continue
             if code == 0x2E:  # STOP
-                (value,) = self.stack
+                (value,) = stack
                 return value
             action = actions.get(code)
             if action is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ..core.dtype_names import DTYPES
 from ..core.dtype_names import dtype as Kind  # noqa: N812
 from ..core.sharing import window_of
 from ..core.size import Size
-from ..core.tensor import Taped
+from ..core.tensor import Taped, Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter, is_lazy
 from ..nn.state import moved_out
@@ -34,6 +34,10 @@ from .pytorch import MAGIC, VERSION
 
 #: The names of storages by dtype.
 NAMES = {dtype: f"{name}Storage" for name, dtype in STORAGES.items() if name != "Untyped"}
+#: The classes of which checkpoints consist, beside text and integers: whatever is written once, and then remembered.
+OFTEN = frozenset({dict, list, tuple, OrderedDict, Tensor, Parameter})
+#: The place of a value in the object: text, or what `_said` makes text of, a form for a key and the place of the container.
+Where: TypeAlias = "str | tuple[str, Any, Where]"
 
 
 class _Region:
@@ -133,38 +137,47 @@ class _Pickler:
 
     def name(self, module: str, name: str) -> None:
         """A global name."""
-        self.op(b"c" + module.encode() + b"\n" + name.encode() + b"\n")
+        self.parts.append(f"c{module}\n{name}\n".encode())
 
     def text(self, text: str) -> None:
         """A string."""
-        if not self.remembered(("text", text)):
-            raw = text.encode("utf-8", "surrogatepass")
-            self.op(b"X" + struct.pack("<I", len(raw)), raw)
-            self.remember(("text", text), text)
+        key = "text", text
+        if not self.remembered(key):
+            self.parts.append(_text(text))
+            self.remember(key, text)
 
     def remembered(self, key: Any) -> bool:
         """Whether this was written before; then the reader is told to take that."""
         known = self.memo.get(key)
-        if known is not None:
-            self.op(b"h" + bytes([known[0]]) if known[0] < 256 else b"j" + struct.pack("<I", known[0]))
-        return known is not None
+        if known is None:
+            return False
+        self.op(b"h" + bytes([known[0]]) if known[0] < 256 else b"j" + struct.pack("<I", known[0]))
+        return True
 
     def remember(self, key: Any, thing: Any) -> None:
         """Let the reader remember what it made last."""
         number = len(self.memo)
         self.memo[key] = number, thing
-        self.op(b"q" + bytes([number]) if number < 256 else b"r" + struct.pack("<I", number))
+        self.parts.append(b"q" + bytes([number]) if number < 256 else b"r" + struct.pack("<I", number))
 
-    def call(self, module: str, name: str, *args: Any, where: str = "obj") -> None:
+    def call(self, module: str, name: str, *args: Any, where: Where = "obj") -> None:
         """What a function gives for these arguments."""
         self.name(module, name)
         self.write_tuple(args, where)
         self.op(b"R")
 
     # ---- values ---------------------------------------------------------------------------------------------------------------
-    def write(self, obj: Any, where: str) -> None:
-        """Any value; ``where`` is its place as Python would write it."""
-        if obj is None or isinstance(obj, bool | np.bool_):
+    def write(self, obj: Any, where: Where) -> None:
+        """Any value; ``where`` is its place, see `_said`."""
+        kind = type(obj)
+        if kind is str:
+            self.text(obj)
+        elif kind is int:
+            self.parts.append(_integer(obj))
+        elif kind in OFTEN:
+            if not self.remembered(id(obj)):
+                self.new(obj, where)
+        elif obj is None or isinstance(obj, bool | np.bool_):
             self.op(b"N" if obj is None else b"\x88" if obj else b"\x89")
         elif isinstance(obj, str):
             self.text(str(obj))
@@ -177,7 +190,7 @@ class _Pickler:
         elif not self.remembered(id(obj)):
             self.new(obj, where)
 
-    def new(self, obj: Any, where: str) -> None:
+    def new(self, obj: Any, where: Where) -> None:
         """A value that is one thing wherever it stands."""
         if isinstance(obj, list):
             self.op(b"]")
@@ -194,17 +207,17 @@ class _Pickler:
         if id(obj) not in self.memo:
             self.remember(id(obj), obj)
 
-    def items(self, items: list[tuple[Any, Any]], op: bytes, where: str) -> None:
+    def items(self, items: list[tuple[Any, Any]], op: bytes, where: Where) -> None:
         """What stands in a list, or keys and values of a dict."""
         if items:
             self.op(b"(")
             for key, value in items:
                 if op == b"u":
-                    self.write(key, f"the key {key!r:.80} of {where}")
-                self.write(value, f"{where}[{key!r:.80}]")
+                    self.write(key, ("the key {0!r:.80} of {1}", key, where))
+                self.write(value, ("{1}[{0!r:.80}]", key, where))
             self.op(op)
 
-    def mapping(self, obj: dict[Any, Any], where: str) -> None:
+    def mapping(self, obj: dict[Any, Any], where: Where) -> None:
         """A dict, with its attributes if it is an OrderedDict."""
         ordered = isinstance(obj, OrderedDict)
         if ordered:
@@ -216,22 +229,22 @@ class _Pickler:
         self.remember(id(obj), obj)
         self.items(list(obj.items()), b"u", where)
         if ordered and (notes := getattr(obj, "__dict__", None)):
-            self.write(dict(notes), f"vars({where})")
+            self.write(dict(notes), ("vars({1})", None, where))
             self.op(b"b")
 
-    def write_tuple(self, obj: Any, where: str) -> None:
+    def write_tuple(self, obj: Any, where: Where) -> None:
         """A tuple."""
         if id(obj) in self.open:
-            raise OperandError(f"save: contains itself: {where} is the tuple it stands in; store a tree")
+            raise OperandError(f"save: contains itself: {_said(where)} is the tuple it stands in; store a tree")
         self.open.add(id(obj))
         if len(obj) > 3:
             self.op(b"(")
         for i, value in enumerate(obj):
-            self.write(value, f"{where}[{i}]")
+            self.write(value, ("{1}[{0}]", i, where))
         self.op((b")", b"\x85", b"\x86", b"\x87")[len(obj)] if len(obj) <= 3 else b"t")
         self.open.discard(id(obj))
 
-    def other(self, obj: Any, where: str) -> None:
+    def other(self, obj: Any, where: Where) -> None:
         """Whatever is no plain container."""
         if isinstance(obj, Boxed) or hasattr(obj, "detach"):
             self.tensor(obj, where)
@@ -260,14 +273,14 @@ class _Pickler:
             if callable(getattr(obj, "state_dict", None)):
                 known = "its state_dict(), or allow its class with tl.serialization.add_safe_globals([Class])"
             advice = f"store {known}"
-            raise OperandError(f"save: cannot be stored: {where} is a {type(obj).__name__}; {advice}")
+            raise OperandError(f"save: cannot be stored: {_said(where)} is a {type(obj).__name__}; {advice}")
 
     def class_name(self, obj: Any) -> str | None:
         """The name in the file of the class of an object: of one that the user allowed, and of layers inside of such an object."""
         name = users_name(type(obj))
         return layer_name(type(obj)) if name is None and self.inside and isinstance(obj, Module) else name
 
-    def users(self, obj: Any, where: str) -> None:
+    def users(self, obj: Any, where: Where) -> None:
         """An object of a class that the user allowed: the class, and what it says of itself."""
         made = obj.__reduce_ex__(2)
         fits = isinstance(made, tuple) and len(made) > 1 and not any(made[3:])
@@ -275,7 +288,7 @@ class _Pickler:
         known = self.class_name(obj) if plain else users_name(made[0]) if fits else None
         if known is None:
             raise OperandError(
-                f"save: cannot be stored: {where} is a {type(obj).__name__} with a __reduce__ of its own, which fills in "
+                f"save: cannot be stored: {_said(where)} is a {type(obj).__name__} with a __reduce__ of its own, which fills in "
                 f"items or calls what is not allowed; store its values"
             )
         module, _, name = known.rpartition(".")
@@ -285,14 +298,16 @@ class _Pickler:
         if len(made) > 2 and made[2] is not None:
             self.remember(id(obj), obj)
             self.inside += 1
-            self.write(moved_out(made[2]) if isinstance(obj, Module) else made[2], f"vars({where})")
+            self.write(moved_out(made[2]) if isinstance(obj, Module) else made[2], ("vars({1})", None, where))
             self.inside -= 1
             self.op(b"b")
 
-    def array(self, obj: NDArray, where: str) -> None:
+    def array(self, obj: NDArray, where: Where) -> None:
         """An array, as NumPy pickles it."""
         if obj.dtype.hasobject or obj.dtype.names is not None or obj.dtype.char not in "?bhilqpBHILQPefdFDSU":
-            raise OperandError(f"save: the format has no such dtype: {where} is {obj.dtype} {obj.shape}; convert it, or store a tensor")
+            raise OperandError(
+                f"save: the format has no such dtype: {_said(where)} is {obj.dtype} {obj.shape}; convert it, or store a tensor"
+            )
         self.call("numpy.core.multiarray", "_reconstruct", _Global("numpy", "ndarray"), (0,), b"b")
         self.op(b"(")
         self.write(1, where)
@@ -308,7 +323,7 @@ class _Pickler:
         self.op(b"t", b"b")
 
     # ---- tensors ----------------------------------------------------------------------------------------------------------------
-    def tensor(self, obj: Any, where: str) -> None:
+    def tensor(self, obj: Any, where: Where) -> None:
         """A tensor; its memory is found when all tensors are known."""
         if isinstance(obj, SparseTensor):
             self.name("torch._utils", "_rebuild_sparse_tensor")
@@ -319,16 +334,20 @@ class _Pickler:
             self.op(b"t", b"\x86", b"R")
             return
         if is_lazy(obj):
-            raise OperandError(f"save: has no values: {where} is a {type(obj).__name__}; call its module on an example first")
+            raise OperandError(f"save: has no values: {_said(where)} is a {type(obj).__name__}; call its module on an example first")
         try:
             array = obj.numpy(force=True) if isinstance(obj, Taped) else np.asarray(obj.detach().numpy())
         except (RuntimeError, TypeError, AttributeError, GraphError) as error:
-            raise OperandError(f"save: has no array: {where} is a {type(obj).__name__} ({error}); store its values instead") from error
+            raise OperandError(
+                f"save: has no array: {_said(where)} is a {type(obj).__name__} ({error}); store its values instead"
+            ) from error
         requires_grad = bool(getattr(obj, "requires_grad", False))
         parameter = isinstance(obj, Parameter)
         place = _Place(array, requires_grad and not parameter)
         if not self.zipped and place.kind.name in UNTYPED:
-            raise OperandError(f"save: PyTorch's older format has no such dtype: {where} is {place.kind} {place.shape}; use the new format")
+            raise OperandError(
+                f"save: PyTorch's older format has no such dtype: {_said(where)} is {place.kind} {place.shape}; use the new format"
+            )
         self.places.append(place)
         notes = dict(vars(obj)) if parameter and vars(obj) else {}
         if parameter:
@@ -339,7 +358,7 @@ class _Pickler:
             self.write(requires_grad, where)
             self.call("collections", "OrderedDict")
             if notes:
-                self.write(notes, f"vars({where})")
+                self.write(notes, ("vars({1})", None, where))
             self.op(b"t", b"R")
 
     def storages(self) -> list[_Region]:
@@ -367,9 +386,9 @@ class _Pickler:
         step, size = place.kind.itemsize, region.end - region.start
         return b"".join([
             b"ctorch._utils\n_rebuild_tensor_v2\n((" if typed else b"ctorch._utils\n_rebuild_tensor_v3\n((",
-            _text("storage"),
+            _STORAGE,
             b"ctorch\n" if typed else b"ctorch.storage\n", NAMES[place.kind.name].encode() if typed else b"UntypedStorage", b"\n",
-            _text(region.key), _text("cpu"), _integer(size // step if typed else size), b"" if self.zipped else b"N", b"tQ",
+            _text(region.key), _CPU, _integer(size // step if typed else size), b"" if self.zipped else b"N", b"tQ",
             _integer((place.start - region.start) // step),
             b"(", *map(_integer, place.shape), b"t(", *map(_integer, place.strides), b"t",
             b"\x88" if place.requires_grad else b"\x89",
@@ -377,6 +396,17 @@ class _Pickler:
             b"" if typed else b"ctorch\n" + place.kind.name.encode() + b"\n",
             b"tR",
         ])  # fmt: skip
+
+
+def _said(where: Where) -> str:
+    """The place of a value as Python would write it, which is put together here alone: it takes longer than writing a number."""
+    steps = []
+    while not isinstance(where, str):
+        form, key, where = where
+        steps.append((form, key))
+    for form, key in reversed(steps):
+        where = form.format(key, where)
+    return where
 
 
 class _Global:
@@ -387,9 +417,12 @@ class _Global:
 
 
 def _text(text: str) -> bytes:
-    """A short string that is not remembered."""
-    raw = text.encode()
+    """A string that is not remembered."""
+    raw = text.encode("utf-8", "surrogatepass")
     return b"X" + struct.pack("<I", len(raw)) + raw
+
+
+_STORAGE, _CPU = _text("storage"), _text("cpu")
 
 
 def _integer(n: int) -> bytes:

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from pickletools import genops
 from reprlib import repr as quote
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile
 from zlib import error as ZlibError  # noqa: N812
 
 import numpy as np
@@ -24,7 +24,7 @@ import numpy as np
 from .._errors import FileFormatError, RefusedError
 from .._typing import NDArray
 from .allowed import find, give_state, new
-from .archive import ALLOWANCE, Archive
+from .archive import ALLOWANCE, Archive, Member, directory
 from .opcodes import Host, Name, read_pickle
 from .tensors import Storage, StorageType
 
@@ -100,19 +100,19 @@ class _ZipReader(_Reader):
         return self.archive.array(f"data/{name}", size)
 
 
-def pytorch_zip(file: BinaryIO) -> ZipFile | None:
-    """A zip file of PyTorch's, opened; None for others. Raises `FileFormatError` for what is no whole zip file."""
+def pytorch_zip(file: BinaryIO) -> list[Member] | None:
+    """The members of a zip file of PyTorch's; None for others. Raises `FileFormatError` for what is no whole zip file."""
     try:
-        archive = ZipFile(file)
-        return archive if any(name == "data.pkl" or name.endswith("/data.pkl") for name in archive.namelist()) else None
+        members = directory(file)
+        return members if any(m.filename == "data.pkl" or m.filename.endswith("/data.pkl") for m in members) else None
     except (BadZipFile, NotImplementedError, ValueError, OSError, struct.error, RuntimeError, UnicodeDecodeError) as error:
         raise FileFormatError(f"truncated or damaged .npz file, or one of PyTorch's ({type(error).__name__}: {error!s:.200})") from error
 
 
-def read_zip(file: BinaryIO, archive: ZipFile, locate: Locate, memory: Any, modules: bool, text: tuple[str, str]) -> Any:
+def read_zip(file: BinaryIO, found: list[Member], locate: Locate, memory: Any, modules: bool, text: tuple[str, str]) -> Any:
     """The object in a zip file of PyTorch's; with the content of the file as ``memory``, its tensors are windows onto that."""
     try:
-        members = Archive(file, archive, memory)
+        members = Archive(file, found, memory)
         pickled = members.read("data.pkl")
         order = members.read("byteorder").strip()
         if order not in (b"", b"little", b"big"):
@@ -205,8 +205,8 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     []
     """
     try:
-        with ZipFile(f) as archive, open(f, "rb") if isinstance(f, str | os.PathLike) else nullcontext(f) as file:
-            text = Archive(file, archive, None).read("data.pkl")
+        with open(f, "rb") if isinstance(f, str | os.PathLike) else nullcontext(f) as file:
+            text = Archive(file, directory(file), None).read("data.pkl")
         found: set[tuple[str, ...]] = set()
         strings: list[str] = []
         memo: dict[Any, str] = {}

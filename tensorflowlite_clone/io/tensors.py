@@ -99,14 +99,17 @@ def window(elements: NDArray, offset: Any, size: Any, stride: Any) -> NDArray:
     """The part of ``elements`` (n) that starts at ``offset``, of this size and stride; raises for what goes beyond them."""
     if not (isinstance(size, tuple | list) and isinstance(stride, tuple | list) and len(size) == len(stride) <= MAX_DIMENSIONS):
         raise FileFormatError(f"damaged: a tensor of size {size!r:.80} and stride {stride!r:.80}")
-    if not all(type(n) is int and 0 <= n < 2**62 for n in (offset, *size, *stride)):
-        raise FileFormatError(
-            f"damaged: a tensor of size {size!r:.80}, stride {stride!r:.80} and offset {offset!r:.40}; all must be from 0 up"
-        )
+    for n in (offset, *size, *stride):
+        if type(n) is not int or not 0 <= n < 2**62:
+            raise FileFormatError(
+                f"damaged: a tensor of size {size!r:.80}, stride {stride!r:.80} and offset {offset!r:.40}; all must be from 0 up"
+            )
     count = math.prod(size)
     if count == 0:
         return np.empty(tuple(size), elements.dtype)
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    last = offset
+    for n, s in zip(size, stride, strict=True):
+        last += (n - 1) * s
     if last >= len(elements):
         raise FileFormatError(
             f"damaged: a tensor of size {tuple(size)!r:.80}, stride {tuple(stride)!r:.80} and offset {offset} ends at element {last} of a "
