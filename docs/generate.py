@@ -3,7 +3,8 @@
     python docs/generate.py            write them
     python docs/generate.py --check    fail if one of them is stale
 
-The stubs are ``tensorflowlite_clone/__init__.pyi`` (public functions), ``core/methods.pyi`` (methods of tensors),
+``tensorflowlite_clone/_rooms.py`` says which module brings which names. The stubs are ``__init__.pyi`` beside it (public functions),
+``core/methods.pyi`` (methods of tensors),
 ``nn/functional.pyi``, ``linalg.pyi``, ``fft.pyi`` and ``special.pyi``; the pages are ``docs/operations.md`` and
 ``docs/numpy_functions.md``, the page of PyTorch's names, ``docs/coverage.md``, and the code that ``docs/design.md`` quotes.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +25,14 @@ import numpy_functions
 import torch_coverage
 
 import tensorflowlite_clone as tl
-import tensorflowlite_clone.distributions
-import tensorflowlite_clone.fft  # with the operations that are loaded late
-import tensorflowlite_clone.linalg
-import tensorflowlite_clone.nn.functional
-import tensorflowlite_clone.sparse
-import tensorflowlite_clone.special
+from tensorflowlite_clone._lazy import everything
 from tensorflowlite_clone.core import families
 from tensorflowlite_clone.core.compile import source_of
 from tensorflowlite_clone.core.registry import FUNCTIONS, METHODS, NN_FUNCTIONS, NUMPY_FUNCTIONS, OPS, SPACES, UFUNCS
 from tensorflowlite_clone.core.signature import HOW
 from tensorflowlite_clone.ops.typed import TYPES
 
+everything()  # what is loaded late has pages and types, too
 ROOT = Path(tl.__file__).parent
 DOCS = Path(__file__).parent
 NOTE = "# Generated from the registry of operations by docs/generate.py; do not edit.\n"
@@ -309,9 +307,15 @@ def design_page() -> str:
     return f"{head}{begin}\n```python\n{source_of(OPS['Tanh'])}\n```\n\n{end}{tail}"
 
 
+def rooms() -> str:
+    """``tensorflowlite_clone/_rooms.py``, by a process that has not loaded everything, as this one has."""
+    return subprocess.run([sys.executable, str(DOCS / "rooms.py")], check=True, capture_output=True, text=True).stdout
+
+
 def main() -> int:
     """Write or check every generated file."""
     files = {
+        ROOT / "_rooms.py": rooms,
         ROOT / "__init__.pyi": package_stub,
         ROOT / "core" / "methods.pyi": methods_stub,
         ROOT / "nn" / "functional.pyi": functional_stub,

@@ -20,7 +20,7 @@ if "numpy" in _sys.modules:  # and OpenBLAS has read its settings already
 
     _let_blas_sleep()
 
-from . import autograd, func, ops
+from . import autograd, ops
 from ._lazy import later as _later
 from ._settings import (
     are_deterministic_algorithms_enabled,
@@ -41,8 +41,6 @@ from ._version import __version__
 from .autograd import (
     enable_grad,
     inference_mode,
-    is_anomaly_check_nan_enabled,
-    is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
     no_grad,
@@ -64,13 +62,8 @@ from .core.printing import set_printoptions
 from .core.registry import FUNCTIONS as _FUNCTIONS
 from .core.size import Size
 from .core.tensor import Tensor
-from .func import vmap
-from .io import from_torch, load, save, to_torch
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.kinds import finfo, iinfo
-from .ops.random import Generator, default_generator
-from .ops.removed import eig, lstsq, matrix_rank, solve, symeig
-from .ops.typed import TYPES as _TYPES
 
 if _TYPE_CHECKING:
     from . import (
@@ -86,6 +79,7 @@ if _TYPE_CHECKING:
         distributions,
         fast,
         fft,
+        func,
         futures,
         hub,
         integrate,
@@ -116,10 +110,14 @@ if _TYPE_CHECKING:
         xpu,
     )
     from .amp import GradScaler, autocast
+    from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
     from .compiler import compile
+    from .func import vmap
+    from .io import from_torch, load, save, to_torch
+    from .ops.random import Generator, default_generator
+    from .ops.removed import eig, lstsq, matrix_rank, solve, symeig
 
 globals().update(_FUNCTIONS)
-globals().update(_TYPES)
 
 uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32"), dtype("uint64")
 int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")

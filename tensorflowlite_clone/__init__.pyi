@@ -7,7 +7,6 @@ import numpy as np
 from .ops.typed import TensorOf
 from . import (
     autograd as autograd,
-    func as func,
     ops as ops,
 )
 from ._settings import (
@@ -29,8 +28,6 @@ from ._version import __version__ as __version__
 from .autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
-    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
-    is_anomaly_enabled as is_anomaly_enabled,
     is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled,
     no_grad as no_grad,
@@ -51,13 +48,6 @@ from .core.dtype_names import dtype as dtype
 from .core.printing import set_printoptions as set_printoptions
 from .core.size import Size as Size
 from .core.tensor import Tensor as Tensor
-from .func import vmap as vmap
-from .io import (
-    from_torch as from_torch,
-    load as load,
-    save as save,
-    to_torch as to_torch,
-)
 from .kernels.threads import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
@@ -65,17 +55,6 @@ from .kernels.threads import (
 from .ops.kinds import (
     finfo as finfo,
     iinfo as iinfo,
-)
-from .ops.random import (
-    Generator as Generator,
-    default_generator as default_generator,
-)
-from .ops.removed import (
-    eig as eig,
-    lstsq as lstsq,
-    matrix_rank as matrix_rank,
-    solve as solve,
-    symeig as symeig,
 )
 uint8: dtype
 uint16: dtype
@@ -118,6 +97,7 @@ from . import (
     distributions as distributions,
     fast as fast,
     fft as fft,
+    func as func,
     futures as futures,
     hub as hub,
     integrate as integrate,
@@ -151,7 +131,29 @@ from .amp import (
     GradScaler as GradScaler,
     autocast as autocast,
 )
+from .autograd.anomaly_mode import (
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+    is_anomaly_enabled as is_anomaly_enabled,
+)
 from .compiler import compile as compile
+from .func import vmap as vmap
+from .io import (
+    from_torch as from_torch,
+    load as load,
+    save as save,
+    to_torch as to_torch,
+)
+from .ops.random import (
+    Generator as Generator,
+    default_generator as default_generator,
+)
+from .ops.removed import (
+    eig as eig,
+    lstsq as lstsq,
+    matrix_rank as matrix_rank,
+    solve as solve,
+    symeig as symeig,
+)
 FloatTensor: TensorOf
 DoubleTensor: TensorOf
 HalfTensor: TensorOf

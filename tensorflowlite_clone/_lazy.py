@@ -1,26 +1,30 @@
 """What is loaded when it is first used, so that ``import tensorflowlite_clone`` stays fast: the one place that imports late on purpose.
 
-Here too: what modules show of themselves (``dir``). Not here: anything that another part of the package needs in order to run; that is
-imported at the top of its file.
+Here too: what modules show of themselves (``dir``). Not here: which operation is in which file (``_rooms.py``, which is generated), and
+anything that another part of the package needs in order to run; that is imported at the top of its file.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from . import _rooms
 from ._errors import missing_extra
+
+PACKAGE = "tensorflowlite_clone"
 
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
         "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fast",
-        "fft", "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "numpy",
+        "fft", "func", "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "numpy",
         "onnx", "optim", "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing",
         "torch_version", "transforms", "types", "utils", "version", "xpu",
     ),
-    "autograd": ("forward_ad", "functional", "profiler"),
+    "autograd": ("anomaly_mode", "forward_ad", "function", "functional", "graph", "profiler"),
     "cpu": ("amp",),
     "cuda": ("amp",),
     "distributed": ("checkpoint", "fsdp", "launch", "nn", "optim"),
@@ -34,23 +38,6 @@ LATER = {
     "utils": ("benchmark", "dlpack", "flop_counter", "offload", "tensorboard"),
 }  # fmt: skip
 
-#: Top-level functions whose operations are loaded by the module of a namespace.
-FUNCTIONS = {
-    "fft": "istft stft",
-    "linalg": """
-        cholesky cholesky_inverse cholesky_solve det dist frobenius_norm geqrf inverse lobpcg logdet lu lu_solve lu_unpack matrix_exp
-        matrix_power norm nuclear_norm orgqr ormqr pca_lowrank pinverse qr slogdet svd svd_lowrank triangular_solve
-    """,
-    "nn.functional": """
-        adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm binary_cross_entropy_with_logits
-        channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss
-        ctc_loss dropout dropout_ embedding embedding_bag embedding_renorm_ feature_alpha_dropout feature_alpha_dropout_
-        feature_dropout feature_dropout_ group_norm gru gru_cell hinge_embedding_loss instance_norm kl_div layer_norm lstm lstm_cell
-        margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pixel_shuffle
-        pixel_unshuffle poisson_nll_loss rms_norm rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell rrelu rrelu_ triplet_margin_loss
-    """,
-    "sparse": "dsmm hsmm hspmm saddmm smm sparse_coo_tensor spmm sspaddmm",
-}
 #: Other top-level names, and the modules that have them.
 NAMES = {
     "amp": "GradScaler autocast",
@@ -60,11 +47,23 @@ NAMES = {
         set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype""",
     "_devices": "AcceleratorError OutOfMemoryError",
     "accelerator": "get_device_module",
+    "autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled",
     "compiler": "compile",
+    "func": "vmap",
+    "io": "from_torch load save to_torch",
+    "ops.random": "Generator default_generator",
+    "ops.removed": "eig lstsq matrix_rank solve symeig",
+    "ops.typed": """BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor
+        ShortTensor""",
     "utils.dlpack": "to_dlpack",
 }
 #: The same for packages, by package.
 PARTS = {
+    "autograd": {
+        "autograd.anomaly_mode": "AnomalyError detect_anomaly is_anomaly_check_nan_enabled is_anomaly_enabled set_detect_anomaly",
+        "autograd.function": "Function",
+        "autograd.variable": "Variable",
+    },
     "func": {"func.colouring": "hessian_sparse jacobian_sparse", "func.implicitly": "implicit", "func.primitives": "primitive"},
     "optim": {
         "optim.solvers.equations": "fixed_point root",
@@ -72,22 +71,20 @@ PARTS = {
         "optim.solvers.minimum": "minimize",
     },
 }
-#: Those of `FUNCTIONS` that are no methods of tensors; `nn.functional` has none.
-NO_METHODS = {
-    "dsmm", "frobenius_norm", "hsmm", "hspmm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank", "saddmm",
-    "sparse_coo_tensor", "spmm", "svd_lowrank",
-}  # fmt: skip
-#: Methods alone, all of the module "sparse".
-ONLY_METHODS = {
-    "coalesce", "dense_dim", "indices", "is_coalesced", "sparse_dim", "sparse_mask", "to_dense", "to_sparse", "to_sparse_coo", "values",
-}  # fmt: skip
-#: Where NumPy's functions are that the modules of the same name answer.
-ANSWERS = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
+#: Other modules that bring operations, and no such names.
+NAMELESS = ("distributions", "ops.numpy.ufunc_methods", "special")
 
-_HOMES = {name: module for module, names in FUNCTIONS.items() for name in names.split()}
-#: The methods, and the modules that bring them.
-METHODS = {name: module for name, module in _HOMES.items() if module != "nn.functional" and name not in NO_METHODS}
-METHODS |= dict.fromkeys(ONLY_METHODS, "sparse")
+
+def by_name(rooms: dict[str, str]) -> dict[str, str]:
+    """The module of each name in a table of ``_rooms.py``."""
+    return {name: module for module, names in rooms.items() for name in names.split()}
+
+
+#: The modules that bring functions of the top level, methods, answers to NumPy's functions, and attributes, by name.
+HOMES, METHODS, ANSWERS = by_name(_rooms.FUNCTIONS), by_name(_rooms.METHODS), by_name(_rooms.NUMPY)
+ATTRIBUTES = by_name(_rooms.ATTRIBUTES)
+#: Where those of NumPy's functions are answered that stand in modules of NumPy's.
+SPACES = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
 
 #: Parts of the package that are no part of its contract, though importing it loads them.
 INTERNAL = {"core", "io", "kernels", "ops"}
@@ -103,7 +100,7 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
     package = namespace["__name__"]
     outermost = "." not in package
     names = LATER[package.partition(".")[2]]
-    homes = _HOMES if outermost else {}
+    homes = HOMES if outermost else {}
     tables = NAMES if outermost else PARTS.get(package.partition(".")[2], {})
     elsewhere = {name: module for module, found in tables.items() for name in found.split()}
 
@@ -128,7 +125,16 @@ def later(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[],
 
 def load(module: str) -> Any:
     """Import a module of the package, with the operations that it brings."""
-    return import_module(f".{module}", "tensorflowlite_clone")
+    return import_module(f".{module}", PACKAGE)
+
+
+def everything() -> None:
+    """Load every operation and show all functions, for who walks over them: documentation, tests, modes (``overrides.py``)."""
+    for module in sorted({*HOMES.values(), *METHODS.values(), *ATTRIBUTES.values(), *ANSWERS.values(), *NAMELESS}):
+        load(module)
+    shown = vars(sys.modules[PACKAGE])
+    for name in HOMES:
+        shown.setdefault(name, shown["_FUNCTIONS"][name])
 
 
 def late_method(module: str, name: str, doc: str) -> Callable[[Any], Any]:
@@ -142,14 +148,25 @@ def late_method(module: str, name: str, doc: str) -> Callable[[Any], Any]:
 
 
 class LateMethod:
-    """Stands for a method until it is asked for; then its module is loaded, which puts the method itself in this place."""
+    """Stands in a class for a method until it is asked for; then its module is loaded, which puts the method itself in this place."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, place: type, name: str, module: str) -> None:
+        self.place, self.name, self.module = place, name, module
+
+    def loaded(self) -> Any:
+        """What is in this place now. (A subclass may have another method of the name, which asks for this one by `super`.)"""
+        load(self.module)
+        return vars(self.place)[self.name]
 
     def __get__(self, box: Any, owner: type) -> Any:
-        load(METHODS[self.name])
-        return getattr(owner if box is None else box, self.name)
+        return self.loaded().__get__(box, owner)
+
+
+class LateAttribute(LateMethod):
+    """The same for a property, which answers assignments, too."""
+
+    def __set__(self, box: Any, value: Any) -> None:
+        self.loaded().__set__(box, value)
 
 
 def optional(package: str, extra: str, purpose: str) -> Any:

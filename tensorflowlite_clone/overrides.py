@@ -19,7 +19,7 @@ from types import FunctionType
 from typing import Any, Self
 
 from ._errors import OperandError
-from ._lazy import load
+from ._lazy import LateAttribute, everything, load
 from ._lazy import public as _public
 from ._state import freed_by_fork
 from .core.boxed import Boxed
@@ -325,7 +325,7 @@ def _attribute(name: str) -> property:
 def _install() -> None:
     """Give `Subclass` methods and attributes that ask."""
     for name in {*METHODS, *(n for n in vars(Methods) if not n.startswith("_")), "detach", "detach_"} - PLAIN:
-        if isinstance(next((vars(k)[name] for k in Tensor.__mro__ if name in vars(k)), None), property):
+        if isinstance(next((vars(k)[name] for k in Tensor.__mro__ if name in vars(k)), None), property | LateAttribute):
             continue
         setattr(Subclass, name, _method(name))
     for name in VALUED:
@@ -373,6 +373,7 @@ def _shown(function: Callable[..., Any], operator: str = "") -> Callable[..., An
 
 def _show() -> None:
     """Put wrapped functions and methods in place, for the first mode."""
+    everything()
     for space in SHOWN:
         load(space or "nn.functional")
         for module in filter(None, (sys.modules.get(f"{root}.{space}".strip(".")) for root in (PACKAGE, "torch"))):
@@ -466,6 +467,7 @@ def is_tensor_method_or_property(func: Any) -> bool:
 
 def get_overridable_functions() -> dict[Any, list[Any]]:
     """The functions that ask, by the place where they are."""
+    everything()
     return {
         "torch": list(FUNCTIONS.values()), "torch.nn.functional": list(NN_FUNCTIONS.values()), "torch.Tensor": list(METHODS.values()),
     }  # fmt: skip
@@ -473,6 +475,7 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
 
 def get_ignored_functions() -> set[Any]:
     """The functions that ask nobody, because they take no tensors."""
+    everything()
     return {FUNCTIONS[n] for n in IGNORED if n in FUNCTIONS}
 
 

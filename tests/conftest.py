@@ -24,13 +24,10 @@ from hypothesis import settings
 os.environ.setdefault("TL_FAST", "0")
 
 import tensorflowlite_clone as tl
-import tensorflowlite_clone.distributions  # which defines operations that are loaded late, as do the next
-import tensorflowlite_clone.fft
-import tensorflowlite_clone.linalg
-import tensorflowlite_clone.nn.functional
-import tensorflowlite_clone.sparse
-import tensorflowlite_clone.special
+from tensorflowlite_clone._lazy import everything
 from tensorflowlite_clone.core.registry import OPS
+
+everything()  # the tests of operations walk over all of them
 
 settings.register_profile("shared machines", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("search", deadline=None, derandomize=False, print_blob=True)  # --hypothesis-profile=search: new examples

@@ -25,7 +25,7 @@ FILES = source.read(ROOT)
 
 #: Every place in the package and its floor; a file imports only from its own folder or from lower floors.
 FLOORS = {
-    "_errors": 0, "_typing": 0, "_version": 0, "_lazy": 1, "_files": 0, "_proto": 1, "_checks": 1, "_settings": 2, "_state": 1,
+    "_errors": 0, "_typing": 0, "_version": 0, "_rooms": 0, "_lazy": 1, "_files": 0, "_proto": 1, "_checks": 1, "_settings": 2, "_state": 1,
     "torch_version": 0, "version": 1, "_devices": 1, "xpu": 2, "mtia": 2, "mps": 2, "accelerator": 2, "hub": 2, "library": 2,
     "multiprocessing": 2, "backends": 2, "compiler": 2, "futures": 2, "fast": 3,
     "kernels": 2, "core": 3, "ops": 4, "types": 4, "fft": 5, "signal": 5, "linalg": 5, "masked": 5, "sparse": 6, "special": 5, "func": 5,

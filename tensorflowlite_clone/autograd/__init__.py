@@ -7,18 +7,10 @@ import os as _os
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .._lazy import later as _later
+from .._lazy import load as _load
 from .._lazy import public as _public
-from . import anomaly_mode, function, grad_mode, graph
-from .anomaly_mode import (
-    AnomalyError,
-    detect_anomaly,
-    from_environment,
-    is_anomaly_check_nan_enabled,
-    is_anomaly_enabled,
-    set_detect_anomaly,
-)
+from . import grad_mode
 from .backward import backward, grad
-from .function import Function
 from .grad_mode import (
     enable_grad,
     inference_mode,
@@ -29,15 +21,17 @@ from .grad_mode import (
     set_multithreading_enabled,
 )
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .variable import Variable
 
 if _TYPE_CHECKING:
-    from . import forward_ad, functional, profiler
+    from . import anomaly_mode, forward_ad, function, functional, graph, profiler
+    from .anomaly_mode import AnomalyError, detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
+    from .function import Function
+    from .variable import Variable
 
 __getattr__, __dir__ = _later(globals())
 
-from_environment(_os.environ.get("TL_DETECT_ANOMALY", ""))
-del from_environment
+if _asked := _os.environ.get("TL_DETECT_ANOMALY", ""):
+    _load("autograd.anomaly_mode").from_environment(_asked)
 
 __all__ = [
     "AnomalyError",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, GraphError, OperandError, TransformError
+from .._lazy import load
 from .._state import quietly, state
 from .._typing import Array, DType
 from ..core.boxed import Boxed
@@ -21,7 +22,6 @@ from ..core.hooks import Showing
 from ..core.publish import public
 from ..core.tape import Leaf
 from ..core.tensor import Taped, Tensor
-from ..func import vmap
 from . import leak_warning
 
 #: What a derivative is taken of, or with respect to.
@@ -147,7 +147,7 @@ def grad(
         def once(*gs: Any) -> Any:
             return grad(outputs, inputs, gs, retain_graph, create_graph, True, allow_unused, materialize_grads=materialize_grads)
 
-        batched: Any = vmap(once)(*(g if isinstance(g, Boxed) else Tensor(g) for g in seeds))
+        batched: Any = load("func").vmap(once)(*(g if isinstance(g, Boxed) else Tensor(g) for g in seeds))
         return batched
     targets = _sequence(inputs, "grad")
     ends = [t.end() if isinstance(t, GradientEdge) else t.node for t in targets]

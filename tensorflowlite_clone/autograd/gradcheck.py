@@ -18,6 +18,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._errors import ArgumentError, Bounded, GraphError
+from .._lazy import load
 from .._typing import Array
 from ..core.boxed import Boxed
 from ..core.broadcast import conjugated
@@ -25,9 +26,6 @@ from ..core.engine import run_backward
 from ..core.levels import boxed, constant_value
 from ..core.tensor import Taped, Tensor
 from ..core.where import stacklevel
-from ..func.forward import jvp
-from ..func.mapping import vmap
-from ..func.reverse import TreePullback
 from .backward import grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -170,7 +168,9 @@ def gradgradcheck(
                 full[i] = x
             return tuple(o for o in _as_tuple(func(*full)) if isinstance(o, Boxed) and getattr(o, "requires_grad", True))
 
-        pullback = TreePullback(of_places, tuple(xs[i] for i in places), {}, tuple(range(len(places))), False, "gradgradcheck")
+        pullback = load("func.reverse").TreePullback(
+            of_places, tuple(xs[i] for i in places), {}, tuple(range(len(places))), False, "gradgradcheck"
+        )
         pulled = pullback.gradients({k: constant_value(c) for k, c in enumerate(cs)}, retain=False)
         return tuple(boxed(g) for g in pulled if g is not None)
 
@@ -293,7 +293,7 @@ class _Check:
 
     def push(self, i: int, tangent: Any) -> list[Array]:
         """The tangents of the results for a tangent of input ``i``, in forward mode."""
-        values, slopes = jvp(lambda x: self._checked_results(i, x), (self.inputs[i],), (boxed(tangent),))
+        values, slopes = load("func").jvp(lambda x: self._checked_results(i, x), (self.inputs[i],), (boxed(tangent),))
         for j, v, s in zip(self.numbers, values, slopes, strict=True):
             if self.dtypes and v.dtype != s.dtype:
                 raise GradcheckError(
@@ -439,7 +439,7 @@ class _Check:
     @staticmethod
     def _under_vmap(f: Callable[[Any], list[Array]], vectors: Any, words: str) -> list[Any]:
         try:
-            return list(vmap(lambda v: tuple(map(boxed, f(v))))(Tensor.wrap(vectors, 0)))
+            return list(load("func").vmap(lambda v: tuple(map(boxed, f(v))))(Tensor.wrap(vectors, 0)))
         except GradcheckError:
             raise
         except Exception as error:

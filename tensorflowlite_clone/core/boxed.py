@@ -24,7 +24,7 @@ from .device import CPU
 from .dtype_names import dtype
 from .dtypes import CATEGORY
 from .methods import Methods
-from .registry import REFUSED, UFUNC_METHODS, UFUNCS, answer_to, answer_to_ufunc
+from .registry import REFUSED, UFUNCS, answer_to, answer_to_method, answer_to_ufunc
 from .size import Size
 
 #: What the parts of the package ask of a box, and users have no use for.
@@ -113,7 +113,7 @@ class Boxed(Methods):
                 mask, (before,) = kwargs.pop("where"), kwargs["out"]
                 return self._into(kwargs, f"np.{ufunc.__name__}", lambda rest: np.where(mask, ufunc(*args, **rest), before))
             return self._into(kwargs, f"np.{ufunc.__name__}", lambda rest: getattr(ufunc, method)(*args, **rest))
-        general = UFUNC_METHODS.get(method)
+        general = answer_to_method(method)
         if handler is None or general is None:
             raise unsupported(ufunc, name_of(ufunc) + ("" if method == "__call__" else f".{method}"))
         return general(ufunc, *args, **kwargs)

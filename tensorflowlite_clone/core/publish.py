@@ -79,7 +79,7 @@ def public(
             if method:
                 registry.install_method(n, face)
             if inplace is not False:
-                registry.INPLACE[n] = (face, None if inplace is True else inplace)
+                registry.enter_inplace(n, face, None if inplace is True else inplace)
         _answer(numpy, face, sequences)
         return whole
 
@@ -132,7 +132,7 @@ def publish(
         if method:
             registry.install_method(name, method_of(cls, name))
         if inplace:
-            registry.INPLACE[name] = (method_of(cls, name), cls.forward if isinstance(cls.forward, np.ufunc) else None)
+            registry.enter_inplace(name, method_of(cls, name), cls.forward if isinstance(cls.forward, np.ufunc) else None)
     if operator is not None:
         registry.install_method(f"__{operator}__", operator_of(cls, operator))
         if operator in REFLECTED:

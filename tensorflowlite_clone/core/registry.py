@@ -14,17 +14,32 @@ from typing import Any
 import numpy as np
 
 from .._errors import ArgumentError, OperandError
-from .._lazy import ANSWERS, LateMethod, load
+from .._lazy import ANSWERS, ATTRIBUTES, HOMES, LateAttribute, LateMethod, everything, load
 from .._lazy import METHODS as LATE_METHODS
+from .._lazy import SPACES as NUMPY_SPACES
 from .._typing import OperationLike
 from .methods import Methods
 
-#: Every operation class by name, in the order of definition.
+
+class Named(dict[str, Callable[..., Any]]):
+    """Functions by name. Asking for one that is not loaded yet loads it: ``homes`` has its module. Walking over them loads nothing."""
+
+    def __init__(self, homes: dict[str, str]) -> None:
+        self.homes = homes
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        load(self.homes[name])
+        if name not in self:
+            raise KeyError(name)
+        return self[name]
+
+
+#: Every operation class by name, in the order of definition, as far as they are loaded; so it is with all tables here.
 OPS: dict[str, OperationLike] = {}
 #: What ``tl.<name>`` is.
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
+FUNCTIONS = Named(HOMES)
 #: What ``tensor.<name>`` is (methods and operators).
-METHODS: dict[str, Callable[..., Any]] = {}
+METHODS = Named(LATE_METHODS)
 #: What ``tl.nn.functional.<name>`` is.
 NN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
 #: What ``tl.<space>.<name>`` is, for functions whose public name says where they live: ``special.entr``.
@@ -32,6 +47,8 @@ SPACES: dict[str, dict[str, Callable[..., Any]]] = {}
 #: Methods that have a twin with an underscore, which changes the tensor itself, and the NumPy function that may write into its memory,
 #: or "view" where the memory stays and only its shape changes.
 INPLACE: dict[str, tuple[Callable[..., Any], np.ufunc | str | None]] = {}
+#: What makes the twin of such a method when it is entered; ``ops/inplace/twins.py`` gives it, and makes those of methods entered before.
+make_twin: Callable[[str], None] | None = None
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 #: What answers ``ufunc.reduce`` and the like (called with the ufunc first), and ``__call__`` with options or sequences.
@@ -73,26 +90,52 @@ def install_method(name: str, function: Callable[..., Any]) -> None:
     setattr(Methods, name, function)
 
 
-for _name in LATE_METHODS:
-    setattr(Methods, _name, LateMethod(_name))
+def enter_inplace(name: str, function: Callable[..., Any], how: np.ufunc | str | None) -> None:
+    """Let the method ``name`` have a twin that changes the tensor itself; see `INPLACE`."""
+    INPLACE[name] = function, how
+    if make_twin is not None:
+        make_twin(name)
+
+
+for _name, _module in LATE_METHODS.items():
+    setattr(Methods, _name, LateMethod(Methods, _name, _module))
+for _name, _module in ATTRIBUTES.items():
+    setattr(Methods, _name, LateAttribute(Methods, _name, _module))
 
 
 def answer_to(np_function: Callable[..., Any]) -> Callable[..., Any] | None:
     """What answers a NumPy function, from a module that is loaded for it if need be; None for nothing."""
     answer = NUMPY_FUNCTIONS.get(np_function)
-    if answer is None and (module := ANSWERS.get(np_function.__module__)) is not None:
-        load(module)
-        answer = NUMPY_FUNCTIONS.get(np_function)
+    if answer is None:
+        module = NUMPY_SPACES.get(np_function.__module__) or ANSWERS.get(np_function.__name__)
+        answer = _loaded(NUMPY_FUNCTIONS, np_function, module)
     return answer
 
 
 def answer_to_ufunc(ufunc: np.ufunc) -> Callable[..., Any] | None:
     """What answers a ufunc; SciPy's are entered when the first of them is met, so that nothing imports SciPy for them."""
     answer = UFUNCS.get(ufunc)
-    if answer is None and getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc:
-        load("scipy.special")
-        answer = UFUNCS.get(ufunc)
+    if answer is None:
+        if getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc:
+            load("scipy.special")
+        answer = _loaded(UFUNCS, ufunc, ANSWERS.get(ufunc.__name__))
     return answer
+
+
+def answer_to_method(method: str) -> Callable[..., Any] | None:
+    """What answers a method of ufuncs, ``reduce`` and the like, or their call with options; None for one that nothing answers."""
+    if not UFUNC_METHODS:
+        load("ops.numpy.ufunc_methods")
+    return UFUNC_METHODS.get(method)
+
+
+def _loaded(table: dict[Any, Callable[..., Any]], asked: Callable[..., Any], module: str | None) -> Callable[..., Any] | None:
+    """What answers NumPy's function ``asked`` when ``module`` is loaded, or else all are: another NumPy may have other names."""
+    if module is not None:
+        load(module)
+    if asked not in table:
+        everything()
+    return table.get(asked)
 
 
 def refuse(advice: str, *np_functions: Callable[..., Any]) -> None:

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from .._lazy import public as _public
 from ..core.registry import NN_FUNCTIONS
+from ..ops import activation as _activation
+from ..ops import distance as _distance
+from ..ops import exponential as _exponential
+from ..ops import gather as _gather
+from ..ops import matmul as _matmul
 from ..ops import nn as _room
+from ..ops import pad as _pad
+from ..ops import softmax as _softmax
+from ..ops import trigonometric as _trigonometric
 
-assert _room, "the operations must be defined before they are gathered"
+_ROOMS = (_activation, _distance, _exponential, _gather, _matmul, _pad, _room, _softmax, _trigonometric)
+assert all(_ROOMS), "the operations must be defined before they are gathered"
 
 globals().update(NN_FUNCTIONS)
 __all__ = sorted(NN_FUNCTIONS)

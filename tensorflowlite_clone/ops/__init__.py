@@ -1,64 +1,11 @@
-"""The operations, one final class each, in files by mathematics. Importing this package defines them, but for those in rooms that are named
-as namespaces are (``linalg/``, ``nn/``, ``special/``; ``fft.py`` and ``stft.py``), which the module of that name loads: see ``_lazy.py``.
+"""The operations, one final class each, in files by mathematics. Importing this package defines those that every program needs: arithmetic,
+comparisons, shapes, indexing, sums, new tensors, changes in place. The other files are loaded when one of their names is asked for first,
+those that are named as namespaces are (``linalg/``, ``nn/``, ``special/``, ``sparse/``; ``fft.py`` and ``stft.py``) with the module of that
+name: which name leads to which file, ``_rooms.py`` says.
 """
 
-from . import (
-    activation,
-    arithmetic,
-    bessel,
-    calculus,
-    cast,
-    compare,
-    complex,
-    copies,
-    create,
-    diagonal,
-    distance,
-    distributions,
-    dlpack,
-    draw,
-    einsum,
-    error_gamma,
-    exponential,
-    extrema,
-    gather,
-    grid,
-    histograms,
-    incomplete_gamma,
-    index,
-    join,
-    kinds,
-    matmul,
-    memory,
-    operands,
-    pad,
-    piecewise,
-    polynomials,
-    products,
-    questions,
-    random,
-    ranges,
-    reduce,
-    removed,
-    repeat,
-    scan,
-    scatter,
-    search,
-    shape,
-    softmax,
-    sort,
-    statistics,
-    strided,
-    trigonometric,
-    typed,
-    view_scatter,
-    windows,
-)
-from .inplace import drawing, filling, index_put, resizing
-from .numpy import methods, picking, queries, reductions, shapes, ufunc_methods
-
-# isort: split
-from .inplace import twins  # of the functions above
+from . import arithmetic, cast, compare, create, index, kinds, reduce, shape
+from .inplace import filling, index_put, twins
 
 try:  # the compiler is an optimisation that everything works without
     from ..core.compile import install

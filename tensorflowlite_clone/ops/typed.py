@@ -74,6 +74,7 @@ TYPES = {
         ("BFloat16Tensor", "bfloat16"),
     )
 }  # fmt: skip
+globals().update(TYPES)  # the top level gets them from here by name, when they are asked for
 _BY_DTYPE = {kind.dtype: kind for kind in TYPES.values()}
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import special as _special
 from .._errors import TransformError
 from .._lazy import optional
 from .._typing import Array
@@ -27,11 +28,10 @@ from ..core.levels import varies
 from ..core.registry import SPACES, UFUNCS, answer_numpy
 from ..func.primitives import primitive
 from ..ops.incomplete_gamma import GammaP
-from ..ops.special import bessel, normal, orthogonal, zeta
 from ..ops.special.variates import BetaLogDensity, BetaRatio
 from .names import either, others
 
-assert all((bessel, normal, orthogonal, zeta)), "the operations must be defined before they are gathered"
+assert _special, "the operations must be defined before they are gathered"
 
 sp = optional("scipy.special", "scipy", "tl.scipy.special")
 own = SPACES["special"]

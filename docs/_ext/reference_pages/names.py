@@ -18,6 +18,7 @@ from purposes import PURPOSES, REST
 
 import tensorflowlite_clone as tl
 
+tl._lazy.everything()  # the pages look through the tables of all operations
 PACKAGE = tl.__name__
 ROOT = Path(tl.__file__).parent
 

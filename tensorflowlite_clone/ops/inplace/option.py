@@ -12,6 +12,7 @@ from typing import Any
 
 from ..._typing import Array
 from ...core.publish import public
+from ...core.registry import FUNCTIONS, INPLACE, NN_FUNCTIONS
 from .mutation import mutate
 
 
@@ -19,6 +20,7 @@ def inplace_option(name: str, twin: bool = False, outside: bool = False) -> Call
     """Let ``inplace=True`` of the decorated function change its input, which it returns; the function itself need not look at it.
 
     ``twin`` publishes ``nn.functional.<name>_`` too, which always does; ``outside`` says that there is one outside of it as well.
+    (Where tensors have a method of that name, it is that.)
     """
 
     def decorate(f: Callable[..., Array]) -> Callable[..., Array]:
@@ -35,7 +37,9 @@ def inplace_option(name: str, twin: bool = False, outside: bool = False) -> Call
             input, *others = args or (kwargs.pop("input"),)
             return mutate(input, f"{name}(inplace=True)", lambda t: f(t, *others, **kwargs))
 
-        if twin:
+        if twin and name in INPLACE:
+            NN_FUNCTIONS[f"{name}_"] = FUNCTIONS[f"{name}_"]
+        elif twin:
 
             def changed(*args: Any, **kwargs: Any) -> Array:
                 return function(*args, **kwargs, inplace=True)

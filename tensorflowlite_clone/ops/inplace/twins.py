@@ -1,7 +1,7 @@
 """The twins of functions, named with an underscore, that change a tensor itself, and augmented assignment.
 
-Which functions have one is said where they are defined (``inplace=``), so this file is loaded when all of them are. Not here: what an
-in-place change means (``mutation.py``), filling and copying (``filling.py``).
+Which functions have one is said where they are defined (``inplace=``); those that are loaded after this file get theirs at once. Not
+here: what an in-place change means (``mutation.py``), filling and copying (``filling.py``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..._typing import Array
+from ...core import registry
 from ...core.methods import Methods
 from ...core.publish import public
-from ...core.registry import INPLACE, NN_FUNCTIONS
 from ...core.versions import Cell
 from .mutation import before, check_writable, has_memory, mutate, rebind, write_directly
 
@@ -63,9 +63,17 @@ AT_TOP_LEVEL = {
     "rad2deg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "xlogy",
 }  # fmt: skip
 
-for _name, (_function, _how) in INPLACE.items():
-    _method = _view_twin(f"{_name}_", _function) if isinstance(_how, str) else _twin(f"{_name}_", _function, _how)
-    public(f"{_name}_", function=_name in AT_TOP_LEVEL, functional=f"{_name}_" in NN_FUNCTIONS)(_method)
+
+def _make_twin(name: str) -> None:
+    function, how = registry.INPLACE[name]
+    twin = f"{name}_"
+    method = _view_twin(twin, function) if isinstance(how, str) else _twin(twin, function, how)
+    public(twin, function=name in AT_TOP_LEVEL)(method)
+
+
+for _name in registry.INPLACE:
+    _make_twin(_name)
+registry.make_twin = _make_twin
 
 
 #: Augmented assignments by operator: how they are written, and the NumPy function that may work on the memory itself.
