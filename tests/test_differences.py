@@ -128,6 +128,25 @@ def quantiles_and_halves():
     assert (m * 60000.0 - 1e5).tolist() == [-np.inf, -40000.0, -np.inf]
 
 
+@says("Factorizations, solutions, inverses and determinants of float32")
+def float32_matrices():
+    a = np.random.default_rng(0).normal(size=(60, 48)).astype(np.float32)
+    s = a.T @ a / 48 + np.eye(48, dtype=np.float32)
+
+    def right(found, matrix, exact):
+        """To one rounding of the largest number, where an algorithm in float32 is several off."""
+        assert found.dtype == tl.float32
+        exact = exact(matrix.astype(np.float64))
+        assert np.max(abs(found.numpy() - exact)) <= 0.51 * np.spacing(np.float32(np.max(abs(exact))))
+
+    right(tl.linalg.svdvals(tl.tensor(a)), a, lambda m: np.linalg.svd(m, compute_uv=False))
+    right(tl.linalg.eigvalsh(tl.tensor(s)), s, np.linalg.eigvalsh)
+    right(tl.linalg.cholesky(tl.tensor(s)), s, np.linalg.cholesky)
+    right(tl.linalg.inv(tl.tensor(s)), s, np.linalg.inv)
+    right(tl.linalg.solve(tl.tensor(s), tl.ones(48)), s, lambda m: np.linalg.solve(m, np.ones(48)))
+    right(tl.linalg.slogdet(tl.tensor(s))[1], s, lambda m: np.linalg.slogdet(m)[1])
+
+
 @says("The gradient of `as_strided`")
 def windows():
     x = leaf(1.0, 2.0, 3.0)
