@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib.util
+import math
 import os
 import shutil
 import sys
@@ -26,12 +27,28 @@ def positive(text: str) -> int:
     return value
 
 
+def duration(text: str) -> float:
+    """Seconds above 0, from the command line."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a time above 0, got {text}")
+    return value
+
+
+def earlier_run(text: str) -> dict[str, Any]:
+    """What an earlier run wrote, from the command line."""
+    try:
+        return groups.read(Path(text))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"is no file of an earlier run: {text} ({error})") from None
+
+
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="which ones (default: all that can run)")
     parser.add_argument("--pairs", type=positive, default=7, help="pairs of processes per workload (default 7)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="timed seconds per process (default 2)")
+    parser.add_argument("--seconds", type=duration, default=2.0, help="timed seconds per process (default 2)")
     parser.add_argument("--threads", type=positive, help="threads for both packages (default: one per available CPU)")
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's IDX files, for the workloads train_epoch*")
     parser.add_argument("--quick", action="store_true", help="3 short pairs, to see that everything runs")
@@ -39,7 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--fast", action="store_true", help="this package also with its extra fast, beside the two")
     parser.add_argument("--peers", action="store_true", help="also torch.compile, and NumPy's programs under JAX, HIPS/autograd, MyGrad")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/latest.json"), help="where to write the results")
-    parser.add_argument("--against", type=Path, help="an earlier JSON file: name what became slower beside PyTorch")
+    parser.add_argument("--against", type=earlier_run, help="an earlier JSON file: name what became slower beside PyTorch")
     parser.add_argument("--picture", type=Path, help="draw the ratios (PNG); needs matplotlib")
     parser.add_argument("--group", action="append", choices=GROUPS, help="the workloads of a group (may be given again)")
     parser.add_argument("--list", action="store_true", help="list the workloads")
@@ -73,7 +90,6 @@ def main(argv: list[str] | None = None) -> int:
     if options.fast and importlib.util.find_spec("numba") is None:
         parser.error('numba is not installed; install it with: pip install -e ".[fast]"')
     chosen = [CONTROL, *(n for n, x in missing.items() if n != CONTROL and not x)]
-    earlier = None if options.against is None else groups.read(options.against)
     pairs, seconds = (3, 0.5) if options.quick else (options.pairs, options.seconds)
 
     machine = environment(options.threads)
@@ -121,8 +137,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n{means}")
     if noisy:
         print("NOISY: the control, the same program on both sides, did not come out equal; run again on a quiet machine")
-    if earlier is not None:
-        slower = groups.regressions(run_document["rows"], earlier["rows"])
+    if options.against is not None:
+        slower = groups.regressions(run_document["rows"], options.against["rows"])
         print("\n".join(["", f"slower than in {options.against}:" if slower else f"nothing slower than in {options.against}", *slower]))
     print(f"written to {options.json}")
     if options.picture is not None:

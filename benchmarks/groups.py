@@ -106,8 +106,10 @@ def regressions(rows: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> li
 
 
 def read(path: Path) -> dict[str, Any]:
-    """An earlier run's file."""
+    """An earlier run's file; raises `ValueError` for another one."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not isinstance(content.get("rows"), list):
+        raise ValueError("it has no rows")
     return content
 
 

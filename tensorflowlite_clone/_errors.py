@@ -90,6 +90,10 @@ class DistError(Bounded, RuntimeError):
     """Processes that train one model do not fit together."""
 
 
+class LoaderTimeoutError(Bounded, RuntimeError, TimeoutError):
+    """A data loader's batch did not come in time."""
+
+
 class StateDictError(Bounded, RuntimeError, KeyError, ValueError):
     """A ``state_dict`` does not fit the module, optimizer or schedule it is loaded into."""
 

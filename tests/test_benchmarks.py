@@ -7,6 +7,7 @@ import json
 import math
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from benchmarks.report import costs, describe, document, environment, table, wri
 from benchmarks.workloads import CONTROL, GROUPS, Workload, load, names, needs
 from benchmarks.workloads.jobs import Shuffled, read_idx
 
+ROOT = Path(__file__).parents[1]
 #: Workloads that make their own data; with their small options they take well under a second.
 OWN = [n for n in names() if not needs(n)]
 
@@ -250,6 +252,11 @@ def test_calls_of_the_table_of_operations():
         (["nonsense"], "no such workload: nonsense; there are control, "),
         (["train_epoch"], "cannot run train_epoch (needs --data-dir)"),
         (["--pairs", "0"], "must be at least 1, got 0"),
+        (["--seconds", "-1"], "must be a time above 0, got -1"),
+        (["--seconds", "nan"], "must be a time above 0, got nan"),
+        (["--against", "no_such.json"], "is no file of an earlier run: no_such.json ("),
+        (["--against", str(ROOT / "pyproject.toml")], "is no file of an earlier run: "),
+        (["--against", str(ROOT / "docs" / "reference_data")], "is no file of an earlier run: "),
         (["tiny_ops", "--theirs", "no_such_package"], 'no_such_package is not installed; install it with: pip install -e ".[bench]"'),
     ],
 )

@@ -197,6 +197,19 @@ def alignments():
     assert x.grad[1, 0, 2].item() == pytest.approx(expected, rel=1e-6)
 
 
+@says("`lstm_cell` gives h and c of one operation")
+def both_of_a_cell():
+    cell, x = nn.LSTMCell(3, 2), tl.ones(1, 3, requires_grad=True)
+    h, c = cell(x)
+    seen = []
+    c.register_hook(seen.append)
+    (h.sum() + 2 * c.sum()).backward()
+    np.testing.assert_array_equal(seen[0].numpy(), np.full((1, 2), 2.0))
+    h, c = cell(x)
+    with pytest.raises(RuntimeError, match="was not used"):
+        tl.autograd.grad(h.sum(), c)
+
+
 @says("Random numbers are NumPy's")
 def random_numbers():
     tl.manual_seed(0)

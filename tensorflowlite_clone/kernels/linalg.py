@@ -23,10 +23,12 @@ __all__ = [
     "exponential_derivative",
     "first_zero",
     "inverse",
+    "least_squares",
     "lu",
     "magnitude",
     "permutation_of",
     "solve",
+    "svd",
 ]
 
 
@@ -65,6 +67,28 @@ def inverse(x: NDArray) -> NDArray:
     array([[0.5]])
     """
     return in_parts(np.linalg.inv, x)  # type: ignore[no-any-return]
+
+
+def svd(x: NDArray, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """`numpy.linalg.svd` of finite matrices; raises `LinAlgError` for others: with some, LAPACK's iteration never comes to an end.
+
+    >>> svd(np.array([[0.0, 2.0], [0.0, 0.0]]), compute_uv=False).tolist()
+    [2.0, 0.0]
+    """
+    if not np.isfinite(x).all():
+        raise np.linalg.LinAlgError("SVD did not converge")
+    return np.linalg.svd(x, full_matrices, compute_uv)
+
+
+def least_squares(a: NDArray, b: NDArray) -> NDArray:
+    """The shortest x of the smallest ``|a x - b|``, by `numpy.linalg.lstsq`, whose iteration is that of `svd`; raises as that does.
+
+    >>> least_squares(np.array([[2.0], [0.0]]), np.array([4.0, 1.0])).tolist()
+    [2.0]
+    """
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise np.linalg.LinAlgError("SVD did not converge in Linear Least Squares")
+    return np.linalg.lstsq(a, b, rcond=None)[0]
 
 
 # ---- LU -----------------------------------------------------------------------------------------------------------------------
@@ -142,8 +166,8 @@ def permutation_of(pivots: NDArray, m: int) -> NDArray:
 def det_derivative(x: NDArray, directions: tuple[NDArray, ...]) -> NDArray:
     """The matrix C with ``sum_ij C_ij E_ij = D^(m+1) det(x)[d_1, ..., d_m, E]``; without directions, the matrix of cofactors.
 
-    Exact also for singular matrices. With x = U diag(s) V^H, the rows of a minor are chosen, one for each direction, and the
-    singular values of all other rows multiply it.
+    Exact also for singular matrices; NaN for those that are not finite. With x = U diag(s) V^H, the rows of a minor are chosen, one for
+    each direction, and the singular values of all other rows multiply it.
 
     ``x``: (..., n, n). ``directions``: m arrays (..., n, n).
 
@@ -155,7 +179,8 @@ def det_derivative(x: NDArray, directions: tuple[NDArray, ...]) -> NDArray:
         fast = _det_derivative_by_inverse(x, directions)
         if fast is not None:
             return fast
-    u, s, vh = np.linalg.svd(x) if x.size else (x, np.zeros(x.shape[:-1], x.real.dtype), x)
+    finite = np.isfinite(x).all(axis=(-2, -1), keepdims=True)
+    u, s, vh = svd(np.where(finite, x, 0)) if x.size else (x, np.zeros(x.shape[:-1], x.real.dtype), x)
     uh, v = _adjoint(u), _adjoint(vh)
     turned = [uh @ d @ v for d in directions]
     weights = _products_of_others(s, len(directions) + 1)  # (..., n, ..., n)
@@ -173,7 +198,7 @@ def det_derivative(x: NDArray, directions: tuple[NDArray, ...]) -> NDArray:
         out = out + part * _sign(order)
     sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
     result: NDArray = sign * (np.conjugate(u) @ out @ np.conjugate(vh))
-    return result
+    return np.where(finite, result, np.asarray(np.nan, result.dtype))
 
 
 def _det_derivative_by_inverse(x: NDArray, directions: tuple[NDArray, ...]) -> NDArray | None:

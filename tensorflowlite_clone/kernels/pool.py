@@ -8,7 +8,7 @@ from __future__ import annotations
 from .adaptive_pool import adaptive_avg_pool, adaptive_avg_pool_grad, adaptive_max_pool_indices, fractional_max_pool_indices
 from .avg_pool import avg_pool, avg_pool_grad
 from .max_pool import last_writers, max_pool, max_pool_grad, max_pool_indices, pool_gather, pool_scatter
-from .windows import pool_output_size
+from .windows import make_windows, pool_output_size
 
 __all__ = [
     "adaptive_avg_pool",
@@ -18,6 +18,7 @@ __all__ = [
     "avg_pool_grad",
     "fractional_max_pool_indices",
     "last_writers",
+    "make_windows",
     "max_pool",
     "max_pool_grad",
     "max_pool_indices",

@@ -49,6 +49,15 @@ class PoolGeometry(_Fields):
         return not any(self.padding) and all(covered <= n for covered, n in zip(self.extent, self.size, strict=True))
 
     @cached_property
+    def some_empty(self) -> bool:
+        """Whether a window sees padding alone: the taps of a dilated one may lie on both sides of a small plane."""
+        return any(
+            all(not 0 <= i * s - p + j * d < n for j in range(k))
+            for n, k, s, p, d, o in zip(self.size, self.kernel, self.stride, self.padding, self.dilation, self.out_size, strict=True)
+            for i in range(o)
+        )
+
+    @cached_property
     def disjoint(self) -> bool:
         """Whether no pixel is in two windows."""
         return all(s > d * (k - 1) for s, d, k in zip(self.stride, self.dilation, self.kernel, strict=True))

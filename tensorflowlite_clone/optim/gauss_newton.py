@@ -15,6 +15,7 @@ from .._errors import ArgumentError, OperandError
 from .._typing import NDArray
 from ..autograd import enable_grad, grad
 from ..core.tensor import Taped, Tensor
+from ..kernels.linalg import least_squares
 from .settings import Group, Ranges, arguments
 from .stepping import State
 from .whole import WholeOptimizer
@@ -159,7 +160,7 @@ class GaussNewton(LeastSquares):
     def move(self, here: Model, closure: Callable[[], Any], state: State, group: Group) -> Model | None:
         """One iteration."""
         x = self.position()
-        h = np.linalg.lstsq(here.jacobian, -here.residuals, rcond=None)[0]
+        h = least_squares(here.jacobian, -here.residuals)
         t, slope = float(group["lr"]), float(here.slope @ h)
         residuals, loss = self.attempt(x + t * h, closure, state)
         while group["line_search_fn"] and not loss <= here.loss + 1e-4 * t * slope:
@@ -220,7 +221,7 @@ class LevenbergMarquardt(LeastSquares):
         state["scale"] = Tensor.wrap(scale.astype(x.dtype), 0)
         scale = np.where(scale > 0, scale, 1.0)
         rows = np.concatenate([here.jacobian, np.diag(np.sqrt(state["mu"]) * scale)])
-        h = np.linalg.lstsq(rows, -np.concatenate([here.residuals, np.zeros(n)]), rcond=None)[0]
+        h = least_squares(rows, -np.concatenate([here.residuals, np.zeros(n)]))
         if np.linalg.norm(scale * h) <= group["tolerance_change"] * np.linalg.norm(scale * x):
             return None
         residuals, loss = self.attempt(x + h, closure, state)

@@ -15,6 +15,7 @@ from numpy import ndarray
 from .._errors import ArgumentError, ShapeError
 from ..core.dtype_names import numpy_dtype
 from ..core.tensor import Tensor
+from ..kernels.linalg import least_squares
 from ..nn import functional as F  # noqa: N812
 from ..ops.join import _cat
 from .kinds import PILLOW, InterpolationMode, back_to, is_pillow, mode_of, on_images, on_places, taken, to_float
@@ -375,7 +376,7 @@ def perspective(
         x, y = end.T
         rows_x = np.stack([x, y, one, zero, zero, zero, -start[:, 0] * x, -start[:, 0] * y], axis=1)
         rows_y = np.stack([zero, zero, zero, x, y, one, -start[:, 1] * x, -start[:, 1] * y], axis=1)
-        found = np.linalg.lstsq(np.concatenate([rows_x, rows_y]), np.concatenate([start[:, 0], start[:, 1]]), rcond=None)[0]
+        found = least_squares(np.concatenate([rows_x, rows_y]), np.concatenate([start[:, 0], start[:, 1]]))
         coefficients = found.astype(np.float32).tolist()
     if len(coefficients) != 8:
         raise ArgumentError(f"perspective: coefficients must be eight numbers: got {len(coefficients)}")

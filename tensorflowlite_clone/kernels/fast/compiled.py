@@ -48,7 +48,24 @@ def _jit(function: Loop, sums: bool, **options: bool) -> Loop:
 def compiled(loop: Loop, sums: bool = False) -> Loop:
     """A loop over arrays, kept on disk; ``sums``: as `inlined_sum`."""
     loop.__qualname__ += _STAMP
-    return _jit(loop, sums, cache=True)
+    made = _jit(loop, sums, cache=True)
+    if numba is not None:
+        _forgive(made._cache)  # type: ignore[attr-defined]
+    return made
+
+
+def _forgive(kept: Any) -> None:
+    """Let what is kept on disk and cannot be read, after a full disk or a loss of power, be thrown away and compiled anew."""
+    load = kept.load_overload
+
+    def load_or_forget(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:
+            kept.flush()
+            return None
+
+    kept.load_overload = load_or_forget
 
 
 def inlined(function: Loop) -> Loop:

@@ -1,7 +1,7 @@
 """Compiled twins of solutions and inverses of stacks of tiny matrices, for which NumPy pays LAPACK a call each.
 
 Here: elimination with partial pivoting, as LAPACK's, with sizes that are constants of the loop, up to 4 unknowns and right sides. A stack
-in which a pivot is 0, or anything is not finite, is left to the kernel, which says so. Not here: larger matrices.
+in which a pivot is 0 but for rounding, or anything is not finite, is left to the kernel, which says so. Not here: larger matrices.
 """
 
 from __future__ import annotations
@@ -18,23 +18,29 @@ from ..threads import parallel
 from .compiled import compiled, plain, samples
 
 _TINY = 4
+#: Roundings of a matrix's largest element up to which a pivot may stand for 0: sums here are rounded otherwise than LAPACK's.
+_DOUBTFUL = 16.0
 
 
 @lru_cache(maxsize=64)
 def _loop(n: int, k: int) -> Callable[..., bool]:
-    """``out[i] = a[i]^-1 b[i]`` for a[i] of (n, n) and b[i] of (n, k); False where a pivot is 0."""
+    """``out[i] = a[i]^-1 b[i]`` for a[i] of (n, n) and b[i] of (n, k); False where a pivot is at most ``least`` of the largest element."""
 
-    def solve(out: NDArray, a: NDArray, b: NDArray) -> bool:
+    def solve(out: NDArray, a: NDArray, b: NDArray, least: float) -> bool:
         m, x = np.empty((n, n), a.dtype), np.empty((n, k), a.dtype)
         for i in range(out.shape[0]):
             m[:, :] = a[i]
             x[:, :] = b[i]
+            largest = abs(m[0, 0])
+            for r in range(n):
+                for c in range(n):
+                    largest = max(largest, abs(m[r, c]))
             for c in range(n):
                 best, top = c, abs(m[c, c])
                 for r in range(c + 1, n):
                     if abs(m[r, c]) > top:
                         best, top = r, abs(m[r, c])
-                if not top > 0:
+                if not top > least * largest:
                     return False
                 if best != c:
                     for j in range(n):
@@ -71,9 +77,10 @@ def _solved(a: NDArray, b: NDArray) -> Any:
     count, loop = math.prod(a.shape[:-2]), _loop(n, k)
     out, lefts, rights = np.empty((count, n, k), a.dtype), plain(a).reshape(count, n, n), plain(b).reshape(count, n, k)
     bad: list[bool] = []
+    least = _DOUBTFUL * float(np.finfo(a.dtype).eps)
 
     def work(lo: int, hi: int) -> None:
-        if not loop(out[lo:hi], lefts[lo:hi], rights[lo:hi]):
+        if not loop(out[lo:hi], lefts[lo:hi], rights[lo:hi], least):
             bad.append(True)
 
     parallel(work, count, cost=count * n * n * (n + k) * 1e-9, blas=False)

@@ -11,6 +11,7 @@ from ..._errors import ArgumentError, DimensionError
 from ..._lazy import public as _public
 from ...autograd import no_grad
 from ...core.tensor import Taped, Tensor
+from ...kernels.linalg import least_squares
 from ..module import Module
 from ..parameter import Parameter
 from ._hooked import Hooked, find, parameter_of, take_off
@@ -95,7 +96,7 @@ class SpectralNormLoadStateDictPreHook:
         del state_dict[weight]
         sigma = (whole / normalised).mean()
         a: Any = np.moveaxis(whole, self.fn.dim, 0).reshape(whole.shape[self.fn.dim], -1)
-        found = np.linalg.pinv(a) @ left
+        found = least_squares(a, left)
         state_dict[v] = Tensor(np.asarray(found * (sigma / (left @ (a @ found))), a.dtype))
 
 

@@ -19,6 +19,7 @@ from ...core.dtypes import inexact_type
 from ...core.levels import all_values, concrete, mapped, varies
 from ...core.publish import implements, public, to_operands
 from ...core.tensor import Tensor
+from ...kernels import linalg as kernels
 from ..cast import cast
 from ..compare import Where
 from ..matmul import MatMul
@@ -36,7 +37,7 @@ class PseudoInverse(Decomposition, title="linalg.pinv"):
     """
 
     def forward(x, *, rtol, atol):
-        u, s, vh = np.linalg.svd(x, full_matrices=False) if x.size else (x, np.zeros((*x.shape[:-2], 0), x.real.dtype), x)
+        u, s, vh = kernels.svd(x, full_matrices=False) if x.size else (x, np.zeros((*x.shape[:-2], 0), x.real.dtype), x)
         if not x.size:
             return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
         large = s > threshold(s, rtol, atol)
@@ -55,7 +56,7 @@ class MatrixRank(Decomposition, title="linalg.matrix_rank"):
     """How many singular values exceed ``max(atol, rtol s_max)``, int64. It has no derivative."""
 
     def forward(x, *, rtol, atol):
-        s = np.linalg.svd(x, compute_uv=False) if x.size else np.zeros((*x.shape[:-2], 0), x.real.dtype)
+        s = kernels.svd(x, compute_uv=False) if x.size else np.zeros((*x.shape[:-2], 0), x.real.dtype)
         return np.asarray(np.count_nonzero(s > threshold(s, rtol, atol), axis=-1), np.int64)
 
 
@@ -101,7 +102,7 @@ def _cuts(x: Any, rtol: Any, atol: Any) -> bool:
     """Whether some singular value counts as 0 that is not, but for rounding."""
     if not x.size:
         return False
-    s = np.linalg.svd(x, compute_uv=False)
+    s = kernels.svd(x, compute_uv=False)
     return bool(np.any((s <= threshold(s, rtol, atol)) & ~vanishing(s, max(x.shape[-2:]))))
 
 

@@ -12,6 +12,7 @@ and end with a conjugation, which real matrices do not notice.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from ...core.dtypes import COMPLEX_OF
 from ...core.levels import all_values, mapped, varies
 from ...core.publish import implements, public
 from ...core.tensor import Tensor
+from ...kernels import linalg as kernels
 from ..cast import Cast, contiguous
 from ..compare import Where
 from .common import (
@@ -117,7 +119,7 @@ class SVD(Decomposition, title="linalg.svd"):
 
     def forward(x, along, *, full_matrices=True, apart=False):
         if x.size:
-            u, s, vh = np.linalg.svd(x, full_matrices)
+            u, s, vh = kernels.svd(x, full_matrices)
             if along is not None:
                 s, u, v = turned(s, u, adjoint(vh), along)
                 vh = adjoint(v)
@@ -323,7 +325,7 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> S
     Derivative: J. Townsend, "Differentiating the singular value decomposition" (2016).
     """
     x = matrices(A, "linalg.svd")
-    return SVDResult(*SVD.of(x, direction(x, np.linalg.svdvals), full_matrices=bool(full_matrices), apart=varies(x)))
+    return SVDResult(*SVD.of(x, direction(x, partial(kernels.svd, compute_uv=False)), full_matrices=bool(full_matrices), apart=varies(x)))
 
 
 @linalg

@@ -173,7 +173,11 @@ def _max_pool(
     if not return_indices:
         return as_given(MaxPool.of(x, **windows, ceil_mode=ceil_mode), single)
     places = MaxPoolPlaces.of(x, **windows, ceil_mode=ceil_mode)
-    return ValuesIndices(as_given(PoolGather.of(x, places), single), as_given(places, single))
+    if kernels.make_windows(op, tuple(shape_of(x)[2:]), *windows.values(), ceil_mode).some_empty:
+        top = MaxPool.of(x, **windows, ceil_mode=ceil_mode)  # minus infinity there, which stands at no place
+    else:
+        top = PoolGather.of(x, places)
+    return ValuesIndices(as_given(top, single), as_given(places, single))
 
 
 @public("max_pool1d", method=False, functional=True)

@@ -18,6 +18,7 @@ from ...core.levels import boxed
 from ...func.jacobians import hessian, jacfwd
 from ...func.reverse import grad
 from ...func.tree import ravel
+from ...kernels.linalg import least_squares
 from .problem import Vector, met, numbers, reduced
 
 #: How near to its bound a constraint is met with equality, relative to 1 and the bound; solvers leave more than of bounds.
@@ -70,7 +71,7 @@ class Constraints:
         free = np.ones(len(x), bool) if limits is None else ~np.logical_or(*met(x, *limits)[:2])
         active, out = np.logical_or(*met(value, low, high, ON_CONSTRAINT)[:2]), np.zeros(len(value))
         J = numbers(jacfwd(lambda v: self.values(vector, v, params)[0])(x))
-        out[active] = np.linalg.lstsq(J[active][:, free].T, numbers(grad(f)(x))[free], rcond=None)[0]
+        out[active] = least_squares(J[active][:, free].T, numbers(grad(f)(x))[free])
         return out
 
     def condition(self, vector: Vector, found: Any, f: Callable[[Any], Any], limits: Any, params: Any) -> Any:

@@ -51,9 +51,9 @@ class DataLoader(Generic[T_co]):
     data set's attributes. In a process, `random` and `numpy.random` too are seeded for each batch, unless ``worker_init_fn`` does it;
     threads share them with the program. First each worker calls ``worker_init_fn(number)``, once for each epoch, or once for all with
     ``persistent_workers``. An error in a worker is raised when its batch is due, with a note of worker and item and the traceback of
-    the process, and the next batch can be asked for; if none comes within ``timeout`` seconds, that is a TimeoutError; a process that
-    dies is a RuntimeError at once. Ctrl-C, an exception or ``break`` end the workers. ``pin_memory`` and ``pin_memory_device`` are
-    accepted and change nothing.
+    the process, and the next batch can be asked for; if none comes within ``timeout`` seconds, that is a TimeoutError (a RuntimeError,
+    too); a process that dies is a RuntimeError at once. Ctrl-C, an exception or ``break`` end the workers. ``pin_memory`` and
+    ``pin_memory_device`` are accepted and change nothing.
 
     Raises `OperandError` or `ArgumentError` for arguments of a wrong kind or value, and for those that do not go together.
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._errors import LoaderTimeoutError
 from ..._state import during, state
 from ...ops.random import Generator
 from .reading import END, Pass, batch_of, batch_seed, explained
@@ -326,7 +327,7 @@ class Ahead(Pass):
         due = self.waiting[0]
         if not crew.wait(self.epoch, due, None if end is None else max(0.0, end - monotonic())):
             crew.patience = 0.0  # whoever leaves now does not wait for it either
-            raise TimeoutError(
+            raise LoaderTimeoutError(
                 f"DataLoader: {batch_of(due.indices)} did not come within timeout={self.loader.timeout} seconds: worker {due.worker.id} of "
                 f"{len(crew.workers)} is still {due.worker.doing()}; find out why that takes so long, or raise timeout"
             )
