@@ -7,12 +7,14 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from .._errors import ArgumentError, DTypeError
 from .._typing import Array, Axes, Dims, DTypeLike, Shape
 from ..core.boxed import Boxed
 from ..core.broadcast import expand_reduced, normalize_axes, shape_of
 from ..core.dtype_names import DTYPES
+from ..core.dtypes import int64
 from ..core.families import AxisWise, Linear, Reduction, shift_axes
 from ..core.operation import fused
 from ..core.publish import public, to_operand
@@ -312,6 +314,10 @@ def _sum(input: Array, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeL
     >>> tl.ones(2, 3).sum(dim=1).tolist()
     [3.0, 3.0]
     """
+    if type(input) is Tensor and dtype is None and type(array := input.array) is ndarray:
+        kind = array.dtype
+        if kind is int64 or kind.char in "fd":  # which stay as they are: nothing is cast, and no dtype of ours is looked up
+            return Sum.of(input, axis=None if dim is None else axes_or_all(input, dim, "sum"), keepdims=keepdim)
     x = input if isinstance(input, Boxed) else to_operand(input, "sum")
     if dtype is None and x.dtype.kind in "biu":
         dtype = INT64
