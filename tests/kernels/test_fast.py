@@ -18,6 +18,7 @@ import pytest
 import tensorflowlite_clone as tl
 from tensorflowlite_clone.kernels import activation, fast, norm
 from tensorflowlite_clone.kernels.fast import TWINS, Twin, call
+from tensorflowlite_clone.kernels.fast.compiled import BLOCK
 
 needs_numba = pytest.mark.skipif(not tl.fast.is_available(), reason="the extra fast is not installed; pip install -e '.[fast]'")
 tl.fast.report()  # loads all kernels
@@ -93,6 +94,25 @@ def test_twin_leaves_layouts_right_that_it_does_not_read(name):
                 compare(own.load(), own.kernel, given, TOLERANCE[dtype])
     for given in arguments(own, dtype, 1200, 300, "numbers"):
         compare(own.load(), own.kernel, given, 4 * TOLERANCE[dtype])
+
+
+@needs_numba
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("size", [1000, 4 * BLOCK, 4 * BLOCK + 1, 10 * BLOCK + 77])
+@pytest.mark.parametrize("name", ["relu_grad", "sigmoid_grad", "gelu_grad", "softplus_grad"])
+def test_a_gradient_that_is_one_number_everywhere_is_as_if_it_were_written_out(name, size, threads):
+    own, x = TWINS[f"activation.{name}"], np.random.default_rng(0).normal(size=size).astype("f4")
+    twin, settings = own.load(), (1.0, 20.0) if name == "softplus_grad" else ()
+    before = tl.get_num_threads()
+    tl.set_num_threads(threads)
+    try:
+        for g, v in ((np.float32(0.3), x), (x, np.float32(0.3)), (np.float32(0.3), np.float32(0.4))):
+            g, v = np.broadcast_to(g, size), np.broadcast_to(v, size)
+            found = twin(g, v, *settings)
+            np.testing.assert_allclose(found, twin(g.copy(), v.copy(), *settings), rtol=1e-6)
+            assert found.flags.writeable
+    finally:
+        tl.set_num_threads(before)
 
 
 def frozen(a):

@@ -32,6 +32,8 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 #: Draws an array of a shape; what `samples` are made with.
 Draw = Callable[..., NDArray]
 
+#: Elements of an array that is one number everywhere which are written out, where there are four times as many.
+BLOCK = 65_536
 #: Numba notices a change of a loop's own file only: formulas that are inlined count by this part of the name under which it is kept.
 _STAMP = "".join(f"_{int(Path(__file__).with_name(name).stat().st_mtime)}" for name in ("maths.py", "lines.py", "sums.py", "compiled.py"))
 
@@ -91,18 +93,28 @@ def each(loop: Callable[..., None], *arrays: NDArray, cost: float, settings: tup
     x = arrays[0]
     settings = tuple(map(x.dtype.type, settings)) if settings else ()
     out = np.empty(x.shape, x.dtype)
-    flat = [a.ravel() if a.flags.carray else plain(a).reshape(-1) for a in arrays]  # ravel: half the price
+    flat = [a.ravel() if a.flags.carray else _flat(a) for a in arrays]  # ravel: half the price
     filled, size = out.ravel(), x.size
-    if size * cost * 1e-9 < WORTH_IT:
-        loop(filled, *flat, *settings)
-        return out
+    block = min(a.size for a in flat)
 
     def work(lo: int, hi: int) -> None:
-        part = slice(lo * UNIT, hi * UNIT)
-        loop(filled[part], *(a[part] for a in flat), *settings)
+        end, step = min(hi * UNIT, size), block if block < size else size
+        for i in range(lo * UNIT, end, step or 1):
+            j = min(i + step, end)
+            loop(filled[i:j], *(a[i:j] if a.size == size else a[: j - i] for a in flat), *settings)
 
-    parallel(work, math.ceil(size / UNIT), cost=size * cost * 1e-9, blas=False)
+    if size * cost * 1e-9 < WORTH_IT and block == size:
+        loop(filled, *flat, *settings)
+    else:
+        parallel(work, math.ceil(size / UNIT), cost=size * cost * 1e-9, blas=False)
     return out
+
+
+def _flat(a: NDArray) -> NDArray:
+    """The elements in one run; of many that are one number everywhere, as the gradient of a sum is, a block, which stays in the cache."""
+    if a.size > 4 * BLOCK and not any(a.strides):
+        return np.full(BLOCK, a[(0,) * a.ndim], a.dtype)
+    return plain(a).reshape(-1)
 
 
 def elementwise(loop: Callable[..., None], arrays: int, cost: float, *settings: tuple[float, ...]) -> Callable[..., NDArray]:
