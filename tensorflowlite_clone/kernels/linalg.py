@@ -77,7 +77,7 @@ def svd(x: NDArray, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """
     if not np.isfinite(x).all():
         raise np.linalg.LinAlgError("SVD did not converge")
-    return np.linalg.svd(x, full_matrices, compute_uv)
+    return np.linalg.svd(x, full_matrices) if compute_uv else np.linalg.svd(x, compute_uv=False)
 
 
 def least_squares(a: NDArray, b: NDArray) -> NDArray:
