@@ -221,6 +221,34 @@ LARGE = "import sys, numpy as np, tensorflowlite_clone as tl; y = tl.nn.function
 
 
 @needs_numba
+def test_what_is_kept_on_disk_and_damaged_is_compiled_anew(tmp_path):
+    """By a full disk, say. Index files say what is kept, data files have the code."""
+    run(LARGE, NUMBA_CACHE_DIR=str(tmp_path))
+    for kind, damage in (("*.nbi", lambda content: b"garbage"), ("*.nbc", lambda content: content[: len(content) // 2])):
+        before = {path: damage(path.read_bytes()) for path in tmp_path.rglob(kind)}
+        assert before
+        for path, content in before.items():
+            path.write_bytes(content)
+        run(LARGE + "assert not [row for row in tl.fast.report() if row.failure]\n", NUMBA_CACHE_DIR=str(tmp_path))
+        assert any(path.read_bytes() != content for path, content in before.items() if path.exists())
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_stacks_with_a_singular_matrix_are_left_to_lapack(dtype):
+    inverse, solve = (TWINS[f"linalg.{name}"].load() for name in ("inverse", "solve"))
+    rng = np.random.default_rng(0)
+    equal_columns = [np.repeat(rng.normal(size=(n, 1)), n, 1) for n in (2, 3, 4)]
+    for matrix in (*equal_columns, np.arange(1.0, 10.0).reshape(3, 3), np.zeros((2, 2)), np.diag([1.0, 0.0, 1.0])):
+        a = np.tile(matrix, (30, 1, 1)).astype(dtype)
+        a[:15] = np.eye(len(matrix))
+        assert inverse(a) is NotImplemented
+        assert solve(a, np.ones((30, len(matrix), 1), dtype)) is NotImplemented
+    small = np.tile(np.diag([1e-20, 2e-20]), (30, 1, 1)).astype(dtype)
+    np.testing.assert_allclose(inverse(small), np.linalg.inv(small), rtol=1e-6)
+
+
+@needs_numba
 def test_numba_is_imported_by_the_first_large_enough_call_alone():
     run("import sys, tensorflowlite_clone as tl; tl.nn.functional.gelu(tl.ones(9)); assert 'numba' not in sys.modules")
     run(LARGE + "assert 'numba' in sys.modules; assert tl.fast.report()[0].name")
