@@ -38,9 +38,12 @@ def duration(text: str) -> float:
 def earlier_run(text: str) -> dict[str, Any]:
     """What an earlier run wrote, from the command line."""
     try:
-        return groups.read(Path(text))
+        run = groups.read(Path(text))
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"is no file of an earlier run: {text} ({error})") from None
+    if not isinstance(run, dict) or not isinstance(run.get("rows"), list):
+        raise argparse.ArgumentTypeError(f"is no file of an earlier run: {text} (it has no rows)")
+    return run
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -106,10 +106,8 @@ def regressions(rows: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> li
 
 
 def read(path: Path) -> dict[str, Any]:
-    """An earlier run's file; raises `ValueError` for another one."""
+    """An earlier run's file."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not isinstance(content.get("rows"), list):
-        raise ValueError("it has no rows")
     return content
 
 

@@ -19,10 +19,10 @@ PACKAGE = "tensorflowlite_clone"
 #: For each package ("" is the outermost) its modules that are loaded late.
 LATER = {
     "": (
-        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions", "fast",
-        "fft", "func", "futures", "hub", "integrate", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nn", "numpy",
-        "onnx", "optim", "overrides", "profiler", "random", "scipy", "serialization", "signal", "sparse", "special", "testing",
-        "torch_version", "transforms", "types", "utils", "version", "xpu",
+        "accelerator", "amp", "as_torch", "backends", "compiler", "cpu", "cuda", "datasets", "distributed", "distributions",
+        "fast", "fft", "func", "futures", "hub", "integrate", "io", "jit", "library", "linalg", "masked", "mps", "mtia",
+        "multiprocessing", "nn", "numpy", "onnx", "optim", "overrides", "profiler", "random", "scipy", "serialization", "signal",
+        "sparse", "special", "testing", "torch_version", "transforms", "types", "utils", "version", "xpu",
     ),
     "autograd": ("anomaly_mode", "forward_ad", "function", "functional", "graph", "profiler"),
     "cpu": ("amp",),
@@ -86,7 +86,7 @@ ATTRIBUTES = by_name(_rooms.ATTRIBUTES)
 #: Where those of NumPy's functions are answered that stand in modules of NumPy's.
 SPACES = {"numpy.fft": "fft", "numpy.linalg": "linalg"}
 
-#: Parts of the package that are no part of its contract, though importing it loads them.
+#: Parts of the package that are no part of its contract, though its attributes.
 INTERNAL = {"core", "io", "kernels", "ops"}
 
 _HALF = "NumPy has no complex numbers of half precision; use complex64"

@@ -173,6 +173,7 @@ def test_late_functions_are_pickled_by_name():
         ("tl.autograd.set_detect_anomaly(False)", "autograd.anomaly_mode"),
         ("tl.autograd.graph.saved_tensors_hooks", "autograd.graph"),
         ("tl.save", "io"),
+        ("tl.io.save_for_torch", "io"),
     ],
 )
 def test_asking_loads(ask, brings):
