@@ -54,9 +54,13 @@ class Shuffled:
         return iter(self.random.permutation(self.size).tolist())
 
 
-def _epochs(torch: Any, model: Any, images: Any, labels: Any, batch: int, rate: float = 1e-3) -> Any:
-    """A function that passes once over the arrays in shuffled batches, the last one smaller, and gives the mean loss of an image."""
+def _epochs(torch: Any, model: Any, images: Any, labels: Any, batch: int, rate: float = 1e-3, decay: float = 1.0) -> Any:
+    """A function that passes once over the arrays in shuffled batches, the last one smaller, and gives the mean loss of an image.
+
+    ``rate``: Adam's, which each pass multiplies by ``decay``.
+    """
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, decay)
     data = torch.utils.data.TensorDataset(torch.from_numpy(images), torch.from_numpy(labels))
     loader = torch.utils.data.DataLoader(data, batch_size=batch, sampler=Shuffled(len(data)), drop_last=False)
 
@@ -68,6 +72,7 @@ def _epochs(torch: Any, model: Any, images: Any, labels: Any, batch: int, rate: 
             loss.backward()
             optimizer.step()
             total += float(loss.detach()) * len(y)
+        schedule.step()
         return total / len(data)
 
     return epoch
@@ -87,11 +92,11 @@ def train_epoch_cnn(torch: Any, data_dir: str, batch: int = 64) -> Any:
     return _epochs(torch, fill(torch, network(torch)), images, labels, batch)
 
 
-def _until(torch: Any, data_dir: str, model: Any, flat: bool, wanted: float, most: int) -> Any:
+def _until(torch: Any, data_dir: str, model: Any, flat: bool, wanted: float, most: int, **how: float) -> Any:
     """A job that trains until so many of the test digits are right; its loss is 0 if it got there."""
     images, labels = _digits(data_dir, "train", flat)
     seen, known = (torch.from_numpy(a) for a in _digits(data_dir, "t10k", flat))
-    epoch = _epochs(torch, fill(torch, model), images, labels, 128)
+    epoch = _epochs(torch, fill(torch, model), images, labels, 128, **how)
 
     def right() -> float:
         with torch.no_grad():
@@ -109,8 +114,12 @@ def _until(torch: Any, data_dir: str, model: Any, flat: bool, wanted: float, mos
 
 @workload(tolerance=0.0, whole=True, needs=("data_dir",))
 def mnist_mlp_98(torch: Any, data_dir: str) -> Any:
-    """The MLP of `train_epoch` trained until 98 % of the test digits are right, at most 15 epochs."""
-    return _until(torch, data_dir, layers(torch, 784, 256, 128, 10), True, 0.98, 15)
+    """The MLP of `train_epoch` trained until 98 % of the test digits are right, at most 15 epochs.
+
+    The rate falls by a quarter in each. (With one that stays, the share of right digits goes up and down about 98 %, and by chance a side
+    needs 9 epochs or more than 15.)
+    """
+    return _until(torch, data_dir, layers(torch, 784, 256, 128, 10), True, 0.98, 15, rate=3e-3, decay=0.75)
 
 
 @workload(tolerance=0.0, whole=True, needs=("data_dir",))
