@@ -35,15 +35,13 @@ def duration(text: str) -> float:
     return value
 
 
-def earlier_run(text: str) -> dict[str, Any]:
-    """What an earlier run wrote, from the command line."""
-    try:
-        run = groups.read(Path(text))
-    except (OSError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"is no file of an earlier run: {text} ({error})") from None
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of an earlier run's file; raises `ValueError` for another file."""
+    run = groups.read(path)
     if not isinstance(run, dict) or not isinstance(run.get("rows"), list):
-        raise argparse.ArgumentTypeError(f"is no file of an earlier run: {text} (it has no rows)")
-    return run
+        raise ValueError("it has no rows")
+    rows: list[dict[str, Any]] = run["rows"]
+    return rows
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -59,7 +57,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--fast", action="store_true", help="this package also with its extra fast, beside the two")
     parser.add_argument("--peers", action="store_true", help="also torch.compile, and NumPy's programs under JAX, HIPS/autograd, MyGrad")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/latest.json"), help="where to write the results")
-    parser.add_argument("--against", type=earlier_run, help="an earlier JSON file: name what became slower beside PyTorch")
+    parser.add_argument("--against", type=Path, help="an earlier JSON file: name what became slower beside PyTorch")
     parser.add_argument("--picture", type=Path, help="draw the ratios (PNG); needs matplotlib")
     parser.add_argument("--group", action="append", choices=GROUPS, help="the workloads of a group (may be given again)")
     parser.add_argument("--list", action="store_true", help="list the workloads")
@@ -73,6 +71,10 @@ def main(argv: list[str] | None = None) -> int:
     """Parse the command line, run the pairs, print the table, write the JSON file; 1 when losses differ."""
     parser = arguments()
     options = parser.parse_args(argv)
+    try:
+        earlier = None if options.against is None else rows_of(options.against)
+    except (OSError, ValueError) as error:
+        parser.error(f"--against is no file of an earlier run: {options.against} ({error})")
     if options.list:
         for name in names():
             wants = "".join(f"  [--{n.replace('_', '-')}]" for n in needs(name))
@@ -140,8 +142,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n{means}")
     if noisy:
         print("NOISY: the control, the same program on both sides, did not come out equal; run again on a quiet machine")
-    if options.against is not None:
-        slower = groups.regressions(run_document["rows"], options.against["rows"])
+    if earlier is not None:
+        slower = groups.regressions(run_document["rows"], earlier)
         print("\n".join(["", f"slower than in {options.against}:" if slower else f"nothing slower than in {options.against}", *slower]))
     print(f"written to {options.json}")
     if options.picture is not None:

@@ -272,6 +272,20 @@ def test_command_line_lists_every_workload(capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == names()
 
 
+def test_command_line_names_the_earlier_run_and_what_became_slower(tmp_path, monkeypatch, capsys):
+    took = {"json": 0.002}
+    monkeypatch.setattr(command, "run_process", lambda package, *_: figures(took.get(package, 0.001)))
+    earlier = tmp_path / "earlier.json"
+    options = ["tiny_ops", "--pairs", "2", "--threads", "1", "--theirs", "json"]
+    assert command.main([*options, "--json", str(earlier)]) == 0
+    options += ["--against", str(earlier), "--json", str(tmp_path / "later.json")]
+    assert command.main(options) == 0
+    assert capsys.readouterr().out.splitlines()[-2] == f"nothing slower than in {earlier}"
+    took["json"] = 0.001
+    assert command.main(options) == 0
+    assert f"\nslower than in {earlier}:\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("loss, status", [(1.0, 0), (2.0, 1)])
 def test_command_line_runs_the_control_and_writes_the_file(loss, status, tmp_path, monkeypatch, capsys):
     calls = []
